@@ -1,0 +1,1 @@
+//! Executes a graph for one conversation: embeddings, tools and time come through ports.

@@ -1,0 +1,21 @@
+//! The vocabulary every house shares: ids, audio, speech, sessions, timelines, failures.
+//!
+//! No I/O, no clock, no async: everything here is data that two houses need. A type that one house alone
+//! uses stays in that house.
+
+pub mod agent;
+pub mod audio;
+pub mod failure;
+pub mod id;
+pub mod secret;
+pub mod session;
+pub mod speech;
+pub mod timeline;
+
+pub use audio::{AudioFrame, FRAME, MediaTime};
+pub use failure::{Code, Failure, Retry, Source};
+pub use id::{AgentId, DomainId, EnvironmentId, OrgId, SessionId, TurnId};
+pub use secret::{Pii, Secret};
+pub use session::{AgentState, DeadAir, EndReason, Role, SessionEvent};
+pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Word};
+pub use timeline::{Latencies, Mark, TurnTimeline};

@@ -1,0 +1,3 @@
+//! The binary: composes every room into one process.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Opus through FFI behind the codec traits of media-core.

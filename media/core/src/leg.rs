@@ -1,0 +1,42 @@
+//! What passes between a transport and a session. Every transport speaks these two enums; the session knows no transport.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::packet::Packet;
+
+/// From the transport to the session, in order of arrival.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LegEvent {
+    /// Media can flow both ways from now on (ICE and DTLS are up; the socket is open and the client ready).
+    Active,
+    Packet(Packet),
+    /// A message of the client protocol (RTVI JSON) as text.
+    Message(String),
+    Quality(Quality),
+    /// The connection broke; the caller may come back on a new leg.
+    Lost,
+    /// The caller hung up on purpose.
+    Closed,
+}
+
+/// From the session to the transport. The session sends audio on time; the transport sends at once and keeps no queue of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LegCommand {
+    Packet(Packet),
+    Message(String),
+    /// Drop what the far end may have buffered of our audio, where the transport has a way to say so.
+    Clear,
+    Close,
+}
+
+/// As measured by the transport over its last reporting interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Share of packets lost, 0 to 1, from the caller and to the caller.
+    pub loss_in: f32,
+    pub loss_out: f32,
+    pub jitter: Duration,
+    pub round_trip: Option<Duration>,
+}

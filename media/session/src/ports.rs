@@ -1,0 +1,86 @@
+//! What a session asks of the outside. `foundry` supplies the adapters, tests supply fakes.
+
+use std::time::Duration;
+
+use domain::{EndReason, Failure, SessionEvent, SessionId, TurnId};
+use futures::stream::BoxStream;
+use media_core::{Codec, LegCommand, LegEvent};
+use tokio::sync::mpsc;
+
+/// The one thing a session asks of whoever thinks. `foundry` adapts the agent graph to it; a speech-to-speech model is another.
+pub trait Dialogue: Send {
+    /// The greeting; an empty stream lets the caller speak first.
+    fn greet(&mut self, turn: TurnId) -> BoxStream<'static, Said>;
+
+    /// Thinks ahead without effects; `commit` of the same turn and text adopts it.
+    fn speculate(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said>;
+
+    /// Answers the caller. Adopts the speculation where the text is the same, restarts otherwise.
+    fn commit(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said>;
+
+    /// What to say to a caller who is silent, the `count`-th time (from 1).
+    fn nudge(&mut self, turn: TurnId, count: u32) -> BoxStream<'static, Said>;
+
+    /// What to say before the session ends by itself.
+    fn farewell(&mut self, turn: TurnId, reason: EndReason) -> BoxStream<'static, Said>;
+
+    /// The guess of this turn is void.
+    fn discard(&mut self, turn: TurnId);
+
+    /// What the caller really heard of the turn; the dialogue's memory keeps this and nothing else.
+    fn heard(&mut self, turn: TurnId, text: &str, interrupted: bool);
+}
+
+/// Pieces of a reply, in order. The stream's end is the reply's end.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// More text; the session cuts sentences.
+    Text(String),
+    /// What follows must not be interrupted, or may be again.
+    Interruptible(bool),
+    /// Give the caller this long before the next nudge.
+    Hold(Duration),
+    /// A step of the dialogue was entered.
+    Node(String),
+    Noted { name: String, value: serde_json::Value },
+    /// The dialogue cannot answer; the session speaks the apology.
+    Failed { failure: Failure, message: String },
+    /// End the call when everything before this was spoken.
+    End(EndReason),
+}
+
+/// Sees every event of the session, in order. Must not block: an adapter queues, and counts what it drops.
+pub trait SessionSink: Send {
+    fn event(&mut self, session: SessionId, at: Duration, event: &SessionEvent);
+}
+
+/// The client's protocol (RTVI), as a pure machine: the session is its only driver.
+pub trait ClientProtocol: Send {
+    /// A message from the client; answers go back through `Reaction::Send`.
+    fn message(&mut self, text: &str) -> Vec<Reaction>;
+
+    /// What the client is to be told of an event, as messages.
+    fn event(&mut self, event: &SessionEvent) -> Vec<String>;
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reaction {
+    Send(String),
+    /// The client can play and hear: media may begin.
+    Ready,
+    /// The caller typed this.
+    Text(String),
+    Dtmf(domain::Digit),
+    /// The caller hung up.
+    HangUp,
+}
+
+/// A caller's connection as its transport hands it over. A session keeps its life when a leg is replaced.
+pub struct Leg {
+    /// Name of the transport in events and metrics: `webrtc`, `websocket`.
+    pub transport: &'static str,
+    /// What to encode to; inbound packets name their own codec.
+    pub codec: Codec,
+    pub events: mpsc::Receiver<LegEvent>,
+    pub commands: mpsc::Sender<LegCommand>,
+}

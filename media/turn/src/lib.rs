@@ -1,0 +1,10 @@
+//! The conversation floor as a pure machine: who may speak, when the caller has finished, when the agent must stop.
+//!
+//! Feed one `Input`, then `poll` until `Output::Timeout`. Knows no audio, no provider, no clock: `now` is an argument.
+//! Liveness: whenever the caller has spoken and nobody is speaking, an inference or a wait with a deadline exists.
+
+pub mod input;
+pub mod output;
+
+pub use input::Input;
+pub use output::{Output, Why};

@@ -1,0 +1,1 @@
+//! Neural voice activity behind the energy gate, and the audio end-of-turn model.

@@ -1,0 +1,21 @@
+//! What a speech or language vendor must be able to do: one trait each, its requests, events and errors, and
+//! the suite every implementation passes.
+//!
+//! Audio or text goes in through a bounded sink, events come out as a stream, dropping either hangs up.
+//! Success is progress (a word, a voiced sample), never a status code.
+
+pub mod embed;
+pub mod error;
+pub mod info;
+pub mod llm;
+pub mod sink;
+pub mod stt;
+pub mod tts;
+
+pub use embed::Embedder;
+pub use error::{Ability, Error, ErrorKind};
+pub use info::ProviderInfo;
+pub use llm::{Llm, LlmEvent, LlmRequest};
+pub use sink::{Closed, Sink};
+pub use stt::{Stt, SttEvent, SttInput, SttRequest, SttStream};
+pub use tts::{Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};

@@ -1,0 +1,1 @@
+//! Deepgram: live speech to text and text to speech over its sockets.

@@ -1,0 +1,1 @@
+//! Speech to text, text to speech and embeddings in this process, without key or network.

@@ -1,0 +1,8 @@
+//! Support for async code without any business: tasks with a kind and an owner, drain, the one outbound HTTP
+//! client, telemetry.
+//!
+//! Knows nothing of calls, agents or vendors. `tasks` is the only place of the workspace that spawns.
+
+pub mod tasks;
+
+pub use tasks::{Kind, Tasks};

@@ -1,0 +1,235 @@
+//! Tasks are born here: each has a kind that says what its end means, hangs on its owner's token, and is awaited.
+//!
+//! A `Tasks` is the owner. Cancelling or dropping it cancels every task in it and in its children; `drain`
+//! waits for them. Nothing in the workspace spawns in another way (`clippy.toml` forbids it).
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+/// What a task is for, and what it means when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Kind {
+    pub name: &'static str,
+    pub on_panic: OnPanic,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OnPanic {
+    /// The owner goes on without the task; the panic is logged.
+    Log,
+    /// The owner cannot be right without it: cancel everything the owner has.
+    CancelOwner,
+}
+
+impl Kind {
+    /// A task whose panic is logged and ends nothing else.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, on_panic: OnPanic::Log }
+    }
+
+    /// A task that its owner cannot live without.
+    #[must_use]
+    pub const fn vital(name: &'static str) -> Self {
+        Self { name, on_panic: OnPanic::CancelOwner }
+    }
+}
+
+/// An owner of tasks. Dropping it cancels them all.
+#[derive(Debug)]
+pub struct Tasks {
+    token: CancellationToken,
+    _guard: DropGuard,
+    tracker: TaskTracker,
+}
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Tasks {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::on(CancellationToken::new())
+    }
+
+    fn on(token: CancellationToken) -> Self {
+        Self { _guard: token.clone().drop_guard(), token, tracker: TaskTracker::new() }
+    }
+
+    /// An owner that ends when this one ends, and is drained on its own.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self::on(self.token.child_token())
+    }
+
+    /// The token that a task selects on where it must end in its own order; cancelled with this owner.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
+    /// Starts a task. It is dropped at its next await point when the owner is cancelled; a task that must end in
+    /// an order of its own uses `spawn_graceful`.
+    pub fn spawn<F>(&self, kind: Kind, task: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let token = self.token.clone();
+        self.start(kind, async move { token.run_until_cancelled(task).await })
+    }
+
+    /// Starts a task that watches `token()` itself and ends soon after it is cancelled.
+    pub fn spawn_graceful<F>(&self, kind: Kind, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.start(kind, task)
+    }
+
+    fn start<F>(&self, kind: Kind, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let live = Live::enter(kind);
+        let on_panic = PanicGuard { kind, token: self.token.clone() };
+        let span = tracing::debug_span!("task", kind = kind.name);
+        self.tracker.spawn_on(
+            async move {
+                let _live = live;
+                let guard = on_panic;
+                let output = task.await;
+                std::mem::forget(guard);
+                output
+            }
+            .instrument(span),
+            &Handle::current(),
+        )
+    }
+
+    /// Asks every task to end; returns at once.
+    pub fn cancel(&self) {
+        self.token.cancel();
+    }
+
+    /// Waits until every task has ended by itself, at most `deadline`, then cancels the rest and waits for them.
+    /// Returns whether all ended by themselves.
+    pub async fn drain(&self, deadline: Duration) -> bool {
+        self.tracker.close();
+        let in_time = tokio::time::timeout(deadline, self.tracker.wait()).await.is_ok();
+        if !in_time {
+            self.token.cancel();
+            self.tracker.wait().await;
+        }
+        in_time
+    }
+
+    /// Cancels everything and waits for it.
+    pub async fn shutdown(&self) {
+        self.token.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tracker.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tracker.is_empty()
+    }
+}
+
+/// How many tasks of each kind live in the process now; for telemetry and leak tests.
+#[must_use]
+pub fn live() -> BTreeMap<&'static str, usize> {
+    let counts = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    counts.iter().map(|(name, count)| (*name, count.load(Ordering::Relaxed))).filter(|(_, n)| *n > 0).collect()
+}
+
+static LIVE: Mutex<BTreeMap<&'static str, Arc<AtomicUsize>>> = Mutex::new(BTreeMap::new());
+
+struct Live(Arc<AtomicUsize>);
+
+impl Live {
+    fn enter(kind: Kind) -> Self {
+        let count = Arc::clone(LIVE.lock().unwrap_or_else(PoisonError::into_inner).entry(kind.name).or_default());
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct PanicGuard {
+    kind: Kind,
+    token: CancellationToken,
+}
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return; // cancelled, not failed
+        }
+        tracing::error!(kind = self.kind.name, "task panicked");
+        if self.kind.on_panic == OnPanic::CancelOwner {
+            self.token.cancel();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOREVER: Kind = Kind::new("test.forever");
+
+    #[tokio::test]
+    async fn dropping_the_owner_ends_its_children_too() {
+        let owner = Tasks::new();
+        let child = owner.child();
+        let task = child.spawn(FOREVER, std::future::pending::<()>());
+        drop(owner);
+        assert_eq!(task.await.expect("no panic"), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn drain_waits_and_then_insists() {
+        let tasks = Tasks::new();
+        tasks.spawn(Kind::new("test.short"), tokio::time::sleep(Duration::from_secs(1)));
+        assert!(tasks.drain(Duration::from_secs(2)).await);
+        let tasks = Tasks::new();
+        tasks.spawn(FOREVER, std::future::pending::<()>());
+        assert!(!tasks.drain(Duration::from_secs(2)).await);
+        assert!(tasks.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_vital_task_takes_its_owner_down() {
+        let tasks = Tasks::new();
+        let other = tasks.spawn(FOREVER, std::future::pending::<()>());
+        let failed = tasks.spawn(Kind::vital("test.vital"), async { assert!(std::hint::black_box(false), "on purpose") });
+        assert!(failed.await.is_err());
+        assert_eq!(other.await.expect("cancelled, not panicked"), None);
+    }
+}

@@ -1,0 +1,1 @@
+//! Support for tests alone: an impaired network, real servers on their own ports, tapes of vendor exchanges.
