@@ -12,6 +12,7 @@ pub mod session;
 pub mod speech;
 pub mod timeline;
 
+pub use agent::{ProviderBinding, Voice};
 pub use audio::{AudioFrame, FRAME, MediaTime};
 pub use failure::{Code, Failure, Retry, Source};
 pub use id::{AgentId, DomainId, EnvironmentId, OrgId, SessionId, TurnId};
