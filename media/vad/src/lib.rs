@@ -1,1 +1,12 @@
-//! Neural voice activity behind the energy gate, and the audio end-of-turn model.
+//! Is anyone speaking, and have they finished? Verdicts on a caller's 16 kHz track.
+//!
+//! Gives probabilities and levels; what a run of them means for the conversation is decided by `media/turn`.
+
+mod end_of_turn;
+mod energy;
+mod vad;
+mod window;
+
+pub use end_of_turn::EndOfTurn;
+pub use energy::EnergyVad;
+pub use vad::Vad;

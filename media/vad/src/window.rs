@@ -1,0 +1,86 @@
+//! Cuts the caller's frames into the detector's windows and keeps their positions. Judges nothing.
+
+use domain::{AudioFrame, MediaTime};
+
+/// Rate of the audio that every detector of this crate takes.
+pub(crate) const RATE_HZ: u32 = 16_000;
+/// 32 ms: the stretch that one verdict is about.
+pub(crate) const WINDOW: usize = 512;
+
+/// Samples that wait for their window to fill.
+#[derive(Debug, Default)]
+pub(crate) struct Windows {
+    pending: Vec<i16>,
+    /// Position of the first pending sample.
+    at: MediaTime,
+}
+
+pub(crate) struct Window<'a> {
+    pub(crate) samples: &'a [i16],
+    pub(crate) from: MediaTime,
+    pub(crate) to: MediaTime,
+}
+
+impl Windows {
+    /// Adds a frame and hands every window that it fills to `judge`, in order. After a jump of the track's position
+    /// the unfinished window is dropped: samples from two places make no window. Returns whether there was a jump.
+    pub(crate) fn push(&mut self, frame: &AudioFrame, mut judge: impl FnMut(Window<'_>)) -> bool {
+        debug_assert_eq!(frame.rate_hz, RATE_HZ, "the detector takes 16 kHz");
+        let expected = self.at + MediaTime::from_samples(self.pending.len() as u64, RATE_HZ);
+        let jumped = frame.at != expected && self.at != MediaTime::ZERO;
+        if frame.at != expected {
+            self.pending.clear();
+        }
+        if self.pending.is_empty() {
+            self.at = frame.at;
+        }
+        self.pending.extend_from_slice(&frame.samples);
+        let mut used = 0;
+        while let Some(samples) = self.pending.get(used..used + WINDOW) {
+            let to = self.at + MediaTime::from_samples(WINDOW as u64, RATE_HZ);
+            judge(Window { samples, from: self.at, to });
+            self.at = to;
+            used += WINDOW;
+        }
+        self.pending.drain(..used);
+        jumped
+    }
+}
+
+/// Loudness in dB below full scale; digital silence is -90.
+pub(crate) fn level_dbfs(samples: &[i16]) -> f32 {
+    const SILENCE_DBFS: f32 = -90.0;
+    let energy: f64 = samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum();
+    let rms = (energy / samples.len().max(1) as f64).sqrt() / f64::from(i16::MAX);
+    if rms > 0.0 { (20.0 * rms.log10()).max(f64::from(SILENCE_DBFS)) as f32 } else { SILENCE_DBFS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(n: u64) -> AudioFrame {
+        AudioFrame { samples: vec![n as i16; 320], rate_hz: RATE_HZ, at: MediaTime::from_millis(20 * n) }
+    }
+
+    #[test]
+    fn windows_follow_each_other_without_gap_and_a_jump_starts_anew() {
+        let mut windows = Windows::default();
+        let mut seen = Vec::new();
+        for n in 0..8 {
+            assert!(!windows.push(&frame(n), |w| seen.push((w.from.as_millis(), w.to.as_millis()))));
+        }
+        assert_eq!(seen, [(0, 32), (32, 64), (64, 96), (96, 128), (128, 160)]);
+        assert!(!windows.push(&frame(8), |_| ()));
+        assert!(windows.push(&frame(20), |_| ()));
+        windows.push(&frame(21), |w| seen.push((w.from.as_millis(), w.to.as_millis())));
+        assert_eq!(seen.last(), Some(&(400, 432)));
+    }
+
+    #[test]
+    fn full_scale_is_zero_and_nothing_is_minus_ninety() {
+        assert!(level_dbfs(&[i16::MAX; 512]).abs() < 0.01);
+        assert!((level_dbfs(&[0; 512]) + 90.0).abs() < f32::EPSILON);
+        assert!((level_dbfs(&[]) + 90.0).abs() < f32::EPSILON);
+    }
+}
