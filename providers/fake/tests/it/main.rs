@@ -1,0 +1,1 @@
+//! The fakes keep the contract of every provider, keep time exactly, and fail as told.
