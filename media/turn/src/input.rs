@@ -13,6 +13,8 @@ pub enum Input<'a> {
     MediaActive,
     /// The connection broke; nothing is said into the void until `MediaActive` comes again.
     MediaLost,
+    /// One for each stretch of the caller's track without gaps, holes in the packet stream included (as silence):
+    /// silence that nobody reported is believed only at the hard time-out.
     Vad(VadDecision),
     /// Answer to `Output::ScoreEndOfTurn`, or the recogniser's own judgement.
     EndOfTurn(Score),
@@ -30,8 +32,37 @@ pub enum Input<'a> {
     AgentDone(TurnId),
     /// From here the turn must not be interrupted, or may be again.
     Interruptible(TurnId, bool),
+    /// A sentence of this turn goes to the speaker: the same words coming back from the caller are an echo.
+    Saying(TurnId, Cow<'a, str>),
+    /// The answer has had effects (a tool ran): when the caller goes on speaking, it is not taken back but followed.
+    Irrevocable(TurnId),
     /// The dialogue gives the caller this long before the next nudge ("wait a moment").
     Hold(Duration),
     /// A deadline given by `Output::Timeout` has come.
     Timeout,
+}
+
+impl Input<'_> {
+    /// The same input with a life of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Input<'static> {
+        match self {
+            Self::MediaActive => Input::MediaActive,
+            Self::MediaLost => Input::MediaLost,
+            Self::Vad(vad) => Input::Vad(vad),
+            Self::EndOfTurn(score) => Input::EndOfTurn(score),
+            Self::Transcript(transcript) => Input::Transcript(Cow::Owned(transcript.into_owned())),
+            Self::TranscriptLost => Input::TranscriptLost,
+            Self::Text(text) => Input::Text(Cow::Owned(text.into_owned())),
+            Self::Dtmf(digit) => Input::Dtmf(digit),
+            Self::AgentAudio(turn) => Input::AgentAudio(turn),
+            Self::Heard(turn, at) => Input::Heard(turn, at),
+            Self::AgentDone(turn) => Input::AgentDone(turn),
+            Self::Interruptible(turn, may) => Input::Interruptible(turn, may),
+            Self::Saying(turn, text) => Input::Saying(turn, Cow::Owned(text.into_owned())),
+            Self::Irrevocable(turn) => Input::Irrevocable(turn),
+            Self::Hold(length) => Input::Hold(length),
+            Self::Timeout => Input::Timeout,
+        }
+    }
 }

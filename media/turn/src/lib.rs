@@ -4,7 +4,13 @@
 //! Liveness: whenever the caller has spoken and nobody is speaking, an inference or a wait with a deadline exists.
 
 pub mod input;
+pub mod machine;
+pub mod options;
 pub mod output;
+pub mod rules;
 
 pub use input::Input;
+pub use machine::TurnMachine;
+pub use options::Options;
 pub use output::{Output, Why};
+pub use rules::{Rule, Rules};
