@@ -4,6 +4,7 @@
 //! Audio or text goes in through a bounded sink, events come out as a stream, dropping either hangs up.
 //! Success is progress (a word, a voiced sample), never a status code.
 
+pub mod conformance;
 pub mod embed;
 pub mod error;
 pub mod info;
