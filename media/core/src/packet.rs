@@ -41,3 +41,48 @@ pub struct Packet {
     /// When the socket read returned it, or when it was due to be sent.
     pub at: Instant,
 }
+
+impl Packet {
+    /// How long the payload sounds, in units of the codec's clock; `None` where it holds no audio.
+    #[must_use]
+    pub fn units(&self) -> Option<u32> {
+        let units = match self.codec {
+            Codec::Opus => opus_units(&self.payload)?,
+            Codec::Pcmu | Codec::Pcma => u32::try_from(self.payload.len()).ok()?,
+            Codec::Pcm16 { .. } => u32::try_from(self.payload.len() / 2).ok()?,
+        };
+        (units > 0).then_some(units)
+    }
+}
+
+/// RFC 6716 section 3.1: configuration and number of frames stand in the first one or two bytes.
+fn opus_units(payload: &[u8]) -> Option<u32> {
+    let toc = *payload.first()?;
+    let frame = match toc >> 3 {
+        config @ 0..=11 => [480, 960, 1_920, 2_880][usize::from(config & 3)],
+        config @ 12..=15 => [480, 960][usize::from(config & 1)],
+        config => [120, 240, 480, 960][usize::from(config & 3)],
+    };
+    let frames = match toc & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => u32::from(*payload.get(1)? & 0x3f),
+    };
+    // More than 120 ms is no Opus packet.
+    Some(frame * frames).filter(|units| *units <= 5_760)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_of_an_opus_packet_stands_in_its_first_bytes() {
+        assert_eq!(opus_units(&[0x78]), Some(960), "hybrid, 20 ms, one frame");
+        assert_eq!(opus_units(&[0x08 | 1]), Some(1_920), "SILK, 20 ms, two frames");
+        assert_eq!(opus_units(&[0x18 | 3, 2]), Some(5_760), "SILK, 60 ms, two frames of any size");
+        assert_eq!(opus_units(&[0x18 | 3, 3]), None, "180 ms");
+        assert_eq!(opus_units(&[0x18 | 3]), None, "cut off");
+        assert_eq!(opus_units(&[]), None);
+    }
+}

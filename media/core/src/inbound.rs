@@ -1,0 +1,305 @@
+//! From packets to the caller's track: 20 ms frames at 16 kHz, without gaps, on one position that only goes forward.
+//!
+//! Puts the jitter buffer, a decoder, concealment and the resampler together. The track also advances when nothing
+//! comes at all, so that detection and endpointing go on. It does not judge what is heard.
+
+use std::time::{Duration, Instant};
+
+use domain::{AudioFrame, FRAME, MediaTime};
+use serde::{Deserialize, Serialize};
+
+use crate::codec::{self, Decoder, DecoderFactory};
+use crate::concealment::Fade;
+use crate::jitter::{self, Cause, Jitter, Slot};
+use crate::packet::{Codec, Packet};
+use crate::quality::Statistics;
+use crate::resample::Resampler;
+
+/// What detection and recognition hear.
+pub const RATE_HZ: u32 = 16_000;
+const FRAME_SAMPLES: usize = AudioFrame::samples_per_frame(RATE_HZ);
+/// A payload longer than a second of 48 kHz PCM is no piece of live audio.
+const PAYLOAD_MAX_BYTES: usize = 96_000;
+/// Silence owed after a pause that the keeper has not filled already; more is a jump of the sender's clock.
+const OWED_MAX: MediaTime = MediaTime::from_millis(200);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// When nothing came for this long, the track goes on with silence, in ms. Default 60; grows with the jitter.
+    pub silence_after_ms: u64,
+    pub jitter: jitter::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { silence_after_ms: 60, jitter: jitter::Options::default() }
+    }
+}
+
+impl Options {
+    pub fn validate(&self) -> Result<(), String> {
+        if !(20..=1_000).contains(&self.silence_after_ms) {
+            return Err("inbound: silence_after_ms is 20 to 1000".to_owned());
+        }
+        self.jitter.validate()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// The next 20 ms of the track.
+    Frame(AudioFrame),
+    /// Nothing now; poll again after the next push, or at this instant.
+    Wait(Option<Instant>),
+}
+
+/// What became of the audio beyond what the network did to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filled {
+    /// Lost packets that the redundancy of the next one gave back.
+    pub recovered: u64,
+    /// Lost packets bridged by concealment.
+    pub concealed: u64,
+    /// Frames of silence made while nothing came.
+    pub silent_frames: u64,
+    /// Packets whose payload no decoder took.
+    pub undecodable: u64,
+    /// Changes of codec in mid-stream.
+    pub codec_changes: u64,
+}
+
+pub struct Inbound {
+    options: Options,
+    jitter: Jitter,
+    decoders: DecoderFactory,
+    stream: Option<Stream>,
+    /// At the decoder's rate; kept to save the allocation.
+    scratch: Vec<i16>,
+    /// At `RATE_HZ`, less than a frame between polls.
+    pending: Vec<i16>,
+    given: u64,
+    /// The track is complete up to this instant; `None` before the start and while stopped.
+    covered: Option<Instant>,
+    /// Silence made since the last real packet: what a hole reported now is shorter by.
+    made: MediaTime,
+    filled: Filled,
+    fault: Option<codec::Error>,
+}
+
+/// The decoder of the current codec and what goes with its rate.
+struct Stream {
+    codec: Codec,
+    decoder: Box<dyn Decoder>,
+    resampler: Resampler,
+    fade: Fade,
+}
+
+impl Inbound {
+    #[must_use]
+    pub fn new(options: Options, decoders: DecoderFactory) -> Self {
+        Self {
+            jitter: Jitter::new(options.jitter.clone()),
+            options,
+            decoders,
+            stream: None,
+            scratch: Vec::new(),
+            pending: Vec::with_capacity(FRAME_SAMPLES * 8),
+            given: 0,
+            covered: None,
+            made: MediaTime::ZERO,
+            filled: Filled::default(),
+            fault: None,
+        }
+    }
+
+    /// Media may flow from now on: the track advances even if the caller never sends a packet. The first packet
+    /// starts it otherwise.
+    pub fn start(&mut self, now: Instant) {
+        self.covered.get_or_insert(now);
+    }
+
+    /// The leg is gone: the track stands still until `start` or the next packet. Positions go on from where they were;
+    /// the next leg may count its packets as it likes.
+    pub fn stop(&mut self) {
+        self.covered = None;
+        self.made = MediaTime::ZERO;
+        self.jitter = Jitter::new(self.options.jitter.clone());
+    }
+
+    pub fn push(&mut self, packet: Packet, now: Instant) {
+        if packet.payload.len() > PAYLOAD_MAX_BYTES {
+            self.filled.undecodable += 1;
+            return;
+        }
+        self.covered.get_or_insert(now);
+        self.jitter.push(packet, now);
+    }
+
+    /// Poll until `Wait`.
+    pub fn poll(&mut self, now: Instant) -> Output {
+        loop {
+            if let Some(frame) = self.frame() {
+                return Output::Frame(frame);
+            }
+            match self.jitter.poll(now) {
+                Slot::Packet(packet) => self.packet(&packet, now),
+                Slot::Hole { duration, cause: Cause::Lost { next }, .. } => self.lost(duration, next.as_deref()),
+                Slot::Hole { duration, cause: Cause::Pause, .. } => self.paused(duration),
+                Slot::Wait(until) => {
+                    let Some(silence) = self.silence_due() else { return Output::Wait(until) };
+                    if now < silence {
+                        return Output::Wait(Some(until.map_or(silence, |until| until.min(silence))));
+                    }
+                    self.keep_going();
+                }
+            }
+        }
+    }
+
+    /// Where the track ends: the position of the next frame.
+    #[must_use]
+    pub fn position(&self) -> MediaTime {
+        MediaTime::from_samples(self.given, RATE_HZ)
+    }
+
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.jitter.statistics()
+    }
+
+    #[must_use]
+    pub fn filled(&self) -> Filled {
+        self.filled
+    }
+
+    #[must_use]
+    pub fn codec(&self) -> Option<Codec> {
+        self.stream.as_ref().map(|stream| stream.codec)
+    }
+
+    /// Why audio could not be decoded, since this was last asked.
+    pub fn take_fault(&mut self) -> Option<codec::Error> {
+        self.fault.take()
+    }
+
+    fn frame(&mut self) -> Option<AudioFrame> {
+        let samples = self.pending.get(..FRAME_SAMPLES)?.to_vec();
+        self.pending.drain(..FRAME_SAMPLES);
+        let at = self.position();
+        self.given += FRAME_SAMPLES as u64;
+        Some(AudioFrame { samples, rate_hz: RATE_HZ, at })
+    }
+
+    fn packet(&mut self, packet: &Packet, now: Instant) {
+        // A packet may be processed late; what counts is when it came.
+        let arrived = packet.at.min(now);
+        self.covered = Some(self.covered.map_or(arrived, |covered| covered.max(arrived)));
+        self.made = MediaTime::ZERO;
+        let Some(units) = packet.units() else { return };
+        let mut decoded = std::mem::take(&mut self.scratch);
+        decoded.clear();
+        let result = self.select(packet.codec).map(|stream| stream.decoder.decode(&packet.payload, &mut decoded));
+        self.scratch = decoded;
+        let Some(result) = result else { return };
+        match result {
+            Ok(()) => self.append_real(),
+            Err(error) => {
+                self.filled.undecodable += 1;
+                self.fault = Some(error);
+                self.conceal(MediaTime::from_samples(u64::from(units), packet.codec.clock_hz()));
+            }
+        }
+    }
+
+    fn lost(&mut self, duration: MediaTime, next: Option<&[u8]>) {
+        let Some(stream) = &mut self.stream else { return };
+        if let Some(next) = next {
+            let samples = duration.as_samples(stream.decoder.rate_hz()) as usize;
+            self.scratch.clear();
+            if stream.decoder.recover(next, samples, &mut self.scratch) {
+                self.filled.recovered += 1;
+                self.made = self.made - duration;
+                self.append_real();
+                return;
+            }
+        }
+        self.filled.concealed += 1;
+        let owed = self.owe(duration);
+        self.conceal(owed);
+    }
+
+    fn paused(&mut self, duration: MediaTime) {
+        let owed = self.owe(duration).min(OWED_MAX);
+        self.conceal(owed);
+    }
+
+    /// The part of a hole that the silence keeper has not filled yet.
+    fn owe(&mut self, duration: MediaTime) -> MediaTime {
+        let owed = duration - self.made;
+        self.made = self.made - duration;
+        owed
+    }
+
+    fn silence_due(&self) -> Option<Instant> {
+        let patience = Duration::from_millis(self.options.silence_after_ms).max(self.jitter.wait() + FRAME * 2);
+        Some(self.covered? + patience)
+    }
+
+    fn keep_going(&mut self) {
+        let frame = MediaTime::from_duration(FRAME);
+        self.conceal(frame);
+        self.made += frame;
+        self.filled.silent_frames += 1;
+        self.covered = self.covered.map(|covered| covered + FRAME);
+    }
+
+    /// Continues the sound, fading, then silence.
+    fn conceal(&mut self, duration: MediaTime) {
+        let Some(stream) = self.stream.as_mut().filter(|stream| !stream.fade.is_silent()) else {
+            let samples = duration.as_samples(RATE_HZ) as usize;
+            self.pending.resize(self.pending.len() + samples, 0);
+            return;
+        };
+        self.scratch.clear();
+        let samples = duration.as_samples(stream.decoder.rate_hz()) as usize;
+        stream.decoder.conceal(samples, &mut self.scratch);
+        stream.fade.concealed(&mut self.scratch);
+        stream.resampler.push(&self.scratch, &mut self.pending);
+    }
+
+    fn append_real(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        stream.fade.real(&mut self.scratch);
+        stream.resampler.push(&self.scratch, &mut self.pending);
+    }
+
+    /// The stream of this codec; what the one before still held comes out first.
+    fn select(&mut self, codec: Codec) -> Option<&mut Stream> {
+        if self.stream.as_ref().is_none_or(|stream| stream.codec != codec) {
+            let decoder = match (self.decoders)(codec) {
+                Ok(decoder) => decoder,
+                Err(error) => return self.refuse(error),
+            };
+            let rate_hz = decoder.rate_hz();
+            let Ok(resampler) = Resampler::new(rate_hz, RATE_HZ) else {
+                return self.refuse(codec::Error::Unsupported { codec });
+            };
+            if let Some(mut old) = self.stream.take() {
+                old.resampler.flush(&mut self.pending);
+                self.filled.codec_changes += 1;
+            }
+            self.stream = Some(Stream { codec, decoder, resampler, fade: Fade::new(rate_hz) });
+        }
+        self.stream.as_mut()
+    }
+
+    fn refuse(&mut self, error: codec::Error) -> Option<&mut Stream> {
+        self.filled.undecodable += 1;
+        self.fault = Some(error);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;
