@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn neither_a_key_nor_a_name_can_be_printed() {
-        let shown = format!("{:?} {} {:?} {}", Secret::new("sk-1"), Secret::new("sk-1"), Pii("Maria"), Pii("Maria"));
+        let shown =
+            format!("{:?} {} {:?} {}", Secret::new("sk-1"), Secret::new("sk-1"), Pii("Maria"), Pii("Maria"));
         assert!(!shown.contains("sk-1") && !shown.contains("Maria"));
     }
 }

@@ -68,33 +68,82 @@ pub enum DeadAir {
 pub enum SessionEvent {
     /// Media flows both ways.
     Started,
-    StateChanged { state: AgentState },
+    StateChanged {
+        state: AgentState,
+    },
     /// The caller's voice began or paused (voice activity, not the turn).
-    CallerSpeaking { speaking: bool },
+    CallerSpeaking {
+        speaking: bool,
+    },
     /// Partials and finals as recognised, before any decision.
-    Heard { transcript: Transcript },
+    Heard {
+        transcript: Transcript,
+    },
     /// The caller's turn is complete; `text` is what the dialogue was given.
-    CallerTurn { turn: TurnId, text: String, typed: bool },
+    CallerTurn {
+        turn: TurnId,
+        text: String,
+        typed: bool,
+    },
     /// A sentence of the agent is about to be spoken.
-    AgentSaying { turn: TurnId, text: String },
+    AgentSaying {
+        turn: TurnId,
+        text: String,
+    },
     /// Of the agent's turn, the caller heard exactly `text`; `interrupted` tells that there was more.
-    AgentTurn { turn: TurnId, text: String, interrupted: bool },
+    AgentTurn {
+        turn: TurnId,
+        text: String,
+        interrupted: bool,
+    },
     /// The agent was ducked because the caller may be taking the floor.
-    Ducked { turn: TurnId },
+    Ducked {
+        turn: TurnId,
+    },
     /// It was not the floor that the caller wanted; the agent goes on from where it was ducked.
-    Resumed { turn: TurnId, why: String },
-    Interrupted { turn: TurnId },
-    Nudged { count: u32 },
-    Pressed { digit: Digit },
+    Resumed {
+        turn: TurnId,
+        why: String,
+    },
+    Interrupted {
+        turn: TurnId,
+    },
+    Nudged {
+        count: u32,
+    },
+    Pressed {
+        digit: Digit,
+    },
     /// A graph node was entered; for traces and the call page.
-    Node { turn: TurnId, node: String },
+    Node {
+        turn: TurnId,
+        node: String,
+    },
     /// Structured result of a turn or tool, such as a booked appointment.
-    Noted { name: String, value: serde_json::Value },
-    TurnFinished { timeline: TurnTimeline },
-    DeadAir { turn: Option<TurnId>, cause: DeadAir, length: Duration },
-    Failed { turn: Option<TurnId>, source: Source, code: String, message: String },
+    Noted {
+        name: String,
+        value: serde_json::Value,
+    },
+    TurnFinished {
+        timeline: TurnTimeline,
+    },
+    DeadAir {
+        turn: Option<TurnId>,
+        cause: DeadAir,
+        length: Duration,
+    },
+    Failed {
+        turn: Option<TurnId>,
+        source: Source,
+        code: String,
+        message: String,
+    },
     /// The connection was lost; the session waits for the caller to come back.
     Detached,
-    Reattached { gap: Duration },
-    Ended { reason: EndReason },
+    Reattached {
+        gap: Duration,
+    },
+    Ended {
+        reason: EndReason,
+    },
 }

@@ -81,7 +81,15 @@ pub struct Transcript {
 impl Transcript {
     #[must_use]
     pub fn partial(text: impl Into<String>, from: MediaTime, to: MediaTime) -> Self {
-        Self { kind: TranscriptKind::Partial, text: text.into(), from, to, words: Vec::new(), language: None, confidence: None }
+        Self {
+            kind: TranscriptKind::Partial,
+            text: text.into(),
+            from,
+            to,
+            words: Vec::new(),
+            language: None,
+            confidence: None,
+        }
     }
 
     #[must_use]

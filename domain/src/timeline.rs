@@ -85,7 +85,14 @@ impl TurnTimeline {
         let sentence = part(self.at(Mark::FirstSentence));
         let synthesis = part(self.at(Mark::FirstAudio));
         let playout = part(Some(started));
-        Some(Latencies { endpointing, thinking, sentence, synthesis, playout, response: started.saturating_sub(ended) })
+        Some(Latencies {
+            endpointing,
+            thinking,
+            sentence,
+            synthesis,
+            playout,
+            response: started.saturating_sub(ended),
+        })
     }
 }
 
@@ -130,7 +137,10 @@ mod tests {
         assert_eq!(parts.endpointing, ms(300));
         assert_eq!(parts.thinking, ms(0));
         assert_eq!(parts.synthesis, ms(50));
-        assert_eq!(parts.endpointing + parts.thinking + parts.sentence + parts.synthesis + parts.playout, parts.response);
+        assert_eq!(
+            parts.endpointing + parts.thinking + parts.sentence + parts.synthesis + parts.playout,
+            parts.response
+        );
         assert_eq!(parts.response, ms(370));
     }
 

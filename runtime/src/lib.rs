@@ -4,5 +4,6 @@
 //! Knows nothing of calls, agents or vendors. `tasks` is the only place of the workspace that spawns.
 
 pub mod tasks;
+pub mod telemetry;
 
 pub use tasks::{Kind, Tasks};

@@ -160,7 +160,11 @@ impl Tasks {
 #[must_use]
 pub fn live() -> BTreeMap<&'static str, usize> {
     let counts = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    counts.iter().map(|(name, count)| (*name, count.load(Ordering::Relaxed))).filter(|(_, n)| *n > 0).collect()
+    counts
+        .iter()
+        .map(|(name, count)| (*name, count.load(Ordering::Relaxed)))
+        .filter(|(_, n)| *n > 0)
+        .collect()
 }
 
 static LIVE: Mutex<BTreeMap<&'static str, Arc<AtomicUsize>>> = Mutex::new(BTreeMap::new());
@@ -169,7 +173,8 @@ struct Live(Arc<AtomicUsize>);
 
 impl Live {
     fn enter(kind: Kind) -> Self {
-        let count = Arc::clone(LIVE.lock().unwrap_or_else(PoisonError::into_inner).entry(kind.name).or_default());
+        let count =
+            Arc::clone(LIVE.lock().unwrap_or_else(PoisonError::into_inner).entry(kind.name).or_default());
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
@@ -228,7 +233,8 @@ mod tests {
     async fn a_vital_task_takes_its_owner_down() {
         let tasks = Tasks::new();
         let other = tasks.spawn(FOREVER, std::future::pending::<()>());
-        let failed = tasks.spawn(Kind::vital("test.vital"), async { assert!(std::hint::black_box(false), "on purpose") });
+        let failed = tasks
+            .spawn(Kind::vital("test.vital"), async { assert!(std::hint::black_box(false), "on purpose") });
         assert!(failed.await.is_err());
         assert_eq!(other.await.expect("cancelled, not panicked"), None);
     }

@@ -1,0 +1,59 @@
+# The commands of the project; each is idempotent. `make help` lists them.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+CACHE := $(or $(AGENT_FOUNDRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/agent-foundry)
+ENV := source $(CACHE)/env.sh
+# make run ARGS="--port 8080"; make run FROM=DIR takes the speech models from DIR instead of the network.
+ARGS ?=
+FROM ?=
+
+.PHONY: help run setup models build web check test e2e bench prove
+
+help: ## Lists these commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: ## Installs what is missing, builds, fetches the models, serves, prints the URL
+	@scripts/setup.sh run
+	$(ENV)
+	scripts/web.sh build
+	cargo build --release --locked -p foundry
+	"$$CARGO_TARGET_DIR/release/foundry" models pull $(if $(FROM),--from "$(FROM)")
+	exec "$$CARGO_TARGET_DIR/release/foundry" serve $(ARGS)
+
+build: ## Builds the program without starting it
+	@scripts/setup.sh run
+	$(ENV)
+	scripts/web.sh build
+	cargo build --release --locked -p foundry
+	echo "built $$CARGO_TARGET_DIR/release/foundry"
+
+check: ## What CI runs before the tests: formatting, lints, directions, web types
+	@scripts/setup.sh test
+	$(ENV)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo run -q --locked -p xtask -- tidy
+	scripts/web.sh check
+
+test: ## Installs what tests need, starts real peers on loopback, runs all tests
+	@scripts/setup.sh test
+	$(ENV)
+	scripts/web.sh build
+	scripts/web.sh test
+	cargo build --locked -p foundry
+	"$$CARGO_TARGET_DIR/debug/foundry" models pull $(if $(FROM),--from "$(FROM)")
+	cargo test --workspace --locked
+
+bench: ## Measures latency and capacity against exactly timed providers (minutes)
+	@scripts/setup.sh run
+	$(ENV)
+	scripts/web.sh build
+	cargo build --release --locked -p foundry -p loadtest
+	"$$CARGO_TARGET_DIR/release/loadtest" gate $(ARGS)
+
+prove: ## What takes long: a newcomer's path in a fresh Debian root
+	@scripts/setup.sh test
+	$(ENV)
+	scripts/prove-newcomer.sh
