@@ -44,7 +44,13 @@ pub struct Speech {
 
 impl Default for Speech {
     fn default() -> Self {
-        Self { start_probability: 0.5, stop_probability: 0.35, start_ms: 60, stop_ms: 200, background_db: 18.0 }
+        Self {
+            start_probability: 0.5,
+            stop_probability: 0.35,
+            start_ms: 60,
+            stop_ms: 200,
+            background_db: 18.0,
+        }
     }
 }
 
@@ -277,7 +283,9 @@ impl Options {
             check(name, smaller <= larger, || format!("{smaller} ms is above the limit of {larger} ms"))?;
         }
         if let Mode::Fixed { ms } = end.mode {
-            check("endpointing.mode", ms <= end.hard_timeout_ms, || "must not be above hard_timeout_ms".to_owned())?;
+            check("endpointing.mode", ms <= end.hard_timeout_ms, || {
+                "must not be above hard_timeout_ms".to_owned()
+            })?;
         }
         for (name, value) in [
             ("speech.start_ms", speech.start_ms),
@@ -329,6 +337,9 @@ mod tests {
         options = Options::default();
         options.speech.start_probability = f32::NAN;
         assert_eq!(options.validate().expect_err("not a number").name, "speech.start_probability");
-        assert!(serde_json::from_str::<Options>(r#"{"idle":{"after":3}}"#).is_err(), "unknown names are refused");
+        assert!(
+            serde_json::from_str::<Options>(r#"{"idle":{"after":3}}"#).is_err(),
+            "unknown names are refused"
+        );
     }
 }

@@ -22,23 +22,36 @@ pub enum Output {
     /// Judge the caller's audio up to this position with the end-of-turn model; answered by `Input::EndOfTurn`.
     ScoreEndOfTurn(MediaTime),
     /// Think ahead about this text, without effects.
-    Speculate { turn: TurnId, text: String },
+    Speculate {
+        turn: TurnId,
+        text: String,
+    },
     /// The guess was wrong. After a `Commit` of this turn: the caller had not finished; forget that the turn was
     /// committed, its text comes again as part of a later turn.
     Discard(TurnId),
     /// The caller's turn is complete: answer it.
-    Commit { turn: TurnId, text: String, typed: bool },
+    Commit {
+        turn: TurnId,
+        text: String,
+        typed: bool,
+    },
     /// Lower the agent's voice, and hold its position, until `Resume` or `FlushPlayout`. For a turn that does not sound
     /// yet: do not let it begin.
     Duck(TurnId),
     /// Not an interruption: go on at full level. The position is where the caller lost the voice.
-    Resume { turn: TurnId, from: MediaTime },
+    Resume {
+        turn: TurnId,
+        from: MediaTime,
+    },
     /// The caller took the floor: what was not heard is dropped.
     FlushPlayout(TurnId),
     /// Stop thinking and synthesis of this turn.
     Cancel(TurnId),
     /// The caller is silent: say so, the `count`-th time (from 1), as this turn.
-    Nudge { turn: TurnId, count: u32 },
+    Nudge {
+        turn: TurnId,
+        count: u32,
+    },
     /// The caller stayed silent through every nudge: say goodbye as this turn and end, unless the turn is cancelled.
     GiveUp(TurnId),
     /// Nothing of this turn's answer sounded in time: stop what was thought and say the apology as this turn.
@@ -46,7 +59,11 @@ pub enum Output {
     /// The caller spoke at length but the recogniser gave no words: ask them, as this turn, to say it again.
     NotUnderstood(TurnId),
     /// Set a mark of this turn's timeline at `now`, minus what `MediaTime` says the event lay back.
-    Mark { turn: TurnId, mark: Mark, back: MediaTime },
+    Mark {
+        turn: TurnId,
+        mark: Mark,
+        back: MediaTime,
+    },
     Event(SessionEvent),
     /// Nothing more to do until the next input, or until this instant at the latest, for this reason.
     /// Not written to logs: the inputs there say when the machine was woken.

@@ -1,0 +1,421 @@
+//! The caller's side: voice and words become an utterance, a pause becomes the end of a turn.
+
+use std::time::{Duration, Instant};
+
+use domain::{Mark, MediaTime, Score, SessionEvent, Transcript, TurnId, VadDecision};
+
+use super::TurnMachine;
+use crate::backchannel::{Claim, greets};
+use crate::endpointing::{self, Evidence};
+use crate::floor::{AgentTurn, Cause, Committed};
+use crate::options::{Mode, ms};
+use crate::rules::Rule;
+use crate::shape::Shape;
+use crate::speech::Edge;
+use crate::utterance::Utterance;
+use crate::words::join;
+use crate::{Output, Why};
+
+/// A lone word that recognisers invent is believed from so much voice on.
+const PHANTOM_VOICE: MediaTime = MediaTime::from_millis(300);
+/// Voice without any words is a failure to recognise, not a cough, from so much on.
+const UNHEARD_VOICE: MediaTime = MediaTime::from_millis(1000);
+
+impl TurnMachine {
+    pub(super) fn vad(&mut self, vad: &VadDecision) {
+        if !self.greeted && !self.on(Rule::GreetWhenActive) {
+            self.greet();
+        }
+        let edge = self.speech.hear(vad, &self.options.speech, self.t);
+        match edge {
+            Some(Edge::Started) => self.speech_started(),
+            Some(Edge::GoesOn) if self.utterance.is_none() && !self.same_breath() => self.open_run(),
+            Some(Edge::GoesOn) => self.speech_goes_on(),
+            Some(Edge::Stopped) => self.speech_stopped(),
+            Some(Edge::Hushed) | None => {}
+        }
+        let (sounding, voiced_to, t) = (self.speech.sounding(), self.speech.voiced_to(), self.t);
+        if let Some(utterance) = self.utterance.as_mut().filter(|_| sounding) {
+            let length = if edge == Some(Edge::Started) { self.speech.run() } else { Duration::ZERO };
+            let length = MediaTime::from_duration(length).max(vad.to - vad.from);
+            utterance.voiced += length;
+            utterance.level.add(vad.level_dbfs, length);
+            (utterance.voiced_to, utterance.voiced_at) = (voiced_to, t);
+        }
+    }
+
+    fn speech_started(&mut self) {
+        self.event(SessionEvent::CallerSpeaking { speaking: true });
+        self.speech_goes_on();
+        if self.utterance.is_none() {
+            self.open_run();
+        }
+    }
+
+    /// Opens an utterance where the run of voice began.
+    fn open_run(&mut self) {
+        let from = self.speech.run_from().max(self.closed.to.min(self.speech.voiced_to()));
+        let began = self.t.checked_sub(self.speech.back_to(from, self.t).as_duration()).unwrap_or(self.t);
+        self.open(from, began);
+    }
+
+    /// The caller never paused since their turn was cut short by its length.
+    fn same_breath(&self) -> bool {
+        self.agent.as_ref().is_some_and(AgentTurn::forced)
+    }
+
+    fn speech_goes_on(&mut self) {
+        self.drop_guess();
+        let position = self.speech.run_from().max(self.speech.voiced_to());
+        if let Some(utterance) = &mut self.utterance {
+            if utterance.pause.prepared && !utterance.text().is_empty() {
+                self.pauses.learn((position - utterance.voiced_to).as_duration(), 1);
+            }
+            utterance.go_on();
+        }
+    }
+
+    fn speech_stopped(&mut self) {
+        self.event(SessionEvent::CallerSpeaking { speaking: false });
+        if let Some(AgentTurn { cause: Cause::Caller(committed), .. }) = &mut self.agent {
+            committed.forced = false;
+        }
+    }
+
+    /// Takes the caller as quiet although no silence was heard.
+    pub(super) fn stop_speech(&mut self) {
+        if self.speech.stop() {
+            self.speech_stopped();
+        }
+    }
+
+    fn open(&mut self, from: MediaTime, began: Instant) {
+        let mut utterance = Utterance::new(from, began, self.agent.as_ref().map(|agent| agent.turn));
+        utterance.over_greeting = self.agent.as_ref().is_some_and(|agent| agent.cause == Cause::Greeting);
+        utterance.deferred = self.same_breath();
+        (utterance.voiced_to, utterance.voiced_at) = (from, self.t);
+        self.utterance = Some(utterance);
+    }
+
+    pub(super) fn score(&mut self, score: Score) {
+        let stale_counts = !self.on(Rule::StaleScore);
+        if let Some(utterance) = &mut self.utterance
+            && (score.at >= utterance.voiced_to || stale_counts)
+        {
+            utterance.pause.score = Some(score.probability);
+        }
+    }
+
+    pub(super) fn transcript(&mut self, transcript: &Transcript) {
+        if transcript.to <= self.closed.to && self.on(Rule::StaleWords) {
+            if transcript.is_final() {
+                self.closed.text.clear();
+            }
+            return;
+        }
+        let again = transcript.from < self.closed.to && self.on(Rule::StaleWords);
+        let repeated = if again { self.closed.text.clone() } else { String::new() };
+        let voiceless = self.utterance.as_ref().is_none_or(|utterance| utterance.voiced == MediaTime::ZERO);
+        if self.utterance.is_none() {
+            let speaks = match Claim::of(self.words, &transcript.text) {
+                Claim::Words(count) => {
+                    count >= self.options.barge_in.min_words as usize || self.speech.talking()
+                }
+                Claim::Command => true,
+                _ => false,
+            };
+            if !speaks || (!self.on(Rule::WordsWithoutVoice) && !self.speech.talking()) {
+                return;
+            }
+            self.open(transcript.from.min(self.speech.heard_to()), self.t);
+        }
+        let (covers, t, at) = (self.on(Rule::FinalCoversVoice), self.t, self.speech.heard_to());
+        let Some(utterance) = &mut self.utterance else { return };
+        let before = utterance.spoken();
+        utterance.hear(transcript, &repeated, covers, t);
+        if voiceless && utterance.spoken() != before {
+            (utterance.voiced_to, utterance.voiced_at) = (at, t);
+            if !transcript.is_final() {
+                utterance.go_on();
+            }
+        }
+    }
+
+    pub(super) fn transcript_lost(&mut self) {
+        if let Some(utterance) = &mut self.utterance {
+            utterance.lose();
+        }
+    }
+
+    pub(super) fn silence(&self, utterance: &Utterance) -> Duration {
+        self.speech.silence_since(utterance.voiced_to, self.t, self.on(Rule::SilenceIsHeard))
+    }
+
+    /// In a pause, asks the recogniser for its final and the model for its score, each when its time has come.
+    pub(super) fn ask(&mut self) {
+        let options = self.options.endpointing.clone();
+        let adaptive =
+            options.mode == Mode::Adaptive && self.agent.as_ref().is_none_or(|agent| !agent.sounds());
+        let (t, to, rescore) = (self.t, self.speech.heard_to(), self.on(Rule::Rescore));
+        let Some(silence) = self.utterance.as_ref().map(|utterance| self.silence(utterance)) else { return };
+        if self.speech.sounding() {
+            return;
+        }
+        let Some(utterance) = &mut self.utterance else { return };
+        let pause = &mut utterance.pause;
+        let mut asked = Vec::new();
+        if !pause.prepared && silence >= ms(options.prepare_ms) {
+            pause.prepared = true;
+            asked.push(Output::Prepare);
+        }
+        let again = pause.scores_asked == 1
+            && rescore
+            && options.rescore_ms > 0
+            && silence >= ms(options.rescore_ms)
+            && pause.score.is_some_and(|score| score < options.sure);
+        if adaptive && ((pause.scores_asked == 0 && silence >= ms(options.score_ms)) || again) {
+            pause.scores_asked += 1;
+            asked.push(Output::ScoreEndOfTurn(to));
+        }
+        if pause.finalized.is_none() && !pause.lost && silence >= ms(options.finalize_ms) {
+            pause.finalized = Some(t);
+            pause.wanted_to = utterance.voiced_to;
+            asked.push(Output::Finalize);
+        }
+        self.queue.extend(asked);
+        self.guess(silence);
+    }
+
+    fn guess(&mut self, silence: Duration) {
+        let speculation = &self.options.speculation;
+        if !speculation.enabled || self.agent.is_some() || silence < ms(speculation.after_ms) {
+            return;
+        }
+        let Some(utterance) = &self.utterance else { return };
+        let text = utterance.text();
+        let worth = Claim::of(self.words, &text) >= Claim::Answer
+            && Shape::of(self.words, &text) != Shape::Unfinished;
+        let known = utterance.guessed(&text) && self.on(Rule::Speculation);
+        if !worth || known || utterance.guesses >= speculation.max_guesses {
+            return;
+        }
+        self.drop_guess();
+        let Some(turn) = self.utterance_turn() else { return };
+        if let Some(utterance) = &mut self.utterance {
+            utterance.guesses += 1;
+            utterance.guess = Some(text.clone());
+        }
+        self.put(Output::Speculate { turn, text });
+    }
+
+    fn drop_guess(&mut self) {
+        let on = self.on(Rule::Speculation);
+        let Some(utterance) = self.utterance.as_mut().filter(|_| on) else { return };
+        if let (Some(_), Some(turn)) = (utterance.guess.take(), utterance.turn) {
+            self.put(Output::Discard(turn));
+        }
+    }
+
+    /// The open utterance's id as a turn, made now if it had none.
+    fn utterance_turn(&mut self) -> Option<TurnId> {
+        let fresh = self.next_turn;
+        let utterance = self.utterance.as_mut()?;
+        let turn = *utterance.turn.get_or_insert(fresh);
+        if turn == fresh {
+            self.next_turn = fresh.next();
+        }
+        Some(turn)
+    }
+
+    /// Decides whether the caller's utterance is a complete turn, or none at all.
+    pub(super) fn end_turn(&mut self) {
+        if self.agent.is_some() {
+            return;
+        }
+        let Some(utterance) = &self.utterance else { return };
+        let forced = self.too_long(utterance);
+        let stalled = self.hard_timeout_passed(utterance);
+        if self.speech.sounding() && !forced && !stalled {
+            return;
+        }
+        if stalled && !forced {
+            self.stop_speech();
+        }
+        if forced || stalled {
+            self.demand_final(forced);
+        }
+        let Some(utterance) = &self.utterance else { return };
+        if !self.heard_enough(utterance, stalled) {
+            return;
+        }
+        let text = utterance.text();
+        if self.is_nothing(utterance, &text, stalled) {
+            if self.on(Rule::WordlessIsNoTurn) {
+                self.close_wordless();
+            }
+            return;
+        }
+        let rising = self.speech.rising() && self.on(Rule::RisingVoice);
+        let over = self.silence(utterance) >= self.delay(utterance, &text) && !rising;
+        if !(forced || stalled || over) {
+            return;
+        }
+        let Some(utterance) = self.utterance.take() else { return };
+        self.commit(utterance, text, false);
+    }
+
+    fn too_long(&self, utterance: &Utterance) -> bool {
+        self.on(Rule::TooLong)
+            && self.speech.talking()
+            && self.t >= utterance.started_at + ms(self.options.endpointing.too_long_ms)
+    }
+
+    fn hard_timeout_passed(&self, utterance: &Utterance) -> bool {
+        self.on(Rule::HardTimeout)
+            && self.t >= utterance.voiced_at + ms(self.options.endpointing.hard_timeout_ms)
+    }
+
+    fn demand_final(&mut self, forced: bool) {
+        let (t, to) = (self.t, self.speech.voiced_to());
+        let Some(utterance) = &mut self.utterance else { return };
+        let again = forced && !utterance.forced;
+        utterance.forced |= forced;
+        let pause = &mut utterance.pause;
+        if pause.lost || (pause.finalized.is_some() && !again) {
+            return;
+        }
+        (pause.finalized, pause.wanted_to, pause.settled) = (Some(t), to, false);
+        self.put(Output::Finalize);
+    }
+
+    /// The final is here, or has had its time.
+    fn heard_enough(&self, utterance: &Utterance, stalled: bool) -> bool {
+        let (pause, options) = (&utterance.pause, &self.options.endpointing);
+        let Some(asked) = pause.finalized else { return pause.settled };
+        if pause.settled || !self.on(Rule::Verdict) {
+            return pause.settled;
+        }
+        let something = !utterance.text().is_empty() && (self.t >= asked + ms(options.verdict_ms) || stalled);
+        something || self.t >= asked + ms(options.unheard_ms)
+    }
+
+    /// Whether the words make no turn.
+    fn is_nothing(&self, utterance: &Utterance, text: &str, stalled: bool) -> bool {
+        let patient = stalled || self.silence(utterance) >= ms(self.options.endpointing.hard_timeout_ms);
+        match Claim::of(self.words, text) {
+            Claim::Nothing => true,
+            Claim::Phantom => self.on(Rule::PhantomWords) && utterance.voiced < PHANTOM_VOICE,
+            Claim::Filler => self.on(Rule::FillersAreNoTurn) && patient,
+            Claim::Continuer => utterance.over.is_some() && self.on(Rule::Backchannels),
+            _ => utterance.over_greeting && greets(self.words, text) && self.on(Rule::GreetingSurvivesHello),
+        }
+    }
+
+    fn delay(&self, utterance: &Utterance, text: &str) -> Duration {
+        let evidence = Evidence {
+            score: utterance.pause.score,
+            shape: Shape::of(self.words, text),
+            slowness: self.pauses.beyond(self.options.endpointing.typical_pause_ms),
+        };
+        endpointing::delay(&self.options.endpointing, self.options.rules, evidence)
+    }
+
+    fn close_wordless(&mut self) {
+        self.drop_guess();
+        let Some(utterance) = self.utterance.take() else { return };
+        if !self.speech.sounding() {
+            self.stop_speech();
+        }
+        self.idle.breathe(&self.options.idle, self.t);
+        let asked = utterance.pause.finalized;
+        let unheard = utterance.pause.lost
+            || (!utterance.pause.settled
+                && asked.is_some_and(|asked| self.t >= asked + ms(self.options.endpointing.unheard_ms)));
+        if !unheard {
+            self.closed.to = self.speech.heard_to();
+        } else if utterance.voiced >= UNHEARD_VOICE && self.on(Rule::NotUnderstood) {
+            let turn = self.new_turn();
+            self.put(Output::NotUnderstood(turn));
+            self.idle.reset();
+            self.agent = Some(AgentTurn::new(turn, Cause::Own, self.t));
+        }
+    }
+
+    pub(super) fn commit(&mut self, utterance: Utterance, text: String, written: bool) {
+        let t = self.t;
+        let text = join(&text, &self.digits.take());
+        let turn = utterance.turn.unwrap_or_else(|| self.new_turn());
+        if !self.speech.sounding() {
+            self.stop_speech();
+        }
+        let forced = self.speech.sounding();
+        if utterance.forced {
+            let spoken = t.saturating_duration_since(utterance.started_at);
+            let value = serde_json::json!({ "turn": turn, "after_ms": spoken.as_millis() as u64 });
+            self.event(SessionEvent::Noted { name: "caller_too_long".to_owned(), value });
+        }
+        self.mark_turn(turn, &utterance);
+        self.event(SessionEvent::CallerTurn { turn, text: text.clone(), typed: written });
+        // What was guessed with is what the dialogue adopts by; case and points do not matter to it.
+        let adopted = if utterance.guessed(&text) { utterance.guess.clone() } else { None };
+        self.put(Output::Commit { turn, text: adopted.unwrap_or_else(|| text.clone()), typed: written });
+
+        self.idle.reset();
+        self.late = None;
+        self.speech.learn_level(utterance.level);
+        // Only where the final is still to come may its words come again.
+        let text_to_come = if utterance.pause.settled { String::new() } else { utterance.spoken() };
+        self.closed = super::Closed { to: self.speech.heard_to(), text: text_to_come };
+        let committed = Committed {
+            text,
+            at: t,
+            started_at: utterance.started_at,
+            from: utterance.from,
+            voiced_to: utterance.voiced_to,
+            forced,
+        };
+        self.agent = Some(AgentTurn::new(turn, Cause::Caller(committed), t));
+    }
+
+    fn mark_turn(&mut self, turn: TurnId, utterance: &Utterance) {
+        let t = self.t;
+        if utterance.voiced > MediaTime::ZERO {
+            let (from, to) =
+                (self.speech.back_to(utterance.from, t), self.speech.back_to(utterance.voiced_to, t));
+            self.put(Output::Mark { turn, mark: Mark::SpeechStarted, back: from });
+            self.put(Output::Mark { turn, mark: Mark::SpeechEnded, back: to });
+        }
+        if let Some(at) = utterance.final_at {
+            let back = MediaTime::from_duration(t.saturating_duration_since(at));
+            self.put(Output::Mark { turn, mark: Mark::TranscriptFinal, back });
+        }
+        self.put(Output::Mark { turn, mark: Mark::Committed, back: MediaTime::ZERO });
+    }
+
+    pub(super) fn turn_waits(&self, waits: &mut Vec<(Instant, Why)>) {
+        let Some(utterance) = &self.utterance else { return };
+        let options = &self.options.endpointing;
+        if let Some(asked) =
+            utterance.pause.finalized.filter(|_| !utterance.pause.settled && self.on(Rule::Verdict))
+        {
+            waits.push((asked + ms(options.verdict_ms), Why::Verdict));
+            waits.push((asked + ms(options.unheard_ms), Why::Verdict));
+        }
+        if self.agent.is_some() {
+            return;
+        }
+        if self.on(Rule::TooLong) && self.speech.talking() {
+            waits.push((utterance.started_at + ms(options.too_long_ms), Why::UserTooLong));
+        }
+        if self.on(Rule::HardTimeout) {
+            waits.push((utterance.voiced_at + ms(options.hard_timeout_ms), Why::Endpointing));
+        }
+        let heard = self.on(Rule::SilenceIsHeard);
+        let delay = self.delay(utterance, &utterance.text());
+        for length in [ms(options.finalize_ms), delay] {
+            waits.extend(
+                self.speech.silent_for(utterance.voiced_to, length, heard).map(|due| (due, Why::Endpointing)),
+            );
+        }
+    }
+}

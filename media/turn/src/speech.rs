@@ -1,0 +1,219 @@
+//! Speech and silence out of the detector's verdicts: hysteresis, and how loud this caller is. Knows no words and no turns.
+
+use std::time::{Duration, Instant};
+
+use domain::{MediaTime, VadDecision};
+
+use crate::options::{self, ms};
+
+/// After this much silence a stretch must be as sure as a beginning to count as voice again.
+const TAIL: MediaTime = MediaTime::from_millis(60);
+/// Silence is believed for this long beyond the last verdict; further silence has to be heard.
+const EXTRAPOLATED: Duration = Duration::from_millis(60);
+/// Voice needed before the caller's loudness is known.
+const KNOWN_AFTER: MediaTime = MediaTime::from_millis(1500);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Edge {
+    /// Voice has lasted long enough to be speech.
+    Started,
+    /// The first silent stretch within speech.
+    Hushed,
+    /// Voice again before `Stopped`.
+    GoesOn,
+    /// Silence has lasted long enough for the caller to count as quiet.
+    Stopped,
+}
+
+#[derive(Debug)]
+pub(crate) struct Speech {
+    talking: bool,
+    hushed: bool,
+    /// Where the current run of voice began (rising or talking).
+    run_from: Option<MediaTime>,
+    heard_to: MediaTime,
+    voiced_to: MediaTime,
+    heard_at: Instant,
+    run_level: Level,
+    own_level: Level,
+}
+
+impl Speech {
+    pub(crate) fn new(start: Instant) -> Self {
+        Self {
+            talking: false,
+            hushed: false,
+            run_from: None,
+            heard_to: MediaTime::ZERO,
+            voiced_to: MediaTime::ZERO,
+            heard_at: start,
+            run_level: Level::default(),
+            own_level: Level::default(),
+        }
+    }
+
+    pub(crate) fn hear(&mut self, vad: &VadDecision, options: &options::Speech, t: Instant) -> Option<Edge> {
+        let from = vad.from.max(self.heard_to);
+        let to = vad.to.max(from);
+        self.heard_to = to;
+        self.heard_at = t;
+        let sure = vad.probability >= options.start_probability;
+        let voiced = sure
+            || (self.talking && vad.probability >= options.stop_probability && self.silence_heard() <= TAIL);
+        if voiced { self.voice(vad.level_dbfs, from, to, options) } else { self.silent(options) }
+    }
+
+    fn voice(
+        &mut self,
+        level_dbfs: f32,
+        from: MediaTime,
+        to: MediaTime,
+        options: &options::Speech,
+    ) -> Option<Edge> {
+        let run_from = *self.run_from.get_or_insert(from);
+        self.run_level.add(level_dbfs, to - from);
+        if self.talking {
+            self.voiced_to = to;
+            return std::mem::take(&mut self.hushed).then_some(Edge::GoesOn);
+        }
+        if (to - run_from).as_duration() < ms(options.start_ms) {
+            return None;
+        }
+        (self.talking, self.hushed) = (true, false);
+        self.voiced_to = to;
+        Some(Edge::Started)
+    }
+
+    fn silent(&mut self, options: &options::Speech) -> Option<Edge> {
+        if !self.talking {
+            self.run_from = None;
+            self.run_level = Level::default();
+            return None;
+        }
+        if self.silence_heard().as_duration() >= ms(options.stop_ms) {
+            self.stop();
+            return Some(Edge::Stopped);
+        }
+        (!std::mem::replace(&mut self.hushed, true)).then_some(Edge::Hushed)
+    }
+
+    /// Takes the caller as quiet, whatever was last heard. Returns whether that is a change.
+    pub(crate) fn stop(&mut self) -> bool {
+        self.run_from = None;
+        self.run_level = Level::default();
+        self.hushed = false;
+        std::mem::take(&mut self.talking)
+    }
+
+    pub(crate) const fn talking(&self) -> bool {
+        self.talking
+    }
+
+    /// In mid-voice as far as heard: talking, and the last stretch was no silence.
+    pub(crate) const fn sounding(&self) -> bool {
+        self.talking && !self.hushed
+    }
+
+    /// Voice has begun but is not speech yet.
+    pub(crate) const fn rising(&self) -> bool {
+        !self.talking && self.run_from.is_some()
+    }
+
+    /// How long the current run of speech is.
+    pub(crate) fn run(&self) -> Duration {
+        self.run_from
+            .filter(|_| self.talking)
+            .map_or(Duration::ZERO, |from| (self.voiced_to - from).as_duration())
+    }
+
+    pub(crate) fn run_from(&self) -> MediaTime {
+        self.run_from.unwrap_or(self.heard_to)
+    }
+
+    pub(crate) const fn heard_to(&self) -> MediaTime {
+        self.heard_to
+    }
+
+    pub(crate) const fn voiced_to(&self) -> MediaTime {
+        self.voiced_to
+    }
+
+    pub(crate) const fn heard_at(&self) -> Instant {
+        self.heard_at
+    }
+
+    fn silence_heard(&self) -> MediaTime {
+        self.heard_to - self.voiced_to
+    }
+
+    /// Silence since the position, as far as it was heard and a little beyond.
+    pub(crate) fn silence_since(&self, position: MediaTime, t: Instant, must_be_heard: bool) -> Duration {
+        let beyond = t.saturating_duration_since(self.heard_at);
+        let beyond = if must_be_heard { beyond.min(EXTRAPOLATED) } else { beyond };
+        (self.heard_to - position).as_duration() + beyond
+    }
+
+    /// When the silence since the position will be as long, if nothing more is heard; `None` if it has to be heard.
+    pub(crate) fn silent_for(
+        &self,
+        position: MediaTime,
+        length: Duration,
+        must_be_heard: bool,
+    ) -> Option<Instant> {
+        let missing = length.saturating_sub((self.heard_to - position).as_duration());
+        (!must_be_heard || missing <= EXTRAPOLATED).then(|| self.heard_at + missing)
+    }
+
+    /// How long before `t` the position was heard.
+    pub(crate) fn back_to(&self, position: MediaTime, t: Instant) -> MediaTime {
+        (self.heard_to - position) + MediaTime::from_duration(t.saturating_duration_since(self.heard_at))
+    }
+
+    /// The sound now heard is much quieter than the caller was in their turns.
+    pub(crate) fn is_background(&self, options: &options::Speech) -> bool {
+        options.background_db > 0.0
+            && self.own_level.length >= KNOWN_AFTER
+            && self
+                .run_level
+                .mean()
+                .is_some_and(|now| self.own_level.mean().is_some_and(|own| now < own - options.background_db))
+    }
+
+    /// What the caller's turn sounded like.
+    pub(crate) fn learn_level(&mut self, level: Level) {
+        self.own_level.merge(level);
+    }
+}
+
+/// Mean loudness of voice, weighted by time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Level {
+    sum_db_ms: f64,
+    length: MediaTime,
+}
+
+/// The loudness of longer ago counts for no more than this much voice, so that a caller may move away.
+const REMEMBERED: MediaTime = MediaTime::from_millis(10_000);
+
+impl Level {
+    pub(crate) fn add(&mut self, level_dbfs: f32, length: MediaTime) {
+        if level_dbfs.is_finite() {
+            self.sum_db_ms += f64::from(level_dbfs) * length.as_millis() as f64;
+            self.length += length;
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        if self.length > REMEMBERED {
+            self.sum_db_ms *= REMEMBERED.0 as f64 / self.length.0 as f64;
+            self.length = REMEMBERED;
+        }
+        self.sum_db_ms += other.sum_db_ms;
+        self.length += other.length;
+    }
+
+    fn mean(self) -> Option<f32> {
+        let millis = self.length.as_millis();
+        (millis > 0).then(|| (self.sum_db_ms / millis as f64) as f32)
+    }
+}
