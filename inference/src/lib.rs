@@ -5,6 +5,7 @@
 //! Knows no call, no agent, no vendor: the rooms above say what a tensor means. Does not read the environment.
 
 pub mod capacity;
+pub mod cut;
 pub mod engine;
 pub mod error;
 pub mod fetch;
@@ -14,6 +15,8 @@ pub mod onnx;
 pub mod options;
 pub mod pool;
 pub mod store;
+pub mod weights;
+mod wire;
 
 pub use engine::Engine;
 pub use error::Error;
