@@ -75,7 +75,13 @@ impl OpusDecoder {
     }
 
     /// Runs one decode into the end of `out`, which is as before on an error.
-    fn append(&mut self, payload: &[u8], samples: usize, fec: bool, out: &mut Vec<i16>) -> Result<(), opus::Error> {
+    fn append(
+        &mut self,
+        payload: &[u8],
+        samples: usize,
+        fec: bool,
+        out: &mut Vec<i16>,
+    ) -> Result<(), opus::Error> {
         let from = out.len();
         out.resize(from + samples, 0);
         let result = self.inner.decode(payload, &mut out[from..], fec);

@@ -26,7 +26,12 @@ impl TelephoneEvent {
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let [event, flags, high, low] = *payload.first_chunk::<4>()?;
         let digit = digit(usize::from(event))?;
-        Some(Self { digit, end: flags & 0x80 != 0, volume: flags & 0x3f, duration: u16::from_be_bytes([high, low]) })
+        Some(Self {
+            digit,
+            end: flags & 0x80 != 0,
+            volume: flags & 0x3f,
+            duration: u16::from_be_bytes([high, low]),
+        })
     }
 
     #[must_use]
@@ -46,7 +51,8 @@ impl TelephoneEvent {
     pub fn press(digit: Digit, length: Duration, clock_hz: u32) -> Vec<Bytes> {
         let frames = (length.as_millis() / 20).clamp(2, 250) as u32;
         let duration = |frame: u32| u16::try_from(frame * clock_hz / 50).unwrap_or(u16::MAX);
-        let event = |frame: u32, end: bool| Self { digit, end, volume: 10, duration: duration(frame) }.payload();
+        let event =
+            |frame: u32, end: bool| Self { digit, end, volume: 10, duration: duration(frame) }.payload();
         (1..frames).map(|frame| event(frame, false)).chain((0..3).map(|_| event(frames, true))).collect()
     }
 }
@@ -155,7 +161,8 @@ impl Detector {
         if energy / length < LEAST_LEVEL * LEAST_LEVEL {
             return None;
         }
-        let [(row, row_power), (column, column_power)] = self.coefficients.map(|group| self.strongest(&group));
+        let [(row, row_power), (column, column_power)] =
+            self.coefficients.map(|group| self.strongest(&group));
         // A tone of amplitude a has the Goertzel power (a n / 2)^2 and the energy a^2 n / 2.
         let pure = (row_power + column_power) * 2.0 / length / energy;
         let balanced = row_power < column_power * 10_f32.powf(COLUMN_WEAKER / 10.0)

@@ -208,7 +208,9 @@ mod tests {
             let magnitude = i32::from(sample).abs();
             let step = (magnitude / 16).max(16);
             let clipped = (magnitude - 32_124).max(0);
-            for (law, back) in [("mu", decode_ulaw(encode_ulaw(sample))), ("A", decode_alaw(encode_alaw(sample)))] {
+            for (law, back) in
+                [("mu", decode_ulaw(encode_ulaw(sample))), ("A", decode_alaw(encode_alaw(sample)))]
+            {
                 let error = (i32::from(back) - i32::from(sample)).abs();
                 assert!(error <= step + clipped, "{law}-law: {sample} came back as {back}");
             }

@@ -79,7 +79,8 @@ impl Gate {
             Some(_) => false,
             None => true,
         };
-        let alive = level_dbfs > QUIET_DBFS && if self.detector.is_some() { voice || loud && stands_out } else { stands_out };
+        let alive = level_dbfs > QUIET_DBFS
+            && if self.detector.is_some() { voice || loud && stands_out } else { stands_out };
         self.hangover = if alive { HANGOVER_FRAMES } else { self.hangover.saturating_sub(1) };
         let activity = if self.hangover > 0 { Activity::Maybe } else { Activity::Silent };
         Verdict { activity, level_dbfs }

@@ -144,7 +144,9 @@ impl Inbound {
             }
             match self.jitter.poll(now) {
                 Slot::Packet(packet) => self.packet(&packet, now),
-                Slot::Hole { duration, cause: Cause::Lost { next }, .. } => self.lost(duration, next.as_deref()),
+                Slot::Hole { duration, cause: Cause::Lost { next }, .. } => {
+                    self.lost(duration, next.as_deref())
+                }
                 Slot::Hole { duration, cause: Cause::Pause, .. } => self.paused(duration),
                 Slot::Wait(until) => {
                     let Some(silence) = self.silence_due() else { return Output::Wait(until) };
@@ -199,7 +201,8 @@ impl Inbound {
         let Some(units) = packet.units() else { return };
         let mut decoded = std::mem::take(&mut self.scratch);
         decoded.clear();
-        let result = self.select(packet.codec).map(|stream| stream.decoder.decode(&packet.payload, &mut decoded));
+        let result =
+            self.select(packet.codec).map(|stream| stream.decoder.decode(&packet.payload, &mut decoded));
         self.scratch = decoded;
         let Some(result) = result else { return };
         match result {
@@ -242,7 +245,8 @@ impl Inbound {
     }
 
     fn silence_due(&self) -> Option<Instant> {
-        let patience = Duration::from_millis(self.options.silence_after_ms).max(self.jitter.wait() + FRAME * 2);
+        let patience =
+            Duration::from_millis(self.options.silence_after_ms).max(self.jitter.wait() + FRAME * 2);
         Some(self.covered? + patience)
     }
 

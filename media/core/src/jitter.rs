@@ -171,8 +171,10 @@ impl Jitter {
     /// How long a missing packet is waited for at present.
     #[must_use]
     pub fn wait(&self) -> Duration {
-        let (min, max) =
-            (Duration::from_millis(self.options.wait_min_ms), Duration::from_millis(self.options.wait_max_ms));
+        let (min, max) = (
+            Duration::from_millis(self.options.wait_min_ms),
+            Duration::from_millis(self.options.wait_max_ms),
+        );
         self.learned.max(self.jitter.smoothed() * 2).clamp(min, max.max(min))
     }
 
@@ -246,8 +248,11 @@ impl Jitter {
             return None;
         }
         // Senders that stamp by their wall clock are off by a little; that is no pause.
-        (gap > self.last_units / 2)
-            .then(|| Slot::Hole { timestamp, duration: duration(gap, codec), cause: Cause::Pause })
+        (gap > self.last_units / 2).then(|| Slot::Hole {
+            timestamp,
+            duration: duration(gap, codec),
+            cause: Cause::Pause,
+        })
     }
 
     fn deliver(&mut self) -> Slot {

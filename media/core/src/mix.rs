@@ -168,7 +168,11 @@ impl Mixer {
     /// A faint noise instead of digital silence, which callers take for a dead line.
     pub fn set_comfort_noise(&mut self, level_dbfs: Option<f32>) {
         // The smoothing leaves about a quarter of the white noise's RMS, which is 0.58 of its amplitude.
-        self.noise = level_dbfs.map(|level| ComfortNoise { seed: 1, smoothed: 0.0, amplitude: 32_768.0 * gain(level) / 0.24 });
+        self.noise = level_dbfs.map(|level| ComfortNoise {
+            seed: 1,
+            smoothed: 0.0,
+            amplitude: 32_768.0 * gain(level) / 0.24,
+        });
     }
 
     /// Whether something sounds without the voice.
@@ -261,7 +265,7 @@ mod tests {
         let mut mixer = Mixer::new(24_000);
         assert!(mixer.set_background(Some((background, -10.0))));
         let mut heard = Vec::new();
-        let mut run = |mixer: &mut Mixer, frames: usize, voice: bool, heard: &mut Vec<i16>| {
+        let run = |mixer: &mut Mixer, frames: usize, voice: bool, heard: &mut Vec<i16>| {
             for _ in 0..frames {
                 let mut frame = vec![0; 480];
                 mixer.mix(&mut frame, voice);

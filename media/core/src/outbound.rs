@@ -34,7 +34,12 @@ pub struct Outbound {
 
 impl Outbound {
     /// `sequence` and `timestamp` of the first packet; RFC 3550 wants them random.
-    pub fn new(playout: Playout, encoder: Box<dyn Encoder>, sequence: u16, timestamp: u32) -> Result<Self, Error> {
+    pub fn new(
+        playout: Playout,
+        encoder: Box<dyn Encoder>,
+        sequence: u16,
+        timestamp: u32,
+    ) -> Result<Self, Error> {
         let (resampler, pending) = bridge(&playout, encoder.as_ref())?;
         Ok(Self { playout, encoder, resampler, pending, sequence, timestamp, skipped: false, failed: 0 })
     }
@@ -54,7 +59,8 @@ impl Outbound {
             let samples = match &mut self.resampler {
                 Some(resampler) => {
                     resampler.push(&frame.samples, &mut self.pending);
-                    let length = AudioFrame::samples_per_frame(self.encoder.rate_hz()).min(self.pending.len());
+                    let length =
+                        AudioFrame::samples_per_frame(self.encoder.rate_hz()).min(self.pending.len());
                     self.pending.drain(..length).collect()
                 }
                 None => frame.samples,

@@ -23,7 +23,8 @@ pub struct Late {
 impl Late {
     fn count(&mut self, late: Duration) {
         let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
-        let bucket = LATE_BUCKETS_MS.iter().position(|bound| late_ms < *bound).unwrap_or(LATE_BUCKETS_MS.len());
+        let bucket =
+            LATE_BUCKETS_MS.iter().position(|bound| late_ms < *bound).unwrap_or(LATE_BUCKETS_MS.len());
         self.buckets[bucket] += 1;
     }
 }

@@ -13,7 +13,9 @@ pub enum Codec {
     Pcmu,
     Pcma,
     /// 16-bit little-endian mono.
-    Pcm16 { rate_hz: u32 },
+    Pcm16 {
+        rate_hz: u32,
+    },
 }
 
 impl Codec {

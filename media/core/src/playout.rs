@@ -65,7 +65,10 @@ pub enum Duck {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Waiting for enough audio, since the first of it came.
-    Filling { since: Option<Instant>, ran_dry: Option<Instant> },
+    Filling {
+        since: Option<Instant>,
+        ran_dry: Option<Instant>,
+    },
     Playing,
     /// Ducked by `Duck::Hold`: fades, then stands still.
     Holding,
@@ -103,8 +106,10 @@ impl Playout {
         if let Silence::ComfortNoise { level_dbfs } = options.silence {
             mixer.set_comfort_noise(Some(level_dbfs));
         }
-        let (initial, max) =
-            (Duration::from_millis(options.preroll_initial_ms), Duration::from_millis(options.preroll_max_ms));
+        let (initial, max) = (
+            Duration::from_millis(options.preroll_initial_ms),
+            Duration::from_millis(options.preroll_max_ms),
+        );
         Ok(Self {
             preroll: Preroll::new(initial, max),
             options,
@@ -126,7 +131,13 @@ impl Playout {
 
     /// Audio of a turn, in order, of any length and at any rate of `resample::RATES_HZ`. A turn begins with its first
     /// audio and waits until those before it are over. Audio of a turn that was flushed or has ended is dropped.
-    pub fn push(&mut self, turn: TurnId, samples: &[i16], rate_hz: u32, now: Instant) -> Result<(), Unsupported> {
+    pub fn push(
+        &mut self,
+        turn: TurnId,
+        samples: &[i16],
+        rate_hz: u32,
+        now: Instant,
+    ) -> Result<(), Unsupported> {
         let Some(index) = self.open(turn) else { return Ok(()) };
         self.turns[index].push(samples, rate_hz)?;
         self.preroll.pushed(MediaTime::from_samples(samples.len() as u64, rate_hz).as_duration(), now);
@@ -181,10 +192,11 @@ impl Playout {
     /// Goes on at full level from `from`, or from where the voice was ducked, to the sample. The position is returned.
     pub fn resume(&mut self, turn: TurnId, from: Option<MediaTime>, now: Instant) -> Option<MediaTime> {
         let rate_hz = self.options.rate_hz;
+        let sounds = self.sounds();
         let front = self.turns.front_mut().filter(|front| front.id == turn)?;
         let held = self.held.take();
         let from = from.or(held)?;
-        if matches!(self.state, State::Playing) || self.gain.value() > 0.0 {
+        if sounds {
             self.tail.cut(front.ahead(rate_hz as usize / 100), self.gain.value(), self.last_sample, rate_hz);
         }
         front.seek(from);
@@ -355,10 +367,19 @@ impl Playout {
         if self.fills_at(now).is_none_or(|at| now < at) {
             return;
         }
-        self.state = if self.held.is_some() && self.gain.value() == 0.0 { State::Holding } else { State::Playing };
+        self.state =
+            if self.held.is_some() && self.gain.value() == 0.0 { State::Holding } else { State::Playing };
         if let Some(dry) = ran_dry {
             self.gain.fade_in(self.options.rate_hz);
             self.event(Event::Recovered { turn, gap: now.saturating_duration_since(dry) });
+        }
+    }
+
+    fn sounds(&self) -> bool {
+        match self.state {
+            State::Playing => !self.turns.is_empty(),
+            State::Holding => !self.gain.has_arrived(),
+            State::Filling { .. } => false,
         }
     }
 
@@ -372,12 +393,7 @@ impl Playout {
     }
 
     fn is_active(&self) -> bool {
-        let speaks = match self.state {
-            State::Playing => !self.turns.is_empty(),
-            State::Holding => !self.gain.has_arrived(),
-            State::Filling { .. } => false,
-        };
-        speaks || !self.tail.is_over() || self.mixer.is_sounding() || self.trailing > 0
+        self.sounds() || !self.tail.is_over() || self.mixer.is_sounding() || self.trailing > 0
     }
 
     fn frame(&mut self, due: Due, now: Instant) -> OutFrame {
@@ -390,8 +406,7 @@ impl Playout {
 
     /// The voice's part of a frame, and which turn it was.
     fn voice(&mut self, frame: &mut [i16], at: Instant, now: Instant) -> Option<(TurnId, MediaTime)> {
-        let plays = self.state == State::Playing || self.state == State::Holding && !self.gain.has_arrived();
-        let (true, Some(front)) = (plays, self.turns.front_mut()) else {
+        let (true, Some(front)) = (self.sounds(), self.turns.front_mut()) else {
             self.tail.add_to(frame);
             self.trailing = self.trailing.saturating_sub(1);
             return None;
@@ -462,8 +477,7 @@ impl Playout {
 
     /// Cuts the sounding voice.
     fn cut(&mut self) {
-        let sounds = self.state == State::Playing || self.state == State::Holding && !self.gain.has_arrived();
-        if let Some(front) = self.turns.front().filter(|_| sounds) {
+        if let Some(front) = self.turns.front().filter(|_| self.sounds()) {
             let next = front.ahead(self.options.rate_hz as usize / 100);
             self.tail.cut(next, self.gain.value(), self.last_sample, self.options.rate_hz);
         }

@@ -145,7 +145,8 @@ impl Turn {
         }
         let ahead = self.ahead(usize::MAX);
         let silent = ahead.iter().position(|sample| is_audible(*sample)).unwrap_or(ahead.len());
-        let skip = (silent as u64).saturating_sub(u64::from(self.rate_hz * LEAD_IN_MS / 1000)).min(self.skippable);
+        let skip =
+            (silent as u64).saturating_sub(u64::from(self.rate_hz * LEAD_IN_MS / 1000)).min(self.skippable);
         let sounds = silent < ahead.len();
         self.play += skip;
         self.skippable = if sounds { 0 } else { self.skippable - skip };

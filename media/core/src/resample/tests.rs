@@ -25,14 +25,20 @@ fn what_would_alias_is_down_sixty_decibels_and_the_voice_band_is_flat() {
             let lower = f64::from(from_hz.min(to_hz)) / 2.0;
             for share in [0.05, 0.25, 0.5, 0.85] {
                 let level = passed(from_hz, to_hz, lower * share);
-                assert!(level.abs() < 0.1, "{from_hz} to {to_hz}: {share} of Nyquist comes out at {level:.2} dB");
+                assert!(
+                    level.abs() < 0.1,
+                    "{from_hz} to {to_hz}: {share} of Nyquist comes out at {level:.2} dB"
+                );
             }
             if from_hz > to_hz {
                 for share in [1.06, 1.2, 1.5, 1.9] {
                     let hz = lower * share;
                     if hz < f64::from(from_hz) / 2.0 {
                         let level = passed(from_hz, to_hz, hz);
-                        assert!(level < -60.0, "{from_hz} to {to_hz}: {share} of Nyquist aliases at {level:.2} dB");
+                        assert!(
+                            level < -60.0,
+                            "{from_hz} to {to_hz}: {share} of Nyquist aliases at {level:.2} dB"
+                        );
                     }
                 }
             }
@@ -63,7 +69,9 @@ fn going_up_creates_no_images() {
 
 #[test]
 fn output_is_as_long_as_the_input_however_it_is_cut() {
-    for (from_hz, to_hz) in [(22_050, 24_000), (44_100, 16_000), (8_000, 48_000), (48_000, 8_000), (24_000, 24_000)] {
+    for (from_hz, to_hz) in
+        [(22_050, 24_000), (44_100, 16_000), (8_000, 48_000), (48_000, 8_000), (24_000, 24_000)]
+    {
         let input = tone(440.0, from_hz, 44_101);
         let whole = {
             let mut out = Vec::new();
