@@ -66,7 +66,8 @@ pub(crate) fn decide(
     let over = !e.talking && e.silence >= ms(options.release_ms);
     match e.claim {
         claim if claim.is_backchannel() && (due || over || e.settled) => Decision::Release("backchannel"),
-        Claim::Nothing | Claim::Phantom if over || e.settled => {
+        Claim::Phantom if due || over || e.settled => Decision::Release("echo or noise"),
+        Claim::Nothing if over || e.settled => {
             if rules.on(Rule::SoundWithoutWords) {
                 Decision::Release("no words")
             } else {

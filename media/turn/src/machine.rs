@@ -6,7 +6,7 @@ mod listen;
 mod speak;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::{AgentState, MediaTime, SessionEvent, TurnId};
 
@@ -23,6 +23,9 @@ use crate::speech::Speech;
 use crate::utterance::Utterance;
 use crate::words::Vocabulary;
 use crate::{Input, Options, Output, Why};
+
+/// More time than this is not granted in one go: a session that waits for ever is a leak.
+const LONGEST_GRANT: Duration = Duration::from_secs(600);
 
 /// Decides who has the floor. One for each session.
 #[derive(Debug)]
@@ -105,7 +108,10 @@ impl TurnMachine {
             Input::Interruptible(turn, may) => self.on_agent(turn, |agent| agent.interruptible = may),
             Input::Saying(_, text) => self.echo.say(&text),
             Input::Irrevocable(turn) => self.on_agent(turn, |agent| agent.irrevocable = true),
-            Input::Hold(length) => self.idle.grant(self.t + length),
+            Input::Hold(length) if self.on(Rule::HoldOn) => {
+                self.idle.grant(self.t + length.min(LONGEST_GRANT))
+            }
+            Input::Hold(_) => {}
             Input::Timeout => {}
         }
         self.settle();
