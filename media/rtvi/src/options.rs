@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 /// Longest message taken from a client, in bytes, unless told otherwise.
-pub const LONGEST_MESSAGE: usize = 64 * 1024;
+pub(crate) const LONGEST_MESSAGE: usize = 64 * 1024;
 
 #[derive(Debug, Clone)]
 pub struct Options {
