@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{self, Decoder, DecoderFactory};
 use crate::concealment::Fade;
 use crate::jitter::{self, Cause, Jitter, Slot};
+use crate::level::rms_dbfs;
 use crate::packet::{Codec, Packet};
 use crate::quality::Statistics;
 use crate::resample::Resampler;
@@ -22,6 +23,10 @@ const FRAME_SAMPLES: usize = AudioFrame::samples_per_frame(RATE_HZ);
 const PAYLOAD_MAX_BYTES: usize = 96_000;
 /// Silence owed after a pause that the keeper has not filled already; more is a jump of the sender's clock.
 const OWED_MAX: MediaTime = MediaTime::from_millis(200);
+
+/// What a long hold-up of the network can leave; a packet below this level can make up for it unheard.
+const SURPLUS_MAX: MediaTime = MediaTime::from_millis(10_000);
+const QUIET_DBFS: f32 = -50.0;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -83,6 +88,9 @@ pub struct Inbound {
     covered: Option<Instant>,
     /// Silence made since the last real packet: what a hole reported now is shorter by.
     made: MediaTime,
+    /// Silence that was made although the audio came in the end: the track is ahead of the sender by this, until a
+    /// pause of the sender makes up for it.
+    surplus: MediaTime,
     filled: Filled,
     fault: Option<codec::Error>,
 }
@@ -108,6 +116,7 @@ impl Inbound {
             given: 0,
             covered: None,
             made: MediaTime::ZERO,
+            surplus: MediaTime::ZERO,
             filled: Filled::default(),
             fault: None,
         }
@@ -124,6 +133,7 @@ impl Inbound {
     pub fn stop(&mut self) {
         self.covered = None;
         self.made = MediaTime::ZERO;
+        self.surplus = MediaTime::ZERO;
         self.jitter = Jitter::new(self.options.jitter.clone());
     }
 
@@ -148,13 +158,12 @@ impl Inbound {
                     self.lost(duration, next.as_deref())
                 }
                 Slot::Hole { duration, cause: Cause::Pause, .. } => self.paused(duration),
-                Slot::Wait(until) => {
-                    let Some(silence) = self.silence_due() else { return Output::Wait(until) };
-                    if now < silence {
-                        return Output::Wait(Some(until.map_or(silence, |until| until.min(silence))));
-                    }
-                    self.keep_going();
-                }
+                // Packets are there and wait for a missing one, not for long.
+                Slot::Wait(Some(until)) => return Output::Wait(Some(until)),
+                Slot::Wait(None) => match self.silence_due() {
+                    Some(due) if now >= due => self.keep_going(),
+                    due => return Output::Wait(due),
+                },
             }
         }
     }
@@ -194,10 +203,8 @@ impl Inbound {
     }
 
     fn packet(&mut self, packet: &Packet, now: Instant) {
-        // A packet may be processed late; what counts is when it came.
-        let arrived = packet.at.min(now);
-        self.covered = Some(self.covered.map_or(arrived, |covered| covered.max(arrived)));
-        self.made = MediaTime::ZERO;
+        self.covered = Some(self.covered.map_or(now, |covered| covered.max(now)));
+        self.surplus = (self.surplus + std::mem::take(&mut self.made)).min(SURPLUS_MAX);
         let Some(units) = packet.units() else { return };
         let mut decoded = std::mem::take(&mut self.scratch);
         decoded.clear();
@@ -233,8 +240,10 @@ impl Inbound {
     }
 
     fn paused(&mut self, duration: MediaTime) {
-        let owed = self.owe(duration).min(OWED_MAX);
-        self.conceal(owed);
+        let owed = self.owe(duration);
+        let made_up = owed.min(self.surplus);
+        self.surplus = self.surplus - made_up;
+        self.conceal((owed - made_up).min(OWED_MAX));
     }
 
     /// The part of a hole that the silence keeper has not filled yet.
@@ -274,6 +283,12 @@ impl Inbound {
 
     fn append_real(&mut self) {
         let Some(stream) = &mut self.stream else { return };
+        let length = MediaTime::from_samples(self.scratch.len() as u64, stream.decoder.rate_hz());
+        if self.surplus >= length && rms_dbfs(&self.scratch) < QUIET_DBFS {
+            // Quiet that a sender without pauses transmits: the track waits for it to catch up.
+            self.surplus = self.surplus - length;
+            return;
+        }
         stream.fade.real(&mut self.scratch);
         stream.resampler.push(&self.scratch, &mut self.pending);
     }
