@@ -1,3 +1,29 @@
 //! One call as one actor: listens, lets the turn machine decide, thinks through a port, speaks, and keeps what was heard.
+//!
+//! Knows no transport, vendor or agent: a `Leg` brings packets, `Stt` and `Tts` are traits, a `Dialogue` thinks. Read
+//! `session.rs` first: its select loop is the closed set of everything that can happen to a call.
 
+pub mod clip;
+pub mod directory;
+pub mod handle;
+pub mod history;
+mod events;
+mod floor;
+mod leg;
+mod listen;
+pub mod metrics;
+pub mod options;
+mod outbound;
 pub mod ports;
+mod reply;
+pub mod sentence;
+mod session;
+mod speak;
+mod think;
+
+pub use clip::{Clip, Clips};
+pub use directory::{Directory, Full, Slot};
+pub use handle::{Gone, Handle, Status};
+pub use options::Options;
+pub use ports::{ClientProtocol, Dialogue, Leg, Reaction, Said, SessionSink};
+pub use session::{Parts, start};

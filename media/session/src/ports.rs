@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{EndReason, Failure, SessionEvent, SessionId, TurnId};
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use media_core::{Codec, LegCommand, LegEvent};
 use tokio::sync::mpsc;
@@ -15,7 +16,8 @@ pub trait Dialogue: Send {
     /// Thinks ahead without effects; `commit` of the same turn and text adopts it.
     fn speculate(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said>;
 
-    /// Answers the caller. Adopts the speculation where the text is the same, restarts otherwise.
+    /// Answers the caller. Adopts the speculation where the text is the same, restarts otherwise. Either way the
+    /// stream gives the whole reply from its first word: the session knows what of it was spoken ahead.
     fn commit(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said>;
 
     /// What to say to a caller who is silent, the `count`-th time (from 1).
@@ -24,7 +26,15 @@ pub trait Dialogue: Send {
     /// What to say before the session ends by itself.
     fn farewell(&mut self, turn: TurnId, reason: EndReason) -> BoxStream<'static, Said>;
 
-    /// The guess of this turn is void.
+    /// The caller spoke, but the recogniser gave no words: ask them to say it again.
+    fn not_understood(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
+        let _ = turn;
+        let again = Said::Text("Sorry, I did not catch that. Could you say it again?".to_owned());
+        futures::stream::once(std::future::ready(again)).boxed()
+    }
+
+    /// The guess of this turn is void. After `commit`: the caller had not finished; forget that the turn was committed,
+    /// its text comes again as part of a later turn.
     fn discard(&mut self, turn: TurnId);
 
     /// What the caller really heard of the turn; the dialogue's memory keeps this and nothing else.
@@ -56,6 +66,12 @@ pub trait SessionSink: Send {
 
 /// The client's protocol (RTVI), as a pure machine: the session is its only driver.
 pub trait ClientProtocol: Send {
+    /// Whether the client will say that it is ready (`Reaction::Ready`): the greeting waits for that, at most
+    /// `Options::ready_ms`.
+    fn announces_ready(&self) -> bool {
+        false
+    }
+
     /// A message from the client; answers go back through `Reaction::Send`.
     fn message(&mut self, text: &str) -> Vec<Reaction>;
 

@@ -1,0 +1,112 @@
+//! What others hold of a session: cheap to clone, and no way to its state but a message.
+
+use domain::{AgentState, Digit, EndReason, SessionId};
+use tokio::sync::{mpsc, watch};
+
+use crate::ports::Leg;
+
+/// Commands that wait for the session, which takes them within a frame. When full the sender waits.
+pub(crate) const COMMANDS: usize = 16;
+
+pub(crate) enum Command {
+    Text(String),
+    Dtmf(Digit),
+    Send(String),
+    Attach(Leg),
+    End(EndReason),
+}
+
+/// The session has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session has ended")]
+pub struct Gone;
+
+/// How a session stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    pub agent: AgentState,
+    /// Whether a caller's connection is attached.
+    pub connected: bool,
+    pub transport: &'static str,
+    /// Turns of the caller that were answered or are being answered.
+    pub turns: u32,
+    pub ended: Option<EndReason>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Handle {
+    id: SessionId,
+    commands: mpsc::Sender<Command>,
+    status: watch::Receiver<Status>,
+}
+
+impl Handle {
+    pub(crate) fn new(
+        id: SessionId,
+        commands: mpsc::Sender<Command>,
+        status: watch::Receiver<Status>,
+    ) -> Self {
+        Self { id, commands, status }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    #[must_use]
+    pub fn status(&self) -> Status {
+        *self.status.borrow()
+    }
+
+    /// The caller typed this.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended.
+    pub async fn text(&self, text: String) -> Result<(), Gone> {
+        self.send(Command::Text(text)).await
+    }
+
+    /// The caller pressed a key.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended.
+    pub async fn dtmf(&self, digit: Digit) -> Result<(), Gone> {
+        self.send(Command::Dtmf(digit)).await
+    }
+
+    /// Sends a message of the client protocol to the caller's client.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended.
+    pub async fn message(&self, message: String) -> Result<(), Gone> {
+        self.send(Command::Send(message)).await
+    }
+
+    /// The caller is back, or has moved to another connection: the session goes on over this leg.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended; the leg is dropped, which hangs it up.
+    pub async fn attach(&self, leg: Leg) -> Result<(), Gone> {
+        self.send(Command::Attach(leg)).await
+    }
+
+    /// Ends the session now. Returns when the session has taken it; `ended` tells when it is over.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended already.
+    pub async fn end(&self, reason: EndReason) -> Result<(), Gone> {
+        self.send(Command::End(reason)).await
+    }
+
+    /// Waits until the session is over. `None` where it was cut off before it could say why. Cancel-safe.
+    pub async fn ended(&self) -> Option<EndReason> {
+        let mut status = self.status.clone();
+        let ended = status.wait_for(|status| status.ended.is_some()).await;
+        ended.ok().and_then(|status| status.ended)
+    }
+
+    async fn send(&self, command: Command) -> Result<(), Gone> {
+        self.commands.send(command).await.map_err(|_| Gone)
+    }
+}

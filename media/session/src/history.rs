@@ -1,0 +1,265 @@
+//! Which words of the agent's turn the caller heard, from how far it was played.
+//!
+//! Word times come from the synthesis where it gives them; otherwise each word takes its share of the sentence's
+//! audio by its length. Knows no clock: positions are those of the turn's own audio.
+
+use domain::{MediaTime, Word};
+
+/// Length of speech for a character where nothing better is known yet: about 15 characters a second.
+const TYPICAL_PER_CHAR: MediaTime = MediaTime::from_millis(65);
+
+/// The text of one turn and where it sounds.
+#[derive(Debug, Default)]
+pub struct History {
+    sentences: Vec<Sentence>,
+    /// Audio received so far.
+    received: MediaTime,
+}
+
+#[derive(Debug)]
+struct Sentence {
+    text: String,
+    /// Known once audio of it, or of what follows, has come.
+    from: Option<MediaTime>,
+    /// Known once all of its audio has come.
+    to: Option<MediaTime>,
+    words: Vec<Word>,
+}
+
+/// What a caller heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    pub text: String,
+    /// Whether that is all there is so far.
+    pub all: bool,
+}
+
+impl History {
+    /// The next sentence goes to synthesis; returns its index.
+    pub fn sentence(&mut self, text: &str) -> usize {
+        self.sentences.push(Sentence { text: text.to_owned(), from: None, to: None, words: Vec::new() });
+        self.sentences.len() - 1
+    }
+
+    /// Audio of the sentence came.
+    pub fn audio(&mut self, sentence: usize, length: MediaTime) {
+        let begins = self.received;
+        self.received += length;
+        if let Some(sentence) = self.sentences.get_mut(sentence) {
+            sentence.from.get_or_insert(begins);
+        }
+    }
+
+    /// Word times of a sentence, on the turn's positions.
+    pub fn words(&mut self, sentence: usize, words: Vec<Word>) {
+        if let Some(sentence) = self.sentences.get_mut(sentence) {
+            sentence.words.extend(words);
+        }
+    }
+
+    /// All audio of the sentence has come.
+    pub fn done(&mut self, sentence: usize) {
+        let received = self.received;
+        if let Some(sentence) = self.sentences.get_mut(sentence) {
+            sentence.from.get_or_insert(received);
+            sentence.to = Some(received);
+        }
+    }
+
+    /// A sentence broke off: keeps what of it has audio, and gives the rest as a new sentence, if there is any.
+    pub fn split(&mut self, sentence: usize, received: MediaTime) -> Option<(usize, String)> {
+        let broken = self.sentences.get(sentence)?;
+        let had_audio = broken.from.is_some();
+        let cut = if had_audio { self.heard_bytes(broken, received) } else { 0 };
+        if cut == 0 && !had_audio {
+            return Some((sentence, broken.text.clone()));
+        }
+        let rest = broken.text[cut..].trim().to_owned();
+        let broken = &mut self.sentences[sentence];
+        broken.text.truncate(cut);
+        broken.to = Some(received);
+        if rest.is_empty() {
+            return None;
+        }
+        let fresh = Sentence { text: rest.clone(), from: None, to: None, words: Vec::new() };
+        self.sentences.insert(sentence + 1, fresh);
+        Some((sentence + 1, rest))
+    }
+
+    /// Where the sentence begins to sound, once that is known.
+    #[must_use]
+    pub fn begins(&self, sentence: usize) -> Option<MediaTime> {
+        self.sentences.get(sentence)?.from
+    }
+
+    /// Audio received so far.
+    #[must_use]
+    pub fn received(&self) -> MediaTime {
+        self.received
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sentences.is_empty()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sentences.len()
+    }
+
+    /// The sentences from this one on, as they were given.
+    pub fn texts_from(&self, sentence: usize) -> impl Iterator<Item = &str> {
+        self.sentences.iter().skip(sentence).map(|s| s.text.as_str())
+    }
+
+    /// Everything of which more than half was played when the position was reached: what a listener would say was said.
+    #[must_use]
+    pub fn heard(&self, played: MediaTime) -> Heard {
+        let mut text = String::new();
+        let mut all = true;
+        for sentence in &self.sentences {
+            let end = self.heard_bytes(sentence, played);
+            let part = sentence.text[..end].trim_end();
+            if !part.is_empty() {
+                if !text.is_empty() {
+                    text.push(' ');
+                }
+                text.push_str(part);
+            }
+            if end < sentence.text.trim_end().len() {
+                all = false;
+                break;
+            }
+        }
+        Heard { text, all }
+    }
+
+    fn heard_bytes(&self, sentence: &Sentence, played: MediaTime) -> usize {
+        let Some(from) = sentence.from else { return 0 };
+        if sentence.to.is_some_and(|to| played >= to) {
+            return sentence.text.len();
+        }
+        if sentence.words.is_empty() {
+            return self.estimate(sentence, from, played);
+        }
+        let mut end = 0;
+        for word in &sentence.words {
+            if played < MediaTime(u64::midpoint(word.from.0, word.to.0)) {
+                break;
+            }
+            end = find_word(&sentence.text, end, &word.text).unwrap_or(end);
+        }
+        end
+    }
+
+    /// Each word's share of the sentence by its characters.
+    fn estimate(&self, sentence: &Sentence, from: MediaTime, played: MediaTime) -> usize {
+        let chars = sentence.text.chars().count().max(1) as u64;
+        let per_char = match sentence.to {
+            Some(to) => (to - from).0 / chars,
+            None => self.pace().0.max((self.received - from).0 / chars),
+        };
+        let reached = (played - from).0 / per_char.max(1);
+        let mut begin = 0_u64;
+        let mut end = 0;
+        let mut cursor = 0;
+        for word in sentence.text.split_inclusive(char::is_whitespace) {
+            let length = word.chars().count() as u64;
+            if reached < begin + length.div_ceil(2) {
+                break;
+            }
+            begin += length;
+            cursor += word.len();
+            end = cursor;
+        }
+        end
+    }
+
+    /// How long a character takes in this voice, from the sentences that are complete.
+    fn pace(&self) -> MediaTime {
+        let complete = self.sentences.iter().filter_map(|s| Some((s.text.chars().count() as u64, s.to? - s.from?)));
+        let (chars, audio) = complete.fold((0, 0), |(chars, audio), (c, a)| (chars + c, audio + a.0));
+        if chars == 0 || audio == 0 { TYPICAL_PER_CHAR } else { MediaTime(audio / chars) }
+    }
+}
+
+/// Where the word ends in the text, looking from `start`, with the marks that cling to it.
+fn find_word(text: &str, start: usize, word: &str) -> Option<usize> {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    if bare.is_empty() {
+        return None;
+    }
+    let rest = &text[start..];
+    let at = rest.find(bare).or_else(|| {
+        // A voice may give its words in another case; bytes stay in place only where lowering keeps lengths.
+        let lower = rest.to_lowercase();
+        (lower.len() == rest.len()).then(|| lower.find(&bare.to_lowercase())).flatten()
+    })?;
+    let end = at + bare.len();
+    let clinging = rest.get(end..)?.find(char::is_whitespace).unwrap_or(rest.len() - end);
+    Some(start + end + clinging)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> MediaTime {
+        MediaTime::from_millis(n)
+    }
+
+    fn word(text: &str, from: u64, to: u64) -> Word {
+        Word { text: text.to_owned(), from: ms(from), to: ms(to) }
+    }
+
+    fn spoken() -> History {
+        let mut history = History::default();
+        history.sentence("Yes, we do.");
+        history.sentence("Come at nine.");
+        history.audio(0, ms(900));
+        history.words(0, vec![word("yes", 0, 300), word("we", 300, 500), word("do", 500, 900)]);
+        history.done(0);
+        history.audio(1, ms(1200));
+        history
+    }
+
+    #[test]
+    fn words_count_from_their_middle_on() {
+        let history = spoken();
+        for (at, text) in [(100, ""), (150, "Yes,"), (399, "Yes,"), (400, "Yes, we"), (899, "Yes, we do.")] {
+            assert_eq!(history.heard(ms(at)), Heard { text: text.to_owned(), all: false }, "at {at}");
+        }
+    }
+
+    #[test]
+    fn without_word_times_each_word_has_its_share() {
+        let mut history = spoken();
+        // The second sentence has 13 characters; 900 ms for 11 in the first: 82 ms each, or 92 by its own audio.
+        assert_eq!(history.heard(ms(1_000)).text, "Yes, we do.");
+        assert_eq!(history.heard(ms(900 + 92 * 3 + 1)).text, "Yes, we do. Come");
+        history.done(1);
+        assert_eq!(history.heard(ms(2_100)), Heard { text: "Yes, we do. Come at nine.".to_owned(), all: true });
+    }
+
+    #[test]
+    fn a_sentence_without_audio_was_not_heard() {
+        let mut history = History::default();
+        history.sentence("Never spoken.");
+        assert_eq!(history.heard(ms(60_000)), Heard { text: String::new(), all: false });
+        history.done(0);
+        assert_eq!(history.heard(ms(0)).text, "Never spoken.", "nothing to hear is heard");
+    }
+
+    #[test]
+    fn a_word_that_the_voice_spells_otherwise_is_passed_over() {
+        let mut history = History::default();
+        history.sentence("It is 9.30 now.");
+        history.audio(0, ms(1000));
+        let words = ["it", "is", "nine", "thirty", "now"];
+        let words = words.iter().zip(0..).map(|(w, n)| word(w, n * 200, n * 200 + 200)).collect();
+        history.words(0, words);
+        assert_eq!(history.heard(ms(500)).text, "It is");
+        assert_eq!(history.heard(ms(950)).text, "It is 9.30 now.");
+    }
+}

@@ -1,0 +1,171 @@
+//! The caller's connection: packets in and out, its messages, its loss and return.
+//!
+//! A session outlives its legs. While none carries media, nothing is said into the void and the voice waits.
+
+use domain::{AgentState, DeadAir, EndReason, SessionEvent};
+use media_core::{LegCommand, LegEvent, inbound};
+use media_turn::Input;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
+
+use crate::ports::{Leg, Reaction};
+use crate::session::{Readiness, Session};
+
+impl Leg {
+    /// The next event; a transport that vanished has lost its connection. Pends without a leg. Cancel-safe.
+    pub(crate) async fn next(leg: &mut Option<Self>) -> LegEvent {
+        match leg {
+            Some(leg) => leg.events.recv().await.unwrap_or(LegEvent::Lost),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Session {
+    /// The session goes on over this leg; the one before is hung up.
+    pub(crate) fn attach(&mut self, leg: Leg, now: Instant) {
+        if self.leg.is_some() {
+            self.send(LegCommand::Close);
+            self.detach(now);
+        }
+        if let Err(error) = self.outbound.attach(leg.codec) {
+            let failure = error.failure();
+            let (code, message) = (failure.code.to_string(), error.to_string());
+            self.emit(SessionEvent::Failed { turn: None, source: failure.source, code, message });
+            return self.close(EndReason::ConnectionLost, now);
+        }
+        let transport = leg.transport;
+        self.status.send_modify(|status| {
+            status.connected = true;
+            status.transport = transport;
+        });
+        self.leg = Some(leg);
+        self.readiness = Readiness { active: None, ready: !self.protocol.announces_ready() };
+    }
+
+    /// Media stops; the caller may come back.
+    fn detach(&mut self, now: Instant) {
+        self.leg = None;
+        self.readiness = Readiness::default();
+        self.status.send_modify(|status| status.connected = false);
+        if std::mem::take(&mut self.flowing) {
+            self.inbound.stop();
+            if let Some(reply) = &self.reply {
+                self.outbound.duck(reply.turn);
+            }
+            self.feed(Input::MediaLost);
+        }
+        if self.lost.is_none() {
+            self.lost = Some(now);
+            self.emit(SessionEvent::Detached);
+        }
+    }
+
+    pub(crate) fn leg_event(&mut self, event: LegEvent) {
+        let now = Instant::now();
+        match event {
+            LegEvent::Packet(packet) => {
+                self.inbound.push(packet, now.into_std());
+                self.listen(now);
+            }
+            LegEvent::Active => {
+                self.readiness.active.get_or_insert(now);
+                self.begin_media(now);
+            }
+            LegEvent::Message(text) => self.message(&text, now),
+            LegEvent::Quality(quality) => self.outbound.expect_loss(quality.loss_out),
+            LegEvent::Lost => self.detach(now),
+            LegEvent::Closed => self.close(EndReason::CallerLeft, now),
+        }
+    }
+
+    /// Media flows, once the connection stands and the client is ready.
+    pub(crate) fn begin_media(&mut self, now: Instant) {
+        if self.flowing || self.readiness.active.is_none() || !self.readiness.ready {
+            return;
+        }
+        self.flowing = true;
+        self.inbound.start(now.into_std());
+        match self.lost.take() {
+            Some(since) if self.greeted => {
+                let gap = now - since;
+                if self.reply.is_some() {
+                    self.dead_air(self.reply.as_ref().map(|reply| reply.turn), DeadAir::Connection, gap);
+                }
+                self.emit(SessionEvent::Reattached { gap });
+            }
+            _ => self.emit(SessionEvent::Started),
+        }
+        self.feed(Input::MediaActive);
+        if let Some(reply) = self.reply.as_ref().filter(|reply| !reply.held) {
+            self.outbound.resume(reply.turn, now);
+        }
+        if self.doomed {
+            self.doom(now);
+        }
+    }
+
+    fn message(&mut self, text: &str, now: Instant) {
+        for reaction in self.protocol.message(text) {
+            match reaction {
+                Reaction::Send(message) => self.send(LegCommand::Message(message)),
+                Reaction::Ready => {
+                    self.readiness.ready = true;
+                    self.begin_media(now);
+                }
+                Reaction::Text(text) => self.feed(Input::Text(text.into())),
+                Reaction::Dtmf(digit) => self.feed(Input::Dtmf(digit)),
+                Reaction::HangUp => self.close(EndReason::CallerLeft, now),
+            }
+        }
+    }
+
+    /// One media tick: what is due goes out, and the caller's track advances even when nothing came.
+    pub(crate) fn tick(&mut self, due: Instant) {
+        let now = Instant::now();
+        self.hot.tick(now.saturating_duration_since(due));
+        if !self.flowing {
+            return;
+        }
+        while let Some(sent) = self.outbound.tick(now) {
+            self.send(LegCommand::Packet(sent.packet));
+            self.playout_events(now);
+            if let Some((turn, position)) = sent.heard
+                && let Some(reply) = self.reply.as_mut().filter(|reply| reply.turn == turn)
+            {
+                reply.heard = position;
+                if reply.sounding {
+                    self.feed(Input::Heard(turn, position));
+                    self.apply_floor(position);
+                }
+            }
+        }
+        self.playout_events(now);
+        self.listen(now);
+    }
+
+    /// Frames that are complete go to everyone who listens.
+    fn listen(&mut self, now: Instant) {
+        while let inbound::Output::Frame(frame) = self.inbound.poll(now.into_std()) {
+            self.ring.push(&frame);
+            self.vad.push(&frame);
+            self.recogniser.audio(&self.ring);
+        }
+        for _ in 0..self.recogniser.take_dropped() {
+            self.hot.stt_dropped();
+        }
+    }
+
+    /// Never waits: a leg without room loses the command, which is counted. A closed one says so through its events.
+    pub(crate) fn send(&mut self, command: LegCommand) {
+        if let Some(leg) = &self.leg
+            && let Err(TrySendError::Full(_)) = leg.commands.try_send(command)
+        {
+            self.hot.leg_dropped();
+        }
+    }
+
+    pub(crate) fn show(&mut self, state: AgentState) {
+        self.status.send_modify(|status| status.agent = state);
+    }
+}

@@ -1,0 +1,125 @@
+//! Every number of a session, with its unit and default. Turn-taking has its own in `media_turn::Options`.
+
+use std::time::Duration;
+
+use domain::{Language, Voice};
+use serde::{Deserialize, Serialize};
+
+/// How one call is run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    pub turn: media_turn::Options,
+    pub inbound: media_core::inbound::Options,
+    pub playout: media_core::playout::Options,
+    pub voice: Voice,
+    /// What the caller speaks; absent lets the recogniser find out.
+    pub language: Option<Language>,
+    /// Words the recogniser should expect.
+    pub keywords: Vec<String>,
+    pub waits: Waits,
+    /// How long, in s, a session whose connection was lost waits for its caller.
+    pub reattach_s: u32,
+    /// Longest call, in s; then the agent says goodbye. 0: no limit.
+    pub longest_call_s: u32,
+    /// How long, in ms, a client that announces itself may take after its connection stands, before the
+    /// greeting begins without it.
+    pub ready_ms: u32,
+    /// How long, in s, the last words may take to be spoken before the call ends without them.
+    pub farewell_s: u32,
+    /// Synthesise guesses too, so that their audio is there when the guess was right.
+    pub speak_ahead: bool,
+}
+
+/// Deadlines of what a session waits for, in ms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Waits {
+    /// Until a provider has opened a stream.
+    pub open_ms: u32,
+    /// From a demanded final to the final; then the audio is given to a new stream.
+    pub final_ms: u32,
+    /// From the commit to the dialogue's first text.
+    pub first_text_ms: u32,
+    /// Between two pieces of the dialogue's text.
+    pub next_text_ms: u32,
+    /// From a sentence to its first audio.
+    pub first_audio_ms: u32,
+    /// Between two pieces of audio of a sentence, counted from when what was given has been played.
+    pub next_audio_ms: u32,
+    /// Failures of one provider in a row, without any progress between, that end the call after an apology.
+    pub failures: u32,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            open_ms: 1_500,
+            final_ms: 1_000,
+            first_text_ms: 2_500,
+            next_text_ms: 8_000,
+            first_audio_ms: 1_500,
+            next_audio_ms: 1_500,
+            failures: 3,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let mut turn = media_turn::Options::default();
+        // The session's own waits answer sooner; this is the net below them.
+        turn.reply.late_ms = 2_600;
+        Self {
+            turn,
+            inbound: media_core::inbound::Options::default(),
+            playout: media_core::playout::Options::default(),
+            voice: Voice::default(),
+            language: None,
+            keywords: Vec::new(),
+            waits: Waits::default(),
+            reattach_s: 30,
+            longest_call_s: 3_600,
+            ready_ms: 2_000,
+            farewell_s: 20,
+            speak_ahead: true,
+        }
+    }
+}
+
+impl Options {
+    /// # Errors
+    /// The first option that contradicts itself or another, in words.
+    pub fn validate(&self) -> Result<(), String> {
+        self.turn.validate().map_err(|invalid| invalid.to_string())?;
+        self.inbound.validate()?;
+        self.playout.validate()?;
+        let waits = &self.waits;
+        for (name, value) in [
+            ("waits.open_ms", waits.open_ms),
+            ("waits.final_ms", waits.final_ms),
+            ("waits.first_text_ms", waits.first_text_ms),
+            ("waits.next_text_ms", waits.next_text_ms),
+            ("waits.first_audio_ms", waits.first_audio_ms),
+            ("waits.next_audio_ms", waits.next_audio_ms),
+            ("waits.failures", waits.failures),
+            ("farewell_s", self.farewell_s),
+        ] {
+            if value == 0 {
+                return Err(format!("session.{name} must be above 0: nothing is waited for without an end"));
+            }
+        }
+        if !(0.25..=4.0).contains(&self.voice.speed) {
+            return Err("session.voice.speed must be between 0.25 and 4".to_owned());
+        }
+        Ok(())
+    }
+}
+
+pub(crate) const fn ms(value: u32) -> Duration {
+    Duration::from_millis(value as u64)
+}
+
+pub(crate) const fn seconds(value: u32) -> Duration {
+    Duration::from_secs(value as u64)
+}

@@ -1,0 +1,201 @@
+//! One turn of the agent: what is thought, how it is spoken, and what of it was heard.
+//!
+//! Gives audio and steps to the session, which owns the leg and tells the turn machine.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use domain::{AudioFrame, EndReason, MediaTime, TurnId};
+use futures::stream::BoxStream;
+use providers_api::Error;
+use tokio::time::Instant;
+
+use crate::clip::Clip;
+use crate::options::Waits;
+use crate::ports::Said;
+use crate::speak::{self, Gave, Voice};
+use crate::think::{Step, Thought};
+
+/// While this much audio waits to be played, no more is taken from the synthesis: bounds a session's memory.
+const AHEAD: Duration = Duration::from_secs(6);
+
+/// Which wait is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Thinking,
+    Synthesis,
+}
+
+pub(crate) enum Came {
+    Said(Option<Said>),
+    Voice(speak::Came),
+}
+
+/// What the session must do now, in order.
+pub(crate) enum Effect {
+    /// A sentence is about to be spoken.
+    Saying(String),
+    Audio(AudioFrame),
+    /// The synthesis gave all of a sentence.
+    SentenceDone,
+    Item(Said),
+    /// Synthesis failed; it goes on with a new stream where `again`.
+    VoiceFailed { error: Error, again: bool },
+}
+
+pub(crate) struct Reply {
+    pub turn: TurnId,
+    pub thought: Thought,
+    pub voice: Voice,
+    /// The call ends when this turn was spoken.
+    pub end: Option<EndReason>,
+    /// When the caller began to wait for it.
+    pub since: Instant,
+    /// Audio of a guess, until it is committed.
+    ahead: VecDeque<AudioFrame>,
+    /// From which sentence on the turn may be interrupted or not.
+    pub floor: VecDeque<(usize, bool)>,
+    /// The first sample went out.
+    pub sounding: bool,
+    /// The apology has been said in this turn.
+    pub apologised: bool,
+    /// Ducked: nothing of it may begin to sound.
+    pub held: bool,
+    /// How far it was played.
+    pub heard: MediaTime,
+    /// The playout was told that no more comes.
+    pub ended: bool,
+    guess: bool,
+    /// Sentences that observers were told of.
+    announced: usize,
+}
+
+impl Reply {
+    pub(crate) fn new(turn: TurnId, thought: Thought, voice: Voice, guess: bool, now: Instant) -> Self {
+        Self {
+            turn,
+            thought,
+            voice,
+            end: None,
+            since: now,
+            ahead: VecDeque::new(),
+            floor: VecDeque::new(),
+            sounding: false,
+            apologised: false,
+            held: false,
+            heard: MediaTime::ZERO,
+            ended: false,
+            guess,
+            announced: 0,
+        }
+    }
+
+    /// The guess has become the reply, which the stream says from its beginning.
+    pub(crate) fn promote(&mut self, stream: BoxStream<'static, Said>, now: Instant) {
+        self.guess = false;
+        self.since = now;
+        self.thought.commit(stream, now);
+    }
+
+    /// Lets out what a guess held back, once it is what will be said.
+    pub(crate) fn open_up(&mut self, effects: &mut Vec<Effect>) {
+        if self.guess || self.held || !self.thought.is_confirmed() {
+            return;
+        }
+        let before = self.announced;
+        effects.extend(self.voice.history().texts_from(before).map(|text| Effect::Saying(text.to_owned())));
+        self.announced = self.voice.history().len();
+        effects.extend(self.ahead.drain(..).map(Effect::Audio));
+    }
+
+    /// Everything was said and has its audio.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.thought.is_over() && self.thought.is_confirmed() && self.voice.is_caught_up() && !self.guess && self.ahead.is_empty()
+    }
+
+    pub(crate) fn deadline(&self, waits: &Waits, dry: Instant) -> Option<(Instant, Wait)> {
+        if self.guess {
+            return None;
+        }
+        let thinking = self.thought.deadline(waits).map(|at| (at.max(dry), Wait::Thinking));
+        let synthesis = self.voice.deadline(waits, dry).map(|at| (at, Wait::Synthesis));
+        thinking.into_iter().chain(synthesis).min_by_key(|(at, _)| *at)
+    }
+
+    /// What comes next. Cancel-safe: both streams keep their place.
+    pub(crate) async fn next(&mut self, buffered: Duration) -> Came {
+        let full = buffered > AHEAD || self.ahead.len() > 1_000;
+        tokio::select! {
+            biased;
+            said = self.thought.next() => Came::Said(said),
+            came = self.voice.next(), if !full => Came::Voice(came),
+        }
+    }
+
+    pub(crate) fn take(&mut self, came: Came, now: Instant, effects: &mut Vec<Effect>) {
+        match came {
+            Came::Said(said) => {
+                let step = self.thought.take(said, now);
+                self.step(step, now, effects);
+            }
+            Came::Voice(came) => match self.voice.take(came, now) {
+                Ok(Gave::Nothing) => {}
+                Ok(Gave::Audio(frame)) => self.ahead.push_back(frame),
+                Ok(Gave::SentenceDone) => {
+                    self.open_up(effects);
+                    effects.push(Effect::SentenceDone);
+                }
+                Err(error) => self.voice_failed(error, now, effects),
+            },
+        }
+        self.open_up(effects);
+        if self.thought.is_over() && !self.guess && self.thought.is_confirmed() {
+            self.voice.finish();
+        }
+    }
+
+    fn step(&mut self, step: Step, now: Instant, effects: &mut Vec<Effect>) {
+        match step {
+            Step::Sentences(sentences) | Step::Done(sentences) => self.say(&sentences, now),
+            Step::Different(sentences) => {
+                self.voice = self.voice.fresh();
+                self.ahead.clear();
+                self.say(&sentences, now);
+            }
+            Step::Item(sentences, item) => {
+                self.say(&sentences, now);
+                self.open_up(effects);
+                effects.push(Effect::Item(item));
+            }
+        }
+    }
+
+    fn say(&mut self, sentences: &[String], now: Instant) {
+        for sentence in sentences {
+            self.ahead.extend(self.voice.say(sentence, now));
+        }
+    }
+
+    /// The synthesis has failed, or gave nothing in time.
+    pub(crate) fn voice_failed(&mut self, error: Error, now: Instant, effects: &mut Vec<Effect>) {
+        let never = error.failure().retry == domain::Retry::Never;
+        let again = !never && self.voice.retry(now);
+        if self.guess && !again {
+            self.voice.stop();
+            return; // the commit starts anew
+        }
+        effects.push(Effect::VoiceFailed { error, again });
+    }
+
+    /// Says the clip and nothing more. Once in a turn.
+    pub(crate) fn apologise(&mut self, clip: &Clip, now: Instant, effects: &mut Vec<Effect>) {
+        self.thought.stop();
+        self.voice.stop();
+        self.ahead.clear();
+        self.guess = false;
+        if !std::mem::replace(&mut self.apologised, true) {
+            self.ahead.push_back(self.voice.clip(clip, now));
+        }
+        self.open_up(effects);
+    }
+}

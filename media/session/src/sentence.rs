@@ -1,0 +1,232 @@
+//! Cuts a stream of text into sentences for synthesis, at the full stop itself and not one token later.
+//!
+//! Knows nothing of audio. A full stop that may go on (decimals, abbreviations, initials, addresses) waits for the
+//! character that tells.
+
+/// The first piece of a turn may be a clause from this many characters on, so that a long first sentence does not
+/// keep the caller waiting.
+const FIRST_CLAUSE_CHARS: usize = 40;
+/// Text without any stop is cut at a space from here.
+const LONGEST_CHARS: usize = 280;
+
+/// Words before a full stop that does not end a sentence, lower case, without their last stop.
+const ABBREVIATIONS: &[&str] = &[
+    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "approx", "no", "inc", "ltd", "jr", "sr", "mt", "ave",
+    "blvd", "dept", "est", "fig", "tel", "gen", "col", "sgt", "rev", "hon", "jan", "feb", "mar", "apr", "jun", "jul",
+    "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun",
+    "nr", "bzw", "z.b", "d.h", "u.a", "ca", "hr", "fr", "str", "tel.nr", "sra", "ud", "uds",
+];
+/// Abbreviations that may also be the last word of a sentence: what follows decides.
+const MAYBE_LAST: &[&str] = &["a.m", "p.m", "etc", "u.s", "u.k", "usw", "co"];
+
+/// One turn's cutter.
+#[derive(Debug, Default)]
+pub struct Cutter {
+    text: String,
+    given: usize,
+}
+
+impl Cutter {
+    /// Takes the next text and gives every sentence that is complete by it.
+    pub fn push(&mut self, text: &str) -> Vec<String> {
+        self.text.push_str(text);
+        let mut sentences = Vec::new();
+        while let Some(end) = self.end() {
+            let rest = self.text.split_off(end);
+            let sentence = std::mem::replace(&mut self.text, rest);
+            self.give(&sentence, &mut sentences);
+        }
+        sentences
+    }
+
+    /// What is left, when no more text comes or a boundary is forced.
+    pub fn finish(&mut self) -> Option<String> {
+        let mut last = Vec::new();
+        let text = std::mem::take(&mut self.text);
+        self.give(&text, &mut last);
+        last.pop()
+    }
+
+    /// Whether text waits for the end of its sentence.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.trim().is_empty()
+    }
+
+    fn give(&mut self, sentence: &str, into: &mut Vec<String>) {
+        let sentence = sentence.trim().trim_start_matches(['!', '?', '…', ')']).trim_start();
+        if sentence.chars().any(char::is_alphanumeric) {
+            self.given += 1;
+            into.push(sentence.to_owned());
+        }
+    }
+
+    /// Where the first sentence of the text ends, in bytes, if it does.
+    fn end(&self) -> Option<usize> {
+        let mut clause = None;
+        let mut space = None;
+        for (chars, (at, c)) in self.text.char_indices().enumerate() {
+            let after = at + c.len_utf8();
+            let next = self.text[after..].chars().next();
+            match c {
+                // What is left of "?!" or "..." when its first mark came alone.
+                '!' | '?' | '.' | '…' | ')' if self.text[..at].trim().is_empty() => {}
+                '\n' if !self.text[..at].trim().is_empty() => return Some(after),
+                '!' | '?' | '…' | '。' | '！' | '？' if !closes(next) && !self.may_close(at, next) => return Some(after),
+                '.' if self.stops(at, next) => return Some(after),
+                '"' | '\u{201d}' | ')' | '\'' if next.is_some_and(char::is_whitespace) && self.ended_before(at) => {
+                    return Some(after);
+                }
+                ',' | ';' | ':' | '—' | '–' if next == Some(' ') && chars >= FIRST_CLAUSE_CHARS => {
+                    clause.get_or_insert(after);
+                }
+                ' ' => space = Some(after),
+                _ => {}
+            }
+            if self.given == 0 && clause.is_some() {
+                return clause;
+            }
+            if chars >= LONGEST_CHARS {
+                return clause.or(space).or(Some(after));
+            }
+        }
+        None
+    }
+
+    /// Whether the full stop at `at` ends a sentence, as far as the text tells so far.
+    fn stops(&self, at: usize, next: Option<char>) -> bool {
+        if closes(next) || next.is_some_and(|c| !c.is_whitespace()) {
+            return false; // "9.30", "example.com", "...", a quote that closes behind the stop
+        }
+        if self.may_close(at, next) {
+            return false;
+        }
+        let word = self.text[..at].rsplit(char::is_whitespace).next().unwrap_or_default();
+        let word = word.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        if word.ends_with('.') {
+            return next.is_some(); // dots in a row: wait for the last
+        }
+        let mut letters = word.chars();
+        let initial = matches!((letters.next(), letters.next()), (Some(c), None) if c.is_alphabetic() && c != 'i');
+        if initial || ABBREVIATIONS.contains(&word.as_str()) {
+            return false;
+        }
+        let undecided = MAYBE_LAST.contains(&word.as_str())
+            || word.ends_with(|c: char| c.is_ascii_digit())
+            || word.contains('@')
+            || word.starts_with("www");
+        if !undecided {
+            return true;
+        }
+        let following = self.text[at + 1..].trim_start().chars().next();
+        match following {
+            None => false,
+            Some(c) if MAYBE_LAST.contains(&word.as_str()) => c.is_uppercase(),
+            Some(c) => !c.is_lowercase(),
+        }
+    }
+
+    /// Whether the mark that closes a quote or bracket may still come behind the stop.
+    fn may_close(&self, at: usize, next: Option<char>) -> bool {
+        let before = &self.text[..at];
+        let count = |c: char| before.matches(c).count();
+        next.is_none() && (count('"') % 2 == 1 || count('\u{201c}') > count('\u{201d}') || count('(') > count(')'))
+    }
+
+    fn ended_before(&self, at: usize) -> bool {
+        self.text[..at].ends_with(['.', '!', '?', '…'])
+    }
+}
+
+/// A mark that still belongs to the sentence it follows.
+fn closes(next: Option<char>) -> bool {
+    matches!(next, Some('"' | '\u{201d}' | ')' | '\'' | '!' | '?' | '.' | '…'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds the text in pieces of every size: the cuts must not depend on how a vendor chops its stream.
+    fn cut(text: &str) -> Vec<String> {
+        let whole = pieces(text, usize::MAX);
+        for size in [1, 2, 3, 5, 8] {
+            assert_eq!(pieces(text, size), whole, "in pieces of {size}");
+        }
+        whole
+    }
+
+    fn pieces(text: &str, size: usize) -> Vec<String> {
+        let mut cutter = Cutter::default();
+        let mut sentences = Vec::new();
+        let chars: Vec<char> = text.chars().collect();
+        for piece in chars.chunks(size.min(chars.len().max(1))) {
+            sentences.extend(cutter.push(&piece.iter().collect::<String>()));
+        }
+        sentences.extend(cutter.finish());
+        sentences
+    }
+
+    #[test]
+    fn a_sentence_is_given_with_its_full_stop_and_not_a_token_later() {
+        let mut cutter = Cutter::default();
+        assert_eq!(cutter.push("We are open"), Vec::<String>::new());
+        assert_eq!(cutter.push(" today."), ["We are open today."]);
+        assert_eq!(cutter.push(" Until when? Six!"), ["Until when?", "Six!"]);
+        assert_eq!(cutter.finish(), None);
+    }
+
+    #[test]
+    fn stops_inside_a_sentence_do_not_cut_it() {
+        for sentence in [
+            "That is 9.30 sharp on Monday.",
+            "Dr. Smith and Mrs. J. Miller will see you.",
+            "It costs approx. 3.5 euros, e.g. in cash.",
+            "Write to info@example.com today!",
+            "We close at 6 p.m. on Fridays.",
+        ] {
+            assert_eq!(cut(sentence), [sentence]);
+        }
+    }
+
+    #[test]
+    fn a_stop_that_may_go_on_waits_for_what_follows() {
+        assert_eq!(cut("We open at 9 a.m. Come early."), ["We open at 9 a.m.", "Come early."]);
+        assert_eq!(cut("It costs 5. Anything else?"), ["It costs 5.", "Anything else?"]);
+        let mut cutter = Cutter::default();
+        assert_eq!(cutter.push("It costs 5."), Vec::<String>::new());
+        assert_eq!(cutter.finish().as_deref(), Some("It costs 5."));
+    }
+
+    #[test]
+    fn a_long_first_sentence_gives_its_first_clause() {
+        let text = "For an appointment with one of our doctors this week, I need your name, and your number, please.";
+        let sentences = cut(text);
+        assert_eq!(sentences[0], "For an appointment with one of our doctors this week,");
+        assert_eq!(sentences[1], "I need your name, and your number, please.");
+        let again = format!("Yes. {text}");
+        assert_eq!(cut(&again), ["Yes.", text], "only the first piece is cut at a clause");
+    }
+
+    #[test]
+    fn nothing_to_speak_is_nothing() {
+        assert_eq!(cut(" \n ... — \n"), Vec::<String>::new());
+        assert_eq!(cut(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn text_without_stops_is_cut_before_it_is_endless() {
+        let text = "word ".repeat(200);
+        let sentences = cut(&text);
+        assert!(sentences.len() >= 3 && sentences.iter().all(|s| s.len() <= LONGEST_CHARS + 5), "{sentences:?}");
+        assert_eq!(sentences.join(" "), text.trim());
+    }
+
+    #[test]
+    fn quotes_and_lists_keep_their_marks() {
+        assert_eq!(cut("She said \"Come in.\" Then left."), ["She said \"Come in.\"", "Then left."]);
+        assert_eq!(pieces("Really?! Yes.", 100), ["Really?!", "Yes."]);
+        assert_eq!(pieces("Really?! Yes.", 1), ["Really?", "Yes."], "given at once");
+        assert_eq!(cut("Monday\nTuesday\n"), ["Monday", "Tuesday"]);
+    }
+}

@@ -1,0 +1,436 @@
+//! The actor of one call: what it owns, and the one loop over everything that can happen to it.
+//!
+//! Each input is handled to its end before the next: no locks, no flags between tasks. What the turn machine decides
+//! is carried out in `floor`, the leg in `leg`, what observers see in `events`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{AgentState, EndReason, FRAME, MediaTime, Score, SessionId, Transcript, TurnId};
+use futures::future::BoxFuture;
+use media_core::Codec;
+use media_turn::{Input, TurnMachine};
+use media_vad::{EndOfTurn, Vad};
+use providers_api::{Stt, SttEvent, SttRequest, Tts};
+use runtime::tasks::{Kind, Tasks};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::clip::{Clip, Clips};
+use crate::directory::{Seat, Slot};
+use crate::events::Observers;
+use crate::handle::{COMMANDS, Command, Handle, Status};
+use crate::listen::{Heard, Recogniser, Ring};
+use crate::metrics::{Active, Hot};
+use crate::options::{Options, ms, seconds};
+use crate::outbound::Outbound;
+use crate::ports::{ClientProtocol, Dialogue, Leg, SessionSink};
+use crate::reply::{self, Reply};
+use crate::speak::Speaker;
+
+const SESSION: Kind = Kind::new("session");
+
+/// Audio that the end of a turn is judged by, at most.
+const SCORED: MediaTime = MediaTime::from_millis(8_000);
+/// From the last sample sent until the connection is closed: what is on its way must still be heard.
+const LINGER: Duration = Duration::from_millis(400);
+/// Turns that the session itself takes, such as the farewell of a call that is too long, count from here.
+const OWN_TURNS: u32 = 1 << 30;
+
+/// What a session is made of.
+pub struct Parts {
+    pub id: SessionId,
+    pub agent: String,
+    pub stt: Arc<dyn Stt>,
+    pub tts: Arc<dyn Tts>,
+    pub vad: Vad,
+    pub end_of_turn: EndOfTurn,
+    pub dialogue: Box<dyn Dialogue>,
+    pub sink: Box<dyn SessionSink>,
+    pub protocol: Box<dyn ClientProtocol>,
+    pub leg: Leg,
+    /// Spoken when a provider fails.
+    pub apology: Clip,
+    /// Sentences that need no synthesis.
+    pub clips: Arc<Clips>,
+    pub options: Options,
+}
+
+/// Starts the session. It ends by itself, with its place in the directory, or with `tasks`.
+pub fn start(slot: Slot, tasks: &Tasks, parts: Parts) -> Handle {
+    let own = tasks.child();
+    let token = own.token();
+    let (sender, commands) = mpsc::channel(COMMANDS);
+    let status = Status {
+        agent: AgentState::Initializing,
+        connected: true,
+        transport: parts.leg.transport,
+        turns: 0,
+        ended: None,
+    };
+    let (status, watched) = watch::channel(status);
+    let handle = Handle::new(parts.id, sender, watched);
+    let seat = slot.enter(handle.clone(), token.drop_guard());
+    let session = Box::new(Session::new(parts, own, commands, status, seat));
+    tasks.spawn_graceful(SESSION, Box::pin(session.run()));
+    handle
+}
+
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) options: Options,
+    pub(crate) started: Instant,
+    pub(crate) observers: Observers,
+    pub(crate) protocol: Box<dyn ClientProtocol>,
+    pub(crate) dialogue: Box<dyn Dialogue>,
+
+    pub(crate) floor: TurnMachine,
+    /// When the machine wants to be woken.
+    pub(crate) floor_due: Option<Instant>,
+    /// Inputs that came up while an output was carried out.
+    pub(crate) inputs: std::collections::VecDeque<Input<'static>>,
+    pub(crate) pumping: bool,
+
+    pub(crate) leg: Option<Leg>,
+    /// Media flows on the leg.
+    pub(crate) flowing: bool,
+    pub(crate) readiness: Readiness,
+    /// When the connection was lost, while it is.
+    pub(crate) lost: Option<Instant>,
+    pub(crate) greeted: bool,
+
+    pub(crate) inbound: media_core::Inbound,
+    pub(crate) vad: Vad,
+    pub(crate) end_of_turn: EndOfTurn,
+    pub(crate) score: Option<BoxFuture<'static, Option<Score>>>,
+    pub(crate) ring: Ring,
+    pub(crate) recogniser: Recogniser,
+
+    pub(crate) speaker: Speaker,
+    pub(crate) apology: Clip,
+    pub(crate) outbound: Outbound,
+    pub(crate) reply: Option<Reply>,
+    pub(crate) guess: Option<Reply>,
+    /// Replies in a row that ended in the apology.
+    pub(crate) failed_replies: u32,
+    pub(crate) own_turns: u32,
+    pub(crate) turns: u32,
+    /// The call has lasted its longest; the agent says goodbye when it can.
+    pub(crate) too_long: bool,
+    /// Recognition is dead: the call ends after an apology.
+    pub(crate) doomed: bool,
+
+    /// The call is over at this instant, for this reason.
+    pub(crate) closing: Option<(Instant, EndReason)>,
+    /// The last words must have been spoken by then.
+    pub(crate) farewell_by: Option<(Instant, EndReason)>,
+
+    pub(crate) hot: Hot,
+    commands: mpsc::Receiver<Command>,
+    pub(crate) status: watch::Sender<Status>,
+    ticks: Interval,
+    timer: Pin<Box<Sleep>>,
+    token: CancellationToken,
+    own: Tasks,
+    _active: Active,
+    _seat: Seat,
+}
+
+/// What is still missing before media may begin.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Readiness {
+    pub active: Option<Instant>,
+    pub ready: bool,
+}
+
+impl Session {
+    fn new(
+        parts: Parts,
+        own: Tasks,
+        commands: mpsc::Receiver<Command>,
+        status: watch::Sender<Status>,
+        seat: Seat,
+    ) -> Self {
+        let now = Instant::now();
+        let options = parts.options;
+        let request = SttRequest {
+            session: parts.id,
+            rate_hz: media_core::inbound::RATE_HZ,
+            language: options.language.clone(),
+            keywords: options.keywords.clone(),
+        };
+        let mut ticks = tokio::time::interval_at(now + phase(parts.id), FRAME);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let speaker = Speaker {
+            tts: parts.tts,
+            voice: options.voice.clone(),
+            session: parts.id,
+            clips: parts.clips,
+        };
+        // A codec that cannot be is refused by `attach`, which tells observers.
+        let outbound = Outbound::new(options.playout.clone(), parts.leg.codec)
+            .or_else(|_| Outbound::new(Default::default(), Codec::Pcm16 { rate_hz: 16_000 }))
+            .expect("default options and plain PCM always work");
+        let active = Active::enter(parts.leg.transport);
+        let mut session = Self {
+            id: parts.id,
+            started: now,
+            observers: Observers::new(parts.sink, &own),
+            protocol: parts.protocol,
+            dialogue: parts.dialogue,
+            floor: TurnMachine::new(options.turn.clone(), now.into_std()),
+            floor_due: None,
+            inputs: std::collections::VecDeque::new(),
+            pumping: false,
+            leg: None,
+            flowing: false,
+            readiness: Readiness::default(),
+            lost: None,
+            greeted: false,
+            inbound: media_core::Inbound::new(options.inbound.clone(), media_codec::decoders()),
+            vad: parts.vad,
+            end_of_turn: parts.end_of_turn,
+            score: None,
+            ring: Ring::new(),
+            recogniser: Recogniser::new(parts.stt, request, options.waits.clone(), now),
+            speaker,
+            apology: parts.apology,
+            outbound,
+            reply: None,
+            guess: None,
+            failed_replies: 0,
+            own_turns: 0,
+            turns: 0,
+            too_long: false,
+            doomed: false,
+            closing: None,
+            farewell_by: None,
+            hot: Hot::new(),
+            commands,
+            status,
+            ticks,
+            timer: Box::pin(tokio::time::sleep_until(now)),
+            token: own.token(),
+            own,
+            _active: active,
+            _seat: seat,
+            options,
+        };
+        session.attach(parts.leg, now);
+        session
+    }
+
+    async fn run(mut self: Box<Self>) {
+        let reason = loop {
+            let now = Instant::now();
+            if let Some((at, reason)) = self.closing
+                && at <= now
+            {
+                break reason;
+            }
+            let buffered = self.outbound.buffered();
+            self.rearm(now, buffered);
+            tokio::select! {
+                biased;
+                () = self.token.cancelled() => break EndReason::ServerStopping,
+                due = self.ticks.tick() => self.tick(due),
+                event = Leg::next(&mut self.leg) => self.leg_event(event),
+                decision = self.vad.next() => self.vad_decided(decision),
+                came = self.recogniser.next() => self.recognised(came),
+                came = next_of(&mut self.reply, buffered) => self.replied(came),
+                came = next_of(&mut self.guess, Duration::ZERO) => self.guessed(came),
+                score = scored(&mut self.score) => self.scored(score),
+                () = &mut self.timer => self.deadlines(),
+                command = self.commands.recv() => self.command(command),
+            }
+        };
+        self.finish(reason).await;
+    }
+
+    /// Everything that waits has its end: the nearest of them.
+    fn rearm(&mut self, now: Instant, buffered: Duration) {
+        let due = [
+            self.floor_due,
+            self.closing.map(|(at, _)| at),
+            self.farewell_by.map(|(at, _)| at),
+            self.recogniser.deadline(),
+            self.reply_due(now + buffered).map(|(at, _)| at),
+            self.lost.map(|since| since + seconds(self.options.reattach_s)),
+            self.readiness_due(),
+            self.longest(),
+        ];
+        let far = now + Duration::from_secs(3_600);
+        let due = due.into_iter().flatten().min().unwrap_or(far).max(now);
+        if self.timer.deadline() != due {
+            self.timer.as_mut().reset(due);
+        }
+    }
+
+    fn reply_due(&self, dry: Instant) -> Option<(Instant, reply::Wait)> {
+        // While nobody hears the agent, nobody waits for it.
+        if !self.flowing {
+            return None;
+        }
+        self.reply.as_ref()?.deadline(&self.options.waits, dry)
+    }
+
+    fn readiness_due(&self) -> Option<Instant> {
+        let waits = !self.flowing && !self.readiness.ready;
+        self.readiness.active.filter(|_| waits).map(|since| since + ms(self.options.ready_ms))
+    }
+
+    fn longest(&self) -> Option<Instant> {
+        let limited = self.options.longest_call_s > 0 && !self.too_long;
+        limited.then(|| self.started + seconds(self.options.longest_call_s))
+    }
+
+    fn deadlines(&mut self) {
+        let now = Instant::now();
+        let come = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if come(self.floor_due) {
+            self.floor_due = None;
+            self.feed(Input::Timeout);
+        }
+        if come(self.recogniser.deadline()) {
+            let heard = self.recogniser.late(now);
+            self.heard(heard, now);
+        }
+        let dry = now + self.outbound.buffered();
+        if let Some((at, wait)) = self.reply_due(dry)
+            && at <= now
+        {
+            self.reply_late(wait, now);
+        }
+        if come(self.lost.map(|since| since + seconds(self.options.reattach_s))) {
+            self.close(EndReason::ConnectionLost, now);
+        }
+        if let Some((_, reason)) = self.farewell_by.take_if(|(at, _)| *at <= now) {
+            self.close(reason, now);
+        }
+        if come(self.readiness_due()) {
+            self.readiness.ready = true;
+            self.begin_media(now);
+        }
+        if come(self.longest()) {
+            self.too_long = true;
+            self.say_goodbye_if_too_long(now);
+        }
+    }
+
+    fn vad_decided(&mut self, decision: domain::VadDecision) {
+        if decision.probability >= self.options.turn.speech.start_probability {
+            self.recogniser.voiced(decision.from);
+        }
+        self.feed(Input::Vad(decision));
+    }
+
+    fn recognised(&mut self, came: crate::listen::Came) {
+        let now = Instant::now();
+        let heard = self.recogniser.take(came, &self.ring, now);
+        self.heard(heard, now);
+    }
+
+    fn heard(&mut self, heard: Heard, now: Instant) {
+        match heard {
+            Heard::Nothing | Heard::Event(SttEvent::Usage { .. }) => {}
+            Heard::Event(SttEvent::Transcript(transcript)) => self.transcript(transcript),
+            Heard::Event(SttEvent::EndOfTurn(score)) => self.feed(Input::EndOfTurn(score)),
+            Heard::Retrying(error) => self.provider_failed(None, &error),
+            Heard::Lost(error) => {
+                self.provider_failed(None, &error);
+                self.feed(Input::TranscriptLost);
+            }
+            Heard::Dead(error) => {
+                self.provider_failed(None, &error);
+                self.doom(now);
+            }
+        }
+    }
+
+    fn transcript(&mut self, transcript: Transcript) {
+        self.emit(domain::SessionEvent::Heard { transcript: transcript.clone() });
+        self.feed(Input::Transcript(std::borrow::Cow::Owned(transcript)));
+    }
+
+    pub(crate) fn ask_for_score(&mut self, at: MediaTime) {
+        if matches!(self.end_of_turn, EndOfTurn::Off) {
+            return; // nobody would answer: the machine's own time-outs rule
+        }
+        let audio = self.ring.stretch(at - SCORED, at);
+        let judge = self.end_of_turn.clone();
+        self.score = Some(Box::pin(async move { judge.score(&audio.samples, at).await }));
+    }
+
+    fn scored(&mut self, score: Option<Score>) {
+        self.score = None;
+        if let Some(score) = score {
+            self.feed(Input::EndOfTurn(score));
+        }
+    }
+
+    fn command(&mut self, command: Option<Command>) {
+        let now = Instant::now();
+        match command {
+            Some(Command::Text(text)) => self.feed(Input::Text(text.into())),
+            Some(Command::Dtmf(digit)) => self.feed(Input::Dtmf(digit)),
+            Some(Command::Send(message)) => self.send(media_core::LegCommand::Message(message)),
+            Some(Command::Attach(leg)) => self.attach(leg, now),
+            Some(Command::End(EndReason::ServerStopping)) if self.flowing => {
+                self.say_goodbye(EndReason::ServerStopping, now);
+            }
+            Some(Command::End(reason)) => self.close(reason, now),
+            // The directory's entry holds a sender: without it the token ends the session.
+            None => self.close(EndReason::ServerStopping, now),
+        }
+    }
+
+    /// The call is over, now.
+    pub(crate) fn close(&mut self, reason: EndReason, now: Instant) {
+        self.closing = Some((now, reason));
+    }
+
+    /// The call is over when what was sent has been heard.
+    pub(crate) fn close_gently(&mut self, reason: EndReason, now: Instant) {
+        self.closing.get_or_insert((now + LINGER, reason));
+    }
+
+    pub(crate) fn own_turn(&mut self) -> TurnId {
+        self.own_turns += 1;
+        TurnId(OWN_TURNS + self.own_turns)
+    }
+
+    async fn finish(mut self: Box<Self>, reason: EndReason) {
+        let now = Instant::now();
+        self.conclude_reply(true, now);
+        self.finish_timelines(now);
+        self.emit(domain::SessionEvent::Ended { reason });
+        self.send(media_core::LegCommand::Close);
+        self.status.send_modify(|status| {
+            status.ended = Some(reason);
+            status.connected = false;
+        });
+        self.observers.finish(&self.own, reason).await;
+    }
+}
+
+/// Ticks of all sessions spread over the frame: fewer of them come late.
+fn phase(id: SessionId) -> Duration {
+    let spread = u64::from(id.as_uuid().as_fields().3[7]) * FRAME.as_micros() as u64 / 256;
+    Duration::from_micros(spread)
+}
+
+async fn next_of(reply: &mut Option<Reply>, buffered: Duration) -> reply::Came {
+    match reply {
+        Some(reply) => reply.next(buffered).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn scored(score: &mut Option<BoxFuture<'static, Option<Score>>>) -> Option<Score> {
+    match score {
+        Some(score) => score.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,332 @@
+//! The voice of one turn: sentences go to synthesis, audio comes back in order, and a voice that fails is replaced once.
+//!
+//! Gives audio, plays none. Every wait for audio has a deadline; a sentence that is "done" without a sample is a failure.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{AudioFrame, MediaTime, SessionId, Voice as VoiceChoice};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+use providers_api::{Ability, Error, ErrorKind, Sink, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
+use tokio::time::Instant;
+
+use crate::clip::{Clip, Clips};
+use crate::history::History;
+use crate::options::{Waits, ms};
+
+/// Louder than this is a sample that a caller can hear.
+const AUDIBLE: u16 = 64;
+
+/// Streams that one turn may use up.
+const ATTEMPTS: u32 = 2;
+
+/// Who speaks for this session.
+#[derive(Clone)]
+pub(crate) struct Speaker {
+    pub tts: Arc<dyn Tts>,
+    pub voice: VoiceChoice,
+    pub session: SessionId,
+    pub clips: Arc<Clips>,
+}
+
+type Opening = BoxFuture<'static, Result<TtsStream, Error>>;
+type Events = BoxStream<'static, Result<TtsEvent, Error>>;
+
+enum Stream {
+    Closed,
+    Opening(Opening),
+    Open { input: Option<Sink<TtsInput>>, events: Events },
+}
+
+/// What came of the voice.
+pub(crate) enum Came {
+    Opened(Result<TtsStream, Error>),
+    Event(Option<Result<TtsEvent, Error>>),
+}
+
+pub(crate) enum Gave {
+    Nothing,
+    Audio(AudioFrame),
+    SentenceDone,
+}
+
+pub(crate) struct Voice {
+    speaker: Speaker,
+    stream: Stream,
+    history: History,
+    /// Sentences (by index in the history) that wait for room in the stream.
+    backlog: VecDeque<(usize, String)>,
+    /// Sentences the stream was given and has not finished, oldest first.
+    given: VecDeque<usize>,
+    /// Sentences this stream finished, and audio it gave: its own positions start at zero.
+    finished: usize,
+    streamed: MediaTime,
+    /// Whether the oldest given sentence has had a sample.
+    sounded: bool,
+    attempts: u32,
+    /// Since when audio is waited for; `None` while nothing is asked.
+    waiting: Option<Instant>,
+    first_sentence: Option<Instant>,
+    first_audible: Option<Instant>,
+    muted: bool,
+}
+
+impl Voice {
+    pub(crate) fn new(speaker: Speaker) -> Self {
+        Self {
+            speaker,
+            stream: Stream::Closed,
+            history: History::default(),
+            backlog: VecDeque::new(),
+            given: VecDeque::new(),
+            finished: 0,
+            streamed: MediaTime::ZERO,
+            sounded: false,
+            attempts: 0,
+            waiting: None,
+            first_sentence: None,
+            first_audible: None,
+            muted: false,
+        }
+    }
+
+    /// Says nothing, ever: for guesses whose audio is not wanted.
+    pub(crate) fn mute(&mut self) {
+        self.muted = true;
+    }
+
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    pub(crate) fn first_sentence(&self) -> Option<Instant> {
+        self.first_sentence
+    }
+
+    pub(crate) fn first_audible(&self) -> Option<Instant> {
+        self.first_audible
+    }
+
+    /// Whether everything said so far has its audio.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.backlog.is_empty() && self.given.is_empty()
+    }
+
+    /// Opens the stream before there is text, which hides the time it takes.
+    pub(crate) fn warm(&mut self) {
+        if matches!(self.stream, Stream::Closed) {
+            self.stream = Stream::Opening(self.open());
+        }
+    }
+
+    /// Speaks a sentence. Where it is at hand already, its audio comes back at once.
+    pub(crate) fn say(&mut self, text: &str, now: Instant) -> Option<AudioFrame> {
+        if self.muted {
+            return None;
+        }
+        self.first_sentence.get_or_insert(now);
+        let index = self.history.sentence(text);
+        if self.is_caught_up()
+            && let Some(clip) = self.speaker.clips.get(text)
+        {
+            let clip = clip.clone();
+            return Some(self.place(index, &clip, now));
+        }
+        self.backlog.push_back((index, text.to_owned()));
+        self.waiting.get_or_insert(now);
+        self.warm();
+        self.feed();
+        None
+    }
+
+    /// Speaks a clip, whatever has not been spoken yet.
+    pub(crate) fn clip(&mut self, clip: &Clip, now: Instant) -> AudioFrame {
+        let index = self.history.sentence(&clip.text);
+        self.place(index, clip, now)
+    }
+
+    /// The same speaker with nothing said.
+    pub(crate) fn fresh(&self) -> Self {
+        Self::new(self.speaker.clone())
+    }
+
+    fn place(&mut self, index: usize, clip: &Clip, now: Instant) -> AudioFrame {
+        let at = self.history.received();
+        let frame = AudioFrame { samples: clip.samples.to_vec(), rate_hz: clip.rate_hz, at };
+        self.history.audio(index, frame.duration());
+        self.history.done(index);
+        self.hear(&frame, now);
+        frame
+    }
+
+    /// No more sentences come: the provider may finish.
+    pub(crate) fn finish(&mut self) {
+        if self.backlog.is_empty()
+            && let Stream::Open { input, .. } = &mut self.stream
+        {
+            *input = None;
+        }
+    }
+
+    /// Hangs up; what has no audio yet gets none.
+    pub(crate) fn stop(&mut self) {
+        self.stream = Stream::Closed;
+        self.backlog.clear();
+        self.given.clear();
+        self.waiting = None;
+    }
+
+    /// Hangs up and tries the rest on a new stream. `false` when this turn has used up its attempts.
+    pub(crate) fn retry(&mut self, now: Instant) -> bool {
+        if self.attempts >= ATTEMPTS {
+            return false;
+        }
+        self.stream = Stream::Closed;
+        // Of a sentence that broke off, only the words that are not there yet are spoken again.
+        let played_all = self.history.received();
+        let mut again: VecDeque<(usize, String)> = VecDeque::new();
+        let mut shift = 0;
+        for index in std::mem::take(&mut self.given) {
+            let index = index + shift;
+            if let Some((rest, text)) = self.history.split(index, played_all) {
+                shift += rest - index;
+                again.push_back((rest, text));
+            }
+        }
+        again.extend(self.backlog.drain(..).map(|(index, text)| (index + shift, text)));
+        self.backlog = again;
+        self.finished = 0;
+        self.streamed = MediaTime::ZERO;
+        self.sounded = false;
+        self.waiting = (!self.backlog.is_empty()).then_some(now);
+        self.warm();
+        true
+    }
+
+    /// When audio must have come; until `dry` there is some to play.
+    pub(crate) fn deadline(&self, waits: &Waits, dry: Instant) -> Option<Instant> {
+        let since = self.waiting?;
+        let first = self.history.received() == MediaTime::ZERO;
+        Some(if first { since + ms(waits.first_audio_ms) } else { since.max(dry) + ms(waits.next_audio_ms) })
+    }
+
+    pub(crate) fn timed_out(&self) -> Error {
+        let name = self.speaker.tts.info().name.clone();
+        Error::new(Ability::Tts, ErrorKind::TimedOut, name, "no audio within the deadline")
+    }
+
+    /// What comes next from the provider; pends while nothing is asked. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Came {
+        match &mut self.stream {
+            Stream::Closed => std::future::pending().await,
+            Stream::Opening(opening) => Came::Opened(opening.await),
+            Stream::Open { events, .. } => Came::Event(events.next().await),
+        }
+    }
+
+    /// Takes what came; gives audio to play. An error asks for `retry`.
+    pub(crate) fn take(&mut self, came: Came, now: Instant) -> Result<Gave, Error> {
+        let event = match came {
+            Came::Opened(opened) => {
+                let stream = opened.inspect_err(|_| self.stream = Stream::Closed)?;
+                self.stream = Stream::Open { input: Some(stream.input), events: stream.events };
+                self.feed();
+                return Ok(Gave::Nothing);
+            }
+            Came::Event(None) if self.is_caught_up() => {
+                self.stream = Stream::Closed;
+                return Ok(Gave::Nothing);
+            }
+            Came::Event(None) => return Err(self.failed(ErrorKind::Closed, "ended before all was spoken")),
+            Came::Event(Some(event)) => event.inspect_err(|_| self.stream = Stream::Closed)?,
+        };
+        match event {
+            TtsEvent::Audio(frame) => Ok(self.audio(frame, now).map_or(Gave::Nothing, Gave::Audio)),
+            TtsEvent::Words { sentence, words } => {
+                let index = sentence.checked_sub(self.finished).and_then(|n| self.given.get(n));
+                if let Some(index) = index.copied() {
+                    let base = self.history.received() - self.streamed;
+                    let placed = words.into_iter().map(|mut word| {
+                        word.from += base;
+                        word.to += base;
+                        word
+                    });
+                    self.history.words(index, placed.collect());
+                }
+                Ok(Gave::Nothing)
+            }
+            TtsEvent::SentenceDone { .. } => self.sentence_done(now).map(|()| Gave::SentenceDone),
+        }
+    }
+
+    fn audio(&mut self, mut frame: AudioFrame, now: Instant) -> Option<AudioFrame> {
+        if frame.samples.is_empty() {
+            return None;
+        }
+        let index = *self.given.front()?; // audio that belongs to no sentence is not played
+        let length = frame.duration();
+        frame.at = self.history.received();
+        self.history.audio(index, length);
+        self.streamed += length;
+        self.hear(&frame, now);
+        self.sounded |= frame.samples.iter().any(|s| s.unsigned_abs() > AUDIBLE);
+        if self.sounded {
+            self.waiting = Some(now);
+        }
+        Some(frame)
+    }
+
+    fn hear(&mut self, frame: &AudioFrame, now: Instant) {
+        if self.first_audible.is_none() && is_audible(&frame.samples) {
+            self.first_audible = Some(now);
+        }
+    }
+
+    fn sentence_done(&mut self, now: Instant) -> Result<(), Error> {
+        let Some(index) = self.given.pop_front() else { return Ok(()) };
+        self.finished += 1;
+        if !self.sounded {
+            self.given.push_front(index); // so that a retry speaks it
+            return Err(self.failed(ErrorKind::Protocol, "a sentence was done without any audio"));
+        }
+        self.history.done(index);
+        self.sounded = false;
+        self.feed();
+        self.waiting = (!self.is_caught_up()).then_some(now);
+        Ok(())
+    }
+
+    /// Gives the stream what it has room for.
+    fn feed(&mut self) {
+        let Stream::Open { input: Some(input), .. } = &mut self.stream else { return };
+        while let Some((index, text)) = self.backlog.front() {
+            match input.push(TtsInput::Sentence(text.clone())) {
+                Ok(true) => {
+                    self.given.push_back(*index);
+                    self.backlog.pop_front();
+                }
+                // Full: fed again with the next sentence that is done. Closed: the events say so.
+                Ok(false) | Err(_) => return,
+            }
+        }
+    }
+
+    fn open(&mut self) -> Opening {
+        self.attempts += 1;
+        let request = TtsRequest { session: self.speaker.session, voice: self.speaker.voice.clone() };
+        let tts = Arc::clone(&self.speaker.tts);
+        Box::pin(async move { tts.open(request).await })
+    }
+
+    fn failed(&self, kind: ErrorKind, reason: &str) -> Error {
+        Error::new(Ability::Tts, kind, self.speaker.tts.info().name.clone(), reason)
+    }
+}
+
+/// Whether a caller can hear any of it.
+pub(crate) fn is_audible(samples: &[i16]) -> bool {
+    samples.iter().any(|s| s.unsigned_abs() > AUDIBLE)
+}

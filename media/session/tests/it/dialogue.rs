@@ -1,0 +1,122 @@
+//! A dialogue by script that remembers what it was told.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use domain::{EndReason, TurnId};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use media_session::ports::{Dialogue, Said};
+
+/// A step of a reply.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Thinks this long, in ms.
+    Think(u64),
+    Say(Said),
+    /// Never says anything more.
+    Hang,
+}
+
+pub(crate) fn say(text: &str) -> Step {
+    Step::Say(Said::Text(text.to_owned()))
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Told {
+    Greet(TurnId),
+    Speculate(TurnId, String),
+    Commit(TurnId, String),
+    Discard(TurnId),
+    Nudge(u32),
+    Farewell(EndReason),
+    Heard { turn: TurnId, text: String, interrupted: bool },
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    pub greeting: Vec<Step>,
+    /// Answers in order; then an echo of what the caller said, after 80 ms.
+    pub replies: VecDeque<Vec<Step>>,
+    pub told: Vec<Told>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Scripted(pub Arc<Mutex<Script>>);
+
+impl Scripted {
+    pub(crate) fn told(&self) -> Vec<Told> {
+        self.0.lock().unwrap().told.clone()
+    }
+
+    /// What the memory of the dialogue says the agent said.
+    pub(crate) fn remembered(&self) -> Vec<(String, bool)> {
+        let told = self.told().into_iter();
+        told.filter_map(|told| match told {
+            Told::Heard { text, interrupted, .. } => Some((text, interrupted)),
+            _ => None,
+        })
+        .collect()
+    }
+
+    fn tell(&self, told: Told) {
+        self.0.lock().unwrap().told.push(told);
+    }
+
+    fn answer(&self, caller: &str, take: bool) -> BoxStream<'static, Said> {
+        let mut script = self.0.lock().unwrap();
+        let scripted =
+            if take { script.replies.pop_front() } else { script.replies.front().cloned() };
+        drop(script);
+        play(scripted.unwrap_or_else(|| vec![Step::Think(80), say(&format!("You said {caller} indeed."))]))
+    }
+}
+
+fn play(steps: Vec<Step>) -> BoxStream<'static, Said> {
+    stream::unfold(VecDeque::from(steps), |mut steps| async move {
+        loop {
+            match steps.pop_front()? {
+                Step::Think(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+                Step::Say(said) => return Some((said, steps)),
+                Step::Hang => std::future::pending().await,
+            }
+        }
+    })
+    .boxed()
+}
+
+impl Dialogue for Scripted {
+    fn greet(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
+        self.tell(Told::Greet(turn));
+        play(self.0.lock().unwrap().greeting.clone())
+    }
+
+    fn speculate(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said> {
+        self.tell(Told::Speculate(turn, caller.to_owned()));
+        self.answer(caller, false)
+    }
+
+    fn commit(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said> {
+        self.tell(Told::Commit(turn, caller.to_owned()));
+        self.answer(caller, true)
+    }
+
+    fn nudge(&mut self, _turn: TurnId, count: u32) -> BoxStream<'static, Said> {
+        self.tell(Told::Nudge(count));
+        play(vec![say("Are you still there?")])
+    }
+
+    fn farewell(&mut self, _turn: TurnId, reason: EndReason) -> BoxStream<'static, Said> {
+        self.tell(Told::Farewell(reason));
+        play(vec![say("Goodbye then.")])
+    }
+
+    fn discard(&mut self, turn: TurnId) {
+        self.tell(Told::Discard(turn));
+    }
+
+    fn heard(&mut self, turn: TurnId, text: &str, interrupted: bool) {
+        self.tell(Told::Heard { turn, text: text.to_owned(), interrupted });
+    }
+}

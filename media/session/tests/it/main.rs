@@ -1,0 +1,10 @@
+//! Whole conversations under virtual time: a fake caller, fake vendors, a bad network. Named by what a caller or
+//! operator can rely on; each cites the promise it keeps (numbers: complaints about other systems, in the project's
+//! list of promises).
+
+mod caller;
+mod dialogue;
+mod net;
+mod sim;
+
+mod conversation;

@@ -1,0 +1,250 @@
+//! A world for one call: the fakes, the session, and what everyone saw.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use domain::{EndReason, SessionEvent, SessionId, TurnTimeline};
+use media_core::LegEvent;
+use media_session::ports::{ClientProtocol, Reaction, SessionSink};
+use media_session::{Clip, Clips, Directory, Handle, Options, Parts};
+use media_vad::{EndOfTurn, EnergyVad, Vad};
+use providers_fake::{FakeStt, FakeTts, Faults, Lexicon, SttOptions, TtsOptions};
+use runtime::tasks::Tasks;
+use tokio::time::Instant;
+
+use crate::caller::Caller;
+use crate::dialogue::{Scripted, Step, say};
+use crate::net::Net;
+
+pub(crate) const APOLOGY: &str = "Sorry something went wrong.";
+pub(crate) const GREETING: &str = "Hello this is the front desk. How can I help you?";
+
+pub(crate) struct Setup {
+    pub seed: u64,
+    pub options: Options,
+    pub stt: SttOptions,
+    pub tts: TtsOptions,
+    pub net: Net,
+    pub greeting: Vec<Step>,
+    pub replies: Vec<Vec<Step>>,
+    pub announces_ready: bool,
+    pub clips: Clips,
+    /// Connect, but let no media flow yet.
+    pub inactive: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            options: Options::default(),
+            stt: SttOptions::default(),
+            tts: TtsOptions::default(),
+            net: Net::default(),
+            greeting: vec![say(GREETING)],
+            replies: Vec::new(),
+            announces_ready: false,
+            clips: Clips::new(),
+            inactive: false,
+        }
+    }
+}
+
+/// No greeting, and turn-taking by silence alone: for tests that look at something else.
+pub(crate) fn plain() -> Setup {
+    let mut setup = Setup { greeting: Vec::new(), ..Setup::default() };
+    setup.options.turn = media_turn::Options::fixed(200);
+    setup.options.turn.reply.late_ms = 2_600;
+    setup
+}
+
+pub(crate) type Seen = Arc<Mutex<Vec<(Duration, SessionEvent)>>>;
+
+struct Sink(Seen);
+
+impl SessionSink for Sink {
+    fn event(&mut self, _session: SessionId, at: Duration, event: &SessionEvent) {
+        self.0.lock().unwrap().push((at, event.clone()));
+    }
+}
+
+/// A client protocol in a few words.
+struct Plain {
+    announces_ready: bool,
+}
+
+impl ClientProtocol for Plain {
+    fn announces_ready(&self) -> bool {
+        self.announces_ready
+    }
+
+    fn message(&mut self, text: &str) -> Vec<Reaction> {
+        match text.split_once(' ').unwrap_or((text, "")) {
+            ("ready", _) => vec![Reaction::Send("welcome".to_owned()), Reaction::Ready],
+            ("text", text) => vec![Reaction::Text(text.to_owned())],
+            ("key", key) => key.chars().map(|c| Reaction::Dtmf(c.try_into().unwrap())).collect(),
+            ("bye", _) => vec![Reaction::HangUp],
+            _ => Vec::new(),
+        }
+    }
+
+    fn event(&mut self, event: &SessionEvent) -> Vec<String> {
+        match event {
+            SessionEvent::AgentSaying { text, .. } => vec![format!("saying {text}")],
+            _ => Vec::new(),
+        }
+    }
+}
+
+pub(crate) struct Sim {
+    pub caller: Caller,
+    pub handle: Handle,
+    pub directory: Directory,
+    pub dialogue: Scripted,
+    pub stt: Faults,
+    pub tts: Faults,
+    pub seen: Seen,
+    pub started: Instant,
+    pub net: Net,
+    pub tasks: Tasks,
+}
+
+impl Sim {
+    pub(crate) async fn start(setup: Setup) -> Self {
+        Self::start_in(&Directory::new(1), Tasks::new(), setup).await
+    }
+
+    pub(crate) async fn start_in(directory: &Directory, tasks: Tasks, setup: Setup) -> Self {
+        println!("seed {}", setup.seed);
+        setup.options.validate().expect("valid options");
+        let (caller, leg) = Caller::connect(&tasks, setup.net, setup.seed);
+        let dialogue = Scripted::default();
+        {
+            let mut script = dialogue.0.lock().unwrap();
+            script.greeting = setup.greeting;
+            script.replies = setup.replies.into();
+        }
+        let stt = FakeStt::new(setup.stt);
+        let tts = FakeTts::new(setup.tts).expect("valid voice");
+        let (stt_faults, tts_faults) = (stt.faults(), tts.faults());
+        let seen = Seen::default();
+        let (samples, _) = Lexicon::shared().speak(APOLOGY, 24_000, 60);
+        let parts = Parts {
+            id: SessionId::generate(),
+            agent: "test".to_owned(),
+            stt: Arc::new(stt),
+            tts: Arc::new(tts),
+            vad: Vad::Energy(EnergyVad::new()),
+            end_of_turn: EndOfTurn::Off,
+            dialogue: Box::new(dialogue.clone()),
+            sink: Box::new(Sink(Arc::clone(&seen))),
+            protocol: Box::new(Plain { announces_ready: setup.announces_ready }),
+            leg,
+            apology: Clip { text: APOLOGY.to_owned(), samples: samples.into(), rate_hz: 24_000 },
+            clips: Arc::new(setup.clips),
+            options: setup.options,
+        };
+        let slot = directory.reserve().expect("a free slot");
+        let started = Instant::now();
+        let handle = media_session::start(slot, &tasks, parts);
+        let sim = Self {
+            caller,
+            handle,
+            directory: directory.clone(),
+            dialogue,
+            stt: stt_faults,
+            tts: tts_faults,
+            seen,
+            started,
+            net: setup.net,
+            tasks,
+        };
+        if !setup.inactive {
+            sim.caller.event(LegEvent::Active).await;
+        }
+        sim
+    }
+
+    pub(crate) fn events(&self) -> Vec<SessionEvent> {
+        self.seen.lock().unwrap().iter().map(|(_, event)| event.clone()).collect()
+    }
+
+    /// Waits until something like this has happened; fails after the time given.
+    pub(crate) async fn until(&self, within_ms: u64, what: impl Fn(&SessionEvent) -> bool) -> Instant {
+        self.until_nth(within_ms, 1, what).await
+    }
+
+    pub(crate) async fn until_nth(
+        &self,
+        within_ms: u64,
+        nth: usize,
+        what: impl Fn(&SessionEvent) -> bool,
+    ) -> Instant {
+        let deadline = Instant::now() + ms(within_ms);
+        loop {
+            let found = {
+                let seen = self.seen.lock().unwrap();
+                seen.iter().filter(|(_, event)| what(event)).nth(nth - 1).map(|(at, _)| *at)
+            };
+            if let Some(at) = found {
+                return self.started + at;
+            }
+            assert!(Instant::now() < deadline, "not within {within_ms} ms; seen: {:#?}", self.events());
+            tokio::time::sleep(ms(1)).await;
+        }
+    }
+
+    /// Waits until the agent's `nth` turn is over.
+    pub(crate) async fn agent_turn(&self, nth: usize) -> (String, bool) {
+        self.until_nth(30_000, nth, |e| matches!(e, SessionEvent::AgentTurn { .. })).await;
+        let turns = self.agent_turns();
+        turns[nth - 1].clone()
+    }
+
+    pub(crate) fn agent_turns(&self) -> Vec<(String, bool)> {
+        let events = self.events().into_iter();
+        events
+            .filter_map(|event| match event {
+                SessionEvent::AgentTurn { text, interrupted, .. } => Some((text, interrupted)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn caller_turns(&self) -> Vec<String> {
+        let events = self.events().into_iter();
+        events
+            .filter_map(|event| match event {
+                SessionEvent::CallerTurn { text, .. } => Some(text),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn timelines(&self) -> Vec<TurnTimeline> {
+        let events = self.events().into_iter();
+        events
+            .filter_map(|event| match event {
+                SessionEvent::TurnFinished { timeline } => Some(timeline),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn saw(&self, what: impl Fn(&SessionEvent) -> bool) -> bool {
+        self.events().iter().any(what)
+    }
+
+    pub(crate) async fn ended(&self) -> EndReason {
+        let ended = tokio::time::timeout(Duration::from_secs(120), self.handle.ended()).await;
+        ended.expect("ends").expect("says why")
+    }
+}
+
+pub(crate) fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+pub(crate) async fn wait(millis: u64) {
+    tokio::time::sleep(ms(millis)).await;
+}
