@@ -1,0 +1,69 @@
+//! What the caller hears, measured on the received frames: when the agent's voice is there, and when it breaks off.
+
+use std::time::Duration;
+
+use media_core::level;
+use tokio::time::Instant;
+
+/// A frame above this is voice; what thinking sounds and comfort noise stay under.
+const VOICE_DBFS: f32 = -45.0;
+/// Shorter silence inside a reply is its rhythm; longer and the reply is over as far as an ear can tell.
+pub const REPLY_OVER: Duration = Duration::from_millis(1_500);
+
+/// Follows the agent's voice frame by frame.
+#[derive(Debug, Default)]
+pub struct Ear {
+    /// First voiced frame since `reset`.
+    pub began: Option<Instant>,
+    pub last_voiced: Option<Instant>,
+    /// Arrival of the frame before, voiced or not.
+    last_frame: Option<Instant>,
+    /// Longest time between two frames while the agent spoke.
+    pub widest_gap: Duration,
+}
+
+impl Ear {
+    /// Takes a received frame of 20 ms.
+    pub fn hear(&mut self, samples: &[i16], now: Instant) {
+        let voiced = level::rms_dbfs(samples) > VOICE_DBFS;
+        if voiced {
+            self.began.get_or_insert(now);
+            let speaking = self.last_voiced.is_some_and(|last| now - last < Duration::from_millis(200));
+            if let (true, Some(last)) = (speaking, self.last_frame) {
+                self.widest_gap = self.widest_gap.max(now - last);
+            }
+            self.last_voiced = Some(now);
+        }
+        self.last_frame = Some(now);
+    }
+
+    /// The agent spoke, and has been silent for at least `quiet`.
+    #[must_use]
+    pub fn fell_silent(&self, quiet: Duration, now: Instant) -> bool {
+        self.last_voiced.is_some_and(|last| now - last >= quiet)
+    }
+
+    /// Listens for the next reply.
+    pub fn reset(&mut self) {
+        *self = Self { last_frame: self.last_frame, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_begins_with_voice_and_ends_with_silence() {
+        let (voice, quiet) = (vec![8_000_i16; 320], vec![3_i16; 320]);
+        let mut ear = Ear::default();
+        let start = Instant::now();
+        ear.hear(&quiet, start);
+        assert_eq!(ear.began, None);
+        ear.hear(&voice, start + Duration::from_millis(20));
+        ear.hear(&voice, start + Duration::from_millis(90));
+        assert_eq!(ear.widest_gap, Duration::from_millis(70));
+        assert!(!ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(300)));
+        assert!(ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(390)));
+    }
+}

@@ -1,0 +1,158 @@
+//! The capacity gate: N callers at once against a server with timed vendors, everything in its own process, one run, one table.
+//!
+//! What it adds is what a caller measures, less what the vendors and the endpointing setting take by design.
+
+mod machine;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use runtime::{Kind, Tasks};
+use tokio::time::Instant;
+
+use crate::call::{self, Line, Options};
+use crate::link::{Target, Transport};
+use crate::vendors::Delays;
+use crate::wav;
+use machine::{Process, Sample};
+use report::{Measured, Row};
+
+const CALLER: Kind = Kind::new("loadtest.caller");
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The server's binary; the `foundry` beside this one unless given.
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// Callers at once; one run for each. Without it the gate's own rows: 35 over WebRTC and 100 over mu-law sockets.
+    #[arg(long, value_delimiter = ',')]
+    n: Vec<usize>,
+    #[arg(long, value_enum, default_value = "webrtc")]
+    transport: Transport,
+    /// Turns of each caller.
+    #[arg(long, default_value_t = 4)]
+    turns: usize,
+    /// Who decides that someone speaks.
+    #[arg(long, default_value = "neural")]
+    vad: String,
+    /// Recording that every caller speaks.
+    #[arg(long, default_value = "testkit/speech/desk_book.wav", value_name = "FILE")]
+    wav: PathBuf,
+    /// The core that the server has to itself; callers and vendors get the others.
+    #[arg(long, default_value_t = 1)]
+    core: usize,
+    #[command(flatten)]
+    delays: Delays,
+    /// Fixed silence that ends a turn, ms.
+    #[arg(long, default_value_t = 200)]
+    endpointing_ms: u64,
+    /// Fail when the gate's numbers are missed, instead of only saying so.
+    #[arg(long)]
+    strict: bool,
+}
+
+pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let rows = if args.n.is_empty() {
+        vec![(Transport::Webrtc, 35), (Transport::Mulaw, 100)]
+    } else {
+        args.n.iter().map(|n| (args.transport, *n)).collect()
+    };
+    report::heading(args.endpointing_ms, args.delays)?;
+    let mut missed = false;
+    for (transport, n) in rows {
+        let row = one(args, transport, n).await.with_context(|| format!("{n} callers over {transport:?}"))?;
+        report::row(&row)?;
+        missed |= !row.passes();
+    }
+    Ok(if missed && args.strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn one(args: &Args, transport: Transport, n: usize) -> anyhow::Result<Row> {
+    let vendors = Process::vendors(args)?;
+    let server = Process::server(args, vendors.port(), n).await?;
+    let base = server.sample()?;
+    let target = Target { url: server.url(), agent: "bench".to_owned(), insecure: false };
+    let speech = wav::read(&args.wav).with_context(|| "the recording that callers speak")?;
+    let began = Instant::now();
+    let tasks = Tasks::new();
+    let running: Vec<_> = (0..n)
+        .map(|index| caller(&tasks, index, n, target.clone(), transport, speech.clone(), args.turns))
+        .collect();
+    // All are in the call by now: what the server holds for each is its memory at the middle of the run.
+    let middle = tasks.spawn(CALLER, tokio::time::sleep(length(args.turns) / 2 + RAMP));
+    let _ended = middle.await;
+    let peak = server.sample()?;
+    let mut measured = Measured::default();
+    for caller in running {
+        match caller.await {
+            Ok(Some(Ok(outcome))) => measured.add(&outcome),
+            Ok(Some(Err(error))) => measured.fail(&error.to_string()),
+            _ => measured.fail("the caller's task ended"),
+        }
+    }
+    let end = server.sample()?;
+    let lateness = server.lateness().await;
+    Ok(summarise(args, transport, n, measured, [base, peak, end], began.elapsed(), lateness))
+}
+
+/// Callers come one after the other over this time, so that their turns do not fall on the same instants.
+const RAMP: Duration = Duration::from_secs(6);
+
+fn length(turns: usize) -> Duration {
+    Duration::from_secs(8) * u32::try_from(turns).unwrap_or(1)
+}
+
+type Caller = tokio::task::JoinHandle<Option<Result<call::Outcome, call::Error>>>;
+
+fn caller(
+    tasks: &Tasks,
+    index: usize,
+    n: usize,
+    target: Target,
+    transport: Transport,
+    speech: Vec<i16>,
+    turns: usize,
+) -> Caller {
+    let wait = RAMP * u32::try_from(index).unwrap_or(0) / u32::try_from(n.max(1)).unwrap_or(1);
+    tasks.spawn(CALLER, async move {
+        tokio::time::sleep(wait).await;
+        let script: Vec<Line> = (0..turns).map(|_| Line { samples: speech.clone(), at: None }).collect();
+        let options =
+            Options { greeting: Duration::from_secs(1), keep_recording: false, ..Options::default() };
+        Box::pin(call::run(&target, transport, &script, &options)).await
+    })
+}
+
+/// The final is demanded while the silence is awaited, so that it is there in time.
+fn finalize_ms(args: &Args) -> u64 {
+    args.endpointing_ms / 2
+}
+
+fn summarise(
+    args: &Args,
+    transport: Transport,
+    n: usize,
+    measured: Measured,
+    samples: [Sample; 3],
+    took: Duration,
+    lateness: Option<f64>,
+) -> Row {
+    let [base, peak, end] = samples;
+    let by_design =
+        args.endpointing_ms.max(finalize_ms(args) + args.delays.stt_final_ms) + args.delays.tts_first_byte_ms;
+    let cpu = end.cpu.saturating_sub(base.cpu);
+    Row {
+        transport,
+        n,
+        by_design_ms: by_design as f64,
+        cpu_share: cpu.as_secs_f64() / took.as_secs_f64(),
+        cpu_per_session_minute: cpu.as_secs_f64() / (measured.talk.as_secs_f64() / 60.0).max(1e-9),
+        mib_per_session: (peak.resident_mib - base.resident_mib).max(0.0) / n as f64,
+        base_mib: base.resident_mib,
+        server_lateness_ms: lateness,
+        measured,
+    }
+}

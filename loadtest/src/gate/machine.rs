@@ -1,0 +1,165 @@
+//! The processes of a run, each on its core, and what the system says they use.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::time::Instant;
+
+use super::Args;
+
+/// A server that has not said that it is ready by then never will be.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Ended with its owner, by its own id.
+pub(super) struct Process {
+    child: Child,
+    address: SocketAddr,
+    _folder: Option<tempfile::TempDir>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    pub(super) cpu: Duration,
+    pub(super) resident_mib: f64,
+}
+
+impl Process {
+    pub(super) fn vendors(args: &Args) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let me = std::env::current_exe().context("the path of this program")?;
+        let delays = args.delays;
+        let child = pinned(&me, args.core, false)?
+            .args(["vendors", "--listen", &address.to_string()])
+            .args(["--stt-final-ms", &delays.stt_final_ms.to_string()])
+            .args(["--tts-first-byte-ms", &delays.tts_first_byte_ms.to_string()])
+            .args(["--tts-ms-per-char", &delays.tts_ms_per_char.to_string()])
+            .args(["--tts-speed", &delays.tts_speed.to_string()])
+            .stderr(Stdio::null())
+            .spawn()
+            .context("starting the timed vendors")?;
+        Ok(Self { child, address, _folder: None })
+    }
+
+    pub(super) async fn server(args: &Args, vendors: SocketAddr, calls: usize) -> anyhow::Result<Self> {
+        let binary = match &args.server {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name("foundry"),
+        };
+        anyhow::ensure!(
+            binary.exists(),
+            "no server at {}: build it, or name it with --server",
+            binary.display()
+        );
+        let folder = tempfile::tempdir()?;
+        let config = folder.path().join("foundry.toml");
+        std::fs::write(&config, configuration(args, vendors, calls))?;
+        let address = free_address()?;
+        let child = pinned(&binary, args.core, true)?
+            .arg("serve")
+            .args(["--listen", &address.to_string(), "--config"])
+            .arg(&config)
+            .arg("--data-dir")
+            .arg(folder.path())
+            .env("DEEPGRAM_API_KEY", "timed")
+            .env("DEEPGRAM_BASE_URL", format!("ws://{vendors}"))
+            .env("TOKIO_WORKER_THREADS", "1")
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("starting {}", binary.display()))?;
+        let mut server = Self { child, address, _folder: Some(folder) };
+        server.ready().await?;
+        Ok(server)
+    }
+
+    pub(super) fn port(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn ready(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + READY_WITHIN;
+        let url = format!("{}/readyz", self.url());
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                anyhow::bail!("the server ended before it was ready: {status}");
+            }
+            if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "the server was not ready within {READY_WITHIN:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// CPU time since its start and memory now, from the system's own accounts.
+    pub(super) fn sample(&self) -> anyhow::Result<Sample> {
+        let id = self.child.id();
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).context("the server has ended")?;
+        // Fields after the name, which may hold spaces: 14 and 15 are user and system ticks of 10 ms.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+        let rollup = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let resident = rollup
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+        Ok(Sample {
+            cpu: Duration::from_millis((ticks(11) + ticks(12)) * 10),
+            resident_mib: resident.unwrap_or(0.0) / 1024.0,
+        })
+    }
+
+    /// The 99th percentile of the server's own media-tick lateness, ms, where it tells.
+    pub(super) async fn lateness(&self) -> Option<f64> {
+        let text = reqwest::get(format!("{}/metrics", self.url())).await.ok()?.text().await.ok()?;
+        super::report::quantile(&text, "session_tick_late_seconds", 0.99).map(|seconds| seconds * 1000.0)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Ended already, or ends now; there is nobody left to tell.
+        let _killed = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// On the server's core, or on all others.
+fn pinned(program: &PathBuf, core: usize, on_core: bool) -> anyhow::Result<Command> {
+    let cores = std::thread::available_parallelism()?.get();
+    let list = if on_core {
+        core.to_string()
+    } else {
+        let others: Vec<String> =
+            (0..cores).filter(|other| *other != core).map(|other| other.to_string()).collect();
+        anyhow::ensure!(
+            !others.is_empty(),
+            "a gate needs two cores: one for the server, one for its callers"
+        );
+        others.join(",")
+    };
+    let mut command = Command::new("taskset");
+    command.args(["-c", &list]).arg(program);
+    Ok(command)
+}
+
+/// The system gives a free port; nobody else on this machine asks for it in the moment between.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+fn configuration(args: &Args, _vendors: SocketAddr, calls: usize) -> String {
+    format!(
+        "[providers]\nspeech = \"deepgram\"\nvad = \"{}\"\n[calls]\nmax = {}\n[log]\nfilter = \"warn\"\n\
+         [session.turn.endpointing]\nmode = {{ fixed = {{ ms = {} }} }}\nfinalize_ms = {}\n",
+        args.vad,
+        calls + 5,
+        args.endpointing_ms,
+        super::finalize_ms(args),
+    )
+}

@@ -1,0 +1,209 @@
+//! What a run measured, as a table that can be pasted into the docs, and which of the gate's numbers it meets.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::call::Outcome;
+use crate::link::Transport;
+use crate::vendors::Delays;
+
+/// Added at the median beyond the vendors' delays and the endpointing setting, ms.
+const ADDED_MEDIAN_MS: f64 = 40.0;
+const MIB_PER_SESSION: f64 = 2.0;
+/// A frame later than this is heard as a gap.
+const GAP: Duration = Duration::from_millis(60);
+/// A caller that sends this late measures itself.
+const CALLER_LATE: Duration = Duration::from_millis(15);
+
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    responses_ms: Vec<f64>,
+    unanswered: usize,
+    failed: Vec<String>,
+    gaps: Vec<Duration>,
+    caller_lateness: Vec<Duration>,
+    pub(super) talk: Duration,
+}
+
+impl Measured {
+    pub(super) fn add(&mut self, outcome: &Outcome) {
+        for turn in outcome.turns.iter().skip(1) {
+            match turn.timeline_ms.get("caller_response").and_then(Value::as_f64) {
+                Some(response) => self.responses_ms.push(response),
+                None => self.unanswered += 1,
+            }
+        }
+        self.gaps.push(outcome.widest_gap);
+        self.caller_lateness.push(outcome.worst_lateness);
+        self.talk += outcome.length;
+    }
+
+    pub(super) fn fail(&mut self, why: &str) {
+        self.failed.push(why.to_owned());
+    }
+}
+
+pub(super) struct Row {
+    pub(super) transport: Transport,
+    pub(super) n: usize,
+    pub(super) by_design_ms: f64,
+    pub(super) cpu_share: f64,
+    pub(super) cpu_per_session_minute: f64,
+    pub(super) mib_per_session: f64,
+    pub(super) base_mib: f64,
+    pub(super) server_lateness_ms: Option<f64>,
+    pub(super) measured: Measured,
+}
+
+impl Row {
+    fn added_ms(&self, share: f64) -> f64 {
+        percentile(&self.measured.responses_ms, share) - self.by_design_ms
+    }
+
+    fn late_callers(&self) -> usize {
+        self.measured.gaps.iter().filter(|gap| **gap > GAP).count()
+    }
+
+    pub(super) fn passes(&self) -> bool {
+        self.limits().is_empty()
+    }
+
+    /// The gate's numbers that were missed, each with what was measured.
+    fn limits(&self) -> Vec<String> {
+        let mut missed = Vec::new();
+        let Measured { unanswered, failed, .. } = &self.measured;
+        if *unanswered > 0 || !failed.is_empty() {
+            missed.push(format!(
+                "{unanswered} turns without an answer, {} calls failed{}",
+                failed.len(),
+                failed.first().map(|why| format!(" ({why})")).unwrap_or_default()
+            ));
+        }
+        if self.added_ms(0.5) > ADDED_MEDIAN_MS {
+            missed
+                .push(format!("{:.0} ms added at the median, {ADDED_MEDIAN_MS} allowed", self.added_ms(0.5)));
+        }
+        if self.mib_per_session > MIB_PER_SESSION {
+            missed.push(format!("{:.1} MiB a session, {MIB_PER_SESSION} allowed", self.mib_per_session));
+        }
+        if self.late_callers() > 0 {
+            missed.push(format!("{} callers heard a gap above {} ms", self.late_callers(), GAP.as_millis()));
+        }
+        missed
+    }
+}
+
+pub(super) fn heading(endpointing_ms: u64, delays: Delays) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "Server on one core of this machine ({}); load average before: {}",
+        cpu_model(),
+        load_average()
+    )?;
+    writeln!(
+        out,
+        "By design: endpointing {endpointing_ms} ms fixed, final {} ms (while the silence is awaited), first byte of audio {} ms.\n",
+        delays.stt_final_ms, delays.tts_first_byte_ms
+    )?;
+    writeln!(
+        out,
+        "| transport | N | response p50 / p95 ms | added p50 / p95 ms | widest gap p50 / max ms | core | CPU s per session-minute | MiB a session (base) | tick late p99 ms | caller late max ms |"
+    )?;
+    writeln!(out, "|---|--:|---|---|---|--:|--:|---|--:|--:|")?;
+    Ok(())
+}
+
+pub(super) fn row(row: &Row) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let measured = &row.measured;
+    let gaps: Vec<f64> = measured.gaps.iter().map(|gap| gap.as_secs_f64() * 1000.0).collect();
+    let caller_late = measured.caller_lateness.iter().max().copied().unwrap_or_default();
+    writeln!(
+        out,
+        "| {:?} | {} | {:.0} / {:.0} | {:.0} / {:.0} | {:.0} / {:.0} | {:.0} % | {:.2} | {:.2} ({:.0}) | {} | {:.1} |",
+        row.transport,
+        row.n,
+        percentile(&measured.responses_ms, 0.5),
+        percentile(&measured.responses_ms, 0.95),
+        row.added_ms(0.5),
+        row.added_ms(0.95),
+        percentile(&gaps, 0.5),
+        percentile(&gaps, 1.0),
+        row.cpu_share * 100.0,
+        row.cpu_per_session_minute,
+        row.mib_per_session,
+        row.base_mib,
+        row.server_lateness_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0}")),
+        caller_late.as_secs_f64() * 1000.0,
+    )?;
+    if caller_late > CALLER_LATE {
+        eprintln!(
+            "note: the callers themselves were up to {caller_late:?} late; their core is the limit of this run, not the server's"
+        );
+    }
+    for missed in row.limits() {
+        eprintln!("missed at {:?} {}: {missed}", row.transport, row.n);
+    }
+    Ok(())
+}
+
+fn percentile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().saturating_sub(1);
+    sorted.get((last as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
+}
+
+/// A quantile of a Prometheus histogram, summed over its labels: the upper edge of its bucket.
+pub(super) fn quantile(text: &str, name: &str, share: f64) -> Option<f64> {
+    let mut buckets: Vec<(f64, f64)> = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with(name) && line.contains("_bucket")) {
+        let edge = line.split("le=\"").nth(1)?.split('"').next()?.replace("+Inf", "inf").parse().ok()?;
+        let count = line.rsplit(' ').next()?.parse::<f64>().ok()?;
+        match buckets.iter_mut().find(|(known, _)| *known == edge) {
+            Some(known) => known.1 += count,
+            None => buckets.push((edge, count)),
+        }
+    }
+    buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let total = buckets.last()?.1;
+    buckets.iter().find(|(_, count)| *count >= total * share).map(|(edge, _)| *edge)
+}
+
+fn cpu_model() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    info.lines()
+        .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1))
+        .map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
+fn load_average() -> String {
+    std::fs::read_to_string("/proc/loadavg")
+        .unwrap_or_default()
+        .split(' ')
+        .next()
+        .unwrap_or("unknown")
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_sorted_values() {
+        assert!((percentile(&[3.0, 1.0, 2.0], 0.5) - 2.0).abs() < f64::EPSILON);
+        assert!((percentile(&[3.0, 1.0, 2.0], 1.0) - 3.0).abs() < f64::EPSILON);
+        assert!(percentile(&[], 0.5).is_nan());
+    }
+
+    #[test]
+    fn a_histogram_is_read_over_its_labels() {
+        let text = "x_seconds_bucket{t=\"a\",le=\"0.01\"} 90\nx_seconds_bucket{t=\"a\",le=\"0.02\"} 99\nx_seconds_bucket{t=\"a\",le=\"+Inf\"} 100\n";
+        assert_eq!(quantile(text, "x_seconds", 0.5), Some(0.01));
+        assert_eq!(quantile(text, "x_seconds", 0.99), Some(0.02));
+    }
+}
