@@ -12,8 +12,8 @@ pub(crate) struct Evidence {
     /// The end-of-turn model's answer for this pause.
     pub(crate) score: Option<f32>,
     pub(crate) shape: Shape,
-    /// By how much this caller pauses longer than most.
-    pub(crate) slowness: Duration,
+    /// What this caller's own pauses ask for, where they are longer than most.
+    pub(crate) patience: Duration,
 }
 
 /// The silence after which the turn is over.
@@ -21,15 +21,15 @@ pub(crate) fn delay(options: &Endpointing, rules: Rules, evidence: Evidence) -> 
     if let Mode::Fixed { ms: fixed } = options.mode {
         return ms(fixed);
     }
-    let slowness = if rules.on(Rule::LearnedPauses) { evidence.slowness } else { Duration::ZERO };
+    let patience = if rules.on(Rule::LearnedPauses) { evidence.patience } else { Duration::ZERO };
     let by_score = match evidence.score.filter(|_| rules.on(Rule::Score)) {
         None => ms(options.default_delay_ms),
         Some(score) => slide(options, score),
     };
     let delay = match evidence.shape {
         Shape::Unfinished if rules.on(Rule::Unfinished) => ms(options.hard_timeout_ms),
-        Shape::Complete if rules.on(Rule::Complete) => by_score.min(ms(options.complete_delay_ms)) + slowness,
-        _ => by_score + slowness,
+        Shape::Complete if rules.on(Rule::Complete) => by_score.min(ms(options.complete_delay_ms)),
+        _ => by_score.max(patience),
     };
     let longest =
         if evidence.shape == Shape::Unfinished { options.hard_timeout_ms } else { options.max_delay_ms };
@@ -48,8 +48,8 @@ fn slide(options: &Endpointing, score: f32) -> Duration {
 mod tests {
     use super::*;
 
-    fn delay_ms(score: Option<f32>, shape: Shape, slowness_ms: u32) -> u128 {
-        let evidence = Evidence { score, shape, slowness: ms(slowness_ms) };
+    fn delay_ms(score: Option<f32>, shape: Shape, patience_ms: u32) -> u128 {
+        let evidence = Evidence { score, shape, patience: ms(patience_ms) };
         delay(&Endpointing::default(), Rules::default(), evidence).as_millis()
     }
 
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_slow_caller_is_given_time_within_the_limit() {
-        assert_eq!(delay_ms(Some(0.95), Shape::Open, 300), 500);
+        assert_eq!(delay_ms(Some(0.95), Shape::Open, 700), 700);
         assert_eq!(delay_ms(None, Shape::Open, 5000), 1000);
     }
 }

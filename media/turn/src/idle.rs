@@ -7,12 +7,18 @@ use crate::options::{self, ms};
 /// After a wait was interrupted by a sound, the nudge comes no sooner than this.
 const BREATH: Duration = Duration::from_millis(1000);
 
+/// Sounds that may postpone one nudge.
+const BREATHS: u32 = 3;
+
 #[derive(Debug, Default)]
 pub(crate) struct Idle {
     /// From here the silence counts; `None` before the first greeting.
     since: Option<Instant>,
     /// The dialogue granted the caller time until here.
     granted: Option<Instant>,
+    /// Sounds that were no turn postponed the nudge until here, so many times.
+    breath_until: Option<Instant>,
+    breaths: u32,
     nudges: u32,
     gave_up: bool,
 }
@@ -27,12 +33,14 @@ impl Idle {
     /// The agent has finished: the caller's silence begins.
     pub(crate) fn begin(&mut self, t: Instant) {
         self.since = Some(t);
+        (self.breath_until, self.breaths) = (None, 0);
     }
 
-    /// Something sounded that was no turn: do not nudge right into it.
-    pub(crate) fn breathe(&mut self, options: &options::Idle, t: Instant) {
-        if let Some(since) = self.since {
-            self.since = since.max((t + BREATH).checked_sub(ms(options.after_ms)).unwrap_or(since)).into();
+    /// Something sounded that was no turn: do not nudge right into it. A call with nothing but noise still ends.
+    pub(crate) fn breathe(&mut self, t: Instant) {
+        if self.breaths < BREATHS {
+            self.breaths += 1;
+            self.breath_until = Some(t + BREATH);
         }
     }
 
@@ -50,7 +58,7 @@ impl Idle {
             return None;
         }
         let due = self.since? + ms(options.after_ms);
-        Some(self.granted.map_or(due, |granted| due.max(granted)))
+        Some(due.max(self.granted.unwrap_or(due)).max(self.breath_until.unwrap_or(due)))
     }
 
     /// Call when the deadline has come.

@@ -43,6 +43,8 @@ pub struct TurnMachine {
     utterance: Option<Utterance>,
     /// A "yes" over the agent, in case the agent was about to end.
     late: Option<Utterance>,
+    /// A run of sound, by its beginning, that was found to be no speech although it goes on.
+    ignored_run: Option<MediaTime>,
     /// What the last turn was committed with, and up to where the caller's track is dealt with.
     closed: Closed,
 
@@ -78,6 +80,7 @@ impl TurnMachine {
             pauses: Pauses::default(),
             utterance: None,
             late: None,
+            ignored_run: None,
             closed: Closed::default(),
             agent: None,
             hold: None,

@@ -11,6 +11,8 @@ const REMEMBERED: usize = 16;
 const ENOUGH: usize = 3;
 /// The part of the caller's pauses that the wait must outlast.
 const QUANTILE: f64 = 0.8;
+/// Beyond the pause, so that voice that comes back is noticed in time.
+const MARGIN: Duration = Duration::from_millis(100);
 /// Shorter pauses belong to articulation.
 const SHORTEST: Duration = Duration::from_millis(100);
 
@@ -33,15 +35,18 @@ impl Pauses {
         }
     }
 
-    /// By how much longer than `typical_ms` this caller pauses.
-    pub(crate) fn beyond(&self, typical_ms: u32) -> Duration {
+    /// The silence that this caller must be given; zero for one who pauses no longer than `typical_ms`.
+    pub(crate) fn patience(&self, typical_ms: u32) -> Duration {
         if self.recent.len() < ENOUGH {
             return Duration::ZERO;
         }
         let mut sorted: Vec<_> = self.recent.iter().copied().collect();
         sorted.sort_unstable();
         let at = ((sorted.len() - 1) as f64 * QUANTILE).round() as usize;
-        sorted.get(at).map_or(Duration::ZERO, |pause| pause.saturating_sub(ms(typical_ms)))
+        sorted
+            .get(at)
+            .filter(|pause| **pause > ms(typical_ms))
+            .map_or(Duration::ZERO, |pause| *pause + MARGIN)
     }
 }
 
@@ -53,12 +58,12 @@ mod tests {
     fn long_pauses_are_learned_and_forgotten() {
         let mut pauses = Pauses::default();
         pauses.learn(ms(900), 2);
-        assert_eq!(pauses.beyond(300), Duration::ZERO, "two are not enough");
+        assert_eq!(pauses.patience(300), Duration::ZERO, "two are not enough");
         pauses.learn(ms(900), 1);
-        assert_eq!(pauses.beyond(300), ms(600));
+        assert_eq!(pauses.patience(300), ms(1000));
         pauses.learn(ms(20), 20);
-        assert_eq!(pauses.beyond(300), ms(600), "articulation is no pause");
+        assert_eq!(pauses.patience(300), ms(1000), "articulation is no pause");
         pauses.learn(ms(200), REMEMBERED);
-        assert_eq!(pauses.beyond(300), Duration::ZERO);
+        assert_eq!(pauses.patience(300), Duration::ZERO);
     }
 }

@@ -36,6 +36,9 @@ impl TurnMachine {
         }
         self.settle_overdue_final();
         if !self.contested() {
+            if self.held() {
+                self.release("not to be interrupted");
+            }
             self.close_settled();
             return;
         }
@@ -99,7 +102,7 @@ impl TurnMachine {
             claim: self.claim_over_agent(utterance),
             firm: utterance.is_firm() && heard,
             settled: utterance.pause.settled && !self.speech.sounding(),
-            talking: self.speech.talking() && self.t < self.speech.heard_at() + STALLED,
+            talking: self.speech.sounding() && self.t < self.speech.heard_at() + STALLED,
             run: self.speech.run(),
             silence: self.silence(utterance),
         })
@@ -134,7 +137,7 @@ impl TurnMachine {
 
     /// A contribution over the agent that asked for nothing is over when its final is known.
     fn close_settled(&mut self) {
-        let Some(utterance) = self.utterance.take_if(|u| u.pause.settled && !self.speech.talking()) else {
+        let Some(utterance) = self.utterance.take_if(|u| u.pause.settled && !self.speech.sounding()) else {
             return;
         };
         let claim = self.claim_over_agent(&utterance);

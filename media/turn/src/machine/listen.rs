@@ -29,10 +29,12 @@ impl TurnMachine {
         let edge = self.speech.hear(vad, &self.options.speech, self.t);
         match edge {
             Some(Edge::Started) => self.speech_started(),
-            Some(Edge::GoesOn) if self.utterance.is_none() && !self.same_breath() => self.open_run(),
             Some(Edge::GoesOn) => self.speech_goes_on(),
             Some(Edge::Stopped) => self.speech_stopped(),
             Some(Edge::Hushed) | None => {}
+        }
+        if self.utterance.is_none() && self.speech.sounding() && self.caller_sounds() && !self.same_breath() {
+            self.open_run();
         }
         let (sounding, voiced_to, t) = (self.speech.sounding(), self.speech.voiced_to(), self.t);
         if let Some(utterance) = self.utterance.as_mut().filter(|_| sounding) {
@@ -47,9 +49,6 @@ impl TurnMachine {
     fn speech_started(&mut self) {
         self.event(SessionEvent::CallerSpeaking { speaking: true });
         self.speech_goes_on();
-        if self.utterance.is_none() {
-            self.open_run();
-        }
     }
 
     /// Opens an utterance where the run of voice began.
@@ -57,6 +56,11 @@ impl TurnMachine {
         let from = self.speech.run_from().max(self.closed.to.min(self.speech.voiced_to()));
         let began = self.t.checked_sub(self.speech.back_to(from, self.t).as_duration()).unwrap_or(self.t);
         self.open(from, began);
+    }
+
+    /// The caller is talking, as far as is known.
+    pub(super) fn caller_sounds(&self) -> bool {
+        self.speech.talking() && self.ignored_run != Some(self.speech.run_from())
     }
 
     /// The caller never paused since their turn was cut short by its length.
@@ -232,6 +236,9 @@ impl TurnMachine {
         if self.agent.is_some() {
             return;
         }
+        if self.utterance.is_none() && self.speech.talking() && self.t >= self.detector_silent_until() {
+            self.stop_speech();
+        }
         let Some(utterance) = &self.utterance else { return };
         let forced = self.too_long(utterance);
         let stalled = self.hard_timeout_passed(utterance);
@@ -262,6 +269,11 @@ impl TurnMachine {
         }
         let Some(utterance) = self.utterance.take() else { return };
         self.commit(utterance, text, false);
+    }
+
+    /// A detector that said nothing for so long says that nobody talks.
+    fn detector_silent_until(&self) -> Instant {
+        self.speech.heard_at() + ms(self.options.endpointing.hard_timeout_ms)
     }
 
     fn too_long(&self, utterance: &Utterance) -> bool {
@@ -315,18 +327,23 @@ impl TurnMachine {
         let evidence = Evidence {
             score: utterance.pause.score,
             shape: Shape::of(self.words, text),
-            slowness: self.pauses.beyond(self.options.endpointing.typical_pause_ms),
+            patience: self.pauses.patience(self.options.endpointing.typical_pause_ms),
         };
-        endpointing::delay(&self.options.endpointing, self.options.rules, evidence)
+        let delay = endpointing::delay(&self.options.endpointing, self.options.rules, evidence);
+        // Silence that only the recogniser noticed is a guess.
+        let voiceless = utterance.voiced == MediaTime::ZERO;
+        if voiceless { delay.max(ms(self.options.endpointing.max_delay_ms)) } else { delay }
     }
 
     fn close_wordless(&mut self) {
         self.drop_guess();
         let Some(utterance) = self.utterance.take() else { return };
-        if !self.speech.sounding() {
+        if self.speech.sounding() {
+            self.ignored_run = Some(self.speech.run_from());
+        } else {
             self.stop_speech();
         }
-        self.idle.breathe(&self.options.idle, self.t);
+        self.idle.breathe(self.t);
         let asked = utterance.pause.finalized;
         let unheard = utterance.pause.lost
             || (!utterance.pause.settled
@@ -393,7 +410,12 @@ impl TurnMachine {
     }
 
     pub(super) fn turn_waits(&self, waits: &mut Vec<(Instant, Why)>) {
-        let Some(utterance) = &self.utterance else { return };
+        let Some(utterance) = &self.utterance else {
+            if self.agent.is_none() && self.speech.talking() {
+                waits.push((self.detector_silent_until(), Why::Endpointing));
+            }
+            return;
+        };
         let options = &self.options.endpointing;
         if let Some(asked) =
             utterance.pause.finalized.filter(|_| !utterance.pause.settled && self.on(Rule::Verdict))

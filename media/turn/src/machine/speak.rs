@@ -117,7 +117,7 @@ impl TurnMachine {
     pub(super) fn idle_deadline(&self) -> Option<Instant> {
         let agent = self.agent.is_some() && self.on(Rule::IdleAfterPlayout);
         let caller =
-            (self.utterance.is_some() || self.speech.talking()) && self.on(Rule::IdleNotWhileSpeaking);
+            (self.utterance.is_some() || self.caller_sounds()) && self.on(Rule::IdleNotWhileSpeaking);
         if agent || caller || !self.digits.is_empty() || !self.on(Rule::Nudge) {
             return None;
         }

@@ -209,7 +209,7 @@ fn every_rule_has_a_scenario() {
     ]
     .concat();
     let missing: Vec<_> =
-        Rule::ALL.iter().filter(|rule| !suite.contains(&format!(", Rule::{rule:?},"))).collect();
+        Rule::ALL.iter().filter(|rule| !suite.contains(&format!("Rule::{rule:?},"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
     assert!(suite.matches("#[test]").count() >= 60);
 }

@@ -58,7 +58,7 @@ fn a_final_of_the_first_half_does_not_end_the_turn() {
 #[test]
 fn a_final_that_ends_at_the_last_word_is_enough() {
     let mut call = Call { final_short_ms: 200, ..Call::default() };
-    call.say(1000, 2000, "on Monday at ten").whisper(2001, 2100, "then");
+    call.noise(1000, 2000).whisper(1000, 1900, "on Monday at ten");
     assert!(call.run(6000).commit_at(0) <= 2300);
 }
 

@@ -14,10 +14,10 @@ const FRAME_MS: u32 = 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) options: Options,
-    voice: Vec<Voice>,
-    words: Vec<Word>,
-    inputs: Vec<(u32, Input<'static>)>,
-    stalls: Vec<(u32, u32)>,
+    pub(crate) voice: Vec<Voice>,
+    pub(crate) words: Vec<Word>,
+    pub(crate) inputs: Vec<(u32, Input<'static>)>,
+    pub(crate) stalls: Vec<(u32, u32)>,
     /// After a word's end, in ms; `None`: the recogniser gives no partials.
     pub(crate) partial_ms: Option<u32>,
     /// After `Finalize`, in ms; `None`: it never gives a final.
@@ -43,14 +43,14 @@ pub(crate) struct Call {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Voice {
+pub(crate) struct Voice {
     from_ms: u32,
     to_ms: u32,
     level_dbfs: f32,
 }
 
 #[derive(Debug, Clone)]
-struct Word {
+pub(crate) struct Word {
     end_ms: u32,
     text: String,
 }
@@ -228,7 +228,6 @@ pub(crate) struct Laws {
     greeted: usize,
     gave_up: bool,
     media: bool,
-    pub(crate) lawful: bool,
 }
 
 impl Laws {
@@ -283,7 +282,7 @@ impl Sim {
             scores_given: 0,
             playing: None,
             deadline: None,
-            laws: Laws { lawful: true, ..Laws::default() },
+            laws: Laws::default(),
             log: Log::default(),
         }
     }
@@ -381,9 +380,7 @@ impl Sim {
         self.machine.handle(input, now);
         for _ in 0..100 {
             let output = self.machine.poll();
-            if self.laws.lawful {
-                self.laws_check(&output, now);
-            }
+            self.laws_check(&output, now);
             if let Output::Timeout(next) = output {
                 self.deadline = next.map(|(due, _)| due);
                 return;
