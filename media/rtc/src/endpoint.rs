@@ -282,10 +282,10 @@ impl Endpoint {
         self.send_message(PEER_LEFT.to_owned());
     }
 
-    pub(crate) fn close(&mut self) {
-        if self.rtc.close().is_err() {
-            self.rtc.disconnect();
-        }
+    /// Begins to close. False while the data channel's association is half-way through its own handshake: it cannot be
+    /// closed then, and str0m closes DTLS only after it.
+    pub(crate) fn close(&mut self) -> bool {
+        self.rtc.close().is_ok()
     }
 
     pub(crate) fn poll(&mut self) -> Happening {

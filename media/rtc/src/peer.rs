@@ -28,6 +28,8 @@ const COMMANDS: usize = 64;
 pub(crate) const INBOX: usize = 64;
 /// Changes asked of a peer and not made. When full the asker waits.
 pub(crate) const CONTROLS: usize = 8;
+/// How long a peer that was let go of may take to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
 /// Datagrams handled before other inputs get their turn.
 const BATCH: usize = 16;
 
@@ -163,7 +165,7 @@ impl Driver {
                 }
             }
         };
-        self.end(end);
+        self.end(end, inbox).await;
     }
 
     fn receive(&mut self, batch: &mut Vec<Arrived>) -> Result<(), End> {
@@ -282,7 +284,7 @@ impl Driver {
         }
     }
 
-    fn end(mut self, end: End) {
+    async fn end(mut self, end: End, inbox: mpsc::Receiver<Arrived>) {
         match end {
             End::Closed => self.outbox.push(LegEvent::Closed),
             // Lost was said when it happened, unless the connection never came up or broke down at once.
@@ -291,7 +293,10 @@ impl Driver {
             End::Lost | End::Failed => {}
             End::Dropped => self.endpoint.farewell(),
         }
-        self.say_goodbye();
+        if end == End::Dropped && self.phase == Phase::Connected {
+            // Sent soon or not at all: a far end that misses it times out by itself.
+            let _ = tokio::time::timeout(GOODBYE, self.say_goodbye(inbox)).await;
+        }
         let how = match end {
             End::Closed => "closed",
             End::Lost => "lost",
@@ -303,10 +308,15 @@ impl Driver {
         tracing::debug!(how, "peer ended");
     }
 
-    /// Sends what is left and the DTLS close. Nothing is awaited: a far end that misses it times out by itself.
-    fn say_goodbye(&mut self) {
+    /// Sends what is left and the DTLS close, as soon as the data channel's association is in a state to be closed.
+    async fn say_goodbye(&mut self, mut inbox: mpsc::Receiver<Arrived>) {
         self.send_all();
-        self.endpoint.close();
+        while !self.endpoint.close() {
+            self.send_all();
+            let Some(arrived) = inbox.recv().await else { return };
+            let destination = self.addresses.candidate_for(arrived.local, arrived.source);
+            self.endpoint.receive(arrived.at, arrived.source, destination, &arrived.bytes);
+        }
         self.send_all();
     }
 

@@ -86,6 +86,11 @@ impl Server {
         Stats { peers: table.peers(), half_open: table.half_open(), routes: table.routes() }
     }
 
+    /// Says goodbye to every peer and waits until the last has ended. The port is free when the last clone is dropped.
+    pub async fn shutdown(&self) {
+        self.inner.tasks.shutdown().await;
+    }
+
     /// Answers a new caller.
     pub fn offer(&self, sdp: &str) -> Result<(Answer, Peer), Error> {
         let inner = &*self.inner;

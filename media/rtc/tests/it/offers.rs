@@ -83,7 +83,7 @@ async fn damaged_offers_never_panic() {
             let at = dice.below(bytes.len());
             match dice.below(4) {
                 0 => bytes[at] = b' ' + dice.below(95) as u8,
-                1 => bytes.insert(at, b"\r\n0:=- "[dice.below(8)]),
+                1 => bytes.insert(at, b"\r\n0:=- "[dice.below(7)]),
                 2 => bytes.truncate(at.max(1)),
                 _ => {
                     let end = (at + dice.below(80)).min(bytes.len());
