@@ -14,15 +14,17 @@ use crate::jitter::{self, Cause, Jitter, Slot};
 use crate::level::rms_dbfs;
 use crate::packet::{Codec, Packet};
 use crate::quality::Statistics;
-use crate::resample::Resampler;
+use crate::resample::{RATES_HZ, Resampler};
 
 /// What detection and recognition hear.
 pub const RATE_HZ: u32 = 16_000;
 const FRAME_SAMPLES: usize = AudioFrame::samples_per_frame(RATE_HZ);
 /// A payload longer than a second of 48 kHz PCM is no piece of live audio.
 const PAYLOAD_MAX_BYTES: usize = 96_000;
-/// Silence owed after a pause that the keeper has not filled already; more is a jump of the sender's clock.
-const OWED_MAX: MediaTime = MediaTime::from_millis(200);
+/// Silence owed between two packets that the keeper has not filled already; more is a jump of the sender's clock.
+const OWED_MAX: MediaTime = MediaTime::from_millis(300);
+/// No packet of live audio is longer.
+const HOLE_MAX: MediaTime = MediaTime::from_millis(120);
 
 /// What a long hold-up of the network can leave; a packet below this level can make up for it unheard.
 const SURPLUS_MAX: MediaTime = MediaTime::from_millis(10_000);
@@ -91,6 +93,8 @@ pub struct Inbound {
     /// Silence that was made although the audio came in the end: the track is ahead of the sender by this, until a
     /// pause of the sender makes up for it.
     surplus: MediaTime,
+    /// What holes may still add before the next packet.
+    owed_max: MediaTime,
     filled: Filled,
     fault: Option<codec::Error>,
 }
@@ -117,6 +121,7 @@ impl Inbound {
             covered: None,
             made: MediaTime::ZERO,
             surplus: MediaTime::ZERO,
+            owed_max: OWED_MAX,
             filled: Filled::default(),
             fault: None,
         }
@@ -138,8 +143,10 @@ impl Inbound {
     }
 
     pub fn push(&mut self, packet: Packet, now: Instant) {
-        if packet.payload.len() > PAYLOAD_MAX_BYTES {
-            self.filled.undecodable += 1;
+        // A clock that ticks at an absurd rate would make hours of a few bytes.
+        let known_rate = RATES_HZ.contains(&packet.codec.clock_hz());
+        if packet.payload.len() > PAYLOAD_MAX_BYTES || !known_rate {
+            self.refuse(codec::Error::Unsupported { codec: packet.codec });
             return;
         }
         self.covered.get_or_insert(now);
@@ -205,6 +212,7 @@ impl Inbound {
     fn packet(&mut self, packet: &Packet, now: Instant) {
         self.covered = Some(self.covered.map_or(now, |covered| covered.max(now)));
         self.surplus = (self.surplus + std::mem::take(&mut self.made)).min(SURPLUS_MAX);
+        self.owed_max = OWED_MAX;
         let Some(units) = packet.units() else { return };
         let mut decoded = std::mem::take(&mut self.scratch);
         decoded.clear();
@@ -217,39 +225,46 @@ impl Inbound {
             Err(error) => {
                 self.filled.undecodable += 1;
                 self.fault = Some(error);
-                self.conceal(MediaTime::from_samples(u64::from(units), packet.codec.clock_hz()));
+                self.conceal(
+                    MediaTime::from_samples(u64::from(units), packet.codec.clock_hz()).min(HOLE_MAX),
+                );
             }
         }
     }
 
     fn lost(&mut self, duration: MediaTime, next: Option<&[u8]>) {
-        let Some(stream) = &mut self.stream else { return };
-        if let Some(next) = next {
-            let samples = duration.as_samples(stream.decoder.rate_hz()) as usize;
-            self.scratch.clear();
-            if stream.decoder.recover(next, samples, &mut self.scratch) {
-                self.filled.recovered += 1;
-                self.made = self.made - duration;
-                self.append_real();
-                return;
-            }
+        let duration = duration.min(HOLE_MAX);
+        let (Some(stream), Some(next)) = (&mut self.stream, next) else {
+            self.filled.concealed += 1;
+            let owed = self.owe(duration);
+            return self.conceal(owed);
+        };
+        let rate_hz = stream.decoder.rate_hz();
+        self.scratch.clear();
+        if stream.decoder.recover(next, duration.as_samples(rate_hz) as usize, &mut self.scratch) {
+            self.filled.recovered += 1;
+            return self.append_real();
         }
         self.filled.concealed += 1;
         let owed = self.owe(duration);
-        self.conceal(owed);
+        self.scratch.truncate(owed.as_samples(rate_hz) as usize);
+        self.append_concealed();
     }
 
     fn paused(&mut self, duration: MediaTime) {
-        let owed = self.owe(duration);
-        let made_up = owed.min(self.surplus);
+        let made_up = self.surplus.min(duration - self.made);
         self.surplus = self.surplus - made_up;
-        self.conceal((owed - made_up).min(OWED_MAX));
+        let owed = self.owe(duration - made_up);
+        self.conceal(owed);
     }
 
-    /// The part of a hole that the silence keeper has not filled yet.
+    /// The part of a hole that the silence keeper has not filled yet. What a jump of sequence or clock would make
+    /// besides is bounded: time that really passed was filled when it did.
     fn owe(&mut self, duration: MediaTime) -> MediaTime {
-        let owed = duration - self.made;
-        self.made = self.made - duration;
+        let made = duration.min(self.made);
+        self.made = self.made - made;
+        let owed = (duration - made).min(self.owed_max);
+        self.owed_max = self.owed_max - owed;
         owed
     }
 
@@ -277,6 +292,11 @@ impl Inbound {
         self.scratch.clear();
         let samples = duration.as_samples(stream.decoder.rate_hz()) as usize;
         stream.decoder.conceal(samples, &mut self.scratch);
+        self.append_concealed();
+    }
+
+    fn append_concealed(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
         stream.fade.concealed(&mut self.scratch);
         stream.resampler.push(&self.scratch, &mut self.pending);
     }

@@ -96,10 +96,15 @@ impl Resampler {
         out.reserve(input.len() * filter.phases / filter.step + 1);
         while let Some(window) = self.window.get(self.index..self.index + filter.taps) {
             let row = &filter.rows[self.phase * filter.taps..][..filter.taps];
-            out.push(dot(window, row).round().clamp(-32_768.0, 32_767.0) as i16);
+            let sample = dot(window, row);
+            // Rounds half away from zero and saturates; `round` would be a call into the C library.
+            out.push((sample + 0.5_f32.copysign(sample)) as i16);
             self.phase += filter.step;
-            self.index += self.phase / filter.phases;
-            self.phase %= filter.phases;
+            // At most a few turns, cheaper than two divisions.
+            while self.phase >= filter.phases {
+                self.phase -= filter.phases;
+                self.index += 1;
+            }
         }
         let used = self.index.min(self.window.len());
         self.window.drain(..used);
@@ -167,9 +172,7 @@ impl Filter {
 fn dot(window: &[f32], row: &[f32]) -> f32 {
     let mut sums = [0.0_f32; LANES];
     for (samples, factors) in window.as_chunks::<LANES>().0.iter().zip(row.as_chunks::<LANES>().0) {
-        for lane in 0..LANES {
-            sums[lane] += samples[lane] * factors[lane];
-        }
+        sums = std::array::from_fn(|lane| sums[lane] + samples[lane] * factors[lane]);
     }
     sums.iter().sum()
 }

@@ -136,7 +136,7 @@ fn what_cannot_be_decoded_is_reported_and_the_track_goes_on() {
     assert_eq!(inbound.take_fault(), None);
     inbound.push(packet(Codec::Pcm16 { rate_hz: 17 }, 1, 0, vec![0; 640], now), now);
     inbound.push(packet(Codec::Pcm16 { rate_hz: 16_000 }, 2, 0, vec![0; 10_000_000], now), now);
-    inbound.push(packet(Codec::Pcm16 { rate_hz: 16_000 }, 2, 320, vec![0; 639], now), now);
+    inbound.push(packet(Codec::Pcm16 { rate_hz: 16_000 }, 1, 320, vec![0; 639], now), now);
     assert_eq!(drain(&mut inbound, now).len(), 0);
     assert_eq!(inbound.filled().undecodable, 4);
     assert!(drain(&mut inbound, now + ms(500)).len() > 20);

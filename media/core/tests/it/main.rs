@@ -1,0 +1,3 @@
+//! What needs the crate from outside: the fuzzers' drivers without a fuzzer.
+
+mod fuzz;
