@@ -1,1 +1,35 @@
 //! An agent as a graph without I/O: definition, validation, compilation, state with reducers, and the walk.
+//!
+//! `AgentDefinition` is the JSON a person writes, `Compiled` the same with every text parsed and every reference
+//! resolved, `Walk` one conversation through it. A walk answers each input with actions and never calls anybody: what it
+//! cannot know itself (which intent a text is nearest to, what a tool answers) it asks for with a `Need`.
+
+mod compile;
+mod definition;
+mod diff;
+mod expression;
+mod node;
+mod spoken;
+mod state;
+mod template;
+pub mod understand;
+mod validate;
+mod walk;
+
+pub use compile::{Compiled, compile};
+pub use definition::{AgentDefinition, Edge, Manners, Term, Vocabulary, parse};
+pub use diff::{Change, ChangeKind, diff};
+pub use expression::{Expression, ExpressionError, Scope};
+pub use node::{Act, Collect, Confirm, Entity, Intent, IntentNode, Node, Slot, SlotKind};
+pub use state::{Channel, ChannelKind, Reducer, StateError};
+pub use template::{Template, TemplateError};
+pub use validate::{Invalid, Problem, Severity};
+pub use walk::{
+    Action, BACKGROUND, Method, Need, Receipt, RestoreError, Scored, Scores, Snapshot, Spoken, ToolError, Walk,
+};
+
+/// What ready-made agents ship with the product; the file name is the agent's name.
+pub const LIBRARY: [(&str, &str); 2] = [
+    ("bench", include_str!("../../library/bench.json")),
+    ("front-desk", include_str!("../../library/front-desk.json")),
+];

@@ -1,0 +1,240 @@
+//! From the definition to what a walk runs on: texts parsed, choices prepared, edges by outcome.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::definition::AgentDefinition;
+use crate::expression::Expression;
+use crate::node::{Collect, End, IntentNode, Node, Say, Slot, Tool};
+use crate::template::{Given, Template};
+use crate::understand::Choices;
+use crate::validate::{self, Invalid, Problem, RESERVED, Severity};
+
+/// An agent ready to run. Immutable; a call keeps the one it began with.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    pub definition: AgentDefinition,
+    /// What is questionable and still runs.
+    pub warnings: Vec<Problem>,
+    pub(crate) nodes: BTreeMap<String, Step>,
+    pub(crate) edges: BTreeMap<String, Vec<Way>>,
+    pub(crate) choices: BTreeMap<String, Choices>,
+    /// The vocabularies as expressions see them.
+    pub(crate) vocabularies: Value,
+    pub(crate) greeting: Vec<Template>,
+    pub(crate) manners: Manners,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    pub(crate) on: String,
+    pub(crate) when: Option<Expression>,
+    pub(crate) to: String,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Say { text: Vec<Template>, interruptible: bool, set: Vec<(String, Given)> },
+    Intent { node: IntentNode, prompt: Vec<Template>, unknown: Vec<Template> },
+    Collect(std::sync::Arc<Collecting>),
+    Router,
+    Tool { node: Tool, args: Vec<(String, Given)>, text: Vec<Template> },
+    End { node: End, text: Vec<Template> },
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Collecting {
+    pub(crate) node: Collect,
+    pub(crate) slots: Vec<Asking>,
+    pub(crate) opening_hours: Option<Expression>,
+    pub(crate) filled: Vec<Template>,
+    pub(crate) corrected: Vec<Template>,
+    pub(crate) back: Vec<Template>,
+    pub(crate) unclear: Vec<Template>,
+    pub(crate) refusals: BTreeMap<String, Vec<Template>>,
+    pub(crate) confirm: Option<(Vec<Template>, Vec<Template>)>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Asking {
+    pub(crate) slot: Slot,
+    pub(crate) ask: Vec<Template>,
+    pub(crate) again: Vec<Template>,
+    pub(crate) partial: Vec<Template>,
+    pub(crate) when: Option<Expression>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Manners {
+    pub(crate) repeat: Vec<Template>,
+    pub(crate) wait: Vec<Template>,
+    pub(crate) nudges: Vec<Vec<Template>>,
+    pub(crate) farewells: BTreeMap<String, Vec<Template>>,
+    pub(crate) unclear: Vec<Template>,
+    pub(crate) never_mind: Vec<Template>,
+}
+
+/// Checks and prepares a definition; all problems are reported at once.
+pub fn compile(definition: AgentDefinition) -> Result<Compiled, Invalid> {
+    let problems = validate::structure(&definition);
+    let mut compiler = Compiler { problems, channels: definition.state.keys().cloned().collect(), node: None };
+    let manners = compiler.manners(&definition);
+    let greeting = compiler.texts("greeting", &definition.greeting);
+    let nodes = definition.nodes.iter().map(|(id, node)| (id.clone(), compiler.node(id, node))).collect();
+    let edges = compiler.edges(&definition);
+    let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
+        compiler.problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+    if !errors.is_empty() {
+        return Err(Invalid::of(definition.name, errors));
+    }
+    let choices = choices(&definition);
+    let vocabularies = vocabularies(&definition);
+    Ok(Compiled { warnings, nodes, edges, choices, vocabularies, greeting, manners, definition })
+}
+
+fn choices(definition: &AgentDefinition) -> BTreeMap<String, Choices> {
+    let names = |vocabulary: &crate::definition::Vocabulary| {
+        let pairs: Vec<(&str, &str)> = vocabulary
+            .iter()
+            .flat_map(|(key, term)| std::iter::once((key.as_str(), key.as_str())).chain(term.synonyms.iter().map(move |name| (key.as_str(), name.as_str()))))
+            .collect();
+        Choices::new(pairs)
+    };
+    definition.vocabularies.iter().map(|(name, vocabulary)| (name.clone(), names(vocabulary))).collect()
+}
+
+fn vocabularies(definition: &AgentDefinition) -> Value {
+    let spoken = |vocabulary: &crate::definition::Vocabulary| -> Value {
+        vocabulary.iter().map(|(key, term)| (key.clone(), json!(term.say))).collect::<serde_json::Map<_, _>>().into()
+    };
+    definition.vocabularies.iter().map(|(name, vocabulary)| (name.clone(), spoken(vocabulary))).collect::<serde_json::Map<_, _>>().into()
+}
+
+struct Compiler {
+    problems: Vec<Problem>,
+    channels: BTreeSet<String>,
+    node: Option<String>,
+}
+
+impl Compiler {
+    fn report(&mut self, field: &str, reason: impl std::fmt::Display) {
+        self.problems.push(Problem::error(self.node.as_deref(), field, reason.to_string()));
+    }
+
+    fn roots(&mut self, field: &str, roots: &[&str]) {
+        for root in roots {
+            if !RESERVED.contains(root) && !self.channels.contains(*root) {
+                self.report(field, format!("\"{root}\" is no channel of state; besides channels there are {}", RESERVED.join(", ")));
+            }
+        }
+    }
+
+    fn texts(&mut self, field: &str, texts: &[String]) -> Vec<Template> {
+        let mut templates = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let field = format!("{field}[{index}]");
+            match Template::parse(text) {
+                Ok(template) => {
+                    self.roots(&field, &template.roots());
+                    templates.push(template);
+                }
+                Err(error) => self.report(&field, error),
+            }
+        }
+        templates
+    }
+
+    fn expression(&mut self, field: &str, text: Option<&String>) -> Option<Expression> {
+        match Expression::parse(text?) {
+            Ok(expression) => {
+                self.roots(field, &expression.roots());
+                Some(expression)
+            }
+            Err(error) => {
+                self.report(field, error);
+                None
+            }
+        }
+    }
+
+    fn given(&mut self, field: &str, values: &BTreeMap<String, Value>) -> Vec<(String, Given)> {
+        let mut given = Vec::new();
+        for (name, value) in values {
+            let field = format!("{field}.{name}");
+            match Given::parse(value) {
+                Ok(value) => {
+                    self.roots(&field, &value.roots());
+                    given.push((name.clone(), value));
+                }
+                Err(error) => self.report(&field, error),
+            }
+        }
+        given
+    }
+
+    fn node(&mut self, id: &str, node: &Node) -> Step {
+        self.node = Some(id.to_owned());
+        match node {
+            Node::Say(Say { text, interruptible, set }) => {
+                Step::Say { text: self.texts("text", text), interruptible: *interruptible, set: self.given("set", set) }
+            }
+            Node::Intent(node) => {
+                Step::Intent { prompt: self.texts("prompt", &node.prompt), unknown: self.texts("unknown", &node.unknown), node: node.clone() }
+            }
+            Node::Collect(node) => Step::Collect(std::sync::Arc::new(self.collect(node))),
+            Node::Router(_) => Step::Router,
+            Node::Tool(node) => Step::Tool { args: self.given("args", &node.args), text: self.texts("text", &node.text), node: node.clone() },
+            Node::End(node) => Step::End { text: self.texts("text", &node.text), node: node.clone() },
+        }
+    }
+
+    fn collect(&mut self, node: &Collect) -> Collecting {
+        let slots = node.slots.iter().enumerate().map(|(index, slot)| self.slot(index, slot)).collect();
+        let refusals = node.refusals.iter().map(|(reason, texts)| (reason.clone(), self.texts(&format!("refusals.{reason}"), texts))).collect();
+        Collecting {
+            slots,
+            refusals,
+            opening_hours: self.expression("opening_hours", node.opening_hours.as_ref()),
+            filled: self.texts("filled", &node.filled),
+            corrected: self.texts("corrected", &node.corrected),
+            back: self.texts("back", &node.back),
+            unclear: self.texts("unclear", &node.unclear),
+            confirm: node.confirm.as_ref().map(|confirm| (self.texts("confirm.ask", &confirm.ask), self.texts("confirm.change", &confirm.change))),
+            node: node.clone(),
+        }
+    }
+
+    fn slot(&mut self, index: usize, slot: &Slot) -> Asking {
+        let field = |name: &str| format!("slots[{index}].{name}");
+        Asking {
+            ask: self.texts(&field("ask"), &slot.ask),
+            again: self.texts(&field("again"), &slot.again),
+            partial: self.texts(&field("partial"), &slot.partial),
+            when: self.expression(&field("when"), slot.when.as_ref()),
+            slot: slot.clone(),
+        }
+    }
+
+    fn edges(&mut self, definition: &AgentDefinition) -> BTreeMap<String, Vec<Way>> {
+        let mut edges: BTreeMap<String, Vec<Way>> = BTreeMap::new();
+        for (index, edge) in definition.edges.iter().enumerate() {
+            self.node = Some(edge.from.clone());
+            let when = self.expression(&format!("edges[{index}].when"), edge.when.as_ref());
+            edges.entry(edge.from.clone()).or_default().push(Way { on: edge.on.clone(), when, to: edge.to.clone() });
+        }
+        edges
+    }
+
+    fn manners(&mut self, definition: &AgentDefinition) -> Manners {
+        let manners = &definition.manners;
+        Manners {
+            repeat: self.texts("manners.repeat", &manners.repeat),
+            wait: self.texts("manners.wait", &manners.wait),
+            nudges: manners.nudges.iter().enumerate().map(|(index, texts)| self.texts(&format!("manners.nudges[{index}]"), texts)).collect(),
+            farewells: manners.farewells.iter().map(|(reason, texts)| (reason.clone(), self.texts(&format!("manners.farewells.{reason}"), texts))).collect(),
+            unclear: self.texts("manners.unclear", &manners.unclear),
+            never_mind: self.texts("manners.never_mind", &manners.never_mind),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The kinds of nodes as a person writes them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Node {
+    Say(Say),
+    Intent(IntentNode),
+    Collect(Collect),
+    Router(Router),
+    Tool(Tool),
+    End(End),
+}
+
+impl Node {
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Say(_) => "say",
+            Self::Intent(_) => "intent",
+            Self::Collect(_) => "collect",
+            Self::Router(_) => "router",
+            Self::Tool(_) => "tool",
+            Self::End(_) => "end",
+        }
+    }
+
+    /// Whether the walk stops there until the caller speaks.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        matches!(self, Self::Intent(_) | Self::Collect(_))
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Says one of several wordings and goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Say {
+    /// Wordings (templates), taken in turn. May be empty in a node that only sets state.
+    #[serde(default)]
+    pub text: Vec<String>,
+    #[serde(default = "yes")]
+    pub interruptible: bool,
+    /// Channel and value; a text that begins with "=" is an expression.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, Value>,
+}
+
+/// Waits for the caller and routes by what they want.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntentNode {
+    /// Said on arrival when nothing else was said in this turn.
+    #[serde(default)]
+    pub prompt: Vec<String>,
+    pub intents: BTreeMap<String, Intent>,
+    /// What callers say that this agent cannot help with; being nearest to one of these is being unknown.
+    #[serde(default)]
+    pub background: Vec<String>,
+    /// Least similarity, 0 to 1, to an example.
+    #[serde(default = "threshold")]
+    pub threshold: f32,
+    /// The same where no embedder is there and words are compared.
+    #[serde(default = "lexical_threshold")]
+    pub lexical_threshold: f32,
+    /// How much better than the next intent the best must be.
+    #[serde(default)]
+    pub margin: f32,
+    /// Said when nothing fits and no edge `unknown` leads away.
+    #[serde(default)]
+    pub unknown: Vec<String>,
+}
+
+fn threshold() -> f32 {
+    0.5
+}
+
+fn lexical_threshold() -> f32 {
+    0.34
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Intent {
+    pub examples: Vec<String>,
+    /// What to find in the words: name under `heard` and its kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extract: BTreeMap<String, Entity>,
+    /// Gives way to any other intent that fits: greetings and thanks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub weak: bool,
+    /// Instead of an edge: a request about the talk itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Act>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Say the last reply again.
+    Repeat,
+    /// The caller needs a moment.
+    Wait,
+    /// Away from what is being collected.
+    Cancel,
+    Goodbye,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entity {
+    #[serde(rename = "type")]
+    pub kind: SlotKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotKind {
+    Date,
+    Time,
+    Name,
+    Phone,
+    Choice,
+    Number,
+    YesNo,
+    Text,
+}
+
+/// Asks until all its slots are filled, in whatever order the caller gives them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collect {
+    /// Channel of type `object` that receives the slots.
+    pub into: String,
+    pub slots: Vec<Slot>,
+    /// Intent node that answers questions asked in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asides: Option<String>,
+    /// Path of the opening hours: an object of weekdays, each `{"open": "09:00", "close": "18:00"}` or null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening_hours: Option<String>,
+    /// Said before the next question after something was understood.
+    #[serde(default)]
+    pub filled: Vec<String>,
+    /// Said when a value was replaced; `slot.label` and `slot.value` are there.
+    #[serde(default)]
+    pub corrected: Vec<String>,
+    /// Said before the question when the walk comes back from an aside.
+    #[serde(default)]
+    pub back: Vec<String>,
+    /// Said before the question when nothing was understood.
+    #[serde(default)]
+    pub unclear: Vec<String>,
+    /// Why a value cannot be: `past`, `too_far`, `closed`, `outside_hours`, `vague`, `too_early`, `too_short`, `too_long`, `too_small`, `too_large`, `step`.
+    #[serde(default)]
+    pub refusals: BTreeMap<String, Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+    /// After so many questions in a row without an answer the outcome is `failed`.
+    #[serde(default = "attempts")]
+    pub attempts: u32,
+}
+
+fn attempts() -> u32 {
+    4
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slot {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: SlotKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<String>,
+    /// How people name it: "the day".
+    pub label: String,
+    /// Words by which the caller asks to change it ("day", "date").
+    #[serde(default)]
+    pub words: Vec<String>,
+    pub ask: Vec<String>,
+    /// The question when the first one was not answered.
+    #[serde(default)]
+    pub again: Vec<String>,
+    /// Said while a telephone number is incomplete.
+    #[serde(default)]
+    pub partial: Vec<String>,
+    /// Only asked for where this holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// Numbers: smallest and largest value; telephone numbers: fewest and most digits; text: characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u32>,
+    /// Dates: how many days ahead at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_days_ahead: Option<u32>,
+    /// Times: minutes that a value must be a multiple of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_minutes: Option<u32>,
+    /// Times: minutes before closing that a value must leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_before_close_minutes: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// Reads everything back and asks whether it is right.
+    pub ask: Vec<String>,
+    /// Asked after a plain "no".
+    pub change: Vec<String>,
+}
+
+/// Goes where the first edge with a true condition leads; says nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Router {}
+
+/// Calls a tool by name. Outcomes `next` and `error`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    pub tool: String,
+    /// Name and value; a text that begins with "=" is an expression.
+    #[serde(default)]
+    pub args: BTreeMap<String, Value>,
+    /// Channel that receives the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<String>,
+    /// Said while the tool runs.
+    #[serde(default)]
+    pub text: Vec<String>,
+    /// Report the result to observers of the session under this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Says goodbye and ends the session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    #[serde(default)]
+    pub text: Vec<String>,
+    #[serde(default = "agent_ended")]
+    pub reason: domain::EndReason,
+}
+
+fn agent_ended() -> domain::EndReason {
+    domain::EndReason::AgentEnded
+}

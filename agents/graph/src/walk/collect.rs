@@ -1,0 +1,524 @@
+//! Collecting: questions until all slots are filled, values in any order, corrections, read-back, asides.
+
+use std::sync::Arc;
+
+use jiff::civil::{Date, Time};
+use serde_json::{Map, Value, json};
+
+use super::snapshot::Frame;
+use super::{Action, CollectState, Next, Scores, Walk, listen};
+use crate::compile::{Asking, Collecting, Step};
+use crate::node::SlotKind;
+use crate::spoken;
+use crate::state::Write;
+use crate::understand::{self, Clock, Reading, Reply, Wanted, WantedKind, Words};
+
+/// What one utterance did to the slots.
+#[derive(Default)]
+struct Changes {
+    filled: Vec<String>,
+    corrected: Vec<String>,
+    /// The first value that cannot be: slot, reason, what the texts may say about it.
+    refused: Option<(String, &'static str, Value)>,
+    /// A telephone number was begun.
+    partial: bool,
+}
+
+/// A value fit for the state, or why not.
+type Verdict = Result<Value, (&'static str, Value)>;
+
+impl Walk {
+    fn collecting(&self, node: &str) -> Option<Arc<Collecting>> {
+        match self.graph.nodes.get(node) {
+            Some(Step::Collect(collecting)) => Some(Arc::clone(collecting)),
+            _ => None,
+        }
+    }
+
+    /// The walk arrives: what the caller said on the way here may already hold values.
+    pub(super) fn collect_entered(&mut self, node: &str) -> Next {
+        let Some(collecting) = self.collecting(node) else { return Next::Stop(Action::Wait) };
+        self.state.collects.insert(node.to_owned(), CollectState::default());
+        let text = self.state.heard.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+        // Only words that led here in this turn; a node that follows a tool or an offer starts afresh.
+        let fresh = self.state.heard.get("used").is_none();
+        let changes = if fresh { self.fill(node, &collecting, &text) } else { Changes::default() };
+        if let Some(heard) = self.state.heard.as_object_mut() {
+            heard.insert("used".to_owned(), json!(true));
+        }
+        self.go_on(node, &collecting, &changes)
+    }
+
+    /// Back from an aside: the open question again.
+    pub(super) fn come_back(&mut self, node: &str) {
+        let Some(collecting) = self.collecting(node) else { return self.home() };
+        self.say_one(&format!("{node} back"), &collecting.back, &Value::Null);
+        let next = self.go_on(node, &collecting, &Changes::default());
+        self.proceed(node, next);
+    }
+
+    fn proceed(&mut self, node: &str, next: Next) {
+        match next {
+            Next::Stop(action) => self.out.push(action),
+            Next::On(outcome) => self.leave(node, &outcome),
+        }
+    }
+
+    pub(super) fn collect_heard(&mut self, node: &str, text: &str, scores: Option<&Scores>) {
+        let Some(collecting) = self.collecting(node) else { return self.home() };
+        let words = Words::new(text);
+        let reply = understand::reply(&words);
+        let state = self.state.collects.entry(node.to_owned()).or_default().clone();
+        let expected = state.asked.clone().filter(|_| !state.confirming);
+        let readings = understand::read(text, &self.wanted(&collecting, expected.as_deref()), self.now.date());
+        let named = self.named_slot(&collecting, &words);
+        let free = expected.as_deref().and_then(|name| slot(&collecting, name)).is_some_and(|asking| asking.slot.kind == SlotKind::Text);
+        let question = understand::is_question(&words, text.contains('?'));
+        let answered = !readings.values.is_empty() || (state.confirming && (reply.is_some() || named.is_some()));
+        if let Some(asides) = &collecting.node.asides
+            && (question || !answered)
+            && !(free && !question)
+        {
+            match scores {
+                None => return self.need_classes(asides, text),
+                Some(scores) => {
+                    if self.aside(node, asides, text, scores) {
+                        return;
+                    }
+                }
+            }
+        }
+        let changes = self.fill(node, &collecting, text);
+        let untouched = changes.filled.is_empty() && changes.corrected.is_empty() && changes.refused.is_none() && !changes.partial;
+        let next = if state.confirming && untouched {
+            self.confirmed(node, &collecting, reply, named, answered, &state)
+        } else if untouched {
+            self.missed(node, &collecting, named)
+        } else {
+            self.go_on(node, &collecting, &changes)
+        };
+        self.proceed(node, next);
+    }
+
+    /// Answers a question asked in between. False where it is none.
+    fn aside(&mut self, node: &str, asides: &str, text: &str, scores: &Scores) -> bool {
+        let graph = Arc::clone(&self.graph);
+        let Some(Step::Intent { node: intents, .. }) = graph.nodes.get(asides) else { return false };
+        let Some((intent, score)) = listen::decide(intents, scores) else { return false };
+        if let Some(act) = intents.intents.get(&intent).and_then(|intent| intent.act) {
+            self.act(act);
+            return true;
+        }
+        // Before the way is chosen: conditions may look at what was heard.
+        self.hear(asides, intents, &intent, score, text);
+        match self.way(asides, &intent) {
+            Some(to) if to != node => {
+                self.state.frames.push(Frame { collect: node.to_owned(), intent: asides.to_owned() });
+                self.run(to);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn confirmed(&mut self, node: &str, collecting: &Collecting, reply: Option<Reply>, named: Option<String>, answered: bool, state: &CollectState) -> Next {
+        if let Some(name) = named.filter(|_| reply != Some(Reply::Yes)) {
+            self.clear(collecting, &name);
+            self.collect_state(node).confirming = false;
+            return self.go_on(node, collecting, &Changes::default());
+        }
+        match reply {
+            Some(Reply::Yes) if !state.unheard => self.done(node),
+            Some(Reply::No) => {
+                if self.miss(node, collecting) {
+                    return self.failed(node);
+                }
+                if let Some((_, change)) = &collecting.confirm {
+                    self.ask(&format!("{node} change"), change, &Value::Null);
+                }
+                Next::Stop(Action::Wait)
+            }
+            _ => {
+                if self.miss(node, collecting) {
+                    return self.failed(node);
+                }
+                if !answered {
+                    self.say_one(&format!("{node} unclear"), &collecting.unclear, &Value::Null);
+                }
+                self.read_back(node, collecting)
+            }
+        }
+    }
+
+    fn missed(&mut self, node: &str, collecting: &Collecting, named: Option<String>) -> Next {
+        if let Some(name) = named.filter(|name| self.filled(collecting, name)) {
+            self.clear(collecting, &name);
+            return self.go_on(node, collecting, &Changes::default());
+        }
+        if self.miss(node, collecting) {
+            return self.failed(node);
+        }
+        self.say_one(&format!("{node} unclear"), &collecting.unclear, &Value::Null);
+        match self.missing(collecting) {
+            Some(asking) => self.put_question(node, asking, true),
+            None => self.read_back(node, collecting),
+        }
+    }
+
+    /// Counts a turn that brought nothing. True when there were too many.
+    fn miss(&mut self, node: &str, collecting: &Collecting) -> bool {
+        let state = self.collect_state(node);
+        state.misses += 1;
+        state.misses >= collecting.node.attempts
+    }
+
+    fn failed(&mut self, node: &str) -> Next {
+        self.state.collects.remove(node);
+        Next::On("failed".to_owned())
+    }
+
+    fn done(&mut self, node: &str) -> Next {
+        self.state.collects.remove(node);
+        Next::On("done".to_owned())
+    }
+
+    fn collect_state(&mut self, node: &str) -> &mut CollectState {
+        self.state.collects.entry(node.to_owned()).or_default()
+    }
+
+    /// Acknowledges, refuses, asks for what is missing, reads back, or is done.
+    fn go_on(&mut self, node: &str, collecting: &Collecting, changes: &Changes) -> Next {
+        if !changes.filled.is_empty() || !changes.corrected.is_empty() || changes.partial {
+            self.collect_state(node).misses = 0;
+        }
+        if let Some((name, reason, about)) = &changes.refused {
+            return self.refuse(node, collecting, name, reason, about);
+        }
+        if changes.partial {
+            let asking = collecting.slots.iter().find(|asking| asking.slot.kind == SlotKind::Phone);
+            if let Some(asking) = asking.filter(|asking| !asking.partial.is_empty()) {
+                self.ask(&format!("{node} partial"), &asking.partial, &Value::Null);
+                self.collect_state(node).asked = Some(asking.slot.name.clone());
+                return Next::Stop(Action::Wait);
+            }
+        }
+        if let Some(name) = changes.corrected.last() {
+            let about = self.about(collecting, name);
+            self.say_one(&format!("{node} corrected"), &collecting.corrected, &about);
+        }
+        let missing = self.missing(collecting);
+        let acknowledged = !changes.filled.is_empty() && changes.corrected.is_empty() && !self.spoke;
+        if acknowledged && missing.is_some() {
+            self.say_one(&format!("{node} filled"), &collecting.filled, &Value::Null);
+        }
+        match missing {
+            Some(asking) => self.put_question(node, asking, false),
+            None if collecting.confirm.is_some() => self.read_back(node, collecting),
+            None => self.done(node),
+        }
+    }
+
+    fn put_question<'a>(&mut self, node: &str, asking: &'a Asking, again: bool) -> Next {
+        let texts = if again && !asking.again.is_empty() { &asking.again } else { &asking.ask };
+        let key = format!("{node} {} {}", if again { "again" } else { "ask" }, asking.slot.name);
+        self.ask(&key, texts, &Value::Null);
+        let state = self.collect_state(node);
+        state.asked = Some(asking.slot.name.clone());
+        state.confirming = false;
+        Next::Stop(Action::Wait)
+    }
+
+    fn read_back(&mut self, node: &str, collecting: &Collecting) -> Next {
+        let Some((ask, _)) = &collecting.confirm else { return self.done(node) };
+        self.ask(&format!("{node} confirm"), ask, &Value::Null);
+        let turn = self.state.turn;
+        let state = self.collect_state(node);
+        state.confirming = true;
+        state.unheard = false;
+        state.read_back = Some(turn);
+        state.asked = None;
+        Next::Stop(Action::Wait)
+    }
+
+    fn refuse(&mut self, node: &str, collecting: &Collecting, name: &str, reason: &str, about: &Value) -> Next {
+        let said = collecting.refusals.get(reason).filter(|texts| !texts.is_empty());
+        let Some(asking) = slot(collecting, name) else { return Next::Stop(Action::Wait) };
+        if reason != "vague" && self.miss(node, collecting) {
+            return self.failed(node);
+        }
+        match said {
+            Some(texts) => self.ask(&format!("{node} {reason}"), texts, about),
+            None => {
+                self.say_one(&format!("{node} unclear"), &collecting.unclear, about);
+                self.ask(&format!("{node} again {name}"), if asking.again.is_empty() { &asking.ask } else { &asking.again }, about);
+            }
+        }
+        let state = self.collect_state(node);
+        state.asked = Some(name.to_owned());
+        state.confirming = false;
+        Next::Stop(Action::Wait)
+    }
+
+    /// The first slot that is empty and wanted.
+    fn missing<'a>(&self, collecting: &'a Collecting) -> Option<&'a Asking> {
+        collecting.slots.iter().find(|asking| asking.when.as_ref().is_none_or(|when| self.holds(when)) && !self.filled(collecting, &asking.slot.name))
+    }
+
+    fn filled(&self, collecting: &Collecting, name: &str) -> bool {
+        self.held(collecting, name).is_some()
+    }
+
+    fn held(&self, collecting: &Collecting, name: &str) -> Option<&Value> {
+        self.state.channels.get(&collecting.node.into)?.get(name).filter(|value| !value.is_null())
+    }
+
+    fn clear(&mut self, collecting: &Collecting, name: &str) {
+        self.put(collecting, name, Value::Null);
+    }
+
+    fn put(&mut self, collecting: &Collecting, name: &str, value: Value) {
+        let fields = Map::from_iter([(name.to_owned(), value)]);
+        let write = Write { channel: collecting.node.into.clone(), value: Value::Object(fields) };
+        let written = self.write(vec![write]);
+        debug_assert!(written.is_ok(), "validation has checked channel and reducer");
+    }
+
+    /// The slot whose words the utterance has, where it asks to change one ("the time is wrong").
+    fn named_slot(&self, collecting: &Collecting, words: &Words) -> Option<String> {
+        let changing = ["change", "wrong", "different", "another", "other", "not right", "incorrect", "no", "fix", "correct the", "update"].iter().any(|word| words.has(word));
+        if !changing || words.len() > 10 {
+            return None;
+        }
+        let named = collecting.slots.iter().find(|asking| asking.slot.words.iter().any(|word| words.has(word)));
+        named.map(|asking| asking.slot.name.clone())
+    }
+
+    pub(super) fn wanted<'a>(&'a self, collecting: &'a Collecting, expected: Option<&str>) -> Vec<Wanted<'a>> {
+        collecting
+            .slots
+            .iter()
+            .filter_map(|asking| {
+                let kind = match asking.slot.kind {
+                    SlotKind::Choice => WantedKind::Choice(self.graph.choices.get(asking.slot.vocabulary.as_ref()?)?),
+                    other => listen::plain_kind(other),
+                };
+                Some(Wanted { name: &asking.slot.name, kind, expected: expected == Some(asking.slot.name.as_str()) })
+            })
+            .collect()
+    }
+
+    fn fill(&mut self, node: &str, collecting: &Collecting, text: &str) -> Changes {
+        let state = self.collect_state(node).clone();
+        let mut readings = {
+            let expected = state.asked.clone().filter(|_| !state.confirming);
+            understand::read(text, &self.wanted(collecting, expected.as_deref()), self.now.date())
+        };
+        let mut changes = Changes::default();
+        // Days before times: the hours of the day decide about the time.
+        readings.values.sort_by_key(|(_, reading)| !matches!(reading, Reading::Date(_)));
+        for (name, reading) in &readings.values {
+            let Some(asking) = slot(collecting, name) else { continue };
+            let reading = match reading {
+                Reading::Digits(digits) => match self.digits(node, collecting, asking, digits, readings.only_digits) {
+                    Some(whole) => Reading::Digits(whole),
+                    None => {
+                        changes.partial = true;
+                        continue;
+                    }
+                },
+                // "in the morning" beside a known time says nothing new.
+                Reading::Time(Clock::Vague(_)) if self.filled(collecting, name) => continue,
+                other => other.clone(),
+            };
+            self.take(node, collecting, asking, &reading, &mut changes);
+        }
+        if readings.values.iter().any(|(_, reading)| matches!(reading, Reading::Date(_))) {
+            self.check_time_again(collecting, &mut changes);
+        }
+        changes
+    }
+
+    fn take(&mut self, node: &str, collecting: &Collecting, asking: &Asking, reading: &Reading, changes: &mut Changes) {
+        let name = &asking.slot.name;
+        match self.judge(collecting, asking, reading) {
+            Ok(value) => {
+                let before = self.held(collecting, name).cloned();
+                if before.as_ref() == Some(&value) {
+                    return;
+                }
+                self.put(collecting, name, value);
+                self.collect_state(node).last_filled = Some(name.clone());
+                if before.is_some() { changes.corrected.push(name.clone()) } else { changes.filled.push(name.clone()) }
+            }
+            Err((reason, about)) => {
+                changes.refused.get_or_insert((name.clone(), reason, about));
+            }
+        }
+    }
+
+    /// A time that was fine on the old day may not be on the new one.
+    fn check_time_again(&mut self, collecting: &Collecting, changes: &mut Changes) {
+        let Some(asking) = collecting.slots.iter().find(|asking| asking.slot.kind == SlotKind::Time) else { return };
+        let held = self.held(collecting, &asking.slot.name).and_then(Value::as_str).and_then(parse_time);
+        let Some(time) = held else { return };
+        if let Err((reason, about)) = self.judge(collecting, asking, &Reading::Time(Clock::Exact(time))) {
+            self.clear(collecting, &asking.slot.name);
+            changes.refused.get_or_insert((asking.slot.name.clone(), reason, about));
+        }
+    }
+
+    /// Puts the parts of a telephone number together. None while it is incomplete.
+    fn digits(&mut self, node: &str, collecting: &Collecting, asking: &Asking, digits: &str, alone: bool) -> Option<String> {
+        let fewest = asking.slot.min.unwrap_or(7) as usize;
+        let most = asking.slot.max.unwrap_or(15) as usize;
+        let held = self.held(collecting, &asking.slot.name).and_then(Value::as_str).map(str::to_owned);
+        let state = self.collect_state(node);
+        if digits.len() >= fewest {
+            state.digits.clear();
+            return Some(digits.to_owned());
+        }
+        if let Some(held) = held.filter(|held| alone && held.len() + digits.len() <= most.min(11)) {
+            // The number went on after a breath.
+            if state.last_filled.as_deref() == Some(asking.slot.name.as_str()) {
+                return Some(held + digits);
+            }
+        }
+        state.digits.push_str(digits);
+        if state.digits.len() < fewest {
+            return None;
+        }
+        Some(std::mem::take(&mut state.digits))
+    }
+
+    fn judge(&self, collecting: &Collecting, asking: &Asking, reading: &Reading) -> Verdict {
+        let slot = &asking.slot;
+        let bounds = |value: usize, low: &'static str, high: &'static str, least: u32, most: u32| {
+            let value = u32::try_from(value).unwrap_or(u32::MAX);
+            let about = json!({"label": slot.label, "min": slot.min.unwrap_or(least), "max": slot.max.unwrap_or(most), "value": value});
+            if value < slot.min.unwrap_or(least) {
+                Err((low, about))
+            } else if value > slot.max.unwrap_or(most) {
+                Err((high, about))
+            } else {
+                Ok(())
+            }
+        };
+        match reading {
+            Reading::Date(day) => self.judge_day(collecting, asking, *day),
+            Reading::Time(clock) => self.judge_time(collecting, asking, *clock),
+            Reading::Name(name) => Ok(json!(name)),
+            Reading::Digits(digits) => bounds(digits.len(), "too_short", "too_long", 7, 15).map(|()| json!(digits)),
+            Reading::Choice(key) => Ok(json!(key)),
+            Reading::Number(value) => bounds(*value as usize, "too_small", "too_large", 0, u32::MAX).map(|()| json!(value)),
+            Reading::YesNo(value) => Ok(json!(value)),
+            Reading::Text(text) => bounds(text.chars().count(), "too_short", "too_long", 1, 2000).map(|()| json!(text)),
+        }
+    }
+
+    fn judge_day(&self, collecting: &Collecting, asking: &Asking, day: Date) -> Verdict {
+        let today = self.now.date();
+        let about = json!({"label": asking.slot.label, "date": day.to_string(), "weekday": understand::weekday_of(day), "value": spoken::speak(&json!(day.to_string()), "day", today)});
+        let ahead = today.until(day).map_or(i32::MAX, |span| span.get_days());
+        if day < today {
+            return Err(("past", about));
+        }
+        if asking.slot.max_days_ahead.is_some_and(|most| i64::from(ahead) > i64::from(most)) {
+            return Err(("too_far", about));
+        }
+        if let Hours::Closed = self.hours(collecting, day) {
+            return Err(("closed", about));
+        }
+        Ok(json!(day.to_string()))
+    }
+
+    fn judge_time(&self, collecting: &Collecting, asking: &Asking, clock: Clock) -> Verdict {
+        let day = self.day(collecting);
+        let hours = day.map_or(Hours::Unknown, |day| self.hours(collecting, day));
+        let before_close = asking.slot.last_before_close_minutes.unwrap_or(0);
+        let open = |time: Time| match &hours {
+            Hours::Open { open, close, .. } => time >= *open && minutes(time) + before_close <= minutes(*close),
+            Hours::Closed | Hours::Unknown => (7..20).contains(&time.hour()),
+        };
+        let time = match clock {
+            Clock::Exact(time) => time,
+            Clock::Either(early, late) if open(early) || !open(late) && early.hour() >= 7 => early,
+            Clock::Either(_, late) => late,
+            Clock::Vague(part) => return Err(("vague", json!({"label": asking.slot.label, "part": part.name()}))),
+        };
+        let mut about = json!({"label": asking.slot.label, "value": spoken::speak(&text_of(time), "time", self.now.date())});
+        if let Hours::Open { value, .. } = &hours {
+            about["hours"] = json!(spoken::speak(value, "hours", self.now.date()));
+        }
+        if let Some(day) = day {
+            about["day"] = json!(spoken::speak(&json!(day.to_string()), "day", self.now.date()));
+        }
+        if matches!(hours, Hours::Open { .. }) && !open(time) {
+            return Err(("outside_hours", about));
+        }
+        if day == Some(self.now.date()) && time <= self.now.time() {
+            return Err(("too_early", about));
+        }
+        match asking.slot.step_minutes {
+            Some(step) if step > 0 && minutes(time) % step != 0 => {
+                about["step"] = json!(step);
+                Err(("step", about))
+            }
+            _ => Ok(text_of(time)),
+        }
+    }
+
+    fn day(&self, collecting: &Collecting) -> Option<Date> {
+        let asking = collecting.slots.iter().find(|asking| asking.slot.kind == SlotKind::Date)?;
+        self.held(collecting, &asking.slot.name)?.as_str()?.parse().ok()
+    }
+
+    fn hours(&self, collecting: &Collecting, day: Date) -> Hours {
+        let Some(expression) = &collecting.opening_hours else { return Hours::Unknown };
+        let week = self.value(expression);
+        let Some(value) = week.get(understand::weekday_of(day)) else { return Hours::Unknown };
+        let part = |name: &str| value.get(name).and_then(Value::as_str).and_then(parse_time);
+        match (part("open"), part("close")) {
+            (Some(open), Some(close)) => Hours::Open { open, close, value: value.clone() },
+            _ => Hours::Closed,
+        }
+    }
+
+    /// What texts may say about a slot and its value.
+    fn about(&self, collecting: &Collecting, name: &str) -> Value {
+        let Some(asking) = slot(collecting, name) else { return Value::Null };
+        let held = self.held(collecting, name).cloned().unwrap_or(Value::Null);
+        let format = match asking.slot.kind {
+            SlotKind::Date => "day",
+            SlotKind::Time => "time",
+            SlotKind::Phone => "phone",
+            SlotKind::Number => "number",
+            _ => "text",
+        };
+        let said = asking.slot.vocabulary.as_ref().and_then(|vocabulary| self.graph.vocabularies.get(vocabulary)?.get(held.as_str()?)).cloned();
+        let value = said.map_or_else(|| spoken::speak(&held, format, self.now.date()), |said| spoken::speak(&said, "text", self.now.date()));
+        json!({"name": name, "label": asking.slot.label, "value": value})
+    }
+}
+
+enum Hours {
+    Open { open: Time, close: Time, value: Value },
+    Closed,
+    Unknown,
+}
+
+fn slot<'a>(collecting: &'a Collecting, name: &str) -> Option<&'a Asking> {
+    collecting.slots.iter().find(|asking| asking.slot.name == name)
+}
+
+fn minutes(time: Time) -> u32 {
+    u32::from(time.hour().unsigned_abs()) * 60 + u32::from(time.minute().unsigned_abs())
+}
+
+fn parse_time(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+}
+
+fn text_of(time: Time) -> Value {
+    json!(time.strftime("%H:%M").to_string())
+}

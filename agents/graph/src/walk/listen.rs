@@ -1,0 +1,258 @@
+//! What an utterance does: requests about the talk, then whatever the waiting node makes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{Action, BACKGROUND, Method, Pending, Scores, Walk};
+use crate::compile::Step;
+use crate::node::{Act, IntentNode, SlotKind};
+use crate::spoken;
+use crate::understand::{self, Clock, Reading, Wanted, WantedKind, Words};
+
+/// Most texts of one utterance that are compared with the examples.
+const TEXTS: usize = 4;
+
+impl Walk {
+    pub(super) fn listen(&mut self, text: &str) {
+        self.state.heard = json!({"text": text});
+        let words = Words::new(text);
+        let node = self.state.at.clone();
+        if words.is_empty() {
+            return self.did_not_hear();
+        }
+        let asked = understand::request(&words).filter(|act| !self.means_values(&node, text, *act));
+        if let Some(act) = asked {
+            return self.act(act);
+        }
+        let graph = Arc::clone(&self.graph);
+        match graph.nodes.get(&node) {
+            Some(Step::Collect(_)) => self.collect_heard(&node, text, None),
+            Some(Step::Intent { .. }) => self.need_classes(&node, text),
+            _ => self.home(),
+        }
+    }
+
+    /// The scores for an utterance have come.
+    pub(super) fn understood(&mut self, text: &str, scores: &Scores) {
+        let graph = Arc::clone(&self.graph);
+        let node = self.state.at.clone();
+        match graph.nodes.get(&node) {
+            Some(Step::Collect(_)) => self.collect_heard(&node, text, Some(scores)),
+            Some(Step::Intent { node: intents, unknown, .. }) => match decide(intents, scores) {
+                Some((intent, score)) => {
+                    self.hear(&node, intents, &intent, score, text);
+                    match intents.intents.get(&intent).and_then(|intent| intent.act) {
+                        Some(act) => self.act(act),
+                        None => self.leave(&node, &intent),
+                    }
+                }
+                None => {
+                    self.out.push(Action::Note { name: "unknown".to_owned(), value: json!({"text": text, "scores": best(scores)}) });
+                    match self.way(&node, "unknown") {
+                        Some(to) => self.run(to),
+                        None => {
+                            self.say_one(&format!("{node} unknown"), unknown, &Value::Null);
+                            self.out.push(Action::Wait);
+                        }
+                    }
+                }
+            },
+            _ => self.home(),
+        }
+    }
+
+    pub(super) fn leave(&mut self, node: &str, outcome: &str) {
+        self.state.question.clear();
+        match self.way(node, outcome) {
+            Some(to) => self.run(to),
+            None => self.go_back(),
+        }
+    }
+
+    pub(super) fn need_classes(&mut self, intents: &str, text: &str) {
+        let pending = Pending::Classify { node: intents.to_owned(), text: text.to_owned(), texts: candidates(text) };
+        self.out.push(Action::Need(pending.need()));
+        self.state.pending = Some(pending);
+    }
+
+    /// Puts intent and entities under `heard`.
+    pub(super) fn hear(&mut self, node: &str, intents: &IntentNode, intent: &str, score: f32, text: &str) {
+        let mut heard = Map::new();
+        heard.insert("text".to_owned(), json!(text));
+        heard.insert("intent".to_owned(), json!(intent));
+        if let Some(found) = intents.intents.get(intent) {
+            let graph = Arc::clone(&self.graph);
+            let wanted: Vec<Wanted<'_>> = found
+                .extract
+                .iter()
+                .filter_map(|(name, entity)| {
+                    let kind = match entity.kind {
+                        SlotKind::Choice => WantedKind::Choice(graph.choices.get(entity.vocabulary.as_ref()?)?),
+                        other => plain_kind(other),
+                    };
+                    Some(Wanted { name, kind, expected: false })
+                })
+                .collect();
+            for (name, reading) in understand::read(text, &wanted, self.now.date()).values {
+                heard.insert(name, reading_value(&reading));
+            }
+        }
+        self.out.push(Action::Note { name: "intent".to_owned(), value: json!({"node": node, "intent": intent, "score": (f64::from(score) * 1000.0).round() / 1000.0}) });
+        self.state.heard = Value::Object(heard);
+    }
+
+    pub(super) fn act(&mut self, act: Act) {
+        let graph = Arc::clone(&self.graph);
+        match act {
+            Act::Repeat => {
+                let last = self.state.last_reply.clone();
+                if last.is_empty() {
+                    return self.did_not_hear();
+                }
+                let lead = self.choose("repeat", &graph.manners.repeat, &Value::Null);
+                self.out.extend(lead.map(Action::Say));
+                // Kept apart from the lead, so that repeating twice does not pile up leads.
+                self.say(last);
+                self.out.push(Action::Wait);
+            }
+            Act::Wait => {
+                self.out.push(Action::Hold(Duration::from_millis(graph.definition.manners.wait_ms)));
+                self.say_one("wait", &graph.manners.wait, &Value::Null);
+                // After the pause "what was the question?" means the question.
+                self.remember_aside();
+                self.out.push(Action::Wait);
+            }
+            Act::Cancel => {
+                let node = self.state.at.clone();
+                if matches!(graph.nodes.get(&node), Some(Step::Collect(_))) {
+                    self.state.collects.remove(&node);
+                    self.leave(&node, "cancelled");
+                } else {
+                    self.say_one("never mind", &graph.manners.never_mind, &Value::Null);
+                    self.out.push(Action::Wait);
+                }
+            }
+            Act::Goodbye => match &graph.definition.manners.goodbye {
+                Some(node) => {
+                    self.state.frames.clear();
+                    self.run(node.clone());
+                }
+                None => {
+                    let node = self.state.at.clone();
+                    if let Some(Step::Intent { unknown, .. }) = graph.nodes.get(&node) {
+                        self.say_one(&format!("{node} unknown"), unknown, &Value::Null);
+                    }
+                    self.out.push(Action::Wait);
+                }
+            },
+        }
+    }
+
+    fn did_not_hear(&mut self) {
+        let graph = Arc::clone(&self.graph);
+        let question = self.state.question.clone();
+        self.say_one("unclear", &graph.manners.unclear, &Value::Null);
+        self.say(question);
+        self.out.push(Action::Wait);
+    }
+
+    /// "hold on, make it Thursday" is no request to wait: firm values in it count more than the request.
+    fn means_values(&self, node: &str, text: &str, act: Act) -> bool {
+        if act == Act::Goodbye {
+            return false;
+        }
+        let Some(Step::Collect(collecting)) = self.graph.nodes.get(node) else { return false };
+        let wanted = self.wanted(collecting, None);
+        understand::read(text, &wanted, self.now.date()).values.iter().any(|(_, reading)| match reading {
+            Reading::Date(_) | Reading::Choice(_) | Reading::Name(_) => true,
+            Reading::Time(clock) => !matches!(clock, Clock::Vague(_)),
+            Reading::Digits(digits) => digits.len() > 5,
+            _ => false,
+        })
+    }
+}
+
+pub(super) const fn plain_kind(kind: SlotKind) -> WantedKind<'static> {
+    match kind {
+        SlotKind::Date => WantedKind::Date,
+        SlotKind::Time => WantedKind::Time,
+        SlotKind::Name => WantedKind::Name,
+        SlotKind::Phone => WantedKind::Phone,
+        SlotKind::Number => WantedKind::Number,
+        SlotKind::YesNo => WantedKind::YesNo,
+        SlotKind::Text | SlotKind::Choice => WantedKind::Text,
+    }
+}
+
+fn reading_value(reading: &Reading) -> Value {
+    match reading {
+        Reading::Date(day) => spoken::day_value(*day),
+        Reading::Time(Clock::Exact(time)) => json!(time.strftime("%H:%M").to_string()),
+        // Without anything else to go by: the hours in which people are awake.
+        Reading::Time(Clock::Either(early, late)) => {
+            let likely = if (7..12).contains(&early.hour()) { early } else { late };
+            json!(likely.strftime("%H:%M").to_string())
+        }
+        Reading::Time(Clock::Vague(part)) => json!({"part": part.name()}),
+        Reading::Name(text) | Reading::Digits(text) | Reading::Choice(text) | Reading::Text(text) => json!(text),
+        Reading::Number(value) => json!(value),
+        Reading::YesNo(value) => json!(value),
+    }
+}
+
+/// The intent that the scores speak for, if they do clearly.
+pub(super) fn decide(node: &IntentNode, scores: &Scores) -> Option<(String, f32)> {
+    let threshold = match scores.method {
+        Method::Embedding => node.threshold,
+        Method::Lexical => node.lexical_threshold,
+    };
+    let background = scores.intents.iter().find(|scored| scored.intent == BACKGROUND).map_or(0.0, |scored| scored.score);
+    let mut fitting: Vec<(&str, f32, bool)> = scores
+        .intents
+        .iter()
+        .filter_map(|scored| {
+            let intent = node.intents.get(&scored.intent)?;
+            (scored.score >= threshold && scored.score > background).then_some((scored.intent.as_str(), scored.score, intent.weak))
+        })
+        .collect();
+    // What wants something comes before mere courtesy.
+    fitting.sort_by(|a, b| a.2.cmp(&b.2).then_with(|| b.1.total_cmp(&a.1)));
+    let (intent, score, weak) = *fitting.first()?;
+    let rival = fitting.get(1).filter(|rival| rival.2 == weak);
+    let clear = rival.is_none_or(|rival| score - rival.1 >= node.margin);
+    clear.then(|| (intent.to_owned(), score))
+}
+
+fn best(scores: &Scores) -> Value {
+    let mut ranking: Vec<_> = scores.intents.iter().collect();
+    ranking.sort_by(|a, b| b.score.total_cmp(&a.score));
+    ranking.iter().take(3).map(|scored| json!([scored.intent, (f64::from(scored.score) * 1000.0).round() / 1000.0])).collect()
+}
+
+/// The utterance, and its sentences where there are several: "Hello. I would like to book" is about the booking.
+fn candidates(text: &str) -> Vec<String> {
+    const LEAD: [&str; 26] = [
+        "hello", "hi", "hey", "okay", "ok", "yes", "yeah", "so", "um", "uh", "well", "and", "but", "also", "oh", "sorry", "actually", "good", "morning", "afternoon", "evening", "there",
+        "sure", "great", "alright", "please",
+    ];
+    let whole = text.trim();
+    let mut texts = vec![whole.to_owned()];
+    let mut add = |candidate: &str| {
+        let candidate = candidate.trim();
+        if texts.len() < TEXTS && candidate.split_whitespace().nth(1).is_some() && !texts.iter().any(|known| known == candidate) {
+            texts.push(candidate.to_owned());
+        }
+    };
+    let words: Vec<&str> = whole.split_whitespace().collect();
+    let plain = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let lead = words.iter().take_while(|word| LEAD.contains(&plain(word).as_str())).count();
+    if lead > 0 && lead < words.len() {
+        add(&words[lead..].join(" "));
+    }
+    for sentence in whole.split_inclusive(['.', '?', '!', ';']) {
+        add(sentence);
+    }
+    texts
+}
