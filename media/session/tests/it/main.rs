@@ -7,4 +7,10 @@ mod dialogue;
 mod net;
 mod sim;
 
+mod barge_in;
+mod connection;
 mod conversation;
+mod ending;
+mod guess;
+mod limits;
+mod providers;

@@ -1,0 +1,153 @@
+//! Bad networks, lost and changed connections.
+
+use std::time::Duration;
+
+use domain::{EndReason, SessionEvent};
+use media_core::{Codec, LegEvent};
+use media_session::Directory;
+
+use crate::caller::Caller;
+use crate::dialogue::{Told, say};
+use crate::net::Net;
+use crate::sim::{GREETING, Setup, Sim, ms, plain, wait};
+
+const STORY: &str = "Our opening hours are nine to five on weekdays. On Saturdays we open at ten and close at two.";
+
+/// 10 % loss, 60 ms of jitter, reordering, duplicates: the caller is still understood and answered.
+#[tokio::test(start_paused = true)]
+async fn a_bad_network_does_not_keep_the_caller_from_being_answered() {
+    for seed in 1..=5 {
+        let net = Net { loss: 0.1, jitter: ms(60), delay: ms(40), duplicate: 0.05 };
+        let sim = Sim::start(Setup { seed, net, ..plain() }).await;
+        wait(500).await;
+        for n in 1..=4 {
+            sim.caller.say("what are your opening hours please").await;
+            sim.agent_turn(n).await;
+            wait(1_500).await;
+        }
+        let turns = sim.caller_turns();
+        assert_eq!(turns.len(), 4, "seed {seed}: {turns:?}");
+        let words: usize = turns.iter().map(|t| t.split(' ').count()).sum();
+        assert!(words >= 20, "seed {seed}: most of 24 words survive: {turns:?}");
+    }
+}
+
+/// Promise 47: a connection that resumes to an agent that never speaks again.
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_that_comes_back_goes_on_in_mid_sentence() {
+    let mut setup = plain();
+    setup.replies = vec![vec![say(STORY)]];
+    let sim = Sim::start(setup).await;
+    wait(300).await;
+    sim.caller.say("when are you open").await;
+    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
+    wait(2_500).await;
+    sim.caller.event(LegEvent::Lost).await;
+    wait(8_000).await;
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Detached)));
+    assert!(!sim.handle.status().connected);
+    let (again, leg) = Caller::connect(&sim.tasks, Net::default(), 9);
+    sim.handle.attach(leg).await.expect("alive");
+    again.event(LegEvent::Active).await;
+    assert_eq!(sim.agent_turn(1).await, (STORY.to_owned(), false));
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Reattached { gap } if *gap >= Duration::from_secs(8))));
+    let whole = format!("{} {}", sim.caller.heard(), again.heard());
+    let (whole, story): (Vec<_>, Vec<_>) = (whole.split(' ').collect(), STORY.split(' ').collect());
+    // The word in which it broke may sound on both sides of the gap.
+    let mut once = whole.clone();
+    once.dedup();
+    assert_eq!(once, story, "nothing repeated, nothing lost");
+    again.say("and on Sundays").await;
+    assert_eq!(sim.agent_turn(2).await.0, "You said and on Sundays indeed.");
+    let greeted = sim.dialogue.told().iter().filter(|t| matches!(t, Told::Greet(_))).count();
+    assert_eq!(greeted, 1, "the same conversation");
+}
+
+/// One timeline for ever: a peer that sees numbers jump back drops what comes.
+#[tokio::test(start_paused = true)]
+async fn packets_go_on_counting_over_a_change_of_leg() {
+    let sim = Sim::start(Setup::default()).await;
+    wait(1_000).await;
+    let (again, leg) = Caller::connect(&sim.tasks, Net::default(), 9);
+    sim.handle.attach(leg).await.expect("alive");
+    again.event(LegEvent::Active).await;
+    sim.agent_turn(1).await;
+    let before = sim.caller.state.lock().unwrap().received.last().expect("spoke").packet.clone();
+    let after = again.state.lock().unwrap().received.first().expect("goes on").packet.clone();
+    assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+    let step = after.timestamp.wrapping_sub(before.timestamp);
+    assert!(step >= 320 && step < 16_000, "{step}");
+    assert!(sim.caller.state.lock().unwrap().closed.is_some(), "the old leg was hung up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leg_of_another_codec_takes_over() {
+    let sim = Sim::start(Setup::default()).await;
+    wait(1_000).await;
+    let (again, mut leg) = Caller::connect(&sim.tasks, Net::default(), 9);
+    leg.codec = Codec::Pcmu;
+    sim.handle.attach(leg).await.expect("alive");
+    again.event(LegEvent::Active).await;
+    assert_eq!(sim.agent_turn(1).await, (GREETING.to_owned(), false));
+    let state = again.state.lock().unwrap();
+    let packet = &state.received.first().expect("goes on").packet;
+    assert_eq!((packet.codec, packet.payload.len()), (Codec::Pcmu, 160));
+}
+
+/// Promise 24: a peer that stops without goodbye keeps everything for ever.
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_vanishes_is_waited_for_and_then_let_go() {
+    let directory = Directory::new(1);
+    let sim = Sim::start_in(&directory, runtime::tasks::Tasks::new(), Setup::default()).await;
+    wait(1_000).await;
+    sim.caller.event(LegEvent::Lost).await;
+    wait(29_000).await;
+    assert_eq!(sim.handle.status().ended, None);
+    assert_eq!(sim.ended().await, EndReason::ConnectionLost);
+    wait(10).await;
+    assert_eq!(directory.counts().taken, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_is_dropped_is_a_lost_connection() {
+    let tasks = runtime::tasks::Tasks::new();
+    let sim = Sim::start_in(&Directory::new(1), tasks.child(), Setup::default()).await;
+    wait(500).await;
+    let (_, mut leg) = Caller::connect(&tasks.child(), Net::default(), 2);
+    leg.transport = "gone"; // its tasks ended with their owner
+    sim.handle.attach(leg).await.expect("alive");
+    sim.until(500, |e| matches!(e, SessionEvent::Detached)).await;
+    assert_eq!(sim.ended().await, EndReason::ConnectionLost);
+}
+
+/// The widget says when it can play: not a word before.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_announces_itself_is_greeted_when_it_is_ready() {
+    let sim = Sim::start(Setup { announces_ready: true, ..Setup::default() }).await;
+    wait(1_000).await;
+    assert_eq!(sim.caller.heard(), "");
+    sim.caller.event(LegEvent::Message("ready".to_owned())).await;
+    sim.agent_turn(1).await;
+    assert_eq!(sim.caller.heard(), GREETING);
+    let messages = sim.caller.state.lock().unwrap().messages.clone();
+    assert_eq!(messages[0], "welcome");
+    assert_eq!(messages[1], "saying Hello this is the front desk.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_forgets_to_announce_itself_is_greeted_all_the_same() {
+    let sim = Sim::start(Setup { announces_ready: true, ..Setup::default() }).await;
+    let first = sim.agent_turn(1).await;
+    assert_eq!(first.0, GREETING);
+    let heard = sim.caller.first_sound_after(sim.started).expect("greeted");
+    assert!((ms(2_000)..ms(2_300)).contains(&(heard - sim.started)), "{:?}", heard - sim.started);
+}
+
+/// Promise 36: a line without any packet from the caller.
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_sends_no_packet_at_all_is_greeted_and_asked() {
+    let sim = Sim::start(Setup::default()).await;
+    sim.caller.state.lock().unwrap().mute = true;
+    sim.agent_turn(1).await;
+    assert_eq!(sim.agent_turn(2).await.0, "Are you still there?");
+}

@@ -1,0 +1,160 @@
+//! What must not grow, leak, or stop the others.
+
+use std::time::Duration;
+
+use domain::{EndReason, SessionEvent};
+use media_core::LegEvent;
+use media_session::Directory;
+use providers_fake::Fault;
+use runtime::tasks::Tasks;
+use tokio::time::Instant;
+
+use crate::dialogue::say;
+use crate::net::{Net, Rng};
+use crate::sim::{Setup, Sim, ms, plain, wait};
+
+fn live(kind: &str) -> usize {
+    runtime::tasks::live().get(kind).copied().unwrap_or(0)
+}
+
+/// Promises 19 to 24: what is left of a call after it ended, however it ended.
+#[tokio::test(start_paused = true)]
+async fn five_hundred_calls_leave_nothing_behind_though_a_third_end_badly() {
+    let directory = Directory::new(40);
+    let mut rng = Rng::new(11);
+    let mut ends = Vec::new();
+    for batch in 0..25_u64 {
+        let mut sims = Vec::new();
+        for n in 0..20 {
+            let mut setup = Setup { seed: batch * 20 + n, ..Setup::default() };
+            setup.options.reattach_s = 2;
+            setup.tts.always = if rng.unit() < 0.1 { Fault::Hang } else { Fault::None };
+            sims.push(Sim::start_in(&directory, Tasks::new(), setup).await);
+        }
+        for (n, sim) in sims.iter().enumerate() {
+            wait(rng.next() % 200).await;
+            match n % 6 {
+                0 | 1 => sim.caller.event(LegEvent::Closed).await,
+                2 => sim.caller.event(LegEvent::Lost).await,
+                3 => assert!(directory.cut(sim.handle.id())),
+                4 => sim.handle.end(EndReason::AgentEnded).await.expect("alive"),
+                _ => sim.tasks.cancel(),
+            }
+        }
+        wait(3_000).await;
+        for sim in &sims {
+            ends.push(sim.handle.status().ended.expect("ended and said why"));
+        }
+    }
+    assert_eq!(ends.len(), 500);
+    assert!(ends.contains(&EndReason::ConnectionLost) && ends.contains(&EndReason::CallerLeft));
+    assert_eq!(directory.counts().taken, 0);
+    // Other tests run in the same process, on their own runtimes, with at most a few sessions each: so this test
+    // counts its own.
+    assert!(directory.handles().is_empty());
+}
+
+/// Dropping the owner is the end of everything it owns.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_owner_ends_its_sessions() {
+    let directory = Directory::new(1);
+    let sim = Sim::start_in(&directory, Tasks::new(), Setup::default()).await;
+    wait(500).await;
+    let handle = sim.handle.clone();
+    sim.tasks.shutdown().await;
+    assert_eq!(sim.tasks.len(), 0);
+    assert_eq!(handle.status().ended, Some(EndReason::ServerStopping));
+    assert_eq!(directory.counts().taken, 0);
+}
+
+/// Promise 56: a stop that drops live calls.
+#[tokio::test(start_paused = true)]
+async fn a_draining_server_lets_calls_finish_and_tells_the_rest_goodbye() {
+    let directory = Directory::new(3);
+    let short = Sim::start_in(&directory, Tasks::new(), Setup::default()).await;
+    let long = Sim::start_in(&directory, Tasks::new(), Setup::default()).await;
+    wait(1_000).await;
+    let begun = Instant::now();
+    let (drained, ()) = tokio::join!(directory.drain(Duration::from_secs(10), Duration::from_secs(5)), async {
+        wait(2_000).await;
+        assert!(directory.reserve().is_err(), "no new calls");
+        short.caller.event(LegEvent::Closed).await;
+    });
+    assert!(!drained);
+    assert!(begun.elapsed() < Duration::from_secs(13), "{:?}", begun.elapsed());
+    assert_eq!(short.ended().await, EndReason::CallerLeft);
+    assert_eq!(long.ended().await, EndReason::ServerStopping);
+    assert!(long.caller.heard().ends_with("Goodbye then."), "{:?}", long.caller.heard());
+    assert_eq!(directory.counts().taken, 0);
+}
+
+/// Promise 8: output that piles up, and answers that come later and later.
+#[tokio::test(start_paused = true)]
+async fn a_call_of_ten_minutes_answers_as_fast_at_its_end_as_at_its_beginning() {
+    let net = Net { jitter: ms(20), delay: ms(30), ..Net::default() };
+    let sim = Sim::start(Setup { net, ..plain() }).await;
+    wait(500).await;
+    let mut responses = Vec::new();
+    let mut n = 0;
+    while sim.started.elapsed() < Duration::from_secs(600) {
+        n += 1;
+        sim.caller.say("tell me something about it").await;
+        sim.agent_turn(n).await;
+        let spoke_to = sim.caller.state.lock().unwrap().spoke_to.expect("spoke");
+        responses.push(sim.caller.first_sound_after(spoke_to).expect("answered") - spoke_to);
+        wait(1_500).await;
+    }
+    let (first, last) = (responses[1], *responses.last().expect("many"));
+    assert!(last <= first + ms(60), "{first:?} grew to {last:?} over {n} turns");
+    assert!(responses.iter().all(|r| *r < ms(700)), "{:?}", responses.iter().max());
+    assert_eq!(sim.timelines().len(), n);
+}
+
+/// A client that does not read costs its own audio, not our memory, and nobody waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_stops_nobody() {
+    let tasks = Tasks::new();
+    let sim = Sim::start(plain()).await;
+    let (_events, leg_events) = tokio::sync::mpsc::channel(8);
+    let (commands, full) = tokio::sync::mpsc::channel(8);
+    let leg = media_session::Leg {
+        transport: "deaf",
+        codec: media_core::Codec::Pcmu,
+        events: leg_events,
+        commands,
+    };
+    sim.handle.attach(leg).await.expect("alive");
+    _events.send(LegEvent::Active).await.expect("taken");
+    for n in 1..=3 {
+        sim.handle.text(format!("question {n}")).await.expect("alive");
+        assert_eq!(sim.agent_turn(n).await.0, format!("You said question {n} indeed."));
+    }
+    assert_eq!(full.len(), 8);
+    drop(tasks);
+}
+
+/// Text comes faster than it can be spoken: no more audio is made ahead than is needed.
+#[tokio::test(start_paused = true)]
+async fn a_very_long_reply_is_not_rendered_ahead_of_its_hearing() {
+    let mut setup = plain();
+    setup.tts.speed = 1_000.0;
+    let story = "This is a sentence of ordinary length that somebody has to listen to. ".repeat(60);
+    setup.replies = vec![vec![say(&story)]];
+    let sim = Sim::start(setup).await;
+    wait(300).await;
+    sim.caller.say("tell me a story").await;
+    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
+    wait(5_000).await;
+    sim.caller.say("stop stop that is enough now").await;
+    let (text, interrupted) = sim.agent_turn(1).await;
+    assert!(interrupted && text.len() < 200, "{text:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_are_counted_as_tasks_while_they_live() {
+    let sim = Sim::start(Setup::default()).await;
+    wait(100).await;
+    assert!(live("session") >= 1);
+    assert_eq!(sim.directory.get(sim.handle.id()).map(|h| h.id()), Some(sim.handle.id()));
+    assert!(sim.directory.reserve().is_err(), "the only slot is taken");
+}

@@ -1,0 +1,253 @@
+//! Vendors that fail: what the caller hears then, and how soon.
+
+use domain::{DeadAir, EndReason, SessionEvent};
+use media_session::Said;
+use providers_fake::Fault;
+use tokio::time::Instant;
+
+use crate::dialogue::{Step, say};
+use crate::sim::{APOLOGY, Sim, ms, plain, wait};
+
+const QUESTION: &str = "what are your opening hours";
+const LONG: &str = "We are open from nine to five on every weekday. On Saturdays we open at ten in the morning.";
+
+/// The apology, or the answer, must be audible this soon after the caller's last sample.
+const PATIENCE_MS: u64 = 3_000;
+
+async fn ask(sim: &Sim) -> Instant {
+    wait(300).await;
+    sim.caller.say(QUESTION).await;
+    Instant::now()
+}
+
+async fn apologised(sim: &Sim, asked: Instant) {
+    sim.until(6_000, |e| matches!(e, SessionEvent::AgentTurn { .. })).await;
+    let first = sim.caller.first_sound_after(asked).expect("not silent");
+    assert!(first - asked <= ms(PATIENCE_MS), "silent for {:?}", first - asked);
+    assert_eq!(sim.caller.heard_since(asked), APOLOGY);
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Failed { .. })));
+}
+
+fn dead_air(sim: &Sim, cause: DeadAir) -> bool {
+    sim.saw(|e| matches!(e, SessionEvent::DeadAir { cause: c, .. } if *c == cause))
+}
+
+/// Promise 41: a stream that opens and gives nothing.
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_hangs_is_followed_by_the_apology_within_three_seconds() {
+    for fault in [Fault::Mute, Fault::Hang] {
+        let mut setup = plain();
+        setup.tts.always = fault;
+        let sim = Sim::start(setup).await;
+        let asked = ask(&sim).await;
+        apologised(&sim, asked).await;
+        assert!(dead_air(&sim, DeadAir::Synthesis));
+        assert_eq!(sim.tts.opened(), 2, "tried once more before");
+    }
+}
+
+/// Promises 42 and 45: a refused key, a quota that answers success without audio.
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_refuses_or_gives_nothing_is_followed_by_the_apology_at_once() {
+    for fault in [Fault::Refuse, Fault::Unreachable, Fault::Garbage, Fault::Empty] {
+        let mut setup = plain();
+        setup.tts.always = fault;
+        let sim = Sim::start(setup).await;
+        let asked = ask(&sim).await;
+        apologised(&sim, asked).await;
+        let first = sim.caller.first_sound_after(asked).expect("not silent");
+        assert!(first - asked < ms(1_000), "{fault:?}: {:?}", first - asked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_fails_once_is_replaced_and_nobody_notices() {
+    for fault in [Fault::Garbage, Fault::Empty, Fault::Unreachable, Fault::Mute] {
+        let mut setup = plain();
+        setup.tts.faults = vec![fault];
+        let sim = Sim::start(setup).await;
+        ask(&sim).await;
+        assert_eq!(sim.agent_turn(1).await.0, format!("You said {QUESTION} indeed."), "{fault:?}");
+        assert_eq!(sim.caller.heard(), format!("You said {QUESTION} indeed."), "{fault:?}");
+    }
+}
+
+/// Promise 48: a stream that drops mid-sentence. No word twice, none lost, but the one that broke.
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_breaks_off_goes_on_with_the_words_that_are_missing() {
+    let mut setup = plain();
+    setup.tts.faults = vec![Fault::CloseAfter { after_ms: 300 }];
+    setup.replies = vec![vec![say(LONG)]];
+    let sim = Sim::start(setup).await;
+    ask(&sim).await;
+    assert_eq!(sim.agent_turn(1).await.0, LONG);
+    let heard = sim.caller.heard();
+    let (heard, long): (Vec<_>, Vec<_>) = (heard.split(' ').collect(), LONG.split(' ').collect());
+    assert!(long.len().abs_diff(heard.len()) <= 1, "{heard:?}");
+    assert_eq!(sim.tts.opened(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_never_works_ends_the_call_with_a_reason() {
+    let mut setup = plain();
+    setup.tts.always = Fault::Mute;
+    let sim = Sim::start(setup).await;
+    for n in 1..=3 {
+        ask(&sim).await;
+        sim.agent_turn(n).await;
+    }
+    assert_eq!(sim.ended().await, EndReason::ProviderFailed);
+    assert_eq!(sim.caller.heard(), [APOLOGY; 3].join(" "));
+}
+
+/// Promise 52: bursts without a buffer are heard as cuts.
+#[tokio::test(start_paused = true)]
+async fn bursts_are_played_without_a_gap_while_there_is_audio() {
+    for (chunk_ms, speed) in [(400, 1.0), (1_000, 2.0), (20, 1.05), (250, 10.0)] {
+        let mut setup = plain();
+        (setup.tts.chunk_ms, setup.tts.speed) = (chunk_ms, speed);
+        setup.replies = vec![vec![say(LONG)]];
+        let sim = Sim::start(setup).await;
+        ask(&sim).await;
+        sim.agent_turn(1).await;
+        assert_eq!(sim.caller.heard(), LONG, "{chunk_ms} ms at {speed}");
+        assert!(longest_gap_ms(&sim) <= 40, "{chunk_ms} ms at {speed}: {} ms", longest_gap_ms(&sim));
+    }
+}
+
+/// Between packets of one run of speech, by when they came.
+fn longest_gap_ms(sim: &Sim) -> u64 {
+    let state = sim.caller.state.lock().unwrap();
+    let gaps = state.received.windows(2).map(|pair| (pair[1].at - pair[0].at).as_millis() as u64);
+    gaps.max().unwrap_or(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_in_mid_reply_is_counted_as_dead_air_and_the_rest_is_heard() {
+    let mut setup = plain();
+    setup.tts.faults = vec![Fault::Stall { after_ms: 2_000, for_ms: 1_000 + 2_000 }];
+    setup.tts.speed = 1.0;
+    setup.options.waits.next_audio_ms = 5_000;
+    setup.replies = vec![vec![say(LONG)]];
+    let sim = Sim::start(setup).await;
+    ask(&sim).await;
+    assert_eq!(sim.agent_turn(1).await, (LONG.to_owned(), false));
+    assert!(dead_air(&sim, DeadAir::Underrun));
+    let heard = sim.caller.heard();
+    assert!(heard.split(' ').count().abs_diff(LONG.split(' ').count()) <= 1, "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_that_lasts_is_not_waited_for() {
+    let mut setup = plain();
+    setup.tts.faults = vec![Fault::Stall { after_ms: 1_500, for_ms: 600_000 }];
+    setup.replies = vec![vec![say(LONG)]];
+    let sim = Sim::start(setup).await;
+    ask(&sim).await;
+    assert_eq!(sim.agent_turn(1).await.0, LONG, "the rest came from a new stream");
+    assert_eq!(sim.tts.opened(), 2);
+}
+
+/// Promise 48: recognition that drops is opened anew and hears again what it had not finished.
+#[tokio::test(start_paused = true)]
+async fn a_recogniser_that_fails_once_is_replaced_and_the_question_is_answered() {
+    for fault in [
+        Fault::Unreachable,
+        Fault::Hang,
+        Fault::Garbage,
+        Fault::CloseAfter { after_ms: 1_200 },
+        Fault::Mute,
+    ] {
+        let mut setup = plain();
+        setup.stt.faults = vec![fault];
+        let sim = Sim::start(setup).await;
+        let asked = ask(&sim).await;
+        let (text, _) = sim.agent_turn(1).await;
+        assert_eq!(text, format!("You said {QUESTION} indeed."), "{fault:?}");
+        let first = sim.caller.first_sound_after(asked).expect("answered");
+        assert!(first - asked <= ms(PATIENCE_MS), "{fault:?}: {:?}", first - asked);
+        assert_eq!(sim.stt.opened(), 2, "{fault:?}");
+    }
+}
+
+/// Promise 41 for recognition: the caller is not left in silence.
+#[tokio::test(start_paused = true)]
+async fn a_recogniser_that_hangs_for_good_is_answered_within_three_seconds() {
+    for fault in [Fault::Mute, Fault::Hang] {
+        let mut setup = plain();
+        setup.stt.always = fault;
+        let sim = Sim::start(setup).await;
+        let asked = ask(&sim).await;
+        sim.until(6_000, |e| matches!(e, SessionEvent::AgentTurn { .. })).await;
+        let first = sim.caller.first_sound_after(asked).expect("not silent");
+        assert!(first - asked <= ms(PATIENCE_MS), "{fault:?}: silent for {:?}", first - asked);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recogniser_that_refuses_ends_the_call_after_the_apology() {
+    let mut setup = plain();
+    setup.stt.always = Fault::Refuse;
+    let sim = Sim::start(setup).await;
+    assert_eq!(sim.ended().await, EndReason::ProviderFailed);
+    assert_eq!(sim.caller.heard(), APOLOGY);
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Failed { code, .. } if code == "STT_UNAUTHORIZED")));
+}
+
+/// A dialogue that hangs is a wait like any other.
+#[tokio::test(start_paused = true)]
+async fn a_dialogue_that_hangs_is_followed_by_the_apology_and_the_next_turn_works() {
+    let mut setup = plain();
+    setup.replies = vec![vec![Step::Hang]];
+    let sim = Sim::start(setup).await;
+    let asked = ask(&sim).await;
+    apologised(&sim, asked).await;
+    assert!(dead_air(&sim, DeadAir::Thinking));
+    ask(&sim).await;
+    assert_eq!(sim.agent_turn(2).await.0, format!("You said {QUESTION} indeed."));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dialogue_that_fails_says_so_and_the_caller_hears_the_apology() {
+    let mut setup = plain();
+    let failure = domain::Failure::provider("LLM_LIMITED", domain::Retry::Now);
+    setup.replies = vec![vec![Step::Say(Said::Failed { failure, message: "over quota".to_owned() })]];
+    let sim = Sim::start(setup).await;
+    let asked = ask(&sim).await;
+    apologised(&sim, asked).await;
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Failed { code, .. } if code == "LLM_LIMITED")));
+}
+
+/// Promise 43: a reply without words is no failure.
+#[tokio::test(start_paused = true)]
+async fn an_empty_reply_is_no_failure() {
+    let mut setup = plain();
+    let noted = Said::Noted { name: "booked".to_owned(), value: serde_json::json!({"day": "Monday"}) };
+    setup.replies = vec![vec![Step::Think(50), Step::Say(noted)], vec![]];
+    let sim = Sim::start(setup).await;
+    ask(&sim).await;
+    wait(3_500).await;
+    ask(&sim).await;
+    wait(3_500).await;
+    assert_eq!(sim.caller.heard(), "");
+    assert!(!sim.saw(|e| matches!(e, SessionEvent::Failed { .. } | SessionEvent::DeadAir { .. })));
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Noted { name, .. } if name == "booked")));
+    ask(&sim).await;
+    assert_eq!(sim.agent_turn(1).await.0, format!("You said {QUESTION} indeed."));
+}
+
+/// A sentence rendered before needs no voice at all.
+#[tokio::test(start_paused = true)]
+async fn a_rendered_greeting_is_heard_though_the_voice_is_dead() {
+    let mut setup = crate::sim::Setup::default();
+    let (samples, _) = providers_fake::Lexicon::shared().speak("Welcome to us.", 16_000, 60);
+    let clip = media_session::Clip { text: "Welcome to us.".to_owned(), samples: samples.into(), rate_hz: 16_000 };
+    setup.clips.insert(clip.text.clone(), clip);
+    setup.greeting = vec![say("Welcome to us.")];
+    setup.tts.always = Fault::Hang;
+    let sim = Sim::start(setup).await;
+    assert_eq!(sim.agent_turn(1).await, ("Welcome to us.".to_owned(), false));
+    assert_eq!((sim.caller.heard().as_str(), sim.tts.opened()), ("Welcome to us.", 0));
+    let first = sim.caller.first_sound_after(sim.started).expect("heard");
+    assert!(first - sim.started <= ms(80), "{:?}", first - sim.started);
+}
