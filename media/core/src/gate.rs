@@ -42,16 +42,11 @@ impl Verdict {
     }
 }
 
+#[derive(Default)]
 pub struct Gate {
     detector: Option<Box<dyn Detector>>,
     floor: Floor,
     hangover: u32,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self { detector: None, floor: Floor::default(), hangover: 0 }
-    }
 }
 
 impl Gate {

@@ -74,7 +74,7 @@ impl Encoder for PcmEncoder {
 
 fn check(rate_hz: u32) -> Result<(), Error> {
     // Twenty milliseconds must be whole samples.
-    if crate::resample::RATES_HZ.contains(&rate_hz) && rate_hz % 50 == 0 {
+    if crate::resample::RATES_HZ.contains(&rate_hz) && rate_hz.is_multiple_of(50) {
         Ok(())
     } else {
         Err(Error::Unsupported { codec: Codec::Pcm16 { rate_hz } })

@@ -92,15 +92,14 @@ impl<W: Write> OggOpus<W> {
         if segments > SEGMENTS_MAX {
             return Ok(()); // 64 KiB are no Opus packet.
         }
-        if self.segments.len() + segments > SEGMENTS_MAX {
-            self.write_page(CONTINUES_NOT, self.granule)?;
-        }
-        self.add(payload);
-        self.granule += u64::from(units);
-        if self.granule - self.flushed >= PAGE_UNITS {
+        // A page is written when the next packet comes, so that the last page is never empty.
+        let is_full = self.segments.len() + segments > SEGMENTS_MAX;
+        if is_full || self.granule - self.flushed >= PAGE_UNITS {
             self.write_page(CONTINUES_NOT, self.granule)?;
             self.out.flush()?;
         }
+        self.add(payload);
+        self.granule += u64::from(units);
         Ok(())
     }
 

@@ -39,7 +39,7 @@ fn pages(mut file: &[u8]) -> Vec<(u8, u64, u32, Vec<u8>)> {
 #[test]
 fn opus_packets_lie_in_a_page_a_second_and_all_but_the_last_second_survives_a_crash() {
     let mut ogg = OggOpus::new(Vec::new(), 77, 48_000).unwrap();
-    for n in 0..125_u8 {
+    for n in 0..150_u8 {
         // One frame of 20 ms; lengths around the lacing limit of 255.
         let mut payload = vec![n; 200 + usize::from(n)];
         payload[0] = 0x78;
@@ -50,9 +50,9 @@ fn opus_packets_lie_in_a_page_a_second_and_all_but_the_last_second_survives_a_cr
     assert_eq!(&pages[0].3[..8], b"OpusHead");
     assert_eq!(&pages[1].3[..8], b"OpusTags");
     let shape: Vec<_> = pages.iter().map(|(flags, granule, number, _)| (*flags, *granule, *number)).collect();
-    assert_eq!(shape, [(2, 0, 0), (0, 0, 1), (0, 48_000, 2), (0, 96_000, 3), (4, 120_000, 4)]);
+    assert_eq!(shape, [(2, 0, 0), (0, 0, 1), (0, 48_000, 2), (0, 96_000, 3), (4, 144_000, 4)]);
     let bytes: usize = pages[2..].iter().map(|page| page.3.len()).sum();
-    assert_eq!(bytes, (0..125).map(|n| 200 + n).sum::<usize>());
+    assert_eq!(bytes, (0..150).map(|n| 200 + n).sum::<usize>());
 }
 
 #[test]
