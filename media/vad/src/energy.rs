@@ -50,10 +50,6 @@ impl NoiseFloor {
         self.dbfs = self.dbfs.clamp(Self::LOWEST_DBFS, Self::HIGHEST_DBFS);
         probability
     }
-
-    pub(crate) fn dbfs(&self) -> f32 {
-        self.dbfs
-    }
 }
 
 /// One caller's detector by loudness.

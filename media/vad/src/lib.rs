@@ -4,9 +4,18 @@
 
 mod end_of_turn;
 mod energy;
+mod log_mel;
+mod models;
+mod neural;
+mod silero;
 mod vad;
 mod window;
 
-pub use end_of_turn::EndOfTurn;
+pub use end_of_turn::{EndOfTurn, SmartTurn};
 pub use energy::EnergyVad;
+pub use models::VadModels;
+pub use neural::NeuralVad;
 pub use vad::Vad;
+
+#[cfg(test)]
+mod reference;

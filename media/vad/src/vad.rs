@@ -3,11 +3,13 @@
 use domain::{AudioFrame, VadDecision};
 
 use crate::energy::EnergyVad;
+use crate::neural::NeuralVad;
 
 /// Frames go in, verdicts on 32 ms each come out in the order of the audio.
 #[derive(Debug)]
 pub enum Vad {
     Energy(EnergyVad),
+    Neural(Box<NeuralVad>),
 }
 
 impl Vad {
@@ -15,6 +17,7 @@ impl Vad {
     pub fn push(&mut self, frame: &AudioFrame) {
         match self {
             Self::Energy(vad) => vad.push(frame),
+            Self::Neural(vad) => vad.push(frame),
         }
     }
 
@@ -22,6 +25,7 @@ impl Vad {
     pub async fn next(&mut self) -> VadDecision {
         let due = match self {
             Self::Energy(vad) => vad.pop(),
+            Self::Neural(vad) => vad.pop(),
         };
         match due {
             Some(decision) => decision,
