@@ -18,6 +18,9 @@ pub struct Header {
     pub session: SessionId,
     pub agent: String,
     pub agent_version: String,
+    /// Of the call's first leg, such as `webrtc`; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub transport: String,
     /// The turn machine's options of this call.
     pub options: Options,
     /// Zero of the log's clock.
@@ -33,7 +36,13 @@ impl Header {
         options: Options,
         started: jiff::Timestamp,
     ) -> Self {
-        Self { flight: VERSION, session, agent, agent_version, options, started }
+        Self { flight: VERSION, session, agent, agent_version, transport: String::new(), options, started }
+    }
+
+    #[must_use]
+    pub fn over(mut self, transport: &str) -> Self {
+        transport.clone_into(&mut self.transport);
+        self
     }
 }
 
