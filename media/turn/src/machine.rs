@@ -2,6 +2,7 @@
 //! the order in which they are asked, and when to ask again.
 
 mod contest;
+mod end;
 mod listen;
 mod speak;
 

@@ -46,7 +46,9 @@ impl TurnMachine {
 
     pub(super) fn agent_audio(&mut self, turn: TurnId) {
         let t = self.t;
-        if self.agent.is_none() && !self.on(Rule::LateReports) {
+        // A turn that the machine never named is the session's own; one that it named is over, if it is not the present one.
+        let own = turn >= self.next_turn;
+        if self.agent.is_none() && (own || !self.on(Rule::LateReports)) {
             self.agent = Some(AgentTurn::new(turn, Cause::Own, t));
         }
         self.on_agent(turn, |agent| agent.progress(t));

@@ -125,7 +125,7 @@ impl Run {
             }
             outputs.push(output);
         }
-        panic!("poll does not end");
+        unreachable!("poll does not end");
     }
 
     /// Nothing more comes from outside: the machine's own deadlines alone lead to a goodbye.

@@ -64,7 +64,7 @@ fn a_final_that_ends_at_the_last_word_is_enough() {
 
 #[test]
 fn a_turn_is_not_heard_twice_when_its_final_is_late() {
-    let script = |call: &mut Call| _ = call.say(1000, 2000, "I would come on Monday").final_ms = Some(2000);
+    let script = |call: &mut Call| call.say(1000, 2000, "I would come on Monday").final_ms = Some(2000);
     prove(61, Rule::StaleWords, 12_000, script, |log| {
         vec![
             ("one turn", log.turns() == ["I would come on Monday"]),

@@ -68,3 +68,14 @@ fn an_answer_held_by_a_cough_is_not_called_late_for_it() {
     assert!(log.when(|output| matches!(output, Output::ReplyLate(_))).is_empty());
     assert_eq!(log.played.get(&1), Some(&3000));
 }
+
+#[test]
+fn what_the_session_says_on_its_own_holds_the_floor_too() {
+    let mut call = Call::default();
+    for at in (3000..12_000).step_by(20) {
+        call.at(at, Input::Heard(TurnId(1_000_000), domain::MediaTime::from_millis(u64::from(at) - 3000)));
+    }
+    call.at(2990, Input::AgentAudio(TurnId(1_000_000))).at(12_000, Input::AgentDone(TurnId(1_000_000)));
+    let log = call.run(20_000);
+    assert!((19_000..=19_100).contains(&log.nudged()[0]), "{:?}", log.nudged());
+}

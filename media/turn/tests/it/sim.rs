@@ -388,7 +388,7 @@ impl Sim {
             self.log.outputs.push((self.now_ms, output.clone()));
             self.obey(&output);
         }
-        panic!("poll does not end");
+        unreachable!("poll does not end");
     }
 
     fn laws_check(&mut self, output: &Output, now: Instant) {

@@ -115,7 +115,7 @@ fn a_caller_whose_turn_was_taken_too_soon_is_given_more_time_afterwards() {
 #[test]
 fn voice_that_rises_as_the_wait_ends_is_waited_for() {
     let script = |call: &mut Call| {
-        _ = call.say(1000, 2000, "I want to go").say(2480, 3300, "by the sea").scores = Vec::new()
+        call.say(1000, 2000, "I want to go").say(2480, 3300, "by the sea").scores = Vec::new()
     };
     prove(9, Rule::RisingVoice, 8000, script, |log| {
         vec![
