@@ -10,8 +10,8 @@ pub struct Options {
     /// New audio, in milliseconds, between two partial transcripts. Each costs a pass over the whole utterance, so they
     /// come more slowly when passes take long, and not at all while the machine is busy.
     pub partial_every_ms: u64,
-    /// Transcripts of very little voice are dropped below this confidence, 0 to 100: the recogniser makes up a word
-    /// when it hears a noise.
+    /// Below this confidence, 0 to 100, a transcript counts only when the audio has the pitch of a voice: the recogniser
+    /// makes up words when it hears noise.
     pub noise_confidence_percent: u8,
 }
 

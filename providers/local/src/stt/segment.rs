@@ -166,10 +166,6 @@ impl Utterance {
         self.voiced() >= WORTH_CHUNKS
     }
 
-    pub(super) fn voiced_millis(&self) -> u64 {
-        (self.voiced() * 1000 / CHUNKS_PER_SECOND) as u64
-    }
-
     /// From the first to just after the last voice.
     pub(super) fn span(&self) -> Option<(MediaTime, MediaTime)> {
         let first = self.chunks.iter().find(|chunk| chunk.voiced)?;
@@ -186,6 +182,18 @@ impl Utterance {
             Some(at) => Some(*at + MediaTime(within as u64)),
             None => voiced.last().map(|at| *at + CHUNK_TIME),
         }
+    }
+
+    /// How much of it has the pitch of a voice. Noise has none, however loud.
+    pub(super) fn pitched_millis(&self) -> u64 {
+        /// Enough to decide; a long utterance is not judged to its end.
+        const JUDGED_CHUNKS_MAX: usize = 250;
+        let voiced = self.chunks.iter().enumerate().filter(|(_, chunk)| chunk.voiced).map(|(at, _)| at);
+        let windows = voiced.take(JUDGED_CHUNKS_MAX).filter_map(|at| {
+            let from = at * CHUNK_SAMPLES;
+            self.samples.get(from..from + 2 * CHUNK_SAMPLES)
+        });
+        (windows.filter(|window| has_pitch(window)).count() * 1000 / CHUNKS_PER_SECOND) as u64
     }
 
     fn voiced(&self) -> usize {
@@ -239,6 +247,20 @@ fn level_dbfs(samples: &[i16]) -> f32 {
     let square: f32 = samples.iter().map(|sample| (f32::from(*sample) / 32_768.0).powi(2)).sum();
     let mean = square / samples.len().max(1) as f32;
     if mean > 0.0 { (10.0 * mean.log10()).max(SILENCE_DBFS) } else { SILENCE_DBFS }
+}
+
+/// Whether 40 ms repeat themselves after a period of a human voice, 60 to 400 Hz.
+fn has_pitch(window: &[i16]) -> bool {
+    const SHORTEST: usize = RATE_HZ as usize / 400;
+    const LONGEST: usize = RATE_HZ as usize / 60;
+    const ALIKE: f32 = 0.5;
+    let samples: Vec<f32> = window.iter().map(|sample| f32::from(*sample)).collect();
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    (SHORTEST..=LONGEST.min(samples.len() / 2)).any(|lag| {
+        let (early, late) = (&samples[..samples.len() - lag], &samples[lag..]);
+        let energy = (product(early, early) * product(late, late)).sqrt();
+        energy > 0.0 && product(early, late) > ALIKE * energy
+    })
 }
 
 #[cfg(test)]

@@ -27,8 +27,8 @@ const INPUT_CAPACITY: usize = 512;
 const VOID_AFTER_VOICED_CHUNKS: u64 = 3;
 /// The length of `Segment`'s chunk.
 const CHUNK_MS: u64 = 20;
-/// So little voice with so little confidence is a noise.
-const NOISE_VOICED_MS_MAX: u64 = 600;
+/// Less pitch than this is no voice.
+const PITCHED_MS_MIN: u64 = 80;
 /// What the model says of silence and noise.
 const MADE_UP: [&str; 3] = ["you", "thank you", "bye"];
 
@@ -301,11 +301,12 @@ fn transcript(
     }
 }
 
+/// The recogniser makes up words when it hears noise: what it is fond of, or is unsure of, needs a voice behind it.
 fn is_noise(heard: &Heard, utterance: &Utterance, confidence_percent: u8) -> bool {
     let plain = heard.text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let unsure = heard.confidence * 100.0 < f32::from(confidence_percent);
-    let brief = utterance.voiced_millis() < NOISE_VOICED_MS_MAX;
-    plain.is_empty() || (unsure && (brief || MADE_UP.contains(&plain.as_str())))
+    let suspect = unsure || MADE_UP.contains(&plain.as_str());
+    plain.is_empty() || (suspect && utterance.pitched_millis() < PITCHED_MS_MIN)
 }
 
 /// Shares the voiced time out to the words by their length: the model gives no times.

@@ -129,3 +129,21 @@ fn frames_of_any_length_give_the_same_utterance() {
     assert_eq!(heard(320), heard(77));
     assert_eq!(heard(320), heard(4_096));
 }
+
+#[test]
+fn a_voice_has_pitch_and_noise_has_none() {
+    let mut track = Track::new();
+    // 0.3 rad per sample is 764 Hz, whose every second to twelfth period falls in the range of a voice.
+    track.voice(400);
+    assert!(track.segment.take().pitched_millis() >= 300);
+    let mut state = 0x2545_f491_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as i16 / 4
+    };
+    let mut segment = Segment::default();
+    let frame = AudioFrame { samples: (0..16_000).map(|_| noise()).collect(), rate_hz: RATE_HZ, at: MediaTime::ZERO };
+    segment.push(&frame);
+    assert!(segment.has_speech());
+    assert_eq!(segment.take().pitched_millis(), 0);
+}
