@@ -1,14 +1,17 @@
 //! What observers see: every event in order, finished timelines, and the flight log, which is written off the frame path.
 
+use std::io::Write;
 use std::time::Duration;
 
-use domain::{DeadAir, EndReason, Mark, SessionEvent, SessionId, TurnId, TurnTimeline};
+use domain::{DeadAir, Mark, SessionEvent, SessionId, TurnId, TurnTimeline};
 use media_core::LegCommand;
+use media_flight::{Header, Record, Writer};
 use media_turn::{Input, Output};
-use runtime::tasks::Tasks;
-use tokio::time::Instant;
+use runtime::tasks::{Kind, Tasks};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::metrics;
+use crate::metrics as names;
 use crate::ports::SessionSink;
 use crate::session::Session;
 
@@ -16,20 +19,51 @@ use crate::session::Session;
 /// fault; the oldest goes.
 const TIMELINES: usize = 8;
 
+/// Records on their way to the log: ten seconds of a lively call. When full, records are lost and counted; the call
+/// does not wait for a disk.
+const RECORDS: usize = 1_024;
+/// What a crash may take from the log.
+const FLUSH: Duration = Duration::from_secs(1);
+/// A log that cannot be written at the end is not waited for longer.
+const LAST_FLUSH: Duration = Duration::from_secs(2);
+
+const FLIGHT: Kind = Kind::new("session.flight");
+
 pub(crate) struct Observers {
     sink: Box<dyn SessionSink>,
+    flight: Option<mpsc::Sender<Record>>,
+    lost: metrics::Counter,
     timelines: Vec<TurnTimeline>,
     over: Vec<TurnId>,
 }
 
 impl Observers {
-    pub(crate) fn new(sink: Box<dyn SessionSink>, _own: &Tasks) -> Self {
-        Self { sink, timelines: Vec::new(), over: Vec::new() }
+    pub(crate) fn new(
+        sink: Box<dyn SessionSink>,
+        flight: Option<(Box<dyn Write + Send>, Header)>,
+        own: &Tasks,
+    ) -> Self {
+        let flight = flight.map(|(file, header)| {
+            let (sender, records) = mpsc::channel(RECORDS);
+            own.spawn_graceful(FLIGHT, write(file, header, records));
+            sender
+        });
+        let lost = metrics::counter!(names::DROPPED_TOTAL, "queue" => "flight");
+        Self { sink, flight, lost, timelines: Vec::new(), over: Vec::new() }
     }
 
-    pub(crate) fn input(&mut self, _at: Duration, _input: Input<'static>) {}
+    /// Whether what the machine is told and decides is kept.
+    pub(crate) fn records(&self) -> bool {
+        self.flight.is_some()
+    }
 
-    pub(crate) fn output(&mut self, _at: Duration, _output: &Output) {}
+    pub(crate) fn record(&mut self, record: Record) {
+        if let Some(flight) = &self.flight
+            && flight.try_send(record).is_err()
+        {
+            self.lost.increment(1);
+        }
+    }
 
     fn event(&mut self, session: SessionId, at: Duration, event: &SessionEvent) {
         self.sink.event(session, at, event);
@@ -66,13 +100,51 @@ impl Observers {
         Some(index.map_or_else(|| TurnTimeline::new(turn), |index| self.timelines.remove(index)))
     }
 
-    pub(crate) async fn finish(self, own: &Tasks, reason: EndReason) {
-        let _ = (own, reason);
+    /// The log is complete, or given up.
+    pub(crate) async fn finish(&mut self, own: &Tasks) {
+        self.flight = None;
+        own.drain(LAST_FLUSH).await;
+    }
+}
+
+/// Writes the log. Plain writes of a few kilobytes a second into the page cache: no thread is worth it.
+async fn write(file: Box<dyn Write + Send>, header: Header, mut records: mpsc::Receiver<Record>) {
+    let mut writer = Writer::new(file, &header);
+    let mut flushes = tokio::time::interval(FLUSH);
+    flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            record = records.recv() => match record {
+                Some(Record::Input(at, input)) => writer.record_input(at, &input),
+                Some(Record::Output(at, output)) => writer.record_output(at, &output),
+                Some(Record::Event(at, event)) => writer.record_event(at, &event),
+                None => break,
+            },
+            _ = flushes.tick() => {
+                if let Err(error) = writer.flush() {
+                    tracing::error!(%error, session = %header.session, "the event log of the call cannot be written");
+                    return;
+                }
+            }
+        }
+    }
+    if let Err(error) = writer.flush() {
+        tracing::error!(%error, session = %header.session, "the event log of the call lacks its end");
     }
 }
 
 impl Session {
+    /// Tells observers of something the session itself saw.
     pub(crate) fn emit(&mut self, event: SessionEvent) {
+        if self.observers.records() {
+            self.observers.record(Record::Event(Instant::now() - self.started, event.clone()));
+        }
+        self.tell(event);
+    }
+
+    /// Tells observers of what is in the log already, as an output of the turn machine.
+    pub(crate) fn tell(&mut self, event: SessionEvent) {
         let at = Instant::now() - self.started;
         if let SessionEvent::StateChanged { state } = event {
             self.show(state);
@@ -84,13 +156,13 @@ impl Session {
     }
 
     /// Timelines of turns that ended in this step, after every mark of the step was set.
-    pub(crate) fn finish_timelines(&mut self, _now: Instant) {
+    pub(crate) fn finish_timelines(&mut self) {
         while let Some(timeline) = self.observers.take_finished() {
             if timeline.marks().is_empty() {
                 continue;
             }
             if let Some(latencies) = timeline.latencies() {
-                ::metrics::histogram!(metrics::RESPONSE_SECONDS).record(latencies.response.as_secs_f64());
+                metrics::histogram!(names::RESPONSE_SECONDS).record(latencies.response.as_secs_f64());
             }
             self.emit(SessionEvent::TurnFinished { timeline });
         }
@@ -104,7 +176,7 @@ impl Session {
             DeadAir::Underrun => "underrun",
             DeadAir::Connection => "connection",
         };
-        ::metrics::histogram!(metrics::DEAD_AIR_SECONDS, "cause" => name).record(length.as_secs_f64());
+        metrics::histogram!(names::DEAD_AIR_SECONDS, "cause" => name).record(length.as_secs_f64());
         self.emit(SessionEvent::DeadAir { turn, cause, length });
     }
 }

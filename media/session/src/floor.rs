@@ -6,6 +6,7 @@
 use domain::{DeadAir, EndReason, Mark, MediaTime, SessionEvent, TurnId};
 use futures::stream::BoxStream;
 use media_core::{LegCommand, playout};
+use media_flight::Record;
 use media_turn::{Input, Output};
 use providers_api::Error;
 use tokio::time::Instant;
@@ -27,8 +28,10 @@ impl Session {
         self.pumping = true;
         while let Some(input) = self.inputs.pop_front() {
             let now = Instant::now();
-            self.floor.handle(input.clone(), now.into_std());
-            self.observers.input(now - self.started, input);
+            if self.observers.records() {
+                self.observers.record(Record::Input(now - self.started, input.clone()));
+            }
+            self.floor.handle(input, now.into_std());
             loop {
                 match self.floor.poll() {
                     Output::Timeout(due) => {
@@ -36,12 +39,14 @@ impl Session {
                         break;
                     }
                     output => {
-                        self.observers.output(now - self.started, &output);
+                        if self.observers.records() {
+                            self.observers.record(Record::Output(now - self.started, output.clone()));
+                        }
                         self.act(output, now);
                     }
                 }
             }
-            self.finish_timelines(now);
+            self.finish_timelines();
         }
         self.pumping = false;
     }
@@ -67,7 +72,11 @@ impl Session {
                 self.speak(turn, stream, None, now);
             }
             Output::GiveUp(turn) => self.farewell(turn, EndReason::CallerSilent, now),
-            Output::ReplyLate(turn) => self.apologise(turn, DeadAir::Thinking, now),
+            Output::ReplyLate(turn) => {
+                let spoken = self.reply.as_ref().is_some_and(|reply| !reply.voice.history().is_empty());
+                let cause = if spoken { DeadAir::Synthesis } else { DeadAir::Thinking };
+                self.apologise(turn, cause, now);
+            }
             Output::NotUnderstood(turn) => {
                 let stream = self.dialogue.not_understood(turn);
                 self.speak(turn, stream, None, now);
@@ -76,7 +85,7 @@ impl Session {
                 let at = (now - self.started).saturating_sub(back.as_duration());
                 self.observers.mark(turn, mark, at);
             }
-            Output::Event(event) => self.emit(event),
+            Output::Event(event) => self.tell(event),
             Output::Timeout(_) => {}
         }
     }

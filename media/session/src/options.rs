@@ -58,7 +58,7 @@ impl Default for Waits {
             final_ms: 1_000,
             first_text_ms: 2_500,
             next_text_ms: 8_000,
-            first_audio_ms: 1_500,
+            first_audio_ms: 1_100,
             next_audio_ms: 1_500,
             failures: 3,
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use domain::{AgentState, EndReason, FRAME, MediaTime, Score, SessionId, Transcript, TurnId};
 use futures::future::BoxFuture;
 use media_core::Codec;
+use media_flight::Header;
 use media_turn::{Input, TurnMachine};
 use media_vad::{EndOfTurn, Vad};
 use providers_api::{Stt, SttEvent, SttRequest, Tts};
@@ -23,7 +24,7 @@ use crate::directory::{Seat, Slot};
 use crate::events::Observers;
 use crate::handle::{COMMANDS, Command, Handle, Status};
 use crate::listen::{Heard, Recogniser, Ring};
-use crate::metrics::{Active, Hot};
+use crate::metrics::{Active, ENDED_TOTAL, Hot};
 use crate::options::{Options, ms, seconds};
 use crate::outbound::Outbound;
 use crate::ports::{ClientProtocol, Dialogue, Leg, SessionSink};
@@ -43,6 +44,7 @@ const OWN_TURNS: u32 = 1 << 30;
 pub struct Parts {
     pub id: SessionId,
     pub agent: String,
+    pub agent_version: String,
     pub stt: Arc<dyn Stt>,
     pub tts: Arc<dyn Tts>,
     pub vad: Vad,
@@ -51,6 +53,8 @@ pub struct Parts {
     pub sink: Box<dyn SessionSink>,
     pub protocol: Box<dyn ClientProtocol>,
     pub leg: Leg,
+    /// Where the event log of the call goes.
+    pub flight: Option<Box<dyn std::io::Write + Send>>,
     /// Spoken when a provider fails.
     pub apology: Clip,
     /// Sentences that need no synthesis.
@@ -111,6 +115,8 @@ pub(crate) struct Session {
     pub(crate) speaker: Speaker,
     pub(crate) apology: Clip,
     pub(crate) outbound: Outbound,
+    /// When the audio given so far has been, or will have been, played.
+    dry: Instant,
     pub(crate) reply: Option<Reply>,
     pub(crate) guess: Option<Reply>,
     /// Replies in a row that ended in the apology.
@@ -174,10 +180,12 @@ impl Session {
             .or_else(|_| Outbound::new(Default::default(), Codec::Pcm16 { rate_hz: 16_000 }))
             .expect("default options and plain PCM always work");
         let active = Active::enter(parts.leg.transport);
+        let zero = jiff::Timestamp::now();
+        let header = Header::new(parts.id, parts.agent, parts.agent_version, options.turn.clone(), zero);
         let mut session = Self {
             id: parts.id,
             started: now,
-            observers: Observers::new(parts.sink, &own),
+            observers: Observers::new(parts.sink, parts.flight.map(|file| (file, header)), &own),
             protocol: parts.protocol,
             dialogue: parts.dialogue,
             floor: TurnMachine::new(options.turn.clone(), now.into_std()),
@@ -198,6 +206,7 @@ impl Session {
             speaker,
             apology: parts.apology,
             outbound,
+            dry: now,
             reply: None,
             guess: None,
             failed_replies: 0,
@@ -231,7 +240,10 @@ impl Session {
                 break reason;
             }
             let buffered = self.outbound.buffered();
-            self.rearm(now, buffered);
+            if buffered > FRAME {
+                self.dry = now + buffered;
+            }
+            self.rearm(now);
             tokio::select! {
                 biased;
                 () = self.token.cancelled() => break EndReason::ServerStopping,
@@ -250,13 +262,13 @@ impl Session {
     }
 
     /// Everything that waits has its end: the nearest of them.
-    fn rearm(&mut self, now: Instant, buffered: Duration) {
+    fn rearm(&mut self, now: Instant) {
         let due = [
             self.floor_due,
             self.closing.map(|(at, _)| at),
             self.farewell_by.map(|(at, _)| at),
             self.recogniser.deadline(),
-            self.reply_due(now + buffered).map(|(at, _)| at),
+            self.reply_due().map(|(at, _)| at),
             self.lost.map(|since| since + seconds(self.options.reattach_s)),
             self.readiness_due(),
             self.longest(),
@@ -268,12 +280,12 @@ impl Session {
         }
     }
 
-    fn reply_due(&self, dry: Instant) -> Option<(Instant, reply::Wait)> {
+    fn reply_due(&self) -> Option<(Instant, reply::Wait)> {
         // While nobody hears the agent, nobody waits for it.
         if !self.flowing {
             return None;
         }
-        self.reply.as_ref()?.deadline(&self.options.waits, dry)
+        self.reply.as_ref()?.deadline(&self.options.waits, self.dry)
     }
 
     fn readiness_due(&self) -> Option<Instant> {
@@ -297,8 +309,7 @@ impl Session {
             let heard = self.recogniser.late(now);
             self.heard(heard, now);
         }
-        let dry = now + self.outbound.buffered();
-        if let Some((at, wait)) = self.reply_due(dry)
+        if let Some((at, wait)) = self.reply_due()
             && at <= now
         {
             self.reply_late(wait, now);
@@ -404,14 +415,16 @@ impl Session {
     async fn finish(mut self: Box<Self>, reason: EndReason) {
         let now = Instant::now();
         self.conclude_reply(true, now);
-        self.finish_timelines(now);
+        self.finish_timelines();
         self.emit(domain::SessionEvent::Ended { reason });
         self.send(media_core::LegCommand::Close);
+        let name = serde_json::to_value(reason).ok().and_then(|name| name.as_str().map(str::to_owned));
+        metrics::counter!(ENDED_TOTAL, "reason" => name.unwrap_or_default()).increment(1);
         self.status.send_modify(|status| {
             status.ended = Some(reason);
             status.connected = false;
         });
-        self.observers.finish(&self.own, reason).await;
+        self.observers.finish(&self.own).await;
     }
 }
 

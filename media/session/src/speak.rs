@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::{AudioFrame, MediaTime, SessionId, Voice as VoiceChoice};
 use futures::StreamExt;

@@ -82,6 +82,7 @@ async fn keys_of_the_telephone_are_one_turn() {
     sim.caller.event(LegEvent::Message("key 12".to_owned())).await;
     wait(300).await;
     sim.handle.dtmf('3'.try_into().unwrap()).await.expect("alive");
+    wait(100).await;
     sim.caller.event(LegEvent::Message("key #".to_owned())).await;
     sim.agent_turn(1).await;
     let turns = sim.caller_turns();

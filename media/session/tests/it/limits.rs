@@ -150,6 +150,36 @@ async fn a_very_long_reply_is_not_rendered_ahead_of_its_hearing() {
     assert!(interrupted && text.len() < 200, "{text:?}");
 }
 
+/// Promise 59 and replay: the log holds every input, and the same inputs decide the same.
+#[tokio::test(start_paused = true)]
+async fn the_flight_log_of_a_call_replays_to_the_same_decisions() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let flight: Box<dyn std::io::Write + Send> = Box::new(file.reopen().expect("opens"));
+    let sim = Sim::start(Setup { flight: Some(flight), ..Setup::default() }).await;
+    wait(1_000).await;
+    sim.caller.say("mhm").await;
+    sim.agent_turn(1).await;
+    sim.caller.say("what are your opening hours").await;
+    wait(2_500).await;
+    sim.caller.say("no stop I want something else").await;
+    sim.agent_turn(3).await;
+    sim.caller.event(LegEvent::Closed).await;
+    sim.ended().await;
+    wait(2_500).await;
+    let log = std::fs::read(file.path()).expect("written");
+    let reader = || media_flight::Reader::new(log.as_slice()).expect("a header");
+    let options = reader().header().options.clone();
+    let before = media_flight::replay::recorded(reader()).expect("every line can be read");
+    let after = media_flight::replay(reader(), options).expect("every line can be read");
+    assert!(before.len() > 20, "{before:#?}");
+    let differences = media_flight::diff(&before, &after);
+    assert!(differences.is_empty(), "{differences:#?}");
+    let ended = |r: &Result<media_flight::Record, _>| {
+        matches!(r, Ok(media_flight::Record::Event(_, SessionEvent::Ended { .. })))
+    };
+    assert!(reader().any(|r| ended(&r)), "the log has its end");
+}
+
 #[tokio::test(start_paused = true)]
 async fn sessions_are_counted_as_tasks_while_they_live() {
     let sim = Sim::start(Setup::default()).await;

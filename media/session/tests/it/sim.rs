@@ -31,6 +31,7 @@ pub(crate) struct Setup {
     pub clips: Clips,
     /// Connect, but let no media flow yet.
     pub inactive: bool,
+    pub flight: Option<Box<dyn std::io::Write + Send>>,
 }
 
 impl Default for Setup {
@@ -46,6 +47,7 @@ impl Default for Setup {
             announces_ready: false,
             clips: Clips::new(),
             inactive: false,
+            flight: None,
         }
     }
 }
@@ -105,7 +107,6 @@ pub(crate) struct Sim {
     pub tts: Faults,
     pub seen: Seen,
     pub started: Instant,
-    pub net: Net,
     pub tasks: Tasks,
 }
 
@@ -132,6 +133,7 @@ impl Sim {
         let parts = Parts {
             id: SessionId::generate(),
             agent: "test".to_owned(),
+            agent_version: "1".to_owned(),
             stt: Arc::new(stt),
             tts: Arc::new(tts),
             vad: Vad::Energy(EnergyVad::new()),
@@ -140,6 +142,7 @@ impl Sim {
             sink: Box::new(Sink(Arc::clone(&seen))),
             protocol: Box::new(Plain { announces_ready: setup.announces_ready }),
             leg,
+            flight: setup.flight,
             apology: Clip { text: APOLOGY.to_owned(), samples: samples.into(), rate_hz: 24_000 },
             clips: Arc::new(setup.clips),
             options: setup.options,
@@ -156,7 +159,6 @@ impl Sim {
             tts: tts_faults,
             seen,
             started,
-            net: setup.net,
             tasks,
         };
         if !setup.inactive {
