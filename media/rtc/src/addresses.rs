@@ -15,7 +15,8 @@ pub(crate) struct Addresses {
 impl Addresses {
     /// Of a socket bound to `bound`, or `advertise` in place of the interfaces' addresses.
     pub(crate) fn of(bound: SocketAddr, advertise: &[IpAddr]) -> Result<Self, Error> {
-        let with_port = |ips: Vec<IpAddr>| ips.into_iter().map(|ip| SocketAddr::new(ip, bound.port())).collect();
+        let with_port =
+            |ips: Vec<IpAddr>| ips.into_iter().map(|ip| SocketAddr::new(ip, bound.port())).collect();
         if !advertise.is_empty() {
             return Ok(Self { announced: with_port(advertise.to_vec()), own: false });
         }
@@ -87,6 +88,10 @@ mod tests {
         assert_eq!(addresses.announced(), [public]);
         let source = "198.51.100.1:5000".parse().expect("an address");
         assert_eq!(addresses.candidate_for(Some(ip("10.0.0.5")), source), public);
-        assert_eq!(addresses.source_for(public), None, "the system knows the private address, not the public one");
+        assert_eq!(
+            addresses.source_for(public),
+            None,
+            "the system knows the private address, not the public one"
+        );
     }
 }

@@ -44,7 +44,9 @@ mod tests {
 
     #[test]
     fn udp_candidates_are_taken_and_the_rest_is_ignored() {
-        assert!(parse("candidate:1 1 udp 2113937151 192.0.2.7 50000 typ host generation 0 ufrag abcd").is_some());
+        assert!(
+            parse("candidate:1 1 udp 2113937151 192.0.2.7 50000 typ host generation 0 ufrag abcd").is_some()
+        );
         assert!(parse("a=candidate:1 1 udp 2113937151 192.0.2.7 50000 typ host").is_some());
         for ignored in [
             "",

@@ -30,7 +30,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let options::Options { connect_within_ms, lost_after_ms, return_within_ms, .. } = options::Options::default();
+        let options::Options { connect_within_ms, lost_after_ms, return_within_ms, .. } =
+            options::Options::default();
         let listen = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
         Self { listen, channel: "rtvi".to_owned(), connect_within_ms, lost_after_ms, return_within_ms }
     }
@@ -48,7 +49,11 @@ impl Client {
         Self::offer_as(&Identity::generate(), options, tasks)
     }
 
-    fn offer_as(identity: &Identity, options: &Options, tasks: &Tasks) -> Result<(Self, Peer, String), Error> {
+    fn offer_as(
+        identity: &Identity,
+        options: &Options,
+        tasks: &Tasks,
+    ) -> Result<(Self, Peer, String), Error> {
         let bind = |source| Error::Bind { address: options.listen, source };
         let wire = Arc::new(Wire::bind(options.listen, SOCKET_BUFFER_BYTES).map_err(bind)?);
         let addresses = Arc::new(Addresses::of(wire.address(), &[])?);

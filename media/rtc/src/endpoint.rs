@@ -55,7 +55,8 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn generate() -> Self {
         let provider = Arc::new(str0m::crypto::from_feature_flags());
-        let certificate = provider.dtls_provider.generate_certificate().expect("aws-lc-rs makes certificates");
+        let certificate =
+            provider.dtls_provider.generate_certificate().expect("aws-lc-rs makes certificates");
         Self { provider, certificate }
     }
 
@@ -88,7 +89,9 @@ pub(crate) enum Happening {
     /// ICE has no working path left.
     Disconnected,
     /// The far end closed, or nothing more can come of this connection.
-    Closed { by_peer: bool },
+    Closed {
+        by_peer: bool,
+    },
     /// Nothing more until the next input or this instant.
     Wait(Instant),
 }
@@ -133,7 +136,12 @@ impl Endpoint {
     }
 
     /// The answering, ICE-lite side. Returns our answer.
-    pub(crate) fn answer(identity: &Identity, addresses: &[SocketAddr], sdp: &str, now: Instant) -> Result<(Self, String), Error> {
+    pub(crate) fn answer(
+        identity: &Identity,
+        addresses: &[SocketAddr],
+        sdp: &str,
+        now: Instant,
+    ) -> Result<(Self, String), Error> {
         let offer = read_offer(sdp)?;
         let mut endpoint = Self::new(identity.build(true, addresses, now));
         let answer = endpoint.accept(offer, sdp)?;
@@ -141,7 +149,12 @@ impl Endpoint {
     }
 
     /// The offering side: audio both ways and one data channel. Returns our offer.
-    pub(crate) fn offer(identity: &Identity, addresses: &[SocketAddr], label: &str, now: Instant) -> Result<(Self, String), Error> {
+    pub(crate) fn offer(
+        identity: &Identity,
+        addresses: &[SocketAddr],
+        label: &str,
+        now: Instant,
+    ) -> Result<(Self, String), Error> {
         let mut endpoint = Self::new(identity.build(false, addresses, now));
         let mut changes = endpoint.rtc.sdp_api();
         changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
@@ -162,7 +175,8 @@ impl Endpoint {
     }
 
     fn accept(&mut self, offer: SdpOffer, sdp: &str) -> Result<String, Error> {
-        let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|error| Error::OfferInvalid(error.to_string()))?;
+        let answer =
+            self.rtc.sdp_api().accept_offer(offer).map_err(|error| Error::OfferInvalid(error.to_string()))?;
         let answer = answer.to_sdp_string();
         self.fingerprint = fingerprint(sdp);
         self.audio = Some(self.agreed_audio(&answer).ok_or(Error::OfferWithoutAudio)?);
@@ -173,7 +187,8 @@ impl Endpoint {
     pub(crate) fn answered(&mut self, sdp: &str) -> Result<(), Error> {
         let invalid = |why: String| Error::AnswerInvalid(why);
         let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| invalid(error.to_string()))?;
-        let pending = self.pending.take().ok_or_else(|| invalid("no offer of ours waits for it".to_owned()))?;
+        let pending =
+            self.pending.take().ok_or_else(|| invalid("no offer of ours waits for it".to_owned()))?;
         self.rtc.sdp_api().accept_answer(pending, answer).map_err(|error| invalid(error.to_string()))?;
         self.audio = Some(self.agreed_audio(sdp).ok_or_else(|| invalid("no audio in Opus".to_owned()))?);
         Ok(())
@@ -192,7 +207,8 @@ impl Endpoint {
         let mid = Mid::from(audio_mid(answer)?);
         let agreed = self.rtc.media(mid)?.remote_pts();
         let params = self.rtc.codec_config().params();
-        let opus = params.iter().find(|known| known.spec().codec == Codec::Opus && agreed.contains(&known.pt()))?;
+        let opus =
+            params.iter().find(|known| known.spec().codec == Codec::Opus && agreed.contains(&known.pt()))?;
         Some(Audio { mid, opus: opus.pt() })
     }
 
@@ -238,7 +254,8 @@ impl Endpoint {
         let sequence = self.sequence.extend(packet.sequence);
         let mut api = self.rtc.direct_api();
         let Some(stream) = api.stream_tx_by_mid(audio.mid, None) else { return };
-        let write = RtpWrite::new(audio.opus, sequence.into(), packet.timestamp, now, packet.payload.as_ref());
+        let write =
+            RtpWrite::new(audio.opus, sequence.into(), packet.timestamp, now, packet.payload.as_ref());
         stream.write_rtp(write.marker(packet.marker));
         // Only the passing of time moves a written packet to the wire.
         self.tick(now);
@@ -325,8 +342,12 @@ impl Endpoint {
     fn event(&mut self, event: Event) -> Option<Happening> {
         match event {
             Event::Connected => return Some(Happening::Connected),
-            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => return Some(Happening::Disconnected),
-            Event::RtpPacket(packet) => return self.packet(packet).map(|packet| Happening::Event(LegEvent::Packet(packet))),
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                return Some(Happening::Disconnected);
+            }
+            Event::RtpPacket(packet) => {
+                return self.packet(packet).map(|packet| Happening::Event(LegEvent::Packet(packet)));
+            }
             Event::ChannelOpen(id, _) => {
                 self.channel = Some(id);
                 self.flush_messages();
@@ -387,7 +408,9 @@ fn read_offer(sdp: &str) -> Result<SdpOffer, Error> {
 }
 
 fn fingerprint(sdp: &str) -> Option<String> {
-    sdp.lines().find_map(|line| line.strip_prefix("a=fingerprint:")).map(|print| print.trim().to_ascii_lowercase())
+    sdp.lines()
+        .find_map(|line| line.strip_prefix("a=fingerprint:"))
+        .map(|print| print.trim().to_ascii_lowercase())
 }
 
 /// The `a=mid` of the first audio section that is not refused and has Opus.
@@ -396,6 +419,8 @@ fn audio_mid(answer: &str) -> Option<&str> {
         let mut fields = section.split_ascii_whitespace();
         let wanted = fields.next() == Some("audio") && fields.next() != Some("0");
         let opus = section.lines().any(|line| line.starts_with("a=rtpmap:") && line.contains(" opus/48000"));
-        (wanted && opus).then(|| section.lines().find_map(|line| line.strip_prefix("a=mid:")).map(str::trim)).flatten()
+        (wanted && opus)
+            .then(|| section.lines().find_map(|line| line.strip_prefix("a=mid:")).map(str::trim))
+            .flatten()
     })
 }

@@ -27,7 +27,9 @@ impl Outbox {
             match self.backlog.is_empty().then(|| self.events.try_send(event)) {
                 Some(Ok(())) => {}
                 Some(Err(mpsc::error::TrySendError::Closed(_))) => self.gone = true,
-                Some(Err(mpsc::error::TrySendError::Full(_))) | None => metrics::counter!(PACKETS_DROPPED).increment(1),
+                Some(Err(mpsc::error::TrySendError::Full(_))) | None => {
+                    metrics::counter!(PACKETS_DROPPED).increment(1)
+                }
             }
             return;
         }
@@ -85,7 +87,14 @@ mod tests {
 
     fn packet() -> LegEvent {
         let at = tokio::time::Instant::now().into_std();
-        let packet = Packet { codec: Codec::Opus, sequence: 0, timestamp: 0, marker: false, payload: bytes::Bytes::new(), at };
+        let packet = Packet {
+            codec: Codec::Opus,
+            sequence: 0,
+            timestamp: 0,
+            marker: false,
+            payload: bytes::Bytes::new(),
+            at,
+        };
         let _: Instant = at;
         LegEvent::Packet(packet)
     }

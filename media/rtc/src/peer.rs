@@ -45,12 +45,19 @@ pub struct Peer {
 
 pub(crate) enum Control {
     /// An offer of the far end: on the same connection, or (`restart`) on a new one that takes this one's place.
-    Offer { sdp: String, restart: bool, answer: oneshot::Sender<Result<String, Error>> },
+    Offer {
+        sdp: String,
+        restart: bool,
+        answer: oneshot::Sender<Result<String, Error>>,
+    },
     Candidates(Vec<str0m::Candidate>),
     /// Make an offer that restarts ICE.
     Restart(oneshot::Sender<String>),
     /// The answer to our offer.
-    Answer { sdp: String, done: oneshot::Sender<Result<(), Error>> },
+    Answer {
+        sdp: String,
+        done: oneshot::Sender<Result<(), Error>>,
+    },
 }
 
 /// What the task of a peer is made of.
@@ -197,7 +204,9 @@ impl Driver {
                 let result = self.offered(&sdp, restart);
                 let _ = answer.send(result);
             }
-            Control::Candidates(candidates) => candidates.into_iter().for_each(|one| self.endpoint.candidate(one)),
+            Control::Candidates(candidates) => {
+                candidates.into_iter().for_each(|one| self.endpoint.candidate(one))
+            }
             Control::Restart(offer) => {
                 let _ = offer.send(self.endpoint.restart());
             }
@@ -209,7 +218,8 @@ impl Driver {
 
     fn offered(&mut self, sdp: &str, restart: bool) -> Result<String, Error> {
         let answer = if restart || self.endpoint.is_other_peer(sdp) {
-            let (mut fresh, answer) = Endpoint::answer(&self.identity, self.addresses.announced(), sdp, now())?;
+            let (mut fresh, answer) =
+                Endpoint::answer(&self.identity, self.addresses.announced(), sdp, now())?;
             fresh.give_unsent(self.endpoint.take_unsent());
             self.endpoint = fresh;
             if self.phase == Phase::Connected {
@@ -284,7 +294,7 @@ impl Driver {
         }
     }
 
-    async fn end(mut self, end: End, inbox: mpsc::Receiver<Arrived>) {
+    async fn end(&mut self, end: End, inbox: mpsc::Receiver<Arrived>) {
         match end {
             End::Closed => self.outbox.push(LegEvent::Closed),
             // Lost was said when it happened, unless the connection never came up or broke down at once.
@@ -324,7 +334,11 @@ impl Driver {
         loop {
             match self.endpoint.poll() {
                 Happening::Send(transmit) => {
-                    self.wire.send(self.addresses.source_for(transmit.source), transmit.destination, &transmit.contents);
+                    self.wire.send(
+                        self.addresses.source_for(transmit.source),
+                        transmit.destination,
+                        &transmit.contents,
+                    );
                 }
                 Happening::Closed { .. } | Happening::Wait(_) => return,
                 Happening::Event(_) | Happening::Connected | Happening::Disconnected => {}
@@ -334,6 +348,11 @@ impl Driver {
 }
 
 /// Of a datagram for a peer whose address is known, for tests and the client's own loop.
-pub(crate) fn arrived(at: Instant, source: SocketAddr, local: Option<std::net::IpAddr>, bytes: &[u8]) -> Arrived {
+pub(crate) fn arrived(
+    at: Instant,
+    source: SocketAddr,
+    local: Option<std::net::IpAddr>,
+    bytes: &[u8],
+) -> Arrived {
     Arrived { at, source, local, bytes: bytes::Bytes::copy_from_slice(bytes) }
 }

@@ -96,7 +96,8 @@ impl Server {
         let inner = &*self.inner;
         self.admit(&lock(&inner.table))?;
         let now = tokio::time::Instant::now().into_std();
-        let (mut endpoint, answer) = Endpoint::answer(&inner.identity, inner.addresses.announced(), sdp, now)?;
+        let (mut endpoint, answer) =
+            Endpoint::answer(&inner.identity, inner.addresses.announced(), sdp, now)?;
         // The password of fresh credentials has 128 random bits: enough for a name that authorises changes.
         let pc_id = format!("pc_{}", str0m::IceCreds::new().pass);
         let (inbox_sender, inbox) = mpsc::channel(INBOX);
@@ -134,7 +135,8 @@ impl Server {
 
     /// Candidates that a caller found after the offer. Unusable ones are ignored.
     pub async fn candidates(&self, pc_id: &str, candidates: Vec<Candidate>) -> Result<(), Error> {
-        let usable = candidates.iter().take(crate::candidate::MOST_CANDIDATES).filter_map(Candidate::parse).collect();
+        let usable =
+            candidates.iter().take(crate::candidate::MOST_CANDIDATES).filter_map(Candidate::parse).collect();
         self.ask(pc_id, Control::Candidates(usable)).await
     }
 
@@ -189,7 +191,9 @@ async fn receive(wire: Arc<Wire>, table: Arc<Mutex<Table>>) {
         let read = wire.receive(&mut buffers, |at, source, local, datagram| {
             let mut table = lock(&table);
             let dropped = match table.route(source, datagram, at) {
-                Some(inbox) => inbox.try_send(peer::arrived(at, source, local, datagram)).err().map(|_| "inbox_full"),
+                Some(inbox) => {
+                    inbox.try_send(peer::arrived(at, source, local, datagram)).err().map(|_| "inbox_full")
+                }
                 None => Some("unknown"),
             };
             if let Some(why) = dropped {

@@ -45,7 +45,13 @@ struct Held {
 }
 
 impl Table {
-    pub(crate) fn insert(&mut self, id: PeerId, ufrag: String, inbox: mpsc::Sender<Arrived>, control: mpsc::Sender<Control>) {
+    pub(crate) fn insert(
+        &mut self,
+        id: PeerId,
+        ufrag: String,
+        inbox: mpsc::Sender<Arrived>,
+        control: mpsc::Sender<Control>,
+    ) {
         self.by_ufrag.insert(ufrag.clone(), Arc::clone(&id));
         self.half_open += 1;
         self.peers.insert(id, Entry { inbox, control, ufrag, addresses: Vec::new(), connected: false });
@@ -99,7 +105,12 @@ impl Table {
     }
 
     /// Where a datagram goes, or nowhere.
-    pub(crate) fn route(&mut self, source: SocketAddr, datagram: &[u8], now: Instant) -> Option<&mpsc::Sender<Arrived>> {
+    pub(crate) fn route(
+        &mut self,
+        source: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+    ) -> Option<&mpsc::Sender<Arrived>> {
         if let Some(ufrag) = stun::our_ufrag(datagram) {
             let id = self.by_ufrag.get(ufrag)?;
             hold(&mut self.by_address, &mut self.peers, id, source, now);
@@ -149,7 +160,10 @@ mod tests {
 
     impl Fixture {
         fn with(ids: &[&str]) -> Self {
-            #[expect(clippy::disallowed_methods, reason = "the table takes time as an argument; a test needs one origin")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the table takes time as an argument; a test needs one origin"
+            )]
             let now = Instant::now();
             let mut fixture = Self { table: Table::default(), now, inboxes: Vec::new() };
             for id in ids {

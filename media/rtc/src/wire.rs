@@ -52,7 +52,8 @@ impl Wire {
     pub(crate) fn send(&self, source: Option<IpAddr>, destination: SocketAddr, contents: &[u8]) {
         let destination = self.native(destination);
         let transmit = Transmit { destination, ecn: None, contents, segment_size: None, src_ip: source };
-        let sent = self.socket.try_io(Interest::WRITABLE, || self.state.try_send((&self.socket).into(), &transmit));
+        let sent =
+            self.socket.try_io(Interest::WRITABLE, || self.state.try_send((&self.socket).into(), &transmit));
         if let Err(error) = sent {
             metrics::counter!(DATAGRAMS_DROPPED, "why" => "unsent").increment(1);
             tracing::trace!(%error, "datagram not sent");
@@ -62,13 +63,19 @@ impl Wire {
     /// A socket of IPv6 addresses IPv4 peers by their mapped addresses.
     fn native(&self, address: SocketAddr) -> SocketAddr {
         match (self.address, address) {
-            (SocketAddr::V6(_), SocketAddr::V4(v4)) => SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port()),
+            (SocketAddr::V6(_), SocketAddr::V4(v4)) => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
             _ => address,
         }
     }
 
     /// Reads one batch and hands each datagram to `each`. Cancel-safe: nothing is read until data is there.
-    pub(crate) async fn receive(&self, buffers: &mut Buffers, mut each: impl FnMut(Instant, SocketAddr, Option<IpAddr>, &[u8])) -> io::Result<()> {
+    pub(crate) async fn receive(
+        &self,
+        buffers: &mut Buffers,
+        mut each: impl FnMut(Instant, SocketAddr, Option<IpAddr>, &[u8]),
+    ) -> io::Result<()> {
         let mut slices: Vec<_> = buffers.bytes.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
         let metas = &mut buffers.metas;
         let read = self

@@ -37,11 +37,16 @@ impl Error {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Incoming {
-    Ready { version: Option<Version> },
+    Ready {
+        version: Option<Version>,
+    },
     Text(String),
     Digits(Vec<Digit>),
     /// A request of the application's own; answered by `server-response` where we know `t`.
-    Request { t: String, d: Value },
+    Request {
+        t: String,
+        d: Value,
+    },
     Disconnect,
     /// Understood, and nothing to do.
     Nothing,
@@ -74,7 +79,9 @@ pub(crate) fn read(text: &str, longest: usize) -> Option<Message> {
     }
     let envelope: Envelope = match serde_json::from_str(text) {
         Ok(envelope) => envelope,
-        Err(error) => return Some(Message { id: String::new(), body: Err(Error::Malformed(error.to_string())) }),
+        Err(error) => {
+            return Some(Message { id: String::new(), body: Err(Error::Malformed(error.to_string())) });
+        }
     };
     if envelope.kind.as_deref() == Some("signalling") {
         return None;
@@ -104,7 +111,9 @@ fn understand(kind: &str, data: Value) -> Result<Incoming, Error> {
         "client-message" => request(data),
         "disconnect-bot" => Ok(Incoming::Disconnect),
         // Results of calls that no agent of ours makes through the client; and reports of pages that we do not steer.
-        "llm-function-call-result" | "ui-event" | "ui-snapshot" | "ui-cancel-job-group" => Ok(Incoming::Nothing),
+        "llm-function-call-result" | "ui-event" | "ui-snapshot" | "ui-cancel-job-group" => {
+            Ok(Incoming::Nothing)
+        }
         // Transports that carry audio this way take it out before it comes here.
         "raw-audio" | "raw-audio-batch" => Ok(Incoming::Nothing),
         unknown => Err(Error::UnknownType(unknown.chars().take(64).collect())),
@@ -177,17 +186,23 @@ pub fn raw_audio(text: &str) -> Option<Result<RawAudio, Error>> {
         return None;
     }
     let envelope: Envelope = serde_json::from_str(text).ok()?;
-    if envelope.label.as_deref() != Some(LABEL) || !matches!(envelope.kind.as_deref(), Some("raw-audio" | "raw-audio-batch")) {
+    if envelope.label.as_deref() != Some(LABEL)
+        || !matches!(envelope.kind.as_deref(), Some("raw-audio" | "raw-audio-batch"))
+    {
         return None;
     }
     let bad = |why: String| Error::BadData { kind: "raw-audio", why };
-    Some(serde_json::from_value::<RawAudioData>(envelope.data).map_err(|error| bad(error.to_string())).and_then(|data| {
-        let mut pcm = Vec::new();
-        for piece in data.base64_audio.iter().chain(&data.base64_audio_batch) {
-            STANDARD.decode_vec(piece, &mut pcm).map_err(|error| bad(error.to_string()))?;
-        }
-        Ok(RawAudio { pcm, rate_hz: data.sample_rate, channels: data.num_channels })
-    }))
+    Some(
+        serde_json::from_value::<RawAudioData>(envelope.data)
+            .map_err(|error| bad(error.to_string()))
+            .and_then(|data| {
+                let mut pcm = Vec::new();
+                for piece in data.base64_audio.iter().chain(&data.base64_audio_batch) {
+                    STANDARD.decode_vec(piece, &mut pcm).map_err(|error| bad(error.to_string()))?;
+                }
+                Ok(RawAudio { pcm, rate_hz: data.sample_rate, channels: data.num_channels })
+            }),
+    )
 }
 
 #[cfg(test)]
@@ -209,7 +224,10 @@ mod tests {
         assert_eq!(say("client-ready", ready), Ok(Incoming::Ready { version }));
         let typed = r#"{"content":" hello ","options":{"run_immediately":true,"audio_response":true}}"#;
         assert_eq!(say("send-text", typed), Ok(Incoming::Text("hello".to_owned())));
-        assert_eq!(say("append-to-context", r#"{"role":"user","content":"hi"}"#), Ok(Incoming::Text("hi".to_owned())));
+        assert_eq!(
+            say("append-to-context", r#"{"role":"user","content":"hi"}"#),
+            Ok(Incoming::Text("hi".to_owned()))
+        );
         let digits = ['1', '#'].map(|key| Digit::try_from(key).expect("a key")).to_vec();
         assert_eq!(say("dtmf", r##"{"buttons":["1","#"]}"##), Ok(Incoming::Digits(digits.clone())));
         assert_eq!(say("dtmf", r#"{"button":"1"}"#), Ok(Incoming::Digits(digits[..1].to_vec())));
@@ -241,7 +259,8 @@ mod tests {
 
     #[test]
     fn keep_alives_and_signalling_want_no_answer() {
-        let signalling = r#"{"type":"signalling","message":{"type":"trackStatus","receiver_index":0,"enabled":true}}"#;
+        let signalling =
+            r#"{"type":"signalling","message":{"type":"trackStatus","receiver_index":0,"enabled":true}}"#;
         for quiet in ["ping: 1700000000000", "", " \n", signalling] {
             assert!(read(quiet, 1 << 16).is_none(), "{quiet:?}");
         }
@@ -253,6 +272,9 @@ mod tests {
         let audio = RawAudio { pcm: vec![1, 2, 3, 4], rate_hz: 16_000, channels: 1 };
         assert_eq!(raw_audio(message), Some(Ok(audio)));
         assert!(raw_audio(&message.replace("AQI=", "%")).is_some_and(|result| result.is_err()));
-        assert_eq!(raw_audio(r#"{"label":"rtvi-ai","type":"send-text","data":{"content":"\"raw-audio"}}"#), None);
+        assert_eq!(
+            raw_audio(r#"{"label":"rtvi-ai","type":"send-text","data":{"content":"\"raw-audio"}}"#),
+            None
+        );
     }
 }

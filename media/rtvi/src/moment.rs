@@ -4,11 +4,15 @@ use std::time::{Duration, SystemTime};
 
 /// `2026-11-23T00:46:28.120Z`. Times before 1970 are 1970.
 pub(crate) fn rfc3339(started: SystemTime, after: Duration) -> String {
-    let since_epoch = started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_add(after);
+    let since_epoch =
+        started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_add(after);
     let seconds = since_epoch.as_secs();
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since_epoch.subsec_millis())
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",
+        since_epoch.subsec_millis()
+    )
 }
 
 /// Gregorian date of a day counted from 1970-01-01, by eras of 400 years that begin in March.
@@ -30,7 +34,9 @@ mod tests {
 
     #[test]
     fn dates_are_right_around_leap_days_and_year_ends() {
-        let at = |seconds| rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds), Duration::from_millis(7));
+        let at = |seconds| {
+            rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds), Duration::from_millis(7))
+        };
         assert_eq!(at(0), "1970-01-01T00:00:00.007Z");
         assert_eq!(at(951_782_399), "2000-02-28T23:59:59.007Z");
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00.007Z");

@@ -18,6 +18,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { longest_message: LONGEST_MESSAGE, session_id: None, resume_token: None, started: SystemTime::UNIX_EPOCH }
+        Self {
+            longest_message: LONGEST_MESSAGE,
+            session_id: None,
+            resume_token: None,
+            started: SystemTime::UNIX_EPOCH,
+        }
     }
 }

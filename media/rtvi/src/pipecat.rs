@@ -12,7 +12,11 @@ pub enum Frame {
     /// RTVI JSON.
     Message(String),
     Text(String),
-    Transcription { text: String, user_id: String, timestamp: String },
+    Transcription {
+        text: String,
+        user_id: String,
+        timestamp: String,
+    },
     Nothing,
 }
 
@@ -31,9 +35,11 @@ pub struct DecodeError(#[from] prost::DecodeError);
 impl Frame {
     pub fn decode(bytes: Bytes) -> Result<Self, DecodeError> {
         Ok(match wire::Frame::decode(bytes)?.frame {
-            Some(wire::Kind::Audio(audio)) => {
-                Self::Audio(Audio { pcm: audio.audio, rate_hz: audio.sample_rate, channels: audio.num_channels })
-            }
+            Some(wire::Kind::Audio(audio)) => Self::Audio(Audio {
+                pcm: audio.audio,
+                rate_hz: audio.sample_rate,
+                channels: audio.num_channels,
+            }),
             Some(wire::Kind::Message(message)) => Self::Message(message.data),
             Some(wire::Kind::Text(text)) => Self::Text(text.text),
             Some(wire::Kind::Transcription(heard)) => {
@@ -58,7 +64,8 @@ impl Frame {
             Self::Message(data) => Some(wire::Kind::Message(wire::MessageFrame { data })),
             Self::Text(text) => Some(wire::Kind::Text(wire::TextFrame { id: 0, name: name("text"), text })),
             Self::Transcription { text, user_id, timestamp } => {
-                let heard = wire::TranscriptionFrame { id: 0, name: name("transcription"), text, user_id, timestamp };
+                let heard =
+                    wire::TranscriptionFrame { id: 0, name: name("transcription"), text, user_id, timestamp };
                 Some(wire::Kind::Transcription(heard))
             }
             Self::Nothing => None,
@@ -150,7 +157,9 @@ mod tests {
         let Ok(Frame::Audio(audio)) = Frame::decode(Bytes::from_static(AUDIO)) else { unreachable!("audio") };
         assert_eq!((audio.rate_hz, audio.channels, audio.pcm.len()), (16_000, 1, 512));
         assert_eq!(&audio.pcm[..6], [0, 0, 1, 0, 2, 0]);
-        let Ok(Frame::Message(json)) = Frame::decode(Bytes::from_static(MESSAGE)) else { unreachable!("message") };
+        let Ok(Frame::Message(json)) = Frame::decode(Bytes::from_static(MESSAGE)) else {
+            unreachable!("message")
+        };
         assert!(json.contains(r#""type":"client-ready""#), "{json}");
         assert_eq!(Frame::decode(Bytes::from_static(TEXT)), Ok(Frame::Text("hällo".to_owned())));
         let heard = Frame::Transcription {

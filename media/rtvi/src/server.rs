@@ -1,6 +1,8 @@
 //! The server's side of RTVI: what to do with a client's message, and what to tell it of a session's event.
 
-use domain::{AgentState, DeadAir, Digit, EndReason, Latencies, SessionEvent, Transcript, TurnId, TurnTimeline};
+use domain::{
+    AgentState, Digit, EndReason, Latencies, MediaTime, SessionEvent, Transcript, TurnId, TurnTimeline,
+};
 use serde_json::{Map, Value, json};
 
 use crate::incoming::{self, Incoming};
@@ -34,6 +36,8 @@ pub struct Server {
     reply: Option<Reply>,
     /// Counts sentences over the whole session: the `segment_id` of `bot-output`.
     sentences: u64,
+    /// How far the caller's track is known: the time of what has no place on it, such as typed text.
+    latest: MediaTime,
 }
 
 /// The agent's turn that is being said.
@@ -47,7 +51,15 @@ impl Server {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let writer = Writer::default();
-        Self { options, writer, client: None, state: AgentState::Initializing, reply: None, sentences: 0 }
+        Self {
+            options,
+            writer,
+            client: None,
+            state: AgentState::Initializing,
+            reply: None,
+            sentences: 0,
+            latest: MediaTime::ZERO,
+        }
     }
 
     /// The version of the client's protocol, once it said so.
@@ -94,7 +106,9 @@ impl Server {
                 let state = json!({ "t": t, "d": { "state": self.state } });
                 self.writer.answer("server-response", id, state)
             }
-            unknown => self.writer.refuse(id, &incoming::Error::UnknownType(format!("client-message {unknown}"))),
+            unknown => {
+                self.writer.refuse(id, &incoming::Error::UnknownType(format!("client-message {unknown}")))
+            }
         }
     }
 
@@ -111,19 +125,24 @@ impl Server {
         let Some(client) = self.client else { return Vec::new() };
         match event {
             SessionEvent::StateChanged { state } => self.state_changed(before, *state),
-            SessionEvent::CallerSpeaking { speaking: true } => vec![self.writer.plain("user-started-speaking")],
-            SessionEvent::CallerSpeaking { speaking: false } => vec![self.writer.plain("user-stopped-speaking")],
+            SessionEvent::CallerSpeaking { speaking: true } => {
+                vec![self.writer.plain("user-started-speaking")]
+            }
+            SessionEvent::CallerSpeaking { speaking: false } => {
+                vec![self.writer.plain("user-stopped-speaking")]
+            }
             SessionEvent::Heard { transcript } => self.heard(client, transcript),
             SessionEvent::CallerTurn { turn, text, typed } => self.caller_turn(client, *turn, text, *typed),
             SessionEvent::AgentSaying { turn, text } => self.agent_saying(client, *turn, text),
-            SessionEvent::AgentTurn { turn, text, interrupted } => self.agent_turn(client, *turn, text, *interrupted),
+            SessionEvent::AgentTurn { turn, text, interrupted } => {
+                self.agent_turn(client, *turn, text, *interrupted)
+            }
             SessionEvent::Interrupted { .. } => vec![self.writer.plain("bot-interrupted")],
             SessionEvent::Noted { name, value } => {
                 vec![self.writer.notice(notices::NOTED, json!({ "name": name, "value": value }))]
             }
             SessionEvent::TurnFinished { timeline } => self.finished(timeline),
             SessionEvent::Failed { code, message, .. } => vec![self.error(message, code, false)],
-            SessionEvent::DeadAir { cause: DeadAir::Connection, .. } => Vec::new(),
             SessionEvent::Reattached { gap } => {
                 vec![self.writer.notice(notices::REATTACHED, json!({ "gap_ms": gap.as_millis() as u64 }))]
             }
@@ -152,6 +171,7 @@ impl Server {
     }
 
     fn heard(&mut self, client: Version, transcript: &Transcript) -> Vec<String> {
+        self.latest = self.latest.max(transcript.to);
         if transcript.text.is_empty() {
             return Vec::new();
         }
@@ -169,12 +189,14 @@ impl Server {
     fn caller_turn(&mut self, client: Version, turn: TurnId, text: &str, typed: bool) -> Vec<String> {
         let mut told = Vec::new();
         if typed && client.knows_user_input() {
-            let timestamp = rfc3339(self.options.started, std::time::Duration::ZERO);
+            let timestamp = rfc3339(self.options.started, self.latest.as_duration());
             let input = json!({ "text": text, "input_type": "chat", "timestamp": timestamp, "final": true });
             told.push(self.writer.say("user-input", input));
         }
         told.push(self.writer.say("user-llm-text", json!({ "text": text })));
-        told.push(self.writer.notice(notices::CALLER_TURN, json!({ "turn": turn, "text": text, "typed": typed })));
+        told.push(
+            self.writer.notice(notices::CALLER_TURN, json!({ "turn": turn, "text": text, "typed": typed })),
+        );
         told
     }
 
@@ -213,7 +235,8 @@ impl Server {
 
     /// How much of each sentence was heard: all of it, up to the word where the caller took the floor, or nothing.
     fn progress(&mut self, client: Version, heard: &str, interrupted: bool) -> Vec<String> {
-        let segments = self.reply.as_mut().map(|reply| std::mem::take(&mut reply.segments)).unwrap_or_default();
+        let segments =
+            self.reply.as_mut().map(|reply| std::mem::take(&mut reply.segments)).unwrap_or_default();
         let mut rest = heard.trim_start();
         let mut told = Vec::new();
         for (segment, text) in &segments {
@@ -255,15 +278,18 @@ impl Server {
     fn ended(&mut self, reason: EndReason) -> Vec<String> {
         let mut told = self.close_reply();
         if reason == EndReason::ProviderFailed {
-            told.push(self.error("a provider this agent needs has failed; the call ends", "PROVIDER_FAILED", true));
+            told.push(self.error(
+                "a provider this agent needs has failed; the call ends",
+                "PROVIDER_FAILED",
+                true,
+            ));
         }
         told.push(self.writer.notice(notices::CALL_ENDED, json!({ "reason": reason })));
         told
     }
 }
 
-/// The beginning of `text` that the caller heard, where `heard` goes on from there. Compared by words' letters, since
-/// what was heard may be spaced or cut differently from what was written.
+/// The beginning of `text` that the caller heard: as far as `heard` says the same.
 fn spoken_part<'a>(text: &'a str, heard: &str) -> &'a str {
     let common = text.bytes().zip(heard.bytes()).take_while(|(a, b)| a == b).count();
     let end = (0..=common).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
@@ -295,8 +321,10 @@ fn bot_output(client: Version, segment: u64, text: &str, spoken: &str) -> Value 
 /// In seconds, as RTVI wants them.
 fn metrics(latencies: &Latencies) -> Value {
     let of = |processor: &str, at: std::time::Duration| json!({ "processor": processor, "value": at.as_secs_f64() });
-    let processing: Vec<_> =
-        named(latencies, 1.0).into_iter().map(|(name, value)| json!({ "processor": name, "value": value })).collect();
+    let processing: Vec<_> = named(latencies, 1.0)
+        .into_iter()
+        .map(|(name, value)| json!({ "processor": name, "value": value }))
+        .collect();
     json!({ "ttfb": [of("dialogue", latencies.thinking), of("tts", latencies.synthesis)], "processing": processing })
 }
 

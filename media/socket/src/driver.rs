@@ -43,7 +43,13 @@ pub struct Peer {
     pub commands: mpsc::Sender<LegCommand>,
 }
 
-pub(crate) fn serve<F: Framing>(socket: WebSocket, framing: F, codec: Codec, options: Options, tasks: &Tasks) -> Peer {
+pub(crate) fn serve<F: Framing>(
+    socket: WebSocket,
+    framing: F,
+    codec: Codec,
+    options: Options,
+    tasks: &Tasks,
+) -> Peer {
     let (events, receiver) = mpsc::channel(EVENTS);
     let (sender, commands) = mpsc::channel(COMMANDS);
     let (sink, stream) = socket.split();
@@ -101,7 +107,12 @@ struct Driver<F> {
 }
 
 impl<F: Framing> Driver<F> {
-    async fn run(mut self, mut stream: SplitStream<WebSocket>, mut commands: mpsc::Receiver<LegCommand>, token: CancellationToken) {
+    async fn run(
+        mut self,
+        mut stream: SplitStream<WebSocket>,
+        mut commands: mpsc::Receiver<LegCommand>,
+        token: CancellationToken,
+    ) {
         let events = self.events.clone();
         let end = loop {
             let idle = self.pending.is_empty();
@@ -184,7 +195,9 @@ impl<F: Framing> Driver<F> {
     /// Axum does not name the kinds of its errors; the one that is the client's fault is told by its words.
     fn broken(&self, error: &axum::Error) -> End {
         tracing::debug!(%error, "socket broke");
-        if error.to_string().to_ascii_lowercase().contains("too long") || error.to_string().contains("too big") {
+        if error.to_string().to_ascii_lowercase().contains("too long")
+            || error.to_string().contains("too big")
+        {
             return End::Refused(Refusal::TooLarge(self.options.longest_message_bytes));
         }
         End::Lost
@@ -211,7 +224,11 @@ impl<F: Framing> Driver<F> {
             LegCommand::Close => {}
         }
         let messages = self.queue.len() - self.queued_audio;
-        if self.queued_audio > self.options.queued_frames || messages > QUEUED_MESSAGES { Err(End::Slow) } else { Ok(()) }
+        if self.queued_audio > self.options.queued_frames || messages > QUEUED_MESSAGES {
+            Err(End::Slow)
+        } else {
+            Ok(())
+        }
     }
 
     async fn end(&mut self, end: End) {
@@ -234,7 +251,10 @@ impl<F: Framing> Driver<F> {
                         let _ = self.sink.send(message).await;
                     }
                     let reason = refusal.failure().code.0.into();
-                    let _ = self.sink.send(Message::Close(Some(CloseFrame { code: refusal.close_code(), reason }))).await;
+                    let _ = self
+                        .sink
+                        .send(Message::Close(Some(CloseFrame { code: refusal.close_code(), reason })))
+                        .await;
                 }
                 End::Dropped => {
                     for outgoing in self.queue.drain(..) {
@@ -242,7 +262,10 @@ impl<F: Framing> Driver<F> {
                             let _ = self.sink.feed(message).await;
                         }
                     }
-                    let _ = self.sink.send(Message::Close(Some(CloseFrame { code: 1000, reason: "".into() }))).await;
+                    let _ = self
+                        .sink
+                        .send(Message::Close(Some(CloseFrame { code: 1000, reason: "".into() })))
+                        .await;
                 }
                 // Answers the far end's close frame.
                 End::Closed => drop(self.sink.close().await),

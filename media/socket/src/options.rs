@@ -19,7 +19,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ready_within_ms: 10_000, ping_every_ms: 15_000, queued_frames: 40, longest_message_bytes: 1 << 20 }
+        Self {
+            ready_within_ms: 10_000,
+            ping_every_ms: 15_000,
+            queued_frames: 40,
+            longest_message_bytes: 1 << 20,
+        }
     }
 }
 

@@ -66,7 +66,9 @@ impl Framing for Pipecat {
         let frame = match message {
             // Not Pipecat's way, but unmistakable: RTVI without its frame.
             Data::Text(text) => return self.said(text, now),
-            Data::Binary(bytes) => Frame::decode(bytes).map_err(|error| Refusal::BadMessage(error.to_string()))?,
+            Data::Binary(bytes) => {
+                Frame::decode(bytes).map_err(|error| Refusal::BadMessage(error.to_string()))?
+            }
         };
         match frame {
             Frame::Audio(audio) => self.heard(audio, now),
@@ -94,14 +96,16 @@ impl Framing for Pipecat {
     fn refusal(&mut self, refusal: &Refusal) -> Option<Message> {
         let code = refusal.failure().code;
         let data = serde_json::json!({ "error": refusal.to_string(), "message": refusal.to_string(), "code": code, "fatal": true });
-        let error = serde_json::json!({ "label": "rtvi-ai", "type": "error", "id": "srv-refused", "data": data });
+        let error =
+            serde_json::json!({ "label": "rtvi-ai", "type": "error", "id": "srv-refused", "data": data });
         self.message(error.to_string())
     }
 }
 
 fn downmix(stereo: &[u8]) -> Bytes {
     let sample = |low: u8, high: u8| i32::from(i16::from_le_bytes([low, high]));
-    let mixed = stereo.as_chunks::<4>().0.iter().map(|[a, b, c, d]| ((sample(*a, *b) + sample(*c, *d)) / 2) as i16);
+    let mixed =
+        stereo.as_chunks::<4>().0.iter().map(|[a, b, c, d]| ((sample(*a, *b) + sample(*c, *d)) / 2) as i16);
     mixed.flat_map(i16::to_le_bytes).collect::<Vec<_>>().into()
 }
 
@@ -139,13 +143,15 @@ mod tests {
 
     #[test]
     fn stereo_becomes_its_mean() {
-        let stereo = packet(Pipecat::default().read(audio(&[10, 0, 20, 0, 0xff, 0x7f, 0xff, 0x7f], 48_000, 2), now()));
+        let stereo =
+            packet(Pipecat::default().read(audio(&[10, 0, 20, 0, 0xff, 0x7f, 0xff, 0x7f], 48_000, 2), now()));
         assert_eq!(&stereo.payload[..], [15, 0, 0xff, 0x7f]);
     }
 
     #[test]
     fn audio_we_cannot_use_is_refused_by_name() {
-        let refused = |data| Pipecat::default().read(data, now()).err().map(|refusal| refusal.failure().code.0);
+        let refused =
+            |data| Pipecat::default().read(data, now()).err().map(|refusal| refusal.failure().code.0);
         assert_eq!(refused(audio(&[0; 4], 4_000, 1)), Some("SOCKET_RATE_UNSUPPORTED"));
         assert_eq!(refused(audio(&[0; 4], 96_000, 1)), Some("SOCKET_RATE_UNSUPPORTED"));
         assert_eq!(refused(audio(&[0; 4], 11_025, 1)), Some("SOCKET_RATE_UNSUPPORTED"));

@@ -30,9 +30,17 @@ pub fn serve(socket: WebSocket, options: &Options, tasks: &Tasks) -> Peer {
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum FromTwilio {
     Connected,
-    Start { #[serde(rename = "streamSid")] stream: String, start: Start },
-    Media { media: Media },
-    Dtmf { dtmf: Pressed },
+    Start {
+        #[serde(rename = "streamSid")]
+        stream: String,
+        start: Start,
+    },
+    Media {
+        media: Media,
+    },
+    Dtmf {
+        dtmf: Pressed,
+    },
     Mark,
     Stop,
     /// An event that came after this code.
@@ -77,9 +85,20 @@ pub struct Pressed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 pub enum ToTwilio {
-    Media { #[serde(rename = "streamSid")] stream: String, media: Media },
-    Mark { #[serde(rename = "streamSid")] stream: String, mark: Mark },
-    Clear { #[serde(rename = "streamSid")] stream: String },
+    Media {
+        #[serde(rename = "streamSid")]
+        stream: String,
+        media: Media,
+    },
+    Mark {
+        #[serde(rename = "streamSid")]
+        stream: String,
+        mark: Mark,
+    },
+    Clear {
+        #[serde(rename = "streamSid")]
+        stream: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,13 +127,19 @@ pub(crate) struct Twilio {
 impl Twilio {
     fn started(&mut self, stream: String, format: &Format) -> Result<Vec<LegEvent>, Refusal> {
         if *format != Format::default() {
-            return Err(Refusal::Format(format!("{} at {} Hz, {} channels", format.encoding, format.sample_rate, format.channels)));
+            return Err(Refusal::Format(format!(
+                "{} at {} Hz, {} channels",
+                format.encoding, format.sample_rate, format.channels
+            )));
         }
         if self.stream.replace(stream).is_some() {
             return Err(Refusal::BadMessage("a second start".to_owned()));
         }
         // A carrier is ready once the stream starts; said in the client protocol, so that a session treats all callers alike.
-        Ok(vec![said("client-ready", json!({ "version": "2.2.0", "about": { "library": "twilio-media-streams" } }))])
+        Ok(vec![said(
+            "client-ready",
+            json!({ "version": "2.2.0", "about": { "library": "twilio-media-streams" } }),
+        )])
     }
 
     fn heard(&mut self, media: &Media, now: Instant) -> Result<Vec<LegEvent>, Refusal> {
@@ -147,14 +172,17 @@ impl Framing for Twilio {
     const NAME: &'static str = "twilio";
 
     fn read(&mut self, message: Data, now: Instant) -> Result<Vec<LegEvent>, Refusal> {
-        let Data::Text(text) = message else { return Err(Refusal::BadMessage("binary instead of JSON text".to_owned())) };
+        let Data::Text(text) = message else {
+            return Err(Refusal::BadMessage("binary instead of JSON text".to_owned()));
+        };
         let event = serde_json::from_str(&text).map_err(|error| Refusal::BadMessage(error.to_string()))?;
         match event {
             FromTwilio::Start { stream, start } => self.started(stream, &start.media_format),
             FromTwilio::Media { media } => self.heard(&media, now),
             FromTwilio::Dtmf { dtmf } => {
                 let key = dtmf.digit.chars().next().and_then(|key| Digit::try_from(key).ok());
-                let key = key.ok_or_else(|| Refusal::BadMessage(format!("{:.8?} is no telephone key", dtmf.digit)))?;
+                let key = key
+                    .ok_or_else(|| Refusal::BadMessage(format!("{:.8?} is no telephone key", dtmf.digit)))?;
                 Ok(vec![said("dtmf", json!({ "buttons": [char::from(key)] }))])
             }
             FromTwilio::Stop => Ok(vec![LegEvent::Closed]),
@@ -198,7 +226,10 @@ mod tests {
     #[test]
     fn a_call_as_the_documentation_shows_it() {
         let mut twilio = Twilio::default();
-        assert_eq!(read(&mut twilio, r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#), Ok(Vec::new()));
+        assert_eq!(
+            read(&mut twilio, r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#),
+            Ok(Vec::new())
+        );
         let ready = read(&mut twilio, START).expect("started");
         assert!(matches!(&ready[..], [LegEvent::Message(text)] if text.contains("client-ready")));
         let media = r#"{"event":"media","sequenceNumber":"3","streamSid":"MZ1","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"/////w=="}}"#;
@@ -206,11 +237,22 @@ mod tests {
         let [LegEvent::Packet(packet)] = &heard[..] else { unreachable!("{heard:?}") };
         assert_eq!((packet.codec, &packet.payload[..]), (Codec::Pcmu, &[0xff; 4][..]));
         assert_eq!(read(&mut twilio, &media.replace("inbound", "outbound")), Ok(Vec::new()));
-        let dtmf = read(&mut twilio, r#"{"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"5"}}"#);
-        assert!(matches!(dtmf.as_deref(), Ok([LegEvent::Message(text)]) if text.contains(r#""buttons":["5"]"#)));
-        assert_eq!(read(&mut twilio, r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"x"}}"#), Ok(Vec::new()));
+        let dtmf = read(
+            &mut twilio,
+            r#"{"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"5"}}"#,
+        );
+        assert!(
+            matches!(dtmf.as_deref(), Ok([LegEvent::Message(text)]) if text.contains(r#""buttons":["5"]"#))
+        );
+        assert_eq!(
+            read(&mut twilio, r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"x"}}"#),
+            Ok(Vec::new())
+        );
         assert_eq!(read(&mut twilio, r#"{"event":"news","streamSid":"MZ1"}"#), Ok(Vec::new()));
-        assert_eq!(read(&mut twilio, r#"{"event":"stop","streamSid":"MZ1","stop":{}}"#), Ok(vec![LegEvent::Closed]));
+        assert_eq!(
+            read(&mut twilio, r#"{"event":"stop","streamSid":"MZ1","stop":{}}"#),
+            Ok(vec![LegEvent::Closed])
+        );
     }
 
     #[test]
@@ -223,7 +265,10 @@ mod tests {
         assert_eq!(twilio.audio(&packet), Some(Message::Text(media.into())));
         assert_eq!(twilio.clear(), Some(Message::Text(r#"{"event":"clear","streamSid":"MZ1"}"#.into())));
         let mark = ToTwilio::Mark { stream: "MZ1".to_owned(), mark: Mark { name: "m".to_owned() } };
-        assert_eq!(text(&mark), Message::Text(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"m"}}"#.into()));
+        assert_eq!(
+            text(&mark),
+            Message::Text(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"m"}}"#.into())
+        );
     }
 
     #[test]
@@ -232,12 +277,18 @@ mod tests {
         let mut twilio = Twilio::default();
         let media = r#"{"event":"media","media":{"payload":"AA=="}}"#;
         assert_eq!(code(read(&mut twilio, media)), Some("SOCKET_BAD_MESSAGE"));
-        assert_eq!(code(read(&mut twilio, &START.replace("8000", "16000"))), Some("SOCKET_FORMAT_UNSUPPORTED"));
+        assert_eq!(
+            code(read(&mut twilio, &START.replace("8000", "16000"))),
+            Some("SOCKET_FORMAT_UNSUPPORTED")
+        );
         read(&mut twilio, START).expect("started");
         assert_eq!(code(read(&mut twilio, START)), Some("SOCKET_BAD_MESSAGE"));
         assert_eq!(code(read(&mut twilio, &media.replace("AA==", "%%"))), Some("SOCKET_BAD_MESSAGE"));
         assert_eq!(code(read(&mut twilio, "{")), Some("SOCKET_BAD_MESSAGE"));
-        assert_eq!(code(read(&mut twilio, r#"{"event":"dtmf","dtmf":{"digit":"x"}}"#)), Some("SOCKET_BAD_MESSAGE"));
+        assert_eq!(
+            code(read(&mut twilio, r#"{"event":"dtmf","dtmf":{"digit":"x"}}"#)),
+            Some("SOCKET_BAD_MESSAGE")
+        );
     }
 
     proptest::proptest! {

@@ -6,7 +6,8 @@ use runtime::tasks::Tasks;
 
 use crate::relay::Relay;
 use crate::support::{
-    caller_options, connect, eventually, listen, loopback, message, number_of, options, rest, signal, speak, until,
+    caller_options, connect, eventually, listen, loopback, message, number_of, options, rest, signal, speak,
+    until,
 };
 
 #[tokio::test]

@@ -20,13 +20,20 @@ enum Fate {
     NeverConnects,
 }
 
-const FATES: [Fate; 6] =
-    [Fate::CallerHangsUp, Fate::WeHangUp, Fate::Vanishes, Fate::CallerHangsUp, Fate::WeHangUp, Fate::NeverConnects];
+const FATES: [Fate; 6] = [
+    Fate::CallerHangsUp,
+    Fate::WeHangUp,
+    Fate::Vanishes,
+    Fate::CallerHangsUp,
+    Fate::WeHangUp,
+    Fate::NeverConnects,
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_calls_a_third_ended_abnormally_leave_nothing() {
     let owner = Tasks::new();
-    let quick = Options { lost_after_ms: 1_000, return_within_ms: 500, connect_within_ms: 2_000, ..options() };
+    let quick =
+        Options { lost_after_ms: 1_000, return_within_ms: 500, connect_within_ms: 2_000, ..options() };
     let server = Server::bind(quick, &owner).expect("a port");
     for round in 0..CALLS / AT_ONCE {
         let callers = Tasks::new();

@@ -46,10 +46,11 @@ async fn candidates_of_every_kind_are_taken_or_ignored() {
         "",
         "nonsense",
     ];
-    let candidates = lines.iter().cycle().take(500).map(|line| Candidate {
-        candidate: (*line).to_owned(),
-        ..Candidate::default()
-    });
+    let candidates = lines
+        .iter()
+        .cycle()
+        .take(500)
+        .map(|line| Candidate { candidate: (*line).to_owned(), ..Candidate::default() });
     server.candidates(&answer.pc_id, candidates.collect()).await.expect("ignored, not refused");
     assert_eq!(server.stats().peers, 1);
 }
@@ -75,7 +76,8 @@ async fn what_cannot_be_answered_has_a_code_and_leaves_nothing() {
 #[tokio::test]
 async fn damaged_offers_never_panic() {
     let tasks = Tasks::new();
-    let server = Server::bind(Options { max_half_open: 100_000, max_peers: 100_000, ..options() }, &tasks).expect("a port");
+    let server = Server::bind(Options { max_half_open: 100_000, max_peers: 100_000, ..options() }, &tasks)
+        .expect("a port");
     let mut dice = Dice::seeded(0x5d9);
     for _ in 0..400 {
         let mut bytes = CHROMIUM.as_bytes().to_vec();
@@ -108,7 +110,7 @@ async fn more_than_the_limits_are_refused_with_when_to_come_again() {
     assert_eq!(code(&server, CHROMIUM), "answered");
     let server = Server::bind(Options { max_peers: 1, ..options() }, &tasks).expect("a port");
     let _only = server.offer(CHROMIUM).expect("room");
-    let full = server.offer(CHROMIUM).err().expect("full").failure();
+    let full = server.offer(CHROMIUM).expect_err("full").failure();
     assert_eq!(full.code.0, "PEERS_FULL");
     assert!(matches!(full.retry, domain::Retry::After(_)));
 }
@@ -117,11 +119,11 @@ async fn more_than_the_limits_are_refused_with_when_to_come_again() {
 async fn an_answer_that_does_not_fit_is_refused() {
     let tasks = Tasks::new();
     let (client, _caller, offer) = Client::offer(&caller_options(), &tasks).expect("a socket");
-    let refused = client.accept("v=0").await.err().expect("no answer").failure();
+    let refused = client.accept("v=0").await.expect_err("no answer").failure();
     assert_eq!(refused.code.0, "ANSWER_INVALID");
     let server = Server::bind(options(), &tasks).expect("a port");
     let (answer, _peer) = server.offer(&offer).expect("an answer");
     client.accept(&answer.sdp).await.expect("a bad answer before does not spoil the offer");
-    let again = client.accept(&answer.sdp).await.err().expect("no offer waits").failure();
+    let again = client.accept(&answer.sdp).await.expect_err("no offer waits").failure();
     assert_eq!(again.code.0, "ANSWER_INVALID");
 }

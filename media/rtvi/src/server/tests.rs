@@ -13,7 +13,8 @@ fn ready(version: &str) -> Server {
         started: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         ..Options::default()
     });
-    let hello = json!({ "label": "rtvi-ai", "type": "client-ready", "id": "c1", "data": { "version": version } });
+    let hello =
+        json!({ "label": "rtvi-ai", "type": "client-ready", "id": "c1", "data": { "version": version } });
     server.message(&hello.to_string());
     server
 }
@@ -42,22 +43,29 @@ fn a_ready_client_gets_bot_ready_with_its_own_id_then_the_session_and_state() {
     let mut server = Server::new(Options { session_id: Some("ses_1".to_owned()), ..Options::default() });
     assert!(server.event(&SessionEvent::CallerSpeaking { speaking: true }).is_empty(), "not ready yet");
     server.event(&SessionEvent::StateChanged { state: AgentState::Listening });
-    let reactions = server.message(r#"{"label":"rtvi-ai","type":"client-ready","id":"abc","data":{"version":"2.1.0"}}"#);
-    let [Reaction::Send(bot_ready), Reaction::Send(session), Reaction::Send(state), Reaction::Ready] = &reactions[..] else {
+    let reactions =
+        server.message(r#"{"label":"rtvi-ai","type":"client-ready","id":"abc","data":{"version":"2.1.0"}}"#);
+    let [Reaction::Send(bot_ready), Reaction::Send(session), Reaction::Send(state), Reaction::Ready] =
+        &reactions[..]
+    else {
         unreachable!("{reactions:?}");
     };
     let message: Value = serde_json::from_str(bot_ready).expect("JSON");
     assert_eq!((&message["type"], &message["id"]), (&json!("bot-ready"), &json!("abc")));
     assert_eq!(message["data"]["version"], "2.2.0");
     assert_eq!(message["data"]["about"]["library"], "agent-foundry");
-    assert_eq!(parse(session).1, json!({ "t": "session", "d": { "session_id": "ses_1", "resume_token": null } }));
+    assert_eq!(
+        parse(session).1,
+        json!({ "t": "session", "d": { "session_id": "ses_1", "resume_token": null } })
+    );
     assert_eq!(parse(state).1, json!({ "t": "agent-state", "d": { "state": "listening" } }));
 }
 
 #[test]
 fn a_legacy_client_is_answered_in_its_own_version_and_shape() {
     let mut server = Server::new(Options::default());
-    let reactions = server.message(r#"{"label":"rtvi-ai","type":"client-ready","id":"1","data":{"version":"1.1.0"}}"#);
+    let reactions =
+        server.message(r#"{"label":"rtvi-ai","type":"client-ready","id":"1","data":{"version":"1.1.0"}}"#);
     assert!(matches!(&reactions[0], Reaction::Send(text) if parse(text).1["version"] == "1.1.0"));
     let messages = told(&mut server, saying("Hello."));
     let output = messages.iter().find(|(kind, _)| kind == "bot-output").expect("output");
@@ -72,14 +80,25 @@ fn a_whole_reply_is_new_and_then_completed_sentence_by_sentence() {
     let first = told(&mut server, saying("Hello."));
     assert_eq!(
         kinds(&first),
-        ["bot-llm-started", "bot-tts-started", "bot-llm-text", "bot-output", "bot-transcription", "bot-tts-text"]
+        [
+            "bot-llm-started",
+            "bot-tts-started",
+            "bot-llm-text",
+            "bot-output",
+            "bot-transcription",
+            "bot-tts-text"
+        ]
     );
     assert_eq!(first[3].1["spoken_status"], "new");
     assert_eq!(first[3].1["segment_id"], 1);
     assert_eq!(told(&mut server, saying("How can I help?"))[1].1["segment_id"], 2);
-    let heard = SessionEvent::AgentTurn { turn: TURN, text: "Hello. How can I help?".to_owned(), interrupted: false };
+    let heard =
+        SessionEvent::AgentTurn { turn: TURN, text: "Hello. How can I help?".to_owned(), interrupted: false };
     let end = told(&mut server, heard);
-    assert_eq!(kinds(&end), ["bot-output", "bot-output", "bot-llm-stopped", "bot-tts-stopped", "server-message"]);
+    assert_eq!(
+        kinds(&end),
+        ["bot-output", "bot-output", "bot-llm-stopped", "bot-tts-stopped", "server-message"]
+    );
     assert!(end[..2].iter().all(|(_, data)| data["spoken_status"] == "completed"));
 }
 
@@ -92,16 +111,23 @@ fn an_interrupted_reply_tells_to_the_word_what_was_heard() {
     assert_eq!(kinds(&told(&mut server, SessionEvent::Interrupted { turn: TURN })), ["bot-interrupted"]);
     let heard = SessionEvent::AgentTurn { turn: TURN, text: "Hello. We open".to_owned(), interrupted: true };
     let end = told(&mut server, heard);
-    assert_eq!(kinds(&end), ["bot-output", "bot-output", "bot-llm-stopped", "bot-tts-stopped", "server-message"]);
+    assert_eq!(
+        kinds(&end),
+        ["bot-output", "bot-output", "bot-llm-stopped", "bot-tts-stopped", "server-message"]
+    );
     assert_eq!(end[0].1["spoken_status"], "completed");
     assert_eq!(end[1].1["spoken_status"], "in-progress");
-    assert_eq!(end[1].1["spoken_progress"], json!({ "accumulated_text": "We open", "remaining_text": " at nine." }));
+    assert_eq!(
+        end[1].1["spoken_progress"],
+        json!({ "accumulated_text": "We open", "remaining_text": " at nine." })
+    );
     assert_eq!(end[4].1["d"], json!({ "turn": 3, "text": "Hello. We open", "interrupted": true }));
 }
 
 #[test]
 fn transcripts_carry_the_time_they_were_said_and_new_clients_get_user_input() {
-    let partial = Transcript::partial("what time", MediaTime::from_millis(1_500), MediaTime::from_millis(2_000));
+    let partial =
+        Transcript::partial("what time", MediaTime::from_millis(1_500), MediaTime::from_millis(2_000));
     let event = SessionEvent::Heard { transcript: partial };
     let old = told(&mut ready("2.1.0"), event.clone());
     assert_eq!(kinds(&old), ["user-transcription"]);
@@ -121,9 +147,15 @@ fn speaking_is_told_by_changes_of_state() {
     let mut server = ready("2.1.0");
     let change = |state| SessionEvent::StateChanged { state };
     assert_eq!(kinds(&told(&mut server, change(AgentState::Thinking))), ["server-message"]);
-    assert_eq!(kinds(&told(&mut server, change(AgentState::Speaking))), ["bot-started-speaking", "server-message"]);
+    assert_eq!(
+        kinds(&told(&mut server, change(AgentState::Speaking))),
+        ["bot-started-speaking", "server-message"]
+    );
     assert_eq!(kinds(&told(&mut server, change(AgentState::Speaking))), ["server-message"]);
-    assert_eq!(kinds(&told(&mut server, change(AgentState::Listening))), ["bot-stopped-speaking", "server-message"]);
+    assert_eq!(
+        kinds(&told(&mut server, change(AgentState::Listening))),
+        ["bot-stopped-speaking", "server-message"]
+    );
 }
 
 #[test]
@@ -157,7 +189,8 @@ fn failures_and_the_end_are_told_with_code_and_reason() {
 fn requests_are_answered_under_their_id_or_refused_with_a_code() {
     let mut server = ready("2.1.0");
     let ask = |server: &mut Server, t: &str| {
-        let request = json!({ "label": "rtvi-ai", "type": "client-message", "id": "q7", "data": { "t": t, "d": 5 } });
+        let request =
+            json!({ "label": "rtvi-ai", "type": "client-message", "id": "q7", "data": { "t": t, "d": 5 } });
         let reactions = server.message(&request.to_string());
         let [Reaction::Send(text)] = &reactions[..] else { unreachable!("{reactions:?}") };
         assert_eq!(serde_json::from_str::<Value>(text).expect("JSON")["id"], "q7");
@@ -210,7 +243,8 @@ fn corrupted_messages_are_answered_and_never_panic() {
         (state >> 33) as usize % below.max(1)
     };
     println!("seed {seed:#x}");
-    let whole = br##"{"label":"rtvi-ai","type":"dtmf","id":"1","data":{"buttons":["1","#"],"content":"x","t":"y"}}"##;
+    let whole =
+        br##"{"label":"rtvi-ai","type":"dtmf","id":"1","data":{"buttons":["1","#"],"content":"x","t":"y"}}"##;
     let mut server = ready("2.1.0");
     for _ in 0..20_000 {
         let mut bytes = whole.to_vec();

@@ -52,8 +52,14 @@ impl Server {
         let (sender, peers) = mpsc::channel(1_100);
         let shared = Arc::new(Shared { options, tasks: Tasks::new(), peers: sender });
         let router = Router::new()
-            .route("/ws", get(|state: State<Arc<Shared>>, socket: WebSocketUpgrade| upgrade(state, socket, false)))
-            .route("/twilio", get(|state: State<Arc<Shared>>, socket: WebSocketUpgrade| upgrade(state, socket, true)))
+            .route(
+                "/ws",
+                get(|state: State<Arc<Shared>>, socket: WebSocketUpgrade| upgrade(state, socket, false)),
+            )
+            .route(
+                "/twilio",
+                get(|state: State<Arc<Shared>>, socket: WebSocketUpgrade| upgrade(state, socket, true)),
+            )
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -101,7 +107,9 @@ async fn closed(socket: &mut Socket) -> Option<(CloseCode, String)> {
     in_time(async {
         loop {
             match socket.next().await {
-                Some(Ok(Message::Close(frame))) => return frame.map(|frame| (frame.code, frame.reason.to_string())),
+                Some(Ok(Message::Close(frame))) => {
+                    return frame.map(|frame| (frame.code, frame.reason.to_string()));
+                }
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return None,
             }
@@ -116,7 +124,14 @@ fn audio(bytes: usize, rate_hz: u32, channels: u32) -> Message {
 
 fn packet(codec: Codec, bytes: usize) -> LegCommand {
     let at = tokio::time::Instant::now().into_std();
-    LegCommand::Packet(Packet { codec, sequence: 0, timestamp: 0, marker: false, payload: vec![7; bytes].into(), at })
+    LegCommand::Packet(Packet {
+        codec,
+        sequence: 0,
+        timestamp: 0,
+        marker: false,
+        payload: vec![7; bytes].into(),
+        at,
+    })
 }
 
 #[tokio::test]
@@ -154,7 +169,11 @@ async fn who_closes_is_closed_and_who_vanishes_is_lost() {
     let (mut socket, peer) = server.connect("/ws").await;
     peer.commands.send(LegCommand::Message("bye".to_owned())).await.expect("alive");
     peer.commands.send(LegCommand::Close).await.expect("alive");
-    assert_eq!(frame(&mut socket).await, Frame::Message("bye".to_owned()), "what was said before the end arrives");
+    assert_eq!(
+        frame(&mut socket).await,
+        Frame::Message("bye".to_owned()),
+        "what was said before the end arrives"
+    );
     assert_eq!(closed(&mut socket).await.map(|(code, _)| code), Some(CloseCode::Normal));
     in_time(server.shared.tasks.shutdown()).await;
 }
@@ -181,7 +200,8 @@ async fn a_message_of_ten_megabytes_is_refused_and_others_go_on() {
     let mut server = Server::start(Options::default()).await;
     let (mut bystander, mut beside) = server.connect("/ws").await;
     let (mut socket, mut peer) = server.connect("/ws").await;
-    let (_, reason) = tokio::join!(socket.send(audio(10_000_000, 16_000, 1)), async { rest(&mut peer).await });
+    let (_, reason) =
+        tokio::join!(socket.send(audio(10_000_000, 16_000, 1)), async { rest(&mut peer).await });
     assert_eq!(reason, [LegEvent::Lost]);
     bystander.send(audio(512, 16_000, 1)).await.expect("sent");
     assert_eq!(event(&mut beside).await, LegEvent::Active);
@@ -265,7 +285,10 @@ async fn a_connection_that_answers_no_ping_is_lost_and_one_that_does_is_kept() {
     }
     assert_eq!(event(&mut kept).await, LegEvent::Active);
     assert!(matches!(event(&mut kept).await, LegEvent::Packet(_)));
-    assert!(kept.events.try_recv().is_err_and(|error| error == mpsc::error::TryRecvError::Empty), "still there");
+    assert!(
+        kept.events.try_recv().is_err_and(|error| error == mpsc::error::TryRecvError::Empty),
+        "still there"
+    );
 }
 
 #[tokio::test]
@@ -279,7 +302,10 @@ async fn a_carriers_stream_is_a_call() {
     socket.send(text(start)).await.expect("sent");
     assert_eq!(event(&mut peer).await, LegEvent::Active);
     assert!(matches!(event(&mut peer).await, LegEvent::Message(ready) if ready.contains("client-ready")));
-    socket.send(text(r#"{"event":"media","streamSid":"MZ1","media":{"track":"inbound","payload":"/w=="}}"#)).await.expect("sent");
+    socket
+        .send(text(r#"{"event":"media","streamSid":"MZ1","media":{"track":"inbound","payload":"/w=="}}"#))
+        .await
+        .expect("sent");
     assert!(matches!(event(&mut peer).await, LegEvent::Packet(packet) if packet.codec == Codec::Pcmu));
     peer.commands.send(packet(Codec::Pcmu, 3)).await.expect("alive");
     peer.commands.send(LegCommand::Message("not for carriers".to_owned())).await.expect("alive");
