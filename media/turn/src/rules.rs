@@ -42,6 +42,8 @@ rules! {
     VoiceTakesTheFloor,
     /// Single words that recognisers invent from noise are nothing.
     PhantomWords,
+    /// On a line where sounds keep turning out wordless, a sound must be surer to be speech.
+    NoisyLine,
     /// Someone in the background, quieter than the caller, does not duck the agent.
     Background,
     /// The agent's own words coming back do not interrupt it.

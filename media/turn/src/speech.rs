@@ -10,6 +10,12 @@ use crate::options::{self, ms};
 const TAIL: MediaTime = MediaTime::from_millis(60);
 /// Silence is believed for this long beyond the last verdict; further silence has to be heard.
 const EXTRAPOLATED: Duration = Duration::from_millis(60);
+/// What each wordless sound adds to the probability and the length of a beginning, within these limits: clear speech begins
+/// after 100 ms more on the worst line.
+const DOUBT_PROBABILITY: f32 = 0.08;
+const DOUBT_MS: u32 = 20;
+const MOST_DOUBT: u32 = 5;
+const SUREST: f32 = 0.9;
 /// Voice needed before the caller's loudness is known.
 const KNOWN_AFTER: MediaTime = MediaTime::from_millis(1500);
 
@@ -36,6 +42,8 @@ pub(crate) struct Speech {
     heard_at: Instant,
     run_level: Level,
     own_level: Level,
+    /// How often of late a sound was no speech after all; raises what a beginning must show.
+    doubt: u32,
 }
 
 impl Speech {
@@ -49,6 +57,7 @@ impl Speech {
             heard_at: start,
             run_level: Level::default(),
             own_level: Level::default(),
+            doubt: 0,
         }
     }
 
@@ -57,7 +66,7 @@ impl Speech {
         let to = vad.to.max(from);
         self.heard_to = to;
         self.heard_at = t;
-        let sure = vad.probability >= options.start_probability;
+        let sure = vad.probability >= self.start_probability(options);
         let voiced = sure
             || (self.talking && vad.probability >= options.stop_probability && self.silence_heard() <= TAIL);
         if voiced { self.voice(vad.level_dbfs, from, to, options) } else { self.silent(options) }
@@ -76,7 +85,7 @@ impl Speech {
             self.voiced_to = to;
             return std::mem::take(&mut self.hushed).then_some(Edge::GoesOn);
         }
-        if (to - run_from).as_duration() < ms(options.start_ms) {
+        if (to - run_from).as_duration() < ms(options.start_ms + DOUBT_MS * self.doubt) {
             return None;
         }
         (self.talking, self.hushed) = (true, false);
@@ -95,6 +104,24 @@ impl Speech {
             return Some(Edge::Stopped);
         }
         (!std::mem::replace(&mut self.hushed, true)).then_some(Edge::Hushed)
+    }
+
+    /// Within speech the option stands as it is; a beginning on a noisy line must be surer.
+    fn start_probability(&self, options: &options::Speech) -> f32 {
+        let doubt = if self.talking { 0.0 } else { DOUBT_PROBABILITY * self.doubt as f32 };
+        (options.start_probability + doubt).min(SUREST.max(options.start_probability))
+    }
+
+    /// The last sound was no speech.
+    pub(crate) fn doubt(&mut self) {
+        self.doubt = (self.doubt + 1).min(MOST_DOUBT);
+    }
+
+    /// A turn whose voice was no surer than this was speech: what we ask for is too much.
+    pub(crate) fn trust(&mut self, probability: f32, options: &options::Speech) {
+        if probability < options.start_probability + DOUBT_PROBABILITY * self.doubt as f32 {
+            self.doubt = self.doubt.saturating_sub(2);
+        }
     }
 
     /// Takes the caller as quiet, whatever was last heard. Returns whether that is a change.

@@ -22,6 +22,8 @@ pub(crate) struct Utterance {
     /// Voice in it, without the pauses.
     pub(crate) voiced: MediaTime,
     pub(crate) level: Level,
+    /// Sum of the detector's probability over the voiced ms.
+    pub(crate) sureness_ms: f32,
     pub(crate) pause: Pause,
     /// When the last final came.
     pub(crate) final_at: Option<Instant>,
@@ -70,6 +72,7 @@ impl Utterance {
             voiced_at: t,
             voiced: MediaTime::ZERO,
             level: Level::default(),
+            sureness_ms: 0.0,
             pause: Pause::default(),
             final_at: None,
             over,
@@ -81,6 +84,12 @@ impl Utterance {
             deferred: false,
             forced: false,
         }
+    }
+
+    /// How sure the detector was of this voice; zero where it heard none.
+    pub(crate) fn probability(&self) -> f32 {
+        let voiced_ms = self.voiced.as_millis();
+        if voiced_ms == 0 { 0.0 } else { self.sureness_ms / voiced_ms as f32 }
     }
 
     /// All of it, with what was taken back.

@@ -151,6 +151,9 @@ impl TurnMachine {
         if !utterance.pause.lost {
             self.closed.to = self.speech.heard_to();
         }
+        if claim == Claim::Nothing && !utterance.background {
+            self.doubt_line();
+        }
         self.hold = None;
         if claim == Claim::Answer && !utterance.over_greeting {
             self.late = Some(utterance);

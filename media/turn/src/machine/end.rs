@@ -219,12 +219,20 @@ impl TurnMachine {
             || (!utterance.pause.settled
                 && asked.is_some_and(|asked| self.t >= asked + ms(self.options.endpointing.unheard_ms)));
         if !unheard {
+            self.doubt_line();
             self.closed.to = self.speech.heard_to();
         } else if utterance.voiced >= UNHEARD_VOICE && self.on(Rule::NotUnderstood) {
             let turn = self.new_turn();
             self.put(Output::NotUnderstood(turn));
             self.idle.reset();
             self.agent = Some(AgentTurn::new(turn, Cause::Own, self.t));
+        }
+    }
+
+    /// A sound was no speech: on a noisy line, the next has to show more.
+    pub(super) fn doubt_line(&mut self) {
+        if self.on(Rule::NoisyLine) {
+            self.speech.doubt();
         }
     }
 
@@ -250,6 +258,7 @@ impl TurnMachine {
         self.idle.reset();
         self.late = None;
         self.speech.learn_level(utterance.level);
+        self.speech.trust(utterance.probability(), &self.options.speech);
         // Only where the final is still to come may its words come again.
         let text_to_come = if utterance.pause.settled { String::new() } else { utterance.spoken() };
         self.closed = super::Closed { to: self.speech.heard_to(), text: text_to_come };

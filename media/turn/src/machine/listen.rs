@@ -32,6 +32,7 @@ impl TurnMachine {
             let length = MediaTime::from_duration(length).max(vad.to - vad.from);
             utterance.voiced += length;
             utterance.level.add(vad.level_dbfs, length);
+            utterance.sureness_ms += vad.probability * length.as_millis() as f32;
             (utterance.voiced_to, utterance.voiced_at) = (voiced_to, t);
         }
     }

@@ -304,3 +304,31 @@ fn a_mhm_into_the_last_syllable_is_no_answer() {
     let script = |call: &mut Call| _ = question(call).say(5000, 5250, "mhm");
     prove(10, Rule::Backchannels, 8000, script, went_on);
 }
+
+#[test]
+fn on_a_noisy_line_the_agent_learns_not_to_duck() {
+    let script = |call: &mut Call| {
+        for start in [500, 1500, 2500, 3500] {
+            call.murmur(start, start + 300);
+        }
+        call.say(5000, 5800, "what are your opening hours?").murmur(7000, 7300).murmur(8000, 8300);
+    };
+    prove(17, Rule::NoisyLine, 12_000, script, |log| {
+        vec![
+            ("the question is heard", log.turns() == ["what are your opening hours?"]),
+            ("the agent is not ducked", log.ducked().is_empty()),
+        ]
+    });
+}
+
+#[test]
+fn clear_speech_still_interrupts_on_a_noisy_line() {
+    let mut call = Call::default();
+    for start in (500..9000).step_by(1000) {
+        call.murmur(start, start + 300);
+    }
+    call.say(10_000, 10_800, "what are your opening hours?").say(12_500, 13_500, "I mean the ones on Sunday");
+    let log = call.run(18_000);
+    assert_eq!(log.turns().last(), Some(&"I mean the ones on Sunday"));
+    assert!(log.interrupted()[0] <= 13_500, "{:?}", log.interrupted());
+}

@@ -47,6 +47,7 @@ pub(crate) struct Voice {
     from_ms: u32,
     to_ms: u32,
     level_dbfs: f32,
+    probability: f32,
 }
 
 #[derive(Debug, Clone)]
@@ -99,13 +100,19 @@ impl Call {
 
     /// Sound that the detector takes for voice, without words.
     pub(crate) fn noise(&mut self, from_ms: u32, to_ms: u32) -> &mut Self {
-        self.voice.push(Voice { from_ms, to_ms, level_dbfs: -20.0 });
+        self.voice.push(Voice { from_ms, to_ms, level_dbfs: -20.0, probability: 0.95 });
+        self
+    }
+
+    /// Sound that the detector half takes for voice.
+    pub(crate) fn murmur(&mut self, from_ms: u32, to_ms: u32) -> &mut Self {
+        self.voice.push(Voice { from_ms, to_ms, level_dbfs: -20.0, probability: 0.6 });
         self
     }
 
     /// Someone speaks at this loudness.
     pub(crate) fn say_at(&mut self, level_dbfs: f32, from_ms: u32, to_ms: u32, text: &str) -> &mut Self {
-        self.voice.push(Voice { from_ms, to_ms, level_dbfs });
+        self.voice.push(Voice { from_ms, to_ms, level_dbfs, probability: 0.95 });
         self.whisper(from_ms, to_ms, text)
     }
 
@@ -322,7 +329,7 @@ impl Sim {
             self.give(Input::Vad(VadDecision {
                 from: MediaTime::from_millis(from_ms.into()),
                 to: MediaTime::from_millis(end_ms.into()),
-                probability: if voice.is_some() { 0.95 } else { 0.02 },
+                probability: voice.map_or(0.02, |voice| voice.probability),
                 level_dbfs: voice.map_or(-70.0, |voice| voice.level_dbfs),
             }));
         }
