@@ -71,7 +71,7 @@ impl EnergyVad {
         windows.push(frame, |window| {
             let level_dbfs = window::level_dbfs(window.samples);
             let probability = floor.judge(level_dbfs);
-            due.push_back(VadDecision { from: window.from, to: window.to, probability, level_dbfs });
+            window::enqueue(due, VadDecision { from: window.from, to: window.to, probability, level_dbfs });
         });
     }
 
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     fn verdicts(amplitude: impl Fn(u64) -> f64, seconds: u64) -> Vec<f32> {
-        let mut vad = EnergyVad::new();
+        let (mut vad, mut heard) = (EnergyVad::new(), Vec::new());
         let mut noise = 0x2545_f491_4f6c_dd1d_u64;
         for n in 0..seconds * 50 {
             let samples = (0..320)
@@ -100,8 +100,9 @@ mod tests {
                 })
                 .collect();
             vad.push(&AudioFrame { samples, rate_hz: 16_000, at: MediaTime::from_millis(n * 20) });
+            heard.extend(std::iter::from_fn(|| vad.pop()).map(|d| d.probability));
         }
-        std::iter::from_fn(|| vad.pop()).map(|d| d.probability).collect()
+        heard
     }
 
     fn dbfs(level: f64) -> f64 {

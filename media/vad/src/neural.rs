@@ -56,7 +56,7 @@ impl NeuralVad {
         let jumped = windows.push(frame, |window| {
             let level_dbfs = window::level_dbfs(window.samples);
             let probability = if self.open_until > window.from { self.ask(window.samples) } else { self.hold_back(window.samples) };
-            self.due.push_back(VadDecision { from: window.from, to: window.to, probability, level_dbfs });
+            window::enqueue(&mut self.due, VadDecision { from: window.from, to: window.to, probability, level_dbfs });
         });
         self.windows = windows;
         if jumped {

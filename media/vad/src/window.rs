@@ -1,11 +1,23 @@
 //! Cuts the caller's frames into the detector's windows and keeps their positions. Judges nothing.
 
-use domain::{AudioFrame, MediaTime};
+use std::collections::VecDeque;
+
+use domain::{AudioFrame, MediaTime, VadDecision};
 
 /// Rate of the audio that every detector of this crate takes.
 pub(crate) const RATE_HZ: u32 = 16_000;
 /// 32 ms: the stretch that one verdict is about.
 pub(crate) const WINDOW: usize = 512;
+
+/// Verdicts that nobody took yet: 8 s of audio. When full, the oldest goes: whoever is that late wants the newest.
+const DUE_CAPACITY: usize = 256;
+
+pub(crate) fn enqueue(due: &mut VecDeque<VadDecision>, decision: VadDecision) {
+    if due.len() >= DUE_CAPACITY {
+        due.pop_front();
+    }
+    due.push_back(decision);
+}
 
 /// Samples that wait for their window to fill.
 #[derive(Debug, Default)]

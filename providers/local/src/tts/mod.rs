@@ -116,19 +116,3 @@ impl std::fmt::Debug for LocalTts {
         f.debug_struct("LocalTts").field("info", &self.info).finish_non_exhaustive()
     }
 }
-
-/// One sentence decoded in windows and at once; for tests.
-#[doc(hidden)]
-pub fn windows_and_whole(engine: &Engine, store: &Store, ids: &[i64]) -> Result<(Vec<f32>, Vec<f32>), inference::Error> {
-    let (voice, _) = Voice::load(engine, store)?;
-    let latent = voice.encode(ids, 1.0)?;
-    let whole = voice.decode(&latent, 0..latent.frames)?;
-    let mut windows = Vec::new();
-    let mut done = 0;
-    while done < latent.frames {
-        let window = latent.window_after(done);
-        done = window.end;
-        windows.extend(voice.decode(&latent, window)?);
-    }
-    Ok((windows, whole))
-}

@@ -50,13 +50,13 @@ impl Phonemiser {
             if links && word.signs.ends_with(['ɚ', 'ː']) && (word.signs.ends_with('ɚ') || word.signs.ends_with("ɜː")) {
                 put(&mut utterance, 'ɹ');
             }
+            utterance.spans.push((word.of, start..utterance.ids.len()));
             if let Some(mark) = word.mark {
                 put(&mut utterance, mark);
             }
             if at + 1 < words.len() {
                 put(&mut utterance, ' ');
             }
-            utterance.spans.push((word.of, start..utterance.ids.len()));
         }
         put(&mut utterance, '$');
         if sounded { utterance } else { Utterance::default() }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_padded_and_spans_cover_them_in_order() {
+    fn ids_are_padded_and_spans_lie_in_them_in_order() {
         let (words, pieces) = normalise::pieces("Call 555-0142 at 3:30 p.m. today.");
         let utterance = PHONEMISER.utterance(&pieces);
         assert_eq!(utterance.ids.first(), Some(&i64::from(u32::from('^'))));
@@ -239,7 +239,7 @@ mod tests {
         let mut end = 2;
         for (word, span) in &utterance.spans {
             assert!(*word < words.len());
-            assert_eq!(span.start, end);
+            assert!(span.start >= end && !span.is_empty());
             end = span.end;
         }
         assert!(utterance.spans.is_sorted_by_key(|(word, _)| *word));

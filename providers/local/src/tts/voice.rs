@@ -145,4 +145,44 @@ mod tests {
             assert!(latent.window_after(frames).is_empty());
         }
     }
+
+    #[test]
+    fn windows_together_are_sample_for_sample_the_whole() {
+        let store = Store::open(inference::store::default_directory(|name| std::env::var_os(name)).unwrap());
+        let engine = Engine::start(&inference::Options::default(), &store).unwrap();
+        let (voice, signs) = Voice::load(&engine, &store).unwrap();
+        let signs: Vec<i64> = "həlˈoʊ, ðɪs ɪz ɐ tˈɛst ʌv ðə vˈɔɪs ɪn pˈiːsᵻz, wɪtʃ mˈʌst nˈɑːt bi hˈɜːd.".chars().map(|c| signs[&c]).collect();
+        let ids: Vec<i64> = [1, 0].into_iter().chain(signs.into_iter().flat_map(|id| [id, 0])).chain([2]).collect();
+        let cpu = cpu_ns();
+        let latent = voice.encode(&ids, 1.0).unwrap();
+        let encoded = cpu_ns();
+        let whole = voice.decode(&latent, 0..latent.frames).unwrap();
+        let decoded = cpu_ns();
+        let mut windows = Vec::new();
+        let mut first = 0;
+        let mut done = 0;
+        while done < latent.frames {
+            let window = latent.window_after(done);
+            done = window.end;
+            windows.extend(voice.decode(&latent, window).unwrap());
+            first = if first == 0 { cpu_ns() - decoded } else { first };
+        }
+        let windowed = cpu_ns() - decoded;
+        assert_eq!(latent.durations.iter().sum::<usize>(), latent.frames, "each frame belongs to a phoneme");
+        let worst = windows.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert_eq!(windows.len(), whole.len());
+        assert!(worst < 1e-3, "differs by {worst}");
+        let seconds = whole.len() as f64 / 22_050.0;
+        let ms = |ns: u64| ns as f64 / 1e6;
+        println!(
+            "CPU of one thread for {seconds:.2} s: encoder {:.0} ms, decoder whole {:.0} ms, in windows {:.0} ms (first {:.0} ms), real-time factor {:.3}, worst difference {worst:e}",
+            ms(encoded - cpu), ms(decoded - encoded), ms(windowed), ms(first), (ms(encoded - cpu) + ms(windowed)) / seconds / 1e3,
+        );
+    }
+
+    /// CPU time of this thread.
+    fn cpu_ns() -> u64 {
+        let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+        stat.split_whitespace().next().unwrap().parse().unwrap()
+    }
 }

@@ -1,0 +1,256 @@
+//! The embedded voice: loud enough, without gaps, in time, and understood by the embedded recogniser.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use domain::{AudioFrame, Language, MediaTime, SessionId, Voice, Word};
+use futures::{FutureExt as _, StreamExt as _};
+use providers_api::conformance::{self, Trial};
+use providers_api::{ErrorKind, Stt, SttEvent, SttInput, SttRequest, Tts, TtsEvent, TtsInput, TtsRequest};
+use providers_local::tts::LocalTts;
+
+use crate::models::{engine, store, stt};
+use crate::speech::Errors;
+
+/// As a recogniser may write it, and as it is given to the voice.
+const SENTENCES: [(&str, &str); 20] = [
+    ("I would like to check the status of my order.", "I would like to check the status of my order."),
+    ("Your order number is 47291.", "Your order number is 47291."),
+    ("Can you please cancel my subscription?", "Can you please cancel my subscription?"),
+    ("You can reset your password when you log in.", "You can reset your password when you log in."),
+    ("We are open from Monday to Saturday, nine to six.", "We are open from Monday to Saturday, nine to six."),
+    ("Our opening hours on Saturday are from ten to four.", "Our opening hours on Saturday are from ten to four."),
+    ("I will transfer you to a human agent.", "I will transfer you to a human agent."),
+    ("Your appointment is on Tuesday at 3:30 in the afternoon.", "Your appointment is on Tuesday at 3:30 in the afternoon."),
+    ("Thank you very much for your call, goodbye.", "Thank you very much for your call, goodbye."),
+    ("Did you say Thursday or Tuesday?", "Did you say Thursday or Tuesday?"),
+    ("A haircut costs $35 and takes about 40 minutes.", "A haircut costs $35 and takes about 40 minutes."),
+    ("You can find us at 12 Market Street, next to the library.", "You can find us at 12 Market Street, next to the library."),
+    ("May I have your name, please?", "May I have your name, please?"),
+    ("I am sorry, I did not understand that.", "I am sorry, I did not understand that."),
+    ("Would you prefer the morning or the afternoon?", "Would you prefer the morning or the afternoon?"),
+    ("Thank you, Maria Lopez.", "Thank you, Maria Lopez."),
+    ("Is there anything else I can help you with today?", "Is there anything else I can help you with today?"),
+    ("Your phone number is 555-0142, is that correct?", "Your phone number is 555-0142, is that correct?"),
+    ("We also offer hair coloring and a beard trim.", "We also offer hair coloring and a beard trim."),
+    ("See you on Wednesday the 3rd of June.", "See you on Wednesday the 3rd of June."),
+];
+
+static TTS: LazyLock<LocalTts> = LazyLock::new(|| {
+    LocalTts::load(&engine(), &store()).expect("the voice loads")
+});
+
+#[derive(Default)]
+pub(crate) struct Heard {
+    /// 24 kHz.
+    pub(crate) samples: Vec<i16>,
+    words: Vec<Vec<Word>>,
+    done: Vec<usize>,
+    /// Where pieces of audio meet.
+    seams: Vec<usize>,
+}
+
+fn request() -> TtsRequest {
+    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
+}
+
+pub(crate) async fn speak(sentences: &[&str]) -> Heard {
+    let mut stream = TTS.open(request()).await.expect("opens");
+    for sentence in sentences {
+        stream.input.send(TtsInput::Sentence((*sentence).to_owned())).await.expect("takes text");
+    }
+    drop(stream.input);
+    let mut heard = Heard::default();
+    while let Some(event) = stream.events.next().await {
+        match event.expect("speaks") {
+            TtsEvent::Audio(frame) => {
+                assert_eq!(frame.rate_hz, 24_000);
+                assert_eq!(frame.at.as_samples(24_000), heard.samples.len() as u64, "no gap");
+                heard.seams.push(heard.samples.len());
+                heard.samples.extend(frame.samples);
+            }
+            TtsEvent::Words { sentence, words } => {
+                heard.words.resize(sentence + 1, Vec::new());
+                heard.words[sentence] = words;
+            }
+            TtsEvent::SentenceDone { sentence } => heard.done.push(sentence),
+        }
+    }
+    heard
+}
+
+fn rms_dbfs(samples: &[i16]) -> f64 {
+    let energy: f64 = samples.iter().map(|s| (f64::from(*s) / 32_768.0).powi(2)).sum();
+    10.0 * (energy / samples.len().max(1) as f64).max(1e-12).log10()
+}
+
+/// Level while speaking: blocks of 20 ms that are no pause.
+fn speech_dbfs(samples: &[i16]) -> f64 {
+    let voiced: Vec<i16> = samples.chunks(480).filter(|block| rms_dbfs(block) > -45.0).flatten().copied().collect();
+    rms_dbfs(&voiced)
+}
+
+#[tokio::test]
+async fn every_sentence_is_equally_loud_starts_at_once_and_ends_with_a_pause() {
+    let mut levels = Vec::new();
+    for (_, text) in SENTENCES {
+        let heard = speak(&[text]).await;
+        levels.push(speech_dbfs(&heard.samples));
+        assert!(heard.samples.iter().all(|s| s.unsigned_abs() < 32_700), "clips: {text}");
+        let onset = heard.samples.chunks(120).position(|block| rms_dbfs(block) > -52.0);
+        assert!(onset.is_some_and(|blocks| blocks <= 4), "silence of {onset:?} blocks of 5 ms before: {text}");
+        let tail = &heard.samples[heard.samples.len() - 24 * 100..];
+        assert!(rms_dbfs(tail) < -50.0, "no pause after: {text}");
+        assert_eq!(heard.done, [0]);
+    }
+    let mean = levels.iter().sum::<f64>() / levels.len() as f64;
+    println!("levels while speaking, mean {mean:.1} dBFS: {levels:.1?}");
+    assert!((mean + 23.0).abs() < 1.0, "{mean:.1} dBFS");
+    assert!(levels.iter().all(|level| (level + 23.0).abs() < 3.5), "{levels:.1?}");
+}
+
+/// 24 kHz to the recogniser's 16: two samples for three, after a low-pass at 7 kHz.
+fn for_the_recogniser(samples: &[i16]) -> Vec<i16> {
+    const HALF: i32 = 24;
+    let tap = |x: f64| {
+        let angle = std::f64::consts::TAU * 7_000.0 / 24_000.0 * x;
+        let sinc = if x.abs() < 1e-9 { 1.0 } else { angle.sin() / angle };
+        sinc * (0.5 + 0.5 * (std::f64::consts::PI * x / f64::from(HALF)).cos()) * 7.0 / 12.0
+    };
+    let at = |n: i64| usize::try_from(n).ok().and_then(|n| samples.get(n)).copied().unwrap_or_default();
+    let one = |n: usize| {
+        let centre = n as f64 * 1.5;
+        let middle = centre.floor() as i64;
+        let sum: f64 = (-HALF..=HALF).map(|d| f64::from(at(middle + i64::from(d))) * tap(centre - (middle + i64::from(d)) as f64)).sum();
+        sum.clamp(-32_768.0, 32_767.0) as i16
+    };
+    (0..samples.len() * 2 / 3).map(one).collect()
+}
+
+async fn recognised(samples: &[i16]) -> String {
+    const RATE_HZ: u32 = 16_000;
+    let request = SttRequest { session: SessionId::generate(), rate_hz: RATE_HZ, language: None, keywords: Vec::new() };
+    let mut stream = stt().open(request).await.expect("opens");
+    let silence = vec![0; 6_400];
+    let audio = [silence.as_slice(), samples, silence.as_slice()].concat();
+    for (n, samples) in audio.chunks(320).enumerate() {
+        let frame = AudioFrame { samples: samples.to_vec(), rate_hz: RATE_HZ, at: MediaTime::from_samples(320 * n as u64, RATE_HZ) };
+        while !stream.input.push(SttInput::Audio(frame.clone())).expect("listens") {
+            // Full: let it take what it has.
+            let _ = tokio::time::timeout(Duration::from_millis(5), stream.events.next()).await;
+        }
+    }
+    stream.input.send(SttInput::Finalize).await.expect("listens");
+    loop {
+        match stream.events.next().await.expect("a final").expect("recognises") {
+            SttEvent::Transcript(transcript) if transcript.is_final() => return transcript.text,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_it_says_is_understood() {
+    const CEILING_PERCENT: f64 = 8.0;
+    let mut errors = Errors::default();
+    for (written, text) in SENTENCES {
+        let heard = recognised(&for_the_recogniser(&speak(&[text]).await.samples)).await;
+        let found = Errors::of(written, &heard);
+        if found.wrong > 0 {
+            println!("{} wrong: {written} -> {heard}", found.wrong);
+        }
+        errors.add(found);
+    }
+    println!("word errors of the embedded voice by the embedded recogniser: {:.1} % of {}", errors.percent(), errors.words);
+    assert!(errors.percent() <= CEILING_PERCENT, "{:.1} %", errors.percent());
+}
+
+#[tokio::test]
+async fn it_keeps_the_contract_of_text_to_speech() {
+    let trial = Trial {
+        sleep: |duration| tokio::time::sleep(duration).boxed(),
+        patience: Duration::from_secs(30),
+        speech: Vec::new(),
+        rate_hz: 16_000,
+        word: String::new(),
+    };
+    conformance::tts(&*TTS, &trial).await.expect("keeps it");
+}
+
+#[tokio::test]
+async fn where_windows_meet_nothing_jumps() {
+    let heard = speak(&[SENTENCES[7].1, SENTENCES[11].1, SENTENCES[16].1]).await;
+    assert!(heard.seams.len() > 8);
+    let step = |at: usize| (i32::from(heard.samples[at]) - i32::from(heard.samples[at - 1])).abs();
+    for seam in heard.seams.iter().copied().filter(|at| *at > 200 && at + 200 < heard.samples.len()) {
+        // The step at a seam is like the steps around it: the voice's own wave.
+        let around = (seam - 100..seam + 100).filter(|at| *at != seam).map(step).max().unwrap_or_default();
+        assert!(step(seam) <= around + 60, "a step of {} at sample {seam}, {around} around it", step(seam));
+    }
+}
+
+#[tokio::test]
+async fn words_are_the_written_ones_and_lie_inside_the_audio() {
+    let texts = ["Call 555-0142 \u{2014} or come at 3:30 p.m. on 5/12!", "Goodbye."];
+    let heard = speak(&texts).await;
+    assert_eq!(heard.done, [0, 1]);
+    let mut end = 0;
+    for (text, words) in texts.iter().zip(&heard.words) {
+        let written: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        assert_eq!(written, text.split_whitespace().collect::<Vec<_>>());
+        for word in words {
+            assert!(word.from <= word.to && word.from.as_samples(24_000) >= end, "{word:?} before {end}");
+            end = word.from.as_samples(24_000);
+        }
+        end = words.last().map(|word| word.to.as_samples(24_000)).unwrap_or_default();
+    }
+    assert!(end <= heard.samples.len() as u64);
+    assert!(end > heard.samples.len() as u64 - 24 * 600, "the last word ends near the end");
+}
+
+#[tokio::test]
+async fn text_without_a_sound_is_done_alone() {
+    let heard = speak(&["", "...", "\u{1f600}", "Yes."]).await;
+    assert_eq!(heard.done, [0, 1, 2, 3]);
+    assert!(heard.words.iter().take(3).all(Vec::is_empty));
+    assert!(heard.samples.len() > 24 * 200);
+}
+
+#[tokio::test]
+async fn a_repeated_sentence_is_the_same_to_the_sample() {
+    let text = "Prerendered sentences are spoken without any work.";
+    TTS.prerender(&[text.to_owned()]).await.expect("speaks");
+    let (first, second) = (speak(&[text]).await, speak(&[text]).await);
+    assert!(!first.samples.is_empty());
+    assert_eq!(first.samples, second.samples, "the voice never says a thing twice alike: this came from the cache");
+    assert_eq!(first.words, second.words);
+}
+
+#[tokio::test]
+async fn a_very_long_sentence_is_spoken_whole_in_parts() {
+    let text = vec!["and then we went to the market, bought some bread"; 12].join(", ");
+    let heard = speak(&[&text]).await;
+    assert_eq!(heard.words[0].len(), text.split_whitespace().count());
+    assert!(heard.words[0].is_sorted_by_key(|word| word.from));
+    assert!(heard.samples.len() > 24_000 * 20);
+}
+
+#[tokio::test]
+async fn other_languages_are_refused() {
+    let voice = Voice { language: Language("de".to_owned()), ..Voice::default() };
+    let refused = TTS.open(TtsRequest { session: SessionId::generate(), voice }).await;
+    assert_eq!(refused.err().map(|error| error.kind), Some(ErrorKind::Rejected));
+}
+
+#[tokio::test]
+async fn slower_takes_longer() {
+    let at = |speed: f32| async move {
+        let mut stream = TTS.open(TtsRequest { session: SessionId::generate(), voice: Voice { speed, ..Voice::default() } }).await.expect("opens");
+        stream.input.send(TtsInput::Sentence("This is how fast I speak today.".to_owned())).await.expect("takes text");
+        drop(stream.input);
+        let events = stream.events.collect::<Vec<_>>().await;
+        events.into_iter().map(|event| if let Ok(TtsEvent::Audio(frame)) = event { frame.samples.len() } else { 0 }).sum::<usize>()
+    };
+    let (slow, fast) = (at(0.7).await, at(1.4).await);
+    assert!(slow as f64 > fast as f64 * 1.4, "{slow} against {fast}");
+}
