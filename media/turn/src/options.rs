@@ -69,6 +69,7 @@ pub enum Mode {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Endpointing {
+    /// `adaptive`, or `{ fixed = { ms = 200 } }`: that silence and nothing else.
     pub mode: Mode,
     /// Silence, in ms, at which the recogniser is told to prepare its final. 0: with the first silent stretch.
     pub prepare_ms: u32,
@@ -96,7 +97,8 @@ pub struct Endpointing {
     pub verdict_ms: u32,
     /// How long, in ms, a demanded final may take where nothing at all was heard so far.
     pub unheard_ms: u32,
-    /// A pause, in ms, as most callers make inside a turn; callers who pause longer are given that much more time.
+    /// A pause, in ms, as most callers make inside a turn; callers who pause longer are given their
+    /// own pause and 100 ms.
     pub typical_pause_ms: u32,
     /// How long, in ms, after a commit the caller may go on speaking and have the commit taken back, while no
     /// sound of the answer was played.
@@ -171,6 +173,7 @@ impl Default for BargeIn {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Speculation {
+    /// Whether to think ahead at all.
     pub enabled: bool,
     /// Silence, in ms, from which the text counts as stable enough to guess with.
     pub after_ms: u32,

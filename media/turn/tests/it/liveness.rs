@@ -194,6 +194,27 @@ proptest! {
 }
 
 #[test]
+fn every_rule_and_option_is_documented() {
+    let page = include_str!("../../../../docs/TURNS.md");
+    let missing: Vec<_> =
+        Rule::ALL.iter().filter(|rule| !page.contains(&format!("| `{rule:?}` |"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let options = serde_json::to_value(Options::default()).expect("plain data");
+    for (section, fields) in options.as_object().expect("sections") {
+        for (name, default) in fields.as_object().into_iter().flatten() {
+            // A default is written as it is in a file, but for floats and quotes, which JSON writes longer.
+            let listed = page.lines().find(|line| line.starts_with(&format!("| `{name}` | `")));
+            let listed = listed.unwrap_or_else(|| unreachable!("turn.{section}.{name} is not documented"));
+            if default.is_u64() || default.is_boolean() {
+                let entries =
+                    page.lines().filter(|line| line.starts_with(&format!("| `{name}` | `{default}` |")));
+                assert!(entries.count() > 0, "turn.{section}.{name} is {default}, documented as {listed}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_rule_has_a_scenario() {
     let suite = [
         include_str!("barge_in.rs"),
