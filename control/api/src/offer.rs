@@ -1,0 +1,88 @@
+//! `POST|PATCH /api/offer`: the exchange that opens a WebRTC call.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OfferRequest {
+    pub sdp: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Names the peer of an earlier answer that is to be negotiated again.
+    #[serde(default)]
+    pub pc_id: Option<String>,
+    /// Drop that peer's transport and build a new one.
+    #[serde(default)]
+    pub restart_pc: Option<bool>,
+    #[serde(
+        default,
+        rename = "requestData",
+        alias = "request_data",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub request_data: Option<RequestData>,
+}
+
+/// What a page sends along with its offer. Fields that are not ours are ignored.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RequestData {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The resume token of a call that lost its connection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resume: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferAnswer {
+    pub sdp: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub pc_id: String,
+    /// The call, as `/calls/{session_id}` shows it once it has ended.
+    pub session_id: String,
+    /// Presented with a new offer or socket, it takes the call up again after a lost connection.
+    pub resume_token: String,
+    /// For how long after the loss, in milliseconds.
+    pub resume_within_ms: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidatesRequest {
+    pub pc_id: String,
+    #[serde(default)]
+    pub candidates: Vec<Candidate>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    pub candidate: String,
+    #[serde(default, alias = "sdpMid")]
+    pub sdp_mid: Option<String>,
+    #[serde(default, alias = "sdpMLineIndex")]
+    pub sdp_mline_index: Option<u16>,
+}
+
+/// `{"status":"success"}`, as the published client expects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidatesAnswer {
+    pub status: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_of_request_data_are_read() {
+        for key in ["requestData", "request_data"] {
+            let text = format!(
+                r#"{{"sdp":"v=0","type":"offer","pc_id":null,"restart_pc":false,"{key}":{{"agent":"a","x":1}}}}"#
+            );
+            let offer: OfferRequest = serde_json::from_str(&text).expect("parses");
+            assert_eq!(offer.request_data.expect("given").agent.as_deref(), Some("a"));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The pages are built by `make web`'s Node step. Without it cargo must still work, so that missing output becomes a page
+//! that says what to run.
+
+use std::path::Path;
+use std::{fs, io};
+
+const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Agent Foundry</title>\
+<p>The pages have not been built. Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>, and start again.</p></html>\n";
+const SCRIPT: &str = "console.error('Agent Foundry: the widget has not been built. Run `make run`, or `npm ci && npm run build` in web/.');\n";
+
+fn main() -> io::Result<()> {
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
+    let pages =
+        ["index.html", "calls.html", "call.html"].map(|file| (web.join("pages/dist").join(file), PAGE));
+    for (path, placeholder) in pages.into_iter().chain([(web.join("widget/dist/widget.js"), SCRIPT)]) {
+        if !path.exists() {
+            fs::create_dir_all(path.parent().expect("every path above has a folder"))?;
+            fs::write(&path, placeholder)?;
+        }
+    }
+    fs::create_dir_all(web.join("../docs/errors"))?;
+    println!("cargo::rerun-if-changed=../../web/pages/dist");
+    println!("cargo::rerun-if-changed=../../web/widget/dist");
+    Ok(())
+}

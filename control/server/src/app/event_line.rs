@@ -1,0 +1,87 @@
+//! One event of the log as one readable line.
+
+use std::time::Duration;
+
+use domain::{SessionEvent as E, TurnId};
+
+use crate::app::summary::{ms, reason_text};
+
+/// Type as in the log, turn, and what a person wants to read.
+pub(crate) fn describe(event: &E) -> (String, Option<TurnId>, String) {
+    let (kind, turn, text) = parts(event);
+    (kind.to_owned(), turn, text)
+}
+
+fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
+    match event {
+        E::Started => ("started", None, "media flows both ways".to_owned()),
+        E::StateChanged { state } => {
+            ("state_changed", None, format!("the agent is {state:?}").to_lowercase())
+        }
+        E::CallerSpeaking { speaking: true } => {
+            ("caller_speaking", None, "the caller's voice began".to_owned())
+        }
+        E::CallerSpeaking { speaking: false } => {
+            ("caller_speaking", None, "the caller's voice paused".to_owned())
+        }
+        E::Heard { transcript } if transcript.is_final() => {
+            ("heard", None, format!("final: {}", transcript.text))
+        }
+        E::Heard { transcript } => ("heard", None, format!("partial: {}", transcript.text)),
+        E::CallerTurn { turn, text, typed: false } => ("caller_turn", Some(*turn), text.clone()),
+        E::CallerTurn { turn, text, typed: true } => ("caller_turn", Some(*turn), format!("typed: {text}")),
+        E::AgentSaying { turn, text } => ("agent_saying", Some(*turn), text.clone()),
+        E::AgentTurn { turn, text, interrupted: false } => ("agent_turn", Some(*turn), text.clone()),
+        E::AgentTurn { turn, text, interrupted: true } => {
+            ("agent_turn", Some(*turn), format!("heard until interrupted: {text}"))
+        }
+        E::Ducked { turn } => {
+            ("ducked", Some(*turn), "lowered: the caller may be taking the floor".to_owned())
+        }
+        E::Resumed { turn, why } => ("resumed", Some(*turn), why.clone()),
+        E::Interrupted { turn } => ("interrupted", Some(*turn), "the caller took the floor".to_owned()),
+        E::Nudged { count } => ("nudged", None, format!("the caller is silent, reminder {count}")),
+        E::Pressed { digit } => ("pressed", None, format!("key {}", char::from(*digit))),
+        E::Node { turn, node } => ("node", Some(*turn), node.clone()),
+        E::Noted { name, value } => ("noted", None, format!("{name}: {value}")),
+        E::TurnFinished { timeline } => (
+            "turn_finished",
+            Some(timeline.turn),
+            match timeline.latencies() {
+                Some(parts) => format!("answered after {}", span(parts.response)),
+                None => "nothing to answer".to_owned(),
+            },
+        ),
+        E::DeadAir { turn, cause, length } => {
+            ("dead_air", *turn, format!("{} of silence, cause: {cause:?}", span(*length)).to_lowercase())
+        }
+        E::Failed { turn, code, message, .. } => ("failed", *turn, format!("{code}: {message}")),
+        E::Detached => ("detached", None, "the connection was lost; waiting for the caller".to_owned()),
+        E::Reattached { gap } => ("reattached", None, format!("the caller is back after {}", span(*gap))),
+        E::Ended { reason } => ("ended", None, reason_text(*reason).to_owned()),
+    }
+}
+
+fn span(length: Duration) -> String {
+    format!("{:.0} ms", ms(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_carries_the_type_that_the_raw_log_has() {
+        let events = [
+            E::Started,
+            E::Detached,
+            E::Nudged { count: 1 },
+            E::Interrupted { turn: TurnId(1) },
+            E::Node { turn: TurnId(1), node: "a".into() },
+        ];
+        for event in events {
+            let tag = serde_json::to_value(&event).expect("serialises")["type"].clone();
+            assert_eq!(describe(&event).0, tag.as_str().expect("tagged"));
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! From the events of a finished call to what its page shows: transcript as heard, turns, silences, problems.
+//! Pure: the same events give the same page.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use control_api::call::{
+    Call, CallFailure, CallSummary, Event, LatenciesMs, Line, MarkAt, Note, Silence, Turn,
+};
+use domain::{EndReason, Latencies, Mark, Role, SessionEvent, TurnId, TurnTimeline};
+
+use crate::app::event_line::describe;
+use crate::ports::Recorded;
+
+/// The page lists this many events; the raw log has the rest. A call of an hour has fewer.
+const EVENTS: usize = 20_000;
+
+pub(crate) fn of(recorded: &Recorded) -> CallSummary {
+    let mut responses = Vec::new();
+    let mut summary = CallSummary {
+        id: recorded.id,
+        agent: recorded.agent.clone(),
+        transport: recorded.transport.clone(),
+        started_at: recorded.started_at.to_string(),
+        duration_ms: recorded.events.last().map_or(0.0, |(at, _)| ms(*at)),
+        end_reason: None,
+        turns: 0,
+        interruptions: 0,
+        response_median_ms: None,
+        response_max_ms: None,
+        dead_air_ms: 0.0,
+        failures: 0,
+        first_words: String::new(),
+    };
+    for (_, event) in &recorded.events {
+        match event {
+            SessionEvent::CallerTurn { text, .. } => {
+                summary.turns += 1;
+                if summary.first_words.is_empty() {
+                    summary.first_words.clone_from(text);
+                }
+            }
+            SessionEvent::Interrupted { .. } => summary.interruptions += 1,
+            SessionEvent::TurnFinished { timeline } => {
+                responses.extend(timeline.latencies().map(|parts| ms(parts.response)))
+            }
+            SessionEvent::DeadAir { length, .. } => summary.dead_air_ms += ms(*length),
+            SessionEvent::Failed { .. } => summary.failures += 1,
+            SessionEvent::Ended { reason } => summary.end_reason = Some(*reason),
+            _ => {}
+        }
+    }
+    responses.sort_by(f64::total_cmp);
+    summary.response_median_ms = median(&responses);
+    summary.response_max_ms = responses.last().copied();
+    summary
+}
+
+pub(crate) fn call(recorded: &Recorded) -> Call {
+    let mut turns = Turns::default();
+    let (mut dead_air, mut notes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, event) in &recorded.events {
+        let at_ms = ms(*at);
+        match event {
+            SessionEvent::DeadAir { turn, cause, length } => {
+                dead_air.push(Silence { at_ms, turn: *turn, cause: *cause, length_ms: ms(*length) });
+            }
+            SessionEvent::Noted { name, value } => {
+                notes.push(Note { at_ms, name: name.clone(), value: value.clone() })
+            }
+            SessionEvent::Failed { turn, source, code, message } => problems.push(CallFailure {
+                at_ms,
+                turn: *turn,
+                source: *source,
+                code: code.clone(),
+                message: message.clone(),
+            }),
+            other => turns.see(at_ms, other),
+        }
+    }
+    let events = recorded.events.iter().take(EVENTS).map(|(at, event)| line_of(*at, event)).collect();
+    Call {
+        summary: of(recorded),
+        transcript: turns.transcript(),
+        turns_detail: turns.finish(),
+        dead_air,
+        notes,
+        problems,
+        events,
+        events_truncated: recorded.events.len() > EVENTS,
+    }
+}
+
+fn line_of(at: Duration, event: &SessionEvent) -> Event {
+    let (kind, turn, text) = describe(event);
+    Event { at_ms: ms(at), kind, turn, text }
+}
+
+#[derive(Default)]
+struct Turns(BTreeMap<TurnId, Parts>);
+
+/// What the events said of one turn.
+#[derive(Default)]
+struct Parts {
+    caller: Option<(f64, String, bool)>,
+    /// When the first sentence was given, and all that was to be said.
+    said: Option<(f64, String)>,
+    /// What was heard, and whether there was more.
+    heard: Option<(String, bool)>,
+    nodes: Vec<String>,
+    timeline: Option<TurnTimeline>,
+}
+
+impl Turns {
+    fn see(&mut self, at_ms: f64, event: &SessionEvent) {
+        match event {
+            SessionEvent::CallerTurn { turn, text, typed } => {
+                self.of(*turn).caller = Some((at_ms, text.clone(), *typed))
+            }
+            SessionEvent::AgentSaying { turn, text } => {
+                let said = &mut self.of(*turn).said.get_or_insert_with(|| (at_ms, String::new())).1;
+                if !said.is_empty() && !said.ends_with(char::is_whitespace) {
+                    said.push(' ');
+                }
+                said.push_str(text.trim());
+            }
+            SessionEvent::AgentTurn { turn, text, interrupted } => {
+                let parts = self.of(*turn);
+                parts.said.get_or_insert_with(|| (at_ms, text.clone()));
+                parts.heard = Some((text.clone(), *interrupted));
+            }
+            SessionEvent::Node { turn, node } => self.of(*turn).nodes.push(node.clone()),
+            SessionEvent::TurnFinished { timeline } => {
+                self.of(timeline.turn).timeline = Some(timeline.clone())
+            }
+            _ => {}
+        }
+    }
+
+    fn of(&mut self, turn: TurnId) -> &mut Parts {
+        self.0.entry(turn).or_default()
+    }
+
+    fn transcript(&self) -> Vec<Line> {
+        let mut lines: Vec<Line> = self.0.iter().flat_map(|(turn, parts)| parts.lines(*turn)).collect();
+        lines.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
+        lines
+    }
+
+    fn finish(self) -> Vec<Turn> {
+        self.0.into_iter().map(|(turn, parts)| parts.finish(turn)).collect()
+    }
+}
+
+impl Parts {
+    fn lines(&self, turn: TurnId) -> impl Iterator<Item = Line> {
+        let caller = self.caller.as_ref().map(|(at_ms, text, typed)| Line {
+            at_ms: *at_ms,
+            role: Role::Caller,
+            turn,
+            text: text.clone(),
+            typed: *typed,
+            interrupted: false,
+            unheard: String::new(),
+        });
+        let agent = self.said.as_ref().map(|(at_ms, said)| {
+            let (text, interrupted) = self.as_heard();
+            Line {
+                at_ms: self.timeline.as_ref().and_then(|line| line.at(Mark::AgentStarted)).map_or(*at_ms, ms),
+                role: Role::Agent,
+                turn,
+                unheard: rest(said, &text).to_owned(),
+                text,
+                typed: false,
+                interrupted,
+            }
+        });
+        caller.into_iter().chain(agent)
+    }
+
+    /// A turn without a verdict was cut by the end of the call: nobody knows that any of it was heard.
+    fn as_heard(&self) -> (String, bool) {
+        self.heard.clone().unwrap_or_else(|| (String::new(), self.said.is_some()))
+    }
+
+    fn finish(self, turn: TurnId) -> Turn {
+        let (agent_text, interrupted) = self.as_heard();
+        let (caller_text, typed) = self.caller.map(|(_, text, typed)| (text, typed)).unwrap_or_default();
+        let marks = self.timeline.as_ref().map(marks).unwrap_or_default();
+        let latencies = self.timeline.as_ref().and_then(TurnTimeline::latencies).map(|parts| in_ms(&parts));
+        Turn { turn, caller_text, agent_text, typed, interrupted, nodes: self.nodes, marks, latencies }
+    }
+}
+
+fn marks(timeline: &TurnTimeline) -> Vec<MarkAt> {
+    let mut marks: Vec<_> =
+        timeline.marks().iter().map(|(mark, at)| MarkAt { mark: *mark, at_ms: ms(*at) }).collect();
+    marks.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms).then(a.mark.cmp(&b.mark)));
+    marks
+}
+
+fn in_ms(parts: &Latencies) -> LatenciesMs {
+    LatenciesMs {
+        endpointing_ms: ms(parts.endpointing),
+        thinking_ms: ms(parts.thinking),
+        sentence_ms: ms(parts.sentence),
+        synthesis_ms: ms(parts.synthesis),
+        playout_ms: ms(parts.playout),
+        response_ms: ms(parts.response),
+    }
+}
+
+/// What of `said` comes after `heard`, where it does; white space apart.
+fn rest<'a>(said: &'a str, heard: &str) -> &'a str {
+    let mut remaining = said.trim();
+    for word in heard.split_whitespace() {
+        match remaining.strip_prefix(word) {
+            Some(after) => remaining = after.trim_start(),
+            None => return "",
+        }
+    }
+    remaining
+}
+
+fn median(sorted: &[f64]) -> Option<f64> {
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(sorted[middle]),
+        _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+    }
+}
+
+/// Whole microseconds, so that sums in the page are exact to what it shows.
+#[expect(clippy::cast_precision_loss, reason = "a call would have to last 285 years")]
+pub(crate) fn ms(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+/// For the events table.
+pub(crate) const fn reason_text(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::CallerLeft => "the caller left",
+        EndReason::AgentEnded => "the agent said goodbye",
+        EndReason::CallerSilent => "the caller stayed silent",
+        EndReason::ConnectionLost => "the connection was lost",
+        EndReason::ProviderFailed => "a provider failed",
+        EndReason::ServerStopping => "the server stopped",
+        EndReason::TooLong => "the call reached its longest duration",
+    }
+}
+
+#[cfg(test)]
+mod tests;

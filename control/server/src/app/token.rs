@@ -1,0 +1,181 @@
+//! Signed permissions: to start a call from a page, to resume a call, to read calls. Nothing is stored: HMAC-SHA256
+//! over the text before the last dot, each kind under its own prefix.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use control_api::problem;
+use domain::{Secret, SessionId};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
+
+use crate::error::Error;
+
+pub(crate) struct Tokens {
+    key: [u8; 32],
+}
+
+const CALL: &str = "c1";
+const RESUME: &str = "r1";
+const OPERATOR: &str = "o1";
+
+impl Tokens {
+    pub(crate) fn new(key: Option<&Secret<String>>) -> Self {
+        use sha2::Digest;
+        let key = key.map_or_else(rand::random, |key| Sha256::digest(key.expose().as_bytes()).into());
+        Self { key }
+    }
+
+    /// Permission to start a call with `agent` from a page of `origin` (empty: a client that is no browser).
+    pub(crate) fn call(&self, origin: &str, agent: &str, expires: Timestamp) -> String {
+        self.sign(&format!("{CALL}.{}.{}.{}", expires.as_second(), encode(origin), encode(agent)))
+    }
+
+    pub(crate) fn check_call(
+        &self,
+        token: &str,
+        origin: &str,
+        agent: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let invalid = |why: &str| {
+            Error::new(&problem::TOKEN_INVALID, format!("{why}; ask POST /v1/widget/token for a new one"))
+        };
+        let fields =
+            self.verify(token, CALL).ok_or_else(|| invalid("the token was not made by this server"))?;
+        let [expires, of_origin, of_agent] = fields[..] else {
+            return Err(invalid("the token is incomplete"));
+        };
+        if decode(of_origin).is_none_or(|of| !of.eq_ignore_ascii_case(origin)) {
+            return Err(invalid("the token was made for another page"));
+        }
+        if decode(of_agent).is_none_or(|of| of != agent) {
+            return Err(invalid("the token was made for another agent"));
+        }
+        if expires.parse().is_ok_and(|expires: i64| now.as_second() <= expires) {
+            return Ok(());
+        }
+        Err(Error::new(
+            &problem::TOKEN_EXPIRED,
+            "a call must begin within the token's life; ask POST /v1/widget/token for a new one",
+        ))
+    }
+
+    /// Permission to take this call up again. Its end is the call's end, which the session knows.
+    pub(crate) fn resume(&self, session: SessionId, agent: &str) -> String {
+        self.sign(&format!("{RESUME}.{session}.{}", encode(agent)))
+    }
+
+    pub(crate) fn check_resume(&self, token: &str) -> Result<(SessionId, String), Error> {
+        let read = || {
+            let fields = self.verify(token, RESUME)?;
+            let [session, agent] = fields[..] else { return None };
+            Some((session.parse().ok()?, decode(agent)?))
+        };
+        read().ok_or_else(|| {
+            Error::new(&problem::TOKEN_INVALID, "the resume token is not of this server; start a new call")
+        })
+    }
+
+    pub(crate) fn operator(&self, expires: Timestamp) -> String {
+        self.sign(&format!("{OPERATOR}.{}", expires.as_second()))
+    }
+
+    pub(crate) fn is_operator(&self, token: &str, now: Timestamp) -> bool {
+        self.verify(token, OPERATOR)
+            .is_some_and(|fields| matches!(fields[..], [expires] if expires.parse().is_ok_and(|at: i64| now.as_second() <= at)))
+    }
+
+    fn mac(&self, text: &str) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        mac.update(text.as_bytes());
+        mac
+    }
+
+    fn sign(&self, text: &str) -> String {
+        format!("{text}.{}", BASE64.encode(self.mac(text).finalize().into_bytes()))
+    }
+
+    /// The fields between prefix and signature, when the signature is ours. Compares in constant time.
+    fn verify<'a>(&self, token: &'a str, prefix: &str) -> Option<Vec<&'a str>> {
+        let (text, signature) = token.rsplit_once('.')?;
+        self.mac(text).verify_slice(&BASE64.decode(signature).ok()?).ok()?;
+        let mut fields = text.split('.');
+        (fields.next() == Some(prefix)).then(|| fields.collect())
+    }
+}
+
+/// Whether two secrets are the same, without telling by time how much of them is.
+pub(crate) fn same_secret(a: &str, b: &str) -> bool {
+    use sha2::Digest;
+    let (a, b) = (Sha256::digest(a.as_bytes()), Sha256::digest(b.as_bytes()));
+    a.iter().zip(b.iter()).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
+fn encode(text: &str) -> String {
+    BASE64.encode(text)
+}
+
+fn decode(text: &str) -> Option<String> {
+    String::from_utf8(BASE64.decode(text).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    fn code(result: Result<(), Error>) -> &'static str {
+        result.expect_err("refused").definition.code().0
+    }
+
+    #[test]
+    fn a_token_is_good_for_its_page_its_agent_and_its_time_only() {
+        let tokens = Tokens::new(None);
+        let token = tokens.call("https://shop.example", "front-desk", at(1000));
+        assert_eq!(tokens.check_call(&token, "https://shop.example", "front-desk", at(1000)), Ok(()));
+        assert_eq!(
+            code(tokens.check_call(&token, "https://evil.example", "front-desk", at(1))),
+            "TOKEN_INVALID"
+        );
+        assert_eq!(code(tokens.check_call(&token, "https://shop.example", "sales", at(1))), "TOKEN_INVALID");
+        assert_eq!(
+            code(tokens.check_call(&token, "https://shop.example", "front-desk", at(1001))),
+            "TOKEN_EXPIRED"
+        );
+    }
+
+    #[test]
+    fn no_changed_byte_of_a_token_goes_unnoticed() {
+        let tokens = Tokens::new(Some(&Secret::new("0123456789abcdef".into())));
+        let token = tokens.call("https://shop.example", "front-desk", at(1000));
+        for index in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).expect("ASCII");
+            assert!(
+                tokens.check_call(&changed, "https://shop.example", "front-desk", at(1)).is_err(),
+                "byte {index}"
+            );
+        }
+        assert!(
+            Tokens::new(None).check_call(&token, "https://shop.example", "front-desk", at(1)).is_err(),
+            "another key"
+        );
+    }
+
+    #[test]
+    fn one_kind_of_token_is_worth_nothing_as_another() {
+        let tokens = Tokens::new(None);
+        let session = SessionId::generate();
+        let resume = tokens.resume(session, "front-desk");
+        assert_eq!(tokens.check_resume(&resume), Ok((session, "front-desk".to_owned())));
+        assert!(!tokens.is_operator(&resume, at(1)));
+        assert!(tokens.is_operator(&tokens.operator(at(5)), at(5)));
+        assert!(!tokens.is_operator(&tokens.operator(at(5)), at(6)));
+        assert!(tokens.check_resume(&tokens.call("", "front-desk", at(9))).is_err());
+    }
+}

@@ -1,0 +1,88 @@
+//! The built pages and the widget, inside the binary. Built from `web/`; in debug builds they are read from disk at each request.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use rust_embed::{Embed, EmbeddedFile};
+
+#[derive(Embed)]
+#[folder = "../../web/pages/dist"]
+struct Pages;
+
+#[derive(Embed)]
+#[folder = "../../web/widget/dist"]
+struct Widget;
+
+#[derive(Embed)]
+#[folder = "../../docs/errors"]
+struct Errors;
+
+/// How long a browser may use its copy without asking.
+#[derive(Clone, Copy)]
+pub(crate) enum Keep {
+    /// The name changes with the content.
+    Forever,
+    /// Ask each time; unchanged costs one small answer.
+    Revalidate,
+}
+
+pub(crate) fn page(name: &str, request: &HeaderMap) -> Option<Response> {
+    Pages::get(name).map(|file| serve(file, Keep::Revalidate, request))
+}
+
+pub(crate) fn asset(name: &str, request: &HeaderMap) -> Option<Response> {
+    Pages::get(&format!("assets/{name}")).map(|file| serve(file, Keep::Forever, request))
+}
+
+pub(crate) fn widget(request: &HeaderMap) -> Option<Response> {
+    let mut response = Widget::get("widget.js").map(|file| serve(file, Keep::Revalidate, request))?;
+    // Loaded by pages elsewhere, that is its purpose; module scripts and integrity attributes need the first of these.
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    Some(response)
+}
+
+/// The page of an error code, as its Markdown source.
+pub(crate) fn error_page(code: &str, request: &HeaderMap) -> Option<Response> {
+    let mut response =
+        Errors::get(&format!("{code}.md")).map(|file| serve(file, Keep::Revalidate, request))?;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    Some(response)
+}
+
+fn serve(file: EmbeddedFile, keep: Keep, request: &HeaderMap) -> Response {
+    let tag = file.metadata.sha256_hash()[..16]
+        .iter()
+        .fold(String::from("\""), |tag, byte| tag + &format!("{byte:02x}"))
+        + "\"";
+    let unchanged = request
+        .get(header::IF_NONE_MATCH)
+        .and_then(|known| known.to_str().ok())
+        .is_some_and(|known| known.contains(&tag));
+    let mut response = if unchanged {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Body::from(file.data.into_owned()).into_response()
+    };
+    let mime = file.metadata.mimetype();
+    let kind = if mime.starts_with("text/") && !mime.contains("charset") {
+        format!("{mime}; charset=utf-8")
+    } else {
+        mime.to_owned()
+    };
+    let cache = match keep {
+        Keep::Forever => "public, max-age=31536000, immutable",
+        Keep::Revalidate => "no-cache",
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    for (name, value) in [(header::ETAG, tag), (header::CONTENT_TYPE, kind)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}

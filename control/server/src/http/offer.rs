@@ -1,0 +1,152 @@
+//! `POST|PATCH /api/offer`, and the same for a session that `/start` named.
+
+use std::time::Duration;
+
+use axum::Json as Body;
+use axum::extract::Path;
+use control_api::offer::{CandidatesAnswer, CandidatesRequest, OfferAnswer, OfferRequest};
+use control_api::problem;
+use domain::SessionId;
+
+use super::extract::{Json, Query, Visitor, agent};
+use super::{Answer, Shared};
+use crate::Server;
+use crate::app::{access, offer};
+use crate::error::Error;
+use crate::ports::{CallRequest, Offer};
+
+#[derive(Default, serde::Deserialize)]
+pub(crate) struct Named {
+    pub(crate) agent: Option<String>,
+    pub(crate) token: Option<String>,
+    pub(crate) resume: Option<String>,
+    /// As `/start` named it.
+    pub(crate) session: Option<String>,
+}
+
+pub(crate) async fn offer(
+    server: Shared,
+    visitor: Visitor,
+    Query(query): Query<Named>,
+    Json(request): Json<OfferRequest>,
+) -> Answer<Body<OfferAnswer>> {
+    offer::check(&request)?;
+    let data = request.request_data.clone().unwrap_or_default();
+    let call = admit(
+        &server,
+        &visitor,
+        Named {
+            agent: data.agent.or(query.agent),
+            token: data.token.or(query.token),
+            resume: data.resume.or(query.resume),
+            session: query.session,
+        },
+    )?;
+    answer(&server, call, request).await
+}
+
+pub(crate) async fn session_offer(
+    server: Shared,
+    visitor: Visitor,
+    Path(session): Path<String>,
+    Json(request): Json<OfferRequest>,
+) -> Answer<Body<OfferAnswer>> {
+    offer::check(&request)?;
+    let resume = request.request_data.as_ref().and_then(|data| data.resume.clone());
+    let call = admit(&server, &visitor, Named { session: Some(session), resume, ..Named::default() })?;
+    answer(&server, call, request).await
+}
+
+pub(crate) async fn candidates(
+    server: Shared,
+    Json(request): Json<CandidatesRequest>,
+) -> Answer<Body<CandidatesAnswer>> {
+    within(&server, server.ports.calls.candidates(&request.pc_id, request.candidates)).await?;
+    Ok(Body(CandidatesAnswer { status: "success".to_owned() }))
+}
+
+/// The peer's id, known to its own client only, says which call it is; the path adds nothing.
+pub(crate) async fn session_candidates(
+    server: Shared,
+    Path(_): Path<String>,
+    request: Json<CandidatesRequest>,
+) -> Answer<Body<CandidatesAnswer>> {
+    candidates(server, request).await
+}
+
+/// Lets a call in: as the one to resume, as the one that `/start` named, or as a new one.
+pub(crate) fn admit(server: &Shared, visitor: &Visitor, named: Named) -> Answer<CallRequest> {
+    if let Some(token) = &named.resume {
+        let (session, agent) = access::may_resume(server, &visitor.client, token)?;
+        return Ok(request(server, visitor, session, agent, true));
+    }
+    if let Some(session) = &named.session {
+        let (session, agent) = started(server, session)?;
+        return Ok(request(server, visitor, session, agent, false));
+    }
+    let agent = agent(server, [named.agent, None]);
+    let token = named.token.or_else(|| visitor.bearer.clone());
+    access::may_call(server, &visitor.client, &agent, token.as_deref())?;
+    Ok(request(server, visitor, SessionId::generate(), agent, false))
+}
+
+fn started(server: &Server, session: &str) -> Answer<(SessionId, String)> {
+    let known =
+        session.parse().ok().and_then(|id| Some((id, server.starts.agent(id, server.ports.clock.now())?)));
+    known.ok_or_else(|| {
+        Error::new(
+            &problem::SESSION_UNKNOWN,
+            "the session was not started here or waited too long; POST /start again",
+        )
+    })
+}
+
+fn request(
+    server: &Server,
+    visitor: &Visitor,
+    session: SessionId,
+    agent: String,
+    resumes: bool,
+) -> CallRequest {
+    CallRequest {
+        session,
+        resume_token: server.tokens.resume(session, &agent),
+        agent,
+        resumes,
+        resume_within: server.options.resume_within(),
+        remote: visitor.remote,
+        request_id: visitor.request_id.clone(),
+    }
+}
+
+async fn answer(server: &Server, call: CallRequest, request: OfferRequest) -> Answer<Body<OfferAnswer>> {
+    let (session, resume_token) = (call.session, call.resume_token.clone());
+    let offer =
+        Offer { call, sdp: request.sdp, peer: request.pc_id, restart: request.restart_pc.unwrap_or(false) };
+    let answer = within(server, server.ports.calls.offer(offer)).await?;
+    Ok(Body(OfferAnswer {
+        sdp: answer.sdp,
+        kind: "answer".to_owned(),
+        pc_id: answer.peer,
+        session_id: session.to_string(),
+        resume_token,
+        resume_within_ms: server.options.resume_within_seconds * 1000,
+    }))
+}
+
+/// Nothing that a client waits for lacks a deadline.
+async fn within<T>(
+    server: &Server,
+    work: impl Future<Output = Result<T, crate::ports::Refusal>>,
+) -> Answer<T> {
+    match tokio::time::timeout(Duration::from_millis(server.options.offer_deadline_ms), work).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Error {
+            retry_after: Some(Duration::from_secs(1)),
+            ..Error::new(
+                &problem::SERVER_SLOW,
+                "the media side did not answer in time; try again in a moment",
+            )
+        }),
+    }
+}

@@ -1,0 +1,20 @@
+//! What happens to every request, outermost first: its id, a span and metrics, the security headers, the body of an error.
+
+pub(crate) mod cors;
+mod headers;
+mod observe;
+mod problem;
+mod request_id;
+
+pub(crate) use request_id::RequestId;
+
+use axum::{Router, middleware::from_fn};
+
+pub(crate) fn around(routes: Router) -> Router {
+    // The last layer is the outermost.
+    routes
+        .layer(from_fn(problem::write))
+        .layer(from_fn(headers::secure))
+        .layer(from_fn(observe::observe))
+        .layer(from_fn(request_id::identify))
+}

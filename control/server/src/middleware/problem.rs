@@ -1,0 +1,32 @@
+//! Writes the body of an error as problem+json, now that the request's id is at hand.
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use control_api::problem;
+
+use super::RequestId;
+use crate::error::Error;
+use crate::metrics::REFUSED;
+
+pub(crate) async fn write(request: Request, next: Next) -> Response {
+    let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+    let mut response = next.run(request).await;
+    let Some(error) = response.extensions_mut().remove::<Error>() else { return response };
+    let code = error.definition.code();
+    tracing::info!(code = code.0, detail = error.detail, "refused");
+    metrics::counter!(REFUSED, "code" => code.0).increment(1);
+    let problem = error.definition.problem(error.detail, id);
+    let body = serde_json::to_vec(&problem).expect("strings, numbers and booleans serialise");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(problem::CONTENT_TYPE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.remove(header::CONTENT_LENGTH);
+    if let Some(wait) = error.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    *response.body_mut() = Body::from(body);
+    response
+}

@@ -1,0 +1,170 @@
+//! What the surface asks of the rest of the program. `foundry` supplies the adapters, tests supply fakes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::WebSocket;
+use bytes::Bytes;
+use control_api::health::Readiness;
+use control_api::offer::Candidate;
+use control_api::start::Transport;
+use domain::{SessionEvent, SessionId};
+use futures::future::BoxFuture;
+use futures::stream::BoxStream;
+
+#[derive(Clone)]
+pub struct Ports {
+    pub calls: Arc<dyn Calls>,
+    pub log: Arc<dyn CallLog>,
+    pub health: Arc<dyn Health>,
+    pub metrics: Arc<dyn Metrics>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Places calls. Every refusal comes before any media flows.
+pub trait Calls: Send + Sync {
+    fn agents(&self) -> Vec<control_api::Agent>;
+
+    /// Would a call to this agent be taken now? Reserves nothing: a client that asks and never comes holds no slot.
+    fn start(&self, agent: &str, transport: Transport) -> Result<(), Refusal>;
+
+    /// Reserves a slot and answers a WebRTC offer, or gives a call that waits for its caller a new peer.
+    fn offer(&self, offer: Offer) -> BoxFuture<'_, Result<Answer, Refusal>>;
+
+    /// Later candidates of the peer that an answer named.
+    fn candidates(&self, peer: &str, candidates: Vec<Candidate>) -> BoxFuture<'_, Result<(), Refusal>>;
+
+    /// Reserves a slot for a socket before it is upgraded, so that a refusal is still an HTTP answer. The future runs the
+    /// socket to its end; dropping what was returned frees the slot.
+    fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal>;
+}
+
+pub type Accept = Box<dyn FnOnce(WebSocket) -> BoxFuture<'static, ()> + Send>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Pipecat's protobuf frames.
+    Pipecat,
+    /// Twilio media streams.
+    Twilio,
+}
+
+/// A call as it was let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRequest {
+    /// A new session, or the one to go on with where `resumes`.
+    pub session: SessionId,
+    pub agent: String,
+    /// The caller comes back: `Refusal::SessionUnknown` where the session does not wait for them any more.
+    pub resumes: bool,
+    /// To be told to the client when its session begins; it proves the right to resume.
+    pub resume_token: String,
+    /// How long the session is to wait for a lost caller.
+    pub resume_within: Duration,
+    pub remote: Option<SocketAddr>,
+    pub request_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    pub call: CallRequest,
+    pub sdp: String,
+    /// An earlier answer's peer, to be negotiated again.
+    pub peer: Option<String>,
+    /// Drop that peer's transport and build a new one.
+    pub restart: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub sdp: String,
+    /// Names the peer in later candidates and offers.
+    pub peer: String,
+}
+
+/// Why a call was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("no agent is called {agent:?}")]
+    AgentUnknown { agent: String },
+    #[error("the offer cannot be answered: {reason}")]
+    OfferInvalid { reason: String },
+    #[error("the offer has no audio")]
+    OfferWithoutAudio,
+    #[error("every line is busy")]
+    Full { retry_after: Duration },
+    #[error("the server is about to stop")]
+    Draining,
+    #[error("the session has ended or is not known")]
+    SessionUnknown,
+    #[error("{message}")]
+    Failed { message: String },
+}
+
+/// Logs of finished calls.
+pub trait CallLog: Send + Sync {
+    /// Ids of finished calls, newest first; with `before`, only older ones.
+    fn recent(
+        &self,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<SessionId>, LogError>>;
+
+    /// `None`: no finished call of that id.
+    fn load(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Recorded>, LogError>>;
+
+    /// The log as it lies on disk, one JSON object a line.
+    fn raw(&self, id: SessionId) -> BoxFuture<'_, Result<Option<RawLog>, LogError>>;
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the log of {id:?} cannot be read: {reason}")]
+pub struct LogError {
+    pub id: Option<SessionId>,
+    pub reason: String,
+    #[source]
+    pub source: Option<io::Error>,
+}
+
+/// What a call's log says of the session, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    pub id: SessionId,
+    pub agent: String,
+    pub transport: String,
+    pub started_at: jiff::Timestamp,
+    /// Since the call began.
+    pub events: Vec<(Duration, SessionEvent)>,
+}
+
+pub struct RawLog {
+    pub bytes: BoxStream<'static, io::Result<Bytes>>,
+    pub length: Option<u64>,
+}
+
+pub trait Health: Send + Sync {
+    /// Could a call be placed now?
+    fn readiness(&self) -> Readiness;
+}
+
+pub trait Metrics: Send + Sync {
+    /// Prometheus text exposition.
+    fn render(&self) -> String;
+}
+
+/// Wall time, for tokens and their expiry.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> jiff::Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+}

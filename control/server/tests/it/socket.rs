@@ -1,0 +1,113 @@
+//! Sockets need a real connection: the router listens on loopback for these.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use control_server::Options;
+use control_server::ports::{Framing, Refusal};
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::fake::{RETRY, SHOP, World, embedding, get, post};
+
+struct Listening {
+    address: SocketAddr,
+    _tasks: runtime::Tasks,
+}
+
+async fn listen(world: &Arc<World>, options: Options) -> Listening {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let service = world.router(options).into_make_service_with_connect_info::<SocketAddr>();
+    let tasks = runtime::Tasks::new();
+    tasks.spawn(runtime::Kind::new("test.http"), async move { axum::serve(listener, service).await });
+    Listening { address, _tasks: tasks }
+}
+
+impl Listening {
+    async fn open(&self, path: &str, origin: Option<&str>) -> Result<Socket, u16> {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().expect("a request");
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", origin.parse().expect("a header"));
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, _)) => Ok(socket),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(other) => unreachable!("no HTTP answer: {other}"),
+        }
+    }
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+#[tokio::test]
+async fn a_socket_carries_messages_and_knows_its_agent_and_peer() {
+    let world = World::new();
+    let server = listen(&world, Options::default()).await;
+    let mut socket = server.open("/ws?agent=front-desk", None).await.expect("open");
+    socket.send(Message::binary(vec![1, 2, 3])).await.expect("sent");
+    assert_eq!(socket.next().await.expect("an echo").expect("intact"), Message::binary(vec![1, 2, 3]));
+    let seen = world.seen.lock().expect("no panic");
+    let (call, framing) = &seen.sockets[0];
+    assert_eq!((call.agent.as_str(), *framing), ("front-desk", Framing::Pipecat));
+    assert!(call.remote.is_some_and(|peer| peer.ip().is_loopback()));
+}
+
+#[tokio::test]
+async fn a_socket_takes_up_a_session_by_its_start_or_its_resume_token() {
+    let world = World::new();
+    let server = listen(&world, Options::default()).await;
+    assert_eq!(server.open("/ws?session=ses_0190a0b0c0d07000800000000000000a", None).await.err(), Some(404));
+    server.open("/ws?agent=front-desk", None).await.expect("open");
+    let (session, resume) = {
+        let seen = world.seen.lock().expect("no panic");
+        (seen.sockets[0].0.session, seen.sockets[0].0.resume_token.clone())
+    };
+    server.open(&format!("/ws?resume={resume}"), None).await.expect("open");
+    let seen = world.seen.lock().expect("no panic");
+    assert_eq!((seen.sockets[1].0.session, seen.sockets[1].0.resumes), (session, true));
+}
+
+#[tokio::test]
+async fn carriers_name_their_agent_in_the_query_or_the_path() {
+    let world = World::new();
+    let server = listen(&world, embedding()).await;
+    server.open("/media/twilio?agent=front-desk", None).await.expect("open");
+    server.open("/media/twilio/front-desk", None).await.expect("open");
+    let token = post("/v1/widget/token", json!({})).of(&world.router(embedding())).await.json();
+    assert_eq!(
+        server
+            .open(&format!("/media/twilio/front-desk/{}", token["token"].as_str().expect("text")), None)
+            .await
+            .err(),
+        Some(401)
+    );
+    assert!(
+        world.seen.lock().expect("no panic").sockets.iter().all(|(_, framing)| *framing == Framing::Twilio)
+    );
+}
+
+#[tokio::test]
+async fn a_socket_is_refused_before_it_opens() {
+    let world = World::new();
+    let server = listen(&world, embedding()).await;
+    assert_eq!(server.open("/ws?agent=nobody", None).await.err(), Some(404));
+    assert_eq!(server.open("/ws", Some("https://evil.example")).await.err(), Some(403));
+    assert_eq!(server.open("/ws", Some(SHOP)).await.err(), Some(401));
+    world.refuse(Refusal::Full { retry_after: RETRY });
+    assert_eq!(server.open("/ws", None).await.err(), Some(503));
+    get("/ws").of(&world.router(embedding())).await.is_problem(426, "UPGRADE_REQUIRED");
+}
+
+#[tokio::test]
+async fn a_message_past_the_limit_ends_the_socket() {
+    let world = World::new();
+    let server = listen(&world, Options::default()).await;
+    let mut socket = server.open("/ws", None).await.expect("open");
+    // The server may hang up while we still write: either way no echo comes.
+    let _ = socket.send(Message::binary(vec![0; 10 << 20])).await;
+    assert!(!matches!(socket.next().await, Some(Ok(Message::Binary(_)))));
+}

@@ -1,0 +1,105 @@
+// What the pages ask of the server, in the shapes of `control/api`.
+
+export interface CallSummary {
+  id: string;
+  agent: string;
+  transport: string;
+  started_at: string;
+  duration_ms: number;
+  end_reason: string | null;
+  turns: number;
+  interruptions: number;
+  response_median_ms: number | null;
+  response_max_ms: number | null;
+  dead_air_ms: number;
+  failures: number;
+  first_words: string;
+}
+
+export interface Calls {
+  data: CallSummary[];
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface Line {
+  at_ms: number;
+  role: 'caller' | 'agent';
+  turn: number;
+  text: string;
+  typed?: boolean;
+  interrupted?: boolean;
+  unheard?: string;
+}
+
+export interface Latencies {
+  endpointing_ms: number;
+  thinking_ms: number;
+  sentence_ms: number;
+  synthesis_ms: number;
+  playout_ms: number;
+  response_ms: number;
+}
+
+export interface Turn {
+  turn: number;
+  nodes: string[];
+  marks: { mark: string; at_ms: number }[];
+  latencies: Latencies | null;
+}
+
+export interface Event {
+  at_ms: number;
+  kind: string;
+  turn: number | null;
+  text: string;
+}
+
+export interface Call extends CallSummary {
+  transcript: Line[];
+  turns_detail: Turn[];
+  dead_air: { at_ms: number; turn: number | null; cause: string; length_ms: number }[];
+  notes: { at_ms: number; name: string; value: unknown }[];
+  problems: { at_ms: number; code: string; message: string; source: string }[];
+  events: Event[];
+  events_truncated: boolean;
+}
+
+export interface Agent {
+  name: string;
+  title: string;
+  description: string;
+  suggestions: string[];
+}
+
+export class Refused extends Error {
+  constructor(
+    readonly code: string,
+    readonly title: string,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+export async function get<T>(path: string): Promise<T> {
+  return answer(await fetch(path).catch(unreachable));
+}
+
+/** The operator's token becomes a cookie that no script can read. */
+export async function signIn(token: string): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch('/v1/operator/session', { method: 'POST', headers, body: JSON.stringify({ token }) });
+  if (!response.ok) await answer(response);
+}
+
+async function answer<T>(response: Response): Promise<T> {
+  const body = (await response.json().catch(() => null)) as (T & { code?: string; title?: string; detail?: string }) | null;
+  if (response.ok && body) return body;
+  const title = body?.title ?? `The server answered ${response.status}`;
+  throw new Refused(body?.code ?? `HTTP_${response.status}`, title, body?.detail ?? '');
+}
+
+const unreachable = (): never => {
+  throw new Refused('SERVER_UNREACHABLE', 'The server does not answer', 'Is it still running?');
+};

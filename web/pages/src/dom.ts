@@ -1,0 +1,43 @@
+// Elements without a framework, and the parts that all pages have.
+
+import { Refused, signIn } from './api';
+
+type Child = Node | string | null;
+
+export function h<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, string>,
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+export const id = <T extends HTMLElement>(name: string): T => {
+  const element = document.getElementById(name);
+  if (!element) throw new Error(`the page has no #${name}`);
+  return element as T;
+};
+
+export function markNavigation(): void {
+  const here = location.pathname.startsWith('/calls') ? '/calls' : '/';
+  document.querySelector(`[data-nav="${here}"]`)?.setAttribute('aria-current', 'page');
+}
+
+/** Says what went wrong and, where the operator must sign in, lets them. */
+export function problem(error: unknown, again: () => void): HTMLElement {
+  const refused = error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
+  const attributes = { class: 'problem', 'data-testid': 'problem', 'data-code': refused.code };
+  const box = h('div', attributes, h('strong', {}, refused.title), refused.message);
+  if (refused.code !== 'OPERATOR_ONLY') return box;
+  const input = h('input', { type: 'password', 'aria-label': "Operator's token", autocomplete: 'current-password' });
+  const form = h('form', {}, input, h('button', { type: 'submit' }, 'Sign in'));
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    signIn(input.value).then(again, (why: unknown) => box.replaceWith(problem(why, again)));
+  };
+  box.append(form);
+  return box;
+}

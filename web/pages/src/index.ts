@@ -1,0 +1,40 @@
+// The demo page: the widget, what to say to it, and the way to what happened.
+
+import { type Agent, get } from './api';
+import { h, id, markNavigation } from './dom';
+
+const FALLBACK: Agent = {
+  name: 'front-desk',
+  title: 'Front desk',
+  description: '',
+  suggestions: ['When are you open on Saturday?', 'How much is a haircut?', "I'd like to book an appointment for Thursday."],
+};
+
+markNavigation();
+const widget = id('widget');
+
+widget.addEventListener('agent-foundry:ended', (event) => {
+  const { sessionId } = (event as CustomEvent<{ sessionId: string | null }>).detail;
+  if (!sessionId) return;
+  id<HTMLAnchorElement>('last-link').href = `/calls/${encodeURIComponent(sessionId)}`;
+  id('last').hidden = false;
+});
+
+void show();
+
+async function show(): Promise<void> {
+  const wanted = new URLSearchParams(location.search).get('agent');
+  const agents = await get<{ data: Agent[]; default: string }>('/v1/agents').catch(() => null);
+  const name = wanted ?? agents?.default ?? FALLBACK.name;
+  const agent = agents?.data.find((one) => one.name === name) ?? { ...FALLBACK, name };
+  widget.setAttribute('agent', agent.name);
+  const suggestions = agent.suggestions.length > 0 ? agent.suggestions : FALLBACK.suggestions;
+  id('try').replaceChildren(...suggestions.map((text) => h('li', {}, `“${text}”`)));
+  const snippet = `<script src="${location.origin}/widget.js"></script>\n<agent-foundry-widget agent="${agent.name}"></agent-foundry-widget>`;
+  id('snippet').textContent = snippet;
+  const copy = id('copy');
+  copy.onclick = async () => {
+    const copied = await navigator.clipboard?.writeText(snippet).then(() => true, () => false);
+    copy.textContent = copied ? 'Copied' : 'Select and copy it';
+  };
+}

@@ -1,0 +1,3 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({ test: { include: ['widget/test/**/*.test.ts', 'pages/test/**/*.test.ts'] } });

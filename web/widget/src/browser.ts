@@ -1,0 +1,103 @@
+// The browser behind a call's ports: microphone, speaker, connections, clock.
+
+import { Meter } from './audio/meter';
+import type { Kind, Listener, Opened, Ports } from './call';
+import type { Server } from './server';
+import { CallError, fromMicrophone, INSECURE } from './trouble';
+import * as webrtc from './webrtc';
+import * as websocket from './websocket';
+
+interface Devices {
+  context: AudioContext;
+  microphone: MediaStream;
+  caller: Meter;
+  agent: Meter;
+  /** Plays the agent over WebRTC. */
+  speaker: HTMLAudioElement;
+}
+
+export class Browser implements Ports {
+  private devices: Devices | null = null;
+  private context: AudioContext | null = null;
+
+  constructor(private readonly server: () => Server) {}
+
+  /** In the handler of the press itself: browsers start audio for nothing less. */
+  prepare(): void {
+    this.context ??= new AudioContext({ latencyHint: 'interactive' });
+    void this.context.resume();
+  }
+
+  async microphone(): Promise<void> {
+    if (!window.isSecureContext || !navigator.mediaDevices) throw new CallError(INSECURE);
+    this.prepare();
+    const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
+    const microphone = await navigator.mediaDevices.getUserMedia({ audio }).catch((error: unknown) => {
+      throw new CallError(fromMicrophone(error));
+    });
+    const context = this.context ?? new AudioContext();
+    const devices = { context, microphone, caller: new Meter(context), agent: new Meter(context), speaker: new Audio() };
+    devices.caller.watch(microphone);
+    devices.agent.node.connect(silent(context));
+    devices.speaker.autoplay = true;
+    this.devices = devices;
+  }
+
+  open(kind: Kind, resume: string | null, listener: Listener, signal: AbortSignal): Promise<Opened> {
+    const devices = this.devices;
+    if (!devices) return Promise.reject(new Error('no microphone'));
+    if (kind === 'webrtc') return webrtc.open(this.server(), media(devices), resume, listener, signal);
+    const speaker = devices.context.createGain();
+    speaker.connect(devices.agent.node);
+    speaker.connect(devices.context.destination);
+    return websocket.open(this.server(), devices.context, devices.microphone, speaker, resume, listener, signal);
+  }
+
+  release(): void {
+    const devices = this.devices;
+    this.devices = null;
+    this.context = null;
+    if (!devices) return;
+    for (const track of devices.microphone.getTracks()) track.stop();
+    devices.speaker.srcObject = null;
+    devices.caller.close();
+    devices.agent.close();
+    void devices.context.close();
+  }
+
+  levels(): { caller: number; agent: number } {
+    const devices = this.devices;
+    return { caller: devices?.caller.level() ?? 0, agent: devices?.agent.level() ?? 0 };
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  after(ms: number, then: () => void): () => void {
+    const timer = setTimeout(then, ms);
+    return () => clearTimeout(timer);
+  }
+}
+
+/** Browsers only run audio that leads somewhere; the WebRTC voice is already played by its element. */
+function silent(context: AudioContext): AudioNode {
+  const gain = context.createGain();
+  gain.gain.value = 0;
+  gain.connect(context.destination);
+  return gain;
+}
+
+function media(devices: Devices): webrtc.Media {
+  return {
+    microphone: devices.microphone,
+    play: (stream) => {
+      devices.speaker.srcObject = stream;
+      void devices.speaker.play().catch(() => undefined);
+      devices.agent.watch(stream);
+    },
+    mute: (muted) => {
+      for (const track of devices.microphone.getAudioTracks()) track.enabled = !muted;
+    },
+  };
+}

@@ -1,0 +1,103 @@
+// A call over a WebSocket: Pipecat's frames, 16 kHz from the microphone, 24 kHz to the speaker.
+
+import { Capture, Playback } from './audio/nodes';
+import type { Listener, Opened, Transport } from './call';
+import { decode, encodeAudio, encodeMessage } from './pipecat';
+import type { Server } from './server';
+
+const CAPTURE_RATE = 16_000;
+/** Audio that the network has not taken yet; past this it is dropped, since late speech is worse than a gap. Half a second. */
+const UNSENT_MOST = CAPTURE_RATE;
+
+export async function open(
+  server: Server,
+  context: AudioContext,
+  microphone: MediaStream,
+  speaker: AudioNode,
+  resume: string | null,
+  listener: Listener,
+  signal: AbortSignal,
+): Promise<Opened> {
+  const url = await server.socketUrl(resume, signal);
+  const playback = await Playback.create(context, speaker);
+  const socket = new WebSocket(url);
+  socket.binaryType = 'arraybuffer';
+  try {
+    await opened(socket, signal);
+    const capture = await Capture.create(context, microphone, CAPTURE_RATE);
+    return { transport: new Line(socket, capture, playback, listener) };
+  } catch (error) {
+    socket.close();
+    playback.close();
+    throw error;
+  }
+}
+
+function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = () => reject(new Error('the WebSocket did not open'));
+    socket.onopen = () => resolve();
+    socket.onerror = fail;
+    socket.onclose = fail;
+    signal.addEventListener('abort', fail, { once: true });
+  });
+}
+
+class Line implements Transport {
+  readonly kind = 'websocket';
+  private closed = false;
+
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly capture: Capture,
+    private readonly playback: Playback,
+    private readonly listener: Listener,
+  ) {
+    socket.onerror = null;
+    socket.onclose = () => this.lost();
+    socket.onmessage = ({ data }) => this.received(data);
+    capture.onsamples = (pcm) => {
+      if (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < UNSENT_MOST) {
+        socket.send(encodeAudio(pcm, CAPTURE_RATE));
+      }
+    };
+  }
+
+  private received(data: unknown): void {
+    if (typeof data === 'string') {
+      this.listener.message(data);
+      return;
+    }
+    if (!(data instanceof ArrayBuffer)) return;
+    try {
+      const frame = decode(new Uint8Array(data));
+      if (frame.kind === 'audio') this.playback.play(frame.pcm, frame.rate);
+      else if (frame.kind === 'message') this.listener.message(frame.text);
+    } catch (error) {
+      console.warn('agent-foundry: a frame could not be read', error);
+    }
+  }
+
+  private lost(): void {
+    if (!this.closed) this.listener.lost();
+  }
+
+  send(text: string): void {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(encodeMessage(text));
+  }
+
+  setMuted(muted: boolean): void {
+    this.capture.setMuted(muted);
+  }
+
+  flush(): void {
+    this.playback.flush();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.capture.close();
+    this.playback.close();
+    this.socket.close(1000);
+  }
+}
