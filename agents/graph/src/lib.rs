@@ -21,6 +21,7 @@ pub use definition::{AgentDefinition, Edge, Manners, Term, Vocabulary, parse};
 pub use diff::{Change, ChangeKind, diff};
 pub use expression::{Expression, ExpressionError, Scope};
 pub use node::{Act, Collect, Confirm, Entity, Intent, IntentNode, Node, Slot, SlotKind};
+pub use spoken::{clock as spoken_time, list as spoken_list};
 pub use state::{Channel, ChannelKind, Reducer, StateError};
 pub use template::{Template, TemplateError};
 pub use validate::{Invalid, Problem, Severity};

@@ -66,7 +66,9 @@ fn full_date(date: Date) -> String {
     format!("{}, {month} {}", capital(understand::weekday_of(date)), understand::ordinal_in_words(u32::from(date.day().unsigned_abs())))
 }
 
-fn clock(time: Time) -> String {
+/// "ten thirty in the morning".
+#[must_use]
+pub fn clock(time: Time) -> String {
     let (hour, minute) = (time.hour(), time.minute());
     if minute == 0 && hour == 12 {
         return "noon".to_owned();
@@ -132,7 +134,9 @@ fn money(amount: f64) -> String {
     }
 }
 
-fn list(items: &[String]) -> String {
+/// "a, b, and c".
+#[must_use]
+pub fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [only] => only.clone(),

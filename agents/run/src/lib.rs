@@ -1,1 +1,15 @@
 //! Executes a graph for one conversation: embeddings, tools and time come through ports.
+//!
+//! An `Agent` is a compiled graph with the vectors of its examples, made once and shared by all calls; a `Conversation` is
+//! one call's walk through it. It knows no voices and no transports: text goes in, steps come out.
+
+mod agent;
+mod classify;
+mod conversation;
+mod lexical;
+pub mod ports;
+pub mod tools;
+
+pub use agent::{Agent, LoadError};
+pub use conversation::{Conversation, Step};
+pub use ports::{Clock, Ports, SystemClock, ToolCall, Tools};

@@ -1,0 +1,87 @@
+//! An agent ready for calls: compiled, its examples embedded once, its zone known.
+
+use std::sync::Arc;
+
+use agents_graph::{AgentDefinition, Compiled, Invalid, Method, Problem};
+use domain::Failure;
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use providers_api::Embedder;
+
+use crate::classify::Classifier;
+
+pub struct Agent {
+    graph: Arc<Compiled>,
+    pub(crate) classifier: Classifier,
+    zone: Option<TimeZone>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("agent \"{agent}\": field \"time_zone\": \"{zone}\" is no time zone of this machine")]
+    Zone { agent: String, zone: String },
+}
+
+impl LoadError {
+    #[must_use]
+    pub const fn failure(&self) -> Failure {
+        Failure::caller("AGENT_INVALID")
+    }
+
+    /// What is wrong, by node and field.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Invalid(invalid) => &invalid.problems,
+            Self::Zone { .. } => &[],
+        }
+    }
+}
+
+impl Agent {
+    /// Reads, checks and warms an agent. Without an embedder, or when it fails, words are compared instead; `method` tells.
+    pub async fn load(json: &str, embedder: Option<Arc<dyn Embedder>>) -> Result<Self, LoadError> {
+        Self::warm(agents_graph::parse(json)?, embedder).await
+    }
+
+    pub async fn warm(definition: AgentDefinition, embedder: Option<Arc<dyn Embedder>>) -> Result<Self, LoadError> {
+        let graph = Arc::new(agents_graph::compile(definition)?);
+        for warning in &graph.warnings {
+            tracing::warn!(agent = graph.definition.name, "{warning}");
+        }
+        let zone = match &graph.definition.time_zone {
+            None => None,
+            Some(name) => Some(TimeZone::get(name).map_err(|_| LoadError::Zone { agent: graph.definition.name.clone(), zone: name.clone() })?),
+        };
+        let classifier = Classifier::warm(&graph, embedder).await;
+        Ok(Self { graph, classifier, zone })
+    }
+
+    #[must_use]
+    pub fn graph(&self) -> &Arc<Compiled> {
+        &self.graph
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.graph.definition.name
+    }
+
+    /// How intents are told apart.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.classifier.method()
+    }
+
+    /// Intent of a text at an intent node and its score, without a conversation: for evaluation and the editor.
+    pub async fn classify(&self, node: &str, text: &str) -> agents_graph::Scores {
+        self.classifier.score(node, &[text.to_owned()]).await
+    }
+
+    /// The instant in the agent's zone.
+    pub(crate) fn local(&self, now: &Zoned) -> Zoned {
+        self.zone.as_ref().map_or_else(|| now.clone(), |zone| now.with_time_zone(zone.clone()))
+    }
+}

@@ -1,0 +1,44 @@
+//! Tools that come with the product.
+
+mod appointments;
+mod calendar;
+
+use std::sync::Arc;
+
+use agents_graph::ToolError;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+pub use appointments::{Appointment, Appointments};
+
+use crate::ports::{ToolCall, Tools};
+
+/// The built-in tools by name: `appointments.book`, `appointments.find`, `appointments.list`.
+#[derive(Clone)]
+pub struct Builtin {
+    appointments: Arc<Appointments>,
+}
+
+impl Builtin {
+    #[must_use]
+    pub fn new(appointments: Appointments) -> Self {
+        Self { appointments: Arc::new(appointments) }
+    }
+}
+
+impl Tools for Builtin {
+    fn call(&self, call: ToolCall) -> BoxFuture<'static, Result<Value, ToolError>> {
+        let appointments = Arc::clone(&self.appointments);
+        async move {
+            let Some(operation) = call.name.strip_prefix("appointments.").and_then(appointments::Operation::named) else {
+                let message = format!("there is no tool \"{}\"", call.name);
+                return Err(ToolError { code: "TOOL_UNKNOWN".to_owned(), message });
+            };
+            // The file is read and written on a thread that may block; it ends even when nobody waits for it.
+            let work = tokio::task::spawn_blocking(move || appointments.perform(operation, &call));
+            work.await.unwrap_or_else(|_| Err(ToolError { code: "TOOL_FAILED".to_owned(), message: "the calendar broke off".to_owned() }))
+        }
+        .boxed()
+    }
+}
