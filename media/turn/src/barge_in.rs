@@ -26,6 +26,8 @@ pub(crate) struct Hold {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence {
     pub(crate) claim: Claim,
+    /// Nothing of the agent's turn sounds yet: a single word is enough to hold it back.
+    pub(crate) pending: bool,
     /// The words will not change.
     pub(crate) firm: bool,
     /// A final was given, or never will be.
@@ -110,7 +112,7 @@ fn last_call(options: &BargeIn, hold: &Hold) -> Instant {
 fn words_take(options: &BargeIn, rules: Rules, e: Evidence) -> bool {
     match e.claim {
         Claim::Command => rules.on(Rule::Commands) || e.firm,
-        Claim::Words(count) => count >= options.min_words as usize || (e.firm && e.settled),
+        Claim::Words(count) => count >= options.min_words as usize || e.pending || (e.firm && e.settled),
         Claim::Answer | Claim::Continuer | Claim::Filler => !rules.on(Rule::Backchannels),
         Claim::Phantom => !rules.on(Rule::PhantomWords),
         Claim::Nothing => false,

@@ -34,8 +34,8 @@ impl Shape {
         if trimmed.ends_with('?') && words.len() > 1 && !cut {
             return Self::Complete;
         }
-        let polite = words.len() > 2 && words.last().is_some_and(|last| last == "please");
-        if cut || dictating || (Vocabulary::ends(vocabulary.trailing, &words) && !polite) {
+
+        if cut || dictating || Vocabulary::ends(vocabulary.trailing, &words) {
             return Self::Unfinished;
         }
         Self::Open
@@ -92,6 +92,9 @@ mod tests {
             "five five five zero one four two",
             "at three",
             "I need a haircut.",
+            "Tuesday, please.",
+            "I think so.",
+            "I would like to do that.",
             "Could you repeat that please",
             "",
         ] {

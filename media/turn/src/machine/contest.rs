@@ -100,6 +100,7 @@ impl TurnMachine {
         let heard = utterance.voiced > MediaTime::ZERO;
         Some(Evidence {
             claim: self.claim_over_agent(utterance),
+            pending: !agent_sounds(&self.agent),
             firm: utterance.is_firm() && heard,
             settled: utterance.pause.settled && !self.speech.sounding(),
             talking: self.speech.sounding() && self.t < self.speech.heard_at() + STALLED,
@@ -175,7 +176,6 @@ impl TurnMachine {
         let Some(agent) = self.agent.take() else { return };
         self.hold = None;
         self.late = None;
-        self.echo.forget();
         self.idle.begin(self.t);
         let turn = agent.turn;
         self.put(Output::FlushPlayout(turn));

@@ -184,6 +184,9 @@ impl TurnMachine {
     /// Whether the words make no turn.
     fn is_nothing(&self, utterance: &Utterance, text: &str, stalled: bool) -> bool {
         let patient = stalled || self.silence(utterance) >= ms(self.options.endpointing.hard_timeout_ms);
+        if utterance.over.is_some() && self.on(Rule::EchoWords) && self.echo.contains(text) {
+            return true;
+        }
         match Claim::of(self.words, text) {
             Claim::Nothing => true,
             Claim::Phantom => self.on(Rule::PhantomWords) && utterance.voiced < PHANTOM_VOICE,
@@ -257,6 +260,7 @@ impl TurnMachine {
 
         self.idle.reset();
         self.late = None;
+        self.echo.forget();
         self.speech.learn_level(utterance.level);
         self.speech.trust(utterance.probability(), &self.options.speech);
         // Only where the final is still to come may its words come again.

@@ -75,7 +75,6 @@ impl TurnMachine {
     fn end_agent_turn(&mut self) {
         let Some(agent) = self.agent.take() else { return };
         self.hold = None;
-        self.echo.forget();
         self.idle.begin(self.t);
         if !agent.interruptible && !self.on(Rule::AnswerAfterwards) {
             self.utterance = None;

@@ -42,15 +42,15 @@ pub(super) const ENGLISH: Vocabulary = Vocabulary {
     ],
     trailing: &[
         "and", "or", "but", "so", "because", "the", "a", "an", "my", "your", "to", "for", "with", "of",
-        "from", "in", "on", "at", "is", "are", "if", "that", "then", "like", "um", "uh", "erm", "i",
-        "it's", "i'm", "i'd", "we", "next", "about", "between", "want", "need", "i would like", "i'd like",
+        "from", "in", "on", "at", "is", "are", "if", "then", "like", "um", "uh", "erm", "i",
+        "it's", "i'm", "i want", "i need", "i'd", "we", "next", "about", "between", "i would like", "i'd like",
         "number is", "name is", "address is", "let me see", "let me think", "maybe", "please can you",
-        "could you", "can you", "i think", "please",
+        "could you", "can you", "i think",
     ],
     complete: &[
         "yes", "no", "yeah", "yep", "nope", "yes please", "no thanks", "no thank you", "thank you",
         "thanks", "goodbye", "bye", "okay", "ok", "sure", "correct", "that's right", "that's correct",
-        "yes that's correct", "yes that is correct", "that is correct", "that's it", "that's all",
+        "yes that's correct", "yes that is correct", "that is correct", "that's it", "i think so", "like that", "that's all",
         "thank you goodbye", "stop", "wait a moment", "hello", "repeat that", "what",
     ],
     digits: &[

@@ -332,3 +332,13 @@ fn clear_speech_still_interrupts_on_a_noisy_line() {
     assert_eq!(log.turns().last(), Some(&"I mean the ones on Sunday"));
     assert!(log.interrupted()[0] <= 13_500, "{:?}", log.interrupted());
 }
+
+#[test]
+fn an_echo_that_is_recognised_after_the_agent_has_ended_is_no_turn() {
+    let script = |call: &mut Call| {
+        question(call).say(4900, 5500, "open from nine to five");
+        call.saying = "We are open from nine to five.";
+        call.final_ms = Some(600);
+    };
+    prove(16, Rule::EchoWords, 9000, script, |log| vec![("no turn", log.turns().len() == 1)]);
+}

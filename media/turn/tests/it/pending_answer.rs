@@ -125,3 +125,14 @@ fn a_second_thought_long_after_the_question_is_a_turn_of_its_own() {
     assert_eq!(log.turns(), ["I want to book a table", "hello are you there"]);
     assert!(!taken_back(&log), "the dialogue keeps the question");
 }
+
+#[test]
+fn one_word_more_is_enough_before_the_answer_sounds() {
+    let script = |call: &mut Call| _ = asked(call).say(2400, 2800, "outside");
+    prove(9, Rule::TakeBack, 9000, script, |log| {
+        vec![
+            ("one turn out of both", log.turns().last() == Some(&"I want to book a table outside")),
+            ("the answer to the half is never heard", !log.played.contains_key(&1)),
+        ]
+    });
+}
