@@ -35,7 +35,9 @@ impl EndOfTurn {
         match self {
             Self::Off => None,
             Self::Neural(_) if audio_16k.is_empty() => None,
-            Self::Neural(model) => model.probability(audio_16k).await.map(|probability| Score { probability, at }),
+            Self::Neural(model) => {
+                model.probability(audio_16k).await.map(|probability| Score { probability, at })
+            }
         }
     }
 
@@ -51,7 +53,7 @@ impl EndOfTurn {
 
 impl SmartTurn {
     pub(crate) fn new(model: Model, pool: Arc<Pool>) -> Option<Self> {
-        let output = model.outputs().into_iter().next()?;
+        let output = model.outputs().first()?.clone();
         Some(Self { shared: Arc::new(Shared { model, view: LogMel::new(), output }), pool })
     }
 

@@ -22,7 +22,9 @@ pub(crate) struct LogMel {
 
 impl LogMel {
     pub(crate) fn new() -> Self {
-        let hann = (0..FFT).map(|n| (0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / FFT as f64).cos()) as f32).collect();
+        let hann = (0..FFT)
+            .map(|n| (0.5 - 0.5 * (std::f64::consts::TAU * n as f64 / FFT as f64).cos()) as f32)
+            .collect();
         Self { fft: RealFftPlanner::new().plan_fft_forward(FFT), hann, bands: bands() }
     }
 
@@ -50,12 +52,14 @@ impl LogMel {
     /// Log energies of one step.
     fn column(&self, samples: &[f32]) -> [f32; BANDS] {
         const FLOOR: f32 = 1e-10;
-        let mut piece: Vec<f32> = samples.iter().zip(&self.hann).map(|(sample, weight)| sample * weight).collect();
+        let mut piece: Vec<f32> =
+            samples.iter().zip(&self.hann).map(|(sample, weight)| sample * weight).collect();
         let mut spectrum = self.fft.make_output_vec();
         self.fft.process(&mut piece, &mut spectrum).expect("buffers come from the plan");
         let mut column = [0.0; BANDS];
         for (energy, (first, weights)) in column.iter_mut().zip(&self.bands) {
-            let sum: f32 = spectrum[*first..].iter().zip(weights).map(|(bin, weight)| bin.norm_sqr() * weight).sum();
+            let sum: f32 =
+                spectrum[*first..].iter().zip(weights).map(|(bin, weight)| bin.norm_sqr() * weight).sum();
             *energy = sum.max(FLOOR).log10();
         }
         column

@@ -24,7 +24,8 @@ impl VadModels {
         let failed = |reason: String| Error::Load { path: path.clone(), reason };
         let file = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
         let tensors = weights::floats(&file).map_err(|error| failed(error.to_string()))?;
-        let network = Network::new(&tensors).ok_or_else(|| failed("its tensors are not those of Silero VAD 5".to_owned()))?;
+        let network = Network::new(&tensors)
+            .ok_or_else(|| failed("its tensors are not those of Silero VAD 5".to_owned()))?;
         let model = engine.load(store, Member::SmartTurn, Use::Workers)?;
         let end_of_turn = SmartTurn::new(model, Arc::clone(engine.pool()))
             .ok_or_else(|| Error::Run("the end-of-turn model has no output".to_owned()))?;

@@ -55,8 +55,15 @@ impl NeuralVad {
         let mut windows = std::mem::take(&mut self.windows);
         let jumped = windows.push(frame, |window| {
             let level_dbfs = window::level_dbfs(window.samples);
-            let probability = if self.open_until > window.from { self.ask(window.samples) } else { self.hold_back(window.samples) };
-            window::enqueue(&mut self.due, VadDecision { from: window.from, to: window.to, probability, level_dbfs });
+            let probability = if self.open_until > window.from {
+                self.ask(window.samples)
+            } else {
+                self.hold_back(window.samples)
+            };
+            window::enqueue(
+                &mut self.due,
+                VadDecision { from: window.from, to: window.to, probability, level_dbfs },
+            );
         });
         self.windows = windows;
         if jumped {
@@ -82,7 +89,8 @@ impl NeuralVad {
         let probability = self.network.probability(&mut self.state, samples);
         self.windows_since_forgotten += 1;
         self.quiet_windows = if probability < FORGET_BELOW { self.quiet_windows + 1 } else { 0 };
-        if self.windows_since_forgotten >= FORGET_AFTER_WINDOWS && self.quiet_windows >= FORGET_QUIET_WINDOWS {
+        if self.windows_since_forgotten >= FORGET_AFTER_WINDOWS && self.quiet_windows >= FORGET_QUIET_WINDOWS
+        {
             self.state.forget();
             self.windows_since_forgotten = 0;
         }
@@ -108,6 +116,9 @@ impl NeuralVad {
 
 impl std::fmt::Debug for NeuralVad {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NeuralVad").field("open", &self.open).field("due", &self.due.len()).finish_non_exhaustive()
+        f.debug_struct("NeuralVad")
+            .field("open", &self.open)
+            .field("due", &self.due.len())
+            .finish_non_exhaustive()
     }
 }

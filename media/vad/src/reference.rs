@@ -46,7 +46,8 @@ fn reference() -> Reference {
 
 static MODELS: LazyLock<(Engine, VadModels)> = LazyLock::new(|| {
     let store = Store::open(store::default_directory(|name| std::env::var_os(name)).expect("a home"));
-    let engine = Engine::start(&Options::default(), &store).expect("the models are there: foundry models pull");
+    let engine =
+        Engine::start(&Options::default(), &store).expect("the models are there: foundry models pull");
     let models = VadModels::load(&engine, &store).expect("the models are there: foundry models pull");
     (engine, models)
 });
@@ -62,7 +63,11 @@ fn speech(file: &str) -> Vec<i16> {
 fn verdicts(vad: &mut Vad, samples: &[i16]) -> Vec<VadDecision> {
     let mut found = Vec::new();
     for (n, samples) in samples.chunks_exact(320).enumerate() {
-        vad.push(&AudioFrame { samples: samples.to_vec(), rate_hz: RATE_HZ, at: MediaTime::from_millis(20 * n as u64) });
+        vad.push(&AudioFrame {
+            samples: samples.to_vec(),
+            rate_hz: RATE_HZ,
+            at: MediaTime::from_millis(20 * n as u64),
+        });
         while let Some(decision) = vad.next().now_or_never() {
             found.push(decision);
         }
@@ -112,7 +117,10 @@ fn the_model_sees_what_its_training_saw() {
         let view = LogMel::new().of(&speech(&file)[..samples]);
         for (band, step, expected) in values {
             let found = view[band * log_mel::STEPS + step];
-            assert!((found - expected).abs() < 2e-3, "{file} band {band} step {step}: {found}, expected {expected}");
+            assert!(
+                (found - expected).abs() < 2e-3,
+                "{file} band {band} step {step}: {found}, expected {expected}"
+            );
         }
     }
 }
@@ -133,7 +141,15 @@ async fn ends_of_turns_are_judged_as_the_published_code_does() {
 
 #[test]
 fn speech_is_found_at_its_onset_and_the_gate_loses_nothing() {
-    for file in ["human_two_cities_1.wav", "human_two_cities_2.wav", "human_clone.wav", "desk_name.wav", "slt_s03.wav", "rms_s07.wav", "joe_s14.wav"] {
+    for file in [
+        "human_two_cities_1.wav",
+        "human_two_cities_2.wav",
+        "human_clone.wav",
+        "desk_name.wav",
+        "slt_s03.wav",
+        "rms_s07.wav",
+        "joe_s14.wav",
+    ] {
         // A second of the quiet of a room, then speech.
         let mut samples = noise(-68.0, 1);
         samples.extend(speech(file));
@@ -142,14 +158,23 @@ fn speech_is_found_at_its_onset_and_the_gate_loses_nothing() {
         let gated: Vec<f32> = decisions.iter().map(|d| d.probability).collect();
         let free = ungated(&samples);
         let (gated_first, free_first) = (first(&gated), first(&free));
-        assert!(gated_first <= free_first + 1, "{file}: the gate found speech at {gated_first}, the network at {free_first}");
-        let loud = samples.chunks(160).position(|block| crate::window::level_dbfs(block) > -38.0).expect("speech") * 10;
+        assert!(
+            gated_first <= free_first + 1,
+            "{file}: the gate found speech at {gated_first}, the network at {free_first}"
+        );
+        let loud =
+            samples.chunks(160).position(|block| crate::window::level_dbfs(block) > -38.0).expect("speech")
+                * 10;
         let found_ms = decisions[gated_first].to.as_millis() as usize;
         // This recording begins with a breath.
         let breath_ms = if file == "human_clone.wav" { 150 } else { 0 };
         assert!(found_ms <= loud + breath_ms + 100, "{file}: loud at {loud} ms, found at {found_ms} ms");
         let differ = gated.iter().zip(&free).filter(|(a, b)| (**a >= 0.5) != (**b >= 0.5)).count();
-        assert!(differ * 25 <= free.len(), "{file}: {differ} of {} verdicts differ from the network's own", free.len());
+        assert!(
+            differ * 25 <= free.len(),
+            "{file}: {differ} of {} verdicts differ from the network's own",
+            free.len()
+        );
     }
 }
 
@@ -171,7 +196,11 @@ fn verdicts_follow_each_other_and_a_jump_of_the_track_is_survived() {
     assert!(decisions.windows(2).all(|pair| pair[0].to == pair[1].from));
     let later = MediaTime::from_millis(60_000);
     for (n, samples) in samples.chunks_exact(320).enumerate() {
-        vad.push(&AudioFrame { samples: samples.to_vec(), rate_hz: RATE_HZ, at: later + MediaTime::from_millis(20 * n as u64) });
+        vad.push(&AudioFrame {
+            samples: samples.to_vec(),
+            rate_hz: RATE_HZ,
+            at: later + MediaTime::from_millis(20 * n as u64),
+        });
     }
     let again: Vec<_> = std::iter::from_fn(|| vad.next().now_or_never()).collect();
     assert_eq!(again.first().map(|d| d.from), Some(later));
@@ -210,5 +239,8 @@ fn costs() {
         (seen - viewed) as f64 / 20e6,
         (judged - seen) as f64 / 5e6,
     );
-    assert!((asked - began) / WINDOWS < 2_000_000, "a window must cost a small part of the 32 ms it is about");
+    assert!(
+        (asked - began) / WINDOWS < 2_000_000,
+        "a window must cost a small part of the 32 ms it is about"
+    );
 }

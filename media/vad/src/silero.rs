@@ -73,8 +73,13 @@ impl Network {
     pub(crate) fn new(tensors: &BTreeMap<String, Tensor>) -> Option<Self> {
         let of = |name: &str, dims: &[usize]| values(tensors, name, dims);
         let basis = of("stft.forward_basis_buffer", &[2 * BINS, 1, FFT])?;
-        let (input, hidden) = (of("rnn.weight_ih", &[4 * HIDDEN, HIDDEN])?, of("rnn.weight_hh", &[4 * HIDDEN, HIDDEN])?);
-        let bias = of("rnn.bias_ih", &[4 * HIDDEN])?.iter().zip(of("rnn.bias_hh", &[4 * HIDDEN])?).map(|(a, b)| a + b).collect();
+        let (input, hidden) =
+            (of("rnn.weight_ih", &[4 * HIDDEN, HIDDEN])?, of("rnn.weight_hh", &[4 * HIDDEN, HIDDEN])?);
+        let bias = of("rnn.bias_ih", &[4 * HIDDEN])?
+            .iter()
+            .zip(of("rnn.bias_hh", &[4 * HIDDEN])?)
+            .map(|(a, b)| a + b)
+            .collect();
         let gates = Layer::new(2 * HIDDEN, bias, |o, k| match k.checked_sub(HIDDEN) {
             None => input[o * HIDDEN + k],
             Some(k) => hidden[o * HIDDEN + k],
@@ -101,17 +106,22 @@ impl Network {
         let mut columns = vec![[0.0; SPECTRA]; BINS * 3];
         for (bin, column) in columns.iter_mut().enumerate() {
             for (t, value) in column.iter_mut().enumerate() {
-                *value = (t + bin % 3).checked_sub(1).and_then(|at| spectra.get(at)).map_or(0.0, |spectrum| spectrum[bin / 3]);
+                *value = (t + bin % 3)
+                    .checked_sub(1)
+                    .and_then(|at| spectra.get(at))
+                    .map_or(0.0, |spectrum| spectrum[bin / 3]);
             }
         }
         let wide = self.columns_4.run(&columns);
-        let columns: Vec<[f32; 2]> = wide.iter().flat_map(|row| [[0.0, row[1]], [row[0], row[2]], [row[1], row[3]]]).collect();
+        let columns: Vec<[f32; 2]> =
+            wide.iter().flat_map(|row| [[0.0, row[1]], [row[0], row[2]], [row[1], row[3]]]).collect();
         let half = self.columns_2.run(&columns);
         let columns: Vec<[f32; 1]> = half.iter().flat_map(|row| [[row[0]], [row[1]]]).collect();
         let mut columns = self.last.run(&self.column.run(&columns));
         columns.extend(state.hidden.iter().map(|hidden| [*hidden]));
         self.remember(state, &self.gates.linear(&columns));
-        let spoken: f32 = state.hidden.iter().zip(&self.output).map(|(hidden, weight)| hidden.max(0.0) * weight).sum();
+        let spoken: f32 =
+            state.hidden.iter().zip(&self.output).map(|(hidden, weight)| hidden.max(0.0) * weight).sum();
         sigmoid(spoken + self.output_bias)
     }
 
@@ -127,8 +137,14 @@ impl Network {
         let mut spectrum = self.fft.make_output_vec();
         let mut scratch = self.fft.make_scratch_vec();
         for (t, magnitudes) in spectra.iter_mut().enumerate() {
-            let mut piece: Vec<f32> = samples[t * HOP..t * HOP + FFT].iter().zip(&self.hann).map(|(sample, weight)| sample * weight).collect();
-            self.fft.process_with_scratch(&mut piece, &mut spectrum, &mut scratch).expect("buffers come from the plan");
+            let mut piece: Vec<f32> = samples[t * HOP..t * HOP + FFT]
+                .iter()
+                .zip(&self.hann)
+                .map(|(sample, weight)| sample * weight)
+                .collect();
+            self.fft
+                .process_with_scratch(&mut piece, &mut spectrum, &mut scratch)
+                .expect("buffers come from the plan");
             for (magnitude, bin) in magnitudes.iter_mut().zip(&spectrum) {
                 *magnitude = bin.norm_sqr().sqrt();
             }
@@ -178,7 +194,8 @@ impl<const LANES: usize> Layer<LANES> {
     /// `weight` of an output and an input; the number of outputs is a multiple of `LANES`.
     fn new(inputs: usize, bias: Vec<f32>, weight: impl Fn(usize, usize) -> f32) -> Self {
         let blocks = bias.len() / LANES;
-        let weights = (0..blocks * inputs).map(|at| std::array::from_fn(|lane| weight(at / inputs * LANES + lane, at % inputs)));
+        let weights = (0..blocks * inputs)
+            .map(|at| std::array::from_fn(|lane| weight(at / inputs * LANES + lane, at % inputs)));
         Self { inputs, weights: weights.collect(), bias }
     }
 
@@ -205,7 +222,10 @@ impl<const LANES: usize> Layer<LANES> {
 /// One block of outputs. Plain loops over arrays of known length in a function of its own: in this shape, and not as
 /// iterators inlined into more, the compiler keeps the sums in vector registers (a factor of four).
 #[inline(never)]
-fn products<const LANES: usize, const T: usize>(block: &[[f32; LANES]], columns: &[[f32; T]]) -> [[f32; LANES]; T] {
+fn products<const LANES: usize, const T: usize>(
+    block: &[[f32; LANES]],
+    columns: &[[f32; T]],
+) -> [[f32; LANES]; T] {
     let mut sums = [[0.0_f32; LANES]; T];
     for (weights, inputs) in block.iter().zip(columns) {
         for t in 0..T {

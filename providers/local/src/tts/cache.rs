@@ -63,7 +63,11 @@ impl Cache {
         }
         state.bytes += size;
         while state.bytes > self.limit_bytes {
-            let Some(oldest) = state.entries.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone()) else { break };
+            let Some(oldest) =
+                state.entries.iter().min_by_key(|(_, (used, _))| *used).map(|(key, _)| key.clone())
+            else {
+                break;
+            };
             if let Some((_, gone)) = state.entries.remove(&oldest) {
                 state.bytes = state.bytes.saturating_sub(gone.bytes() + oldest.text.len());
             }

@@ -64,12 +64,23 @@ impl LocalTts {
         let (voice, ids) = Voice::load(engine, store)?;
         let pool = Arc::clone(engine.pool());
         let cache = Cache::new(CACHE_BYTES);
-        let shared = Arc::new(Shared { voice, phonemiser: OnceLock::new(), ids, filter: resample::filter(), cache, pool });
+        let shared = Arc::new(Shared {
+            voice,
+            phonemiser: OnceLock::new(),
+            ids,
+            filter: resample::filter(),
+            cache,
+            pool,
+        });
         let warm = Arc::clone(&shared);
         let warm_up = shared.pool.run(Lane::Background, move || {
             warm.phonemiser();
         });
-        let info = ProviderInfo { name: NAME.to_owned(), model: "piper-en_US-joe-medium".to_owned(), rate_hz: resample::OUT_HZ };
+        let info = ProviderInfo {
+            name: NAME.to_owned(),
+            model: "piper-en_US-joe-medium".to_owned(),
+            rate_hz: resample::OUT_HZ,
+        };
         Ok(Self { shared, info, _warm_up: Mutex::new(warm_up) })
     }
 
@@ -106,7 +117,11 @@ impl Tts for LocalTts {
         }
         let (input, receiver) = Sink::bounded(SENTENCES_CAPACITY);
         let turn = Turn::new(Arc::clone(&self.shared), receiver, request.voice.speed, false);
-        let events = futures::stream::unfold(turn, |mut turn| async move { turn.next().await.map(|event| (event, turn)) });
+        let events =
+            futures::stream::unfold(
+                turn,
+                |mut turn| async move { turn.next().await.map(|event| (event, turn)) },
+            );
         futures::future::ok(TtsStream { input, events: events.boxed() }).boxed()
     }
 }

@@ -33,28 +33,87 @@ pub(crate) fn pieces(text: &str) -> (Vec<&str>, Vec<Piece>) {
 }
 
 const MARKS: [char; 6] = ['.', ',', '?', '!', ';', ':'];
-const MONTHS: [&str; 12] =
-    ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
 /// Written short, said long. A closing dot belongs to the short form.
 const SHORT: &[(&str, &str)] = &[
-    ("mr", "Mister"), ("mrs", "Missus"), ("ms", "Miz"), ("prof", "Professor"), ("ave", "Avenue"), ("blvd", "Boulevard"), ("rd", "Road"),
-    ("apt", "apartment"), ("dept", "department"), ("approx", "approximately"), ("etc", "et cetera"), ("vs", "versus"), ("e.g", "for example"),
-    ("i.e", "that is"), ("jr", "Junior"), ("sr", "Senior"), ("inc", "Incorporated"), ("ltd", "Limited"), ("co", "Company"), ("ext", "extension"),
-    ("jan", "January"), ("feb", "February"), ("apr", "April"), ("aug", "August"), ("sept", "September"), ("sep", "September"),
-    ("oct", "October"), ("nov", "November"), ("dec", "December"), ("tue", "Tuesday"), ("tues", "Tuesday"), ("thu", "Thursday"),
-    ("thur", "Thursday"), ("thurs", "Thursday"), ("fri", "Friday"), ("mon", "Monday"), ("wed", "Wednesday"),
+    ("mr", "Mister"),
+    ("mrs", "Missus"),
+    ("ms", "Miz"),
+    ("prof", "Professor"),
+    ("ave", "Avenue"),
+    ("blvd", "Boulevard"),
+    ("rd", "Road"),
+    ("apt", "apartment"),
+    ("dept", "department"),
+    ("approx", "approximately"),
+    ("etc", "et cetera"),
+    ("vs", "versus"),
+    ("e.g", "for example"),
+    ("i.e", "that is"),
+    ("jr", "Junior"),
+    ("sr", "Senior"),
+    ("inc", "Incorporated"),
+    ("ltd", "Limited"),
+    ("co", "Company"),
+    ("ext", "extension"),
+    ("jan", "January"),
+    ("feb", "February"),
+    ("apr", "April"),
+    ("aug", "August"),
+    ("sept", "September"),
+    ("sep", "September"),
+    ("oct", "October"),
+    ("nov", "November"),
+    ("dec", "December"),
+    ("tue", "Tuesday"),
+    ("tues", "Tuesday"),
+    ("thu", "Thursday"),
+    ("thur", "Thursday"),
+    ("thurs", "Thursday"),
+    ("fri", "Friday"),
+    ("mon", "Monday"),
+    ("wed", "Wednesday"),
 ];
 /// Short only with their dot: without it they are words.
 const NEEDS_DOT: &[&str] = &["mon", "wed", "sat", "sun", "co", "inc", "dec", "no", "ext", "apt"];
 /// After a number: one, several.
 const UNITS: &[(&str, &str, &str)] = &[
-    ("min", "minute", "minutes"), ("mins", "minute", "minutes"), ("hr", "hour", "hours"), ("hrs", "hour", "hours"), ("h", "hour", "hours"),
-    ("sec", "second", "seconds"), ("km", "kilometer", "kilometers"), ("kg", "kilogram", "kilograms"), ("cm", "centimeter", "centimeters"),
-    ("mm", "millimeter", "millimeters"), ("g", "gram", "grams"), ("lb", "pound", "pounds"), ("lbs", "pound", "pounds"), ("oz", "ounce", "ounces"),
-    ("ft", "foot", "feet"), ("mph", "mile per hour", "miles per hour"), ("gb", "gigabyte", "gigabytes"), ("mb", "megabyte", "megabytes"),
+    ("min", "minute", "minutes"),
+    ("mins", "minute", "minutes"),
+    ("hr", "hour", "hours"),
+    ("hrs", "hour", "hours"),
+    ("h", "hour", "hours"),
+    ("sec", "second", "seconds"),
+    ("km", "kilometer", "kilometers"),
+    ("kg", "kilogram", "kilograms"),
+    ("cm", "centimeter", "centimeters"),
+    ("mm", "millimeter", "millimeters"),
+    ("g", "gram", "grams"),
+    ("lb", "pound", "pounds"),
+    ("lbs", "pound", "pounds"),
+    ("oz", "ounce", "ounces"),
+    ("ft", "foot", "feet"),
+    ("mph", "mile per hour", "miles per hour"),
+    ("gb", "gigabyte", "gigabytes"),
+    ("mb", "megabyte", "megabytes"),
 ];
 const CURRENCIES: &[(char, &str, &str, &str, &str)] = &[
-    ('$', "dollar", "dollars", "cent", "cents"), ('€', "euro", "euros", "cent", "cents"), ('£', "pound", "pounds", "penny", "pence"),
+    ('$', "dollar", "dollars", "cent", "cents"),
+    ('€', "euro", "euros", "cent", "cents"),
+    ('£', "pound", "pounds", "penny", "pence"),
 ];
 
 struct Reader<'a> {
@@ -74,12 +133,16 @@ impl Reader<'_> {
         if phone.1 > 0 {
             return phone;
         }
-        if let Some((say, used, mark)) = self.money(core, mark.clone()).or_else(|| self.time(core, mark.clone())) {
+        if let Some((say, used, mark)) =
+            self.money(core, mark.clone()).or_else(|| self.time(core, mark.clone()))
+        {
             return (format!("{say}{mark}"), used);
         }
         let say = self.date(core).or_else(|| self.number(core)).or_else(|| self.short(core, word));
         let (say, mark) = match say {
-            Some((say, swallowed_dot)) if swallowed_dot && mark == "." && self.at + 1 < self.words.len() => (say, String::new()),
+            Some((say, swallowed_dot)) if swallowed_dot && mark == "." && self.at + 1 < self.words.len() => {
+                (say, String::new())
+            }
             Some((say, _)) => (say, mark),
             None => (compound(core), mark),
         };
@@ -109,7 +172,9 @@ impl Reader<'_> {
             used += 1;
             mark = closing(word);
             let count: usize = groups.iter().map(|group| group.len()).sum();
-            let grouped = groups.len() >= 2 && groups.last().is_some_and(|last| last.len() >= 3) && groups.iter().skip(1).all(|g| g.len() >= 2);
+            let grouped = groups.len() >= 2
+                && groups.last().is_some_and(|last| last.len() >= 3)
+                && groups.iter().skip(1).all(|g| g.len() >= 2);
             if grouped && (marked || used >= 3 && count >= 10) && (count == 7 || (10..=13).contains(&count)) {
                 let said: Vec<String> = groups.iter().map(|group| numbers::digits(group)).collect();
                 best = (format!("{}{mark}", said.join(", ")), used);
@@ -123,7 +188,11 @@ impl Reader<'_> {
         let amount = core.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '.');
         if let Some((low, high)) = amount.split_once(['-', '\u{2013}']) {
             let high = high.trim_start_matches(|c: char| !c.is_ascii_digit());
-            return Some((format!("{} to {} {many}", numbers::decimal(low)?, numbers::decimal(high)?), 1, mark));
+            return Some((
+                format!("{} to {} {many}", numbers::decimal(low)?, numbers::decimal(high)?),
+                1,
+                mark,
+            ));
         }
         let scale = self.core_at(1);
         if mark.is_empty() && ["million", "billion", "thousand", "trillion"].contains(&scale) {
@@ -132,7 +201,9 @@ impl Reader<'_> {
         }
         let (whole, fraction) = amount.split_once('.').unwrap_or((amount, ""));
         let units = numbers::grouped(whole).or_else(|| whole.is_empty().then_some(0))?;
-        let plural = |n: u64, one: &str, many: &str| format!("{} {}", numbers::cardinal(n), if n == 1 { one } else { many });
+        let plural = |n: u64, one: &str, many: &str| {
+            format!("{} {}", numbers::cardinal(n), if n == 1 { one } else { many })
+        };
         let cents = match fraction.len() {
             0 => 0,
             2 => fraction.parse().ok()?,
@@ -165,27 +236,49 @@ impl Reader<'_> {
             let last = self.words.get(self.at + 1).copied().unwrap_or_default();
             // The dot of "p.m." ends a sentence only where nothing follows.
             let end = match closing(last).as_str() {
-                "." if last.contains('.') && !last.ends_with("..") && last.matches('.').count() > 1 && self.at + 2 < self.words.len() => String::new(),
+                "." if last.contains('.')
+                    && !last.ends_with("..")
+                    && last.matches('.').count() > 1
+                    && self.at + 2 < self.words.len() =>
+                {
+                    String::new()
+                }
                 other => other.to_owned(),
             };
             return Some((format!("{said} {half}"), 2, end));
         }
-        (core.contains(':') || half_of_day(core).is_some()).then(|| said_time(core, false)).flatten().map(|said| (said, 1, mark))
+        (core.contains(':') || half_of_day(core).is_some())
+            .then(|| said_time(core, false))
+            .flatten()
+            .map(|said| (said, 1, mark))
     }
 
     /// `5/12`, `5/12/2026`, `2026-05-12`, the day after or before a month's name, a year.
     fn date(&self, core: &str) -> Option<(String, bool)> {
-        let parts: Vec<u64> = core.split(['/', '-']).map(|part| if numbers::all_digits(part) { part.parse().ok() } else { None }).collect::<Option<_>>()?;
+        let parts: Vec<u64> = core
+            .split(['/', '-'])
+            .map(|part| if numbers::all_digits(part) { part.parse().ok() } else { None })
+            .collect::<Option<_>>()?;
         let named = |month: u64| MONTHS.get((month as usize).checked_sub(1)?).copied();
         let is_day = |day: u64| (1..=31).contains(&day);
         let say = match *parts.as_slice() {
-            [month, day] if core.contains('/') && is_day(day) => format!("{} {}", named(month)?, numbers::ordinal(day)),
+            [month, day] if core.contains('/') && is_day(day) => {
+                format!("{} {}", named(month)?, numbers::ordinal(day))
+            }
             [month, day, year] if core.contains('/') && is_day(day) => {
                 let year = if year < 100 { year + 2000 } else { year };
                 format!("{} {}, {}", named(month)?, numbers::ordinal(day), numbers::year(year))
             }
-            [year @ 1900..2100, month, day] if is_day(day) => format!("{} {}, {}", named(month)?, numbers::ordinal(day), numbers::year(year)),
-            [day] if is_day(day) && (is_month(self.core_at(-1)) || is_month(self.core_at(1))) && core.len() <= 2 => numbers::ordinal(day),
+            [year @ 1900..2100, month, day] if is_day(day) => {
+                format!("{} {}, {}", named(month)?, numbers::ordinal(day), numbers::year(year))
+            }
+            [day]
+                if is_day(day)
+                    && (is_month(self.core_at(-1)) || is_month(self.core_at(1)))
+                    && core.len() <= 2 =>
+            {
+                numbers::ordinal(day)
+            }
             [year @ 1100..2100] if core.len() == 4 && self.after_date_word() => numbers::year(year),
             _ => return None,
         };
@@ -194,12 +287,17 @@ impl Reader<'_> {
 
     fn after_date_word(&self) -> bool {
         let before = self.core_at(-1);
-        let day_of_month = is_month(self.core_at(-2)) && before.trim_end_matches(|c: char| c.is_alphabetic()).len() <= 2;
-        is_month(before) || day_of_month || ["in", "since", "year", "until", "by", "from", "of"].contains(&before.to_ascii_lowercase().as_str())
+        let day_of_month =
+            is_month(self.core_at(-2)) && before.trim_end_matches(|c: char| c.is_alphabetic()).len() <= 2;
+        is_month(before)
+            || day_of_month
+            || ["in", "since", "year", "until", "by", "from", "of"]
+                .contains(&before.to_ascii_lowercase().as_str())
     }
 
     fn number(&self, core: &str) -> Option<(String, bool)> {
-        let with_prefix = |prefix: &str, rest: &str| numbers::decimal(rest).map(|said| format!("{prefix} {said}"));
+        let with_prefix =
+            |prefix: &str, rest: &str| numbers::decimal(rest).map(|said| format!("{prefix} {said}"));
         if let Some(rest) = core.strip_prefix('#') {
             return with_prefix("number", rest).map(|say| (say, false));
         }
@@ -244,15 +342,25 @@ impl Reader<'_> {
         let next_is_name = self.core_at(1).chars().next().is_some_and(char::is_uppercase);
         match plain {
             "dr" => return Some((if next_is_name || !dot { "Doctor" } else { "Drive" }.to_owned(), dot)),
-            "st" => return Some((if next_is_name && closing(word) != "," { "Saint" } else { "Street" }.to_owned(), dot)),
-            "no" if dot && numbers::decimal(self.core_at(1)).is_some() => return Some(("number".to_owned(), dot)),
+            "st" => {
+                return Some((
+                    if next_is_name && closing(word) != "," { "Saint" } else { "Street" }.to_owned(),
+                    dot,
+                ));
+            }
+            "no" if dot && numbers::decimal(self.core_at(1)).is_some() => {
+                return Some(("number".to_owned(), dot));
+            }
             "a.m" | "am" if core != "am" => return Some(("A M".to_owned(), dot)),
             "p.m" | "pm" => return Some(("P M".to_owned(), dot)),
-            "sat" | "sun" if dot => return Some((if plain == "sat" { "Saturday" } else { "Sunday" }.to_owned(), dot)),
+            "sat" | "sun" if dot => {
+                return Some((if plain == "sat" { "Saturday" } else { "Sunday" }.to_owned(), dot));
+            }
             _ => {}
         }
         let long = SHORT.iter().find(|(short, _)| *short == plain)?.1;
-        (dot || !NEEDS_DOT.contains(&plain) && plain != "etc" || plain == "etc").then(|| (long.to_owned(), dot))
+        (dot || !NEEDS_DOT.contains(&plain) && plain != "etc" || plain == "etc")
+            .then(|| (long.to_owned(), dot))
     }
 }
 
@@ -272,7 +380,10 @@ fn said_time(text: &str, half_follows: bool) -> Option<String> {
         return Some(format!("{} {half}", said_time(clock, true)?));
     }
     let (hour, minute) = text.split_once(':').unwrap_or((text, ""));
-    if !numbers::all_digits(hour) || hour.len() > 2 || !(minute.is_empty() || minute.len() == 2 && numbers::all_digits(minute)) {
+    if !numbers::all_digits(hour)
+        || hour.len() > 2
+        || !(minute.is_empty() || minute.len() == 2 && numbers::all_digits(minute))
+    {
         return None;
     }
     let hour: u64 = hour.parse().ok().filter(|hour| *hour < 25)?;
@@ -289,15 +400,20 @@ fn said_time(text: &str, half_follows: bool) -> Option<String> {
 }
 
 fn is_month(word: &str) -> bool {
-    word.len() >= 3 && MONTHS.iter().any(|month| *month == word || word.len() <= 4 && month.get(..3) == word.get(..3) && word != "Mary")
+    word.len() >= 3
+        && MONTHS.iter().any(|month| {
+            *month == word || word.len() <= 4 && month.get(..3) == word.get(..3) && word != "Mary"
+        })
 }
 
 /// Addresses of the net and codes are spelled; signs become words; the rest is for the dictionary.
 fn compound(core: &str) -> String {
-    let inside_dot = core.split('.').count() > 1 && core.split('.').all(|part| part.len() > 1) && core.is_ascii();
+    let inside_dot =
+        core.split('.').count() > 1 && core.split('.').all(|part| part.len() > 1) && core.is_ascii();
     if core.contains('@') || core.contains("://") || core.starts_with("www.") || inside_dot {
         let plain = core.trim_start_matches("https://").trim_start_matches("http://");
-        let spaced = plain.replace("www", "w w w").replace('@', " at ").replace('.', " dot ").replace('/', " slash ");
+        let spaced =
+            plain.replace("www", "w w w").replace('@', " at ").replace('.', " dot ").replace('/', " slash ");
         return spaced.replace('-', " dash ").replace('_', " underscore ");
     }
     let letters = core.chars().filter(|c| c.is_ascii_alphabetic()).count();
@@ -310,7 +426,9 @@ fn compound(core: &str) -> String {
             '=' => said.push_str(" equals "),
             '%' => said.push_str(" percent "),
             '0'..='9' => said.push_str(&format!(" {} ", numbers::digits(&c.to_string()))),
-            c if has_digits && letters <= 4 && c.is_ascii_alphabetic() => said.push_str(&format!(" {} ", c.to_ascii_uppercase())),
+            c if has_digits && letters <= 4 && c.is_ascii_alphabetic() => {
+                said.push_str(&format!(" {} ", c.to_ascii_uppercase()))
+            }
             '\u{2019}' | '\'' => said.push('\''),
             '-' if !has_digits => said.push('-'),
             c if c.is_alphabetic() => said.push(c),
@@ -328,8 +446,18 @@ fn is_opening(c: char) -> bool {
 fn bare(word: &str) -> (&str, String) {
     let core = word.trim_start_matches(is_opening);
     let core = core.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '%' && c != '&' && c != '+');
-    let core = if core.starts_with('-') && !core.get(1..2).is_some_and(|c| c.bytes().all(|b| b.is_ascii_digit())) { core.trim_start_matches('-') } else { core };
-    let core = if core.starts_with('.') && !core.get(1..2).is_some_and(|c| c.bytes().all(|b| b.is_ascii_digit())) { core.trim_start_matches('.') } else { core };
+    let core =
+        if core.starts_with('-') && !core.get(1..2).is_some_and(|c| c.bytes().all(|b| b.is_ascii_digit())) {
+            core.trim_start_matches('-')
+        } else {
+            core
+        };
+    let core =
+        if core.starts_with('.') && !core.get(1..2).is_some_and(|c| c.bytes().all(|b| b.is_ascii_digit())) {
+            core.trim_start_matches('.')
+        } else {
+            core
+        };
     (core, closing(word))
 }
 
@@ -369,24 +497,42 @@ mod tests {
             ("Tuesday at 3:30 is free.", "Tuesday at three thirty is free."),
             ("From 9:00 to 5:05pm, or 3 p.m.", "From nine o'clock to five oh five P M, or three P M."),
             ("At 3 p.m. we close.", "At three P M we close."),
-            ("Open 9am-5pm and 9:00-17:00.", "Open nine A M to five P M and nine o'clock to seventeen hundred."),
-            ("It costs $12.50, $1 or $1,200.", "It costs twelve dollars and fifty cents, one dollar or one thousand two hundred dollars."),
-            ("About $3 million, $.99, \u{20ac}20.", "About three million dollars, ninety nine cents, twenty euros."),
+            (
+                "Open 9am-5pm and 9:00-17:00.",
+                "Open nine A M to five P M and nine o'clock to seventeen hundred.",
+            ),
+            (
+                "It costs $12.50, $1 or $1,200.",
+                "It costs twelve dollars and fifty cents, one dollar or one thousand two hundred dollars.",
+            ),
+            (
+                "About $3 million, $.99, \u{20ac}20.",
+                "About three million dollars, ninety nine cents, twenty euros.",
+            ),
             ("Call 555-0142.", "Call five five five, zero one four two."),
             ("Call (415) 555-0142 now", "Call four one five, five five five, zero one four two now"),
             ("+1 415 555 0142, ask", "one, four one five, five five five, zero one four two, ask"),
             ("On 5/12 and 5/12/2026.", "On May twelfth and May twelfth, twenty twenty six."),
             ("2026-05-12 or May 3, 2027", "May twelfth, twenty twenty six or May third, twenty twenty seven"),
             ("the 21st and 3rd, Dec. 24", "the twenty first and third, December twenty fourth"),
-            ("Dr. Smith lives at 12 Oak St. near St. Mary.", "Doctor Smith lives at twelve Oak Street near Saint Mary."),
-            ("Order 47291 for 15% of 1,234", "Order four seven two nine one for fifteen percent of one thousand two hundred thirty four"),
+            (
+                "Dr. Smith lives at 12 Oak St. near St. Mary.",
+                "Doctor Smith lives at twelve Oak Street near Saint Mary.",
+            ),
+            (
+                "Order 47291 for 15% of 1,234",
+                "Order four seven two nine one for fifteen percent of one thousand two hundred thirty four",
+            ),
             ("It is 3.5 km or 20 min. away", "It is three point five kilometers or twenty minutes away"),
             ("Code A12, No. 5, #7", "Code A one two, number five, number seven"),
             ("info@example.com", "info at example dot com"),
             ("\u{201c}Yes\u{201d} \u{2014} he said\u{2026}", "Yes, he said."),
             ("I am no. We, etc.", "I am no. We, et cetera."),
             ("Rock & roll (live)!", "Rock and roll live!"),
-            ("In 1984 he had 1984 books", "In nineteen eighty four he had one thousand nine hundred eighty four books"),
+            (
+                "In 1984 he had 1984 books",
+                "In nineteen eighty four he had one thousand nine hundred eighty four books",
+            ),
             ("10-20 people", "ten to twenty people"),
             ("I don\u{2019}t know, O'Brien", "I don't know, O'Brien"),
         ] {

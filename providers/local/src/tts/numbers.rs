@@ -1,10 +1,29 @@
 //! Numbers as an American says them. Knows nothing of the text around them.
 
 const SMALL: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
-    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const TENS: [&str; 10] =
+    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const SCALES: [(u64, &str); 5] = [
     (1_000_000_000_000_000, "quadrillion"),
     (1_000_000_000_000, "trillion"),
@@ -69,14 +88,17 @@ pub(crate) fn digits(text: &str) -> String {
 /// `1,234.50` with an optional sign; `None` where it is no number.
 pub(crate) fn decimal(text: &str) -> Option<String> {
     let (sign, plain) = text.strip_prefix(['-', '\u{2212}']).map_or(("", text), |rest| ("minus ", rest));
-    let (whole, fraction) = plain.split_once('.').map_or((plain, None), |(whole, fraction)| (whole, Some(fraction)));
+    let (whole, fraction) =
+        plain.split_once('.').map_or((plain, None), |(whole, fraction)| (whole, Some(fraction)));
     let whole = match whole {
         "" if fraction.is_some() => "zero".to_owned(),
         whole => cardinal(grouped(whole)?),
     };
     match fraction {
         None => Some(format!("{sign}{whole}")),
-        Some(fraction) if !fraction.is_empty() && all_digits(fraction) => Some(format!("{sign}{whole} point {}", digits(fraction))),
+        Some(fraction) if !fraction.is_empty() && all_digits(fraction) => {
+            Some(format!("{sign}{whole} point {}", digits(fraction)))
+        }
         Some(_) => None,
     }
 }
@@ -84,7 +106,9 @@ pub(crate) fn decimal(text: &str) -> Option<String> {
 /// A whole number with or without commas at the thousands.
 pub(crate) fn grouped(text: &str) -> Option<u64> {
     if let Some((first, rest)) = text.split_once(',') {
-        let tidy = all_digits(first) && first.len() <= 3 && rest.split(',').all(|group| group.len() == 3 && all_digits(group));
+        let tidy = all_digits(first)
+            && first.len() <= 3
+            && rest.split(',').all(|group| group.len() == 3 && all_digits(group));
         return tidy.then(|| text.replace(',', "").parse().ok()).flatten();
     }
     if all_digits(text) { text.parse().ok() } else { None }
@@ -100,15 +124,35 @@ mod tests {
 
     #[test]
     fn numbers_are_said_as_an_american_says_them() {
-        for (n, said) in [(0, "zero"), (13, "thirteen"), (42, "forty two"), (100, "one hundred"), (115, "one hundred fifteen"),
-            (1_234, "one thousand two hundred thirty four"), (2_000_001, "two million one")] {
+        for (n, said) in [
+            (0, "zero"),
+            (13, "thirteen"),
+            (42, "forty two"),
+            (100, "one hundred"),
+            (115, "one hundred fifteen"),
+            (1_234, "one thousand two hundred thirty four"),
+            (2_000_001, "two million one"),
+        ] {
             assert_eq!(cardinal(n), said);
         }
-        for (n, said) in [(1, "first"), (12, "twelfth"), (20, "twentieth"), (21, "twenty first"), (30, "thirtieth"), (100, "one hundredth")] {
+        for (n, said) in [
+            (1, "first"),
+            (12, "twelfth"),
+            (20, "twentieth"),
+            (21, "twenty first"),
+            (30, "thirtieth"),
+            (100, "one hundredth"),
+        ] {
             assert_eq!(ordinal(n), said);
         }
-        for (n, said) in [(1984, "nineteen eighty four"), (2005, "two thousand five"), (2026, "twenty twenty six"), (1900, "nineteen hundred"),
-            (1905, "nineteen oh five"), (2000, "two thousand")] {
+        for (n, said) in [
+            (1984, "nineteen eighty four"),
+            (2005, "two thousand five"),
+            (2026, "twenty twenty six"),
+            (1900, "nineteen hundred"),
+            (1905, "nineteen oh five"),
+            (2000, "two thousand"),
+        ] {
             assert_eq!(year(n), said);
         }
         assert!(cardinal(u64::MAX).starts_with("eighteen thousand"));
@@ -116,7 +160,10 @@ mod tests {
 
     #[test]
     fn only_numbers_are_numbers() {
-        assert_eq!(decimal("1,234.50").as_deref(), Some("one thousand two hundred thirty four point five zero"));
+        assert_eq!(
+            decimal("1,234.50").as_deref(),
+            Some("one thousand two hundred thirty four point five zero")
+        );
         assert_eq!(decimal(".5").as_deref(), Some("zero point five"));
         assert_eq!(decimal("-3").as_deref(), Some("minus three"));
         for not in ["", ".", "1,23", "1.2.3", "12a", "99999999999999999999999"] {

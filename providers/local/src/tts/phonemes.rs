@@ -46,8 +46,14 @@ impl Phonemiser {
                 put(&mut utterance, sign);
             }
             sounded |= !word.signs.is_empty();
-            let links = word.mark.is_none() && words.get(at + 1).is_some_and(|next| next.signs.trim_start_matches(STRESS).starts_with(is_vowel));
-            if links && word.signs.ends_with(['ɚ', 'ː']) && (word.signs.ends_with('ɚ') || word.signs.ends_with("ɜː")) {
+            let links = word.mark.is_none()
+                && words
+                    .get(at + 1)
+                    .is_some_and(|next| next.signs.trim_start_matches(STRESS).starts_with(is_vowel));
+            if links
+                && word.signs.ends_with(['ɚ', 'ː'])
+                && (word.signs.ends_with('ɚ') || word.signs.ends_with("ɜː"))
+            {
                 put(&mut utterance, 'ɹ');
             }
             utterance.spans.push((word.of, start..utterance.ids.len()));
@@ -84,11 +90,20 @@ impl Phonemiser {
         let mut words: Vec<Sounding> = Vec::new();
         let mut cursor = 0;
         for (token, phonemes) in tokens {
-            cursor = text.get(cursor..).and_then(|rest| rest.find(&token)).map_or(cursor, |found| cursor + found);
+            cursor =
+                text.get(cursor..).and_then(|rest| rest.find(&token)).map_or(cursor, |found| cursor + found);
             let glued = cursor > 0 && !text.get(..cursor).is_some_and(|before| before.ends_with(' '));
             cursor += token.len();
-            let of = origins.iter().find(|(end, _)| cursor <= *end).or(origins.last()).map_or(0, |(_, word)| *word);
-            let mark = token.chars().all(|c| !c.is_alphanumeric()).then(|| token.chars().find(|c| ".,?!;:".contains(*c))).flatten();
+            let of = origins
+                .iter()
+                .find(|(end, _)| cursor <= *end)
+                .or(origins.last())
+                .map_or(0, |(_, word)| *word);
+            let mark = token
+                .chars()
+                .all(|c| !c.is_alphanumeric())
+                .then(|| token.chars().find(|c| ".,?!;:".contains(*c)))
+                .flatten();
             if let Some(mark) = mark {
                 if let Some(last) = words.last_mut() {
                     last.mark = Some(mark);
@@ -156,10 +171,13 @@ fn espeak(word: &str, sounds: &str) -> String {
             'i' if stressed || syllables == 1 => out.push_str("iː"),
             'u' => out.push_str("uː"),
             'ɑ' => out.push_str("ɑː"),
-            'ɔ' if matches!(after, Some('f' | 's' | 'θ' | 'ŋ' | 'ɡ')) || word.eq_ignore_ascii_case("on") => out.push('ɔ'),
+            'ɔ' if matches!(after, Some('f' | 's' | 'θ' | 'ŋ' | 'ɡ')) || word.eq_ignore_ascii_case("on") => {
+                out.push('ɔ')
+            }
             'ɔ' => out.push_str("ɔː"),
             'ɜ' | 'ə' if after == Some('ɹ') => {
-                let vowel_follows = signs.iter().skip(at + 2).find(|c| !STRESS.contains(c)).is_some_and(|c| is_vowel(*c));
+                let vowel_follows =
+                    signs.iter().skip(at + 2).find(|c| !STRESS.contains(c)).is_some_and(|c| is_vowel(*c));
                 match sign {
                     'ɜ' => out.push_str("ɜː"),
                     _ if at == 0 => out.push('ɐ'),
@@ -171,7 +189,10 @@ fn espeak(word: &str, sounds: &str) -> String {
                 used = 2;
             }
             'ə' if at == 0 && signs.len() > 1 => out.push('ɐ'),
-            't' if after == Some('n') && at + 2 == signs.len() && before.is_some_and(|c| is_vowel(c) || c == 'ɹ') => {
+            't' if after == Some('n')
+                && at + 2 == signs.len()
+                && before.is_some_and(|c| is_vowel(c) || c == 'ɹ') =>
+            {
                 out.push_str("ʔn\u{329}");
                 used = 2;
             }
@@ -186,7 +207,30 @@ fn espeak(word: &str, sounds: &str) -> String {
 fn is_vowel(c: char) -> bool {
     matches!(
         c,
-        'A' | 'I' | 'W' | 'Y' | 'O' | 'Q' | 'U' | 'i' | 'u' | 'ɑ' | 'ɔ' | 'ɜ' | 'ə' | 'ᵊ' | 'ɐ' | 'ɚ' | 'æ' | 'ɛ' | 'ɪ' | 'ᵻ' | 'ʊ' | 'ʌ' | 'a' | 'e' | 'o'
+        'A' | 'I'
+            | 'W'
+            | 'Y'
+            | 'O'
+            | 'Q'
+            | 'U'
+            | 'i'
+            | 'u'
+            | 'ɑ'
+            | 'ɔ'
+            | 'ɜ'
+            | 'ə'
+            | 'ᵊ'
+            | 'ɐ'
+            | 'ɚ'
+            | 'æ'
+            | 'ɛ'
+            | 'ɪ'
+            | 'ᵻ'
+            | 'ʊ'
+            | 'ʌ'
+            | 'a'
+            | 'e'
+            | 'o'
     )
 }
 
@@ -248,6 +292,9 @@ mod tests {
     #[test]
     fn nothing_to_say_is_no_utterance() {
         assert_eq!(PHONEMISER.utterance(&[]), Utterance::default());
-        assert_eq!(PHONEMISER.utterance(&[Piece { say: "\u{4e2d}\u{6587}".to_owned(), word: 0 }]).ids, Vec::<i64>::new());
+        assert_eq!(
+            PHONEMISER.utterance(&[Piece { say: "\u{4e2d}\u{6587}".to_owned(), word: 0 }]).ids,
+            Vec::<i64>::new()
+        );
     }
 }

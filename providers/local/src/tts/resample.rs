@@ -87,7 +87,9 @@ mod tests {
     use super::*;
 
     fn tone(hz: f64, rate: u32, samples: usize) -> Vec<f32> {
-        (0..samples).map(|n| (2.0 * std::f64::consts::PI * hz * n as f64 / f64::from(rate)).sin() as f32).collect()
+        (0..samples)
+            .map(|n| (2.0 * std::f64::consts::PI * hz * n as f64 / f64::from(rate)).sin() as f32)
+            .collect()
     }
 
     fn converted(input: &[f32], piece: usize) -> Vec<f32> {
@@ -103,7 +105,13 @@ mod tests {
             let out = converted(&tone(hz, IN_HZ, 22_050), 22_050);
             assert_eq!(out.len(), 24_000);
             let expected = tone(hz, OUT_HZ, 24_000);
-            let worst = out.iter().zip(&expected).skip(50).take(23_900).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let worst = out
+                .iter()
+                .zip(&expected)
+                .skip(50)
+                .take(23_900)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
             assert!(worst < 0.003, "{hz} Hz: {worst}");
         }
     }

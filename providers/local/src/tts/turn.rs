@@ -71,7 +71,12 @@ struct Part {
 }
 
 impl Turn {
-    pub(crate) fn new(shared: Arc<Shared>, input: mpsc::Receiver<TtsInput>, speed: f32, ahead_of_time: bool) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        input: mpsc::Receiver<TtsInput>,
+        speed: f32,
+        ahead_of_time: bool,
+    ) -> Self {
         const SPEEDS: std::ops::RangeInclusive<f32> = 0.5..=2.0;
         let speed = if speed.is_finite() { speed.clamp(*SPEEDS.start(), *SPEEDS.end()) } else { 1.0 };
         let (ready, sentence) = (VecDeque::new(), None);
@@ -114,7 +119,15 @@ impl Turn {
         let (written, pieces) = normalise::pieces(text);
         let written = written.into_iter().map(str::to_owned).collect();
         let spoken = Spoken { samples: Vec::new(), words: Vec::new() };
-        self.sentence = Some(Sentence { index, start: self.given, key, written, parts: parts(pieces), part: None, spoken });
+        self.sentence = Some(Sentence {
+            index,
+            start: self.given,
+            key,
+            written,
+            parts: parts(pieces),
+            part: None,
+            spoken,
+        });
     }
 
     fn replay(&mut self, index: usize, spoken: &Spoken) {
@@ -162,7 +175,8 @@ impl Turn {
             starts.push(starts.last().copied().unwrap_or_default() + frames);
         }
         let frame = |id: usize| starts.get(id).copied().unwrap_or(latent.frames);
-        let spans = utterance.spans.iter().map(|(word, ids)| (*word, frame(ids.start), frame(ids.end))).collect();
+        let spans =
+            utterance.spans.iter().map(|(word, ids)| (*word, frame(ids.start), frame(ids.end))).collect();
         Ok(Some(Part {
             latent,
             spans,
@@ -207,7 +221,11 @@ impl Turn {
 
     fn give_words(&mut self, sentence: usize, start: usize, spoken: &Spoken) {
         let at = |samples: usize| MediaTime::from_samples((start + samples) as u64, OUT_HZ);
-        let words = spoken.words.iter().map(|(text, from, to)| Word { text: text.clone(), from: at(*from), to: at(*to) });
+        let words = spoken.words.iter().map(|(text, from, to)| Word {
+            text: text.clone(),
+            from: at(*from),
+            to: at(*to),
+        });
         let words = words.collect();
         self.ready.push_back(TtsEvent::Words { sentence, words });
     }
@@ -331,7 +349,9 @@ mod tests {
     use super::*;
 
     fn pieces(count: usize, comma_every: usize) -> Vec<Piece> {
-        let say = |n: usize| if n % comma_every == comma_every - 1 { "word,".to_owned() } else { "word".to_owned() };
+        let say = |n: usize| {
+            if n % comma_every == comma_every - 1 { "word,".to_owned() } else { "word".to_owned() }
+        };
         (0..count).map(|word| Piece { say: say(word), word }).collect()
     }
 
@@ -343,7 +363,11 @@ mod tests {
             assert!(parts.iter().all(|part| part.len() <= PIECES_MAX));
             let words: Vec<usize> = parts.iter().flatten().map(|piece| piece.word).collect();
             assert_eq!(words, (0..count).collect::<Vec<_>>());
-            let broken_well = parts.iter().rev().skip(1).all(|part| part.last().is_some_and(|piece| piece.say.ends_with(',')));
+            let broken_well = parts
+                .iter()
+                .rev()
+                .skip(1)
+                .all(|part| part.last().is_some_and(|piece| piece.say.ends_with(',')));
             assert!(broken_well || comma_every > PIECES_MAX);
         }
         assert!(parts(Vec::new()).is_empty());
@@ -351,7 +375,8 @@ mod tests {
 
     #[test]
     fn every_written_word_gets_a_place_in_order() {
-        let written: Vec<String> = ["(", "Hello", "\u{2014}", "world", "\u{1f600}"].map(str::to_owned).to_vec();
+        let written: Vec<String> =
+            ["(", "Hello", "\u{2014}", "world", "\u{1f600}"].map(str::to_owned).to_vec();
         let mut spoken = Spoken { samples: Vec::new(), words: vec![] };
         fill(&mut spoken, &written, 1);
         spoken.words.push((written[1].clone(), 100, 200));

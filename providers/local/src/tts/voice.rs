@@ -63,9 +63,16 @@ impl Voice {
         let text = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
         let config: Config = serde_json::from_slice(&text).map_err(|error| failed(error.to_string()))?;
         if config.audio.sample_rate != super::resample::IN_HZ {
-            return Err(failed(format!("a voice of {} Hz; expected {}", config.audio.sample_rate, super::resample::IN_HZ)));
+            return Err(failed(format!(
+                "a voice of {} Hz; expected {}",
+                config.audio.sample_rate,
+                super::resample::IN_HZ
+            )));
         }
-        let ids = config.phoneme_id_map.iter().filter_map(|(sign, ids)| Some((sign.chars().next()?, *ids.first()?)));
+        let ids = config
+            .phoneme_id_map
+            .iter()
+            .filter_map(|(sign, ids)| Some((sign.chars().next()?, *ids.first()?)));
         let voice = Self {
             front: engine.load(store, Member::PiperFront, Use::Workers)?,
             back: engine.load(store, Member::PiperBack, Use::Workers)?,
@@ -104,11 +111,14 @@ impl Voice {
         for row in latent.values.chunks_exact(latent.frames.max(1)) {
             window.extend_from_slice(row.get(seen.clone()).unwrap_or_default());
         }
-        let outputs = self.back.run(&[(cut::PIPER_LATENT, Input::F32(&[1, latent.channels, seen.len()], &window))])?;
+        let outputs =
+            self.back.run(&[(cut::PIPER_LATENT, Input::F32(&[1, latent.channels, seen.len()], &window))])?;
         let (_, samples) = outputs.f32("output")?;
         let from = (frames.start - seen.start) * FRAME_SAMPLES;
         let wanted = samples.get(from..from + frames.len() * FRAME_SAMPLES);
-        wanted.map(<[f32]>::to_vec).ok_or_else(|| Error::Run(format!("{} samples for {} frames", samples.len(), seen.len())))
+        wanted
+            .map(<[f32]>::to_vec)
+            .ok_or_else(|| Error::Run(format!("{} samples for {} frames", samples.len(), seen.len())))
     }
 }
 
@@ -151,8 +161,12 @@ mod tests {
         let store = Store::open(inference::store::default_directory(|name| std::env::var_os(name)).unwrap());
         let engine = Engine::start(&inference::Options::default(), &store).unwrap();
         let (voice, signs) = Voice::load(&engine, &store).unwrap();
-        let signs: Vec<i64> = "həlˈoʊ, ðɪs ɪz ɐ tˈɛst ʌv ðə vˈɔɪs ɪn pˈiːsᵻz, wɪtʃ mˈʌst nˈɑːt bi hˈɜːd.".chars().map(|c| signs[&c]).collect();
-        let ids: Vec<i64> = [1, 0].into_iter().chain(signs.into_iter().flat_map(|id| [id, 0])).chain([2]).collect();
+        let signs: Vec<i64> = "həlˈoʊ, ðɪs ɪz ɐ tˈɛst ʌv ðə vˈɔɪs ɪn pˈiːsᵻz, wɪtʃ mˈʌst nˈɑːt bi hˈɜːd."
+            .chars()
+            .map(|c| signs[&c])
+            .collect();
+        let ids: Vec<i64> =
+            [1, 0].into_iter().chain(signs.into_iter().flat_map(|id| [id, 0])).chain([2]).collect();
         let cpu = cpu_ns();
         let latent = voice.encode(&ids, 1.0).unwrap();
         let encoded = cpu_ns();
@@ -176,7 +190,11 @@ mod tests {
         let ms = |ns: u64| ns as f64 / 1e6;
         println!(
             "CPU of one thread for {seconds:.2} s: encoder {:.0} ms, decoder whole {:.0} ms, in windows {:.0} ms (first {:.0} ms), real-time factor {:.3}, worst difference {worst:e}",
-            ms(encoded - cpu), ms(decoded - encoded), ms(windowed), ms(first), (ms(encoded - cpu) + ms(windowed)) / seconds / 1e3,
+            ms(encoded - cpu),
+            ms(decoded - encoded),
+            ms(windowed),
+            ms(first),
+            (ms(encoded - cpu) + ms(windowed)) / seconds / 1e3,
         );
     }
 

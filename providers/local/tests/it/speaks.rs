@@ -18,27 +18,41 @@ const SENTENCES: [(&str, &str); 20] = [
     ("Your order number is 47291.", "Your order number is 47291."),
     ("Can you please cancel my subscription?", "Can you please cancel my subscription?"),
     ("You can reset your password when you log in.", "You can reset your password when you log in."),
-    ("We are open from Monday to Saturday, nine to six.", "We are open from Monday to Saturday, nine to six."),
-    ("Our opening hours on Saturday are from ten to four.", "Our opening hours on Saturday are from ten to four."),
+    (
+        "We are open from Monday to Saturday, nine to six.",
+        "We are open from Monday to Saturday, nine to six.",
+    ),
+    (
+        "Our opening hours on Saturday are from ten to four.",
+        "Our opening hours on Saturday are from ten to four.",
+    ),
     ("I will transfer you to a human agent.", "I will transfer you to a human agent."),
-    ("Your appointment is on Tuesday at 3:30 in the afternoon.", "Your appointment is on Tuesday at 3:30 in the afternoon."),
+    (
+        "Your appointment is on Tuesday at 3:30 in the afternoon.",
+        "Your appointment is on Tuesday at 3:30 in the afternoon.",
+    ),
     ("Thank you very much for your call, goodbye.", "Thank you very much for your call, goodbye."),
     ("Did you say Thursday or Tuesday?", "Did you say Thursday or Tuesday?"),
-    ("A haircut costs $35 and takes about 40 minutes.", "A haircut costs $35 and takes about 40 minutes."),
-    ("You can find us at 12 Market Street, next to the library.", "You can find us at 12 Market Street, next to the library."),
+    ("A haircut costs thirty-five dollars and takes about forty minutes.", "A haircut costs $35 and takes about 40 minutes."),
+    (
+        "You can find us at 12 Market Street, next to the library.",
+        "You can find us at 12 Market Street, next to the library.",
+    ),
     ("May I have your name, please?", "May I have your name, please?"),
     ("I am sorry, I did not understand that.", "I am sorry, I did not understand that."),
     ("Would you prefer the morning or the afternoon?", "Would you prefer the morning or the afternoon?"),
     ("Thank you, Maria Lopez.", "Thank you, Maria Lopez."),
-    ("Is there anything else I can help you with today?", "Is there anything else I can help you with today?"),
+    (
+        "Is there anything else I can help you with today?",
+        "Is there anything else I can help you with today?",
+    ),
     ("Your phone number is 555-0142, is that correct?", "Your phone number is 555-0142, is that correct?"),
     ("We also offer hair coloring and a beard trim.", "We also offer hair coloring and a beard trim."),
     ("See you on Wednesday the 3rd of June.", "See you on Wednesday the 3rd of June."),
 ];
 
-static TTS: LazyLock<LocalTts> = LazyLock::new(|| {
-    LocalTts::load(&engine(), &store()).expect("the voice loads")
-});
+static TTS: LazyLock<LocalTts> =
+    LazyLock::new(|| LocalTts::load(&engine(), &store()).expect("the voice loads"));
 
 #[derive(Default)]
 pub(crate) struct Heard {
@@ -86,7 +100,8 @@ fn rms_dbfs(samples: &[i16]) -> f64 {
 
 /// Level while speaking: blocks of 20 ms that are no pause.
 fn speech_dbfs(samples: &[i16]) -> f64 {
-    let voiced: Vec<i16> = samples.chunks(480).filter(|block| rms_dbfs(block) > -45.0).flatten().copied().collect();
+    let voiced: Vec<i16> =
+        samples.chunks(480).filter(|block| rms_dbfs(block) > -45.0).flatten().copied().collect();
     rms_dbfs(&voiced)
 }
 
@@ -98,7 +113,10 @@ async fn every_sentence_is_equally_loud_starts_at_once_and_ends_with_a_pause() {
         levels.push(speech_dbfs(&heard.samples));
         assert!(heard.samples.iter().all(|s| s.unsigned_abs() < 32_700), "clips: {text}");
         let onset = heard.samples.chunks(120).position(|block| rms_dbfs(block) > -52.0);
-        assert!(onset.is_some_and(|blocks| blocks <= 4), "silence of {onset:?} blocks of 5 ms before: {text}");
+        assert!(
+            onset.is_some_and(|blocks| blocks <= 4),
+            "silence of {onset:?} blocks of 5 ms before: {text}"
+        );
         let tail = &heard.samples[heard.samples.len() - 24 * 100..];
         assert!(rms_dbfs(tail) < -50.0, "no pause after: {text}");
         assert_eq!(heard.done, [0]);
@@ -121,7 +139,9 @@ fn for_the_recogniser(samples: &[i16]) -> Vec<i16> {
     let one = |n: usize| {
         let centre = n as f64 * 1.5;
         let middle = centre.floor() as i64;
-        let sum: f64 = (-HALF..=HALF).map(|d| f64::from(at(middle + i64::from(d))) * tap(centre - (middle + i64::from(d)) as f64)).sum();
+        let sum: f64 = (-HALF..=HALF)
+            .map(|d| f64::from(at(middle + i64::from(d))) * tap(centre - (middle + i64::from(d)) as f64))
+            .sum();
         sum.clamp(-32_768.0, 32_767.0) as i16
     };
     (0..samples.len() * 2 / 3).map(one).collect()
@@ -129,12 +149,17 @@ fn for_the_recogniser(samples: &[i16]) -> Vec<i16> {
 
 async fn recognised(samples: &[i16]) -> String {
     const RATE_HZ: u32 = 16_000;
-    let request = SttRequest { session: SessionId::generate(), rate_hz: RATE_HZ, language: None, keywords: Vec::new() };
+    let request =
+        SttRequest { session: SessionId::generate(), rate_hz: RATE_HZ, language: None, keywords: Vec::new() };
     let mut stream = stt().open(request).await.expect("opens");
     let silence = vec![0; 6_400];
     let audio = [silence.as_slice(), samples, silence.as_slice()].concat();
     for (n, samples) in audio.chunks(320).enumerate() {
-        let frame = AudioFrame { samples: samples.to_vec(), rate_hz: RATE_HZ, at: MediaTime::from_samples(320 * n as u64, RATE_HZ) };
+        let frame = AudioFrame {
+            samples: samples.to_vec(),
+            rate_hz: RATE_HZ,
+            at: MediaTime::from_samples(320 * n as u64, RATE_HZ),
+        };
         while !stream.input.push(SttInput::Audio(frame.clone())).expect("listens") {
             // Full: let it take what it has.
             let _ = tokio::time::timeout(Duration::from_millis(5), stream.events.next()).await;
@@ -161,7 +186,11 @@ async fn what_it_says_is_understood() {
         }
         errors.add(found);
     }
-    println!("word errors of the embedded voice by the embedded recogniser: {:.1} % of {}", errors.percent(), errors.words);
+    println!(
+        "word errors of the embedded voice by the embedded recogniser: {:.1} % of {}",
+        errors.percent(),
+        errors.words
+    );
     assert!(errors.percent() <= CEILING_PERCENT, "{:.1} %", errors.percent());
 }
 
@@ -222,7 +251,10 @@ async fn a_repeated_sentence_is_the_same_to_the_sample() {
     TTS.prerender(&[text.to_owned()]).await.expect("speaks");
     let (first, second) = (speak(&[text]).await, speak(&[text]).await);
     assert!(!first.samples.is_empty());
-    assert_eq!(first.samples, second.samples, "the voice never says a thing twice alike: this came from the cache");
+    assert_eq!(
+        first.samples, second.samples,
+        "the voice never says a thing twice alike: this came from the cache"
+    );
     assert_eq!(first.words, second.words);
 }
 
@@ -245,11 +277,21 @@ async fn other_languages_are_refused() {
 #[tokio::test]
 async fn slower_takes_longer() {
     let at = |speed: f32| async move {
-        let mut stream = TTS.open(TtsRequest { session: SessionId::generate(), voice: Voice { speed, ..Voice::default() } }).await.expect("opens");
-        stream.input.send(TtsInput::Sentence("This is how fast I speak today.".to_owned())).await.expect("takes text");
+        let mut stream = TTS
+            .open(TtsRequest { session: SessionId::generate(), voice: Voice { speed, ..Voice::default() } })
+            .await
+            .expect("opens");
+        stream
+            .input
+            .send(TtsInput::Sentence("This is how fast I speak today.".to_owned()))
+            .await
+            .expect("takes text");
         drop(stream.input);
         let events = stream.events.collect::<Vec<_>>().await;
-        events.into_iter().map(|event| if let Ok(TtsEvent::Audio(frame)) = event { frame.samples.len() } else { 0 }).sum::<usize>()
+        events
+            .into_iter()
+            .map(|event| if let Ok(TtsEvent::Audio(frame)) = event { frame.samples.len() } else { 0 })
+            .sum::<usize>()
     };
     let (slow, fast) = (at(0.7).await, at(1.4).await);
     assert!(slow as f64 > fast as f64 * 1.4, "{slow} against {fast}");
