@@ -23,7 +23,10 @@ widget.addEventListener('agent-foundry:ended', (event) => {
 void show();
 
 async function show(): Promise<void> {
-  const wanted = new URLSearchParams(location.search).get('agent');
+  const parameters = new URLSearchParams(location.search);
+  const wanted = parameters.get('agent');
+  const transport = parameters.get('transport');
+  if (transport) widget.setAttribute('transport', transport);
   const agents = await get<{ data: Agent[]; default: string }>('/v1/agents').catch(() => null);
   const name = wanted ?? agents?.default ?? FALLBACK.name;
   const agent = agents?.data.find((one) => one.name === name) ?? { ...FALLBACK, name };

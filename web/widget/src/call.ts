@@ -3,7 +3,7 @@
 
 import { type Conversation, empty, told, typed } from './conversation';
 import { type AgentState, clientReady, disconnect, read, sendText, type Told } from './rtvi';
-import { CallError, ending, LOST, NO_CONNECTION, type Trouble, trouble, UNREACHABLE } from './trouble';
+import { CallError, ending, isRefusal, LOST, NO_CONNECTION, type Trouble, trouble, UNREACHABLE } from './trouble';
 
 export type Phase = 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed';
 export type Kind = 'webrtc' | 'websocket';
@@ -165,8 +165,9 @@ export class Call {
         return;
       } catch (error) {
         if (attempt !== this.attempt) return;
-        if (error instanceof CallError) throw error;
-        reason = error instanceof TypeError ? UNREACHABLE : NO_CONNECTION;
+        if (error instanceof CallError && isRefusal(error.trouble.code)) throw error;
+        if (error instanceof CallError) reason = error.trouble;
+        else reason = error instanceof TypeError ? UNREACHABLE : NO_CONNECTION;
       }
     }
     throw new CallError(reason);

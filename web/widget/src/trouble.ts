@@ -69,6 +69,13 @@ export function fromProblem(status: number, body: unknown, retryAfter: string | 
   };
 }
 
+const REFUSALS = new Set(
+  'AGENT_UNKNOWN SERVER_FULL SERVER_DRAINING ORIGIN_FORBIDDEN TOKEN_REQUIRED TOKEN_INVALID TOKEN_EXPIRED SESSION_UNKNOWN'.split(' '),
+);
+
+/** The server has decided: another transport would hear the same. */
+export const isRefusal = (code: string): boolean => REFUSALS.has(code);
+
 const KNOWN: Record<string, { title: string; advice: string }> = {
   SERVER_FULL: { title: 'All lines are busy', advice: 'Someone else is talking right now. Try again in a moment.' },
   SERVER_DRAINING: { title: 'The server is restarting', advice: 'Try again in a moment.' },

@@ -1,0 +1,134 @@
+// Looks at every page and state in Chromium, light and dark, wide and narrow: writes dev/shots/*.png, and fails on an
+// accessibility finding, a script error or a breach of the content policy. usage: node dev/shots.mjs [name]
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+
+process.argv[2] = process.argv[2] ?? '';
+const only = process.argv[2];
+process.argv[2] = '8092';
+const { server } = await import('./server.mjs');
+const { call } = await import('./fixtures.mjs');
+const base = 'http://127.0.0.1:8092';
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const out = new URL('shots/', import.meta.url).pathname;
+mkdirSync(out, { recursive: true });
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required'],
+});
+
+const looks = [
+  { name: 'light-wide', colorScheme: 'light', viewport: { width: 1240, height: 860 } },
+  { name: 'dark-wide', colorScheme: 'dark', viewport: { width: 1240, height: 860 } },
+  { name: 'light-narrow', colorScheme: 'light', viewport: { width: 360, height: 740 } },
+  { name: 'dark-narrow', colorScheme: 'dark', viewport: { width: 360, height: 740 } },
+];
+
+const state = (name) => (page) => page.locator(`[data-testid=widget][data-state=${name}]`).waitFor({ timeout: 15_000 });
+const start = (page) => page.getByTestId('start').click();
+const scenario = (page, name) => page.request.get(`${base}/dev/scenario?name=${name}`);
+
+const shots = {
+  home: async (page) => void (await page.goto(`${base}/?transport=websocket`)),
+  speaking: async (page) => {
+    await page.goto(`${base}/?transport=websocket`);
+    await start(page);
+    await page.getByText('forty francs').waitFor();
+    await page.waitForTimeout(500);
+  },
+  interrupted: async (page) => {
+    await page.goto(`${base}/?transport=websocket`);
+    await start(page);
+    await page.getByText('are you open on', { exact: false }).first().waitFor({ timeout: 15_000 });
+    await page.getByTestId('mute').click();
+    await page.waitForTimeout(600);
+  },
+  ended: async (page) => {
+    await page.goto(`${base}/?transport=websocket`);
+    await start(page);
+    await page.getByText('forty francs').waitFor();
+    await page.getByTestId('text-input').fill('Thank you, goodbye');
+    await page.getByTestId('send').click();
+    await state('ended')(page);
+  },
+  full: async (page) => {
+    await scenario(page, 'full');
+    await page.goto(`${base}/?transport=websocket`);
+    await start(page);
+    await state('failed')(page);
+  },
+  lost: async (page) => {
+    await scenario(page, 'drop');
+    await page.goto(`${base}/?transport=websocket`);
+    await start(page);
+    await page.getByText('How can I help').waitFor();
+    await page.route('**/*', (route) => route.abort());
+    await page.context().setOffline(true);
+    await state('reconnecting')(page);
+  },
+  refused: async (page) => {
+    await page.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+    });
+    await page.goto(`${base}/`);
+    await start(page);
+    await state('failed')(page);
+  },
+  calls: async (page) => {
+    await page.goto(`${base}/calls`);
+    await page.getByTestId('call-row').first().waitFor();
+  },
+  nocalls: async (page) => {
+    await scenario(page, 'empty');
+    await page.goto(`${base}/calls`);
+    await page.getByTestId('empty').waitFor();
+  },
+  operator: async (page) => {
+    await scenario(page, 'closed');
+    await page.goto(`${base}/calls`);
+    await page.getByTestId('problem').waitFor();
+  },
+  call: async (page) => {
+    await page.goto(`${base}/calls/${call.id}`);
+    await page.getByTestId('turn').first().waitFor();
+    await page.locator('details').first().click({ position: { x: 5, y: 5 } });
+  },
+};
+
+const findings = [];
+for (const [name, steps] of Object.entries(shots)) {
+  if (only && only !== name) continue;
+  for (const look of looks) {
+    const page = await browser.newPage({ ...look, deviceScaleFactor: 1 });
+    page.on('pageerror', (error) => findings.push(`${name} ${look.name}: ${error}`));
+    page.on('console', (entry) => {
+      if (/Content Security Policy/.test(entry.text())) findings.push(`${name} ${look.name}: ${entry.text()}`);
+    });
+    await scenario(page, 'talk');
+    try {
+      await steps(page);
+      await page.screenshot({ path: `${out}${name}-${look.name}.png`, fullPage: name === 'call' || name === 'home' });
+      if (name !== 'lost') {
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => globalThis.axe.run());
+        for (const one of violations) {
+          const where = one.nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary?.replaceAll(/\s+/g, ' ')}`).join('; ');
+          findings.push(`${name} ${look.name}: ${one.id}: ${where}`);
+        }
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        if (wide > 0) findings.push(`${name} ${look.name}: the page is ${wide} px too wide`);
+      }
+    } catch (error) {
+      findings.push(`${name} ${look.name}: ${error}`);
+      await page.screenshot({ path: `${out}${name}-${look.name}-failed.png` }).catch(() => undefined);
+    }
+    await page.close();
+  }
+}
+await browser.close();
+server.close();
+for (const finding of findings) console.error(finding);
+console.log(`${findings.length} findings`);
+process.exit(findings.length ? 1 : 0);
