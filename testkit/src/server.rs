@@ -1,0 +1,133 @@
+//! The real program, serving on ports of its own until dropped.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::{self, Reply};
+use crate::process::{self, Holdings};
+
+/// Local models are loaded, warmed and measured before a server is ready, on a machine that may be busy.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+/// A server told to stop has no call left in almost every test.
+const STOP_WITHIN: Duration = Duration::from_secs(10);
+const READY_LINE: &str = "Agent Foundry is ready: ";
+
+pub struct Server {
+    child: Child,
+    url: String,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts `program serve` with `args`, on ports that the system picks, and waits until it takes calls.
+    #[must_use]
+    pub fn start(program: &str, args: &[&str]) -> Self {
+        Self::launch(program, args).unwrap_or_else(|(status, log)| unreachable!("the server ended ({status}):\n{log}"))
+    }
+
+    /// As `start`; an early end is an answer: how it ended and what it said.
+    ///
+    /// # Errors
+    /// The server ended before it was ready.
+    pub fn launch(program: &str, args: &[&str]) -> Result<Self, (ExitStatus, String)> {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let child = spawn(program, args, folder.path());
+        let mut server = Self { child, url: String::new(), folder };
+        let outcome = process::wait_for("a server that is ready", READY_WITHIN, || server.look());
+        match outcome {
+            Ok(url) => {
+                server.url = url;
+                Ok(server)
+            }
+            Err(status) => Err((status, server.log())),
+        }
+    }
+
+    fn look(&mut self) -> Option<Result<String, ExitStatus>> {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            return Some(Err(status));
+        }
+        let said = std::fs::read_to_string(self.folder.path().join("stdout")).unwrap_or_default();
+        let (_, rest) = said.split_once(READY_LINE)?;
+        let (url, _) = rest.split_once('\n')?;
+        Some(Ok(url.trim().to_owned()))
+    }
+
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Everything it has written so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let read = |name: &str| std::fs::read(self.folder.path().join(name)).unwrap_or_default();
+        format!("{}{}", String::from_utf8_lossy(&read("stdout")), String::from_utf8_lossy(&read("stderr")))
+    }
+
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        process::holdings(self.pid()).expect("the server runs")
+    }
+
+    #[must_use]
+    pub fn get(&self, path: &str) -> Reply {
+        http::request(&self.url, "GET", path, &[], b"").expect("the server answers")
+    }
+
+    #[must_use]
+    pub fn post(&self, path: &str, body: &Value) -> Reply {
+        let headers = [("content-type", "application/json")];
+        http::request(&self.url, "POST", path, &headers, body.to_string().as_bytes()).expect("the server answers")
+    }
+
+    /// SIGTERM, as an init system sends it.
+    pub fn terminate(&self) {
+        process::signal(self.pid(), "TERM");
+    }
+
+    /// Waits for its end, which something else asked for.
+    pub fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
+        process::ended(&mut self.child, within)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Ok(Some(_)) = self.child.try_wait() {
+            return;
+        }
+        process::signal(self.pid(), "INT");
+        if process::ended(&mut self.child, STOP_WITHIN).is_none() {
+            let _gone = self.child.kill();
+            let _reaped = self.child.wait();
+        }
+    }
+}
+
+fn spawn(program: &str, args: &[&str], folder: &Path) -> Child {
+    let file = |name: &str| std::fs::File::create(folder.join(name)).expect("writable");
+    Command::new(program)
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.join("data"))
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(file("stdout"))
+        .stderr(file("stderr"))
+        .spawn()
+        .expect("the program was built with these tests")
+}
