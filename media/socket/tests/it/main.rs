@@ -199,10 +199,23 @@ async fn audio_that_cannot_be_used_is_refused_with_a_message_and_a_close_code() 
 async fn a_message_of_ten_megabytes_is_refused_and_others_go_on() {
     let mut server = Server::start(Options::default()).await;
     let (mut bystander, mut beside) = server.connect("/ws").await;
-    let (mut socket, mut peer) = server.connect("/ws").await;
-    let (_, reason) =
-        tokio::join!(socket.send(audio(10_000_000, 16_000, 1)), async { rest(&mut peer).await });
-    assert_eq!(reason, [LegEvent::Lost]);
+    let (socket, mut peer) = server.connect("/ws").await;
+    let (mut sending, mut reading) = socket.split();
+    let told = async {
+        while let Some(Ok(message)) = reading.next().await {
+            if let Message::Close(frame) = message {
+                return frame.map(|frame| frame.reason.to_string());
+            }
+        }
+        None
+    };
+    // The refusal comes while the message is still being sent.
+    let (_, told, events) = in_time(async {
+        tokio::join!(sending.send(audio(10_000_000, 16_000, 1)), told, async { rest(&mut peer).await })
+    })
+    .await;
+    assert_eq!(told.as_deref(), Some("SOCKET_MESSAGE_TOO_LARGE"));
+    assert_eq!(events, [LegEvent::Lost]);
     bystander.send(audio(512, 16_000, 1)).await.expect("sent");
     assert_eq!(event(&mut beside).await, LegEvent::Active);
 }
