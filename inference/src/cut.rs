@@ -62,7 +62,10 @@ pub fn cut(onnx: &[u8], at: &str, also: &[&str]) -> Result<(Vec<u8>, Vec<u8>), E
         wire::put_bytes(&mut model, MODEL_GRAPH, &graph);
         model
     };
-    Ok((wrap(graph.write(&first, &HashSet::new(), &first_outputs)), wrap(graph.write(&second, &given, &outputs))))
+    Ok((
+        wrap(graph.write(&first, &HashSet::new(), &first_outputs)),
+        wrap(graph.write(&second, &given, &outputs)),
+    ))
 }
 
 const MODEL_GRAPH: u64 = 7;
@@ -105,7 +108,8 @@ struct Needed<'a> {
 
 impl<'a> Graph<'a> {
     fn read(graph: &'a [u8]) -> Result<Self, Error> {
-        let mut read = Self { fields: Vec::new(), producer: HashMap::new(), outputs: Vec::new(), types: HashMap::new() };
+        let mut read =
+            Self { fields: Vec::new(), producer: HashMap::new(), outputs: Vec::new(), types: HashMap::new() };
         for field in wire::fields(graph) {
             let field = field?;
             let mut node = None;
@@ -174,11 +178,13 @@ impl<'a> Graph<'a> {
             let keep = match (field.number, field.bytes()) {
                 (GRAPH_NODE, Some(_)) => needed.nodes.contains(&index),
                 (GRAPH_OUTPUT, Some(_)) => false,
-                (GRAPH_INITIALIZER, Some(bytes)) => named(bytes, TENSOR_NAME, |name| needed.values.contains(name)),
-                (GRAPH_INPUT, Some(bytes)) => named(bytes, VALUE_NAME, |name| needed.values.contains(name)),
-                (GRAPH_VALUE, Some(bytes)) => {
-                    named(bytes, VALUE_NAME, |name| needed.values.contains(name) && !given.contains(name) && !outputs.contains(&name))
+                (GRAPH_INITIALIZER, Some(bytes)) => {
+                    named(bytes, TENSOR_NAME, |name| needed.values.contains(name))
                 }
+                (GRAPH_INPUT, Some(bytes)) => named(bytes, VALUE_NAME, |name| needed.values.contains(name)),
+                (GRAPH_VALUE, Some(bytes)) => named(bytes, VALUE_NAME, |name| {
+                    needed.values.contains(name) && !given.contains(name) && !outputs.contains(&name)
+                }),
                 _ => true,
             };
             if keep {
@@ -233,7 +239,9 @@ fn read_attribute<'a>(attribute: &'a [u8], used: &mut Vec<&'a str>, depth: usize
     }
     for field in wire::fields(attribute) {
         let field = field?;
-        let (ATTRIBUTE_GRAPH | ATTRIBUTE_GRAPHS, Some(graph)) = (field.number, field.bytes()) else { continue };
+        let (ATTRIBUTE_GRAPH | ATTRIBUTE_GRAPHS, Some(graph)) = (field.number, field.bytes()) else {
+            continue;
+        };
         for field in wire::fields(graph) {
             let field = field?;
             let (GRAPH_NODE, Some(node)) = (field.number, field.bytes()) else { continue };

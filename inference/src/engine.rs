@@ -63,7 +63,7 @@ impl Engine {
             Use::Workers => self.pool.workers(),
             Use::Realtime => 1,
         };
-        Model::load(&self.environment, path, at_once)
+        Model::load(&self.environment, &self.pool, path, at_once)
     }
 }
 

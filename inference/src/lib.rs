@@ -5,6 +5,7 @@
 //! Knows no call, no agent, no vendor: the rooms above say what a tensor means. Does not read the environment.
 
 pub mod capacity;
+pub mod clock;
 pub mod cut;
 pub mod engine;
 pub mod error;

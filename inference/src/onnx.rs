@@ -3,8 +3,8 @@
 //! The bindings want a session for itself on every run, so a model keeps one for each thread that may run it at once.
 //! Starts no threads: a run uses the thread that calls it.
 
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
@@ -12,13 +12,32 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, TensorRef};
 
 use crate::error::Error;
+use crate::pool::{Lane, Pool, Ticket};
 
 /// A loaded model; share it in an `Arc`.
 #[derive(Debug)]
 pub struct Model {
-    sessions: Vec<Mutex<Session>>,
+    sessions: Arc<Sessions>,
+    inputs: Vec<String>,
+    outputs: Vec<String>,
+    /// Further sessions on their way; dropping these calls them off.
+    _coming: Vec<Ticket<()>>,
+}
+
+#[derive(Debug)]
+struct Sessions {
+    free: Mutex<Vec<Session>>,
+    returned: Condvar,
     /// Models in the runtime's own format are used in place by all sessions, so this must be dropped after them.
-    _bytes: Option<Vec<u8>>,
+    source: Arc<Bytes>,
+}
+
+/// What sessions are made from.
+#[derive(Debug)]
+struct Bytes {
+    path: PathBuf,
+    /// None where the runtime reads the file itself.
+    in_place: Option<Vec<u8>>,
 }
 
 /// One input: its dimensions and values, or what a run gave.
@@ -41,25 +60,29 @@ pub struct Value(DynValue);
 pub struct Outputs(Vec<(String, Value)>);
 
 impl Model {
-    /// Loads `path` so that `at_once` threads can run it at the same time.
-    pub(crate) fn load(environment: &Environment, path: &Path, at_once: usize) -> Result<Self, Error> {
-        let failed =
-            |error: &dyn std::fmt::Display| Error::Load { path: path.to_owned(), reason: error.to_string() };
-        let in_place = path.extension().is_some_and(|extension| extension == "ort");
-        let bytes = if in_place { Some(std::fs::read(path).map_err(|e| failed(&e))?) } else { None };
-        let mut sessions = Vec::with_capacity(at_once);
-        for _ in 0..at_once.max(1) {
-            let mut builder = builder(environment, in_place).map_err(|e| failed(&e))?;
-            let session = match &bytes {
-                Some(bytes) => builder.commit_from_memory(bytes),
-                None => builder.commit_from_file(path),
-            };
-            sessions.push(Mutex::new(session.map_err(|e| failed(&e))?));
-        }
-        Ok(Self { sessions, _bytes: bytes })
+    /// Loads `path` for one thread and returns; the sessions for `at_once` threads in all follow on the pool, so that a
+    /// start does not wait for them.
+    pub(crate) fn load(
+        environment: &Environment,
+        pool: &Pool,
+        path: &Path,
+        at_once: usize,
+    ) -> Result<Self, Error> {
+        let source = Arc::new(Bytes::read(path)?);
+        let session = source.session(environment)?;
+        let inputs = session.inputs().iter().map(|input| input.name().to_owned()).collect();
+        let outputs = session.outputs().iter().map(|output| output.name().to_owned()).collect();
+        let free = Mutex::new(vec![session]);
+        let sessions = Arc::new(Sessions { free, returned: Condvar::new(), source });
+        let more = |_| {
+            let (environment, sessions) = (environment.clone(), Arc::downgrade(&sessions));
+            pool.run(Lane::Background, move || add_session(&environment, &sessions))
+        };
+        let coming = (1..at_once).map(more).collect();
+        Ok(Self { sessions, inputs, outputs, _coming: coming })
     }
 
-    /// Runs the model on this thread. When as many threads as it was loaded for are already running it, waits for one.
+    /// Runs the model on this thread. When as many threads as it has sessions are already running it, waits for one.
     ///
     /// # Errors
     /// `Run` when an input is missing, has the wrong shape, or a computation fails.
@@ -68,33 +91,85 @@ impl Model {
         for (name, input) in inputs {
             values.push((*name, input.bind().map_err(|error| Error::Run(format!("{name}: {error}")))?));
         }
-        let mut session = self.free();
+        let mut session = Lent { session: Some(self.sessions.take()), sessions: &self.sessions };
+        let session = session.session.as_mut().expect("it is given back only on drop");
         let outputs = session.run(values).map_err(|error| Error::Run(error.to_string()))?;
         Ok(Outputs(outputs.into_iter().map(|(name, value)| (name.to_owned(), Value(value))).collect()))
     }
 
     /// Names of the inputs, in the model's order.
     #[must_use]
-    pub fn inputs(&self) -> Vec<String> {
-        self.free().inputs().iter().map(|input| input.name().to_owned()).collect()
+    pub fn inputs(&self) -> &[String] {
+        &self.inputs
     }
 
     /// Names of the outputs, in the model's order.
     #[must_use]
-    pub fn outputs(&self) -> Vec<String> {
-        self.free().outputs().iter().map(|output| output.name().to_owned()).collect()
+    pub fn outputs(&self) -> &[String] {
+        &self.outputs
     }
+}
 
-    fn free(&self) -> MutexGuard<'_, Session> {
-        for session in &self.sessions {
-            match session.try_lock() {
-                Ok(session) => return session,
-                // A panic elsewhere left no half-changed session: a run changes nothing that outlives it.
-                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => {}
+/// A session for the length of a run; goes back even when the run panics.
+struct Lent<'a> {
+    session: Option<Session>,
+    sessions: &'a Sessions,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.sessions.give(session);
+        }
+    }
+}
+
+impl Sessions {
+    fn take(&self) -> Session {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match free.pop() {
+                Some(session) => return session,
+                None => free = self.returned.wait(free).unwrap_or_else(PoisonError::into_inner),
             }
         }
-        self.sessions[0].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give(&self, session: Session) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        self.returned.notify_one();
+    }
+}
+
+fn add_session(environment: &Environment, sessions: &Weak<Sessions>) {
+    let Some(source) = sessions.upgrade().map(|sessions| Arc::clone(&sessions.source)) else { return };
+    match source.session(environment) {
+        // The model may have gone meanwhile, and the session with it, before the bytes it uses.
+        Ok(session) => match sessions.upgrade() {
+            Some(sessions) => sessions.give(session),
+            None => drop(session),
+        },
+        // The first session works on: slower under load, not wrong.
+        Err(error) => tracing::warn!(%error, "a model runs on fewer threads than meant"),
+    }
+}
+
+impl Bytes {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let in_place = path.extension().is_some_and(|extension| extension == "ort");
+        let failed = |error: std::io::Error| Error::Load { path: path.to_owned(), reason: error.to_string() };
+        let in_place = if in_place { Some(std::fs::read(path).map_err(failed)?) } else { None };
+        Ok(Self { path: path.to_owned(), in_place })
+    }
+
+    fn session(&self, environment: &Environment) -> Result<Session, Error> {
+        let failed = |reason: String| Error::Load { path: self.path.clone(), reason };
+        let mut builder = builder(environment, self.in_place.is_some()).map_err(failed)?;
+        let session = match &self.in_place {
+            Some(bytes) => builder.commit_from_memory(bytes),
+            None => builder.commit_from_file(&self.path),
+        };
+        session.map_err(|error| failed(error.to_string()))
     }
 }
 

@@ -93,15 +93,20 @@ fn read_tensor(tensor: &[u8]) -> Result<(Option<&str>, Option<Tensor>), Damaged>
         let field = field?;
         match (field.number, field.varint(), field.bytes()) {
             (DIMS, Some(dim), _) => dims.push(dim as usize),
-            (DIMS, _, Some(packed)) => dims.extend(wire::packed(packed).ok_or(Damaged { at: 0 })?.iter().map(|dim| *dim as usize)),
+            (DIMS, _, Some(packed)) => {
+                dims.extend(wire::packed(packed).ok_or(Damaged { at: 0 })?.iter().map(|dim| *dim as usize))
+            }
             (DATA_TYPE, Some(kind), _) => float = kind == FLOAT,
             (NAME, _, Some(_)) => name = field.text(),
             (FLOAT_DATA | RAW_DATA, _, Some(bytes)) => data = Some(bytes),
             _ => {}
         }
     }
-    let values: Vec<f32> =
-        data.unwrap_or_default().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let values: Vec<f32> = data
+        .unwrap_or_default()
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect();
     let size = dims.iter().try_fold(1_usize, |size, dim| size.checked_mul(*dim));
     let whole = float && size == Some(values.len());
     Ok((name, whole.then_some(Tensor { dims, values })))
@@ -131,7 +136,10 @@ mod tests {
     fn initializers_and_constants_are_found_by_name() {
         let found = floats(&model()).expect("valid");
         let expected = Tensor { dims: vec![2, 1], values: vec![1.0, 2.0] };
-        assert_eq!(found, BTreeMap::from([("w".to_owned(), expected.clone()), ("constant".to_owned(), expected)]));
+        assert_eq!(
+            found,
+            BTreeMap::from([("w".to_owned(), expected.clone()), ("constant".to_owned(), expected)])
+        );
     }
 
     #[test]

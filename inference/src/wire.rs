@@ -150,7 +150,13 @@ mod tests {
     fn damage_is_an_error_at_its_place() {
         let mut message = Vec::new();
         put_number(&mut message, 1, 1);
-        for broken in [&[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f][..], &[0x0b], &[0x80; 11], &[0x0d, 1, 2], &[0x12, 5, 1]] {
+        for broken in [
+            &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f][..],
+            &[0x0b],
+            &[0x80; 11],
+            &[0x0d, 1, 2],
+            &[0x12, 5, 1],
+        ] {
             let damaged = [&message, broken].concat();
             assert_eq!(fields(&damaged).nth(1), Some(Err(Damaged { at: 2 })), "{broken:x?}");
             assert_eq!(fields(&damaged).count(), 2);

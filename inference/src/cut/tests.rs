@@ -44,7 +44,10 @@ fn graph_of(model: &[u8]) -> &[u8] {
 
 fn names(model: &[u8], field: u64, name: u64) -> BTreeSet<String> {
     let graph = wire::fields(graph_of(model)).flatten();
-    graph.filter(|f| f.number == field).filter_map(|f| name_in(f.bytes()?, name).ok()?.map(str::to_owned)).collect()
+    graph
+        .filter(|f| f.number == field)
+        .filter_map(|f| name_in(f.bytes()?, name).ok()?.map(str::to_owned))
+        .collect()
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {

@@ -48,11 +48,9 @@ impl LocalEmbedder {
             let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
             WordPiece::read(text)
         })?;
-        let bert = read(store, Member::MiniLmWeights, |bytes| {
-            Bert::read(&Tensors::read(bytes)?, vocabulary.len())
-        })?;
-        let info =
-            ProviderInfo { name: NAME.to_owned(), model: "all-MiniLM-L6-v2".to_owned(), rate_hz: 0 };
+        let bert =
+            read(store, Member::MiniLmWeights, |bytes| Bert::read(&Tensors::read(bytes)?, vocabulary.len()))?;
+        let info = ProviderInfo { name: NAME.to_owned(), model: "all-MiniLM-L6-v2".to_owned(), rate_hz: 0 };
         let model = Arc::new(Model { pieces: vocabulary, bert });
         Ok(Self { model, pool: Arc::clone(pool), info })
     }

@@ -23,7 +23,8 @@ impl<'a> Tensors<'a> {
         let (length, rest) = file.split_first_chunk::<8>().ok_or("no header")?;
         let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| "its header has no end")?;
         let (table, data) = rest.split_at_checked(length).ok_or("its header is cut off")?;
-        let table = serde_json::from_slice(table).map_err(|error| format!("its header is no JSON: {error}"))?;
+        let table =
+            serde_json::from_slice(table).map_err(|error| format!("its header is no JSON: {error}"))?;
         Ok(Self { table, data })
     }
 
@@ -63,7 +64,8 @@ mod tests {
     #[test]
     fn tensors_come_out_as_they_were_written() {
         let data: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let file = file(r#"{"__metadata__":{},"m":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#, &data);
+        let file =
+            file(r#"{"__metadata__":{},"m":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}}"#, &data);
         let tensors = Tensors::read(&file).unwrap();
         assert_eq!(tensors.matrix("m", (2, 2)).unwrap()[[1, 0]], 3.0);
         assert!(tensors.matrix("m", (4, 1)).is_err());

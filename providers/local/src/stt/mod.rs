@@ -46,11 +46,8 @@ impl LocalStt {
     /// Where a model file is missing or damaged.
     pub fn load(engine: &Engine, store: &Store, options: Options) -> Result<Self, inference::Error> {
         let recognizer = Recognizer::load(engine, store)?;
-        let info = ProviderInfo {
-            name: NAME.to_owned(),
-            model: "moonshine-tiny-en".to_owned(),
-            rate_hz: RATE_HZ,
-        };
+        let info =
+            ProviderInfo { name: NAME.to_owned(), model: "moonshine-tiny-en".to_owned(), rate_hz: RATE_HZ };
         let streams_max = options.streams_max;
         let shared = Arc::new(Shared { recognizer, pool: Arc::clone(engine.pool()), options });
         Ok(Self { shared, info, streams_max, streams: Arc::new(Semaphore::new(streams_max)) })
@@ -103,5 +100,6 @@ impl Stt for LocalStt {
     }
 }
 
-/// How long a pass over an utterance may wait and run before the caller is better served by an apology.
-const PASS_DEADLINE: Duration = Duration::from_secs(8);
+/// How long a pass may wait and run, beyond the length of its audio, before the stream reports that it hangs. The session
+/// loses patience with its caller's silence earlier; this only keeps a dead machine from being waited for for ever.
+const PASS_PATIENCE: Duration = Duration::from_secs(8);

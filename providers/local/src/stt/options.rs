@@ -26,10 +26,16 @@ impl Options {
     /// What is out of range, in words for the operator.
     pub fn validate(&self) -> Result<(), String> {
         if !(100..=10_000).contains(&self.partial_every_ms) {
-            return Err(format!("partial_every_ms is {}; it ranges from 100 to 10000", self.partial_every_ms));
+            return Err(format!(
+                "partial_every_ms is {}; it ranges from 100 to 10000",
+                self.partial_every_ms
+            ));
         }
         if self.noise_confidence_percent > 100 {
-            return Err(format!("noise_confidence_percent is {}; the most is 100", self.noise_confidence_percent));
+            return Err(format!(
+                "noise_confidence_percent is {}; the most is 100",
+                self.noise_confidence_percent
+            ));
         }
         Ok(())
     }

@@ -65,7 +65,8 @@ impl Recognizer {
         let audio = padded(samples);
         let mask = vec![1_i64; audio.len()];
         let shape = [1, audio.len()];
-        let inputs = [("input_values", Input::F32(&shape, &audio)), ("attention_mask", Input::I64(&shape, &mask))];
+        let inputs =
+            [("input_values", Input::F32(&shape, &audio)), ("attention_mask", Input::I64(&shape, &mask))];
         let encoded = self.encoder.run(&inputs)?.take("last_hidden_state")?;
         let seconds = samples.len() as f32 / RATE_HZ as f32;
         let tokens_max = TOKENS_MIN + (seconds * TOKENS_PER_SECOND_MAX) as usize;
@@ -99,7 +100,13 @@ impl Recognizer {
     }
 
     /// The most likely token after `last`, with its probability.
-    fn step(&self, encoded: &Value, mask: &[i64], last: i64, caches: &mut Vec<Value>) -> Result<(i64, f32), Error> {
+    fn step(
+        &self,
+        encoded: &Value,
+        mask: &[i64],
+        last: i64,
+        caches: &mut Vec<Value>,
+    ) -> Result<(i64, f32), Error> {
         const NO_CACHE_SHAPE: [usize; 4] = [1, HEADS, 1, HEAD_SIZE];
         const NO_CACHE: [f32; HEADS * HEAD_SIZE] = [0.0; HEADS * HEAD_SIZE];
         let first = caches.is_empty();
@@ -157,9 +164,12 @@ fn padded(samples: &[i16]) -> Vec<f32> {
 fn most_likely(logits: &[f32], vocabulary: usize) -> Result<(i64, f32), Error> {
     let last = logits.len().checked_sub(vocabulary).map(|from| &logits[from..]);
     let last = last.filter(|last| !last.is_empty());
-    let last = last.ok_or_else(|| Error::Run("the decoder's vocabulary is not the tokenizer's".to_owned()))?;
-    let (best, top) =
-        last.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (at, l)| if *l > best.1 { (at, *l) } else { best });
+    let last =
+        last.ok_or_else(|| Error::Run("the decoder's vocabulary is not the tokenizer's".to_owned()))?;
+    let (best, top) = last
+        .iter()
+        .enumerate()
+        .fold((0, f32::NEG_INFINITY), |best, (at, l)| if *l > best.1 { (at, *l) } else { best });
     let sum: f32 = last.iter().map(|logit| (logit - top).exp()).sum();
     Ok((best as i64, 1.0 / sum))
 }

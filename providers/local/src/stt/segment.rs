@@ -4,6 +4,7 @@
 //! up words in silence, never hears it alone. The session's own detector decides turns; this one only trims.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use domain::{AudioFrame, MediaTime};
 
@@ -30,6 +31,8 @@ const FLOOR_CHUNKS: usize = CHUNKS_PER_SECOND * 3 / 2;
 /// Before this much was heard, the floor is taken to be low: a caller may begin to speak at once.
 const FLOOR_KNOWN_CHUNKS: usize = CHUNKS_PER_SECOND / 2;
 const FLOOR_MIN_DBFS: f32 = -64.0;
+/// Nothing as loud as this is background, however steady.
+const FLOOR_MAX_DBFS: f32 = -35.0;
 const SILENCE_DBFS: f32 = -90.0;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -166,6 +169,10 @@ impl Utterance {
         self.voiced() >= WORTH_CHUNKS
     }
 
+    pub(super) fn length(&self) -> Duration {
+        MediaTime::from_samples(self.samples.len() as u64, RATE_HZ).as_duration()
+    }
+
     /// From the first to just after the last voice.
     pub(super) fn span(&self) -> Option<(MediaTime, MediaTime)> {
         let first = self.chunks.iter().find(|chunk| chunk.voiced)?;
@@ -238,7 +245,7 @@ impl Floor {
         self.heard += 1;
         let known = self.heard > FLOOR_KNOWN_CHUNKS;
         let quietest = self.recent.iter().copied().fold(f32::INFINITY, f32::min);
-        let floor = if known { quietest.max(FLOOR_MIN_DBFS) } else { FLOOR_MIN_DBFS };
+        let floor = if known { quietest.clamp(FLOOR_MIN_DBFS, FLOOR_MAX_DBFS) } else { FLOOR_MIN_DBFS };
         level_dbfs > floor + ABOVE_FLOOR_DB
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::recognizer::{Heard, RATE_HZ};
 use super::segment::{Segment, Utterance};
-use super::{LocalStt, PASS_DEADLINE, Shared};
+use super::{LocalStt, PASS_PATIENCE, Shared};
 
 /// Ten seconds of frames, for a session that is busy elsewhere. When full, `push` reports the drop.
 const INPUT_CAPACITY: usize = 512;
@@ -213,8 +213,9 @@ impl Listening {
                         asked.pass = Some(Pass::start(&self.shared, Lane::Interactive, utterance));
                         continue;
                     }
-                    Poll::Ready(heard) => heard
-                        .map(|heard| transcript(TranscriptKind::Final, heard, &pass.utterance, asked.at, &self.shared)),
+                    Poll::Ready(heard) => heard.map(|heard| {
+                        transcript(TranscriptKind::Final, heard, &pass.utterance, asked.at, &self.shared)
+                    }),
                 },
             };
             self.finals.pop_front();
@@ -243,7 +244,8 @@ impl Listening {
 
     /// A provider without room may have some for the next final; anything else ends the stream.
     fn reported(&mut self, outcome: Result<Transcript, Error>) -> Result<SttEvent, Error> {
-        self.ended |= outcome.as_ref().is_err_and(|e| !matches!(e.kind, ErrorKind::Full | ErrorKind::TimedOut));
+        self.ended |=
+            outcome.as_ref().is_err_and(|e| !matches!(e.kind, ErrorKind::Full | ErrorKind::TimedOut));
         outcome.map(SttEvent::Transcript)
     }
 }
@@ -253,7 +255,8 @@ impl Pass {
         let abandoned = Arc::new(AtomicBool::new(false));
         let (flag, work, samples) = (Arc::clone(&abandoned), Arc::clone(shared), utterance.samples.clone());
         let ticket = shared.pool.run(lane, move || work.recognizer.recognise(&samples, &flag));
-        Self { utterance, ticket, deadline: Box::pin(tokio::time::sleep(PASS_DEADLINE)), abandoned }
+        let deadline = Box::pin(tokio::time::sleep(PASS_PATIENCE + utterance.length()));
+        Self { utterance, ticket, deadline, abandoned }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Heard>, Error>> {
@@ -266,7 +269,8 @@ impl Pass {
             });
         }
         self.deadline.poll_unpin(context).map(|()| {
-            let reason = format!("no transcript within {} s", PASS_DEADLINE.as_secs());
+            let within = PASS_PATIENCE + self.utterance.length();
+            let reason = format!("no transcript within {:.1} s", within.as_secs_f32());
             Err(LocalStt::error(ErrorKind::TimedOut, reason))
         })
     }

@@ -5,7 +5,6 @@ pub(super) const START: i64 = 1;
 /// Ends every transcript.
 pub(super) const END: i64 = 2;
 
-
 #[derive(Debug)]
 pub(super) struct Tokens(Vec<Vec<u8>>);
 
@@ -37,7 +36,8 @@ impl Tokens {
     pub(super) fn text(&self, ids: &[i64]) -> String {
         let mut bytes = Vec::new();
         for id in ids {
-            let token = usize::try_from(*id).ok().and_then(|id| self.0.get(id)).map_or(&[][..], Vec::as_slice);
+            let token =
+                usize::try_from(*id).ok().and_then(|id| self.0.get(id)).map_or(&[][..], Vec::as_slice);
             if !is_control(*id, token) {
                 bytes.extend_from_slice(token);
             }
@@ -45,7 +45,6 @@ impl Tokens {
         let text = String::from_utf8_lossy(&bytes).replace('\u{2581}', " ");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
-
 }
 
 fn is_control(id: i64, token: &[u8]) -> bool {

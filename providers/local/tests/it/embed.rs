@@ -41,7 +41,8 @@ async fn vectors_are_those_of_the_reference() {
 
 #[tokio::test]
 async fn what_means_the_same_lies_closer() {
-    let texts = ["When are you open?", "What are your opening hours?", "My dog likes bananas."].map(str::to_owned);
+    let texts =
+        ["When are you open?", "What are your opening hours?", "My dog likes bananas."].map(str::to_owned);
     let vectors = embedder().embed(texts.to_vec()).await.unwrap();
     let (same, other) = (dot(&vectors[0], &vectors[1]), dot(&vectors[0], &vectors[2]));
     assert!(same > 0.6 && other < 0.3, "{same} against {other}");

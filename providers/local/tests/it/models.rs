@@ -10,13 +10,19 @@ use providers_local::stt::{LocalStt, Options};
 pub(crate) fn store() -> Store {
     let store = Store::open(default_directory(|name| std::env::var_os(name)).expect("a cache directory"));
     let wrong = store.verify(inference::store::Depth::Quick);
-    assert!(wrong.is_empty(), "these tests need the models, `foundry models pull` fetches them: {}", wrong[0]);
+    assert!(
+        wrong.is_empty(),
+        "these tests need the models, `foundry models pull` fetches them: {}",
+        wrong[0]
+    );
     store
 }
 
 pub(crate) fn engine() -> Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::start(&inference::Options::default(), &store()).expect("the runtime starts")).clone()
+    ENGINE
+        .get_or_init(|| Engine::start(&inference::Options::default(), &store()).expect("the runtime starts"))
+        .clone()
 }
 
 pub(crate) fn stt() -> &'static LocalStt {

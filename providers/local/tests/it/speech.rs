@@ -61,7 +61,8 @@ fn words(text: &str) -> Vec<String> {
     const DIGITS: [&str; 10] =
         ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
     const TEENS: [&str; 3] = ["ten", "eleven", "twelve"];
-    let text = text.to_lowercase().replace(['\u{2019}', '\''], "").replace("mm hmm", "mhm").replace("mm-hmm", "mhm");
+    let text =
+        text.to_lowercase().replace(['\u{2019}', '\''], "").replace("mm hmm", "mhm").replace("mm-hmm", "mhm");
     let mut words = Vec::new();
     for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
         match word.parse::<usize>() {

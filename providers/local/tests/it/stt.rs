@@ -215,7 +215,9 @@ async fn half_a_minute_without_a_pause_loses_no_words() {
             caller.at = frame.end();
             caller.stream.input.send(SttInput::Audio(frame)).await.unwrap();
             // Let it take what it was given; finals come where it cuts by itself.
-            if let Some(Some(Ok(SttEvent::Transcript(transcript)))) = caller.stream.events.next().now_or_never() {
+            if let Some(Some(Ok(SttEvent::Transcript(transcript)))) =
+                caller.stream.events.next().now_or_never()
+            {
                 caller.partials.push(transcript);
             }
         }
@@ -223,7 +225,8 @@ async fn half_a_minute_without_a_pause_loses_no_words() {
         times += 1;
     }
     drop(caller.stream.input);
-    let mut text = caller.partials.iter().filter(|t| t.is_final()).map(|t| t.text.clone()).collect::<Vec<_>>();
+    let mut text =
+        caller.partials.iter().filter(|t| t.is_final()).map(|t| t.text.clone()).collect::<Vec<_>>();
     while let Some(event) = caller.stream.events.next().await {
         if let SttEvent::Transcript(transcript) = event.unwrap()
             && transcript.is_final()

@@ -142,7 +142,8 @@ fn a_voice_has_pitch_and_noise_has_none() {
         (state >> 16) as i16 / 4
     };
     let mut segment = Segment::default();
-    let frame = AudioFrame { samples: (0..16_000).map(|_| noise()).collect(), rate_hz: RATE_HZ, at: MediaTime::ZERO };
+    let frame =
+        AudioFrame { samples: (0..16_000).map(|_| noise()).collect(), rate_hz: RATE_HZ, at: MediaTime::ZERO };
     segment.push(&frame);
     assert!(segment.has_speech());
     assert_eq!(segment.take().pitched_millis(), 0);
