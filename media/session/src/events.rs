@@ -6,7 +6,6 @@ use std::time::Duration;
 use domain::{DeadAir, Mark, SessionEvent, SessionId, TurnId, TurnTimeline};
 use media_core::LegCommand;
 use media_flight::{Header, Record, Writer};
-use media_turn::{Input, Output};
 use runtime::tasks::{Kind, Tasks};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};

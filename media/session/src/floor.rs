@@ -52,6 +52,9 @@ impl Session {
     }
 
     fn act(&mut self, output: Output, now: Instant) {
+        if self.leaving && begins_a_turn(&output) {
+            return;
+        }
         match output {
             Output::Greet(turn) => {
                 self.greeted = true;
@@ -104,6 +107,7 @@ impl Session {
         let turns = self.turns;
         self.status.send_modify(|status| status.turns = turns);
         self.conclude_reply(true, now);
+        self.outbound.think(self.options.thinking_sound);
         let stream = self.dialogue.commit(turn, text);
         match self.guess.take() {
             Some(mut guess) if guess.turn == turn && self.options.speak_ahead => {
@@ -128,7 +132,9 @@ impl Session {
         end: Option<EndReason>,
         now: Instant,
     ) {
-        self.conclude_reply(true, now);
+        if self.reply.is_some() {
+            self.conclude_reply(true, now);
+        }
         let mut reply =
             Reply::new(turn, Thought::committed(stream, now), Voice::new(self.speaker.clone()), false, now);
         reply.end = end;
@@ -145,6 +151,7 @@ impl Session {
     pub(crate) fn say_goodbye(&mut self, reason: EndReason, now: Instant) {
         let turn = self.own_turn();
         self.farewell(turn, reason, now);
+        self.leaving = true;
     }
 
     /// A call that is too long ends when the agent has nothing to say.
@@ -215,9 +222,10 @@ impl Session {
         if !history.is_empty() {
             self.emit(SessionEvent::AgentTurn { turn, text: heard.text, interrupted: cut });
         }
-        if reply.end.is_some() {
-            self.farewell_by = None;
+        if reply.end.is_some() && !self.leaving {
+            self.farewell_by = None; // interrupted: the caller has more to say
         }
+        self.outbound.think(false);
         self.observers.over(turn);
     }
 
@@ -342,6 +350,10 @@ impl Session {
     fn sounds(&mut self, turn: TurnId, at: Instant) {
         let Some(reply) = self.reply.as_mut().filter(|reply| reply.turn == turn) else { return };
         reply.sounding = true;
+        let late = reply.voice.first_sentence().filter(|_| reply.voice.was_retried() && !reply.apologised);
+        if let Some(wanted) = late {
+            self.dead_air(Some(turn), DeadAir::Synthesis, at.saturating_duration_since(wanted));
+        }
         self.observers.mark(turn, Mark::AgentStarted, at - self.started);
         self.feed(Input::AgentAudio(turn));
     }
@@ -415,6 +427,7 @@ impl Session {
             }
             let by = now + seconds(self.options.farewell_s);
             self.farewell_by = Some((by, EndReason::ProviderFailed));
+            self.leaving = true;
         }
     }
 
@@ -427,5 +440,29 @@ impl Session {
         metrics::counter!(crate::metrics::PROVIDER_FAILURES_TOTAL, "ability" => ability).increment(1);
         let (code, message) = (failure.code.to_string(), error.to_string());
         self.emit(SessionEvent::Failed { turn, source: failure.source, code, message });
+    }
+}
+
+/// Whether it would take the word from a session that is saying goodbye.
+fn begins_a_turn(output: &Output) -> bool {
+    match output {
+        Output::Greet(_)
+        | Output::Speculate { .. }
+        | Output::Commit { .. }
+        | Output::Nudge { .. }
+        | Output::GiveUp(_)
+        | Output::NotUnderstood(_)
+        | Output::ReplyLate(_) => true,
+        Output::Prepare
+        | Output::Finalize
+        | Output::ScoreEndOfTurn(_)
+        | Output::Discard(_)
+        | Output::Duck(_)
+        | Output::Resume { .. }
+        | Output::FlushPlayout(_)
+        | Output::Cancel(_)
+        | Output::Mark { .. }
+        | Output::Event(_)
+        | Output::Timeout(_) => false,
     }
 }

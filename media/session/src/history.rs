@@ -178,7 +178,8 @@ impl History {
 
     /// How long a character takes in this voice, from the sentences that are complete.
     fn pace(&self) -> MediaTime {
-        let complete = self.sentences.iter().filter_map(|s| Some((s.text.chars().count() as u64, s.to? - s.from?)));
+        let complete =
+            self.sentences.iter().filter_map(|s| Some((s.text.chars().count() as u64, s.to? - s.from?)));
         let (chars, audio) = complete.fold((0, 0), |(chars, audio), (c, a)| (chars + c, audio + a.0));
         if chars == 0 || audio == 0 { TYPICAL_PER_CHAR } else { MediaTime(audio / chars) }
     }
@@ -239,7 +240,10 @@ mod tests {
         assert_eq!(history.heard(ms(1_000)).text, "Yes, we do.");
         assert_eq!(history.heard(ms(900 + 92 * 3 + 1)).text, "Yes, we do. Come");
         history.done(1);
-        assert_eq!(history.heard(ms(2_100)), Heard { text: "Yes, we do. Come at nine.".to_owned(), all: true });
+        assert_eq!(
+            history.heard(ms(2_100)),
+            Heard { text: "Yes, we do. Come at nine.".to_owned(), all: true }
+        );
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Session {
             self.send(LegCommand::Close);
             self.detach(now);
         }
-        if let Err(error) = self.outbound.attach(leg.codec) {
+        if let Err(error) = self.outbound.attach(leg.codec, &self.options.opus) {
             let failure = error.failure();
             let (code, message) = (failure.code.to_string(), error.to_string());
             self.emit(SessionEvent::Failed { turn: None, source: failure.source, code, message });
@@ -40,6 +40,7 @@ impl Session {
             status.transport = transport;
         });
         self.leg = Some(leg);
+        self.attached = now;
         self.readiness = Readiness { active: None, ready: !self.protocol.announces_ready() };
     }
 
@@ -63,6 +64,7 @@ impl Session {
 
     pub(crate) fn leg_event(&mut self, event: LegEvent) {
         let now = Instant::now();
+        self.leg_events += 1;
         match event {
             LegEvent::Packet(packet) => {
                 self.inbound.push(packet, now.into_std());
@@ -124,6 +126,7 @@ impl Session {
     pub(crate) fn tick(&mut self, due: Instant) {
         let now = Instant::now();
         self.hot.tick(now.saturating_duration_since(due));
+        self.leg_events = 0;
         if !self.flowing {
             return;
         }

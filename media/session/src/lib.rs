@@ -5,10 +5,10 @@
 
 pub mod clip;
 pub mod directory;
-pub mod handle;
-pub mod history;
 mod events;
 mod floor;
+pub mod handle;
+pub mod history;
 mod leg;
 mod listen;
 pub mod metrics;

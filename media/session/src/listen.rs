@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{AudioFrame, MediaTime, Transcript};
 use futures::StreamExt;
@@ -95,6 +96,16 @@ pub(crate) enum Heard {
     Dead(Error),
 }
 
+/// A final that was demanded.
+#[derive(Clone, Copy)]
+struct Finalizing {
+    demanded: Instant,
+    /// From the stream that is to give it now.
+    since: Instant,
+    /// Streams that failed to.
+    failures: u32,
+}
+
 pub(crate) struct Recogniser {
     stt: Arc<dyn Stt>,
     request: SttRequest,
@@ -106,8 +117,9 @@ pub(crate) struct Recogniser {
     finished: MediaTime,
     /// Where speech began since the last final, if it did.
     speech: Option<MediaTime>,
-    /// Since when a final is demanded, and how often its stream has failed.
-    finalizing: Option<(Instant, u32)>,
+    finalizing: Option<Finalizing>,
+    /// How long the caller was kept waiting by a stream that failed.
+    waited: Option<Duration>,
     /// `Finalize` could not be given yet.
     owed: bool,
     failures: u32,
@@ -125,6 +137,7 @@ impl Recogniser {
             finished: MediaTime::ZERO,
             speech: None,
             finalizing: None,
+            waited: None,
             owed: false,
             failures: 0,
             dropped: 0,
@@ -134,6 +147,11 @@ impl Recogniser {
     /// Frames it had no room for since this was last asked.
     pub(crate) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
+    }
+
+    /// How long a final was late because its stream had failed, since this was last asked.
+    pub(crate) fn take_waited(&mut self) -> Option<Duration> {
+        self.waited.take()
     }
 
     /// The detector heard a voice here.
@@ -175,7 +193,7 @@ impl Recogniser {
 
     pub(crate) fn finalize(&mut self, ring: &Ring, now: Instant) {
         if self.finalizing.is_none() {
-            self.finalizing = Some((now, 0));
+            self.finalizing = Some(Finalizing { demanded: now, since: now, failures: 0 });
             self.owed = true;
             self.audio(ring);
         }
@@ -188,7 +206,7 @@ impl Recogniser {
         };
         let finalizing = match self.state {
             State::Dead => None,
-            _ => self.finalizing.map(|(since, _)| since + ms(self.waits.final_ms)),
+            _ => self.finalizing.map(|wait| wait.since + ms(self.waits.final_ms)),
         };
         opening.into_iter().chain(finalizing).min()
     }
@@ -234,7 +252,7 @@ impl Recogniser {
             }
             Came::Event(Some(Ok(event))) => {
                 if let SttEvent::Transcript(transcript) = &event {
-                    self.transcript(transcript);
+                    self.transcript(transcript, now);
                 }
                 Heard::Event(event)
             }
@@ -246,12 +264,15 @@ impl Recogniser {
         }
     }
 
-    fn transcript(&mut self, transcript: &Transcript) {
+    fn transcript(&mut self, transcript: &Transcript, now: Instant) {
         if transcript.is_final() {
             self.finished = self.finished.max(transcript.to);
             self.speech = None;
-            if !self.owed {
-                self.finalizing = None;
+            if !self.owed
+                && let Some(wait) = self.finalizing.take()
+                && wait.failures > 0
+            {
+                self.waited = Some(now - wait.demanded);
             }
             self.failures = 0;
         } else if !transcript.text.is_empty() {
@@ -261,22 +282,24 @@ impl Recogniser {
 
     fn failed(&mut self, error: Error, now: Instant) -> Heard {
         self.failures += 1;
-        let final_failures = self.finalizing.map_or(0, |(_, failures)| failures + 1);
+        let final_failures = self.finalizing.map_or(0, |wait| wait.failures + 1);
         if error.failure().retry == domain::Retry::Never || self.failures >= self.waits.failures {
             self.state = State::Dead;
-            self.finalizing = None;
+            self.waited = self.finalizing.take().map(|wait| now - wait.demanded);
             return Heard::Dead(error);
         }
         let backoff = BACKOFF_MS[(self.failures as usize - 1).min(BACKOFF_MS.len() - 1)];
         self.state = State::Waiting(now + ms(backoff));
         if final_failures > 1 {
-            self.finalizing = None;
+            self.waited = self.finalizing.take().map(|wait| now - wait.demanded);
             self.owed = false;
             self.finished = self.sent;
             self.speech = None;
             return Heard::Lost(error);
         }
-        self.finalizing = self.finalizing.map(|_| (now, final_failures));
+        if let Some(wait) = &mut self.finalizing {
+            (wait.since, wait.failures) = (now, final_failures);
+        }
         Heard::Retrying(error)
     }
 }
@@ -292,12 +315,18 @@ mod tests {
             let at = MediaTime::from_millis(n * 20);
             ring.push(&AudioFrame { samples: vec![n as i16; 320], rate_hz: RATE_HZ, at });
         }
-        assert_eq!((ring.begin(), ring.end()), (MediaTime::from_millis(2_000), MediaTime::from_millis(12_000)));
+        assert_eq!(
+            (ring.begin(), ring.end()),
+            (MediaTime::from_millis(2_000), MediaTime::from_millis(12_000))
+        );
         let piece = ring.stretch(MediaTime::from_millis(5_010), MediaTime::from_millis(5_030));
         assert_eq!((piece.at, piece.samples.len()), (MediaTime::from_millis(5_010), 320));
         assert_eq!((piece.samples[0], piece.samples[319]), (250, 251));
         let clipped = ring.stretch(MediaTime::ZERO, MediaTime::from_millis(2_020));
         assert_eq!((clipped.at, clipped.samples.len()), (MediaTime::from_millis(2_000), 320));
-        assert_eq!(ring.stretch(MediaTime::from_millis(12_000), MediaTime::from_millis(13_000)).samples.len(), 0);
+        assert_eq!(
+            ring.stretch(MediaTime::from_millis(12_000), MediaTime::from_millis(13_000)).samples.len(),
+            0
+        );
     }
 }

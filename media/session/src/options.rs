@@ -12,12 +12,15 @@ pub struct Options {
     pub turn: media_turn::Options,
     pub inbound: media_core::inbound::Options,
     pub playout: media_core::playout::Options,
+    pub opus: media_codec::opus::Options,
     pub voice: Voice,
     /// What the caller speaks; absent lets the recogniser find out.
     pub language: Option<Language>,
     /// Words the recogniser should expect.
     pub keywords: Vec<String>,
     pub waits: Waits,
+    /// How long, in s, a new connection may take until media flows on it; then the session ends.
+    pub connect_s: u32,
     /// How long, in s, a session whose connection was lost waits for its caller.
     pub reattach_s: u32,
     /// Longest call, in s; then the agent says goodbye. 0: no limit.
@@ -29,6 +32,8 @@ pub struct Options {
     pub farewell_s: u32,
     /// Synthesise guesses too, so that their audio is there when the guess was right.
     pub speak_ahead: bool,
+    /// Quiet sounds of somebody at work while an answer is thought of.
+    pub thinking_sound: bool,
 }
 
 /// Deadlines of what a session waits for, in ms.
@@ -74,15 +79,18 @@ impl Default for Options {
             turn,
             inbound: media_core::inbound::Options::default(),
             playout: media_core::playout::Options::default(),
+            opus: media_codec::opus::Options::default(),
             voice: Voice::default(),
             language: None,
             keywords: Vec::new(),
             waits: Waits::default(),
+            connect_s: 30,
             reattach_s: 30,
             longest_call_s: 3_600,
             ready_ms: 2_000,
             farewell_s: 20,
             speak_ahead: true,
+            thinking_sound: false,
         }
     }
 }
@@ -94,6 +102,7 @@ impl Options {
         self.turn.validate().map_err(|invalid| invalid.to_string())?;
         self.inbound.validate()?;
         self.playout.validate()?;
+        self.opus.validate()?;
         let waits = &self.waits;
         for (name, value) in [
             ("waits.open_ms", waits.open_ms),
@@ -104,6 +113,7 @@ impl Options {
             ("waits.next_audio_ms", waits.next_audio_ms),
             ("waits.failures", waits.failures),
             ("farewell_s", self.farewell_s),
+            ("connect_s", self.connect_s),
         ] {
             if value == 0 {
                 return Err(format!("session.{name} must be above 0: nothing is waited for without an end"));

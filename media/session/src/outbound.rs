@@ -15,20 +15,31 @@ pub(crate) struct Outbound(media_core::outbound::Outbound);
 
 impl Outbound {
     /// `codec` is the first leg's: mixing at its rate saves a resampler.
-    pub(crate) fn new(mut options: playout::Options, codec: Codec) -> Result<Self, Error> {
+    pub(crate) fn new(
+        mut options: playout::Options,
+        opus: &media_codec::opus::Options,
+        codec: Codec,
+    ) -> Result<Self, Error> {
         match codec {
             Codec::Pcmu | Codec::Pcma => options.rate_hz = 8_000,
-            Codec::Pcm16 { rate_hz: rate_hz @ (8_000 | 16_000 | 24_000 | 48_000) } => options.rate_hz = rate_hz,
+            Codec::Pcm16 { rate_hz: rate_hz @ (8_000 | 16_000 | 24_000 | 48_000) } => {
+                options.rate_hz = rate_hz
+            }
             Codec::Pcm16 { .. } | Codec::Opus => {}
         }
         let playout = Playout::new(options).map_err(|reason| Error::Setup { codec, reason })?;
-        let outbound = media_core::outbound::Outbound::new(playout, encoder(codec)?, rand::random(), rand::random())?;
+        let outbound = media_core::outbound::Outbound::new(
+            playout,
+            media_codec::encoder(codec, opus)?,
+            rand::random(),
+            rand::random(),
+        )?;
         Ok(Self(outbound))
     }
 
     /// Another leg: sequence, timeline and what plays go on.
-    pub(crate) fn attach(&mut self, codec: Codec) -> Result<(), Error> {
-        self.0.replace_encoder(encoder(codec)?)
+    pub(crate) fn attach(&mut self, codec: Codec, opus: &media_codec::opus::Options) -> Result<(), Error> {
+        self.0.replace_encoder(media_codec::encoder(codec, opus)?)
     }
 
     /// The far end loses this share of our packets.
@@ -66,6 +77,11 @@ impl Outbound {
         self.0.playout().flush(turn, now.into_std())
     }
 
+    /// The sound of somebody who thinks, until the voice begins.
+    pub(crate) fn think(&mut self, on: bool) {
+        self.0.playout().set_thinking(on);
+    }
+
     pub(crate) fn buffered(&mut self) -> Duration {
         self.0.playout().buffered()
     }
@@ -78,8 +94,4 @@ impl Outbound {
     pub(crate) fn tick(&mut self, now: Instant) -> Option<Sent> {
         self.0.tick(now.into_std())
     }
-}
-
-fn encoder(codec: Codec) -> Result<Box<dyn media_core::codec::Encoder>, Error> {
-    media_codec::encoder(codec, &media_codec::opus::Options::default())
 }

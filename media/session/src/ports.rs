@@ -52,9 +52,15 @@ pub enum Said {
     Hold(Duration),
     /// A step of the dialogue was entered.
     Node(String),
-    Noted { name: String, value: serde_json::Value },
+    Noted {
+        name: String,
+        value: serde_json::Value,
+    },
     /// The dialogue cannot answer; the session speaks the apology.
-    Failed { failure: Failure, message: String },
+    Failed {
+        failure: Failure,
+        message: String,
+    },
     /// End the call when everything before this was spoken.
     End(EndReason),
 }

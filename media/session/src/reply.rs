@@ -19,6 +19,9 @@ use crate::think::{Step, Thought};
 /// While this much audio waits to be played, no more is taken from the synthesis: bounds a session's memory.
 const AHEAD: Duration = Duration::from_secs(6);
 
+/// Sentences that may wait for the synthesis before no more is taken from the dialogue.
+const BACKLOG: usize = 32;
+
 /// Which wait is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wait {
@@ -40,7 +43,10 @@ pub(crate) enum Effect {
     SentenceDone,
     Item(Said),
     /// Synthesis failed; it goes on with a new stream where `again`.
-    VoiceFailed { error: Error, again: bool },
+    VoiceFailed {
+        error: Error,
+        again: bool,
+    },
 }
 
 pub(crate) struct Reply {
@@ -110,7 +116,11 @@ impl Reply {
 
     /// Everything was said and has its audio.
     pub(crate) fn is_complete(&self) -> bool {
-        self.thought.is_over() && self.thought.is_confirmed() && self.voice.is_caught_up() && !self.guess && self.ahead.is_empty()
+        self.thought.is_over()
+            && self.thought.is_confirmed()
+            && self.voice.is_caught_up()
+            && !self.guess
+            && self.ahead.is_empty()
     }
 
     pub(crate) fn deadline(&self, waits: &Waits, dry: Instant) -> Option<(Instant, Wait)> {
@@ -124,11 +134,15 @@ impl Reply {
 
     /// What comes next. Cancel-safe: both streams keep their place.
     pub(crate) async fn next(&mut self, buffered: Duration) -> Came {
-        let full = buffered > AHEAD || self.ahead.len() > 1_000;
+        let held_back: Duration = self.ahead.iter().map(|frame| frame.duration().as_duration()).sum();
+        let full = buffered + held_back > AHEAD;
+        let behind = self.voice.backlog() >= BACKLOG;
         tokio::select! {
             biased;
-            said = self.thought.next() => Came::Said(said),
+            said = self.thought.next(), if !behind => Came::Said(said),
             came = self.voice.next(), if !full => Came::Voice(came),
+            // Both wait for the playout, whose next tick asks again.
+            () = std::future::pending(), if behind && full => Came::Said(None),
         }
     }
 

@@ -11,10 +11,11 @@ const LONGEST_CHARS: usize = 280;
 
 /// Words before a full stop that does not end a sentence, lower case, without their last stop.
 const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "approx", "no", "inc", "ltd", "jr", "sr", "mt", "ave",
-    "blvd", "dept", "est", "fig", "tel", "gen", "col", "sgt", "rev", "hon", "jan", "feb", "mar", "apr", "jun", "jul",
-    "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun",
-    "nr", "bzw", "z.b", "d.h", "u.a", "ca", "hr", "fr", "str", "tel.nr", "sra", "ud", "uds",
+    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "approx", "no", "inc", "ltd", "jr", "sr",
+    "mt", "ave", "blvd", "dept", "est", "fig", "tel", "gen", "col", "sgt", "rev", "hon", "jan", "feb", "mar",
+    "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "tues", "wed", "thu",
+    "thur", "thurs", "fri", "sat", "sun", "nr", "bzw", "z.b", "d.h", "u.a", "ca", "hr", "fr", "str",
+    "tel.nr", "sra", "ud", "uds",
 ];
 /// Abbreviations that may also be the last word of a sentence: what follows decides.
 const MAYBE_LAST: &[&str] = &["a.m", "p.m", "etc", "u.s", "u.k", "usw", "co"];
@@ -72,9 +73,13 @@ impl Cutter {
                 // What is left of "?!" or "..." when its first mark came alone.
                 '!' | '?' | '.' | '…' | ')' if self.text[..at].trim().is_empty() => {}
                 '\n' if !self.text[..at].trim().is_empty() => return Some(after),
-                '!' | '?' | '…' | '。' | '！' | '？' if !closes(next) && !self.may_close(at, next) => return Some(after),
+                '!' | '?' | '…' | '。' | '！' | '？' if !closes(next) && !self.may_close(at, next) => {
+                    return Some(after);
+                }
                 '.' if self.stops(at, next) => return Some(after),
-                '"' | '\u{201d}' | ')' | '\'' if next.is_some_and(char::is_whitespace) && self.ended_before(at) => {
+                '"' | '\u{201d}' | ')' | '\''
+                    if next.is_some_and(char::is_whitespace) && self.ended_before(at) =>
+                {
                     return Some(after);
                 }
                 ',' | ';' | ':' | '—' | '–' if next == Some(' ') && chars >= FIRST_CLAUSE_CHARS => {
@@ -107,7 +112,8 @@ impl Cutter {
             return next.is_some(); // dots in a row: wait for the last
         }
         let mut letters = word.chars();
-        let initial = matches!((letters.next(), letters.next()), (Some(c), None) if c.is_alphabetic() && c != 'i');
+        let initial =
+            matches!((letters.next(), letters.next()), (Some(c), None) if c.is_alphabetic() && c != 'i');
         if initial || ABBREVIATIONS.contains(&word.as_str()) {
             return false;
         }
@@ -130,7 +136,8 @@ impl Cutter {
     fn may_close(&self, at: usize, next: Option<char>) -> bool {
         let before = &self.text[..at];
         let count = |c: char| before.matches(c).count();
-        next.is_none() && (count('"') % 2 == 1 || count('\u{201c}') > count('\u{201d}') || count('(') > count(')'))
+        next.is_none()
+            && (count('"') % 2 == 1 || count('\u{201c}') > count('\u{201d}') || count('(') > count(')'))
     }
 
     fn ended_before(&self, at: usize) -> bool {
@@ -218,7 +225,10 @@ mod tests {
     fn text_without_stops_is_cut_before_it_is_endless() {
         let text = "word ".repeat(200);
         let sentences = cut(&text);
-        assert!(sentences.len() >= 3 && sentences.iter().all(|s| s.len() <= LONGEST_CHARS + 5), "{sentences:?}");
+        assert!(
+            sentences.len() >= 3 && sentences.iter().all(|s| s.len() <= LONGEST_CHARS + 5),
+            "{sentences:?}"
+        );
         assert_eq!(sentences.join(" "), text.trim());
     }
 

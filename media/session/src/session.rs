@@ -37,6 +37,8 @@ const SESSION: Kind = Kind::new("session");
 const SCORED: MediaTime = MediaTime::from_millis(8_000);
 /// From the last sample sent until the connection is closed: what is on its way must still be heard.
 const LINGER: Duration = Duration::from_millis(400);
+/// Taken from the leg in one tick, at most: a client that floods its connection cannot keep a call from its deadlines.
+const LEG_EVENTS: u32 = 64;
 /// Turns that the session itself takes, such as the farewell of a call that is too long, count from here.
 const OWN_TURNS: u32 = 1 << 30;
 
@@ -98,6 +100,8 @@ pub(crate) struct Session {
     pub(crate) pumping: bool,
 
     pub(crate) leg: Option<Leg>,
+    /// When the leg was attached.
+    pub(crate) attached: Instant,
     /// Media flows on the leg.
     pub(crate) flowing: bool,
     pub(crate) readiness: Readiness,
@@ -127,6 +131,11 @@ pub(crate) struct Session {
     pub(crate) too_long: bool,
     /// Recognition is dead: the call ends after an apology.
     pub(crate) doomed: bool,
+
+    /// The session says its last words, which nothing takes back.
+    pub(crate) leaving: bool,
+    /// Taken from the leg since the last tick.
+    pub(crate) leg_events: u32,
 
     /// The call is over at this instant, for this reason.
     pub(crate) closing: Option<(Instant, EndReason)>,
@@ -169,15 +178,12 @@ impl Session {
         };
         let mut ticks = tokio::time::interval_at(now + phase(parts.id), FRAME);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let speaker = Speaker {
-            tts: parts.tts,
-            voice: options.voice.clone(),
-            session: parts.id,
-            clips: parts.clips,
-        };
+        let speaker =
+            Speaker { tts: parts.tts, voice: options.voice.clone(), session: parts.id, clips: parts.clips };
         // A codec that cannot be is refused by `attach`, which tells observers.
-        let outbound = Outbound::new(options.playout.clone(), parts.leg.codec)
-            .or_else(|_| Outbound::new(Default::default(), Codec::Pcm16 { rate_hz: 16_000 }))
+        let plain = Codec::Pcm16 { rate_hz: 16_000 };
+        let outbound = Outbound::new(options.playout.clone(), &options.opus, parts.leg.codec)
+            .or_else(|_| Outbound::new(Default::default(), &options.opus, plain))
             .expect("default options and plain PCM always work");
         let active = Active::enter(parts.leg.transport);
         let zero = jiff::Timestamp::now();
@@ -193,6 +199,7 @@ impl Session {
             inputs: std::collections::VecDeque::new(),
             pumping: false,
             leg: None,
+            attached: now,
             flowing: false,
             readiness: Readiness::default(),
             lost: None,
@@ -214,6 +221,8 @@ impl Session {
             turns: 0,
             too_long: false,
             doomed: false,
+            leaving: false,
+            leg_events: 0,
             closing: None,
             farewell_by: None,
             hot: Hot::new(),
@@ -248,7 +257,7 @@ impl Session {
                 biased;
                 () = self.token.cancelled() => break EndReason::ServerStopping,
                 due = self.ticks.tick() => self.tick(due),
-                event = Leg::next(&mut self.leg) => self.leg_event(event),
+                event = Leg::next(&mut self.leg), if self.leg_events < LEG_EVENTS => self.leg_event(event),
                 decision = self.vad.next() => self.vad_decided(decision),
                 came = self.recogniser.next() => self.recognised(came),
                 came = next_of(&mut self.reply, buffered) => self.replied(came),
@@ -271,6 +280,7 @@ impl Session {
             self.reply_due().map(|(at, _)| at),
             self.lost.map(|since| since + seconds(self.options.reattach_s)),
             self.readiness_due(),
+            self.unused_due(),
             self.longest(),
         ];
         let far = now + Duration::from_secs(3_600);
@@ -291,6 +301,12 @@ impl Session {
     fn readiness_due(&self) -> Option<Instant> {
         let waits = !self.flowing && !self.readiness.ready;
         self.readiness.active.filter(|_| waits).map(|since| since + ms(self.options.ready_ms))
+    }
+
+    /// A connection that never carries media is no call: it must not keep a place for ever.
+    fn unused_due(&self) -> Option<Instant> {
+        let unused = !self.flowing && self.lost.is_none();
+        unused.then(|| self.attached + seconds(self.options.connect_s))
     }
 
     fn longest(&self) -> Option<Instant> {
@@ -324,6 +340,9 @@ impl Session {
             self.readiness.ready = true;
             self.begin_media(now);
         }
+        if come(self.unused_due()) {
+            self.close(EndReason::ConnectionLost, now);
+        }
         if come(self.longest()) {
             self.too_long = true;
             self.say_goodbye_if_too_long(now);
@@ -344,6 +363,9 @@ impl Session {
     }
 
     fn heard(&mut self, heard: Heard, now: Instant) {
+        if let Some(length) = self.recogniser.take_waited() {
+            self.dead_air(None, domain::DeadAir::Recognition, length);
+        }
         match heard {
             Heard::Nothing | Heard::Event(SttEvent::Usage { .. }) => {}
             Heard::Event(SttEvent::Transcript(transcript)) => self.transcript(transcript),

@@ -114,6 +114,11 @@ impl Voice {
         self.backlog.is_empty() && self.given.is_empty()
     }
 
+    /// Sentences that the stream had no room for.
+    pub(crate) fn backlog(&self) -> usize {
+        self.backlog.len()
+    }
+
     /// Opens the stream before there is text, which hides the time it takes.
     pub(crate) fn warm(&mut self) {
         if matches!(self.stream, Stream::Closed) {
@@ -210,6 +215,11 @@ impl Voice {
         let since = self.waiting?;
         let first = self.history.received() == MediaTime::ZERO;
         Some(if first { since + ms(waits.first_audio_ms) } else { since.max(dry) + ms(waits.next_audio_ms) })
+    }
+
+    /// Whether a first stream failed.
+    pub(crate) fn was_retried(&self) -> bool {
+        self.attempts > 1
     }
 
     pub(crate) fn timed_out(&self) -> Error {

@@ -94,7 +94,10 @@ async fn silence_gives_an_empty_final(stt: &dyn Stt, trial: &Trial) -> Result<()
     if text.is_empty() { Ok(()) } else { Err(broken(RULE, format!("heard {text:?}"))) }
 }
 
-async fn prepare_alone_gives_no_final_and_speech_voids_it(stt: &dyn Stt, trial: &Trial) -> Result<(), Broken> {
+async fn prepare_alone_gives_no_final_and_speech_voids_it(
+    stt: &dyn Stt,
+    trial: &Trial,
+) -> Result<(), Broken> {
     const RULE: &str = "Prepare gives no event, and speech after it makes it void";
     let mut ear = Ear::open(stt, trial, RULE).await?;
     ear.silence(trial, Duration::from_millis(200), RULE).await?;
@@ -234,7 +237,8 @@ async fn dropping_the_text_ends_the_events(tts: &dyn Tts, trial: &Trial) -> Resu
 async fn dropping_the_events_stops_the_synthesis(tts: &dyn Tts, trial: &Trial) -> Result<(), Broken> {
     const RULE: &str = "dropping the events stops the synthesis at once";
     let mut voice = open_voice(tts, trial, RULE).await?;
-    say(&mut voice, "A sentence that nobody will hear to its end, because the caller interrupts.", RULE).await?;
+    say(&mut voice, "A sentence that nobody will hear to its end, because the caller interrupts.", RULE)
+        .await?;
     while !matches!(next(&mut voice, trial, RULE).await?, Some(TtsEvent::Audio(_))) {}
     let TtsStream { mut input, events } = voice;
     drop(events);
@@ -313,7 +317,9 @@ impl Ear {
             let sleep = (trial.sleep)(FRAME);
             match select(sleep, self.stream.events.next()).await {
                 Either::Left(_) => {}
-                Either::Right((Some(Ok(SttEvent::Transcript(t))), _)) if t.is_final() && !t.text.is_empty() => {
+                Either::Right((Some(Ok(SttEvent::Transcript(t))), _))
+                    if t.is_final() && !t.text.is_empty() =>
+                {
                     return Err(broken(rule, format!("a final nobody asked for: {:?}", t.text)));
                 }
                 Either::Right((Some(Ok(_)), sleep)) => sleep.await,

@@ -83,7 +83,7 @@ impl TtsOptions {
     /// # Errors
     /// When a value would make the voice impossible.
     pub fn validate(&self) -> Result<(), Invalid> {
-        if !(self.speed > 0.0) {
+        if !self.speed.is_finite() || self.speed <= 0.0 {
             return Err(Invalid("speed must be above 0"));
         }
         if self.chunk_ms == 0 || self.ms_per_char == 0 {

@@ -73,7 +73,9 @@ impl Stt for FakeStt {
 pub(crate) async fn refuse(fault: Fault, ability: Ability) -> Result<(), Error> {
     match fault {
         Fault::Refuse => Err(Error::new(ability, ErrorKind::Unauthorized, "fake", "refused on demand")),
-        Fault::Unreachable => Err(Error::new(ability, ErrorKind::Unreachable, "fake", "unreachable on demand")),
+        Fault::Unreachable => {
+            Err(Error::new(ability, ErrorKind::Unreachable, "fake", "unreachable on demand"))
+        }
         Fault::Hang => std::future::pending().await,
         _ => Ok(()),
     }
@@ -148,7 +150,8 @@ impl Hearing {
                 return None;
             }
             let now = Instant::now();
-            let first = self.due.iter().enumerate().min_by_key(|(_, (at, _))| *at).map(|(n, (at, _))| (n, *at));
+            let first =
+                self.due.iter().enumerate().min_by_key(|(_, (at, _))| *at).map(|(n, (at, _))| (n, *at));
             if let Some((n, at)) = first
                 && at <= now
             {

@@ -7,7 +7,9 @@ use domain::{AudioFrame, MediaTime, Word};
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use providers_api::{Ability, Error, ErrorKind, ProviderInfo, Sink, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
+use providers_api::{
+    Ability, Error, ErrorKind, ProviderInfo, Sink, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream,
+};
 use tokio::time::Instant;
 
 use crate::fault::{Fault, Faults};

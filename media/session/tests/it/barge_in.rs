@@ -57,7 +57,11 @@ async fn an_interruption_silences_the_agent_at_once_and_hangs_up_its_work() {
     let last = sim.caller.last_sound().expect("spoke");
     assert!(last - begun <= ms(300), "audible {:?} into the interruption", last - begun);
     wait(60).await;
-    assert_eq!(sim.caller.state.lock().unwrap().clears.len(), 1, "the far end drops what it buffered");
+    assert_eq!(
+        sim.caller.state.lock().expect("not poisoned").clears.len(),
+        1,
+        "the far end drops what it buffered"
+    );
     tokio::time::sleep(length).await;
     sim.agent_turn(2).await;
     wait(70_000).await;
@@ -91,7 +95,8 @@ fn heard_whole(sim: &Sim) {
     words.dedup();
     assert_eq!(words.join(" "), STORY);
     let reference = providers_fake::Lexicon::shared().speak(STORY, RATE_HZ, 60).0;
-    let voiced = |track: &[i16]| track.chunks(80).filter(|c| c.iter().any(|s| s.unsigned_abs() > 104)).count();
+    let voiced =
+        |track: &[i16]| track.chunks(80).filter(|c| c.iter().any(|s| s.unsigned_abs() > 104)).count();
     let (heard, reference) = (voiced(&sim.caller.track().0), voiced(&reference));
     // Chunks of 5 ms; the fade of the duck, 20 ms, sounds again at full level after it, and a resampler rings a little.
     assert!((reference..reference + 60).contains(&heard), "{heard} of {reference} pieces");

@@ -4,8 +4,8 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use domain::FRAME;
+use media_core::codec::Encoder;
 use media_core::{Codec, LegCommand, LegEvent, Packet};
 use media_session::ports::Leg;
 use providers_fake::Lexicon;
@@ -56,16 +56,25 @@ pub(crate) struct Word {
 impl Caller {
     /// Connects; the leg goes to the session. Packets flow once `Active` was sent.
     pub(crate) fn connect(tasks: &Tasks, net: Net, seed: u64) -> (Self, Leg) {
+        Self::connect_with(tasks, net, seed, CODEC)
+    }
+
+    /// The same over another codec, which must take 16 kHz.
+    pub(crate) fn connect_with(tasks: &Tasks, net: Net, seed: u64, codec: Codec) -> (Self, Leg) {
         let (events, session_events) = mpsc::channel(1_024);
         let (commands, session_commands) = mpsc::channel(1_024);
         let state = Arc::new(Mutex::new(State::default()));
         let caller = Self { state, events };
-        tasks.spawn(Kind::new("test.caller"), caller.clone().run(net, Rng::new(seed)));
+        let options =
+            media_codec::opus::Options { rate_hz: RATE_HZ, ..media_codec::opus::Options::default() };
+        let encoder = media_codec::encoder(codec, &options).expect("a codec that takes 16 kHz");
+        tasks.spawn(Kind::new("test.caller"), caller.clone().run(net, Rng::new(seed), encoder));
         tasks.spawn(Kind::new("test.earpiece"), caller.clone().earpiece(session_commands));
-        (caller, Leg { transport: "test", codec: CODEC, events: session_events, commands })
+        (caller, Leg { transport: "test", codec, events: session_events, commands })
     }
 
-    async fn run(self, net: Net, mut rng: Rng) {
+    async fn run(self, net: Net, mut rng: Rng, mut encoder: Box<dyn Encoder>) {
+        let codec = encoder.codec();
         let mut ticks = tokio::time::interval(FRAME);
         let mut sequence = 1_000_u16;
         let mut timestamp = 77_000_u32;
@@ -87,11 +96,11 @@ impl Caller {
                 now = ticks.tick() => {
                     let samples = self.microphone(now);
                     sequence = sequence.wrapping_add(1);
-                    timestamp = timestamp.wrapping_add(320);
+                    timestamp = timestamp.wrapping_add(codec.clock_hz() / 50);
                     let Some(samples) = samples else { continue };
-                    let payload: Bytes = samples.iter().flat_map(|s| s.to_le_bytes()).collect::<Vec<u8>>().into();
+                    let payload = encoder.encode(&samples).expect("a frame of 20 ms");
                     let at = now.into_std();
-                    packets.push_back(Packet { codec: CODEC, sequence, timestamp, marker: false, payload, at });
+                    packets.push_back(Packet { codec, sequence, timestamp, marker: false, payload, at });
                     if packets.len() > 64 {
                         packets.pop_front();
                     }
@@ -104,7 +113,7 @@ impl Caller {
     }
 
     fn microphone(&self, now: Instant) -> Option<Vec<i16>> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().expect("not poisoned");
         if state.mute {
             return None;
         }
@@ -125,7 +134,7 @@ impl Caller {
     async fn earpiece(self, mut commands: mpsc::Receiver<LegCommand>) {
         while let Some(command) = commands.recv().await {
             let at = Instant::now();
-            let mut state = self.state.lock().unwrap();
+            let mut state = self.state.lock().expect("not poisoned");
             match command {
                 LegCommand::Packet(packet) => state.received.push(Received { at, packet }),
                 LegCommand::Message(message) => state.messages.push(message),
@@ -163,7 +172,7 @@ impl Caller {
     }
 
     fn sound(&self, samples: Vec<i16>) -> Duration {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().expect("not poisoned");
         let length = Duration::from_secs_f64(samples.len() as f64 / f64::from(RATE_HZ));
         state.spoke_from = None;
         state.queue.extend(samples);
@@ -172,16 +181,19 @@ impl Caller {
 
     /// Everything that came, on the agent's own timeline, with silence where nothing was sent.
     pub(crate) fn track(&self) -> (Vec<i16>, Vec<(u64, Instant)>) {
-        let state = self.state.lock().unwrap();
+        let state = self.state.lock().expect("not poisoned");
         let mut track: Vec<i16> = Vec::new();
         let mut starts = Vec::new();
         let Some(first) = state.received.first().map(|r| r.packet.timestamp) else { return (track, starts) };
+        let mut decoder = None;
         for received in &state.received {
-            let at = received.packet.timestamp.wrapping_sub(first) as usize;
-            let samples = received.packet.payload.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]]));
+            let packet = &received.packet;
+            let units = u64::from(packet.timestamp.wrapping_sub(first));
+            let at = (units * u64::from(RATE_HZ) / u64::from(packet.codec.clock_hz())) as usize;
+            let decoder = decoder.get_or_insert_with(|| media_codec::decoder(packet.codec).expect("known"));
             track.resize(at.max(track.len()), 0);
             track.truncate(at);
-            track.extend(samples);
+            decoder.decode(&packet.payload, &mut track).expect("decodes");
             starts.push((at as u64, received.at));
         }
         (track, starts)
@@ -211,7 +223,7 @@ impl Caller {
 
     /// When the first audible sample after this instant came.
     pub(crate) fn first_sound_after(&self, since: Instant) -> Option<Instant> {
-        let state = self.state.lock().unwrap();
+        let state = self.state.lock().expect("not poisoned");
         let audible = |r: &&Received| {
             r.packet.payload.chunks_exact(2).any(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs() > 104)
         };
@@ -219,7 +231,7 @@ impl Caller {
     }
 
     pub(crate) fn last_sound(&self) -> Option<Instant> {
-        let state = self.state.lock().unwrap();
+        let state = self.state.lock().expect("not poisoned");
         let audible = |r: &&Received| {
             r.packet.payload.chunks_exact(2).any(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs() > 104)
         };

@@ -34,7 +34,7 @@ async fn the_parts_of_a_timeline_add_up_to_the_silence_the_caller_measured() {
         let sum = parts.endpointing + parts.thinking + parts.sentence + parts.synthesis + parts.playout;
         assert_eq!(sum, parts.response);
         let (spoke_from, spoke_to) = {
-            let state = sim.caller.state.lock().unwrap();
+            let state = sim.caller.state.lock().expect("not poisoned");
             (state.spoke_from.expect("spoke"), state.spoke_to.expect("spoke"))
         };
         let answered = sim.caller.first_sound_after(spoke_to).expect("answered");

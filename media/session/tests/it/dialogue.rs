@@ -47,7 +47,7 @@ pub(crate) struct Scripted(pub Arc<Mutex<Script>>);
 
 impl Scripted {
     pub(crate) fn told(&self) -> Vec<Told> {
-        self.0.lock().unwrap().told.clone()
+        self.0.lock().expect("not poisoned").told.clone()
     }
 
     /// What the memory of the dialogue says the agent said.
@@ -61,13 +61,12 @@ impl Scripted {
     }
 
     fn tell(&self, told: Told) {
-        self.0.lock().unwrap().told.push(told);
+        self.0.lock().expect("not poisoned").told.push(told);
     }
 
     fn answer(&self, caller: &str, take: bool) -> BoxStream<'static, Said> {
-        let mut script = self.0.lock().unwrap();
-        let scripted =
-            if take { script.replies.pop_front() } else { script.replies.front().cloned() };
+        let mut script = self.0.lock().expect("not poisoned");
+        let scripted = if take { script.replies.pop_front() } else { script.replies.front().cloned() };
         drop(script);
         play(scripted.unwrap_or_else(|| vec![Step::Think(80), say(&format!("You said {caller} indeed."))]))
     }
@@ -89,7 +88,7 @@ fn play(steps: Vec<Step>) -> BoxStream<'static, Said> {
 impl Dialogue for Scripted {
     fn greet(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
         self.tell(Told::Greet(turn));
-        play(self.0.lock().unwrap().greeting.clone())
+        play(self.0.lock().expect("not poisoned").greeting.clone())
     }
 
     fn speculate(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said> {

@@ -18,7 +18,9 @@ async fn a_silent_caller_is_asked_twice_and_then_told_goodbye() {
     let heard = format!("{GREETING} Are you still there? Are you still there? Goodbye then.");
     assert_eq!(sim.caller.heard(), heard);
     let told = sim.dialogue.told();
-    assert!(told.contains(&Told::Nudge(1)) && told.contains(&Told::Nudge(2)) && !told.contains(&Told::Nudge(3)));
+    assert!(
+        told.contains(&Told::Nudge(1)) && told.contains(&Told::Nudge(2)) && !told.contains(&Told::Nudge(3))
+    );
 }
 
 /// Promise 39: an end that is never executed; and its reverse, a goodbye that is cut off.
@@ -33,7 +35,7 @@ async fn the_call_ends_after_the_last_word_of_the_goodbye_was_heard() {
     assert_eq!(sim.ended().await, EndReason::AgentEnded);
     wait(20).await;
     assert_eq!(sim.caller.heard(), goodbye);
-    let closed = sim.caller.state.lock().unwrap().closed.expect("hung up");
+    let closed = sim.caller.state.lock().expect("not poisoned").closed.expect("hung up");
     let after = closed - sim.caller.last_sound().expect("spoke");
     assert!((ms(300)..ms(700)).contains(&after), "what is on its way is still heard: {after:?}");
     assert!(matches!(sim.events().last(), Some(SessionEvent::Ended { reason: EndReason::AgentEnded })));
@@ -81,7 +83,7 @@ async fn keys_of_the_telephone_are_one_turn() {
     wait(300).await;
     sim.caller.event(LegEvent::Message("key 12".to_owned())).await;
     wait(300).await;
-    sim.handle.dtmf('3'.try_into().unwrap()).await.expect("alive");
+    sim.handle.dtmf('3'.try_into().expect("a key")).await.expect("alive");
     wait(100).await;
     sim.caller.event(LegEvent::Message("key #".to_owned())).await;
     sim.agent_turn(1).await;
@@ -132,4 +134,34 @@ async fn steps_of_the_dialogue_are_seen_by_observers_in_order() {
         })
         .collect();
     assert_eq!(seen, ["hours", "We open at nine.", "more", "Anything else?"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_talks_over_the_last_goodbye_does_not_keep_the_call_alive() {
+    let mut setup = plain();
+    setup.options.longest_call_s = 10;
+    setup.options.turn.idle.after_ms = 0;
+    let sim = Sim::start(setup).await;
+    wait(10_200).await;
+    sim.caller.say("but I have one more question for you").await;
+    assert_eq!(sim.ended().await, EndReason::TooLong);
+    assert!(sim.started.elapsed() < Duration::from_secs(15), "{:?}", sim.started.elapsed());
+    assert!(sim.caller.heard().ends_with("Goodbye then."));
+}
+
+/// A goodbye that the caller interrupts is no end: they have more to say.
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_goodbye_is_no_end() {
+    let mut setup = plain();
+    let goodbye = "Thank you very much for calling us and have a wonderful day.";
+    setup.replies = vec![vec![say(goodbye), Step::Say(Said::End(EndReason::AgentEnded))]];
+    let sim = Sim::start(setup).await;
+    wait(300).await;
+    sim.caller.say("that is all").await;
+    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
+    wait(1_000).await;
+    sim.caller.say("no wait one more question please").await;
+    assert!(sim.agent_turn(1).await.1);
+    sim.agent_turn(2).await;
+    assert_eq!(sim.handle.status().ended, None);
 }

@@ -22,7 +22,7 @@ async fn response(enabled: bool, think_ms: u64) -> std::time::Duration {
     assert_eq!(sim.caller.heard(), "We open at nine. Come early.", "each word once");
     let commits = sim.dialogue.told().iter().filter(|t| matches!(t, Told::Commit(..))).count();
     assert_eq!(commits, 1);
-    let spoke_to = sim.caller.state.lock().unwrap().spoke_to.expect("spoke");
+    let spoke_to = sim.caller.state.lock().expect("not poisoned").spoke_to.expect("spoke");
     sim.caller.first_sound_after(spoke_to).expect("answered") - spoke_to
 }
 

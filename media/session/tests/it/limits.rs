@@ -75,11 +75,12 @@ async fn a_draining_server_lets_calls_finish_and_tells_the_rest_goodbye() {
     let long = Sim::start_in(&directory, Tasks::new(), Setup::default()).await;
     wait(1_000).await;
     let begun = Instant::now();
-    let (drained, ()) = tokio::join!(directory.drain(Duration::from_secs(10), Duration::from_secs(5)), async {
-        wait(2_000).await;
-        assert!(directory.reserve().is_err(), "no new calls");
-        short.caller.event(LegEvent::Closed).await;
-    });
+    let (drained, ()) =
+        tokio::join!(directory.drain(Duration::from_secs(10), Duration::from_secs(5)), async {
+            wait(2_000).await;
+            assert!(directory.reserve().is_err(), "no new calls");
+            short.caller.event(LegEvent::Closed).await;
+        });
     assert!(!drained);
     assert!(begun.elapsed() < Duration::from_secs(13), "{:?}", begun.elapsed());
     assert_eq!(short.ended().await, EndReason::CallerLeft);
@@ -100,7 +101,7 @@ async fn a_call_of_ten_minutes_answers_as_fast_at_its_end_as_at_its_beginning() 
         n += 1;
         sim.caller.say("tell me something about it").await;
         sim.agent_turn(n).await;
-        let spoke_to = sim.caller.state.lock().unwrap().spoke_to.expect("spoke");
+        let spoke_to = sim.caller.state.lock().expect("not poisoned").spoke_to.expect("spoke");
         responses.push(sim.caller.first_sound_after(spoke_to).expect("answered") - spoke_to);
         wait(1_500).await;
     }
@@ -131,6 +132,28 @@ async fn a_client_that_reads_nothing_stops_nobody() {
     }
     assert_eq!(full.len(), 8);
     drop(tasks);
+}
+
+/// A client that floods its connection with packets and messages delays neither its own deadlines nor commands.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_packets_does_not_keep_a_call_from_its_deadlines() {
+    let sim = Sim::start(Setup::default()).await;
+    let flood = sim.caller.clone();
+    let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = std::sync::Arc::clone(&sent);
+    sim.tasks.spawn(runtime::tasks::Kind::new("test.flood"), async move {
+        loop {
+            flood.event(LegEvent::Message("nonsense".to_owned())).await;
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    wait(3_000).await;
+    assert!(sim.handle.text("hello".to_owned()).await.is_ok());
+    sim.until(100, |e| matches!(e, SessionEvent::CallerTurn { .. })).await;
+    let sent = sent.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(sent < 64 * 200 + 2_000, "{sent} messages in 3 s");
+    sim.handle.end(EndReason::AgentEnded).await.expect("alive");
+    assert_eq!(sim.ended().await, EndReason::AgentEnded);
 }
 
 /// Text comes faster than it can be spoken: no more audio is made ahead than is needed.

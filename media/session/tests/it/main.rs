@@ -14,3 +14,4 @@ mod ending;
 mod guess;
 mod limits;
 mod providers;
+mod storm;

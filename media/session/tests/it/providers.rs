@@ -9,7 +9,8 @@ use crate::dialogue::{Step, say};
 use crate::sim::{APOLOGY, Sim, ms, plain, wait};
 
 const QUESTION: &str = "what are your opening hours";
-const LONG: &str = "We are open from nine to five on every weekday. On Saturdays we open at ten in the morning.";
+const LONG: &str =
+    "We are open from nine to five on every weekday. On Saturdays we open at ten in the morning.";
 
 /// The apology, or the answer, must be audible this soon after the caller's last sample.
 const PATIENCE_MS: u64 = 3_000;
@@ -69,6 +70,7 @@ async fn a_voice_that_fails_once_is_replaced_and_nobody_notices() {
         ask(&sim).await;
         assert_eq!(sim.agent_turn(1).await.0, format!("You said {QUESTION} indeed."), "{fault:?}");
         assert_eq!(sim.caller.heard(), format!("You said {QUESTION} indeed."), "{fault:?}");
+        assert!(dead_air(&sim, DeadAir::Synthesis), "the wait has a name: {fault:?}");
     }
 }
 
@@ -117,7 +119,7 @@ async fn bursts_are_played_without_a_gap_while_there_is_audio() {
 
 /// Between packets of one run of speech, by when they came.
 fn longest_gap_ms(sim: &Sim) -> u64 {
-    let state = sim.caller.state.lock().unwrap();
+    let state = sim.caller.state.lock().expect("not poisoned");
     let gaps = state.received.windows(2).map(|pair| (pair[1].at - pair[0].at).as_millis() as u64);
     gaps.max().unwrap_or(0)
 }
@@ -151,13 +153,9 @@ async fn a_stall_that_lasts_is_not_waited_for() {
 /// Promise 48: recognition that drops is opened anew and hears again what it had not finished.
 #[tokio::test(start_paused = true)]
 async fn a_recogniser_that_fails_once_is_replaced_and_the_question_is_answered() {
-    for fault in [
-        Fault::Unreachable,
-        Fault::Hang,
-        Fault::Garbage,
-        Fault::CloseAfter { after_ms: 1_200 },
-        Fault::Mute,
-    ] {
+    for fault in
+        [Fault::Unreachable, Fault::Hang, Fault::Garbage, Fault::CloseAfter { after_ms: 1_200 }, Fault::Mute]
+    {
         let mut setup = plain();
         setup.stt.faults = vec![fault];
         let sim = Sim::start(setup).await;
@@ -181,6 +179,7 @@ async fn a_recogniser_that_hangs_for_good_is_answered_within_three_seconds() {
         sim.until(6_000, |e| matches!(e, SessionEvent::AgentTurn { .. })).await;
         let first = sim.caller.first_sound_after(asked).expect("not silent");
         assert!(first - asked <= ms(PATIENCE_MS), "{fault:?}: silent for {:?}", first - asked);
+        assert!(dead_air(&sim, DeadAir::Recognition), "{fault:?}");
     }
 }
 
@@ -241,7 +240,8 @@ async fn an_empty_reply_is_no_failure() {
 async fn a_rendered_greeting_is_heard_though_the_voice_is_dead() {
     let mut setup = crate::sim::Setup::default();
     let (samples, _) = providers_fake::Lexicon::shared().speak("Welcome to us.", 16_000, 60);
-    let clip = media_session::Clip { text: "Welcome to us.".to_owned(), samples: samples.into(), rate_hz: 16_000 };
+    let clip =
+        media_session::Clip { text: "Welcome to us.".to_owned(), samples: samples.into(), rate_hz: 16_000 };
     setup.clips.insert(clip.text.clone(), clip);
     setup.greeting = vec![say("Welcome to us.")];
     setup.tts.always = Fault::Hang;

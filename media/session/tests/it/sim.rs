@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{EndReason, SessionEvent, SessionId, TurnTimeline};
-use media_core::LegEvent;
+use media_core::{Codec, LegEvent};
 use media_session::ports::{ClientProtocol, Reaction, SessionSink};
 use media_session::{Clip, Clips, Directory, Handle, Options, Parts};
 use media_vad::{EndOfTurn, EnergyVad, Vad};
@@ -12,7 +12,7 @@ use providers_fake::{FakeStt, FakeTts, Faults, Lexicon, SttOptions, TtsOptions};
 use runtime::tasks::Tasks;
 use tokio::time::Instant;
 
-use crate::caller::Caller;
+use crate::caller::{Caller, RATE_HZ};
 use crate::dialogue::{Scripted, Step, say};
 use crate::net::Net;
 
@@ -31,6 +31,7 @@ pub(crate) struct Setup {
     pub clips: Clips,
     /// Connect, but let no media flow yet.
     pub inactive: bool,
+    pub codec: Codec,
     pub flight: Option<Box<dyn std::io::Write + Send>>,
 }
 
@@ -47,6 +48,7 @@ impl Default for Setup {
             announces_ready: false,
             clips: Clips::new(),
             inactive: false,
+            codec: Codec::Pcm16 { rate_hz: RATE_HZ },
             flight: None,
         }
     }
@@ -66,7 +68,7 @@ struct Sink(Seen);
 
 impl SessionSink for Sink {
     fn event(&mut self, _session: SessionId, at: Duration, event: &SessionEvent) {
-        self.0.lock().unwrap().push((at, event.clone()));
+        self.0.lock().expect("not poisoned").push((at, event.clone()));
     }
 }
 
@@ -84,7 +86,7 @@ impl ClientProtocol for Plain {
         match text.split_once(' ').unwrap_or((text, "")) {
             ("ready", _) => vec![Reaction::Send("welcome".to_owned()), Reaction::Ready],
             ("text", text) => vec![Reaction::Text(text.to_owned())],
-            ("key", key) => key.chars().map(|c| Reaction::Dtmf(c.try_into().unwrap())).collect(),
+            ("key", key) => key.chars().map(|c| Reaction::Dtmf(c.try_into().expect("a key"))).collect(),
             ("bye", _) => vec![Reaction::HangUp],
             _ => Vec::new(),
         }
@@ -116,12 +118,12 @@ impl Sim {
     }
 
     pub(crate) async fn start_in(directory: &Directory, tasks: Tasks, setup: Setup) -> Self {
-        println!("seed {}", setup.seed);
+        eprintln!("seed {}", setup.seed);
         setup.options.validate().expect("valid options");
-        let (caller, leg) = Caller::connect(&tasks, setup.net, setup.seed);
+        let (caller, leg) = Caller::connect_with(&tasks, setup.net, setup.seed, setup.codec);
         let dialogue = Scripted::default();
         {
-            let mut script = dialogue.0.lock().unwrap();
+            let mut script = dialogue.0.lock().expect("not poisoned");
             script.greeting = setup.greeting;
             script.replies = setup.replies.into();
         }
@@ -168,7 +170,7 @@ impl Sim {
     }
 
     pub(crate) fn events(&self) -> Vec<SessionEvent> {
-        self.seen.lock().unwrap().iter().map(|(_, event)| event.clone()).collect()
+        self.seen.lock().expect("not poisoned").iter().map(|(_, event)| event.clone()).collect()
     }
 
     /// Waits until something like this has happened; fails after the time given.
@@ -185,14 +187,14 @@ impl Sim {
         let deadline = Instant::now() + ms(within_ms);
         loop {
             let found = {
-                let seen = self.seen.lock().unwrap();
+                let seen = self.seen.lock().expect("not poisoned");
                 seen.iter().filter(|(_, event)| what(event)).nth(nth - 1).map(|(at, _)| *at)
             };
             if let Some(at) = found {
                 return self.started + at;
             }
             assert!(Instant::now() < deadline, "not within {within_ms} ms; seen: {:#?}", self.events());
-            tokio::time::sleep(ms(1)).await;
+            tokio::time::sleep(ms(2)).await;
         }
     }
 

@@ -7,8 +7,8 @@ use futures::{FutureExt, StreamExt};
 use providers_api::conformance::{self, Trial};
 use providers_api::llm::Message;
 use providers_api::{
-    Embedder, ErrorKind, Llm, LlmEvent, LlmRequest, Stt, SttEvent, SttInput, SttRequest, Tts, TtsEvent, TtsInput,
-    TtsRequest,
+    Embedder, ErrorKind, Llm, LlmEvent, LlmRequest, Stt, SttEvent, SttInput, SttRequest, Tts, TtsEvent,
+    TtsInput, TtsRequest,
 };
 use providers_fake::{
     EmbedOptions, FakeEmbedder, FakeLlm, FakeStt, FakeTts, Fault, Lexicon, LlmOptions, SttOptions, TtsOptions,
@@ -61,7 +61,9 @@ async fn the_suite_notices_a_provider_that_lies() {
     let ear = FakeStt::new(SttOptions { always: Fault::Mute, ..SttOptions::default() });
     assert_eq!(conformance::stt(&ear, &trial()).await.expect_err("mute").found, "no final in time");
     let ear = FakeStt::new(SttOptions { endpoint_ms: Some(20), ..SttOptions::default() });
-    assert!(conformance::stt(&ear, &trial()).await.expect_err("talks unasked").found.contains("nobody asked"));
+    assert!(
+        conformance::stt(&ear, &trial()).await.expect_err("talks unasked").found.contains("nobody asked")
+    );
     let dumb = voice(TtsOptions { always: Fault::Empty, ..TtsOptions::default() });
     assert!(conformance::tts(&dumb, &trial()).await.expect_err("no audio").found.contains("voiced sample"));
     let hung = voice(TtsOptions { always: Fault::Hang, ..TtsOptions::default() });
@@ -109,7 +111,8 @@ async fn a_prepared_final_is_there_when_it_is_wanted() {
 
 #[tokio::test(start_paused = true)]
 async fn lines_stand_in_for_voices_that_a_fake_cannot_understand() {
-    let options = SttOptions { lines: vec!["First.".to_owned(), "Second.".to_owned()], ..SttOptions::default() };
+    let options =
+        SttOptions { lines: vec!["First.".to_owned(), "Second.".to_owned()], ..SttOptions::default() };
     let mut stream = FakeStt::new(options).open(stt_request()).await.expect("opens");
     let mut finals = Vec::new();
     for n in 0..3_u64 {
@@ -118,7 +121,10 @@ async fn lines_stand_in_for_voices_that_a_fake_cannot_understand() {
             let frame = AudioFrame { samples: vec![2_000; 320], rate_hz: 16_000, at };
             stream.input.push(SttInput::Audio(frame)).expect("open");
         }
-        stream.input.push(SttInput::Audio(AudioFrame::silence(16_000, MediaTime::from_millis(n)))).expect("open");
+        stream
+            .input
+            .push(SttInput::Audio(AudioFrame::silence(16_000, MediaTime::from_millis(n))))
+            .expect("open");
         stream.input.push(SttInput::Finalize).expect("open");
         while let Some(Ok(event)) = stream.events.next().await {
             if let SttEvent::Transcript(t) = event
