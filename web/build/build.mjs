@@ -18,7 +18,10 @@ const library = (entry, name, outDir, write) => ({
 
 /** Audio worklets are loaded from text, since the widget is one file. */
 async function worklets() {
-  const built = await build({ ...shared, build: library('widget/src/audio/worklets.ts', 'worklets', undefined, false) });
+  const built = await build({
+    ...shared,
+    build: library('widget/src/audio/worklets.ts', 'worklets', undefined, false),
+  });
   const output = (Array.isArray(built) ? built[0] : built).output;
   return output[0].code;
 }
@@ -54,6 +57,7 @@ await build({
 // The pages' policy allows no inline script or style: fail here rather than in a browser.
 for (const page of ['index', 'calls', 'call']) {
   const html = readFileSync(resolve(web, 'pages/dist', `${page}.html`), 'utf8');
-  if (/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/i.test(html)) throw new Error(`${page}.html has inline code`);
+  if (/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/i.test(html))
+    throw new Error(`${page}.html has inline code`);
 }
 rmSync(resolve(web, 'pages/dist/.vite'), { recursive: true, force: true });

@@ -19,18 +19,36 @@ let scenario = 'talk';
 const problem = (status, code, title, detail, headers = {}) => ({
   status,
   headers: { 'content-type': 'application/problem+json', ...headers },
-  body: JSON.stringify({ type: `/docs/errors/${code}`, title, status, detail, code, docs: `/docs/errors/${code}`, request_id: 'req_dev', retryable: status >= 500 }),
+  body: JSON.stringify({
+    type: `/docs/errors/${code}`,
+    title,
+    status,
+    detail,
+    code,
+    docs: `/docs/errors/${code}`,
+    request_id: 'req_dev',
+    retryable: status >= 500,
+  }),
 });
-const json = (value) => ({ status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) });
+const json = (value) => ({
+  status: 200,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(value),
+});
 const file = (path) => ({
   status: 200,
-  headers: { 'content-type': `${TYPES[extname(path)] ?? 'text/plain'}; charset=utf-8`, 'content-security-policy': POLICY },
+  headers: {
+    'content-type': `${TYPES[extname(path)] ?? 'text/plain'}; charset=utf-8`,
+    'content-security-policy': POLICY,
+  },
   body: readFileSync(join(web, path)),
 });
 
 function answer(method, url, host) {
   const path = url.pathname;
-  const full = problem(503, 'SERVER_FULL', 'All lines are busy', 'every line is busy', { 'retry-after': '9' });
+  const full = problem(503, 'SERVER_FULL', 'All lines are busy', 'every line is busy', {
+    'retry-after': '9',
+  });
   if (path === '/dev/scenario') {
     scenario = url.searchParams.get('name') ?? 'talk';
     return json({ scenario });
@@ -42,12 +60,20 @@ function answer(method, url, host) {
   if (path.startsWith('/assets/')) return file(join('pages/dist', normalize(path)));
   if (path === '/v1/agents') return json(agents);
   if (path.startsWith('/v1/calls') && scenario === 'closed') {
-    return problem(403, 'OPERATOR_ONLY', 'Only for the operator of this server', "sign in with the operator's token");
+    return problem(
+      403,
+      'OPERATOR_ONLY',
+      'Only for the operator of this server',
+      "sign in with the operator's token",
+    );
   }
-  if (path === '/v1/calls') return json(scenario === 'empty' ? { data: [], next_cursor: null, has_more: false } : calls);
+  if (path === '/v1/calls')
+    return json(scenario === 'empty' ? { data: [], next_cursor: null, has_more: false } : calls);
   if (path === `/v1/calls/${call.id}`) return json(call);
-  if (path.startsWith('/v1/calls/')) return problem(404, 'CALL_UNKNOWN', 'No such call', 'no finished call of that id is on record');
-  if (path === '/start' && method === 'POST') return scenario === 'full' ? full : json({ wsUrl: `ws://${host}/ws` });
+  if (path.startsWith('/v1/calls/'))
+    return problem(404, 'CALL_UNKNOWN', 'No such call', 'no finished call of that id is on record');
+  if (path === '/start' && method === 'POST')
+    return scenario === 'full' ? full : json({ wsUrl: `ws://${host}/ws` });
   return problem(404, 'PATH_UNKNOWN', 'Nothing here', `there is nothing at ${path}`);
 }
 
@@ -71,13 +97,17 @@ const varint = (value) => {
   }
 };
 const field = (number, bytes) => Buffer.concat([varint(number * 8 + 2), varint(bytes.length), bytes]);
-const message = (type, data = {}) => field(4, field(1, Buffer.from(JSON.stringify({ label: 'rtvi-ai', type, id: 'srv', data }))));
+const message = (type, data = {}) =>
+  field(4, field(1, Buffer.from(JSON.stringify({ label: 'rtvi-ai', type, id: 'srv', data }))));
 const notice = (t, d) => message('server-message', { t, d });
 const audio = (at) => {
   const pcm = Buffer.alloc(960);
   for (let index = 0; index < 480; index += 1) {
     const t = at * 0.02 + index / 24_000;
-    pcm.writeInt16LE(Math.round(7000 * Math.sin(2 * Math.PI * 190 * t) * (0.6 + 0.4 * Math.sin(2 * Math.PI * 3 * t))), index * 2);
+    pcm.writeInt16LE(
+      Math.round(7000 * Math.sin(2 * Math.PI * 190 * t) * (0.6 + 0.4 * Math.sin(2 * Math.PI * 3 * t))),
+      index * 2,
+    );
   }
   return field(2, Buffer.concat([field(3, pcm), varint(32), varint(24_000), varint(40), varint(1)]));
 };
@@ -87,21 +117,67 @@ const hear = (text, final = false) => [message('user-transcription', { text, fin
 
 /** [milliseconds to wait, what to send]; `null` plays the voice for that long. */
 const SCRIPT = [
-  [100, [notice('session', { session_id: call.id, resume_token: 'r1.dev' }), notice('agent-state', { state: 'listening' })]],
+  [
+    100,
+    [
+      notice('session', { session_id: call.id, resume_token: 'r1.dev' }),
+      notice('agent-state', { state: 'listening' }),
+    ],
+  ],
   [100, say('Hello, this is the front desk. How can I help you?')],
   [1200, null],
-  [0, [notice('agent-turn', { turn: 0, text: 'Hello, this is the front desk. How can I help you?', interrupted: false }), notice('agent-state', { state: 'listening' })]],
+  [
+    0,
+    [
+      notice('agent-turn', {
+        turn: 0,
+        text: 'Hello, this is the front desk. How can I help you?',
+        interrupted: false,
+      }),
+      notice('agent-state', { state: 'listening' }),
+    ],
+  ],
   [500, [message('user-started-speaking'), ...hear('How much')]],
   [300, hear('How much is a haircut')],
-  [300, [...hear('How much is a haircut?', true), notice('caller-turn', { turn: 1, text: 'How much is a haircut?', typed: false }), notice('agent-state', { state: 'thinking' })]],
+  [
+    300,
+    [
+      ...hear('How much is a haircut?', true),
+      notice('caller-turn', { turn: 1, text: 'How much is a haircut?', typed: false }),
+      notice('agent-state', { state: 'thinking' }),
+    ],
+  ],
   [700, say('A haircut is forty francs, and with a beard trim it is fifty-five.')],
   [900, null],
-  [0, [message('bot-interrupted'), notice('agent-turn', { turn: 1, text: 'A haircut is forty francs, and', interrupted: true }), ...hear('Wait, are you')]],
+  [
+    0,
+    [
+      message('bot-interrupted'),
+      notice('agent-turn', { turn: 1, text: 'A haircut is forty francs, and', interrupted: true }),
+      ...hear('Wait, are you'),
+    ],
+  ],
   [400, hear('Wait, are you open on')],
-  [2500, [...hear('Wait, are you open on Saturday?', true), notice('caller-turn', { turn: 2, text: 'Wait, are you open on Saturday?', typed: false })]],
+  [
+    2500,
+    [
+      ...hear('Wait, are you open on Saturday?', true),
+      notice('caller-turn', { turn: 2, text: 'Wait, are you open on Saturday?', typed: false }),
+    ],
+  ],
   [400, say('On Saturday we are open from nine to four.')],
   [1500, null],
-  [0, [notice('agent-turn', { turn: 2, text: 'On Saturday we are open from nine to four.', interrupted: false }), notice('agent-state', { state: 'listening' })]],
+  [
+    0,
+    [
+      notice('agent-turn', {
+        turn: 2,
+        text: 'On Saturday we are open from nine to four.',
+        interrupted: false,
+      }),
+      notice('agent-state', { state: 'listening' }),
+    ],
+  ],
 ];
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -123,6 +199,7 @@ async function talk(socket) {
 new WebSocketServer({ server, path: '/ws' }).on('connection', (socket) => {
   socket.on('message', (data) => {
     const text = data.toString('latin1');
+    if (text.includes('"ping"')) socket.send(message('server-response', { t: 'ping' }));
     if (text.includes('client-ready')) {
       socket.send(message('bot-ready', { version: '2.1.0' }));
       void talk(socket);
@@ -137,5 +214,8 @@ new WebSocketServer({ server, path: '/ws' }).on('connection', (socket) => {
 });
 
 const port = Number(process.argv[2] ?? 8091);
-server.listen(port, '127.0.0.1', () => console.log(`http://127.0.0.1:${server.address().port}/?transport=websocket`));
+server.listen(port, '127.0.0.1', () =>
+  console.log(`http://127.0.0.1:${server.address().port}/?transport=websocket`),
+);
+
 export { server };

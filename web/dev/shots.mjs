@@ -16,7 +16,12 @@ mkdirSync(out, { recursive: true });
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream', '--autoplay-policy=no-user-gesture-required'],
+  args: [
+    '--no-sandbox',
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+    '--autoplay-policy=no-user-gesture-required',
+  ],
 });
 
 const looks = [
@@ -26,7 +31,8 @@ const looks = [
   { name: 'dark-narrow', colorScheme: 'dark', viewport: { width: 360, height: 740 } },
 ];
 
-const state = (name) => (page) => page.locator(`[data-testid=widget][data-state=${name}]`).waitFor({ timeout: 15_000 });
+const state = (name) => (page) =>
+  page.locator(`[data-testid=widget][data-state=${name}]`).waitFor({ timeout: 15_000 });
 const start = (page) => page.getByTestId('start').click();
 const scenario = (page, name) => page.request.get(`${base}/dev/scenario?name=${name}`);
 
@@ -35,13 +41,13 @@ const shots = {
   speaking: async (page) => {
     await page.goto(`${base}/?transport=websocket`);
     await start(page);
-    await page.getByText('forty francs').waitFor();
+    await page.getByTestId('line').filter({ hasText: 'forty francs' }).waitFor();
     await page.waitForTimeout(500);
   },
   interrupted: async (page) => {
     await page.goto(`${base}/?transport=websocket`);
     await start(page);
-    await page.getByText('are you open on', { exact: false }).first().waitFor({ timeout: 15_000 });
+    await page.getByTestId('line').filter({ hasText: 'are you open on' }).waitFor({ timeout: 15_000 });
     await page.getByTestId('mute').click();
     await page.waitForTimeout(600);
   },
@@ -93,7 +99,10 @@ const shots = {
   call: async (page) => {
     await page.goto(`${base}/calls/${call.id}`);
     await page.getByTestId('turn').first().waitFor();
-    await page.locator('details').first().click({ position: { x: 5, y: 5 } });
+    await page
+      .locator('details')
+      .first()
+      .click({ position: { x: 5, y: 5 } });
   },
 };
 
@@ -104,20 +113,28 @@ for (const [name, steps] of Object.entries(shots)) {
     const page = await browser.newPage({ ...look, deviceScaleFactor: 1 });
     page.on('pageerror', (error) => findings.push(`${name} ${look.name}: ${error}`));
     page.on('console', (entry) => {
-      if (/Content Security Policy/.test(entry.text())) findings.push(`${name} ${look.name}: ${entry.text()}`);
+      if (/Content Security Policy/.test(entry.text()))
+        findings.push(`${name} ${look.name}: ${entry.text()}`);
     });
     await scenario(page, 'talk');
     try {
       await steps(page);
-      await page.screenshot({ path: `${out}${name}-${look.name}.png`, fullPage: name === 'call' || name === 'home' });
+      await page.screenshot({
+        path: `${out}${name}-${look.name}.png`,
+        fullPage: name === 'call' || name === 'home',
+      });
       if (name !== 'lost') {
         await page.evaluate(axe);
         const { violations } = await page.evaluate(() => globalThis.axe.run());
         for (const one of violations) {
-          const where = one.nodes.map((node) => `${node.target.join(' ')} ${node.failureSummary?.replaceAll(/\s+/g, ' ')}`).join('; ');
+          const where = one.nodes
+            .map((node) => `${node.target.join(' ')} ${node.failureSummary?.replaceAll(/\s+/g, ' ')}`)
+            .join('; ');
           findings.push(`${name} ${look.name}: ${one.id}: ${where}`);
         }
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        const wide = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
         if (wide > 0) findings.push(`${name} ${look.name}: the page is ${wide} px too wide`);
       }
     } catch (error) {

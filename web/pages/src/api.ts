@@ -89,12 +89,18 @@ export async function get<T>(path: string): Promise<T> {
 /** The operator's token becomes a cookie that no script can read. */
 export async function signIn(token: string): Promise<void> {
   const headers = { 'content-type': 'application/json' };
-  const response = await fetch('/v1/operator/session', { method: 'POST', headers, body: JSON.stringify({ token }) });
+  const response = await fetch('/v1/operator/session', {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ token }),
+  });
   if (!response.ok) await answer(response);
 }
 
 async function answer<T>(response: Response): Promise<T> {
-  const body = (await response.json().catch(() => null)) as (T & { code?: string; title?: string; detail?: string }) | null;
+  const body = (await response.json().catch(() => null)) as
+    | (T & { code?: string; title?: string; detail?: string })
+    | null;
   if (response.ok && body) return body;
   const title = body?.title ?? `The server answered ${response.status}`;
   throw new Refused(body?.code ?? `HTTP_${response.status}`, title, body?.detail ?? '');

@@ -3,7 +3,18 @@
 import { type Call, get, type Latencies, type Line, Refused, type Turn } from './api';
 import { h, id, markNavigation, problem } from './dom';
 import { events } from './events';
-import { duration, ending, moment, ms, msOrNone, PART_MEANING, PARTS, plain, position, rounded } from './words';
+import {
+  duration,
+  ending,
+  moment,
+  ms,
+  msOrNone,
+  PART_MEANING,
+  PARTS,
+  plain,
+  position,
+  rounded,
+} from './words';
 
 /** A call is written to disk in the moment after it ends: ask again for a while. */
 const ASK_AGAIN_MS = 600;
@@ -28,13 +39,29 @@ async function load(asks: number): Promise<void> {
 
 function show(call: Call): void {
   document.title = `Call of ${moment(call.started_at)} · Agent Foundry`;
-  const raw = h('a', { class: 'button', href: `/v1/calls/${call.id}/events`, download: '', 'data-testid': 'download' }, 'Download the raw log');
-  const title = h('div', {}, h('h1', {}, `Call of ${moment(call.started_at)}`), h('div', { class: 'id' }, call.id));
-  content.replaceChildren(h('div', { class: 'row' }, title, raw), facts(call), ...turns(call), ...more(call), ...events(call));
+  const raw = h(
+    'a',
+    { class: 'button', href: `/v1/calls/${call.id}/events`, download: '', 'data-testid': 'download' },
+    'Download the raw log',
+  );
+  const title = h(
+    'div',
+    {},
+    h('h1', {}, `Call of ${moment(call.started_at)}`),
+    h('div', { class: 'id' }, call.id),
+  );
+  content.replaceChildren(
+    h('div', { class: 'row' }, title, raw),
+    facts(call),
+    ...turns(call),
+    ...more(call),
+    ...events(call),
+  );
 }
 
 function facts(call: Call): HTMLElement {
-  const fact = (name: string, value: string, kind = '') => h('div', {}, h('dt', {}, name), h('dd', { class: kind }, value));
+  const fact = (name: string, value: string, kind = '') =>
+    h('div', {}, h('dt', {}, name), h('dd', { class: kind }, value));
   return h(
     'dl',
     { class: 'facts', 'data-testid': 'facts' },
@@ -63,7 +90,12 @@ function turns(call: Call): HTMLElement[] {
 
 function legend(): HTMLElement {
   const items = PARTS.map((part) =>
-    h('li', {}, h('span', { class: `swatch ${part}`, 'aria-hidden': 'true' }), `${part}: ${PART_MEANING[part]}`),
+    h(
+      'li',
+      {},
+      h('span', { class: `swatch ${part}`, 'aria-hidden': 'true' }),
+      `${part}: ${PART_MEANING[part]}`,
+    ),
   );
   return h('ul', { class: 'legend' }, ...items);
 }
@@ -98,14 +130,32 @@ function waterfall(turn: Turn, latencies: Latencies, longest: number): HTMLEleme
   });
   const total = h('span', { class: 'total', 'data-testid': 'response' }, ms(latencies.response_ms));
   const parts = PARTS.map((part, index) =>
-    h('li', { 'data-part': part }, h('span', { class: `swatch ${part}`, 'aria-hidden': 'true' }), `${part} `, h('b', {}, `${shown[index]}`)),
+    h(
+      'li',
+      { 'data-part': part },
+      h('span', { class: `swatch ${part}`, 'aria-hidden': 'true' }),
+      `${part} `,
+      h('b', {}, `${shown[index]}`),
+    ),
   );
-  const list = h('ul', { class: 'parts', 'data-testid': 'parts', 'aria-label': 'Parts of the response, in milliseconds' }, ...parts);
-  return h('div', { class: 'waterfall' }, h('div', { class: 'track' }, h('div', { class: 'scale' }, stack), total), list, marks(turn));
+  const list = h(
+    'ul',
+    { class: 'parts', 'data-testid': 'parts', 'aria-label': 'Parts of the response, in milliseconds' },
+    ...parts,
+  );
+  return h(
+    'div',
+    { class: 'waterfall' },
+    h('div', { class: 'track' }, h('div', { class: 'scale' }, stack), total),
+    list,
+    marks(turn),
+  );
 }
 
 function marks(turn: Turn): HTMLElement {
-  const items = turn.marks.map(({ mark, at_ms }) => h('li', {}, h('span', {}, plain(mark)), h('span', {}, position3(at_ms))));
+  const items = turn.marks.map(({ mark, at_ms }) =>
+    h('li', {}, h('span', {}, plain(mark)), h('span', {}, position3(at_ms))),
+  );
   const path = turn.nodes.length > 0 ? ` · ${turn.nodes.join(' → ')}` : '';
   return h('details', { class: 'marks' }, h('summary', {}, `Marks${path}`), h('ol', {}, ...items));
 }
@@ -121,16 +171,30 @@ function more(call: Call): HTMLElement[] {
   section(
     'Problems',
     call.problems.map(({ at_ms, code, message, source }) =>
-      h('li', { class: 'failure' }, h('a', { href: `/docs/errors/${code}` }, code), ` at ${position(at_ms)} (${source}): ${message}`),
+      h(
+        'li',
+        { class: 'failure' },
+        h('a', { href: `/docs/errors/${code}` }, code),
+        ` at ${position(at_ms)} (${source}): ${message}`,
+      ),
     ),
   );
   section(
     'Dead air',
     call.dead_air.map(({ at_ms, cause, length_ms }) =>
-      h('li', { class: 'silence', 'data-testid': 'dead-air' }, `${ms(length_ms)} at ${position(at_ms)}, cause: ${plain(cause)}`),
+      h(
+        'li',
+        { class: 'silence', 'data-testid': 'dead-air' },
+        `${ms(length_ms)} at ${position(at_ms)}, cause: ${plain(cause)}`,
+      ),
     ),
   );
-  section('Noted', call.notes.map(({ name, value }) => h('li', { class: 'noted' }, h('strong', {}, plain(name)), noted(value))));
+  section(
+    'Noted',
+    call.notes.map(({ name, value }) =>
+      h('li', { class: 'noted' }, h('strong', {}, plain(name)), noted(value)),
+    ),
+  );
   return parts;
 }
 

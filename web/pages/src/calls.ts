@@ -1,6 +1,6 @@
 // The list of finished calls.
 
-import { type Calls, type CallSummary, get } from './api';
+import { type CallSummary, type Calls, get } from './api';
 import { h, id, markNavigation, problem } from './dom';
 import { duration, ending, moment, ms, msOrNone } from './words';
 
@@ -26,12 +26,26 @@ async function load(cursor: string | null): Promise<void> {
 function show(): void {
   if (!body.firstChild) {
     const talk = h('a', { href: '/' }, 'Talk to the agent');
-    content.replaceChildren(h('p', { class: 'empty', 'data-testid': 'empty' }, 'No call has ended yet. ', talk, ' and come back.'));
+    content.replaceChildren(
+      h('p', { class: 'empty', 'data-testid': 'empty' }, 'No call has ended yet. ', talk, ' and come back.'),
+    );
     return;
   }
-  const names = ['Began', 'Said first', 'Length', 'Turns', 'Median response', 'Slowest', 'Dead air', 'Ended'];
-  const numeric = new Set(['Length', 'Turns', 'Median response', 'Slowest', 'Dead air']);
-  const head = names.map((name) => h('th', { scope: 'col', ...(numeric.has(name) && { class: 'number' }) }, name));
+  const names = [
+    'Began',
+    'Said first',
+    'Length',
+    'Turns',
+    'Cut in',
+    'Response',
+    'Slowest',
+    'Dead air',
+    'Ended',
+  ];
+  const numeric = new Set(['Length', 'Turns', 'Cut in', 'Response', 'Slowest', 'Dead air']);
+  const head = names.map((name) =>
+    h('th', { scope: 'col', ...(numeric.has(name) && { class: 'number' }) }, name),
+  );
   const table = h('table', {}, h('thead', {}, h('tr', {}, ...head)), body);
   const scroll = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Calls' }, table);
   content.replaceChildren(scroll, h('p', {}, more));
@@ -40,14 +54,14 @@ function show(): void {
 function row(call: CallSummary): HTMLElement {
   const link = h('a', { href: `/calls/${call.id}` }, moment(call.started_at));
   const silence = call.dead_air_ms > 0 ? ms(call.dead_air_ms) : '–';
-  const interrupted = call.interruptions > 0 ? ` (${call.interruptions} interrupted)` : '';
   return h(
     'tr',
     { 'data-testid': 'call-row', 'data-id': call.id },
     h('th', { scope: 'row' }, link),
     h('td', { class: 'words' }, call.first_words || h('span', { class: 'quiet' }, 'nothing')),
     h('td', { class: 'number' }, duration(call.duration_ms)),
-    h('td', { class: 'number' }, `${call.turns}${interrupted}`),
+    h('td', { class: 'number' }, String(call.turns)),
+    h('td', { class: 'number' }, call.interruptions > 0 ? String(call.interruptions) : '–'),
     h('td', { class: 'number' }, msOrNone(call.response_median_ms)),
     h('td', { class: 'number' }, msOrNone(call.response_max_ms)),
     h('td', { class: call.dead_air_ms > 0 ? 'number bad' : 'number' }, silence),

@@ -28,11 +28,16 @@ export function markNavigation(): void {
 
 /** Says what went wrong and, where the operator must sign in, lets them. */
 export function problem(error: unknown, again: () => void): HTMLElement {
-  const refused = error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
+  const refused =
+    error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
   const attributes = { class: 'problem', 'data-testid': 'problem', 'data-code': refused.code };
   const box = h('div', attributes, h('strong', {}, refused.title), refused.message);
   if (refused.code !== 'OPERATOR_ONLY') return box;
-  const input = h('input', { type: 'password', 'aria-label': "Operator's token", autocomplete: 'current-password' });
+  const input = h('input', {
+    type: 'password',
+    'aria-label': "Operator's token",
+    autocomplete: 'current-password',
+  });
   const form = h('form', {}, input, h('button', { type: 'submit' }, 'Sign in'));
   form.onsubmit = (event) => {
     event.preventDefault();

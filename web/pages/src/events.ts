@@ -6,6 +6,7 @@ import { position } from './words';
 
 /** More rows than this make the page slow; the filter and the raw log lead to the rest. */
 const ROWS = 1000;
+const NUMERIC = new Set(['At', 'Turn']);
 
 export function matches(event: Event, words: string, partials: boolean): boolean {
   if (!partials && event.kind === 'heard' && event.text.startsWith('partial:')) return false;
@@ -36,7 +37,13 @@ export function events(call: Call): HTMLElement[] {
   search.oninput = show;
   partials.onchange = show;
   show();
-  const head = h('tr', {}, ...['At', 'Event', 'Turn', 'What'].map((name) => h('th', { scope: 'col' }, name)));
+  const head = h(
+    'tr',
+    {},
+    ...['At', 'Event', 'Turn', 'What'].map((name) =>
+      h('th', { scope: 'col', ...(NUMERIC.has(name) && { class: 'number' }) }, name),
+    ),
+  );
   const table = h('table', { 'data-testid': 'events' }, h('thead', {}, head), body);
   const label = h('label', { for: 'partials' }, partials, ' partial transcripts');
   return [

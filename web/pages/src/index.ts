@@ -7,7 +7,11 @@ const FALLBACK: Agent = {
   name: 'front-desk',
   title: 'Front desk',
   description: '',
-  suggestions: ['When are you open on Saturday?', 'How much is a haircut?', "I'd like to book an appointment for Thursday."],
+  suggestions: [
+    'When are you open on Saturday?',
+    'How much is a haircut?',
+    "I'd like to book an appointment for Thursday.",
+  ],
 };
 
 markNavigation();
@@ -37,7 +41,10 @@ async function show(): Promise<void> {
   id('snippet').textContent = snippet;
   const copy = id('copy');
   copy.onclick = async () => {
-    const copied = await navigator.clipboard?.writeText(snippet).then(() => true, () => false);
+    const copied = await navigator.clipboard?.writeText(snippet).then(
+      () => true,
+      () => false,
+    );
     copy.textContent = copied ? 'Copied' : 'Select and copy it';
   };
 }

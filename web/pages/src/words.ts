@@ -15,7 +15,9 @@ export const PART_MEANING: Record<Part, string> = {
 export function rounded(parts: readonly number[], whole: number): number[] {
   const result = parts.map(Math.floor);
   let missing = Math.round(whole) - result.reduce((sum, part) => sum + part, 0);
-  const order = parts.map((part, index) => ({ index, lost: part - Math.floor(part) })).sort((a, b) => b.lost - a.lost);
+  const order = parts
+    .map((part, index) => ({ index, lost: part - Math.floor(part) }))
+    .sort((a, b) => b.lost - a.lost);
   for (const { index } of order) {
     if (missing <= 0) break;
     result[index] = (result[index] ?? 0) + 1;

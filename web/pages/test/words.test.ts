@@ -8,12 +8,20 @@ describe('numbers', () => {
     for (let seed = 1; seed < 500; seed += 1) {
       const parts = Array.from({ length: 5 }, (_, index) => ((seed * 7919 * (index + 3)) % 100_000) / 100);
       const whole = parts.reduce((sum, part) => sum + part, 0);
-      expect(rounded(parts, whole).reduce((sum, part) => sum + part, 0), `seed ${seed}`).toBe(Math.round(whole));
+      expect(
+        rounded(parts, whole).reduce((sum, part) => sum + part, 0),
+        `seed ${seed}`,
+      ).toBe(Math.round(whole));
     }
   });
 
   it('read as people say them', () => {
-    expect([position(0), position(61_250), duration(42_000), duration(125_000)]).toEqual(['0:00.0', '1:01.3', '42 s', '2 min 5 s']);
+    expect([position(0), position(61_250), duration(42_000), duration(125_000)]).toEqual([
+      '0:00.0',
+      '1:01.3',
+      '42 s',
+      '2 min 5 s',
+    ]);
   });
 });
 

@@ -36,7 +36,13 @@ export class Browser implements Ports {
       throw new CallError(fromMicrophone(error));
     });
     const context = this.context ?? new AudioContext();
-    const devices = { context, microphone, caller: new Meter(context), agent: new Meter(context), speaker: new Audio() };
+    const devices = {
+      context,
+      microphone,
+      caller: new Meter(context),
+      agent: new Meter(context),
+      speaker: new Audio(),
+    };
     devices.caller.watch(microphone);
     devices.agent.node.connect(silent(context));
     devices.speaker.autoplay = true;
@@ -50,7 +56,15 @@ export class Browser implements Ports {
     const speaker = devices.context.createGain();
     speaker.connect(devices.agent.node);
     speaker.connect(devices.context.destination);
-    return websocket.open(this.server(), devices.context, devices.microphone, speaker, resume, listener, signal);
+    return websocket.open(
+      this.server(),
+      devices.context,
+      devices.microphone,
+      speaker,
+      resume,
+      listener,
+      signal,
+    );
   }
 
   release(): void {

@@ -3,7 +3,16 @@
 
 import { type Conversation, empty, told, typed } from './conversation';
 import { type AgentState, clientReady, disconnect, read, sendText, type Told } from './rtvi';
-import { CallError, ending, isRefusal, LOST, NO_CONNECTION, type Trouble, trouble, UNREACHABLE } from './trouble';
+import {
+  CallError,
+  ending,
+  isRefusal,
+  LOST,
+  NO_CONNECTION,
+  type Trouble,
+  trouble,
+  UNREACHABLE,
+} from './trouble';
 
 export type Phase = 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed';
 export type Kind = 'webrtc' | 'websocket';

@@ -9,7 +9,10 @@ import { stateOf, View } from './view';
 import styles from './widget.css?inline';
 
 /** Where this script came from is where the server is, unless the page says otherwise. */
-const home = document.currentScript instanceof HTMLScriptElement ? new URL(document.currentScript.src).origin : location.origin;
+const home =
+  document.currentScript instanceof HTMLScriptElement
+    ? new URL(document.currentScript.src).origin
+    : location.origin;
 
 const FRAME_MS = 60;
 
@@ -20,7 +23,14 @@ export class Widget extends HTMLElement {
   private readonly call: Call;
   private readonly view: View;
   private meters: ReturnType<typeof setInterval> | undefined;
+  private network: string | undefined;
   private readonly onNetwork = () => this.call.networkChanged();
+  /** The browser reports each new estimate of speed here too: only another kind of network cuts the path. */
+  private readonly onEstimate = () => {
+    const type = connection()?.type;
+    if (type !== this.network && type !== 'none') this.call.networkChanged();
+    this.network = type;
+  };
   private readonly onLeave = () => this.call.hangUp();
   private described = '';
 
@@ -46,14 +56,15 @@ export class Widget extends HTMLElement {
 
   connectedCallback(): void {
     window.addEventListener('online', this.onNetwork);
-    connection()?.addEventListener('change', this.onNetwork);
+    this.network = connection()?.type;
+    connection()?.addEventListener('change', this.onEstimate);
     window.addEventListener('pagehide', this.onLeave);
     void this.describe();
   }
 
   disconnectedCallback(): void {
     window.removeEventListener('online', this.onNetwork);
-    connection()?.removeEventListener('change', this.onNetwork);
+    connection()?.removeEventListener('change', this.onEstimate);
     window.removeEventListener('pagehide', this.onLeave);
     this.call.hangUp();
     this.view.close();
@@ -128,4 +139,6 @@ function readable(name: string): string {
   return words ? words.charAt(0).toUpperCase() + words.slice(1) : 'the agent';
 }
 
-const connection = (): EventTarget | undefined => (navigator as { connection?: EventTarget }).connection;
+type Network = EventTarget & { readonly type?: string };
+
+const connection = (): Network | undefined => (navigator as { connection?: Network }).connection;

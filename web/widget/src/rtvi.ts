@@ -30,10 +30,16 @@ export function write(type: string, data: Fields = {}): string {
 }
 
 export const clientReady = (): string =>
-  write('client-ready', { version: VERSION, about: { library: 'agent-foundry-widget', library_version: '1' } });
+  write('client-ready', {
+    version: VERSION,
+    about: { library: 'agent-foundry-widget', library_version: '1' },
+  });
 
 export const sendText = (content: string): string =>
   write('send-text', { content, options: { run_immediately: true, audio_response: true } });
+
+/** Answered by the server whatever else goes on. */
+export const ping = (): string => write('client-message', { t: 'ping', d: null });
 
 export const disconnect = (): string => write('disconnect-bot');
 
@@ -82,7 +88,12 @@ function notice(name: string, d: Fields): Told | null {
     case 'caller-turn':
       return { kind: 'caller-turn', turn: number(d.turn), text: string(d.text), typed: d.typed === true };
     case 'agent-turn':
-      return { kind: 'agent-turn', turn: number(d.turn), text: string(d.text), interrupted: d.interrupted === true };
+      return {
+        kind: 'agent-turn',
+        turn: number(d.turn),
+        text: string(d.text),
+        interrupted: d.interrupted === true,
+      };
     case 'reattached':
       return { kind: 'reattached' };
     case 'call-ended':
@@ -95,6 +106,7 @@ function notice(name: string, d: Fields): Told | null {
 const isAgentState = (state: unknown): state is AgentState =>
   state === 'initializing' || state === 'listening' || state === 'thinking' || state === 'speaking';
 
-const fields = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
+const fields = (value: unknown): Fields =>
+  typeof value === 'object' && value !== null ? (value as Fields) : {};
 const string = (value: unknown): string => (typeof value === 'string' ? value : '');
 const number = (value: unknown): number => (typeof value === 'number' ? value : -1);

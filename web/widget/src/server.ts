@@ -27,7 +27,12 @@ export class Server {
   }
 
   private async askToken(signal: AbortSignal): Promise<string> {
-    const answer = await this.json('/v1/widget/token', 'POST', this.agent ? { agent: this.agent } : {}, signal);
+    const answer = await this.json(
+      '/v1/widget/token',
+      'POST',
+      this.agent ? { agent: this.agent } : {},
+      signal,
+    );
     return String(answer.token);
   }
 
@@ -45,7 +50,11 @@ export class Server {
 
   offer(sdp: string, resume: string | null, signal: AbortSignal): Promise<Answer> {
     return this.permitted(signal, async (token) => {
-      const requestData = { ...(this.agent && { agent: this.agent }), ...(token && { token }), ...(resume && { resume }) };
+      const requestData = {
+        ...(this.agent && { agent: this.agent }),
+        ...(token && { token }),
+        ...(resume && { resume }),
+      };
       const body = { sdp, type: 'offer', requestData };
       return (await this.json('/api/offer', 'POST', body, signal)) as unknown as Answer;
     });
@@ -67,7 +76,10 @@ export class Server {
   async socketUrl(resume: string | null, signal: AbortSignal): Promise<string> {
     if (resume) return `${this.base.replace(/^http/, 'ws')}/ws?resume=${encodeURIComponent(resume)}`;
     return this.permitted(signal, async (token) => {
-      const body = { transport: 'websocket', body: { ...(this.agent && { agent: this.agent }), ...(token && { token }) } };
+      const body = {
+        transport: 'websocket',
+        body: { ...(this.agent && { agent: this.agent }), ...(token && { token }) },
+      };
       return String((await this.json('/start', 'POST', body, signal)).wsUrl);
     });
   }
@@ -85,11 +97,15 @@ export class Server {
   ): Promise<Record<string, unknown>> {
     const response = await fetch(this.base + path, {
       method,
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      ...(body !== undefined && {
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json' },
+      }),
       ...(signal && { signal }),
     });
     const answer: unknown = await response.json().catch(() => null);
-    if (!response.ok) throw new CallError(fromProblem(response.status, answer, response.headers.get('retry-after')));
+    if (!response.ok)
+      throw new CallError(fromProblem(response.status, answer, response.headers.get('retry-after')));
     return (answer ?? {}) as Record<string, unknown>;
   }
 }

@@ -70,14 +70,19 @@ export function fromProblem(status: number, body: unknown, retryAfter: string | 
 }
 
 const REFUSALS = new Set(
-  'AGENT_UNKNOWN SERVER_FULL SERVER_DRAINING ORIGIN_FORBIDDEN TOKEN_REQUIRED TOKEN_INVALID TOKEN_EXPIRED SESSION_UNKNOWN'.split(' '),
+  'AGENT_UNKNOWN SERVER_FULL SERVER_DRAINING ORIGIN_FORBIDDEN TOKEN_REQUIRED TOKEN_INVALID TOKEN_EXPIRED SESSION_UNKNOWN'.split(
+    ' ',
+  ),
 );
 
 /** The server has decided: another transport would hear the same. */
 export const isRefusal = (code: string): boolean => REFUSALS.has(code);
 
 const KNOWN: Record<string, { title: string; advice: string }> = {
-  SERVER_FULL: { title: 'All lines are busy', advice: 'Someone else is talking right now. Try again in a moment.' },
+  SERVER_FULL: {
+    title: 'All lines are busy',
+    advice: 'Someone else is talking right now. Try again in a moment.',
+  },
   SERVER_DRAINING: { title: 'The server is restarting', advice: 'Try again in a moment.' },
   SESSION_UNKNOWN: { title: 'The call has ended', advice: 'It waited as long as it could. Start a new one.' },
 };
@@ -95,7 +100,11 @@ export function fromMicrophone(error: unknown): Trouble {
       );
     case 'NotFoundError':
     case 'OverconstrainedError':
-      return trouble('MICROPHONE_MISSING', 'No microphone found', 'Plug one in or switch it on, then try again.');
+      return trouble(
+        'MICROPHONE_MISSING',
+        'No microphone found',
+        'Plug one in or switch it on, then try again.',
+      );
     case 'NotReadableError':
     case 'AbortError':
       return trouble(
@@ -104,11 +113,16 @@ export function fromMicrophone(error: unknown): Trouble {
         'Another program holds it. Close that program, then try again.',
       );
     default:
-      return trouble('MICROPHONE_FAILED', 'The microphone does not work', `The browser says: ${String(error)}`);
+      return trouble(
+        'MICROPHONE_FAILED',
+        'The microphone does not work',
+        `The browser says: ${String(error)}`,
+      );
   }
 }
 
-const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 
 const ENDINGS: Record<string, string> = {
   caller_left: 'You hung up.',

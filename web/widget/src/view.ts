@@ -30,6 +30,12 @@ export function stateOf({ phase, agentState }: Snapshot): string {
 }
 
 export class View {
+  private readonly panel = h('section', {
+    class: 'panel',
+    part: 'panel',
+    testid: 'panel',
+    'aria-label': 'Voice call',
+  });
   private readonly status = h('span', { class: 'status', part: 'status', testid: 'status', role: 'status' });
   private readonly statusText = h('span', {});
   private readonly clock = h('span', { class: 'clock', testid: 'clock' });
@@ -54,7 +60,7 @@ export class View {
     testid: 'text-input',
     type: 'text',
     maxlength: '2000',
-    placeholder: 'Type instead of talking',
+    placeholder: 'Or type here',
     'aria-label': 'Message to the agent',
     autocomplete: 'off',
     enterkeyhint: 'send',
@@ -75,9 +81,8 @@ export class View {
       h('div', { class: 'meters' }, this.meter('caller', 'You'), this.meter('agent', 'Agent')),
       h('div', { class: 'controls' }, this.muteButton, form, this.hangupButton),
     );
-    const panel = h('section', { class: 'panel', part: 'panel', testid: 'panel' }, header, this.log, this.notice, this.footer);
-    panel.setAttribute('aria-label', 'Voice call');
-    root.append(panel);
+    this.panel.append(header, this.log, this.notice, this.footer);
+    root.append(this.panel);
 
     this.startButton.onclick = () => actions.start();
     this.retry.onclick = () => actions.start();
@@ -152,7 +157,12 @@ export class View {
       const speaker = h('span', { class: 'said' }, line.role === 'caller' ? 'You: ' : 'Agent: ');
       const note = h('span', { class: 'note' });
       note.hidden = true;
-      row = h('div', { class: 'line', part: `line ${line.role}`, testid: 'line' }, h('p', {}, speaker, h('span', {})), note);
+      row = h(
+        'div',
+        { class: 'line', part: `line ${line.role}`, testid: 'line' },
+        h('p', {}, speaker, h('span', {})),
+        note,
+      );
       this.rows.set(line.id, row);
       this.log.append(row);
     }
@@ -173,6 +183,8 @@ export class View {
   private tell({ phase, trouble, ending }: Snapshot): void {
     clearInterval(this.waiting);
     this.notice.hidden = !['reconnecting', 'ended', 'failed'].includes(phase);
+    // Nothing was said: what went wrong is all there is to see.
+    this.panel.dataset.empty = String(phase === 'failed' && this.rows.size === 0);
     this.notice.dataset.kind = phase === 'failed' ? 'trouble' : phase;
     delete this.notice.dataset.code;
     if (phase === 'reconnecting') {
@@ -186,7 +198,11 @@ export class View {
     } else if (phase === 'failed' && trouble) {
       this.notice.dataset.code = trouble.code;
       this.retryAfter(trouble.retryAfterSeconds);
-      const parts: HTMLElement[] = [h('strong', {}, trouble.title), h('p', {}, trouble.advice), h('code', {}, trouble.code)];
+      const parts: HTMLElement[] = [
+        h('strong', {}, trouble.title),
+        h('p', {}, trouble.advice),
+        h('code', {}, trouble.code),
+      ];
       if (trouble.retry) parts.push(h('div', {}, this.retry));
       this.notice.replaceChildren(...parts);
     }
@@ -197,7 +213,8 @@ export class View {
     let left = seconds;
     const show = () => {
       this.retry.disabled = left > 0;
-      label.textContent = left > 0 ? `Try again in ${left} s` : this.shown?.phase === 'ended' ? 'Call again' : 'Try again';
+      label.textContent =
+        left > 0 ? `Try again in ${left} s` : this.shown?.phase === 'ended' ? 'Call again' : 'Try again';
       if (left <= 0) clearInterval(this.waiting);
       left -= 1;
     };
@@ -207,7 +224,8 @@ export class View {
 
   /** The pressed button goes away: the keyboard must not fall back to the top of the page. */
   private focus(before: Snapshot | null, now: Snapshot): void {
-    if (before?.phase === 'idle' && now.phase === 'connecting') this.muteButton.focus({ preventScroll: true });
+    if (before?.phase === 'idle' && now.phase === 'connecting')
+      this.muteButton.focus({ preventScroll: true });
     const over = now.phase === 'ended' || now.phase === 'failed';
     if (!over || !before) return;
     if (this.retry.isConnected && !this.retry.disabled) this.retry.focus({ preventScroll: true });
@@ -234,11 +252,28 @@ function h<K extends keyof HTMLElementTagNameMap>(
 }
 
 function button(name: string, testid: string, label: string, picture: 'microphone'): HTMLButtonElement {
-  return h('button', { class: name, part: name, testid, type: 'button' }, icon(picture), h('span', {}, label));
+  return h(
+    'button',
+    { class: name, part: name, testid, type: 'button' },
+    icon(picture),
+    h('span', {}, label),
+  );
 }
 
-function round(name: string, label: string, picture: Parameters<typeof icon>[0], type = 'button'): HTMLButtonElement {
-  const attributes = { class: `round ${name}`, part: name, testid: name, type, 'aria-label': label, title: label };
+function round(
+  name: string,
+  label: string,
+  picture: Parameters<typeof icon>[0],
+  type = 'button',
+): HTMLButtonElement {
+  const attributes = {
+    class: `round ${name}`,
+    part: name,
+    testid: name,
+    type,
+    'aria-label': label,
+    title: label,
+  };
   return h('button', attributes, icon(picture));
 }
 

@@ -26,7 +26,9 @@ export async function open(
   const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
   const peer = new Peer(connection, media, listener);
   const given = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('WebRTC did not connect in time')), { once: true });
+    signal.addEventListener('abort', () => reject(new Error('WebRTC did not connect in time')), {
+      once: true,
+    });
   });
   try {
     return await Promise.race([given, connect(connection, peer, server, media, resume, signal)]);

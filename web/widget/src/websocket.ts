@@ -3,9 +3,13 @@
 import { Capture, Playback } from './audio/nodes';
 import type { Listener, Opened, Transport } from './call';
 import { decode, encodeAudio, encodeMessage } from './pipecat';
+import { ping } from './rtvi';
 import type { Server } from './server';
 
 const CAPTURE_RATE = 16_000;
+/** A socket over a dead path stays open for minutes: one that left two of these unanswered is lost. */
+const PING_EVERY_MS = 3000;
+const PINGS_MISSED = 2;
 /** Audio that the network has not taken yet; past this it is dropped, since late speech is worse than a gap. Half a second. */
 const UNSENT_MOST = CAPTURE_RATE;
 
@@ -46,6 +50,8 @@ function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
 class Line implements Transport {
   readonly kind = 'websocket';
   private closed = false;
+  private missed = 0;
+  private readonly pinging: ReturnType<typeof setInterval>;
 
   constructor(
     private readonly socket: WebSocket,
@@ -56,6 +62,7 @@ class Line implements Transport {
     socket.onerror = null;
     socket.onclose = () => this.lost();
     socket.onmessage = ({ data }) => this.received(data);
+    this.pinging = setInterval(() => this.ping(), PING_EVERY_MS);
     capture.onsamples = (pcm) => {
       if (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < UNSENT_MOST) {
         socket.send(encodeAudio(pcm, CAPTURE_RATE));
@@ -63,7 +70,14 @@ class Line implements Transport {
     };
   }
 
+  private ping(): void {
+    if (this.missed >= PINGS_MISSED) this.lost();
+    this.missed += 1;
+    this.send(ping());
+  }
+
   private received(data: unknown): void {
+    this.missed = 0;
     if (typeof data === 'string') {
       this.listener.message(data);
       return;
@@ -96,6 +110,7 @@ class Line implements Transport {
 
   close(): void {
     this.closed = true;
+    clearInterval(this.pinging);
     this.capture.close();
     this.playback.close();
     this.socket.close(1000);

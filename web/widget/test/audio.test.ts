@@ -7,7 +7,8 @@ const tone = (hertz: number, rate: number, count: number) =>
   Float32Array.from({ length: count }, (_, index) => 0.5 * Math.sin((2 * Math.PI * hertz * index) / rate));
 
 /** Root mean square. */
-const strength = (samples: Float32Array) => Math.sqrt(samples.reduce((sum, one) => sum + one * one, 0) / samples.length);
+const strength = (samples: Float32Array) =>
+  Math.sqrt(samples.reduce((sum, one) => sum + one * one, 0) / samples.length);
 
 /** In pieces of an audio quantum, as the audio thread gives them. */
 function resample(input: Float32Array, from: number, to: number): Float32Array {
@@ -49,7 +50,9 @@ describe('playout', () => {
     playout.push(Float32Array.from({ length: 50 }, (_, index) => index + 1));
     expect(strength(pull(playout, 20))).toBe(0);
     playout.push(Float32Array.from({ length: 50 }, (_, index) => index + 51));
-    expect([...pull(playout, 64), ...pull(playout, 36)]).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+    expect([...pull(playout, 64), ...pull(playout, 36)]).toEqual(
+      Array.from({ length: 100 }, (_, index) => index + 1),
+    );
   });
 
   it('is silent from the very next sample after a flush', () => {

@@ -110,7 +110,12 @@ describe('beginning', () => {
     await live();
     expect(browser.attempts).toEqual([['webrtc', null]]);
     expect(browser.line.sent).toEqual(['client-ready']);
-    expect(call.snapshot).toMatchObject({ phase: 'live', agentState: 'listening', transport: 'webrtc', sessionId: 'ses_1' });
+    expect(call.snapshot).toMatchObject({
+      phase: 'live',
+      agentState: 'listening',
+      transport: 'webrtc',
+      sessionId: 'ses_1',
+    });
     expect(phases).toEqual(['connecting', 'live']);
   });
 
@@ -267,7 +272,9 @@ describe('a lost connection', () => {
     await settle();
     browser.tell('bot-ready');
     old.listener.lost();
-    old.listener.message(JSON.stringify({ label: 'rtvi-ai', type: 'server-message', data: { t: 'call-ended', d: {} } }));
+    old.listener.message(
+      JSON.stringify({ label: 'rtvi-ai', type: 'server-message', data: { t: 'call-ended', d: {} } }),
+    );
     expect(call.snapshot.phase).toBe('live');
   });
 });

@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { type Conversation, empty, told, typed } from '../src/conversation';
 import type { Told } from '../src/rtvi';
 
-const after = (...events: Told[]): Conversation => events.reduce(told, empty);
-const shown = (conversation: Conversation) => conversation.lines.map(({ role, text, final }) => [role, text, final]);
+const following = (...events: Told[]): Conversation => events.reduce(told, empty);
+const shown = (conversation: Conversation) =>
+  conversation.lines.map(({ role, text, final }) => [role, text, final]);
 const heard = (text: string, final = false): Told => ({ kind: 'heard', text, final });
 
 describe('the transcript', () => {
   it('changes a partial in place until the turn is taken', () => {
-    const partial = after(heard('when'), heard('when are'), heard('When are you', true), heard('open'));
+    const partial = following(heard('when'), heard('when are'), heard('When are you', true), heard('open'));
     expect(shown(partial)).toEqual([['caller', 'When are you open', false]]);
     const taken = told(partial, { kind: 'caller-turn', turn: 1, text: 'When are you open?', typed: false });
     expect(shown(taken)).toEqual([['caller', 'When are you open?', true]]);
@@ -17,7 +18,7 @@ describe('the transcript', () => {
 
   it('begins a new line for the words after a taken turn', () => {
     const taken: Told = { kind: 'caller-turn', turn: 1, text: 'Hello.', typed: false };
-    expect(shown(after(heard('Hello', true), taken, heard('wait')))).toEqual([
+    expect(shown(following(heard('Hello', true), taken, heard('wait')))).toEqual([
       ['caller', 'Hello.', true],
       ['caller', 'wait', false],
     ]);
@@ -28,17 +29,20 @@ describe('the transcript', () => {
       { kind: 'saying', text: 'We are open from nine.' },
       { kind: 'saying', text: 'On Sunday we are closed.' },
     ];
-    const cut = after(...saying, { kind: 'agent-turn', turn: 1, text: 'We are open', interrupted: true });
+    const cut = following(...saying, { kind: 'agent-turn', turn: 1, text: 'We are open', interrupted: true });
     expect(cut.lines).toMatchObject([{ text: 'We are open', interrupted: true, final: true }]);
   });
 
   it('leaves no line for a reply that nobody heard', () => {
-    const unheard = after({ kind: 'saying', text: 'Hm.' }, { kind: 'agent-turn', turn: 1, text: '', interrupted: true });
+    const unheard = following(
+      { kind: 'saying', text: 'Hm.' },
+      { kind: 'agent-turn', turn: 1, text: '', interrupted: true },
+    );
     expect(unheard.lines).toEqual([]);
   });
 
   it('keeps typed words apart from spoken ones', () => {
-    const both = typed(after(heard('I would')), 'book Thursday');
+    const both = typed(following(heard('I would')), 'book Thursday');
     const settled = told(both, { kind: 'caller-turn', turn: 2, text: 'book Thursday', typed: true });
     expect(shown(settled)).toEqual([
       ['caller', 'I would', false],

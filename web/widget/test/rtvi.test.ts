@@ -7,17 +7,51 @@ const notice = (t: string, d: unknown) => message('server-message', { t, d });
 describe('messages from the server', () => {
   it('are read as what they mean', () => {
     expect(read(message('bot-ready', { version: '2.2.0' }))).toEqual({ kind: 'ready' });
-    expect(read(message('user-transcription', { text: 'hi', final: false }))).toEqual({ kind: 'heard', text: 'hi', final: false });
-    expect(read(notice('session', { session_id: 'ses_1', resume_token: 'r' }))).toEqual({ kind: 'session', id: 'ses_1', resumeToken: 'r' });
-    expect(read(notice('session', { session_id: 'ses_1', resume_token: null }))).toMatchObject({ resumeToken: null });
-    expect(read(notice('agent-state', { state: 'thinking' }))).toEqual({ kind: 'agent-state', state: 'thinking' });
-    expect(read(notice('call-ended', { reason: 'agent_ended' }))).toEqual({ kind: 'ended', reason: 'agent_ended' });
-    expect(read(message('error', { error: 'x', message: 'y', code: 'Z', fatal: true }))).toEqual({ kind: 'error', message: 'y', code: 'Z', fatal: true });
+    expect(read(message('user-transcription', { text: 'hi', final: false }))).toEqual({
+      kind: 'heard',
+      text: 'hi',
+      final: false,
+    });
+    expect(read(notice('session', { session_id: 'ses_1', resume_token: 'r' }))).toEqual({
+      kind: 'session',
+      id: 'ses_1',
+      resumeToken: 'r',
+    });
+    expect(read(notice('session', { session_id: 'ses_1', resume_token: null }))).toMatchObject({
+      resumeToken: null,
+    });
+    expect(read(notice('agent-state', { state: 'thinking' }))).toEqual({
+      kind: 'agent-state',
+      state: 'thinking',
+    });
+    expect(read(notice('call-ended', { reason: 'agent_ended' }))).toEqual({
+      kind: 'ended',
+      reason: 'agent_ended',
+    });
+    expect(read(message('error', { error: 'x', message: 'y', code: 'Z', fatal: true }))).toEqual({
+      kind: 'error',
+      message: 'y',
+      code: 'Z',
+      fatal: true,
+    });
   });
 
   it('that are damaged or not ours are passed over', () => {
-    const strange = ['', '{', '[]', 'null', '3', '{"label":"other","type":"bot-ready"}', notice('agent-state', { state: 'flying' })];
-    for (const text of [...strange, notice('news', {}), message('server-message', null), message('server-message', 'x')]) {
+    const strange = [
+      '',
+      '{',
+      '[]',
+      'null',
+      '3',
+      '{"label":"other","type":"bot-ready"}',
+      notice('agent-state', { state: 'flying' }),
+    ];
+    for (const text of [
+      ...strange,
+      notice('news', {}),
+      message('server-message', null),
+      message('server-message', 'x'),
+    ]) {
       expect(read(text)).toBeNull();
     }
     expect(read(message('user-transcription', 7))).toEqual({ kind: 'heard', text: '', final: false });

@@ -30,8 +30,16 @@ export class Capture {
 
   static async create(context: AudioContext, microphone: MediaStream, rate: number): Promise<Capture> {
     await load(context);
-    const options = { numberOfInputs: 1, numberOfOutputs: 0, channelCount: 1, channelCountMode: 'explicit' } as const;
-    const node = new AudioWorkletNode(context, 'agent-foundry-capture', { ...options, processorOptions: { rate } });
+    const options = {
+      numberOfInputs: 1,
+      numberOfOutputs: 0,
+      channelCount: 1,
+      channelCountMode: 'explicit',
+    } as const;
+    const node = new AudioWorkletNode(context, 'agent-foundry-capture', {
+      ...options,
+      processorOptions: { rate },
+    });
     return new Capture(context.createMediaStreamSource(microphone), node);
   }
 
@@ -51,7 +59,10 @@ export class Playback {
 
   static async create(context: AudioContext, speaker: AudioNode): Promise<Playback> {
     await load(context);
-    const node = new AudioWorkletNode(context, 'agent-foundry-playback', { numberOfInputs: 0, outputChannelCount: [1] });
+    const node = new AudioWorkletNode(context, 'agent-foundry-playback', {
+      numberOfInputs: 0,
+      outputChannelCount: [1],
+    });
     node.connect(speaker);
     return new Playback(node);
   }
