@@ -52,7 +52,7 @@ impl Session {
     }
 
     fn act(&mut self, output: Output, now: Instant) {
-        if self.leaving && begins_a_turn(&output) {
+        if self.leaving && takes_the_word(&output) {
             return;
         }
         match output {
@@ -356,6 +356,9 @@ impl Session {
         }
         self.observers.mark(turn, Mark::AgentStarted, at - self.started);
         self.feed(Input::AgentAudio(turn));
+        if self.leaving {
+            self.feed(Input::Interruptible(turn, false));
+        }
     }
 
     fn reply_finished(&mut self, turn: TurnId, now: Instant) {
@@ -444,7 +447,7 @@ impl Session {
 }
 
 /// Whether it would take the word from a session that is saying goodbye.
-fn begins_a_turn(output: &Output) -> bool {
+fn takes_the_word(output: &Output) -> bool {
     match output {
         Output::Greet(_)
         | Output::Speculate { .. }
@@ -452,15 +455,15 @@ fn begins_a_turn(output: &Output) -> bool {
         | Output::Nudge { .. }
         | Output::GiveUp(_)
         | Output::NotUnderstood(_)
-        | Output::ReplyLate(_) => true,
+        | Output::ReplyLate(_)
+        | Output::Duck(_)
+        | Output::FlushPlayout(_)
+        | Output::Cancel(_) => true,
         Output::Prepare
         | Output::Finalize
         | Output::ScoreEndOfTurn(_)
         | Output::Discard(_)
-        | Output::Duck(_)
         | Output::Resume { .. }
-        | Output::FlushPlayout(_)
-        | Output::Cancel(_)
         | Output::Mark { .. }
         | Output::Event(_)
         | Output::Timeout(_) => false,

@@ -34,8 +34,8 @@ async fn five_hundred_calls_leave_nothing_behind_though_a_third_end_badly() {
         for (n, sim) in sims.iter().enumerate() {
             wait(rng.next() % 200).await;
             match n % 6 {
-                0 | 1 => sim.caller.event(LegEvent::Closed).await,
-                2 => sim.caller.event(LegEvent::Lost).await,
+                0 | 1 => assert!(sim.caller.event(LegEvent::Closed).await),
+                2 => assert!(sim.caller.event(LegEvent::Lost).await),
                 3 => assert!(directory.cut(sim.handle.id())),
                 4 => sim.handle.end(EndReason::AgentEnded).await.expect("alive"),
                 _ => sim.tasks.cancel(),
@@ -142,8 +142,7 @@ async fn a_flood_of_packets_does_not_keep_a_call_from_its_deadlines() {
     let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let counted = std::sync::Arc::clone(&sent);
     sim.tasks.spawn(runtime::tasks::Kind::new("test.flood"), async move {
-        loop {
-            flood.event(LegEvent::Message("nonsense".to_owned())).await;
+        while flood.event(LegEvent::Message("nonsense".to_owned())).await {
             counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
     });

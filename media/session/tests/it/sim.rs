@@ -133,7 +133,9 @@ impl Sim {
         let seen = Seen::default();
         let (samples, _) = Lexicon::shared().speak(APOLOGY, 24_000, 60);
         let parts = Parts {
-            id: SessionId::generate(),
+            id: format!("ses_{:032x}", setup.seed * 1_000 + directory.counts().taken as u64)
+                .parse()
+                .expect("an id"),
             agent: "test".to_owned(),
             agent_version: "1".to_owned(),
             stt: Arc::new(stt),
