@@ -125,7 +125,9 @@ for (const [name, steps] of Object.entries(shots)) {
       });
       if (name !== 'lost') {
         await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => globalThis.axe.run());
+        const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
+        if (passes.length < 10)
+          findings.push(`${name} ${look.name}: only ${passes.length} rules looked at anything`);
         for (const one of violations) {
           const where = one.nodes
             .map((node) => `${node.target.join(' ')} ${node.failureSummary?.replaceAll(/\s+/g, ' ')}`)
