@@ -359,8 +359,7 @@ impl Reader<'_> {
             _ => {}
         }
         let long = SHORT.iter().find(|(short, _)| *short == plain)?.1;
-        (dot || !NEEDS_DOT.contains(&plain) && plain != "etc" || plain == "etc")
-            .then(|| (long.to_owned(), dot))
+        (dot || !NEEDS_DOT.contains(&plain)).then(|| (long.to_owned(), dot))
     }
 }
 

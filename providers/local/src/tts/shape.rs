@@ -13,6 +13,7 @@ const FADE: usize = 24 * 5;
 const SILENCE: f32 = 0.0025;
 /// From here the limiter bends the wave.
 const KNEE: f32 = 0.7;
+const CEILING: f32 = 0.98;
 
 #[derive(Debug, Default)]
 pub(crate) struct Shaper {
@@ -82,10 +83,10 @@ impl Shaper {
     }
 }
 
-/// Bends what is above the knee so that full scale is never passed.
+/// Bends what is above the knee so that the ceiling is never passed.
 fn limited(sample: f32) -> i16 {
-    let size = sample.abs();
-    let bent = if size <= KNEE { size } else { KNEE + (1.0 - KNEE) * ((size - KNEE) / (1.0 - KNEE)).tanh() };
+    let (size, room) = (sample.abs(), CEILING - KNEE);
+    let bent = if size <= KNEE { size } else { KNEE + room * ((size - KNEE) / room).tanh() };
     (bent.copysign(sample) * f32::from(i16::MAX)) as i16
 }
 

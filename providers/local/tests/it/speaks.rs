@@ -33,7 +33,10 @@ const SENTENCES: [(&str, &str); 20] = [
     ),
     ("Thank you very much for your call, goodbye.", "Thank you very much for your call, goodbye."),
     ("Did you say Thursday or Tuesday?", "Did you say Thursday or Tuesday?"),
-    ("A haircut costs thirty-five dollars and takes about forty minutes.", "A haircut costs $35 and takes about 40 minutes."),
+    (
+        "A haircut costs thirty-five dollars and takes about forty minutes.",
+        "A haircut costs $35 and takes about 40 minutes.",
+    ),
     (
         "You can find us at 12 Market Street, next to the library.",
         "You can find us at 12 Market Street, next to the library.",
@@ -260,7 +263,7 @@ async fn a_repeated_sentence_is_the_same_to_the_sample() {
 
 #[tokio::test]
 async fn a_very_long_sentence_is_spoken_whole_in_parts() {
-    let text = vec!["and then we went to the market, bought some bread"; 12].join(", ");
+    let text = ["and then we went to the market, bought some bread"; 12].join(", ");
     let heard = speak(&[&text]).await;
     assert_eq!(heard.words[0].len(), text.split_whitespace().count());
     assert!(heard.words[0].is_sorted_by_key(|word| word.from));
