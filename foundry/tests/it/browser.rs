@@ -1,0 +1,160 @@
+//! Real Chromium: the page at `/`, the embedded widget, the published Pipecat client. The stories are in `web/e2e`.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+use testkit::words::{error_rate, normal};
+use testkit::{Server, process};
+
+use crate::{ears, house};
+
+/// A browser starts, talks for under a minute and ends; the rest is a busy machine.
+const STORY_WITHIN: Duration = Duration::from_secs(180);
+
+struct Story {
+    report: Value,
+    folder: tempfile::TempDir,
+}
+
+impl Story {
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.report[key].as_str().unwrap_or_default()
+    }
+}
+
+fn tell(script: &str, server: &Server, arguments: &[(&str, &str)]) -> Story {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let mut command = Command::new("node");
+    command.arg(house::root().join("web/e2e").join(script)).args(["--url", server.url()]);
+    command.arg("--out").arg(folder.path());
+    for (name, value) in arguments {
+        command.args([name, value]);
+    }
+    let ran = process::run(&mut command, STORY_WITHIN);
+    keep_pictures(&folder);
+    assert_eq!(ran.code, Some(0), "{script}\n{}\n{}\nserver:\n{}", ran.stdout, ran.stderr, server.log());
+    let report: Value = ran.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok()).expect("one line of JSON");
+    eprintln!("{script}: {report}");
+    assert_eq!(report["uncaught"], Value::Array(Vec::new()), "errors in the page");
+    Story { report, folder }
+}
+
+/// With `FOUNDRY_E2E_PICTURES=DIR` the screenshots and recordings stay there.
+fn keep_pictures(folder: &tempfile::TempDir) {
+    let Some(target) = std::env::var_os("FOUNDRY_E2E_PICTURES") else { return };
+    let copied = Command::new("cp").arg("-rT").arg(folder.path()).arg(target).status();
+    assert!(copied.is_ok_and(|status| status.success()), "the pictures could not be kept");
+}
+
+#[test]
+fn a_person_talks_to_the_page_moves_to_another_network_and_reads_the_call() {
+    let server = house::speaking();
+    let _quiet = house::quiet();
+    let speech = testkit::speech("desk_hours.wav");
+    let story = tell("talk.mjs", &server, &[("--speech", speech.to_str().expect("plain"))]);
+    let report = &story.report;
+
+    assert_eq!(story.text("transport"), "webrtc");
+    let states: Vec<&str> = report["states"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for state in ["connecting", "speaking", "listening", "thinking", "reconnecting"] {
+        assert!(states.contains(&state), "never {state}: {states:?}");
+    }
+    let said = |role: &str| -> Vec<&Value> {
+        report["lines"].as_array().into_iter().flatten().filter(|line| line["role"] == role && line["final"] == true).collect()
+    };
+    let callers: Vec<&str> = said("caller").iter().filter_map(|line| line["text"].as_str()).collect();
+    assert!(error_rate(&testkit::transcript("desk_hours.wav"), callers[0]) <= 0.35, "understood {:?}", callers[0]);
+    assert_eq!(callers.len(), 3, "{callers:?}");
+
+    let heard = ears::words(&story.file("reply.wav"));
+    eprintln!("in the page: {heard}");
+    let agents: Vec<&str> = said("agent").iter().filter_map(|line| line["text"].as_str()).take(2).collect();
+    let rate = error_rate(&agents.join(" "), &heard);
+    assert!(rate <= 0.3, "the page shows {agents:?} and played {heard:?}: {rate:.2}");
+
+    assert_eq!(report["back"]["session"], report["session"], "another call after the network changed");
+    assert!(report["back"]["lines"].as_u64() >= report["kept"].as_u64(), "lines were lost: {report}");
+
+    let page = &report["page"];
+    assert!(page["lines"].as_array().is_some_and(|lines| lines.len() >= 7), "{page}");
+    let waterfalls = page["waterfalls"].as_array().cloned().unwrap_or_default();
+    assert!(!waterfalls.is_empty(), "no waterfall: {page}");
+    for waterfall in waterfalls {
+        adds_up(&waterfall);
+    }
+}
+
+fn adds_up(waterfall: &Value) {
+    let sum: f64 = waterfall["parts"].as_array().into_iter().flatten().filter_map(Value::as_f64).sum();
+    let total = waterfall["total"].as_str().unwrap_or_default();
+    let (number, unit) = total.split_once(|c: char| c.is_whitespace() || c == '\u{a0}').unwrap_or((total, "ms"));
+    let number: f64 = number.replace(',', "").parse().expect("a number");
+    let (total_ms, slack_ms) = if unit.trim() == "s" { (number * 1000.0, 10.0) } else { (number, 1.0) };
+    assert!((sum - total_ms).abs() <= slack_ms, "the parts are {sum} ms, the response {total_ms} ms");
+}
+
+#[test]
+fn where_udp_is_blocked_the_widget_falls_back_to_a_websocket_and_comes_back_to_its_call() {
+    let _quiet = house::quiet();
+    // Browsers are told of an address where nobody is.
+    let server = house::timed("", &["--advertise", "192.0.2.1"]);
+    let story = tell("fallback.mjs", &server, &[]);
+    let report = &story.report;
+    assert_eq!(story.text("transport"), "websocket");
+    assert!(report["heard"]["peak"].as_u64() > Some(1000), "nothing was played: {report}");
+    assert_eq!(report["back"]["session"], report["session"]);
+    assert!(report["back"]["lines"].as_u64() >= report["kept"].as_u64(), "{report}");
+    assert!(normal(story.text("second")).iter().any(|word| word == "forty"), "{report}");
+}
+
+#[test]
+fn the_widget_works_on_a_page_that_is_allowed_and_says_why_not_on_another() {
+    let _quiet = house::quiet();
+    // The page's origin must be known before the server starts.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+    let origin = format!("http://shop.localhost:{port}");
+    let server = house::timed("", &["--allow-origin", &origin]);
+    let story = tell("embed.mjs", &server, &[("--port", &port.to_string())]);
+    assert!(story.text("answer").to_lowercase().contains("maple street"), "{}", story.report);
+    assert_eq!(story.text("refused"), "ORIGIN_FORBIDDEN");
+    assert!(story.text("advice").len() > 20, "{}", story.report);
+}
+
+fn pipecat(transport: &str) {
+    let server = house::speaking();
+    let _quiet = house::quiet();
+    let speech = testkit::speech("desk_hours.wav");
+    let arguments = [("--transport", transport), ("--speech", speech.to_str().expect("plain"))];
+    let story = tell("pipecat.mjs", &server, &arguments);
+    let report = &story.report;
+    assert!(report["ready"]["version"].as_str().is_some_and(|version| version.starts_with('2')), "{report}");
+    assert!(report["errors"].as_array().is_some_and(Vec::is_empty), "{report}");
+    assert!(report["states"].as_array().is_some_and(|states| states.iter().any(|state| state == "ready")), "{report}");
+    let finals: Vec<&str> = report["user"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|said| said["final"] == true)
+        .filter_map(|said| said["text"].as_str())
+        .collect();
+    let rate = error_rate(&testkit::transcript("desk_hours.wav"), &finals.join(" "));
+    assert!(rate <= 0.35, "understood {finals:?}");
+    let heard = ears::words(&story.file("reply.wav"));
+    assert!(normal(&heard).iter().any(|word| word.starts_with("saturday")), "played: {heard}");
+}
+
+#[test]
+fn the_published_pipecat_client_talks_over_webrtc() {
+    pipecat("webrtc");
+}
+
+#[test]
+fn the_published_pipecat_client_talks_over_its_websocket() {
+    pipecat("websocket");
+}

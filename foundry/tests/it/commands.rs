@@ -1,0 +1,137 @@
+//! The commands beside `serve` and `call`, and what `serve` says when it cannot.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use testkit::Server;
+use testkit::process::{self, Ran};
+
+use crate::house::{self, PROGRAM};
+
+const WITHIN: Duration = Duration::from_secs(60);
+
+fn foundry(arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments);
+    command
+}
+
+fn run(command: &mut Command) -> Ran {
+    process::run(command, WITHIN)
+}
+
+/// A folder with the real models, but for what `change` does to it.
+fn models(change: impl FnOnce(&Path)) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let from = cache();
+    let copied = process::run(Command::new("cp").arg("-rs").arg(from).arg(folder.path().join("models")), WITHIN);
+    assert_eq!(copied.code, Some(0), "{}", copied.stderr);
+    change(&folder.path().join("models"));
+    folder
+}
+
+fn cache() -> std::path::PathBuf {
+    let dir = run(&mut foundry(&["models", "verify"]));
+    assert_eq!(dir.code, Some(0), "run `foundry models pull` first: {}", dir.stdout);
+    let (_, path) = dir.stdout.trim().rsplit_once(" in ").expect("says where they lie");
+    path.into()
+}
+
+/// The largest model file: its loss cannot go unnoticed.
+fn largest(folder: &Path) -> std::path::PathBuf {
+    let found = run(Command::new("find").arg("-L").arg(folder).args(["-name", "*.ort", "-o", "-name", "*.onnx"]));
+    let mut files: Vec<std::path::PathBuf> = found.stdout.lines().map(Into::into).collect();
+    files.sort_by_key(|file| std::fs::metadata(file).map(|data| data.len()).unwrap_or_default());
+    files.pop().expect("there are models")
+}
+
+#[test]
+fn a_missing_model_file_is_named_with_the_command_that_mends_it() {
+    let folder = models(|models| std::fs::remove_file(largest(models)).expect("removable"));
+    let models = folder.path().join("models");
+    let models = models.to_str().expect("plain");
+    let Err((status, log)) = Server::launch(PROGRAM, &["--providers", "local", "--models-dir", models]) else {
+        unreachable!("served without a model");
+    };
+    assert!(!status.success());
+    assert!(log.contains("MODEL_MISSING") && log.contains("models pull"), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[test]
+fn a_corrupt_model_file_is_refused_before_it_is_loaded() {
+    let folder = models(|models| {
+        let file = largest(models);
+        let mut bytes = std::fs::read(&file).expect("readable");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0xff;
+        std::fs::remove_file(&file).expect("removable");
+        std::fs::write(&file, bytes).expect("writable");
+    });
+    let models = folder.path().join("models");
+    let models = models.to_str().expect("plain");
+    let Err((status, log)) = Server::launch(PROGRAM, &["--providers", "local", "--models-dir", models]) else {
+        unreachable!("served with a corrupt model");
+    };
+    assert!(!status.success());
+    assert!(log.contains("MODEL_CORRUPT") && log.contains("models pull"), "{log}");
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[test]
+fn doctor_finds_a_sound_machine_sound_and_a_taken_port_taken() {
+    let data = tempfile::tempdir().expect("a temporary folder can be made");
+    let data = data.path().to_str().expect("plain");
+    let sound = run(&mut foundry(&["doctor", "--listen", "127.0.0.1:0", "--data-dir", data]));
+    assert_eq!(sound.code, Some(0), "{}{}", sound.stdout, sound.stderr);
+    assert!(sound.stdout.contains("models") && !sound.stdout.contains("FAIL"), "{}", sound.stdout);
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("bound").to_string();
+    let found = run(&mut foundry(&["doctor", "--listen", &address, "--data-dir", data, "--providers", "fake"]));
+    assert_eq!(found.code, Some(1));
+    assert!(found.stdout.contains("FAIL") && found.stdout.contains("--listen"), "{}", found.stdout);
+
+    let nowhere = run(&mut foundry(&["doctor", "--listen", "127.0.0.1:0", "--data-dir", data, "--models-dir", data]));
+    assert_eq!(nowhere.code, Some(1));
+    assert!(nowhere.stdout.contains("models pull"), "{}", nowhere.stdout);
+}
+
+#[test]
+fn the_dumped_configuration_holds_what_is_effective_and_no_secret() {
+    let mut command = foundry(&["config", "dump", "--listen", "127.0.0.1:4321", "--max-calls", "7"]);
+    let dump = run(command.env("DEEPGRAM_API_KEY", "dg-0123456789-secret").env("FOUNDRY_LOG", "warn"));
+    assert_eq!(dump.code, Some(0), "{}", dump.stderr);
+    assert!(!dump.stdout.contains("0123456789"), "the key is shown: {}", dump.stdout);
+    for effective in ["127.0.0.1:4321", "max = 7", "filter = \"warn\"", "[secret]"] {
+        assert!(dump.stdout.contains(effective), "no {effective} in: {}", dump.stdout);
+    }
+    // What is dumped is a configuration again.
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("foundry.toml");
+    std::fs::write(&file, &dump.stdout).expect("writable");
+    let again = run(foundry(&["config", "dump", "--config"]).arg(&file).env("DEEPGRAM_API_KEY", "dg-0123456789-secret"));
+    assert_eq!(again.stdout, dump.stdout);
+}
+
+#[test]
+fn a_misspelt_key_of_the_configuration_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("foundry.toml");
+    std::fs::write(&file, "[server]\nlisten_to = \"127.0.0.1:1\"\n").expect("writable");
+    let refused = run(foundry(&["serve", "--config"]).arg(&file));
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("listen_to") && refused.stderr.contains("foundry.toml"), "{}", refused.stderr);
+}
+
+#[test]
+fn two_servers_on_one_port_are_told_apart() {
+    let _quiet = house::quiet();
+    let first = house::timed("", &[]);
+    let address = testkit::http::authority(first.url()).replace("localhost", "127.0.0.1");
+    let second = run(&mut foundry(&["serve", "--providers", "fake", "--listen", &address]));
+    assert_eq!(second.code, Some(1));
+    assert!(second.stderr.contains("--listen"), "{}", second.stderr);
+    assert_eq!(first.get("/healthz").status, 200);
+}

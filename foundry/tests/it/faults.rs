@@ -1,0 +1,189 @@
+//! Bad input and overload, on a cheap server: each refused by code, none felt by a call that runs meanwhile.
+
+use std::time::Duration;
+
+use media_rtvi::pipecat::{Audio, Frame};
+use serde_json::json;
+use testkit::http::{self, Reply};
+use testkit::process;
+use testkit::socket::{Heard, Socket};
+
+use crate::calling::{self, line};
+use crate::house;
+
+fn assert_problem(reply: &Reply, status: u16, code: &str) {
+    assert_eq!(reply.status, status, "{}", reply.text());
+    let kind = reply.header("content-type").unwrap_or_default();
+    assert!(kind.starts_with("application/problem+json"), "{kind}");
+    let problem = reply.json();
+    assert_eq!(problem["code"], code, "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.len() > 10), "{problem}");
+    assert_eq!(problem["status"], status, "{problem}");
+    assert!(problem["docs"].as_str().is_some_and(|docs| docs.ends_with(code)), "{problem}");
+    assert_eq!(problem["request_id"].as_str(), reply.header("x-request-id"), "{problem}");
+}
+
+/// A minimal offer of a browser with a data channel, and with audio where wanted.
+fn offer(audio: bool) -> String {
+    let session = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=extmap-allow-mixed\r\n";
+    let transport = "c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n\
+        a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
+        a=setup:actpass\r\na=mid:0\r\n";
+    if audio {
+        format!("{session}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{transport}a=sendrecv\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n")
+    } else {
+        format!("{session}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n{transport}a=sctp-port:5000\r\n")
+    }
+}
+
+#[test]
+fn bad_requests_are_answered_with_a_code_and_what_to_do() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &[]);
+    let with = |sdp: &str, agent: &str| server.post("/api/offer", &json!({"sdp": sdp, "type": "offer", "requestData": {"agent": agent}}));
+
+    assert_problem(&server.post("/start", &json!({"body": {"agent": "nobody"}})), 404, "AGENT_UNKNOWN");
+    assert_problem(&with(&offer(true), "nobody"), 404, "AGENT_UNKNOWN");
+    assert_problem(&with(&offer(false), "front-desk"), 400, "OFFER_WITHOUT_AUDIO");
+    for corrupt in ["", "hello", "v=0", "v=0\r\nm=audio\r\n", &offer(true)[..200], &offer(true).replace("m=audio 9", "m=audio x")] {
+        assert_problem(&with(corrupt, "front-desk"), 400, "OFFER_INVALID");
+    }
+    assert_problem(&with(&"a=x\r\n".repeat(100_000), "front-desk"), 413, "BODY_TOO_LARGE");
+    assert_problem(&server.post("/api/offer", &json!(["no object"])), 400, "BODY_INVALID");
+    let socket = Socket::open(server.url(), "/ws?agent=nobody").expect("answers").err().expect("refused");
+    assert_problem(&socket, 404, "AGENT_UNKNOWN");
+    assert_problem(&server.get("/ws?agent=front-desk"), 426, "UPGRADE_REQUIRED");
+    assert_problem(&server.get("/nothing/here"), 404, "PATH_UNKNOWN");
+    assert_problem(&server.get("/v1/calls/ses_00000000000000000000000000"), 404, "CALL_UNKNOWN");
+    let resumed = Socket::open(server.url(), "/ws?resume=forged").expect("answers").err().expect("refused");
+    assert!(matches!(resumed.status, 401 | 404), "{}", resumed.text());
+
+    // An offer that was answered and never connected holds its line for a short time only; a call works at once.
+    assert_eq!(with(&offer(true), "front-desk").status, 200);
+    calling::place(&server, "webrtc", &[line("desk_hours.wav")]).assert_answered(1);
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+#[test]
+fn a_message_of_ten_megabytes_ends_its_socket_and_nothing_else() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &[]);
+    let before = server.holdings().resident_kb;
+    for _ in 0..5 {
+        let mut socket = Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
+        // The server may hang up before it has read all of it.
+        let _cut = socket.send(&vec![0_u8; 10 << 20]);
+        let end = std::iter::repeat_with(|| socket.next()).find(|heard| matches!(heard, Heard::Closed(_)));
+        assert!(end.is_some());
+    }
+    let grown_kb = server.holdings().resident_kb.saturating_sub(before);
+    assert!(grown_kb < 30_000, "{grown_kb} kB are held for messages that were refused");
+    calling::place(&server, "websocket", &[line("desk_hours.wav")]).assert_answered(1);
+}
+
+#[test]
+fn noise_on_a_socket_and_odd_audio_never_end_the_server() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &[]);
+    let audio = |pcm: Vec<u8>, rate_hz, channels| Frame::Audio(Audio { pcm: pcm.into(), rate_hz, channels }).encode().to_vec();
+    let messages = [
+        vec![0xff; 64],
+        Vec::new(),
+        audio(vec![1; 639], 16_000, 1),
+        audio(vec![1; 640], 0, 1),
+        audio(vec![1; 640], u32::MAX, 1),
+        audio(vec![1; 640], 11_025, 7),
+        audio(Vec::new(), 8_000, 0),
+        Frame::Message("{\"label\":\"rtvi-ai\"".to_owned()).encode().to_vec(),
+        Frame::Message("[]".to_owned()).encode().to_vec(),
+        Frame::Message(format!("{{\"label\":\"rtvi-ai\",\"type\":\"send-text\",\"data\":{}}}", "[".repeat(5_000))).encode().to_vec(),
+    ];
+    for message in &messages {
+        let mut socket = Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
+        for _ in 0..3 {
+            let _closed = socket.send(message);
+        }
+    }
+    calling::place(&server, "websocket", &[line("desk_hours.wav")]).assert_answered(1);
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+#[test]
+fn a_full_server_says_when_to_come_back_and_takes_the_next_call_after_the_first() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &["--max-calls", "1"]);
+    let first = Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
+    let full = [
+        server.post("/start", &json!({"transport": "websocket", "body": {"agent": "front-desk"}})),
+        server.post("/api/offer", &json!({"sdp": offer(true), "type": "offer", "requestData": {"agent": "front-desk"}})),
+        Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").err().expect("refused"),
+    ];
+    for reply in full {
+        assert_problem(&reply, 503, "SERVER_FULL");
+        let seconds = reply.header("retry-after").and_then(|value| value.parse::<u32>().ok());
+        assert!(seconds.is_some_and(|seconds| seconds >= 1), "{:?}", reply.headers);
+    }
+    assert_eq!(server.get("/readyz").status, 503);
+    drop(first);
+    // A socket that vanished without a word is a call that may come back: its line is free when it did not.
+    process::wait_for("a free line", Duration::from_secs(60), || (server.get("/readyz").status == 200).then_some(()));
+    calling::place(&server, "webrtc", &[line("desk_hours.wav")]).assert_answered(1);
+}
+
+#[test]
+fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &["--max-calls", "50"]);
+    let before = server.holdings();
+    let mut sockets = Vec::new();
+    let mut refused = 0;
+    for _ in 0..1000 {
+        match Socket::open(server.url(), "/ws?agent=front-desk").expect("answers") {
+            Ok(socket) => sockets.push(socket),
+            Err(reply) => {
+                assert_problem(&reply, 503, "SERVER_FULL");
+                refused += 1;
+            }
+        }
+    }
+    assert!(sockets.len() <= 50 + 50 && refused >= 900, "{} sockets were let in", sockets.len());
+    let during = server.holdings();
+    eprintln!("silent sockets: {} in, {refused} refused, {during:?}", sockets.len());
+    assert!(during.resident_kb < before.resident_kb + 300_000, "{before:?} {during:?}");
+    assert!(during.threads <= before.threads + 8, "{before:?} {during:?}");
+    // Those who say nothing lose their line; whoever speaks gets one.
+    process::wait_for("a free line", Duration::from_secs(60), || (server.get("/readyz").status == 200).then_some(()));
+    calling::place(&server, "websocket", &[line("desk_hours.wav")]).assert_answered(1);
+    drop(sockets);
+}
+
+#[test]
+fn idle_tcp_connections_do_not_keep_callers_out() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &[]);
+    let connect = || std::net::TcpStream::connect(http::authority(server.url())).expect("accepted");
+    let idle: Vec<_> = (0..500).map(|_| connect()).collect();
+    calling::place(&server, "webrtc", &[line("desk_hours.wav")]).assert_answered(1);
+    drop(idle);
+}
+
+#[test]
+fn a_caller_who_vanishes_frees_the_line_when_nobody_comes_back() {
+    let _quiet = house::quiet();
+    let server = house::timed("[session]\nreattach_s = 2\n", &["--max-calls", "1"]);
+    for transport in ["websocket", "webrtc"] {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let script: Vec<_> = (0..20).map(|_| line("desk_hours.wav")).collect();
+        let mut caller = calling::command(&server, transport, &script, &folder.path().join("reply.wav"))
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("the program was built with these tests");
+        process::wait_for("a call", Duration::from_secs(30), || (server.get("/readyz").json()["calls_active"] == 1).then_some(()));
+        caller.kill().expect("it runs");
+        caller.wait().expect("it was killed");
+        process::wait_for("the line of a vanished caller", Duration::from_secs(60), || {
+            (server.get("/readyz").status == 200).then_some(())
+        });
+        calling::place(&server, transport, &[line("desk_hours.wav")]).assert_answered(1);
+    }
+}

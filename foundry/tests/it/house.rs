@@ -1,0 +1,64 @@
+//! Servers that tests share while they overlap, and the quiet that timing needs.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use testkit::Server;
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_foundry");
+
+/// Calls are made one test at a time: two cores carry one conversation with local models in good time, not two.
+static QUIET: Mutex<()> = Mutex::new(());
+
+pub(crate) fn quiet() -> MutexGuard<'static, ()> {
+    // A test that failed with the lock has nothing half-done that another could see.
+    QUIET.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ended with the last test that holds it, and started anew by the next: statics would outlive the tests.
+struct Shared {
+    server: Mutex<Weak<Server>>,
+    arguments: &'static [&'static str],
+}
+
+impl Shared {
+    const fn new(arguments: &'static [&'static str]) -> Self {
+        Self { server: Mutex::new(Weak::new()), arguments }
+    }
+
+    fn get(&self) -> Arc<Server> {
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = server.upgrade() {
+            return running;
+        }
+        let started = Arc::new(Server::start(PROGRAM, self.arguments));
+        *server = Arc::downgrade(&started);
+        started
+    }
+}
+
+static SPEAKING: Shared = Shared::new(&["--providers", "local"]);
+
+/// A server as a newcomer has it: the embedded models, every default.
+pub(crate) fn speaking() -> Arc<Server> {
+    SPEAKING.get()
+}
+
+/// What the fake recogniser of `timed` servers hears, line by line, in every call.
+pub(crate) const FAKE_LINES: &str = "[\"What are your opening hours?\", \"Thank you, goodbye.\"]";
+
+/// A cheap server with scripted providers; `settings` is added to its configuration file.
+pub(crate) fn timed(settings: &str, arguments: &[&str]) -> Server {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let config = folder.path().join("foundry.toml");
+    let text = format!("[providers]\nspeech = \"fake\"\n[providers.fake.stt]\nlines = {FAKE_LINES}\n{settings}\n");
+    std::fs::write(&config, text).expect("writable");
+    let config = config.to_str().expect("temporary folders have plain names");
+    // Read once at start; the folder may go afterwards.
+    Server::start(PROGRAM, &[&["--config", config], arguments].concat())
+}
+
+/// Of the checkout.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
