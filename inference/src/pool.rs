@@ -132,6 +132,15 @@ impl Pool {
     pub fn has_idle_worker(&self) -> bool {
         self.shared.lock().would_start_background()
     }
+
+    /// Resolves when no background job waits or runs; what was loaded before has then settled.
+    pub fn background_done(&self) -> impl Future<Output = ()> + Send + 'static {
+        let quiet = self.shared.lock().when_quiet();
+        async move {
+            // A stopped pool is quiet too.
+            let _ = quiet.await;
+        }
+    }
 }
 
 impl Drop for Pool {

@@ -80,6 +80,8 @@ pub(super) struct Queues {
     interactive_running: usize,
     background_running: usize,
     stopped: bool,
+    /// Told when no background job waits or runs.
+    quiet: Vec<oneshot::Sender<()>>,
 }
 
 impl Queues {
@@ -92,6 +94,7 @@ impl Queues {
             interactive_running: 0,
             background_running: 0,
             stopped: false,
+            quiet: Vec::new(),
         }
     }
 
@@ -140,7 +143,24 @@ impl Queues {
             Lane::Background => self.background_running -= 1,
             Lane::Realtime => {}
         }
+        self.tell_when_quiet();
         !self.interactive.is_empty() || !self.background.is_empty()
+    }
+
+    pub(super) fn when_quiet(&mut self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.quiet.push(sender);
+        self.tell_when_quiet();
+        receiver
+    }
+
+    fn tell_when_quiet(&mut self) {
+        if self.background_running == 0 && self.background.iter().all(|job| job.work.cancelled()) {
+            for waiting in self.quiet.drain(..) {
+                // Who no longer waits need not know.
+                let _ = waiting.send(());
+            }
+        }
     }
 
     pub(super) fn would_start_background(&self) -> bool {
@@ -156,6 +176,7 @@ impl Queues {
         self.realtime.clear();
         self.interactive.clear();
         self.background.clear();
+        self.quiet.clear();
     }
 
     pub(super) fn stopped(&self) -> bool {

@@ -86,6 +86,19 @@ async fn a_full_lane_refuses_and_cancelled_jobs_make_room() {
 }
 
 #[tokio::test]
+async fn quiet_means_that_no_background_job_waits_or_runs() {
+    let pool = pool(2);
+    pool.background_done().await;
+    let (release, _running) = occupy(&pool, Lane::Background);
+    let waiting = pool.run(Lane::Background, || ());
+    let mut quiet = Box::pin(pool.background_done());
+    assert!(futures::poll!(&mut quiet).is_pending());
+    drop(release);
+    quiet.await;
+    assert_eq!(waiting.await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_panicking_job_fails_alone() {
     let pool = pool(1);
     let failed = pool.run(Lane::Interactive, || assert!(std::hint::black_box(false), "on purpose"));
