@@ -1,3 +1,47 @@
-//! The binary: composes every room into one process.
+//! The binary: composes every room into one process. Reads as a table of contents; the rules live elsewhere.
 
-fn main() {}
+mod adapters;
+mod cmd;
+mod config;
+mod listen;
+mod speech;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "foundry", version, about = "A real-time voice agent server", propagate_version = true)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Serve calls: the page with the voice button, WebRTC, WebSockets and the HTTP API.
+    Serve(cmd::serve::Args),
+    /// Call an agent on any server, speak recordings, and report what came back.
+    Call(cmd::call::Args),
+    /// The speech models that run in this process.
+    Models(cmd::models::Args),
+    /// Say what is missing on this machine and how to mend it.
+    Doctor(cmd::doctor::Args),
+    /// The effective configuration.
+    Config(cmd::config::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Serve(args) => cmd::serve::run(args),
+        Command::Call(args) => cmd::call::run(args),
+        Command::Models(args) => cmd::models::run(args),
+        Command::Doctor(args) => cmd::doctor::run(args),
+        Command::Config(args) => cmd::config::run(args),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

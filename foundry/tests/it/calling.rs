@@ -45,7 +45,16 @@ pub(crate) fn place(server: &Server, transport: &str, script: &[Line]) -> Call {
 /// The command line of a call, for tests that watch or kill the process themselves.
 pub(crate) fn command(server: &Server, transport: &str, script: &[Line], recording: &Path) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(["call", "--url", server.url(), "--agent", "front-desk", "--transport", transport, "--json"]);
+    command.args([
+        "call",
+        "--url",
+        server.url(),
+        "--agent",
+        "front-desk",
+        "--transport",
+        transport,
+        "--json",
+    ]);
     command.arg("--out").arg(recording);
     for (wav, at) in script {
         command.arg("--wav").arg(wav);

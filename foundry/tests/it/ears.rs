@@ -23,7 +23,8 @@ fn ears() -> &'static Ears {
             .enable_all()
             .build()
             .expect("a runtime can be made");
-        let directory = inference::store::default_directory(|name| std::env::var_os(name)).expect("there is a cache");
+        let directory =
+            inference::store::default_directory(|name| std::env::var_os(name)).expect("there is a cache");
         let store = inference::store::Store::open(directory);
         let local = runtime
             .block_on(providers_local::LocalProviders::start(&store, providers_local::Options::default()))
@@ -41,8 +42,12 @@ pub(crate) fn words(recording: &Path) -> String {
 
 /// Stretches of speech are given one by one, as the turn machine would.
 async fn recognise(stt: &dyn Stt, samples: &[i16]) -> String {
-    let request =
-        SttRequest { session: SessionId::generate(), rate_hz: wav::RATE_HZ, language: None, keywords: Vec::new() };
+    let request = SttRequest {
+        session: SessionId::generate(),
+        rate_hz: wav::RATE_HZ,
+        language: None,
+        keywords: Vec::new(),
+    };
     let mut stream = stt.open(request).await.expect("the recogniser opens");
     let mut text = Vec::new();
     let per_frame = AudioFrame::samples_per_frame(wav::RATE_HZ);

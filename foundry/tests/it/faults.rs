@@ -25,14 +25,19 @@ fn assert_problem(reply: &Reply, status: u16, code: &str) {
 
 /// A minimal offer of a browser with a data channel, and with audio where wanted.
 fn offer(audio: bool) -> String {
-    let session = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=extmap-allow-mixed\r\n";
+    let session =
+        "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\na=extmap-allow-mixed\r\n";
     let transport = "c=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n\
         a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
         a=setup:actpass\r\na=mid:0\r\n";
     if audio {
-        format!("{session}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{transport}a=sendrecv\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n")
+        format!(
+            "{session}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n{transport}a=sendrecv\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n"
+        )
     } else {
-        format!("{session}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n{transport}a=sctp-port:5000\r\n")
+        format!(
+            "{session}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n{transport}a=sctp-port:5000\r\n"
+        )
     }
 }
 
@@ -40,12 +45,21 @@ fn offer(audio: bool) -> String {
 fn bad_requests_are_answered_with_a_code_and_what_to_do() {
     let _quiet = house::quiet();
     let server = house::timed("", &[]);
-    let with = |sdp: &str, agent: &str| server.post("/api/offer", &json!({"sdp": sdp, "type": "offer", "requestData": {"agent": agent}}));
+    let with = |sdp: &str, agent: &str| {
+        server.post("/api/offer", &json!({"sdp": sdp, "type": "offer", "requestData": {"agent": agent}}))
+    };
 
     assert_problem(&server.post("/start", &json!({"body": {"agent": "nobody"}})), 404, "AGENT_UNKNOWN");
     assert_problem(&with(&offer(true), "nobody"), 404, "AGENT_UNKNOWN");
     assert_problem(&with(&offer(false), "front-desk"), 400, "OFFER_WITHOUT_AUDIO");
-    for corrupt in ["", "hello", "v=0", "v=0\r\nm=audio\r\n", &offer(true)[..200], &offer(true).replace("m=audio 9", "m=audio x")] {
+    for corrupt in [
+        "",
+        "hello",
+        "v=0",
+        "v=0\r\nm=audio\r\n",
+        &offer(true)[..200],
+        &offer(true).replace("m=audio 9", "m=audio x"),
+    ] {
         assert_problem(&with(corrupt, "front-desk"), 400, "OFFER_INVALID");
     }
     assert_problem(&with(&"a=x\r\n".repeat(100_000), "front-desk"), 413, "BODY_TOO_LARGE");
@@ -70,7 +84,8 @@ fn a_message_of_ten_megabytes_ends_its_socket_and_nothing_else() {
     let server = house::timed("", &[]);
     let before = server.holdings().resident_kb;
     for _ in 0..5 {
-        let mut socket = Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
+        let mut socket =
+            Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
         // The server may hang up before it has read all of it.
         let _cut = socket.send(&vec![0_u8; 10 << 20]);
         let end = std::iter::repeat_with(|| socket.next()).find(|heard| matches!(heard, Heard::Closed(_)));
@@ -85,7 +100,9 @@ fn a_message_of_ten_megabytes_ends_its_socket_and_nothing_else() {
 fn noise_on_a_socket_and_odd_audio_never_end_the_server() {
     let _quiet = house::quiet();
     let server = house::timed("", &[]);
-    let audio = |pcm: Vec<u8>, rate_hz, channels| Frame::Audio(Audio { pcm: pcm.into(), rate_hz, channels }).encode().to_vec();
+    let audio = |pcm: Vec<u8>, rate_hz, channels| {
+        Frame::Audio(Audio { pcm: pcm.into(), rate_hz, channels }).encode().to_vec()
+    };
     let messages = [
         vec![0xff; 64],
         Vec::new(),
@@ -96,10 +113,16 @@ fn noise_on_a_socket_and_odd_audio_never_end_the_server() {
         audio(Vec::new(), 8_000, 0),
         Frame::Message("{\"label\":\"rtvi-ai\"".to_owned()).encode().to_vec(),
         Frame::Message("[]".to_owned()).encode().to_vec(),
-        Frame::Message(format!("{{\"label\":\"rtvi-ai\",\"type\":\"send-text\",\"data\":{}}}", "[".repeat(5_000))).encode().to_vec(),
+        Frame::Message(format!(
+            "{{\"label\":\"rtvi-ai\",\"type\":\"send-text\",\"data\":{}}}",
+            "[".repeat(5_000)
+        ))
+        .encode()
+        .to_vec(),
     ];
     for message in &messages {
-        let mut socket = Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
+        let mut socket =
+            Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
         for _ in 0..3 {
             let _closed = socket.send(message);
         }
@@ -115,7 +138,10 @@ fn a_full_server_says_when_to_come_back_and_takes_the_next_call_after_the_first(
     let first = Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
     let full = [
         server.post("/start", &json!({"transport": "websocket", "body": {"agent": "front-desk"}})),
-        server.post("/api/offer", &json!({"sdp": offer(true), "type": "offer", "requestData": {"agent": "front-desk"}})),
+        server.post(
+            "/api/offer",
+            &json!({"sdp": offer(true), "type": "offer", "requestData": {"agent": "front-desk"}}),
+        ),
         Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").err().expect("refused"),
     ];
     for reply in full {
@@ -126,7 +152,9 @@ fn a_full_server_says_when_to_come_back_and_takes_the_next_call_after_the_first(
     assert_eq!(server.get("/readyz").status, 503);
     drop(first);
     // A socket that vanished without a word is a call that may come back: its line is free when it did not.
-    process::wait_for("a free line", Duration::from_secs(60), || (server.get("/readyz").status == 200).then_some(()));
+    process::wait_for("a free line", Duration::from_secs(60), || {
+        (server.get("/readyz").status == 200).then_some(())
+    });
     calling::place(&server, "webrtc", &[line("desk_hours.wav")]).assert_answered(1);
 }
 
@@ -152,7 +180,9 @@ fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {
     assert!(during.resident_kb < before.resident_kb + 300_000, "{before:?} {during:?}");
     assert!(during.threads <= before.threads + 8, "{before:?} {during:?}");
     // Those who say nothing lose their line; whoever speaks gets one.
-    process::wait_for("a free line", Duration::from_secs(60), || (server.get("/readyz").status == 200).then_some(()));
+    process::wait_for("a free line", Duration::from_secs(60), || {
+        (server.get("/readyz").status == 200).then_some(())
+    });
     calling::place(&server, "websocket", &[line("desk_hours.wav")]).assert_answered(1);
     drop(sockets);
 }
@@ -178,7 +208,9 @@ fn a_caller_who_vanishes_frees_the_line_when_nobody_comes_back() {
             .stdout(std::process::Stdio::null())
             .spawn()
             .expect("the program was built with these tests");
-        process::wait_for("a call", Duration::from_secs(30), || (server.get("/readyz").json()["calls_active"] == 1).then_some(()));
+        process::wait_for("a call", Duration::from_secs(30), || {
+            (server.get("/readyz").json()["calls_active"] == 1).then_some(())
+        });
         caller.kill().expect("it runs");
         caller.wait().expect("it was killed");
         process::wait_for("the line of a vanished caller", Duration::from_secs(60), || {

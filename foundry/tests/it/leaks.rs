@@ -18,7 +18,11 @@ const TOGETHER: usize = 20;
 fn five_hundred_calls_leave_nothing_behind() {
     let _quiet = house::quiet();
     let server = house::timed("[session]\nreattach_s = 1\n", &["--max-calls", "100"]);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let target = Target { url: server.url().to_owned(), agent: "front-desk".to_owned(), insecure: false };
 
     // The first hundred fill pools, caches and the allocator's arenas.
@@ -65,7 +69,8 @@ async fn one(target: &Target, number: usize) {
         }
     };
     // Until the agent is heard, or the caller has lost patience: both are ends that happen.
-    let _impatient = tokio::time::timeout(Duration::from_millis(200 + 20 * (number % 20) as u64), heard).await;
+    let _impatient =
+        tokio::time::timeout(Duration::from_millis(200 + 20 * (number % 20) as u64), heard).await;
     if number % 3 != 0 {
         let _closed = link.commands.send(LegCommand::Close).await;
         let closed = async { while link.events.recv().await.is_some() {} };

@@ -10,9 +10,11 @@ const HEARD_WORST: f64 = 0.35;
 /// The embedded voice as heard back by the embedded recogniser.
 const SPOKEN_WORST: f64 = 0.25;
 
-fn mentions_saturday_hours(text: &str) -> bool {
+/// Saturdays from nine to four; on a Saturday the agent says "today".
+pub(crate) fn mentions_saturday_hours(text: &str) -> bool {
     let words = normal(text);
-    words.iter().any(|word| word.starts_with("saturday")) && words.iter().any(|word| word == "nine" || word == "four")
+    words.iter().any(|word| word.starts_with("saturday") || word == "today")
+        && words.iter().any(|word| word == "nine" || word == "four")
 }
 
 fn asks_for_the_hours(transport: &str) {
@@ -57,15 +59,15 @@ fn the_front_desk_tells_its_hours_over_a_carriers_stream() {
 fn a_caller_who_interrupts_gets_the_answer_to_the_second_question() {
     let server = house::speaking();
     let _quiet = house::quiet();
-    let script = [line("desk_hours.wav"), (testkit::speech("desk_price.wav"), Some(1.0))];
+    // All prices take the agent ten seconds.
+    let script = [line("desk_price.wav"), (testkit::speech("desk_hours.wav"), Some(1.5))];
     let call = calling::place(&server, "webrtc", &script);
     call.assert_answered(2);
     let interrupted: Vec<bool> = call.turns.iter().map(|turn| turn["interrupted"] == true).collect();
     assert_eq!(interrupted, [false, true, false], "{}", call.ran.stdout);
-    assert!(normal(call.agent(2)).iter().any(|word| word == "haircut" || word == "haircuts"), "{}", call.agent(2));
-    // What was cut off is not on record as said.
-    let whole = "We're open Monday to Saturday. It's nine to six on weekdays";
-    assert!(normal(call.agent(1)).len() < normal(whole).len() + 12, "{}", call.agent(1));
+    assert!(mentions_saturday_hours(call.agent(2)), "{}", call.agent(2));
+    // The list ends with the beard trim: what was cut off is not on record as said.
+    assert!(!call.agent(1).is_empty() && !call.agent(1).contains("beard"), "{}", call.agent(1));
 }
 
 #[test]
@@ -75,7 +77,11 @@ fn a_caller_who_talks_into_the_greeting_is_heard_from_the_first_word() {
     let call = calling::place(&server, "websocket", &[(testkit::speech("desk_address.wav"), Some(1.0))]);
     call.assert_answered(1);
     assert_eq!(call.turns[0]["interrupted"], true, "{}", call.ran.stdout);
-    assert!(error_rate(&testkit::transcript("desk_address.wav"), call.user(1)) <= HEARD_WORST, "{}", call.user(1));
+    assert!(
+        error_rate(&testkit::transcript("desk_address.wav"), call.user(1)) <= HEARD_WORST,
+        "{}",
+        call.user(1)
+    );
     assert!(call.agent(1).to_lowercase().contains("maple"), "{}", call.agent(1));
 }
 
@@ -100,10 +106,14 @@ fn an_appointment_is_booked_by_voice_and_stored() {
     let stored = appointments(&server.data_dir());
     assert_eq!(stored.len(), 1, "{stored:?}");
     let appointment = &stored[0];
-    assert_eq!((appointment["service"].as_str(), appointment["time"].as_str()), (Some("haircut"), Some("15:00")));
+    assert_eq!(
+        (appointment["service"].as_str(), appointment["time"].as_str()),
+        (Some("haircut"), Some("15:00"))
+    );
     assert_eq!(appointment["phone"], "5550142");
     assert!(appointment["name"].as_str().is_some_and(|name| name.contains("Maria")), "{appointment}");
-    let date: jiff::civil::Date = appointment["date"].as_str().and_then(|date| date.parse().ok()).expect("a date");
+    let date: jiff::civil::Date =
+        appointment["date"].as_str().and_then(|date| date.parse().ok()).expect("a date");
     assert_eq!(date.weekday(), jiff::civil::Weekday::Tuesday);
 }
 
@@ -129,11 +139,20 @@ fn a_finished_call_is_on_record_with_parts_that_add_up() {
         let call = server.get(&format!("/v1/calls/{id}"));
         (call.status == 200 && call.json()["end_reason"] != serde_json::Value::Null).then(|| call.json())
     };
-    let record = testkit::process::wait_for("the record of the call", std::time::Duration::from_secs(10), newest);
-    assert_eq!((record["agent"].as_str(), record["transport"].as_str()), (Some("front-desk"), Some("websocket")));
+    let record =
+        testkit::process::wait_for("the record of the call", std::time::Duration::from_secs(10), newest);
+    assert_eq!(
+        (record["agent"].as_str(), record["transport"].as_str()),
+        (Some("front-desk"), Some("websocket"))
+    );
     let said = record["transcript"].to_string();
     assert!(said.contains(call.agent(1)) && said.contains(call.user(1)), "{said}");
-    let answered: Vec<_> = record["turns_detail"].as_array().into_iter().flatten().filter(|turn| turn["latencies"].is_object()).collect();
+    let answered: Vec<_> = record["turns_detail"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|turn| turn["latencies"].is_object())
+        .collect();
     assert!(!answered.is_empty(), "no turn has its latencies: {record}");
     for turn in answered {
         let part = |name: &str| turn["latencies"][name].as_f64().expect("every part is there");

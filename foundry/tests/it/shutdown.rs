@@ -19,13 +19,20 @@ fn a_call_that_runs_is_finished_and_no_other_begins() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the program was built with these tests");
-    process::wait_for("a call", Duration::from_secs(30), || (server.get("/readyz").json()["calls_active"] == 1).then_some(()));
+    process::wait_for("a call", Duration::from_secs(30), || {
+        (server.get("/readyz").json()["calls_active"] == 1).then_some(())
+    });
 
     server.terminate();
     let draining = || server.get("/readyz").status == 503;
     process::wait_for("draining", Duration::from_secs(10), || draining().then_some(()));
     let refused = server.post("/start", &json!({"transport": "websocket", "body": {"agent": "front-desk"}}));
-    assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("SERVER_DRAINING")), "{}", refused.text());
+    assert_eq!(
+        (refused.status, refused.json()["code"].as_str()),
+        (503, Some("SERVER_DRAINING")),
+        "{}",
+        refused.text()
+    );
     assert!(refused.header("retry-after").is_some(), "{:?}", refused.headers);
 
     let call = process::ended(&mut caller, Duration::from_secs(60)).expect("the call ends by itself");
@@ -50,7 +57,9 @@ fn calls_past_the_deadline_are_ended_with_a_goodbye() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the program was built with these tests");
-    process::wait_for("a call", Duration::from_secs(30), || (server.get("/readyz").json()["calls_active"] == 1).then_some(()));
+    process::wait_for("a call", Duration::from_secs(30), || {
+        (server.get("/readyz").json()["calls_active"] == 1).then_some(())
+    });
     server.terminate();
     let ended = server.ended(Duration::from_secs(40)).expect("the deadline holds");
     assert!(ended.success(), "{ended}");

@@ -1,0 +1,8 @@
+//! Adapters between rooms that do not know each other: each implements one room's port with another room's work.
+
+pub(crate) mod call_log;
+pub(crate) mod dialogue;
+pub(crate) mod entry;
+pub(crate) mod health;
+pub(crate) mod protocol;
+pub(crate) mod sink;

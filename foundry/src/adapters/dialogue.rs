@@ -1,0 +1,230 @@
+//! Agents ready for calls, and the session's `Dialogue` on a graph's conversation.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use agents_run::tools::{Appointments, Builtin};
+use agents_run::{Agent, Conversation, Ports, Step, SystemClock};
+use anyhow::Context;
+use domain::{EndReason, SessionId, TurnId};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use media_session::{Dialogue, Said};
+use providers_api::Embedder;
+use runtime::Tasks;
+use serde::Deserialize;
+
+use crate::config::Config;
+
+/// Shipped in the binary, so that a server without any file has someone to talk to.
+const SHIPPED: [(&str, &str); 2] = [
+    ("front-desk.json", include_str!("../../../agents/library/front-desk.json")),
+    ("bench.json", include_str!("../../../agents/library/bench.json")),
+];
+
+/// What an agent's definition says under `options`, which the graph does not read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    /// Laid over the server's session options; any depth.
+    session: serde_json::Value,
+    page: Page,
+}
+
+/// What the page shows beside the button.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Page {
+    description: String,
+    suggestions: Vec<String>,
+    /// For measurements and tests; callable by name, not shown.
+    hidden: bool,
+}
+
+struct Ready {
+    agent: Arc<Agent>,
+    page: Page,
+    options: media_session::Options,
+}
+
+/// Who answers a call.
+pub(crate) struct Answering {
+    pub(crate) dialogue: Box<dyn Dialogue>,
+    pub(crate) options: media_session::Options,
+    pub(crate) version: String,
+}
+
+pub(crate) struct Catalogue {
+    agents: BTreeMap<String, Ready>,
+    ports: Ports,
+}
+
+impl Catalogue {
+    /// The shipped agents and those of the agents folder, which win over shipped ones of the same name.
+    ///
+    /// # Errors
+    /// What is wrong with a definition, by file, node and field.
+    pub(crate) async fn load(config: &Config, embedder: Option<Arc<dyn Embedder>>, tasks: Arc<Tasks>) -> anyhow::Result<Self> {
+        let mut sources: Vec<(String, String)> = SHIPPED.iter().map(|(file, json)| ((*file).to_owned(), (*json).to_owned())).collect();
+        if let Some(folder) = &config.agents_dir {
+            sources.extend(definitions(folder)?);
+        }
+        let mut agents = BTreeMap::new();
+        for (file, json) in sources {
+            let ready = ready(&json, embedder.clone(), &config.session).await.with_context(|| format!("AGENT_INVALID: {file}"))?;
+            agents.insert(ready.agent.name().to_owned(), ready);
+        }
+        let clock = Arc::new(SystemClock);
+        let appointments = Appointments::new(config.data_dir.join("appointments.jsonl"), clock.clone());
+        Ok(Self { agents, ports: Ports { tools: Arc::new(Builtin::new(appointments)), clock, tasks } })
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.agents.contains_key(name)
+    }
+
+    /// Those that a person may choose.
+    pub(crate) fn agents(&self) -> Vec<control_api::Agent> {
+        let shown = self.agents.values().filter(|ready| !ready.page.hidden);
+        shown
+            .map(|ready| {
+                let definition = &ready.agent.graph().definition;
+                let title = if definition.title.is_empty() { &definition.name } else { &definition.title };
+                control_api::Agent {
+                    name: definition.name.clone(),
+                    title: title.clone(),
+                    description: ready.page.description.clone(),
+                    suggestions: ready.page.suggestions.clone(),
+                }
+            })
+            .collect()
+    }
+
+    /// A new conversation, how its session is run, and the version of the agent.
+    pub(crate) fn dialogue(&self, name: &str, session: SessionId) -> Option<Answering> {
+        let ready = self.agents.get(name)?;
+        // Wordings differ from call to call and are the same in a replay of this one.
+        let seed = session.as_uuid().as_u64_pair().1;
+        let conversation = Conversation::new(Arc::clone(&ready.agent), self.ports.clone(), session, seed);
+        Some(Answering {
+            dialogue: Box::new(Graph(conversation)),
+            options: ready.options.clone(),
+            version: ready.agent.graph().definition.version.to_string(),
+        })
+    }
+}
+
+async fn ready(json: &str, embedder: Option<Arc<dyn Embedder>>, base: &media_session::Options) -> anyhow::Result<Ready> {
+    let agent = Agent::load(json, embedder).await?;
+    let definition = &agent.graph().definition;
+    let settings: Settings = match &definition.options {
+        serde_json::Value::Null => Settings::default(),
+        options => serde_json::from_value(options.clone()).context("field \"options\"")?,
+    };
+    let mut options = overlaid(base, settings.session).context("field \"options.session\"")?;
+    options.voice = definition.voice.clone();
+    options.language.get_or_insert_with(|| definition.language.clone());
+    options.validate().map_err(|wrong| anyhow::anyhow!("field \"options.session\": {wrong}"))?;
+    Ok(Ready { agent: Arc::new(agent), page: settings.page, options })
+}
+
+fn overlaid(base: &media_session::Options, over: serde_json::Value) -> anyhow::Result<media_session::Options> {
+    fn lay(under: &mut serde_json::Value, over: serde_json::Value) {
+        match (under, over) {
+            (serde_json::Value::Object(under), serde_json::Value::Object(over)) => {
+                for (key, value) in over {
+                    lay(under.entry(key).or_insert(serde_json::Value::Null), value);
+                }
+            }
+            (_, serde_json::Value::Null) => {}
+            (under, over) => *under = over,
+        }
+    }
+    let mut options = serde_json::to_value(base)?;
+    lay(&mut options, over);
+    Ok(serde_json::from_value(options)?)
+}
+
+fn definitions(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("reading the agents folder {}", folder.display()))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let json = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            found.push((path.display().to_string(), json));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A conversation through a graph as a session's dialogue.
+struct Graph(Conversation);
+
+impl Dialogue for Graph {
+    fn greet(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
+        said(self.0.greet(turn))
+    }
+
+    fn speculate(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said> {
+        said(self.0.speculate(turn, caller))
+    }
+
+    fn commit(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said> {
+        said(self.0.commit(turn, caller))
+    }
+
+    fn nudge(&mut self, turn: TurnId, count: u32) -> BoxStream<'static, Said> {
+        said(self.0.nudge(turn, count))
+    }
+
+    fn farewell(&mut self, turn: TurnId, reason: EndReason) -> BoxStream<'static, Said> {
+        said(self.0.farewell(turn, reason))
+    }
+
+    fn discard(&mut self, turn: TurnId) {
+        self.0.discard(turn);
+    }
+
+    fn heard(&mut self, turn: TurnId, text: &str, interrupted: bool) {
+        self.0.heard(turn, text, interrupted);
+    }
+}
+
+fn said(steps: BoxStream<'static, Step>) -> BoxStream<'static, Said> {
+    steps
+        .map(|step| match step {
+            Step::Text(text) => Said::Text(text),
+            Step::Hold(length) => Said::Hold(length),
+            Step::Interruptible(may) => Said::Interruptible(may),
+            Step::Node(node) => Said::Node(node),
+            Step::Noted { name, value } => Said::Noted { name, value },
+            Step::Failed { failure, message } => Said::Failed { failure, message },
+            Step::End(reason) => Said::End(reason),
+        })
+        .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_changes_only_what_it_names() {
+        let base = media_session::Options::default();
+        let over = serde_json::json!({ "turn": { "idle": {} }, "longest_call_s": 60 });
+        let laid = overlaid(&base, over).expect("known keys");
+        assert_eq!(laid, media_session::Options { longest_call_s: 60, ..base.clone() });
+        assert!(overlaid(&base, serde_json::json!({ "longest_call": 60 })).is_err());
+    }
+
+    #[tokio::test]
+    async fn the_shipped_agents_are_valid() {
+        for (file, json) in SHIPPED {
+            let loaded = ready(json, None, &media_session::Options::default()).await;
+            assert!(loaded.is_ok(), "{file}: {:#}", loaded.err().expect("failed"));
+        }
+    }
+}

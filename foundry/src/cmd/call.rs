@@ -1,0 +1,168 @@
+//! `foundry call`: a caller without a browser, for any agent on any server. Speaks recordings, records the reply, reports each turn.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{ArgMatches, FromArgMatches};
+use loadtest::call::{self, Line, Options, Outcome};
+use loadtest::link::{Target, Transport};
+use loadtest::wav;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Base URL of the server.
+    #[arg(long, default_value = "http://localhost:7860", value_name = "URL")]
+    url: String,
+    #[arg(long, default_value = "front-desk", value_name = "NAME")]
+    agent: String,
+    #[command(flatten)]
+    script: Script,
+    /// Record what the agent said (16 kHz mono WAV).
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// One JSON object a line for each turn, instead of text.
+    #[arg(long)]
+    json: bool,
+    #[arg(long, value_enum, default_value = "webrtc")]
+    transport: Transport,
+    /// Take any certificate: for a server that made its own.
+    #[arg(long)]
+    insecure: bool,
+    /// How long to wait for a reply to begin, in seconds.
+    #[arg(long, default_value_t = 15.0, value_name = "SECONDS")]
+    reply_within: f64,
+}
+
+/// The files in the order given; an `--at` belongs to the `--wav` before it.
+struct Script(Vec<(PathBuf, Option<f64>)>);
+
+impl clap::Args for Script {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let wav = clap::Arg::new("wav")
+            .long("wav")
+            .value_name("FILE")
+            .action(clap::ArgAction::Append)
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Recording to speak when the agent has finished; may be repeated");
+        let at = clap::Arg::new("at")
+            .long("at")
+            .value_name("SECONDS")
+            .action(clap::ArgAction::Append)
+            .value_parser(clap::value_parser!(f64))
+            .help("Interrupt: speak the --wav before it this long after the agent began to speak");
+        command.arg(wav).arg(at)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Script {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let placed = |name: &str| matches.indices_of(name).into_iter().flatten();
+        let mut lines: Vec<(usize, PathBuf, Option<f64>)> = placed("wav")
+            .zip(matches.get_many::<PathBuf>("wav").into_iter().flatten())
+            .map(|(index, path)| (index, path.clone(), None))
+            .collect();
+        for (index, seconds) in placed("at").zip(matches.get_many::<f64>("at").into_iter().flatten()) {
+            match lines.iter_mut().rev().find(|(wav, ..)| *wav < index) {
+                Some((_, _, at)) => *at = Some(*seconds),
+                None => {
+                    return Err(clap::Error::raw(clap::error::ErrorKind::MissingRequiredArgument, "--at needs a --wav before it\n"));
+                }
+            }
+        }
+        Ok(Self(lines.into_iter().map(|(_, path, at)| (path, at)).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let script = args
+        .script
+        .0
+        .iter()
+        .map(|(path, at)| {
+            let at = at.map(|seconds| Duration::try_from_secs_f64(seconds).context("--at must be 0 or more seconds")).transpose()?;
+            Ok(Line { samples: wav::read(path)?, at })
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let reply = Duration::try_from_secs_f64(args.reply_within).context("--reply-within must be 0 or more seconds")?;
+    let options = Options { reply, keep_recording: args.out.is_some(), ..Options::default() };
+    let target = Target { url: args.url.clone(), agent: args.agent.clone(), insecure: args.insecure };
+    super::install_crypto();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let outcome = runtime.block_on(call::run(&target, args.transport, &script, &options)).context("the call did not come about")?;
+    if let Some(path) = &args.out {
+        wav::write(path, &outcome.recording)?;
+    }
+    report(&outcome, args.json)?;
+    Ok(verdict(&outcome, script.len()))
+}
+
+fn report(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for turn in &outcome.turns {
+        if json {
+            serde_json::to_writer(&mut out, turn)?;
+            writeln!(out)?;
+            continue;
+        }
+        if turn.turn > 0 {
+            writeln!(out, "caller: {}", turn.user_text)?;
+        }
+        let cut = if turn.interrupted { " [interrupted]" } else { "" };
+        let response = turn.timeline_ms.get("caller_response").map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
+        writeln!(out, "agent: {}{cut}{response}", if turn.answered { turn.agent_text.as_str() } else { "(silence)" })?;
+    }
+    if let (Some(reason), false) = (&outcome.ended, json) {
+        writeln!(out, "the agent ended the call: {reason}")?;
+    }
+    Ok(())
+}
+
+fn verdict(outcome: &Outcome, lines: usize) -> ExitCode {
+    let answered = outcome.heard_anything() && outcome.all_answered();
+    if !answered {
+        eprintln!("error: the agent never answered {}", if lines == 0 { "the call" } else { "at least one of the lines" });
+        return ExitCode::FAILURE;
+    }
+    // An agent that says goodbye leaves the caller's last lines unspoken; that is its right, and worth knowing.
+    let spoken = outcome.turns.len().saturating_sub(1);
+    if spoken < lines {
+        eprintln!("note: the agent ended the call after {spoken} of {lines} lines");
+    }
+    if outcome.worst_lateness > Duration::from_millis(20) {
+        eprintln!("note: this machine sent audio up to {:?} late; do not trust the times to that precision", outcome.worst_lateness);
+    }
+    ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn an_interruption_belongs_to_the_recording_before_it() {
+        let cli = Cli::try_parse_from(["call", "--wav", "a.wav", "--wav", "b.wav", "--at", "1.2", "--wav", "c.wav"]).expect("valid");
+        let script: Vec<_> = cli.args.script.0.iter().map(|(path, at)| (path.to_str().unwrap_or_default(), *at)).collect();
+        assert_eq!(script, [("a.wav", None), ("b.wav", Some(1.2)), ("c.wav", None)]);
+        assert!(Cli::try_parse_from(["call", "--at", "1"]).is_err());
+    }
+}

@@ -1,0 +1,112 @@
+//! `foundry doctor`: what is missing on this machine, and how to mend it. Changes nothing.
+
+use std::io::Write;
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::ExitCode;
+
+use inference::store::Depth;
+
+use crate::config::{Config, Overrides, Speech};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    /// What was found, or what is wrong and how to mend it.
+    outcome: Result<String, String>,
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = Config::load(args.overrides)?;
+    let findings = [data_dir(&config), models(&config), tcp(&config), udp(&config), microphone(&config), descriptors()];
+    let mut out = std::io::stdout().lock();
+    for finding in &findings {
+        let (sign, text) = match &finding.outcome {
+            Ok(text) => ("ok  ", text),
+            Err(text) => ("FAIL", text),
+        };
+        writeln!(out, "{sign}  {:<12} {text}", finding.what)?;
+    }
+    let healthy = findings.iter().all(|finding| finding.outcome.is_ok());
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn data_dir(config: &Config) -> Finding {
+    let path = &config.data_dir;
+    let outcome = writable(path)
+        .map(|()| format!("{} can be written", path.display()))
+        .map_err(|error| format!("{} cannot be written ({error}): give another with --data-dir DIR", path.display()));
+    Finding { what: "data", outcome }
+}
+
+fn writable(path: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(path)?;
+    let probe = path.join(".doctor");
+    std::fs::write(&probe, b"")?;
+    std::fs::remove_file(probe)
+}
+
+fn models(config: &Config) -> Finding {
+    let what = "models";
+    if config.providers.speech != Speech::Local {
+        return Finding { what, outcome: Ok("not needed: other providers listen and speak".to_owned()) };
+    }
+    let outcome = match super::models::store(config.models_dir.clone()) {
+        Err(error) => Err(error.to_string()),
+        Ok(store) => match store.verify(Depth::Quick).first() {
+            Some(error) => Err(format!("{}: {error}", error.failure().code)),
+            None => Ok(format!("all there and sound in {}", store.directory().display())),
+        },
+    };
+    Finding { what, outcome }
+}
+
+fn tcp(config: &Config) -> Finding {
+    let address = config.server.listen;
+    let outcome = TcpListener::bind(address)
+        .map(|_| format!("{address} is free"))
+        .map_err(|error| format!("cannot listen on {address} ({error}): stop what runs there, or give another with --listen ADDR:PORT"));
+    Finding { what: "tcp port", outcome }
+}
+
+fn udp(config: &Config) -> Finding {
+    let address = config.media_listen();
+    let outcome = UdpSocket::bind(address)
+        .map(|_| format!("{address} is free; browsers on other machines must reach it by UDP"))
+        .map_err(|error| format!("cannot listen on UDP {address} ({error}): give another with --media-listen ADDR:PORT"));
+    Finding { what: "udp port", outcome }
+}
+
+/// Browsers give the microphone to localhost and to HTTPS alone.
+fn microphone(config: &Config) -> Finding {
+    let tls = config.server.tls.self_signed || config.server.tls.cert.is_some();
+    let outcome = if tls || config.server.listen.ip().is_loopback() {
+        Ok("browsers will give the page their microphone".to_owned())
+    } else {
+        Err(format!(
+            "browsers on other machines give no microphone to plain http://{}: add --tls-self-signed, or --tls-cert and --tls-key",
+            config.server.listen
+        ))
+    };
+    Finding { what: "microphone", outcome }
+}
+
+fn descriptors() -> Finding {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
+    let outcome = match soft {
+        Some(files) if files < 1024 => Err(format!("only {files} open files are allowed: raise it with `ulimit -n 4096`")),
+        Some(files) => Ok(format!("{files} open files are allowed")),
+        None => Ok("the limit of open files is not known on this system".to_owned()),
+    };
+    Finding { what: "files", outcome }
+}

@@ -1,0 +1,106 @@
+//! `foundry serve`: put everything together, print the URL, serve until told to stop, let current calls finish.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::config::{Config, Overrides};
+use crate::listen::Door;
+use crate::wiring::House;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+/// After the deadline, for the agent to say goodbye on the calls that are still there.
+const FAREWELL: Duration = Duration::from_secs(8);
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = Config::load(args.overrides)?;
+    let metrics = runtime::telemetry::install(&config.log)?;
+    super::install_crypto();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
+    runtime.block_on(serve(config, metrics))
+}
+
+async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::Result<ExitCode> {
+    let drain = Duration::from_secs(config.server.drain_seconds);
+    let mut stop = Stop::new()?;
+    let door = Door::open(config.server.listen, &config.server.tls, names(&config)).await?;
+    let url = url(&door)?;
+    let house = tokio::select! {
+        house = House::build(&config, metrics) => house?,
+        () = stop.requested() => return Ok(ExitCode::SUCCESS),
+    };
+    door.serve(house.router(&config)?, house.tasks());
+    announce(&url, &house)?;
+    stop.requested().await;
+    if house.calls_now() > 0 {
+        eprintln!("stopping: no new calls; {} running may finish within {} s (Ctrl-C again ends them now)", house.calls_now(), drain.as_secs());
+    }
+    let drained = tokio::select! {
+        drained = house.drain(drain, FAREWELL) => drained,
+        () = stop.requested() => false,
+    };
+    house.shutdown().await;
+    eprintln!("stopped{}", if drained { "" } else { "; some calls were ended early" });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Names that a self-signed certificate is made for.
+fn names(config: &Config) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    names.extend(config.server.advertise.iter().map(ToString::to_string));
+    if !config.server.listen.ip().is_unspecified() {
+        names.push(config.server.listen.ip().to_string());
+    }
+    if let Ok(host) = std::fs::read_to_string("/etc/hostname") {
+        names.push(host.trim().to_owned());
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn url(door: &Door) -> anyhow::Result<String> {
+    let address = door.address()?;
+    let host = if address.ip().is_loopback() || address.ip().is_unspecified() {
+        "localhost".to_owned()
+    } else {
+        SocketAddr::new(address.ip(), 0).to_string().trim_end_matches(":0").to_owned()
+    };
+    Ok(format!("{}://{host}:{}", if door.is_tls() { "https" } else { "http" }, address.port()))
+}
+
+fn announce(url: &str, house: &House) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n  Agent Foundry is ready: {url}\n  Press the button and talk. {}\n  Stop with Ctrl-C.\n", house.says())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Ctrl-C or SIGTERM.
+struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn new() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Cancel-safe: a signal that came while nobody waited is seen by the next call.
+    async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

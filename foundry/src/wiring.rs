@@ -1,0 +1,184 @@
+//! How the rooms are put together: which provider, which agent, which transport, into one serving process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use control_server::Ports;
+use control_server::ports::SystemClock;
+use domain::{SessionId, Voice};
+use media_session::{Clip, Clips, ClientProtocol, Directory, Leg, Parts, Slot};
+use runtime::{Kind, Tasks};
+
+use crate::adapters::call_log::CallLog;
+use crate::adapters::dialogue::{Answering, Catalogue};
+use crate::adapters::entry::Entry;
+use crate::adapters::health::{Health, Metrics};
+use crate::adapters::sink::Sink;
+use crate::config::Config;
+use crate::speech::{CALLS_WITHOUT_MODELS, Speech};
+
+/// What the agent says when a provider fails, rendered at start so that it needs none.
+const APOLOGY: &str = "I'm sorry, I'm having a technical problem. Please give me a moment.";
+
+const TIDY: Kind = Kind::new("calls.tidy");
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// The running server.
+pub(crate) struct House {
+    tasks: Arc<Tasks>,
+    directory: Directory,
+    board: Arc<Switchboard>,
+    ports: Ports,
+}
+
+impl House {
+    pub(crate) async fn build(config: &Config, metrics: runtime::telemetry::Metrics) -> anyhow::Result<Self> {
+        let calls = config.data_dir.join("calls");
+        std::fs::create_dir_all(&calls)
+            .with_context(|| format!("DATA_DIR_UNUSABLE: cannot create {}: give another with --data-dir DIR", calls.display()))?;
+        CallLog::tidy(&calls, config.calls.keep, true).with_context(|| format!("reading {}", calls.display()))?;
+        let tasks = Arc::new(Tasks::new());
+        keep_tidy(&tasks, calls.clone(), config.calls.keep);
+        let rtc = media_rtc::Server::bind(
+            media_rtc::Options {
+                listen: config.media_listen(),
+                advertise: config.server.advertise.clone(),
+                ..media_rtc::Options::default()
+            },
+            &tasks,
+        )
+        .map_err(|error| anyhow::anyhow!("{}: {error}; choose another with --media-listen ADDR:PORT", error.failure().code))?;
+        let speech = Speech::start(config).await?;
+        let directory = Directory::new(config.calls.max.or(speech.capacity).unwrap_or(CALLS_WITHOUT_MODELS));
+        let parts = speech.parts.clone();
+        let catalogue = Catalogue::load(config, speech.embedder.clone(), Arc::clone(&tasks)).await?;
+        let board = Arc::new(Switchboard::new(speech, catalogue, calls.clone()).await);
+        let entry = Entry {
+            board: Arc::clone(&board),
+            directory: directory.clone(),
+            rtc,
+            sockets: media_socket::Options::default(),
+            tasks: Arc::clone(&tasks),
+        };
+        let ports = Ports {
+            calls: Arc::new(entry),
+            log: Arc::new(CallLog::new(calls)),
+            health: Arc::new(Health { directory: directory.clone(), parts }),
+            metrics: Arc::new(Metrics(metrics)),
+            clock: Arc::new(SystemClock),
+        };
+        Ok(Self { tasks, directory, board, ports })
+    }
+
+    pub(crate) fn router(&self, config: &Config) -> anyhow::Result<Router> {
+        let options = control_server::Options {
+            allowed_origins: config.server.allowed_origins.clone(),
+            resume_within_seconds: u64::from(config.session.reattach_s),
+            ..control_server::Options::default()
+        };
+        Ok(control_server::Server::new(options, self.ports.clone())?)
+    }
+
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    pub(crate) fn calls_now(&self) -> usize {
+        self.directory.counts().running
+    }
+
+    /// One line for the person who started it.
+    pub(crate) fn says(&self) -> String {
+        let lines = self.directory.counts().capacity;
+        format!("{} and room for {lines} calls at once.", self.board.titles())
+    }
+
+    pub(crate) async fn drain(&self, deadline: Duration, grace: Duration) -> bool {
+        self.directory.drain(deadline, grace).await
+    }
+
+    pub(crate) async fn shutdown(&self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+/// The oldest logs go while the server runs, too.
+fn keep_tidy(tasks: &Tasks, calls: PathBuf, keep: usize) {
+    tasks.spawn(TIDY, async move {
+        loop {
+            tokio::time::sleep(TIDY_EVERY).await;
+            let folder = calls.clone();
+            let tidied = tokio::task::spawn_blocking(move || CallLog::tidy(&folder, keep, false)).await;
+            if let Ok(Err(error)) = tidied {
+                tracing::warn!(%error, "old call logs could not be removed");
+            }
+        }
+    });
+}
+
+/// Connects a caller's leg to an agent in a new session.
+pub(crate) struct Switchboard {
+    catalogue: Catalogue,
+    speech: Speech,
+    apology: Clip,
+    clips: Arc<Clips>,
+    calls: PathBuf,
+}
+
+impl Switchboard {
+    async fn new(speech: Speech, catalogue: Catalogue, calls: PathBuf) -> Self {
+        let apology = speech.clip(APOLOGY, &Voice::default()).await.unwrap_or_else(|| Clip::tones(APOLOGY));
+        Self { catalogue, speech, apology, clips: Arc::new(Clips::new()), calls }
+    }
+
+    pub(crate) fn has(&self, agent: &str) -> bool {
+        self.catalogue.has(agent)
+    }
+
+    pub(crate) fn agents(&self) -> Vec<control_api::Agent> {
+        self.catalogue.agents()
+    }
+
+    fn titles(&self) -> String {
+        let titles: Vec<String> = self.agents().into_iter().map(|agent| agent.title).collect();
+        format!("Agents: {};", titles.join(", "))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of a call, used once")]
+    pub(crate) fn connect(
+        &self,
+        slot: Slot,
+        tasks: &Tasks,
+        id: SessionId,
+        agent: &str,
+        resume_within: Duration,
+        leg: Leg,
+        protocol: Box<dyn ClientProtocol>,
+    ) {
+        let Some(Answering { dialogue, mut options, version }) = self.catalogue.dialogue(agent, id) else { return };
+        options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
+        let flight = crate::adapters::call_log::create(&self.calls, id);
+        let parts = Parts {
+            id,
+            agent: agent.to_owned(),
+            agent_version: version,
+            stt: Arc::clone(&self.speech.stt),
+            tts: Arc::clone(&self.speech.tts),
+            vad: self.speech.vad(),
+            end_of_turn: self.speech.end_of_turn(),
+            dialogue,
+            sink: Box::new(Sink),
+            protocol,
+            leg,
+            flight,
+            apology: self.apology.clone(),
+            clips: Arc::clone(&self.clips),
+            options,
+        };
+        // The directory keeps the handle; the session ends by itself.
+        drop(media_session::start(slot, tasks, parts));
+    }
+}
