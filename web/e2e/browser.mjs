@@ -21,7 +21,7 @@ export function options(...names) {
  */
 export async function story(
   tell,
-  { speech, leadSeconds = 8, out = mkdtempSync(join(tmpdir(), 'foundry-e2e-')) } = {},
+  { speech, leadSeconds = 8, flags = [], out = mkdtempSync(join(tmpdir(), 'foundry-e2e-')) } = {},
 ) {
   const microphone = join(out, 'microphone.wav');
   writeFileSync(microphone, padded(speech, leadSeconds));
@@ -32,6 +32,7 @@ export async function story(
       '--use-fake-device-for-media-stream',
       '--use-fake-ui-for-media-stream',
       `--use-file-for-fake-audio-capture=${microphone}%noloop`,
+      ...flags,
     ],
   });
   const context = await browser.newContext({
