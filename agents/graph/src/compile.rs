@@ -93,6 +93,17 @@ pub fn compile(definition: AgentDefinition) -> Result<Compiled, Invalid> {
     Ok(Compiled { warnings, nodes, edges, choices, vocabularies, greeting, manners, definition })
 }
 
+impl Compiled {
+    /// The intent an intent node chooses by these scores, if it chooses one.
+    #[must_use]
+    pub fn decide(&self, node: &str, scores: &crate::walk::Scores) -> Option<String> {
+        match self.nodes.get(node)? {
+            Step::Intent { node, .. } => crate::walk::decide(node, scores).map(|(intent, _)| intent),
+            _ => None,
+        }
+    }
+}
+
 fn choices(definition: &AgentDefinition) -> BTreeMap<String, Choices> {
     let names = |vocabulary: &crate::definition::Vocabulary| {
         let pairs: Vec<(&str, &str)> = vocabulary

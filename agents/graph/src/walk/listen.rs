@@ -203,7 +203,7 @@ fn reading_value(reading: &Reading) -> Value {
 }
 
 /// The intent that the scores speak for, if they do clearly.
-pub(super) fn decide(node: &IntentNode, scores: &Scores) -> Option<(String, f32)> {
+pub(crate) fn decide(node: &IntentNode, scores: &Scores) -> Option<(String, f32)> {
     let threshold = match scores.method {
         Method::Embedding => node.threshold,
         Method::Lexical => node.lexical_threshold,

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::compile::{Compiled, Step};
 use crate::state::{self, Write};
+pub(crate) use listen::decide;
 pub use snapshot::{Receipt, RestoreError, Snapshot, Spoken};
 pub(crate) use snapshot::{CollectState, Pending};
 

@@ -1,1 +1,287 @@
+use std::sync::Arc;
 
+use jiff::Zoned;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{compile, parse};
+
+fn now() -> Zoned {
+    "2026-11-23T10:30:00[UTC]".parse().unwrap()
+}
+
+fn graph(value: &Value) -> Arc<Compiled> {
+    Arc::new(compile(parse(&value.to_string()).unwrap()).unwrap())
+}
+
+fn small() -> Value {
+    json!({
+        "name": "small", "version": 3, "entry": "desk", "greeting": ["Hello."],
+        "state": {"order": {"type": "object", "reducer": "merge"}, "receipt": {"type": "object"}, "count": {"type": "number", "reducer": "count"}},
+        "nodes": {
+            "desk": {"kind": "intent", "intents": {"order": {"examples": ["order", "buy"]}, "loop": {"examples": ["loop", "round"]}}, "unknown": ["What?", "Pardon?"]},
+            "asking": {"kind": "collect", "into": "order", "slots": [{"name": "many", "type": "number", "label": "how many", "ask": ["How many?"], "min": 1, "max": 9}]},
+            "pay": {"kind": "tool", "tool": "pay", "args": {"many": "= order.many"}, "into": "receipt", "text": ["One moment."]},
+            "paid": {"kind": "say", "text": ["Paid {receipt.sum}."], "set": {"count": 1}},
+            "sorry": {"kind": "say", "text": ["Sorry: {error.code}."]},
+            "around": {"kind": "say"},
+            "turn": {"kind": "router"},
+        },
+        "edges": [
+            {"from": "desk", "on": "order", "to": "asking"}, {"from": "desk", "on": "loop", "to": "around"},
+            {"from": "asking", "on": "done", "to": "pay"}, {"from": "pay", "to": "paid"}, {"from": "pay", "on": "error", "to": "sorry"},
+            {"from": "around", "to": "turn"}, {"from": "turn", "when": "not exists order.stop", "to": "around"}, {"from": "turn", "to": "desk"},
+        ],
+    })
+}
+
+fn scores(intent: &str) -> Scores {
+    Scores { method: Method::Embedding, intents: vec![Scored { intent: intent.to_owned(), score: 0.9 }] }
+}
+
+fn said(actions: &[Action]) -> String {
+    let texts = actions.iter().filter_map(|action| if let Action::Say(text) = action { Some(text.as_str()) } else { None });
+    texts.collect::<Vec<_>>().join(" ")
+}
+
+/// A walk that waits for the tool.
+fn at_the_tool() -> (Walk, String) {
+    let mut walk = Walk::new(graph(&small()), 1);
+    walk.caller(1, "order", &now());
+    assert_eq!(said(&walk.classified(&scores("order"), &now())), "How many?");
+    let actions = walk.caller(2, "four", &now());
+    assert_eq!(said(&actions), "One moment.");
+    let Some(Action::Need(Need::Tool { key, name, args })) = actions.last() else { unreachable!("{actions:?}") };
+    assert_eq!((name.as_str(), args), ("pay", &json!({"many": 4})));
+    let key = key.clone();
+    (walk, key)
+}
+
+#[test]
+fn a_tool_runs_once_and_its_outcome_is_kept() {
+    let (mut walk, key) = at_the_tool();
+    assert_eq!(said(&walk.tool_done(&key, Ok(json!({"sum": 8})), &now())), "Paid 8.");
+    let again = walk.tool_done(&key, Ok(json!({"sum": 9})), &now());
+    assert_eq!(again, [Action::Wait]);
+    assert_eq!(walk.snapshot().receipts.len(), 1);
+    assert_eq!(walk.snapshot().channels["count"], json!(1));
+}
+
+#[test]
+fn a_walk_taken_up_during_a_tool_asks_for_it_with_the_same_key() {
+    let (walk, key) = at_the_tool();
+    let written = serde_json::to_string(walk.snapshot()).unwrap();
+    let mut again = Walk::restore(graph(&small()), serde_json::from_str(&written).unwrap()).unwrap();
+    assert!(matches!(again.pending(), Some(Need::Tool { key: known, .. }) if known == key));
+    assert_eq!(said(&again.tool_done(&key, Ok(json!({"sum": 8})), &now())), "Paid 8.");
+}
+
+#[test]
+fn words_during_a_tool_wait_until_it_is_done() {
+    let (mut walk, key) = at_the_tool();
+    let actions = walk.caller(3, "what?", &now());
+    assert!(matches!(actions.as_slice(), [Action::Need(Need::Tool { .. })]));
+    let actions = walk.tool_done(&key, Ok(json!({"sum": 8})), &now());
+    assert_eq!(said(&actions), "Paid 8. Paid 8.");
+    assert_eq!(actions.last(), Some(&Action::Wait));
+}
+
+#[test]
+fn a_failed_tool_takes_its_edge() {
+    let (mut walk, key) = at_the_tool();
+    let error = ToolError { code: "TOOL_FAILED".into(), message: "no".into() };
+    assert_eq!(said(&walk.tool_done(&key, Err(error), &now())), "Sorry: TOOL_FAILED.");
+}
+
+#[test]
+fn a_loop_that_does_not_wait_is_cut() {
+    let mut walk = Walk::new(graph(&small()), 1);
+    walk.caller(1, "loop", &now());
+    let actions = walk.classified(&scores("loop"), &now());
+    assert!(actions.iter().any(|action| matches!(action, Action::Fail { code: "AGENT_LOOP", .. })));
+    assert_eq!(actions.last(), Some(&Action::Wait));
+    assert_eq!(walk.snapshot().at, "desk");
+}
+
+#[test]
+fn a_snapshot_of_another_version_is_refused() {
+    let walk = Walk::new(graph(&small()), 1);
+    let mut newer = small();
+    newer["version"] = json!(4);
+    let refused = Walk::restore(graph(&newer), walk.snapshot().clone());
+    assert!(matches!(refused, Err(RestoreError::OtherAgent { .. })));
+}
+
+#[test]
+fn wordings_take_turns_and_the_seed_chooses_the_first() {
+    let unknown = |seed: u64| {
+        let mut walk = Walk::new(graph(&small()), seed);
+        (0..4)
+            .map(|turn| {
+                walk.caller(turn, "blah", &now());
+                said(&walk.classified(&scores("none"), &now()))
+            })
+            .collect::<Vec<_>>()
+    };
+    let first = unknown(1);
+    assert!(first.windows(2).all(|pair| pair[0] != pair[1]), "{first:?}");
+    assert_eq!(first, unknown(1));
+    assert!((0..20).any(|seed| unknown(seed)[0] != first[0]));
+}
+
+#[test]
+fn the_memory_keeps_what_was_heard() {
+    let mut walk = Walk::new(graph(&small()), 1);
+    walk.start(0, &now());
+    walk.heard(0, "Hel", true);
+    assert_eq!(walk.snapshot().history[0].text, "Hel");
+    assert!(walk.snapshot().history[0].interrupted);
+    walk.caller(1, "order", &now());
+    walk.classified(&scores("order"), &now());
+    walk.heard(1, "", true);
+    let texts: Vec<&str> = walk.snapshot().history.iter().map(|spoken| spoken.text.as_str()).collect();
+    assert_eq!(texts, ["Hel", "order"]);
+}
+
+#[test]
+fn the_shipped_agents_are_valid_and_have_no_warnings() {
+    for (name, json) in crate::LIBRARY {
+        let compiled = compile(parse(json).unwrap()).unwrap();
+        assert_eq!(compiled.definition.name, name);
+        assert_eq!(compiled.warnings, [], "{name}");
+    }
+}
+
+#[test]
+fn every_mistake_names_node_and_field() {
+    let spoil = |path: &str, value: Value| {
+        let mut definition = small();
+        *definition.pointer_mut(path).unwrap_or_else(|| unreachable!("{path}")) = value;
+        let invalid = match parse(&definition.to_string()) {
+            Err(invalid) => invalid,
+            Ok(definition) => compile(definition).map(|_| ()).unwrap_err(),
+        };
+        let problem = invalid.problems.first().unwrap().clone();
+        (problem.node.unwrap_or_default(), problem.field)
+    };
+    for (path, value, node, field) in [
+        ("/entry", json!("nowhere"), "", "entry"),
+        ("/nodes/paid/text", json!(["{oops"]), "paid", "text[0]"),
+        ("/nodes/paid/text", json!(["{unknown.channel}"]), "paid", "text[0]"),
+        ("/nodes/paid", json!({"kind": "say", "txet": []}), "paid", "txet"),
+        ("/nodes/paid", json!({"kind": "sing"}), "paid", "sing"),
+        ("/nodes/pay/into", json!("nowhere"), "pay", "into"),
+        ("/nodes/pay/args", json!({"a": "= 1 =="}), "pay", "args.a"),
+        ("/nodes/asking/into", json!("receipt"), "asking", "into"),
+        ("/nodes/asking/slots", json!([]), "asking", "slots"),
+        ("/edges/0/to", json!("nowhere"), "desk", "edges[0].to"),
+        ("/edges/0/on", json!("odrer"), "desk", "intents.order"),
+        ("/edges/6/when", json!("a =="), "turn", "edges[6].when"),
+        ("/state/count", json!({"type": "text", "reducer": "count"}), "", "state.count"),
+    ] {
+        assert_eq!(spoil(path, value), (node.to_owned(), field.to_owned()), "{path}");
+    }
+}
+
+#[test]
+fn what_cannot_be_reached_is_warned_of() {
+    let mut definition = small();
+    definition["nodes"]["lost"] = json!({"kind": "say", "text": ["x"]});
+    let compiled = compile(parse(&definition.to_string()).unwrap()).unwrap();
+    let lost: Vec<_> = compiled.warnings.iter().filter(|problem| problem.node.as_deref() == Some("lost")).collect();
+    assert_eq!(lost.len(), 1);
+}
+
+#[test]
+fn a_diff_names_nodes_edges_and_fields() {
+    let before = parse(&small().to_string()).unwrap();
+    let mut changed = small();
+    changed["nodes"]["paid"]["text"] = json!(["Done."]);
+    changed["nodes"]["extra"] = json!({"kind": "say"});
+    changed["edges"][3]["to"] = json!("sorry");
+    let paths: Vec<String> = crate::diff(&before, &parse(&changed.to_string()).unwrap()).into_iter().map(|change| change.path).collect();
+    assert_eq!(paths, ["edges.pay/next -> paid", "edges.pay/next -> sorry", "nodes.extra", "nodes.paid.text[0]"]);
+}
+
+fn front_desk() -> Arc<Compiled> {
+    Arc::new(compile(parse(crate::LIBRARY[1].1).unwrap()).unwrap())
+}
+
+const PHRASES: [&str; 40] = [
+    "I'd like to book a haircut", "next tuesday", "at three", "my name is Maria", "five five five zero one four two", "yes", "no", "no, thursday", "what?", "wait a moment", "never mind", "make it four",
+    "how much is it", "sunday", "in the morning", "the phone number is wrong", "", "...", "?", "not", "not tuesday", "from", "double", "o", "the", "m a r i a", "make it", "at", "half past", "99:99", "31/31", "555",
+    "no no no no", "instead of", "i mean", "a hundred", "zwölf Grüße", "\u{1F600}", "12/5 at 25:61", "goodbye",
+];
+
+#[derive(Debug, Clone)]
+enum Input {
+    Caller(String),
+    Nudge(u32),
+    Heard(String, bool),
+    Again,
+}
+
+fn input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        8 => proptest::collection::vec(0..PHRASES.len(), 1..4).prop_map(|picks| Input::Caller(picks.into_iter().map(|at| PHRASES[at]).collect::<Vec<_>>().join(" "))),
+        2 => "\\PC{0,30}".prop_map(Input::Caller),
+        1 => (0..5u32).prop_map(Input::Nudge),
+        1 => ("[a-z ]{0,20}", any::<bool>()).prop_map(|(text, cut)| Input::Heard(text, cut)),
+        1 => Just(Input::Again),
+    ]
+}
+
+/// The last action says what the walk waits for, and a caller who is waited for was told something.
+fn settled(actions: &[Action], caller: bool) -> bool {
+    let last = matches!(actions.last(), Some(Action::Wait | Action::End(_) | Action::Need(_)));
+    let only = actions.iter().rev().skip(1).all(|action| !matches!(action, Action::Wait | Action::End(_) | Action::Need(_)));
+    let spoke = actions.iter().any(|action| matches!(action, Action::Say(_) | Action::Fail { .. }));
+    last && only && (spoke || !caller || !matches!(actions.last(), Some(Action::Wait)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_the_caller_says_the_walk_answers_and_waits(seed in any::<u64>(), inputs in proptest::collection::vec(input(), 1..25), choices in proptest::collection::vec(0..20usize, 64)) {
+        let graph = front_desk();
+        let Some(crate::Node::Intent(desk)) = graph.definition.nodes.get("desk") else { unreachable!() };
+        let intents: Vec<String> = desk.intents.keys().cloned().chain([BACKGROUND.to_owned()]).collect();
+        let mut walk = Walk::new(Arc::clone(&graph), seed);
+        let mut chosen = choices.into_iter().cycle();
+        let mut told = String::new();
+        for (turn, input) in inputs.iter().enumerate() {
+            let turn = turn as u32 + 1;
+            let mut actions = match input {
+                Input::Caller(text) => walk.caller(turn, text, &now()),
+                Input::Nudge(count) => walk.nudge(turn, *count, &now()),
+                Input::Heard(text, cut) => { walk.heard(turn - 1, text, *cut); continue }
+                Input::Again => { walk = Walk::restore(Arc::clone(&graph), serde_json::from_str(&serde_json::to_string(walk.snapshot()).unwrap()).unwrap()).unwrap(); continue }
+            };
+            let mut all = Vec::new();
+            for round in 0.. {
+                prop_assert!(round < 8, "needs without end after {input:?}: {told}");
+                prop_assert!(actions.len() < 200);
+                let needs = match actions.last() { Some(Action::Need(need)) => Some(need.clone()), _ => None };
+                prop_assert!(settled(&actions, false), "{input:?}: {actions:?}");
+                all.extend(actions.iter().filter(|action| !matches!(action, Action::Need(_))).cloned());
+                let pick = chosen.next().unwrap();
+                actions = match needs {
+                    None => break,
+                    Some(Need::Classify { .. }) => walk.classified(&scores(&intents[pick % intents.len()]), &now()),
+                    Some(Need::Tool { key, .. }) => {
+                        let outcome = match pick % 3 {
+                            0 => Ok(json!({"status": "booked"})),
+                            1 => Ok(json!({"status": "taken", "next": {"date": "2026-12-01", "time": "10:00"}})),
+                            _ => Err(ToolError { code: "TOOL_FAILED".into(), message: "x".into() }),
+                        };
+                        walk.tool_done(&key, outcome, &now())
+                    }
+                };
+            }
+            told = format!("{input:?} -> {}", said(&all));
+            prop_assert!(settled(&all, matches!(input, Input::Caller(_))), "{input:?}: {all:?}");
+        }
+    }
+}
