@@ -7,7 +7,9 @@ source "${AGENT_FOUNDRY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/agent-foundry}/en
 install() {
   local stamp=node_modules/.installed
   if [ ! -f "$stamp" ] || [ package-lock.json -nt "$stamp" ]; then
-    npm ci --no-audit --no-fund --loglevel=error >&2
+    # Not `npm ci`: it refuses a lock without download addresses whose optional packages are for other systems. The
+    # lock pins every version and its checksum all the same.
+    npm install --no-save --no-audit --no-fund --loglevel=error >&2
     touch "$stamp"
   fi
 }

@@ -79,8 +79,12 @@ impl Door {
 
 async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, router: Router) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
+    let secure = tls.is_some();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        if secure {
+            request.extensions_mut().insert(control_server::Tls);
+        }
         router.clone().call(request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());

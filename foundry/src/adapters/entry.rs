@@ -43,7 +43,7 @@ impl Entry {
         let leg = Leg { transport: "webrtc", codec: peer.codec, events: peer.events, commands: peer.commands };
         match (returning, slot) {
             (Some(session), _) => session.attach(leg).await.map_err(|_gone| Refusal::SessionUnknown)?,
-            (None, Some(slot)) => self.connect(slot, call, leg, rtvi(call)),
+            (None, Some(slot)) => self.connect(slot, call, leg),
             (None, None) => return Err(Refusal::SessionUnknown),
         }
         Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
@@ -56,7 +56,7 @@ impl Entry {
         self.directory.get(call.session).map(Some).ok_or(Refusal::SessionUnknown)
     }
 
-    fn connect(&self, slot: Slot, call: &CallRequest, leg: Leg, protocol: Box<dyn ClientProtocol>) {
+    fn connect(&self, slot: Slot, call: &CallRequest, leg: Leg) {
         self.board.connect(slot, &self.tasks, call.session, &call.agent, call.resume_within, leg, rtvi(&call));
     }
 }

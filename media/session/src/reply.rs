@@ -171,10 +171,11 @@ impl Reply {
     fn step(&mut self, step: Step, now: Instant, effects: &mut Vec<Effect>) {
         match step {
             Step::Sentences(sentences) | Step::Done(sentences) => self.say(&sentences, now),
-            Step::Different(sentences) => {
-                self.voice = self.voice.fresh();
-                self.ahead.clear();
-                self.say(&sentences, now);
+            Step::Different(sentences) => self.say_anew(&sentences, now),
+            Step::DifferentItem(sentences, item) => {
+                self.say_anew(&sentences, now);
+                self.open_up(effects);
+                effects.push(Effect::Item(item));
             }
             Step::Item(sentences, item) => {
                 self.say(&sentences, now);
@@ -182,6 +183,13 @@ impl Reply {
                 effects.push(Effect::Item(item));
             }
         }
+    }
+
+    /// What was spoken ahead is void.
+    fn say_anew(&mut self, sentences: &[String], now: Instant) {
+        self.voice = self.voice.fresh();
+        self.ahead.clear();
+        self.say(sentences, now);
     }
 
     fn say(&mut self, sentences: &[String], now: Instant) {

@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Item(Vec<String>, Said),
     /// What was spoken ahead is not what is to be said: begin anew with these.
     Different(Vec<String>),
+    /// The same, and then something other than text.
+    DifferentItem(Vec<String>, Said),
     /// All was said; the last sentence, if one was open.
     Done(Vec<String>),
 }
@@ -122,6 +124,12 @@ impl Thought {
     pub(crate) fn take(&mut self, said: Option<Said>, now: Instant) -> Step {
         match said {
             Some(Said::Text(text)) => self.text(&text, now),
+            // Tells observers something and the caller nothing: a guess keeps it to itself, a commit says it again.
+            Some(Said::Node(_) | Said::Noted { .. }) if matches!(self.guessed, Guess::Open(_)) => Step::Sentences(Vec::new()),
+            Some(item @ (Said::Node(_) | Said::Noted { .. })) if !self.is_confirmed() => {
+                self.since = now;
+                Step::Item(Vec::new(), item)
+            }
             Some(item) if matches!(self.guessed, Guess::Open(_)) => {
                 // What is more than words waits for the commit, and so does everything behind it.
                 let _later = item;
@@ -130,10 +138,11 @@ impl Thought {
             }
             Some(item) => {
                 self.since = now;
-                let different = self.unconfirmed();
-                let mut sentences: Vec<_> = different.into_iter().flatten().collect();
-                sentences.extend(self.cutter.finish());
-                Step::Item(sentences, item)
+                if let Some(mut sentences) = self.unconfirmed() {
+                    sentences.extend(self.cutter.finish());
+                    return Step::DifferentItem(sentences, item);
+                }
+                Step::Item(self.cutter.finish().into_iter().collect(), item)
             }
             None => self.done(),
         }
@@ -240,6 +249,27 @@ mod tests {
         thought.commit(stream::empty().boxed(), Instant::now());
         say(&mut thought, "Yes.");
         assert_eq!(thought.take(None, Instant::now()), Step::Different(vec!["Yes.".to_owned()]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn notes_between_the_words_of_a_commit_do_not_make_it_another_answer() {
+        let mut thought = thought();
+        say(&mut thought, "We open at nine.");
+        thought.commit(stream::empty().boxed(), Instant::now());
+        let node = Said::Node("hours".to_owned());
+        assert_eq!(thought.take(Some(node.clone()), Instant::now()), Step::Item(vec![], node));
+        assert_eq!(say(&mut thought, "We open at nine."), sentences(&[]));
+        assert!(thought.is_confirmed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_before_the_guess_was_said_drops_what_was_spoken_ahead() {
+        let mut thought = thought();
+        say(&mut thought, "Bye. And come again.");
+        thought.commit(stream::empty().boxed(), Instant::now());
+        say(&mut thought, "Bye.");
+        let end = Said::End(domain::EndReason::AgentEnded);
+        assert_eq!(thought.take(Some(end.clone()), Instant::now()), Step::DifferentItem(vec!["Bye.".to_owned()], end));
     }
 
     #[tokio::test(start_paused = true)]

@@ -92,6 +92,8 @@ const initial: Snapshot = {
 export class Call {
   snapshot: Snapshot = initial;
   private transport: Transport | null = null;
+  /** Lost, and not closed before another took its place: a server that still hears it would take a close for a hang-up. */
+  private leaving: Transport | null = null;
   private resumeToken: string | null = null;
   /** Each attempt to connect has a number; what an older one says later is nobody's business. */
   private attempt = 0;
@@ -202,6 +204,8 @@ export class Call {
   }
 
   private opened(attempt: number, opened: Opened): void {
+    this.leaving?.close();
+    this.leaving = null;
     this.transport = opened.transport;
     this.transport.setMuted(this.snapshot.muted);
     this.resumeToken = opened.resumeToken ?? this.resumeToken;
@@ -263,6 +267,11 @@ export class Call {
 
   private lost(attempt: number): void {
     if (attempt !== this.attempt || !this.busy) return;
+    if (this.transport) {
+      this.leaving?.close();
+      this.leaving = this.transport;
+      this.transport = null;
+    }
     this.drop();
     if (!this.resumeToken) {
       this.fail(this.snapshot.phase === 'connecting' ? NO_CONNECTION : LOST);
@@ -298,6 +307,8 @@ export class Call {
 
   private finish(phase: 'ended' | 'failed', how: Partial<Snapshot>): void {
     this.drop();
+    this.leaving?.close();
+    this.leaving = null;
     this.ports.release();
     this.resumeToken = null;
     this.tries = 0;
