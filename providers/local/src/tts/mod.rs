@@ -25,6 +25,8 @@ use phonemes::Phonemiser;
 use turn::Turn;
 use voice::Voice;
 
+pub use voice::Variation;
+
 /// Sentences that wait to be spoken. A reply has few; when full, `push` reports a drop and `send` waits.
 const SENTENCES_CAPACITY: usize = 64;
 /// About six minutes of speech.
@@ -61,7 +63,15 @@ impl LocalTts {
     /// # Errors
     /// Where a model file is missing, damaged or no Piper voice.
     pub fn load(engine: &Engine, store: &Store) -> Result<Self, inference::Error> {
-        let (voice, ids) = Voice::load(engine, store)?;
+        Self::load_with(engine, store, Variation::Natural)
+    }
+
+    /// As `load`, with a choice of how much the voice varies.
+    ///
+    /// # Errors
+    /// As for `load`.
+    pub fn load_with(engine: &Engine, store: &Store, variation: Variation) -> Result<Self, inference::Error> {
+        let (voice, ids) = Voice::load(engine, store, variation)?;
         let pool = Arc::clone(engine.pool());
         let cache = Cache::new(CACHE_BYTES);
         let shared = Arc::new(Shared {

@@ -17,6 +17,16 @@ const FIRST: usize = 21;
 const SECOND: usize = 40;
 const LATER: usize = 80;
 
+/// How much a voice varies what it says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Variation {
+    /// As much as it was made to: it says nothing twice alike.
+    #[default]
+    Natural,
+    /// Not at all: flatter to the ear, and on one machine the same to the sample each time. For tests and comparisons.
+    None,
+}
+
 pub(crate) struct Voice {
     front: Model,
     back: Model,
@@ -57,7 +67,11 @@ struct Audio {
 
 impl Voice {
     /// The voice and the ids of its signs.
-    pub(crate) fn load(engine: &Engine, store: &Store) -> Result<(Self, HashMap<char, i64>), Error> {
+    pub(crate) fn load(
+        engine: &Engine,
+        store: &Store,
+        variation: Variation,
+    ) -> Result<(Self, HashMap<char, i64>), Error> {
         let path = store.path(Member::PiperConfig)?;
         let failed = |reason: String| Error::Load { path: path.clone(), reason };
         let text = std::fs::read(&path).map_err(|error| failed(error.to_string()))?;
@@ -73,11 +87,16 @@ impl Voice {
             .phoneme_id_map
             .iter()
             .filter_map(|(sign, ids)| Some((sign.chars().next()?, *ids.first()?)));
+        // The model draws its random numbers itself, without a seed; only their scale is ours.
+        let scale = match variation {
+            Variation::Natural => 1.0,
+            Variation::None => 0.0,
+        };
         let voice = Self {
             front: engine.load(store, Member::PiperFront, Use::Workers)?,
             back: engine.load(store, Member::PiperBack, Use::Workers)?,
-            noise: config.inference.noise_scale,
-            duration_noise: config.inference.noise_w,
+            noise: scale * config.inference.noise_scale,
+            duration_noise: scale * config.inference.noise_w,
             pace: config.inference.length_scale,
         };
         Ok((voice, ids.collect()))
@@ -160,7 +179,7 @@ mod tests {
     fn windows_together_are_sample_for_sample_the_whole() {
         let store = Store::open(inference::store::default_directory(|name| std::env::var_os(name)).unwrap());
         let engine = Engine::start(&inference::Options::default(), &store).unwrap();
-        let (voice, signs) = Voice::load(&engine, &store).unwrap();
+        let (voice, signs) = Voice::load(&engine, &store, Variation::None).unwrap();
         let signs: Vec<i64> = "həlˈoʊ, ðɪs ɪz ɐ tˈɛst ʌv ðə vˈɔɪs ɪn pˈiːsᵻz, wɪtʃ mˈʌst nˈɑːt bi hˈɜːd."
             .chars()
             .map(|c| signs[&c])

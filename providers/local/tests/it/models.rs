@@ -30,3 +30,11 @@ pub(crate) fn stt() -> &'static LocalStt {
     let options = Options { streams_max: 64, ..Options::default() };
     STT.get_or_init(|| LocalStt::load(&engine(), &store(), options).expect("the recogniser loads"))
 }
+
+/// A recogniser on threads that no other test uses.
+pub(crate) fn own_stt() -> (Engine, LocalStt) {
+    let engine = Engine::start(&inference::Options::default(), &store()).expect("the runtime starts");
+    let options = Options { streams_max: 1, ..Options::default() };
+    let stt = LocalStt::load(&engine, &store(), options).expect("the recogniser loads");
+    (engine, stt)
+}

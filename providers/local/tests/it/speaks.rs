@@ -7,7 +7,7 @@ use domain::{AudioFrame, Language, MediaTime, SessionId, Voice, Word};
 use futures::{FutureExt as _, StreamExt as _};
 use providers_api::conformance::{self, Trial};
 use providers_api::{ErrorKind, Stt, SttEvent, SttInput, SttRequest, Tts, TtsEvent, TtsInput, TtsRequest};
-use providers_local::tts::LocalTts;
+use providers_local::tts::{LocalTts, Variation};
 
 use crate::models::{engine, store, stt};
 use crate::speech::Errors;
@@ -54,13 +54,20 @@ const SENTENCES: [(&str, &str); 20] = [
     ("See you on Wednesday the 3rd of June.", "See you on Wednesday the 3rd of June."),
 ];
 
-static TTS: LazyLock<LocalTts> =
+/// As callers hear it. It says nothing twice alike, so a test that judges its samples would judge chance.
+static NATURAL: LazyLock<LocalTts> =
     LazyLock::new(|| LocalTts::load(&engine(), &store()).expect("the voice loads"));
+/// The same voice without chance.
+static EVEN: LazyLock<LocalTts> = LazyLock::new(even);
+
+fn even() -> LocalTts {
+    LocalTts::load_with(&engine(), &store(), Variation::None).expect("the voice loads")
+}
 
 #[derive(Default)]
-pub(crate) struct Heard {
+struct Heard {
     /// 24 kHz.
-    pub(crate) samples: Vec<i16>,
+    samples: Vec<i16>,
     words: Vec<Vec<Word>>,
     done: Vec<usize>,
     /// Where pieces of audio meet.
@@ -71,8 +78,8 @@ fn request() -> TtsRequest {
     TtsRequest { session: SessionId::generate(), voice: Voice::default() }
 }
 
-pub(crate) async fn speak(sentences: &[&str]) -> Heard {
-    let mut stream = TTS.open(request()).await.expect("opens");
+async fn speak(voice: &LocalTts, sentences: &[&str]) -> Heard {
+    let mut stream = voice.open(request()).await.expect("opens");
     for sentence in sentences {
         stream.input.send(TtsInput::Sentence((*sentence).to_owned())).await.expect("takes text");
     }
@@ -112,7 +119,7 @@ fn speech_dbfs(samples: &[i16]) -> f64 {
 async fn every_sentence_is_equally_loud_starts_at_once_and_ends_with_a_pause() {
     let mut levels = Vec::new();
     for (_, text) in SENTENCES {
-        let heard = speak(&[text]).await;
+        let heard = speak(&EVEN, &[text]).await;
         levels.push(speech_dbfs(&heard.samples));
         assert!(heard.samples.iter().all(|s| s.unsigned_abs() < 32_700), "clips: {text}");
         let onset = heard.samples.chunks(120).position(|block| rms_dbfs(block) > -52.0);
@@ -127,7 +134,8 @@ async fn every_sentence_is_equally_loud_starts_at_once_and_ends_with_a_pause() {
     let mean = levels.iter().sum::<f64>() / levels.len() as f64;
     println!("levels while speaking, mean {mean:.1} dBFS: {levels:.1?}");
     assert!((mean + 23.0).abs() < 1.0, "{mean:.1} dBFS");
-    assert!(levels.iter().all(|level| (level + 23.0).abs() < 3.5), "{levels:.1?}");
+    // Half or double the power is where a listener begins to remark that a sentence is quieter or louder.
+    assert!(levels.iter().all(|level| (level + 23.0).abs() < 3.0), "{levels:.1?}");
 }
 
 /// 24 kHz to the recogniser's 16: two samples for three, after a low-pass at 7 kHz.
@@ -182,7 +190,7 @@ async fn what_it_says_is_understood() {
     const CEILING_PERCENT: f64 = 8.0;
     let mut errors = Errors::default();
     for (written, text) in SENTENCES {
-        let heard = recognised(&for_the_recogniser(&speak(&[text]).await.samples)).await;
+        let heard = recognised(&for_the_recogniser(&speak(&EVEN, &[text]).await.samples)).await;
         let found = Errors::of(written, &heard);
         if found.wrong > 0 {
             println!("{} wrong: {written} -> {heard}", found.wrong);
@@ -206,25 +214,51 @@ async fn it_keeps_the_contract_of_text_to_speech() {
         rate_hz: 16_000,
         word: String::new(),
     };
-    conformance::tts(&*TTS, &trial).await.expect("keeps it");
+    conformance::tts(&*NATURAL, &trial).await.expect("keeps it");
+}
+
+/// The seams where the wave steps further than it does by itself close by, with the step and the longest around it.
+fn jumps(samples: &[i16], seams: &[usize]) -> Vec<(usize, i32, i32)> {
+    /// A period of the voice at its lowest, 80 Hz: on either side lies a whole one, with the steepest step that the
+    /// voice makes in it.
+    const PERIOD: usize = 300;
+    /// What speech hides: a single step 30 dB below the voice's level of -23 dBFS is not heard while it speaks.
+    const HIDDEN: i32 = 73;
+    let step = |at: usize| (i32::from(samples[at]) - i32::from(samples[at - 1])).abs();
+    let inside = seams.iter().copied().filter(|at| *at > PERIOD && at + PERIOD < samples.len());
+    inside
+        .map(|seam| {
+            let around = (seam - PERIOD..seam + PERIOD).filter(|at| *at != seam).map(step);
+            (seam, step(seam), around.max().unwrap_or_default())
+        })
+        .filter(|(_, step, around)| *step > around + HIDDEN)
+        .collect()
 }
 
 #[tokio::test]
 async fn where_windows_meet_nothing_jumps() {
-    let heard = speak(&[SENTENCES[7].1, SENTENCES[11].1, SENTENCES[16].1]).await;
+    let heard = speak(&EVEN, &[SENTENCES[7].1, SENTENCES[11].1, SENTENCES[16].1]).await;
     assert!(heard.seams.len() > 8);
-    let step = |at: usize| (i32::from(heard.samples[at]) - i32::from(heard.samples[at - 1])).abs();
-    for seam in heard.seams.iter().copied().filter(|at| *at > 200 && at + 200 < heard.samples.len()) {
-        // The step at a seam is like the steps around it: the voice's own wave.
-        let around = (seam - 100..seam + 100).filter(|at| *at != seam).map(step).max().unwrap_or_default();
-        assert!(step(seam) <= around + 60, "a step of {} at sample {seam}, {around} around it", step(seam));
+    let found = jumps(&heard.samples, &heard.seams);
+    assert!(found.is_empty(), "sample, step, longest step around it: {found:?}");
+    // The measure hears what it is meant to: pieces whose first 5 ms are missing.
+    let ends = heard.seams.iter().skip(1).copied().chain([heard.samples.len()]);
+    let mut cut = Vec::new();
+    let mut seams = Vec::new();
+    for (from, to) in heard.seams.iter().copied().zip(ends) {
+        seams.push(cut.len());
+        cut.extend_from_slice(&heard.samples[from + 120..to]);
     }
+    assert!(
+        !jumps(&cut, &seams).is_empty(),
+        "5 ms were cut out at each of {seams:?} and nothing was noticed"
+    );
 }
 
 #[tokio::test]
 async fn words_are_the_written_ones_and_lie_inside_the_audio() {
     let texts = ["Call 555-0142 \u{2014} or come at 3:30 p.m. on 5/12!", "Goodbye."];
-    let heard = speak(&texts).await;
+    let heard = speak(&EVEN, &texts).await;
     assert_eq!(heard.done, [0, 1]);
     let mut end = 0;
     for (text, words) in texts.iter().zip(&heard.words) {
@@ -236,13 +270,15 @@ async fn words_are_the_written_ones_and_lie_inside_the_audio() {
         }
         end = words.last().map(|word| word.to.as_samples(24_000)).unwrap_or_default();
     }
-    assert!(end <= heard.samples.len() as u64);
-    assert!(end > heard.samples.len() as u64 - 24 * 600, "the last word ends near the end");
+    let whole = heard.samples.len() as u64;
+    println!("the last word ends at {end} of {whole} samples");
+    assert!(end <= whole);
+    assert!(end > whole - 24 * 600, "the last word ends near the end");
 }
 
 #[tokio::test]
 async fn text_without_a_sound_is_done_alone() {
-    let heard = speak(&["", "...", "\u{1f600}", "Yes."]).await;
+    let heard = speak(&EVEN, &["", "...", "\u{1f600}", "Yes."]).await;
     assert_eq!(heard.done, [0, 1, 2, 3]);
     assert!(heard.words.iter().take(3).all(Vec::is_empty));
     assert!(heard.samples.len() > 24 * 200);
@@ -251,20 +287,32 @@ async fn text_without_a_sound_is_done_alone() {
 #[tokio::test]
 async fn a_repeated_sentence_is_the_same_to_the_sample() {
     let text = "Prerendered sentences are spoken without any work.";
-    TTS.prerender(&[text.to_owned()]).await.expect("speaks");
-    let (first, second) = (speak(&[text]).await, speak(&[text]).await);
+    NATURAL.prerender(&[text.to_owned()]).await.expect("speaks");
+    let (first, second) = (speak(&NATURAL, &[text]).await, speak(&NATURAL, &[text]).await);
     assert!(!first.samples.is_empty());
-    assert_eq!(
-        first.samples, second.samples,
+    assert!(
+        first.samples == second.samples,
         "the voice never says a thing twice alike: this came from the cache"
     );
     assert_eq!(first.words, second.words);
 }
 
+/// What every other test here that judges samples stands on.
+#[tokio::test]
+async fn without_variation_two_voices_say_a_thing_alike_and_with_it_they_do_not() {
+    let text = "Two voices, neither of which has said this before.";
+    let (first, second) = (speak(&EVEN, &[text]).await, speak(&even(), &[text]).await);
+    assert!(first.samples.len() > 24_000);
+    assert!(first.samples == second.samples, "chance is left in the voice");
+    assert_eq!(first.words, second.words);
+    let natural = speak(&NATURAL, &[text]).await;
+    assert!(first.samples != natural.samples, "a caller hears the voice as it was made");
+}
+
 #[tokio::test]
 async fn a_very_long_sentence_is_spoken_whole_in_parts() {
     let text = ["and then we went to the market, bought some bread"; 12].join(", ");
-    let heard = speak(&[&text]).await;
+    let heard = speak(&EVEN, &[&text]).await;
     assert_eq!(heard.words[0].len(), text.split_whitespace().count());
     assert!(heard.words[0].is_sorted_by_key(|word| word.from));
     assert!(heard.samples.len() > 24_000 * 20);
@@ -273,14 +321,14 @@ async fn a_very_long_sentence_is_spoken_whole_in_parts() {
 #[tokio::test]
 async fn other_languages_are_refused() {
     let voice = Voice { language: Language("de".to_owned()), ..Voice::default() };
-    let refused = TTS.open(TtsRequest { session: SessionId::generate(), voice }).await;
+    let refused = EVEN.open(TtsRequest { session: SessionId::generate(), voice }).await;
     assert_eq!(refused.err().map(|error| error.kind), Some(ErrorKind::Rejected));
 }
 
 #[tokio::test]
 async fn slower_takes_longer() {
     let at = |speed: f32| async move {
-        let mut stream = TTS
+        let mut stream = EVEN
             .open(TtsRequest { session: SessionId::generate(), voice: Voice { speed, ..Voice::default() } })
             .await
             .expect("opens");
