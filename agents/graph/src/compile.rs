@@ -78,7 +78,8 @@ pub(crate) struct Manners {
 /// Checks and prepares a definition; all problems are reported at once.
 pub fn compile(definition: AgentDefinition) -> Result<Compiled, Invalid> {
     let problems = validate::structure(&definition);
-    let mut compiler = Compiler { problems, channels: definition.state.keys().cloned().collect(), node: None };
+    let mut compiler =
+        Compiler { problems, channels: definition.state.keys().cloned().collect(), node: None };
     let manners = compiler.manners(&definition);
     let greeting = compiler.texts("greeting", &definition.greeting);
     let nodes = definition.nodes.iter().map(|(id, node)| (id.clone(), compiler.node(id, node))).collect();
@@ -94,12 +95,27 @@ pub fn compile(definition: AgentDefinition) -> Result<Compiled, Invalid> {
 }
 
 impl Compiled {
-    /// The intent an intent node chooses by these scores, if it chooses one.
+    /// The texts of an utterance that are compared with the examples: itself, and its sentences.
     #[must_use]
-    pub fn decide(&self, node: &str, scores: &crate::walk::Scores) -> Option<String> {
-        match self.nodes.get(node)? {
-            Step::Intent { node, .. } => crate::walk::decide(node, scores).map(|(intent, _)| intent),
-            _ => None,
+    pub fn texts(&self, utterance: &str) -> Vec<String> {
+        crate::walk::candidates(utterance)
+    }
+
+    /// What an intent node makes of an utterance without a conversation around it: requests about the talk first, as in a walk.
+    #[must_use]
+    pub fn decide(
+        &self,
+        node: &str,
+        utterance: &str,
+        scores: &crate::walk::Scores,
+        today: jiff::civil::Date,
+    ) -> Option<String> {
+        let Step::Intent { node, .. } = self.nodes.get(node)? else { return None };
+        let act = crate::understand::request(&crate::understand::Words::new(utterance));
+        let asked = act.and_then(|act| node.intents.iter().find(|(_, intent)| intent.act == Some(act)));
+        match asked {
+            Some((name, _)) => Some(name.clone()),
+            None => crate::walk::decide(self, node, utterance, scores, today).map(|(intent, _)| intent),
         }
     }
 }
@@ -108,7 +124,10 @@ fn choices(definition: &AgentDefinition) -> BTreeMap<String, Choices> {
     let names = |vocabulary: &crate::definition::Vocabulary| {
         let pairs: Vec<(&str, &str)> = vocabulary
             .iter()
-            .flat_map(|(key, term)| std::iter::once((key.as_str(), key.as_str())).chain(term.synonyms.iter().map(move |name| (key.as_str(), name.as_str()))))
+            .flat_map(|(key, term)| {
+                std::iter::once((key.as_str(), key.as_str()))
+                    .chain(term.synonyms.iter().map(move |name| (key.as_str(), name.as_str())))
+            })
             .collect();
         Choices::new(pairs)
     };
@@ -117,9 +136,18 @@ fn choices(definition: &AgentDefinition) -> BTreeMap<String, Choices> {
 
 fn vocabularies(definition: &AgentDefinition) -> Value {
     let spoken = |vocabulary: &crate::definition::Vocabulary| -> Value {
-        vocabulary.iter().map(|(key, term)| (key.clone(), json!(term.say))).collect::<serde_json::Map<_, _>>().into()
+        vocabulary
+            .iter()
+            .map(|(key, term)| (key.clone(), json!(term.say)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
-    definition.vocabularies.iter().map(|(name, vocabulary)| (name.clone(), spoken(vocabulary))).collect::<serde_json::Map<_, _>>().into()
+    definition
+        .vocabularies
+        .iter()
+        .map(|(name, vocabulary)| (name.clone(), spoken(vocabulary)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 struct Compiler {
@@ -136,7 +164,13 @@ impl Compiler {
     fn roots(&mut self, field: &str, roots: &[&str]) {
         for root in roots {
             if !RESERVED.contains(root) && !self.channels.contains(*root) {
-                self.report(field, format!("\"{root}\" is no channel of state; besides channels there are {}", RESERVED.join(", ")));
+                self.report(
+                    field,
+                    format!(
+                        "\"{root}\" is no channel of state; besides channels there are {}",
+                        RESERVED.join(", ")
+                    ),
+                );
             }
         }
     }
@@ -187,22 +221,34 @@ impl Compiler {
     fn node(&mut self, id: &str, node: &Node) -> Step {
         self.node = Some(id.to_owned());
         match node {
-            Node::Say(Say { text, interruptible, set }) => {
-                Step::Say { text: self.texts("text", text), interruptible: *interruptible, set: self.given("set", set) }
-            }
-            Node::Intent(node) => {
-                Step::Intent { prompt: self.texts("prompt", &node.prompt), unknown: self.texts("unknown", &node.unknown), node: node.clone() }
-            }
+            Node::Say(Say { text, interruptible, set }) => Step::Say {
+                text: self.texts("text", text),
+                interruptible: *interruptible,
+                set: self.given("set", set),
+            },
+            Node::Intent(node) => Step::Intent {
+                prompt: self.texts("prompt", &node.prompt),
+                unknown: self.texts("unknown", &node.unknown),
+                node: node.clone(),
+            },
             Node::Collect(node) => Step::Collect(std::sync::Arc::new(self.collect(node))),
             Node::Router(_) => Step::Router,
-            Node::Tool(node) => Step::Tool { args: self.given("args", &node.args), text: self.texts("text", &node.text), node: node.clone() },
+            Node::Tool(node) => Step::Tool {
+                args: self.given("args", &node.args),
+                text: self.texts("text", &node.text),
+                node: node.clone(),
+            },
             Node::End(node) => Step::End { text: self.texts("text", &node.text), node: node.clone() },
         }
     }
 
     fn collect(&mut self, node: &Collect) -> Collecting {
         let slots = node.slots.iter().enumerate().map(|(index, slot)| self.slot(index, slot)).collect();
-        let refusals = node.refusals.iter().map(|(reason, texts)| (reason.clone(), self.texts(&format!("refusals.{reason}"), texts))).collect();
+        let refusals = node
+            .refusals
+            .iter()
+            .map(|(reason, texts)| (reason.clone(), self.texts(&format!("refusals.{reason}"), texts)))
+            .collect();
         Collecting {
             slots,
             refusals,
@@ -211,7 +257,9 @@ impl Compiler {
             corrected: self.texts("corrected", &node.corrected),
             back: self.texts("back", &node.back),
             unclear: self.texts("unclear", &node.unclear),
-            confirm: node.confirm.as_ref().map(|confirm| (self.texts("confirm.ask", &confirm.ask), self.texts("confirm.change", &confirm.change))),
+            confirm: node.confirm.as_ref().map(|confirm| {
+                (self.texts("confirm.ask", &confirm.ask), self.texts("confirm.change", &confirm.change))
+            }),
             node: node.clone(),
         }
     }
@@ -232,7 +280,11 @@ impl Compiler {
         for (index, edge) in definition.edges.iter().enumerate() {
             self.node = Some(edge.from.clone());
             let when = self.expression(&format!("edges[{index}].when"), edge.when.as_ref());
-            edges.entry(edge.from.clone()).or_default().push(Way { on: edge.on.clone(), when, to: edge.to.clone() });
+            edges.entry(edge.from.clone()).or_default().push(Way {
+                on: edge.on.clone(),
+                when,
+                to: edge.to.clone(),
+            });
         }
         edges
     }
@@ -242,8 +294,19 @@ impl Compiler {
         Manners {
             repeat: self.texts("manners.repeat", &manners.repeat),
             wait: self.texts("manners.wait", &manners.wait),
-            nudges: manners.nudges.iter().enumerate().map(|(index, texts)| self.texts(&format!("manners.nudges[{index}]"), texts)).collect(),
-            farewells: manners.farewells.iter().map(|(reason, texts)| (reason.clone(), self.texts(&format!("manners.farewells.{reason}"), texts))).collect(),
+            nudges: manners
+                .nudges
+                .iter()
+                .enumerate()
+                .map(|(index, texts)| self.texts(&format!("manners.nudges[{index}]"), texts))
+                .collect(),
+            farewells: manners
+                .farewells
+                .iter()
+                .map(|(reason, texts)| {
+                    (reason.clone(), self.texts(&format!("manners.farewells.{reason}"), texts))
+                })
+                .collect(),
             unclear: self.texts("manners.unclear", &manners.unclear),
             never_mind: self.texts("manners.never_mind", &manners.never_mind),
         }

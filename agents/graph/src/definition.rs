@@ -115,7 +115,10 @@ impl Default for Manners {
             wait: one("Sure, take your time."),
             wait_ms: 30_000,
             nudges: vec![one("Are you still there?"), one("I'm still here if you need me.")],
-            farewells: BTreeMap::from([("caller_silent".to_owned(), one("I can't hear you, so I'll hang up now. Goodbye."))]),
+            farewells: BTreeMap::from([(
+                "caller_silent".to_owned(),
+                one("I can't hear you, so I'll hang up now. Goodbye."),
+            )]),
             unclear: one("Sorry, I didn't catch that."),
             never_mind: one("No problem."),
             goodbye: None,

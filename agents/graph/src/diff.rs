@@ -33,7 +33,9 @@ pub fn diff(before: &AgentDefinition, after: &AgentDefinition) -> Vec<Change> {
 }
 
 fn without_edges(definition: &AgentDefinition) -> Value {
-    let Ok(Value::Object(mut fields)) = serde_json::to_value(definition) else { return Value::Object(Map::new()) };
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(definition) else {
+        return Value::Object(Map::new());
+    };
     for field in ["edges", "layout", "version"] {
         fields.remove(field);
     }
@@ -45,15 +47,30 @@ fn edges(before: &[Edge], after: &[Edge], changes: &mut Vec<Change>) {
     let condition = |edge: &Edge| edge.when.clone().map_or(Value::Null, Value::String);
     for edge in before {
         match after.iter().find(|other| name(other) == name(edge)) {
-            None => changes.push(Change { kind: ChangeKind::Removed, path: name(edge), before: condition(edge), after: Value::Null }),
+            None => changes.push(Change {
+                kind: ChangeKind::Removed,
+                path: name(edge),
+                before: condition(edge),
+                after: Value::Null,
+            }),
             Some(other) if other.when != edge.when => {
-                changes.push(Change { kind: ChangeKind::Changed, path: format!("{}.when", name(edge)), before: condition(edge), after: condition(other) });
+                changes.push(Change {
+                    kind: ChangeKind::Changed,
+                    path: format!("{}.when", name(edge)),
+                    before: condition(edge),
+                    after: condition(other),
+                });
             }
             Some(_) => {}
         }
     }
     for edge in after.iter().filter(|edge| !before.iter().any(|other| name(other) == name(edge))) {
-        changes.push(Change { kind: ChangeKind::Added, path: name(edge), before: Value::Null, after: condition(edge) });
+        changes.push(Change {
+            kind: ChangeKind::Added,
+            path: name(edge),
+            before: Value::Null,
+            after: condition(edge),
+        });
     }
 }
 
@@ -64,11 +81,21 @@ fn values(path: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) 
             for (name, value) in left {
                 match right.get(name) {
                     Some(other) => values(&join(name), value, other, changes),
-                    None => changes.push(Change { kind: ChangeKind::Removed, path: join(name), before: value.clone(), after: Value::Null }),
+                    None => changes.push(Change {
+                        kind: ChangeKind::Removed,
+                        path: join(name),
+                        before: value.clone(),
+                        after: Value::Null,
+                    }),
                 }
             }
             for (name, value) in right.iter().filter(|(name, _)| !left.contains_key(*name)) {
-                changes.push(Change { kind: ChangeKind::Added, path: join(name), before: Value::Null, after: value.clone() });
+                changes.push(Change {
+                    kind: ChangeKind::Added,
+                    path: join(name),
+                    before: Value::Null,
+                    after: value.clone(),
+                });
             }
         }
         (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
@@ -77,7 +104,12 @@ fn values(path: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) 
             }
         }
         _ if before != after => {
-            changes.push(Change { kind: ChangeKind::Changed, path: path.to_owned(), before: before.clone(), after: after.clone() });
+            changes.push(Change {
+                kind: ChangeKind::Changed,
+                path: path.to_owned(),
+                before: before.clone(),
+                after: after.clone(),
+            });
         }
         _ => {}
     }

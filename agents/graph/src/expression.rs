@@ -59,7 +59,11 @@ pub struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     fn root(&self, name: &str) -> Option<&'a Value> {
-        self.roots.iter().find(|(known, _)| *known == name).map(|(_, value)| *value).or_else(|| self.state.get(name))
+        self.roots
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+            .or_else(|| self.state.get(name))
     }
 }
 
@@ -72,7 +76,9 @@ impl Expression {
         let ast = parser.or()?;
         match parser.tokens.get(parser.at) {
             None => Ok(Self(ast)),
-            Some((at, token)) => Err(ExpressionError { at: *at, reason: format!("{token:?} is one too many") }),
+            Some((at, token)) => {
+                Err(ExpressionError { at: *at, reason: format!("{token:?} is one too many") })
+            }
         }
     }
 
@@ -131,7 +137,9 @@ fn evaluate(ast: &Ast, scope: &Scope<'_>) -> Value {
             let left = evaluate(left, scope);
             if truth(&left) { left } else { evaluate(right, scope) }
         }
-        Ast::Compare(left, how, right) => Value::Bool(compare(&evaluate(left, scope), *how, &evaluate(right, scope))),
+        Ast::Compare(left, how, right) => {
+            Value::Bool(compare(&evaluate(left, scope), *how, &evaluate(right, scope)))
+        }
     }
 }
 
@@ -221,24 +229,36 @@ fn lex(text: &str) -> Result<Vec<(usize, Lexeme)>, ExpressionError> {
             continue;
         } else if c == '\'' || c == '"' {
             let end = (at + 1..chars.len()).find(|end| chars[*end] == c);
-            let end = end.ok_or(ExpressionError { at: start + 1, reason: "the text has no end".to_owned() })?;
+            let end =
+                end.ok_or(ExpressionError { at: start + 1, reason: "the text has no end".to_owned() })?;
             at = end + 1;
             Lexeme::Text(chars[start + 1..end].iter().collect())
         } else if c.is_ascii_digit() || (c == '-' && chars.get(at + 1).is_some_and(char::is_ascii_digit)) {
             at += 1;
-            while at < chars.len() && (chars[at].is_ascii_digit() || (chars[at] == '.' && chars.get(at + 1).is_some_and(char::is_ascii_digit))) {
+            while at < chars.len()
+                && (chars[at].is_ascii_digit()
+                    || (chars[at] == '.' && chars.get(at + 1).is_some_and(char::is_ascii_digit)))
+            {
                 at += 1;
             }
             let number: String = chars[start..at].iter().collect();
-            Lexeme::Number(number.parse().map_err(|_| ExpressionError { at: start + 1, reason: format!("\"{number}\" is no number") })?)
+            Lexeme::Number(number.parse().map_err(|_| ExpressionError {
+                at: start + 1,
+                reason: format!("\"{number}\" is no number"),
+            })?)
         } else if c.is_alphabetic() || c == '_' {
             while at < chars.len() && (chars[at].is_alphanumeric() || chars[at] == '_') {
                 at += 1;
             }
             Lexeme::Word(chars[start..at].iter().collect())
         } else {
-            let sign = SIGNS.into_iter().find(|sign| sign.chars().enumerate().all(|(offset, c)| chars.get(at + offset) == Some(&c)));
-            let sign = sign.ok_or_else(|| ExpressionError { at: start + 1, reason: format!("\"{c}\" means nothing here") })?;
+            let sign = SIGNS
+                .into_iter()
+                .find(|sign| sign.chars().enumerate().all(|(offset, c)| chars.get(at + offset) == Some(&c)));
+            let sign = sign.ok_or_else(|| ExpressionError {
+                at: start + 1,
+                reason: format!("\"{c}\" means nothing here"),
+            })?;
             at += sign.len();
             Lexeme::Sign(sign)
         };
@@ -339,7 +359,9 @@ impl Parser {
         if self.sign("[") {
             return self.list();
         }
-        let Some((_, lexeme)) = self.tokens.get(self.at).cloned() else { return self.error("something is missing at the end") };
+        let Some((_, lexeme)) = self.tokens.get(self.at).cloned() else {
+            return self.error("something is missing at the end");
+        };
         self.at += 1;
         match lexeme {
             Lexeme::Text(text) => Ok(Ast::Literal(Value::String(text))),
@@ -397,7 +419,11 @@ impl Parser {
 }
 
 fn number_value(number: f64) -> Value {
-    if number.fract() == 0.0 && number.abs() < 9e15 { Value::from(number as i64) } else { Value::from(number) }
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        Value::from(number as i64)
+    } else {
+        Value::from(number)
+    }
 }
 
 #[cfg(test)]
@@ -438,7 +464,17 @@ mod tests {
 
     #[test]
     fn an_error_names_the_place() {
-        for (text, at) in [("a ==", 5), ("a b", 3), ("'open", 1), ("a.", 3), ("(a", 3), ("a; b", 2), ("and b", 1), ("[1 2]", 4), ("", 1)] {
+        for (text, at) in [
+            ("a ==", 5),
+            ("a b", 3),
+            ("'open", 1),
+            ("a.", 3),
+            ("(a", 3),
+            ("a; b", 2),
+            ("and b", 1),
+            ("[1 2]", 4),
+            ("", 1),
+        ] {
             assert_eq!(Expression::parse(text).map_err(|error| error.at), Err(at), "{text}");
         }
         assert!(Expression::parse(&"(".repeat(1000)).is_err());

@@ -26,7 +26,8 @@ pub use state::{Channel, ChannelKind, Reducer, StateError};
 pub use template::{Template, TemplateError};
 pub use validate::{Invalid, Problem, Severity};
 pub use walk::{
-    Action, BACKGROUND, Method, Need, Receipt, RestoreError, Scored, Scores, Snapshot, Spoken, ToolError, Walk,
+    Action, BACKGROUND, Method, Need, Receipt, RestoreError, Scored, Scores, Snapshot, Spoken, ToolError,
+    Walk,
 };
 
 /// What ready-made agents ship with the product; the file name is the agent's name.

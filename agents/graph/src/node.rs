@@ -97,6 +97,9 @@ pub struct Intent {
     /// Gives way to any other intent that fits: greetings and thanks.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub weak: bool,
+    /// A collect node: an utterance that gives a choice and another value it collects means this intent, where no other fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub implied_by: Option<String>,
     /// Instead of an edge: a request about the talk itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub act: Option<Act>,

@@ -1,14 +1,16 @@
 //! Values as a voice says them: no digits, no abbreviations, nothing a synthesiser can read wrongly.
 
-use jiff::civil::{Date, Time};
 use jiff::ToSpan;
+use jiff::civil::{Date, Time};
 use serde_json::Value;
 
 use crate::understand::{self, Words};
 
 /// The formats a template can name.
-pub(crate) const FORMATS: [&str; 14] =
-    ["text", "day", "date", "weekday", "time", "hours", "phone", "money", "number", "ordinal", "spell", "list", "lower", "capital"];
+pub(crate) const FORMATS: [&str; 14] = [
+    "text", "day", "date", "weekday", "time", "hours", "phone", "money", "number", "ordinal", "spell",
+    "list", "lower", "capital",
+];
 
 /// The value in the given format; a value that the format does not fit is written plainly.
 pub(crate) fn speak(value: &Value, format: &str, today: Date) -> String {
@@ -21,8 +23,16 @@ pub(crate) fn speak(value: &Value, format: &str, today: Date) -> String {
         "phone" => value.as_str().map(phone),
         "money" => value.as_f64().map(money),
         "number" => value.as_u64().and_then(|value| u32::try_from(value).ok()).map(understand::in_words),
-        "ordinal" => value.as_u64().and_then(|value| u32::try_from(value).ok()).map(understand::ordinal_in_words),
-        "spell" => value.as_str().map(|text| text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_uppercase().to_string()).collect::<Vec<_>>().join(", ")),
+        "ordinal" => {
+            value.as_u64().and_then(|value| u32::try_from(value).ok()).map(understand::ordinal_in_words)
+        }
+        "spell" => value.as_str().map(|text| {
+            text.chars()
+                .filter(|c| !c.is_whitespace())
+                .map(|c| c.to_uppercase().to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        }),
         "list" => value.as_array().map(|items| list(&items.iter().map(plain).collect::<Vec<_>>())),
         "lower" => value.as_str().map(str::to_lowercase),
         "capital" => value.as_str().map(capital),
@@ -63,7 +73,11 @@ fn day(date: Date, today: Date) -> String {
 
 fn full_date(date: Date) -> String {
     let month = capital(understand::month_of(date));
-    format!("{}, {month} {}", capital(understand::weekday_of(date)), understand::ordinal_in_words(u32::from(date.day().unsigned_abs())))
+    format!(
+        "{}, {month} {}",
+        capital(understand::weekday_of(date)),
+        understand::ordinal_in_words(u32::from(date.day().unsigned_abs()))
+    )
 }
 
 /// "ten thirty in the morning".
@@ -89,7 +103,9 @@ fn short_clock(time: Time) -> String {
     match time.minute() {
         0 => hour,
         minute @ 1..10 => format!("{hour} oh {}", understand::in_words(u32::from(minute.unsigned_abs()))),
-        minute => format!("{hour} {}", understand::in_words(u32::from(minute.unsigned_abs())).replace('-', " ")),
+        minute => {
+            format!("{hour} {}", understand::in_words(u32::from(minute.unsigned_abs())).replace('-', " "))
+        }
     }
 }
 
@@ -115,7 +131,8 @@ pub(crate) fn phone(digits: &str) -> String {
     while !rest.is_empty() {
         let size = sizes.next().unwrap_or(3).min(rest.len());
         let (group, tail) = rest.split_at(size);
-        let words: Vec<String> = group.iter().map(|digit| understand::in_words(digit.to_digit(10).unwrap_or(0))).collect();
+        let words: Vec<String> =
+            group.iter().map(|digit| understand::in_words(digit.to_digit(10).unwrap_or(0))).collect();
         spoken.push(words.join(" "));
         rest = tail;
     }
@@ -191,7 +208,11 @@ mod tests {
             (json!("09:05"), "time", "nine oh five in the morning"),
             (json!("12:00"), "time", "noon"),
             (json!("18:45"), "time", "six forty five in the evening"),
-            (json!({"open": "09:00", "close": "18:00"}), "hours", "nine in the morning to six in the evening"),
+            (
+                json!({"open": "09:00", "close": "18:00"}),
+                "hours",
+                "nine in the morning to six in the evening",
+            ),
             (json!("5550142"), "phone", "five five five, zero one four two"),
             (json!(45), "money", "forty-five dollars"),
             (json!(1.5), "money", "one dollar and fifty cents"),

@@ -50,7 +50,9 @@ pub enum StateError {
     Unknown(String),
     #[error("channel \"{channel}\" holds {expected:?}, and {found} was written")]
     Type { channel: String, expected: ChannelKind, found: &'static str },
-    #[error("two nodes of one step write to channel \"{0}\", which keeps only the last: give it another reducer")]
+    #[error(
+        "two nodes of one step write to channel \"{0}\", which keeps only the last: give it another reducer"
+    )]
     Conflict(String),
 }
 
@@ -72,10 +74,18 @@ impl Channel {
     /// Why the declaration itself cannot be, if so.
     pub(crate) fn contradiction(&self) -> Option<&'static str> {
         match (self.reducer, self.kind) {
-            (Reducer::Append, kind) if !matches!(kind, ChannelKind::List | ChannelKind::Any) => Some("reducer \"append\" needs type \"list\""),
-            (Reducer::Merge, kind) if !matches!(kind, ChannelKind::Object | ChannelKind::Any) => Some("reducer \"merge\" needs type \"object\""),
-            (Reducer::Count, kind) if !matches!(kind, ChannelKind::Number | ChannelKind::Any) => Some("reducer \"count\" needs type \"number\""),
-            _ if !self.initial.is_null() && !self.kind.holds(&self.initial) => Some("the initial value is not of the type"),
+            (Reducer::Append, kind) if !matches!(kind, ChannelKind::List | ChannelKind::Any) => {
+                Some("reducer \"append\" needs type \"list\"")
+            }
+            (Reducer::Merge, kind) if !matches!(kind, ChannelKind::Object | ChannelKind::Any) => {
+                Some("reducer \"merge\" needs type \"object\"")
+            }
+            (Reducer::Count, kind) if !matches!(kind, ChannelKind::Number | ChannelKind::Any) => {
+                Some("reducer \"count\" needs type \"number\"")
+            }
+            _ if !self.initial.is_null() && !self.kind.holds(&self.initial) => {
+                Some("the initial value is not of the type")
+            }
             _ => None,
         }
     }
@@ -106,7 +116,11 @@ pub(crate) fn start(channels: &BTreeMap<String, Channel>) -> Map<String, Value> 
 }
 
 /// Folds the writes of one step into the state, all or none.
-pub(crate) fn apply(channels: &BTreeMap<String, Channel>, state: &mut Map<String, Value>, writes: Vec<Write>) -> Result<(), StateError> {
+pub(crate) fn apply(
+    channels: &BTreeMap<String, Channel>,
+    state: &mut Map<String, Value>,
+    writes: Vec<Write>,
+) -> Result<(), StateError> {
     let mut next = state.clone();
     let mut written: BTreeMap<String, u32> = BTreeMap::new();
     for Write { channel: name, value } in writes {
@@ -124,7 +138,11 @@ pub(crate) fn apply(channels: &BTreeMap<String, Channel>, state: &mut Map<String
 }
 
 fn reduce(channel: &Channel, name: &str, slot: &mut Value, value: Value) -> Result<(), StateError> {
-    let wrong = |value: &Value| StateError::Type { channel: name.to_owned(), expected: channel.kind, found: type_of(value) };
+    let wrong = |value: &Value| StateError::Type {
+        channel: name.to_owned(),
+        expected: channel.kind,
+        found: type_of(value),
+    };
     match channel.reducer {
         Reducer::Last => {
             if !value.is_null() && !channel.kind.holds(&value) {
@@ -210,7 +228,10 @@ mod tests {
             apply(&channels, &mut state, writes).unwrap();
         }
         apply(&channels, &mut state, vec![write("booking", json!({"b0": null}))]).unwrap();
-        assert_eq!(Value::Object(state), json!({"name": "n1", "log": [0, 1], "booking": {"a": 1, "b1": 1}, "tries": 2, "language": "l0"}));
+        assert_eq!(
+            Value::Object(state),
+            json!({"name": "n1", "log": [0, 1], "booking": {"a": 1, "b1": 1}, "tries": 2, "language": "l0"})
+        );
     }
 
     #[test]
@@ -220,8 +241,14 @@ mod tests {
         let before = state.clone();
         let conflict = vec![write("log", json!(1)), write("name", json!("a")), write("name", json!("b"))];
         assert_eq!(apply(&channels, &mut state, conflict), Err(StateError::Conflict("name".into())));
-        assert!(matches!(apply(&channels, &mut state, vec![write("name", json!(1))]), Err(StateError::Type { .. })));
-        assert_eq!(apply(&channels, &mut state, vec![write("x", json!(1))]), Err(StateError::Unknown("x".into())));
+        assert!(matches!(
+            apply(&channels, &mut state, vec![write("name", json!(1))]),
+            Err(StateError::Type { .. })
+        ));
+        assert_eq!(
+            apply(&channels, &mut state, vec![write("x", json!(1))]),
+            Err(StateError::Unknown("x".into()))
+        );
         assert_eq!(state, before);
     }
 }

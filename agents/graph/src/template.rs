@@ -81,9 +81,13 @@ fn render(pieces: &[Piece], scope: &Scope<'_>, today: Date, text: &mut String) {
     for piece in pieces {
         match piece {
             Piece::Text(plain) => text.push_str(plain),
-            Piece::Value(expression, format) => text.push_str(&spoken::speak(&expression.value(scope), format, today)),
+            Piece::Value(expression, format) => {
+                text.push_str(&spoken::speak(&expression.value(scope), format, today))
+            }
             Piece::Choose(branches) => {
-                let chosen = branches.iter().find(|(condition, _)| condition.as_ref().is_none_or(|condition| condition.holds(scope)));
+                let chosen = branches
+                    .iter()
+                    .find(|(condition, _)| condition.as_ref().is_none_or(|condition| condition.holds(scope)));
                 if let Some((_, inner)) = chosen {
                     render(inner, scope, today, text);
                 }
@@ -177,7 +181,8 @@ fn choice(parts: &mut Parts, condition: &str, depth: usize) -> Result<Piece, Tem
 }
 
 fn value(tag: &str) -> Result<Piece, TemplateError> {
-    let (source, format) = tag.split_once('|').map_or((tag, "text"), |(source, format)| (source, format.trim()));
+    let (source, format) =
+        tag.split_once('|').map_or((tag, "text"), |(source, format)| (source, format.trim()));
     if !spoken::FORMATS.contains(&format) {
         return Err(TemplateError::Format(format.to_owned()));
     }
@@ -204,9 +209,13 @@ impl Given {
                 Some(source) => Self::Expression(Expression::parse(source)?),
                 None => Self::Literal(value.clone()),
             },
-            Value::Object(fields) => {
-                Self::Object(fields.iter().map(|(name, value)| Ok((name.clone(), Self::parse(value)?))).collect::<Result<_, ExpressionError>>()?)
-            }
+            Value::Object(fields) => Self::Object(
+                fields.iter().map(|(name, value)| Ok((name.clone(), Self::parse(value)?))).collect::<Result<
+                    _,
+                    ExpressionError,
+                >>(
+                )?,
+            ),
             Value::Array(items) => Self::List(items.iter().map(Self::parse).collect::<Result<_, _>>()?),
             other => Self::Literal(other.clone()),
         })
@@ -216,7 +225,9 @@ impl Given {
         match self {
             Self::Literal(value) => value.clone(),
             Self::Expression(expression) => expression.value(scope),
-            Self::Object(fields) => Value::Object(fields.iter().map(|(name, value)| (name.clone(), value.value(scope))).collect()),
+            Self::Object(fields) => {
+                Value::Object(fields.iter().map(|(name, value)| (name.clone(), value.value(scope))).collect())
+            }
             Self::List(items) => Value::Array(items.iter().map(|item| item.value(scope)).collect()),
         }
     }
@@ -247,7 +258,10 @@ mod tests {
     #[test]
     fn values_formats_and_conditions() {
         assert_eq!(render("Thanks, {booking.name}."), "Thanks, Maria.");
-        assert_eq!(render("On {booking.date|day} for {booking.price|money}"), "On Tuesday, December first for forty-five dollars");
+        assert_eq!(
+            render("On {booking.date|day} for {booking.price|money}"),
+            "On Tuesday, December first for forty-five dollars"
+        );
         assert_eq!(render("{if booking.phone}a{elif booking.name == 'Maria'}b{else}c{end}!"), "b!");
         assert_eq!(render("x {if booking.phone}y {end}z {nothing} ."), "x z.");
         assert_eq!(render("{{braces}}"), "{braces}");

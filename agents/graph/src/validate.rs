@@ -29,7 +29,12 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn error(node: Option<&str>, field: &str, reason: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, node: node.map(str::to_owned), field: field.to_owned(), reason: reason.into() }
+        Self {
+            severity: Severity::Error,
+            node: node.map(str::to_owned),
+            field: field.to_owned(),
+            reason: reason.into(),
+        }
     }
 
     fn warning(node: Option<&str>, field: &str, reason: impl Into<String>) -> Self {
@@ -103,14 +108,25 @@ pub(crate) fn structure(definition: &AgentDefinition) -> Vec<Problem> {
 }
 
 fn whole(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
-    let name_fits = !definition.name.is_empty() && definition.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    let name_fits = !definition.name.is_empty()
+        && definition.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     if !name_fits {
         problems.push(Problem::error(None, "name", "a name has lower-case letters, digits and hyphens"));
     }
     match definition.nodes.get(&definition.entry) {
-        None => problems.push(Problem::error(None, "entry", format!("there is no node \"{}\"", definition.entry))),
+        None => {
+            problems.push(Problem::error(None, "entry", format!("there is no node \"{}\"", definition.entry)))
+        }
         Some(node) if !node.waits() => {
-            problems.push(Problem::error(None, "entry", format!("\"{}\" is of kind {}; the entry must wait for the caller (intent or collect)", definition.entry, node.kind())));
+            problems.push(Problem::error(
+                None,
+                "entry",
+                format!(
+                    "\"{}\" is of kind {}; the entry must wait for the caller (intent or collect)",
+                    definition.entry,
+                    node.kind()
+                ),
+            ));
         }
         Some(_) => {}
     }
@@ -129,7 +145,11 @@ fn whole(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
     }
     for (name, vocabulary) in &definition.vocabularies {
         if vocabulary.is_empty() {
-            problems.push(Problem::error(None, &format!("vocabularies.{name}"), "there is nothing to choose"));
+            problems.push(Problem::error(
+                None,
+                &format!("vocabularies.{name}"),
+                "there is nothing to choose",
+            ));
         }
     }
 }
@@ -137,15 +157,30 @@ fn whole(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
 /// First parts of paths that are not channels.
 pub(crate) const RESERVED: [&str; 7] = ["facts", "heard", "now", "question", "slot", "vocabularies", "error"];
 
-fn channel_exists(definition: &AgentDefinition, id: &str, field: &str, channel: &str, problems: &mut Vec<Problem>) {
+fn channel_exists(
+    definition: &AgentDefinition,
+    id: &str,
+    field: &str,
+    channel: &str,
+    problems: &mut Vec<Problem>,
+) {
     if !definition.state.contains_key(channel) {
         problems.push(Problem::error(Some(id), field, format!("there is no channel \"{channel}\" in state")));
     }
 }
 
-fn vocabulary(definition: &AgentDefinition, id: &str, field: &str, kind: SlotKind, name: Option<&String>, problems: &mut Vec<Problem>) {
+fn vocabulary(
+    definition: &AgentDefinition,
+    id: &str,
+    field: &str,
+    kind: SlotKind,
+    name: Option<&String>,
+    problems: &mut Vec<Problem>,
+) {
     match (kind, name) {
-        (SlotKind::Choice, None) => problems.push(Problem::error(Some(id), field, "a choice needs a vocabulary")),
+        (SlotKind::Choice, None) => {
+            problems.push(Problem::error(Some(id), field, "a choice needs a vocabulary"))
+        }
         (SlotKind::Choice, Some(name)) if !definition.vocabularies.contains_key(name) => {
             problems.push(Problem::error(Some(id), field, format!("there is no vocabulary \"{name}\"")));
         }
@@ -158,7 +193,11 @@ fn collecting(definition: &AgentDefinition, id: &str, collect: &Collect, problem
     channel_exists(definition, id, "into", &collect.into, problems);
     let channel = definition.state.get(&collect.into);
     if channel.is_some_and(|channel| channel.reducer != crate::state::Reducer::Merge) {
-        problems.push(Problem::error(Some(id), "into", "the channel must be an object with the reducer \"merge\""));
+        problems.push(Problem::error(
+            Some(id),
+            "into",
+            "the channel must be an object with the reducer \"merge\"",
+        ));
     }
     if collect.slots.is_empty() {
         problems.push(Problem::error(Some(id), "slots", "there is nothing to collect"));
@@ -166,7 +205,11 @@ fn collecting(definition: &AgentDefinition, id: &str, collect: &Collect, problem
     let mut names = BTreeSet::new();
     for (index, slot) in collect.slots.iter().enumerate() {
         if !names.insert(&slot.name) {
-            problems.push(Problem::error(Some(id), &format!("slots[{index}].name"), format!("\"{}\" is there twice", slot.name)));
+            problems.push(Problem::error(
+                Some(id),
+                &format!("slots[{index}].name"),
+                format!("\"{}\" is there twice", slot.name),
+            ));
         }
         slot_fits(definition, id, index, slot, problems);
     }
@@ -180,23 +223,53 @@ fn collecting(definition: &AgentDefinition, id: &str, collect: &Collect, problem
     }
     for reason in collect.refusals.keys() {
         if !REFUSALS.contains(&reason.as_str()) {
-            problems.push(Problem::error(Some(id), &format!("refusals.{reason}"), format!("there is no such reason; there are {}", REFUSALS.join(", "))));
+            problems.push(Problem::error(
+                Some(id),
+                &format!("refusals.{reason}"),
+                format!("there is no such reason; there are {}", REFUSALS.join(", ")),
+            ));
         }
     }
 }
 
-pub(crate) const REFUSALS: [&str; 11] =
-    ["past", "too_far", "closed", "outside_hours", "vague", "too_early", "too_short", "too_long", "too_small", "too_large", "step"];
+pub(crate) const REFUSALS: [&str; 11] = [
+    "past",
+    "too_far",
+    "closed",
+    "outside_hours",
+    "vague",
+    "too_early",
+    "too_short",
+    "too_long",
+    "too_small",
+    "too_large",
+    "step",
+];
 
 fn slot_fits(definition: &AgentDefinition, id: &str, index: usize, slot: &Slot, problems: &mut Vec<Problem>) {
-    vocabulary(definition, id, &format!("slots[{index}].vocabulary"), slot.kind, slot.vocabulary.as_ref(), problems);
+    vocabulary(
+        definition,
+        id,
+        &format!("slots[{index}].vocabulary"),
+        slot.kind,
+        slot.vocabulary.as_ref(),
+        problems,
+    );
     if slot.ask.is_empty() {
-        problems.push(Problem::error(Some(id), &format!("slots[{index}].ask"), "without a question the slot is never filled"));
+        problems.push(Problem::error(
+            Some(id),
+            &format!("slots[{index}].ask"),
+            "without a question the slot is never filled",
+        ));
     }
     if let (Some(min), Some(max)) = (slot.min, slot.max)
         && min > max
     {
-        problems.push(Problem::error(Some(id), &format!("slots[{index}].min"), "the minimum is above the maximum"));
+        problems.push(Problem::error(
+            Some(id),
+            &format!("slots[{index}].min"),
+            "the minimum is above the maximum",
+        ));
     }
 }
 
@@ -204,7 +277,11 @@ fn intents(definition: &AgentDefinition, id: &str, node: &IntentNode, problems: 
     if node.intents.is_empty() {
         problems.push(Problem::error(Some(id), "intents", "there is no intent"));
     }
-    for (field, value) in [("threshold", node.threshold), ("lexical_threshold", node.lexical_threshold), ("margin", node.margin)] {
+    for (field, value) in [
+        ("threshold", node.threshold),
+        ("lexical_threshold", node.lexical_threshold),
+        ("margin", node.margin),
+    ] {
         if !(0.0..=1.0).contains(&value) {
             problems.push(Problem::error(Some(id), field, "must lie between 0 and 1"));
         }
@@ -215,10 +292,23 @@ fn intents(definition: &AgentDefinition, id: &str, node: &IntentNode, problems: 
             problems.push(Problem::error(Some(id), &field, "this name is taken by the system"));
         }
         if intent.examples.len() < 2 {
-            problems.push(Problem::warning(Some(id), &format!("{field}.examples"), "give several examples: one does not show what may vary"));
+            problems.push(Problem::warning(
+                Some(id),
+                &format!("{field}.examples"),
+                "give several examples: one does not show what may vary",
+            ));
         }
         for (entity, Entity { kind, vocabulary: name }) in &intent.extract {
             vocabulary(definition, id, &format!("{field}.extract.{entity}"), *kind, name.as_ref(), problems);
+        }
+        if let Some(collect) = &intent.implied_by
+            && !matches!(definition.nodes.get(collect), Some(Node::Collect(_)))
+        {
+            problems.push(Problem::error(
+                Some(id),
+                &format!("{field}.implied_by"),
+                format!("\"{collect}\" is no collect node"),
+            ));
         }
         let led = definition.edges.iter().any(|edge| edge.from == *id && edge.on == *name);
         if !led && intent.act.is_none() {
@@ -243,19 +333,35 @@ fn edges(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
     for (index, edge) in definition.edges.iter().enumerate() {
         let field = format!("edges[{index}]");
         if !definition.nodes.contains_key(&edge.to) {
-            problems.push(Problem::error(Some(&edge.from), &format!("{field}.to"), format!("there is no node \"{}\"", edge.to)));
+            problems.push(Problem::error(
+                Some(&edge.from),
+                &format!("{field}.to"),
+                format!("there is no node \"{}\"", edge.to),
+            ));
         }
         let Some(node) = definition.nodes.get(&edge.from) else {
-            problems.push(Problem::error(None, &format!("{field}.from"), format!("there is no node \"{}\"", edge.from)));
+            problems.push(Problem::error(
+                None,
+                &format!("{field}.from"),
+                format!("there is no node \"{}\"", edge.from),
+            ));
             continue;
         };
         if !outcomes(node).contains(&edge.on.as_str()) {
             let known = outcomes(node).join(", ");
-            problems.push(Problem::error(Some(&edge.from), &format!("{field}.on"), format!("a node of kind {} has no outcome \"{}\"; it has: {known}", node.kind(), edge.on)));
+            problems.push(Problem::error(
+                Some(&edge.from),
+                &format!("{field}.on"),
+                format!("a node of kind {} has no outcome \"{}\"; it has: {known}", node.kind(), edge.on),
+            ));
         }
         let closed = open.entry((&edge.from, &edge.on)).or_default();
         if *closed {
-            problems.push(Problem::warning(Some(&edge.from), &field, "never taken: an edge without a condition stands before it"));
+            problems.push(Problem::warning(
+                Some(&edge.from),
+                &field,
+                "never taken: an edge without a condition stands before it",
+            ));
         }
         *closed |= edge.when.is_none();
     }
@@ -268,7 +374,11 @@ fn edges(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
         };
         for outcome in needed {
             if !open.contains_key(&(id.as_str(), *outcome)) {
-                problems.push(Problem::error(Some(id), "edges", format!("no edge leads on from \"{outcome}\"")));
+                problems.push(Problem::error(
+                    Some(id),
+                    "edges",
+                    format!("no edge leads on from \"{outcome}\""),
+                ));
             }
         }
     }
@@ -303,7 +413,11 @@ fn loops(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
                 let sure = sure && edge.when.is_none() && outgoing(definition, id) == 1;
                 if edge.to == *start {
                     let reason = "a loop comes back here without waiting for the caller";
-                    problems.push(if sure { Problem::error(Some(start), "edges", reason) } else { Problem::warning(Some(start), "edges", reason) });
+                    problems.push(if sure {
+                        Problem::error(Some(start), "edges", reason)
+                    } else {
+                        Problem::warning(Some(start), "edges", reason)
+                    });
                     next.clear();
                     break;
                 }

@@ -1,5 +1,6 @@
 //! An agent ready for calls: compiled, its examples embedded once, its zone known.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use agents_graph::{AgentDefinition, Compiled, Invalid, Method, Problem};
@@ -43,19 +44,36 @@ impl LoadError {
 impl Agent {
     /// Reads, checks and warms an agent. Without an embedder, or when it fails, words are compared instead; `method` tells.
     pub async fn load(json: &str, embedder: Option<Arc<dyn Embedder>>) -> Result<Self, LoadError> {
-        Self::warm(agents_graph::parse(json)?, embedder).await
+        Self::warm(agents_graph::parse(json)?, embedder, None).await
     }
 
-    pub async fn warm(definition: AgentDefinition, embedder: Option<Arc<dyn Embedder>>) -> Result<Self, LoadError> {
+    /// The same, with the vectors of the examples kept in a file of `directory`: the next start does not compute them again.
+    pub async fn load_cached(
+        json: &str,
+        embedder: Option<Arc<dyn Embedder>>,
+        directory: &Path,
+    ) -> Result<Self, LoadError> {
+        Self::warm(agents_graph::parse(json)?, embedder, Some(directory)).await
+    }
+
+    async fn warm(
+        definition: AgentDefinition,
+        embedder: Option<Arc<dyn Embedder>>,
+        directory: Option<&Path>,
+    ) -> Result<Self, LoadError> {
         let graph = Arc::new(agents_graph::compile(definition)?);
         for warning in &graph.warnings {
             tracing::warn!(agent = graph.definition.name, "{warning}");
         }
-        let zone = match &graph.definition.time_zone {
-            None => None,
-            Some(name) => Some(TimeZone::get(name).map_err(|_| LoadError::Zone { agent: graph.definition.name.clone(), zone: name.clone() })?),
-        };
-        let classifier = Classifier::warm(&graph, embedder).await;
+        let zone =
+            match &graph.definition.time_zone {
+                None => None,
+                Some(name) => Some(TimeZone::get(name).map_err(|_| LoadError::Zone {
+                    agent: graph.definition.name.clone(),
+                    zone: name.clone(),
+                })?),
+            };
+        let classifier = Classifier::warm(&graph, embedder, directory).await;
         Ok(Self { graph, classifier, zone })
     }
 
@@ -75,9 +93,10 @@ impl Agent {
         self.classifier.method()
     }
 
-    /// Intent of a text at an intent node and its score, without a conversation: for evaluation and the editor.
-    pub async fn classify(&self, node: &str, text: &str) -> agents_graph::Scores {
-        self.classifier.score(node, &[text.to_owned()]).await
+    /// What an intent node makes of an utterance, without a conversation around it: for evaluation and the editor.
+    pub async fn intent(&self, node: &str, utterance: &str, now: &Zoned) -> Option<String> {
+        let scores = self.classifier.score(node, &self.graph.texts(utterance)).await;
+        self.graph.decide(node, utterance, &scores, self.local(now).date())
     }
 
     /// The instant in the agent's zone.

@@ -1,6 +1,7 @@
 //! How near a text is to the intents of a node: cosine to its nearest examples, or shared words where no embedder is there.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use futures::future::{BoxFuture, Shared};
 use providers_api::Embedder;
 
 use crate::lexical::Corpus;
+use crate::vectors;
 
 /// Texts whose vectors are remembered: what was thought ahead is not computed again at the commit. The oldest is forgotten.
 const RECENT: usize = 256;
@@ -40,14 +42,19 @@ struct Examples {
 }
 
 impl Classifier {
-    pub(crate) async fn warm(graph: &Compiled, embedder: Option<Arc<dyn Embedder>>) -> Self {
+    pub(crate) async fn warm(
+        graph: &Compiled,
+        embedder: Option<Arc<dyn Embedder>>,
+        directory: Option<&Path>,
+    ) -> Self {
+        let mut kept = vectors::Kept::open(directory, &graph.definition.name, embedder.as_deref());
         let mut nodes = BTreeMap::new();
         let mut working = embedder;
         for (id, node) in &graph.definition.nodes {
             let Node::Intent(node) = node else { continue };
             let (intents, texts) = examples(node);
             let vectors = match &working {
-                Some(embedder) => embed_all(embedder.as_ref(), &texts).await,
+                Some(embedder) => embed_all(embedder.as_ref(), &texts, &mut kept).await,
                 None => Ok(Vec::new()),
             };
             let vectors = vectors.unwrap_or_else(|error| {
@@ -57,6 +64,7 @@ impl Classifier {
             });
             nodes.insert(id.clone(), Examples { intents, vectors, corpus: Corpus::new(&texts) });
         }
+        kept.save();
         Self { nodes, embedder: working, recent: Mutex::new(VecDeque::new()) }
     }
 
@@ -66,20 +74,33 @@ impl Classifier {
 
     /// The best score of each intent over the texts. Cancel-safe.
     pub(crate) async fn score(&self, node: &str, texts: &[String]) -> Scores {
-        let Some(examples) = self.nodes.get(node) else { return Scores { method: Method::Lexical, intents: Vec::new() } };
+        let Some(examples) = self.nodes.get(node) else {
+            return Scores { method: Method::Lexical, intents: Vec::new() };
+        };
         if let Some(embedder) = &self.embedder {
             let wanted: Vec<Embedding> = texts.iter().map(|text| self.embedding(embedder, text)).collect();
             match tokio::time::timeout(DEADLINE, futures::future::join_all(wanted)).await {
                 Ok(vectors) if vectors.iter().all(Option::is_some) => {
                     let vectors: Vec<Vector> = vectors.into_iter().flatten().collect();
-                    return Scores { method: Method::Embedding, intents: best(examples, &vectors, |vector: &Vector, at| cosine(vector, &examples.vectors[at])) };
+                    return Scores {
+                        method: Method::Embedding,
+                        intents: best(examples, &vectors, |vector: &Vector, at| {
+                            cosine(vector, &examples.vectors[at])
+                        }),
+                    };
                 }
                 Ok(_) => self.forget(texts),
-                Err(_) => tracing::warn!(deadline_ms = DEADLINE.as_millis(), "the embedder gave nothing in time; words are compared instead"),
+                Err(_) => tracing::warn!(
+                    deadline_ms = DEADLINE.as_millis(),
+                    "the embedder gave nothing in time; words are compared instead"
+                ),
             }
         }
         let profiles: Vec<_> = texts.iter().map(|text| examples.corpus.profile(text)).collect();
-        Scores { method: Method::Lexical, intents: best(examples, &profiles, |profile, at| examples.corpus.similarity(profile, at)) }
+        Scores {
+            method: Method::Lexical,
+            intents: best(examples, &profiles, |profile, at| examples.corpus.similarity(profile, at)),
+        }
     }
 
     fn embedding(&self, embedder: &Arc<dyn Embedder>, text: &str) -> Embedding {
@@ -111,22 +132,35 @@ impl Classifier {
     /// A failure is not remembered.
     fn forget(&self, texts: &[String]) {
         let texts: Vec<String> = texts.iter().map(|text| clean(text)).collect();
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| !texts.contains(known));
+        self.recent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(known, _)| !texts.contains(known));
     }
 }
 
 fn examples(node: &IntentNode) -> (Vec<String>, Vec<String>) {
-    let known = node.intents.iter().flat_map(|(name, intent)| intent.examples.iter().map(move |text| (name.clone(), text)));
+    let known = node
+        .intents
+        .iter()
+        .flat_map(|(name, intent)| intent.examples.iter().map(move |text| (name.clone(), text)));
     let background = node.background.iter().map(|text| (BACKGROUND.to_owned(), text));
     known.chain(background).map(|(name, text)| (name, clean(text))).unzip()
 }
 
-async fn embed_all(embedder: &dyn Embedder, texts: &[String]) -> Result<Vec<Vec<f32>>, providers_api::Error> {
-    let mut vectors = Vec::with_capacity(texts.len());
-    for batch in texts.chunks(BATCH) {
-        vectors.extend(embedder.embed(batch.to_vec()).await?);
+async fn embed_all(
+    embedder: &dyn Embedder,
+    texts: &[String],
+    kept: &mut vectors::Kept,
+) -> Result<Vec<Vec<f32>>, providers_api::Error> {
+    let new: Vec<String> = texts.iter().filter(|text| kept.vector(text).is_none()).cloned().collect();
+    for batch in new.chunks(BATCH) {
+        for (text, vector) in batch.iter().zip(embedder.embed(batch.to_vec()).await?) {
+            kept.put(text, vector);
+        }
     }
-    Ok(vectors)
+    // An embedder that gives fewer vectors than texts leaves empty ones, which are near to nothing.
+    Ok(texts.iter().map(|text| kept.vector(text).map(<[f32]>::to_vec).unwrap_or_default()).collect())
 }
 
 /// As a recogniser may or may not write it: case and final punctuation say nothing.

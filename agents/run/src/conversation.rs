@@ -72,7 +72,12 @@ impl Conversation {
     }
 
     /// Takes up a conversation from a snapshot. A tool call that was under way is made again with its key.
-    pub fn resume(agent: Arc<Agent>, ports: Ports, session: SessionId, snapshot: Snapshot) -> Result<Self, RestoreError> {
+    pub fn resume(
+        agent: Arc<Agent>,
+        ports: Ports,
+        session: SessionId,
+        snapshot: Snapshot,
+    ) -> Result<Self, RestoreError> {
         let walk = Walk::restore(Arc::clone(agent.graph()), snapshot)?;
         Ok(Self::on(agent, ports, session, walk))
     }
@@ -152,7 +157,11 @@ impl Conversation {
             spoke: false,
         };
         reply.absorb(actions);
-        futures::stream::unfold(reply, |mut reply| async move { reply.next().await.map(|step| (step, reply)) }).boxed()
+        futures::stream::unfold(
+            reply,
+            |mut reply| async move { reply.next().await.map(|step| (step, reply)) },
+        )
+        .boxed()
     }
 }
 
@@ -221,14 +230,29 @@ impl Reply {
         {
             return outcome.clone();
         }
-        let call = ToolCall { name, args, session: self.session.to_string(), key: format!("{}-{key}", self.session) };
+        let call = ToolCall {
+            name,
+            args,
+            session: self.session.to_string(),
+            key: format!("{}-{key}", self.session),
+        };
         let name = call.name.clone();
         let work = self.ports.tools.call(call);
-        let late = ToolError { code: "TOOL_TIMED_OUT".to_owned(), message: format!("\"{name}\" gave nothing within {} s", TOOL_DEADLINE.as_secs()) };
-        let task = self.ports.tasks.spawn_graceful(TOOL_CALL, async move { tokio::time::timeout(TOOL_DEADLINE, work).await.unwrap_or(Err(late)) });
+        let late = ToolError {
+            code: "TOOL_TIMED_OUT".to_owned(),
+            message: format!("\"{name}\" gave nothing within {} s", TOOL_DEADLINE.as_secs()),
+        };
+        let task = self.ports.tasks.spawn_graceful(TOOL_CALL, async move {
+            tokio::time::timeout(TOOL_DEADLINE, work).await.unwrap_or(Err(late))
+        });
         let outcome: ToolOutcome = task
             .map(move |joined| {
-                joined.unwrap_or_else(|_| Err(ToolError { code: "TOOL_FAILED".to_owned(), message: format!("\"{name}\" ended without an answer") }))
+                joined.unwrap_or_else(|_| {
+                    Err(ToolError {
+                        code: "TOOL_FAILED".to_owned(),
+                        message: format!("\"{name}\" ended without an answer"),
+                    })
+                })
             })
             .boxed()
             .shared();
@@ -253,9 +277,10 @@ impl Reply {
                 Action::Note { name, value } => Step::Noted { name, value },
                 Action::Hold(time) => Step::Hold(time),
                 Action::Interruptible(may) => Step::Interruptible(may),
-                Action::Fail { code, message } => {
-                    Step::Failed { failure: Failure { source: Source::Caller, retry: Retry::Never, code: Code(code) }, message }
-                }
+                Action::Fail { code, message } => Step::Failed {
+                    failure: Failure { source: Source::Caller, retry: Retry::Never, code: Code(code) },
+                    message,
+                },
                 Action::End(reason) => Step::End(reason),
             };
             match step {

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 const PART: f32 = 0.35;
 const PAIR: f32 = 0.8;
 /// Words that say little of what is wanted.
-const COMMON: &[&str] = &["a", "an", "the", "i", "you", "to", "is", "it", "of", "and", "please", "do", "me", "for", "on", "at", "in", "my", "your", "can", "could", "would", "that", "this", "like", "be", "are", "have", "d", "s"];
+const COMMON: &[&str] = &[
+    "a", "an", "the", "i", "you", "to", "is", "it", "of", "and", "please", "do", "me", "for", "on", "at",
+    "in", "my", "your", "can", "could", "would", "that", "this", "like", "be", "are", "have", "d", "s",
+];
 
 pub(crate) struct Corpus {
     rarity: BTreeMap<String, f32>,
@@ -28,7 +31,10 @@ impl Corpus {
             *documents.entry(feature.clone()).or_default() += 1;
         }
         let total = texts.len().max(1) as f32;
-        let rarity: BTreeMap<String, f32> = documents.into_iter().map(|(feature, count)| (feature, (1.0 + total / count as f32).ln())).collect();
+        let rarity: BTreeMap<String, f32> = documents
+            .into_iter()
+            .map(|(feature, count)| (feature, (1.0 + total / count as f32).ln()))
+            .collect();
         let mut corpus = Self { rarity, profiles: Vec::new(), unknown: (1.0 + total).ln() };
         corpus.profiles = counted.into_iter().map(|profile| corpus.weigh(profile)).collect();
         corpus
@@ -58,7 +64,8 @@ impl Corpus {
 
 fn features(text: &str) -> Profile {
     let lower = text.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     let mut profile = Profile::new();
     let mut add = |feature: String, weight: f32| {
         let held = profile.entry(feature).or_default();
@@ -89,11 +96,15 @@ mod tests {
 
     #[test]
     fn shared_rare_words_bring_texts_together() {
-        let texts: Vec<String> = ["what are your opening hours", "where can i park", "how much is a haircut"].map(str::to_owned).to_vec();
+        let texts: Vec<String> = ["what are your opening hours", "where can i park", "how much is a haircut"]
+            .map(str::to_owned)
+            .to_vec();
         let corpus = Corpus::new(&texts);
         let nearest = |text: &str| {
             let profile = corpus.profile(text);
-            (0..3).max_by(|a, b| corpus.similarity(&profile, *a).total_cmp(&corpus.similarity(&profile, *b))).unwrap()
+            (0..3)
+                .max_by(|a, b| corpus.similarity(&profile, *a).total_cmp(&corpus.similarity(&profile, *b)))
+                .unwrap()
         };
         assert_eq!(nearest("opening hours please"), 0);
         assert_eq!(nearest("is there parking"), 1);

@@ -9,6 +9,7 @@ mod conversation;
 mod lexical;
 pub mod ports;
 pub mod tools;
+mod vectors;
 
 pub use agent::{Agent, LoadError};
 pub use conversation::{Conversation, Step};

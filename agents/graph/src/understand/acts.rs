@@ -10,13 +10,78 @@ pub enum Reply {
 }
 
 const YES: &[&str] = &[
-    "yes", "yeah", "yep", "yup", "ya", "sure", "correct", "right", "exactly", "okay", "ok", "perfect", "absolutely", "definitely", "indeed", "fine", "great",
-    "good", "please do", "go ahead", "of course", "sounds good", "that works", "it is", "that's it", "i do", "you got it", "all right", "alright", "wonderful", "affirmative",
-    "that'll do", "that would be", "why not", "lovely", "aye", "uh huh", "mhm", "mm hmm", "do it", "book it", "confirm", "confirmed",
+    "yes",
+    "yeah",
+    "yep",
+    "yup",
+    "ya",
+    "sure",
+    "correct",
+    "right",
+    "exactly",
+    "okay",
+    "ok",
+    "perfect",
+    "absolutely",
+    "definitely",
+    "indeed",
+    "fine",
+    "great",
+    "good",
+    "please do",
+    "go ahead",
+    "of course",
+    "sounds good",
+    "that works",
+    "it is",
+    "that's it",
+    "i do",
+    "you got it",
+    "all right",
+    "alright",
+    "wonderful",
+    "affirmative",
+    "that'll do",
+    "that would be",
+    "why not",
+    "lovely",
+    "aye",
+    "uh huh",
+    "mhm",
+    "mm hmm",
+    "do it",
+    "book it",
+    "confirm",
+    "confirmed",
 ];
-const NO: &[&str] = &["no", "nope", "nah", "wrong", "incorrect", "not", "don't", "never", "negative", "isn't", "mistake", "rather not"];
+const NO: &[&str] = &[
+    "no",
+    "nope",
+    "nah",
+    "wrong",
+    "incorrect",
+    "not",
+    "don't",
+    "never",
+    "negative",
+    "isn't",
+    "mistake",
+    "rather not",
+];
 /// "no" that agrees.
-const AGREEING: &[&str] = &["no problem", "no worries", "no that's right", "no that's correct", "no that's fine", "no that's good", "no that's perfect", "no that's great", "no it's fine", "no it's good", "why not"];
+const AGREEING: &[&str] = &[
+    "no problem",
+    "no worries",
+    "no that's right",
+    "no that's correct",
+    "no that's fine",
+    "no that's good",
+    "no that's perfect",
+    "no that's great",
+    "no it's fine",
+    "no it's good",
+    "why not",
+];
 
 /// Yes or no, where the utterance says one of them.
 #[must_use]
@@ -30,23 +95,154 @@ pub fn reply(words: &Words) -> Option<Reply> {
     YES.iter().any(|phrase| words.has(phrase)).then_some(Reply::Yes)
 }
 
-const REPEAT_WHOLE: &[&str] = &["what", "what what", "huh", "pardon", "pardon me", "sorry", "sorry what", "excuse me", "come again", "again", "again please", "say what", "repeat", "what was that", "i'm sorry", "once more", "hm what", "wait what", "what please", "eh"];
+const REPEAT_WHOLE: &[&str] = &[
+    "what",
+    "what what",
+    "huh",
+    "pardon",
+    "pardon me",
+    "sorry",
+    "sorry what",
+    "excuse me",
+    "come again",
+    "again",
+    "again please",
+    "say what",
+    "repeat",
+    "what was that",
+    "i'm sorry",
+    "once more",
+    "hm what",
+    "wait what",
+    "what please",
+    "eh",
+];
 const REPEAT: &[&str] = &[
-    "repeat that", "repeat it", "repeat please", "please repeat", "you repeat", "say that again", "say it again", "say again", "one more time", "come again", "once again", "once more",
-    "didn't catch that", "didn't hear", "didn't get that", "did not catch", "did not hear", "couldn't hear", "could not hear", "can't hear you", "what did you say", "what did you just say", "missed that", "what was that", "i beg your pardon", "beg your pardon", "didn't understand", "repeat what you",
+    "repeat that",
+    "repeat it",
+    "repeat please",
+    "please repeat",
+    "you repeat",
+    "say that again",
+    "say it again",
+    "say again",
+    "one more time",
+    "come again",
+    "once again",
+    "once more",
+    "didn't catch that",
+    "didn't hear",
+    "didn't get that",
+    "did not catch",
+    "did not hear",
+    "couldn't hear",
+    "could not hear",
+    "can't hear you",
+    "what did you say",
+    "what did you just say",
+    "missed that",
+    "what was that",
+    "i beg your pardon",
+    "beg your pardon",
+    "didn't understand",
+    "repeat what you",
 ];
 const WAIT: &[&str] = &[
-    "wait a moment", "wait a second", "wait a sec", "wait a minute", "one moment", "one second", "one sec", "one minute", "just a moment", "just a second", "just a sec", "just a minute", "hold on",
-    "hang on", "give me a moment", "give me a second", "give me a sec", "give me a minute", "bear with me", "let me check", "let me think", "let me see", "let me look", "need a moment", "need a minute", "need a second",
-    "a moment please", "wait please", "please wait", "half a second", "hold the line",
+    "wait a moment",
+    "wait a second",
+    "wait a sec",
+    "wait a minute",
+    "one moment",
+    "one second",
+    "one sec",
+    "one minute",
+    "just a moment",
+    "just a second",
+    "just a sec",
+    "just a minute",
+    "hold on",
+    "hang on",
+    "give me a moment",
+    "give me a second",
+    "give me a sec",
+    "give me a minute",
+    "bear with me",
+    "let me check",
+    "let me think",
+    "let me see",
+    "let me look",
+    "need a moment",
+    "need a minute",
+    "need a second",
+    "a moment please",
+    "wait please",
+    "please wait",
+    "half a second",
+    "hold the line",
 ];
-const CANCEL_WHOLE: &[&str] = &["cancel", "stop", "cancel it", "cancel that", "stop it", "forget it", "forget that", "quit", "abort"];
+const CANCEL_WHOLE: &[&str] =
+    &["cancel", "stop", "cancel it", "cancel that", "stop it", "forget it", "forget that", "quit", "abort"];
 const CANCEL: &[&str] = &[
-    "never mind", "nevermind", "forget it", "forget about it", "changed my mind", "cancel that", "cancel the booking", "cancel this", "cancel booking", "stop the booking", "stop booking", "don't want to book",
-    "don't want an appointment", "don't want the appointment", "don't need an appointment", "don't want it anymore", "leave it", "let's not", "not book anything", "scrap that", "start over", "call it off",
+    "never mind",
+    "nevermind",
+    "forget it",
+    "forget about it",
+    "changed my mind",
+    "cancel that",
+    "cancel the booking",
+    "cancel this",
+    "cancel booking",
+    "stop the booking",
+    "stop booking",
+    "don't want to book",
+    "don't want an appointment",
+    "don't want the appointment",
+    "don't need an appointment",
+    "don't want it anymore",
+    "leave it",
+    "let's not",
+    "not book anything",
+    "scrap that",
+    "start over",
+    "call it off",
 ];
-const BYE: &[&str] = &["bye", "goodbye", "bye bye", "good bye", "see you", "farewell", "talk to you later", "have a nice day", "have a good day", "have a great day", "have a good one", "so long", "take care"];
-const BYE_WHOLE: &[&str] = &["that's all", "that is all", "that's everything", "that'll be all", "that would be all", "nothing else", "no that's all", "no that's it", "no that's everything", "no thanks that's all", "i'm done", "that's all thanks", "that's all thank you", "no that's all thank you", "no thanks that's it", "that's it thanks", "that's it thank you", "hang up", "end the call", "end call"];
+const BYE: &[&str] = &[
+    "bye",
+    "goodbye",
+    "bye bye",
+    "good bye",
+    "see you",
+    "farewell",
+    "talk to you later",
+    "have a nice day",
+    "have a good day",
+    "have a great day",
+    "have a good one",
+    "so long",
+    "take care",
+];
+const BYE_WHOLE: &[&str] = &[
+    "that's all",
+    "that is all",
+    "that's everything",
+    "that'll be all",
+    "that would be all",
+    "nothing else",
+    "no that's all",
+    "no that's it",
+    "no that's everything",
+    "no thanks that's all",
+    "i'm done",
+    "that's all thanks",
+    "that's all thank you",
+    "no that's all thank you",
+    "no thanks that's it",
+    "that's it thanks",
+    "that's it thank you",
+    "hang up",
+    "end the call",
+    "end call",
+];
 
 const LONGEST_REQUEST: usize = 12;
 
@@ -61,13 +257,19 @@ pub fn request(words: &Words) -> Option<Act> {
     if REPEAT_WHOLE.contains(&whole.as_str()) || any(REPEAT) {
         return Some(Act::Repeat);
     }
-    if matches!(whole.as_str(), "wait" | "moment" | "a moment" | "a second" | "hold" | "wait wait" | "one") && whole != "one" || (any(WAIT) && words.len() <= 9) {
+    if matches!(whole.as_str(), "wait" | "moment" | "a moment" | "a second" | "hold" | "wait wait" | "one")
+        && whole != "one"
+        || (any(WAIT) && words.len() <= 9)
+    {
         return Some(Act::Wait);
     }
     if CANCEL_WHOLE.contains(&whole.as_str()) || any(CANCEL) {
         return Some(Act::Cancel);
     }
-    if (any(BYE) && words.len() <= 8) || BYE_WHOLE.contains(&whole.as_str()) || BYE_WHOLE.contains(&words.joined().as_str()) {
+    if (any(BYE) && words.len() <= 8)
+        || BYE_WHOLE.contains(&whole.as_str())
+        || BYE_WHOLE.contains(&words.joined().as_str())
+    {
         return Some(Act::Goodbye);
     }
     None
@@ -75,7 +277,10 @@ pub fn request(words: &Words) -> Option<Act> {
 
 /// The words without courtesies at both ends.
 fn trimmed(words: &Words) -> String {
-    const COURTESY: &[&str] = &["please", "oh", "um", "uh", "well", "okay", "ok", "so", "hey", "just", "thanks", "thank", "you", "actually", "no"];
+    const COURTESY: &[&str] = &[
+        "please", "oh", "um", "uh", "well", "okay", "ok", "so", "hey", "just", "thanks", "thank", "you",
+        "actually", "no",
+    ];
     let mut kept: Vec<&str> = words.tokens.iter().map(|token| token.word.as_str()).collect();
     while kept.len() > 1 && kept.first().is_some_and(|word| COURTESY.contains(word)) {
         kept.remove(0);
@@ -87,16 +292,35 @@ fn trimmed(words: &Words) -> String {
 }
 
 const ASKING: &[&str] = &[
-    "what", "what's", "whats", "when", "when's", "where", "where's", "wheres", "who", "who's", "why", "how", "how's", "which", "do", "does", "did", "are", "is", "can", "could", "would", "will", "have", "has", "should", "am", "tell",
+    "what", "what's", "whats", "when", "when's", "where", "where's", "wheres", "who", "who's", "why", "how",
+    "how's", "which", "do", "does", "did", "are", "is", "can", "could", "would", "will", "have", "has",
+    "should", "am", "tell",
 ];
 
 /// Whether somebody wants to know something. `mark` is a question mark in the text.
 #[must_use]
 pub fn is_question(words: &Words, mark: bool) -> bool {
-    const LEAD: &[&str] = &["and", "but", "so", "oh", "hi", "hello", "hey", "um", "uh", "wait", "sorry", "excuse", "me", "okay", "ok", "yes", "well", "actually", "also", "just", "quick", "question", "before", "that", "first", "by", "the", "way"];
+    const LEAD: &[&str] = &[
+        "and", "but", "so", "oh", "hi", "hello", "hey", "um", "uh", "wait", "sorry", "excuse", "me", "okay",
+        "ok", "yes", "well", "actually", "also", "just", "quick", "question", "before", "first", "by", "the",
+        "way",
+    ];
     let first = (0..words.len()).find(|at| !LEAD.contains(&words.word(*at)));
     mark || first.is_some_and(|at| ASKING.contains(&words.word(at)))
-        || ["how much", "how long", "what time", "do you", "are you", "where are", "what are", "tell me", "i wonder", "wondering"].iter().any(|phrase| words.has(phrase))
+        || [
+            "how much",
+            "how long",
+            "what time",
+            "do you",
+            "are you",
+            "where are",
+            "what are",
+            "tell me",
+            "i wonder",
+            "wondering",
+        ]
+        .iter()
+        .any(|phrase| words.has(phrase))
 }
 
 #[cfg(test)]
@@ -145,7 +369,12 @@ mod tests {
 
     #[test]
     fn questions_are_told_from_answers() {
-        for text in ["how much is a haircut", "where are you", "and do you have parking", "you are open on Sunday, what are the prices"] {
+        for text in [
+            "how much is a haircut",
+            "where are you",
+            "and do you have parking",
+            "you are open on Sunday, what are the prices",
+        ] {
             assert!(is_question(&Words::new(text), false), "{text}");
         }
         for text in ["next Tuesday at three", "my name is Maria", "a haircut please"] {

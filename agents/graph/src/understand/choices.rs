@@ -14,10 +14,20 @@ impl Choices {
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut names: Vec<(String, Vec<String>)> = pairs
             .into_iter()
-            .map(|(key, name)| (key.to_owned(), Words::new(&name.replace('_', " ")).tokens.into_iter().map(|token| token.word).collect()))
+            .map(|(key, name)| {
+                (
+                    key.to_owned(),
+                    Words::new(&name.replace('_', " ")).tokens.into_iter().map(|token| token.word).collect(),
+                )
+            })
             .filter(|(_, words): &(String, Vec<String>)| !words.is_empty())
             .collect();
-        names.sort_by(|a, b| b.1.len().cmp(&a.1.len()).then_with(|| b.1.concat().len().cmp(&a.1.concat().len())).then_with(|| a.0.cmp(&b.0)));
+        names.sort_by(|a, b| {
+            b.1.len()
+                .cmp(&a.1.len())
+                .then_with(|| b.1.concat().len().cmp(&a.1.concat().len()))
+                .then_with(|| a.0.cmp(&b.0))
+        });
         names.dedup();
         Self { names }
     }
@@ -27,7 +37,9 @@ impl Choices {
     pub fn find(&self, words: &Words) -> Option<Found<String>> {
         [true, false].into_iter().find_map(|exact| {
             self.names.iter().find_map(|(key, name)| {
-                let at = (0..words.len()).find(|at| name.iter().enumerate().all(|(offset, word)| same(words.word(at + offset), word, exact)))?;
+                let at = (0..words.len()).find(|at| {
+                    name.iter().enumerate().all(|(offset, word)| same(words.word(at + offset), word, exact))
+                })?;
                 Some(Found { value: key.clone(), from: at, to: at + name.len() })
             })
         })
@@ -59,7 +71,13 @@ mod tests {
 
     #[test]
     fn the_longest_name_wins_and_a_slip_is_forgiven() {
-        let choices = Choices::new([("haircut", "haircut"), ("haircut", "trim"), ("beard_trim", "beard_trim"), ("colour", "color"), ("colour", "colour")]);
+        let choices = Choices::new([
+            ("haircut", "haircut"),
+            ("haircut", "trim"),
+            ("beard_trim", "beard_trim"),
+            ("colour", "color"),
+            ("colour", "colour"),
+        ]);
         for (text, key) in [
             ("I'd like a beard trim", Some("beard_trim")),
             ("just a trim", Some("haircut")),

@@ -72,8 +72,12 @@ fn relative(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
     match words.word(at) {
         "today" | "tonight" | "todays" | "today's" => found(today, at, at + 1),
         // "this afternoon" is today; the part of the day stays for the time.
-        "this" if matches!(words.word(at + 1), "morning" | "afternoon" | "evening") => found(today, at, at + 1),
-        "tomorrow" | "tomorow" | "tommorow" | "tommorrow" | "tomorrow's" => found(plus(today, 1.day())?, at, at + 1),
+        "this" if matches!(words.word(at + 1), "morning" | "afternoon" | "evening") => {
+            found(today, at, at + 1)
+        }
+        "tomorrow" | "tomorow" | "tommorow" | "tommorrow" | "tomorrow's" => {
+            found(plus(today, 1.day())?, at, at + 1)
+        }
         "now" if at + 1 == words.len() || words.pause_after(at) => found(today, at, at + 1),
         "weekend" => found(plus(today, i64::from(days_until(today, Weekday::Saturday)).days())?, at, at + 1),
         _ => None,
@@ -299,7 +303,16 @@ mod tests {
 
     #[test]
     fn what_names_no_day_is_no_day() {
-        for text in ["", "three in the afternoon", "february thirtieth", "the first time", "just a second", "may I", "five five five zero one four two", "99/99"] {
+        for text in [
+            "",
+            "three in the afternoon",
+            "february thirtieth",
+            "the first time",
+            "just a second",
+            "may I",
+            "five five five zero one four two",
+            "99/99",
+        ] {
             assert_eq!(at(text), None, "{text}");
         }
     }

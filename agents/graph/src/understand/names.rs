@@ -17,20 +17,213 @@ const STRONG: &[&[&str]] = &[
     &["name", "of"],
 ];
 /// Phrases that announce a name only where a name was asked for, or where little else can follow.
-const WEAK: &[&[&str]] = &[&["this", "is"], &["it's"], &["it", "is"], &["its"], &["i'm"], &["i", "am"], &["that's"], &["under"], &["for"]];
+const WEAK: &[&[&str]] = &[
+    &["this", "is"],
+    &["it's"],
+    &["it", "is"],
+    &["its"],
+    &["i'm"],
+    &["i", "am"],
+    &["that's"],
+    &["under"],
+    &["for"],
+];
 /// Words a name ends before, and never consists of.
 const NOT_A_NAME: &[&str] = &[
-    "a", "an", "the", "and", "or", "but", "my", "your", "our", "his", "her", "is", "are", "was", "i", "i'm", "i'd", "i'll", "you", "we", "it", "it's", "that",
-    "that's", "this", "please", "thanks", "thank", "for", "at", "on", "in", "of", "to", "with", "from", "about", "number", "phone", "telephone", "cell",
-    "mobile", "not", "no", "yes", "yeah", "yep", "ok", "okay", "sure", "fine", "good", "great", "right", "correct", "wrong", "sorry", "actually",
-    "looking", "calling", "trying", "going", "wondering", "hoping", "interested", "here", "there", "just", "still", "also", "so", "very", "really",
-    "what", "when", "where", "who", "why", "how", "which", "can", "could", "would", "will", "do", "does", "did", "want", "need", "like", "have", "has",
-    "had", "be", "been", "book", "booking", "appointment", "haircut", "today", "tomorrow", "tonight", "morning", "afternoon", "evening", "next", "am",
-    "pm", "o'clock", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "spelled", "spelt", "spell", "speaking", "by",
-    "something", "anything", "nothing", "everything", "maybe", "well", "um", "uh", "er", "hmm", "mhm", "hello", "hi", "hey", "me", "as", "if", "all",
-    "don't", "know", "wait", "let", "think", "because", "up", "any", "some", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-    "ten", "zero", "oh", "first", "second", "again", "instead", "change", "make", "put", "busy", "free", "available", "fully", "both", "new", "been",
-    "perfect", "never", "mind", "forget", "cancel", "stop", "repeat", "goodbye", "bye", "tell", "say", "said", "name", "names", "time", "day", "service", "too", "late", "early",
+    "a",
+    "an",
+    "the",
+    "and",
+    "or",
+    "but",
+    "my",
+    "your",
+    "our",
+    "his",
+    "her",
+    "is",
+    "are",
+    "was",
+    "i",
+    "i'm",
+    "i'd",
+    "i'll",
+    "you",
+    "we",
+    "it",
+    "it's",
+    "that",
+    "that's",
+    "this",
+    "please",
+    "thanks",
+    "thank",
+    "for",
+    "at",
+    "on",
+    "in",
+    "of",
+    "to",
+    "with",
+    "from",
+    "about",
+    "number",
+    "phone",
+    "telephone",
+    "cell",
+    "mobile",
+    "not",
+    "no",
+    "yes",
+    "yeah",
+    "yep",
+    "ok",
+    "okay",
+    "sure",
+    "fine",
+    "good",
+    "great",
+    "right",
+    "correct",
+    "wrong",
+    "sorry",
+    "actually",
+    "looking",
+    "calling",
+    "trying",
+    "going",
+    "wondering",
+    "hoping",
+    "interested",
+    "here",
+    "there",
+    "just",
+    "still",
+    "also",
+    "so",
+    "very",
+    "really",
+    "what",
+    "when",
+    "where",
+    "who",
+    "why",
+    "how",
+    "which",
+    "can",
+    "could",
+    "would",
+    "will",
+    "do",
+    "does",
+    "did",
+    "want",
+    "need",
+    "like",
+    "have",
+    "has",
+    "had",
+    "be",
+    "been",
+    "book",
+    "booking",
+    "appointment",
+    "haircut",
+    "today",
+    "tomorrow",
+    "tonight",
+    "morning",
+    "afternoon",
+    "evening",
+    "next",
+    "am",
+    "pm",
+    "o'clock",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "spelled",
+    "spelt",
+    "spell",
+    "speaking",
+    "by",
+    "something",
+    "anything",
+    "nothing",
+    "everything",
+    "maybe",
+    "well",
+    "um",
+    "uh",
+    "er",
+    "hmm",
+    "mhm",
+    "hello",
+    "hi",
+    "hey",
+    "me",
+    "as",
+    "if",
+    "all",
+    "don't",
+    "know",
+    "wait",
+    "let",
+    "think",
+    "because",
+    "up",
+    "any",
+    "some",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "zero",
+    "oh",
+    "first",
+    "second",
+    "again",
+    "instead",
+    "change",
+    "make",
+    "put",
+    "busy",
+    "free",
+    "available",
+    "fully",
+    "both",
+    "new",
+    "been",
+    "perfect",
+    "never",
+    "mind",
+    "forget",
+    "cancel",
+    "stop",
+    "repeat",
+    "goodbye",
+    "bye",
+    "tell",
+    "say",
+    "said",
+    "name",
+    "names",
+    "time",
+    "day",
+    "service",
+    "too",
+    "late",
+    "early",
 ];
 const MOST_WORDS: usize = 4;
 
@@ -40,7 +233,8 @@ pub fn find(words: &Words, expected: bool) -> Option<Found<String>> {
     let announced = STRONG.iter().find_map(|phrase| after(words, phrase));
     let announced = announced.or_else(|| speaking(words));
     let announced = announced.or_else(|| this_is(words));
-    let announced = announced.or_else(|| if expected { WEAK.iter().find_map(|phrase| after(words, phrase)) } else { None });
+    let announced = announced
+        .or_else(|| if expected { WEAK.iter().find_map(|phrase| after(words, phrase)) } else { None });
     let named = announced.or_else(|| if expected { bare(words) } else { None });
     spelled(words, named, expected)
 }
@@ -73,7 +267,11 @@ fn speaking(words: &Words) -> Option<Found<String>> {
         return None;
     }
     let mut start = end;
-    while start > 0 && end - start < 3 && could_be_name(words.word(start - 1)) && !words.pause_after(start - 1) {
+    while start > 0
+        && end - start < 3
+        && could_be_name(words.word(start - 1))
+        && !words.pause_after(start - 1)
+    {
         start -= 1;
     }
     if start == end { None } else { take(words, start, start) }
@@ -83,25 +281,52 @@ fn speaking(words: &Words) -> Option<Found<String>> {
 fn this_is(words: &Words) -> Option<Found<String>> {
     let at = words.position(&["this", "is"]).filter(|at| *at <= 2)?;
     let found = take(words, at, at + 2)?;
-    (found.to == words.len() || words.pause_after(found.to - 1) || matches!(words.word(found.to), "and" | "speaking" | "calling" | "i" | "i'd"))
-        .then_some(found)
+    (found.to == words.len()
+        || words.pause_after(found.to - 1)
+        || matches!(words.word(found.to), "and" | "speaking" | "calling" | "i" | "i'd"))
+    .then_some(found)
 }
 
 fn bare(words: &Words) -> Option<Found<String>> {
     let mut start = 0;
-    while matches!(words.word(start), "yes" | "yeah" | "sure" | "okay" | "ok" | "um" | "uh" | "well" | "so" | "hi" | "hello" | "no" | "actually" | "sorry" | "oh") {
+    while matches!(
+        words.word(start),
+        "yes"
+            | "yeah"
+            | "sure"
+            | "okay"
+            | "ok"
+            | "um"
+            | "uh"
+            | "well"
+            | "so"
+            | "hi"
+            | "hello"
+            | "no"
+            | "actually"
+            | "sorry"
+            | "oh"
+    ) {
         start += 1;
     }
     let found = take(words, start, start)?;
     // Whatever follows must be courtesy or something that other finders took.
-    let rest = (found.to..words.len()).filter(|at| !matches!(words.word(*at), "" | "please" | "thanks" | "thank" | "you" | "and" | "speaking")).count();
+    let rest = (found.to..words.len())
+        .filter(|at| {
+            !matches!(words.word(*at), "" | "please" | "thanks" | "thank" | "you" | "and" | "speaking")
+        })
+        .count();
     (rest == 0 || words.pause_after(found.to - 1)).then_some(found)
 }
 
 /// Joins letters: a name said and then spelled takes the spelling for its last word.
 fn spelled(words: &Words, named: Option<Found<String>>, expected: bool) -> Option<Found<String>> {
-    let is_letter = |at: usize| words.word(at).len() == 1 && words.word(at).as_bytes()[0].is_ascii_alphabetic();
-    let Some(from) = (0..words.len()).find(|at| is_letter(*at) && is_letter(at + 1) && is_letter(at + 2)) else { return named };
+    let is_letter =
+        |at: usize| words.word(at).len() == 1 && words.word(at).as_bytes()[0].is_ascii_alphabetic();
+    let Some(from) = (0..words.len()).find(|at| is_letter(*at) && is_letter(at + 1) && is_letter(at + 2))
+    else {
+        return named;
+    };
     let said_so = words.has("spelled") || words.has("spelt") || words.has("spell");
     if named.is_none() && !expected && !said_so {
         return None;
@@ -112,7 +337,9 @@ fn spelled(words: &Words, named: Option<Found<String>>, expected: bool) -> Optio
     }
     let letters: String = (from..to).map(|at| words.word(at)).collect();
     let last = title(&letters);
-    let Some(named) = named.filter(|name| name.to <= from) else { return Some(Found { value: last, from, to }) };
+    let Some(named) = named.filter(|name| name.to <= from) else {
+        return Some(Found { value: last, from, to });
+    };
     let mut parts: Vec<&str> = named.value.split(' ').collect();
     let same_first = |part: &str| part.chars().next() == last.chars().next();
     match parts.last() {
@@ -126,10 +353,9 @@ fn spelled(words: &Words, named: Option<Found<String>>, expected: bool) -> Optio
 }
 
 fn could_be_name(word: &str) -> bool {
-    !word.is_empty()
-        && !NOT_A_NAME.contains(&word)
-        && word.chars().all(|c| c.is_alphabetic() || c == '\'')
-        && !(word.ends_with("ing") && word.len() > 6)
+    let doing = word.ends_with("ing") && word.len() > 6;
+    let letters = word.chars().all(|c| c.is_alphabetic() || c == '\'');
+    !word.is_empty() && letters && !doing && !NOT_A_NAME.contains(&word)
 }
 
 fn title(word: &str) -> String {
@@ -138,7 +364,9 @@ fn title(word: &str) -> String {
         return word.to_owned();
     }
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect()
+    })
 }
 
 #[cfg(test)]
@@ -182,7 +410,16 @@ mod tests {
 
     #[test]
     fn talk_is_no_name() {
-        for text in ["I'm looking for a haircut", "it's fine", "that's right", "yes please", "what do you mean", "this is a bad time", "I am not sure", "no"] {
+        for text in [
+            "I'm looking for a haircut",
+            "it's fine",
+            "that's right",
+            "yes please",
+            "what do you mean",
+            "this is a bad time",
+            "I am not sure",
+            "no",
+        ] {
             assert_eq!(at(text, true), None, "{text}");
         }
     }

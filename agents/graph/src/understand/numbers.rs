@@ -3,14 +3,49 @@
 use super::tokens::Words;
 
 const SMALL: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
 const TENS: [&str; 10] =
     ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const ORDINALS: [&str; 20] = [
-    "zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-    "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth",
+    "zeroth",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
     "nineteenth",
 ];
 
@@ -72,7 +107,8 @@ pub fn ordinal(words: &Words, at: usize) -> Option<(u32, usize)> {
         let one = ORDINALS.iter().position(|known| *known == words.word(at + 1))?;
         return (1..10).contains(&one).then_some((ten + one as u32, 2));
     }
-    let digits = word.strip_suffix("st").or_else(|| word.strip_suffix("nd")).or_else(|| word.strip_suffix("rd"));
+    let digits =
+        word.strip_suffix("st").or_else(|| word.strip_suffix("nd")).or_else(|| word.strip_suffix("rd"));
     let digits = digits.or_else(|| word.strip_suffix("th"))?;
     if digits.len() > 2 { None } else { digits.parse().ok().map(|value| (value, 1)) }
 }
@@ -83,15 +119,23 @@ pub(crate) fn in_words(value: u32) -> String {
         0..20 => SMALL[value as usize].to_owned(),
         20..100 => {
             let ten = TENS[(value / 10) as usize];
-            if value % 10 == 0 { ten.to_owned() } else { format!("{ten}-{}", SMALL[(value % 10) as usize]) }
+            if value.is_multiple_of(10) {
+                ten.to_owned()
+            } else {
+                format!("{ten}-{}", SMALL[(value % 10) as usize])
+            }
         }
         100..1000 => {
             let hundreds = format!("{} hundred", SMALL[(value / 100) as usize]);
-            if value % 100 == 0 { hundreds } else { format!("{hundreds} {}", in_words(value % 100)) }
+            if value.is_multiple_of(100) { hundreds } else { format!("{hundreds} {}", in_words(value % 100)) }
         }
         1000..1_000_000 => {
             let thousands = format!("{} thousand", in_words(value / 1000));
-            if value % 1000 == 0 { thousands } else { format!("{thousands} {}", in_words(value % 1000)) }
+            if value.is_multiple_of(1000) {
+                thousands
+            } else {
+                format!("{thousands} {}", in_words(value % 1000))
+            }
         }
         _ => value.to_string(),
     }

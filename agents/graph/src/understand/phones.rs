@@ -22,6 +22,12 @@ pub fn find(words: &Words) -> Option<Found<String>> {
     best
 }
 
+/// Three and more digits, each said by itself, and nothing else: "five six seven" is no time of day.
+#[must_use]
+pub fn is_digit_by_digit(words: &Words) -> bool {
+    words.len() > 2 && (0..words.len()).all(|at| group(words, at).is_some_and(|digits| digits.len() == 1))
+}
+
 fn run(words: &Words, from: usize) -> Option<Found<String>> {
     let mut digits = String::new();
     let mut at = from;
@@ -45,7 +51,9 @@ fn run(words: &Words, from: usize) -> Option<Found<String>> {
                 digits.push_str("00");
                 at += 1;
             }
-            None if !digits.is_empty() && matches!(word, "and" | "then" | "dash" | "hyphen" | "um" | "uh") => {
+            None if !digits.is_empty()
+                && matches!(word, "and" | "then" | "dash" | "hyphen" | "um" | "uh") =>
+            {
                 let next = (at + 1..words.len().min(at + 3)).find(|next| group(words, *next).is_some());
                 match next {
                     Some(next) => at = next,
@@ -79,7 +87,11 @@ fn group(words: &Words, at: usize) -> Option<String> {
         // "forty two" is 42: the ten stands for its first digit where a one follows.
         let next = super::numbers::small(words.word(at + 1)).filter(|one| (1..10).contains(one));
         let spelled = !words.word(at + 1).as_bytes().first().is_some_and(u8::is_ascii_digit);
-        return Some(if next.is_some() && spelled && !words.pause_after(at) { (ten / 10).to_string() } else { ten.to_string() });
+        return Some(if next.is_some() && spelled && !words.pause_after(at) {
+            (ten / 10).to_string()
+        } else {
+            ten.to_string()
+        });
     }
     match super::numbers::small(word) {
         Some(value) => Some(value.to_string()),

@@ -78,7 +78,9 @@ pub fn read(text: &str, wanted: &[Wanted<'_>], today: Date) -> Readings {
         let mut stretch = words.slice(from, to);
         read_stretch(&mut stretch, wanted, today, reply, &mut readings);
     }
-    if let Some(free) = wanted.iter().find(|wanted| wanted.expected && matches!(wanted.kind, WantedKind::Text)) {
+    if let Some(free) =
+        wanted.iter().find(|wanted| wanted.expected && matches!(wanted.kind, WantedKind::Text))
+    {
         let trimmed = text.trim();
         if !trimmed.is_empty() {
             readings.put(free.name, Reading::Text(trimmed.to_owned()));
@@ -87,7 +89,13 @@ pub fn read(text: &str, wanted: &[Wanted<'_>], today: Date) -> Readings {
     readings
 }
 
-fn read_stretch(words: &mut Words, wanted: &[Wanted<'_>], today: Date, reply: Option<Reply>, readings: &mut Readings) {
+fn read_stretch(
+    words: &mut Words,
+    wanted: &[Wanted<'_>],
+    today: Date,
+    reply: Option<Reply>,
+    readings: &mut Readings,
+) {
     // The order settles who gets a word first: long digit runs are numbers before they are hours.
     for rank in 0..7 {
         for item in wanted {
@@ -95,7 +103,8 @@ fn read_stretch(words: &mut Words, wanted: &[Wanted<'_>], today: Date, reply: Op
                 continue;
             }
             // "at three, I mean four": what was just said is what the correction is about.
-            let corrected = matches!(item.kind, WantedKind::Date | WantedKind::Time) && readings.value(item.name).is_some();
+            let corrected = matches!(item.kind, WantedKind::Date | WantedKind::Time)
+                && readings.value(item.name).is_some();
             let item = &Wanted { expected: item.expected || corrected, ..*item };
             if let Some((value, from, to)) = find(words, item, wanted, today, reply) {
                 words.take(from, to);
@@ -117,7 +126,13 @@ fn order(item: &Wanted<'_>, words: &Words) -> usize {
     }
 }
 
-fn find(words: &Words, item: &Wanted<'_>, wanted: &[Wanted<'_>], today: Date, reply: Option<Reply>) -> Option<(Reading, usize, usize)> {
+fn find(
+    words: &Words,
+    item: &Wanted<'_>,
+    wanted: &[Wanted<'_>],
+    today: Date,
+    reply: Option<Reply>,
+) -> Option<(Reading, usize, usize)> {
     match item.kind {
         WantedKind::Date => {
             let found = dates::find(words, today, item.expected)?;
@@ -134,7 +149,9 @@ fn find(words: &Words, item: &Wanted<'_>, wanted: &[Wanted<'_>], today: Date, re
         WantedKind::Phone => {
             let found = phones::find(words)?;
             let enough = found.value.len() >= UNASKED_DIGITS || phone_announced(words);
-            let bare = item.expected && digits_count(words, found.from, found.to) && !dated(words, wanted, today, &found.value);
+            let bare = item.expected
+                && digits_count(words, found.from, found.to)
+                && !dated(words, wanted, today, &found.value);
             (enough || bare).then_some((Reading::Digits(found.value), found.from, found.to))
         }
         WantedKind::Choice(choices) => {
@@ -145,7 +162,8 @@ fn find(words: &Words, item: &Wanted<'_>, wanted: &[Wanted<'_>], today: Date, re
             if !item.expected {
                 return None;
             }
-            let (at, (value, used)) = (0..words.len()).find_map(|at| numbers::cardinal(words, at).map(|found| (at, found)))?;
+            let (at, (value, used)) =
+                (0..words.len()).find_map(|at| numbers::cardinal(words, at).map(|found| (at, found)))?;
             Some((Reading::Number(value), at, at + used))
         }
         WantedKind::YesNo => {
@@ -160,15 +178,23 @@ fn find(words: &Words, item: &Wanted<'_>, wanted: &[Wanted<'_>], today: Date, re
 fn digits_count(words: &Words, from: usize, to: usize) -> bool {
     let before = words.before(from, 1);
     let after = words.word(to);
-    !matches!(before, "at" | "make" | "the" | "around") && !matches!(after, "am" | "pm" | "o'clock" | "in" | "past" | "to" | "oclock" | "of" | "weeks" | "days")
+    !matches!(before, "at" | "make" | "the" | "around")
+        && !matches!(
+            after,
+            "am" | "pm" | "o'clock" | "in" | "past" | "to" | "oclock" | "of" | "weeks" | "days"
+        )
 }
 
 fn dated(words: &Words, wanted: &[Wanted<'_>], today: Date, digits: &str) -> bool {
-    digits.len() <= 2 && wanted.iter().any(|item| matches!(item.kind, WantedKind::Date)) && dates::find(words, today, false).is_some()
+    digits.len() <= 2
+        && wanted.iter().any(|item| matches!(item.kind, WantedKind::Date))
+        && dates::find(words, today, false).is_some()
 }
 
 fn phone_announced(words: &Words) -> bool {
-    ["number is", "number's", "phone is", "reach me at", "call me at", "call me on", "reach me on"].iter().any(|phrase| words.has(phrase))
+    ["number is", "number's", "phone is", "reach me at", "call me at", "call me on", "reach me on"]
+        .iter()
+        .any(|phrase| words.has(phrase))
 }
 
 fn long_digits(words: &Words) -> bool {
@@ -178,7 +204,10 @@ fn long_digits(words: &Words) -> bool {
 fn only_digits(words: &Words) -> bool {
     phones::find(words).is_some_and(|found| {
         let outside = (0..words.len()).filter(|at| !(found.from..found.to).contains(at));
-        found.value.len() > 1 && outside.map(|at| words.word(at)).all(|word| matches!(word, "and" | "then" | "um" | "uh" | "please" | "it's" | "yes" | "okay"))
+        found.value.len() > 1
+            && outside
+                .map(|at| words.word(at))
+                .all(|word| matches!(word, "and" | "then" | "um" | "uh" | "please" | "it's" | "yes" | "okay"))
     })
 }
 
@@ -189,14 +218,26 @@ fn take_back(words: &mut Words) {
             "not" => at + 1,
             "instead" if words.word(at + 1) == "of" => at + 2,
             "rather" if words.word(at + 1) == "than" => at + 2,
-            "from" if (at + 2..words.len().min(at + 6)).any(|later| words.word(later) == "to") && changing(words) => at + 1,
+            "from"
+                if (at + 2..words.len().min(at + 6)).any(|later| words.word(later) == "to")
+                    && changing(words) =>
+            {
+                at + 1
+            }
             _ => continue,
         };
         let mut end = value;
-        while end < words.len() && matches!(words.word(end), "on" | "at" | "the" | "a" | "an" | "for" | "next" | "this" | "my") {
+        while end < words.len()
+            && matches!(words.word(end), "on" | "at" | "the" | "a" | "an" | "for" | "next" | "this" | "my")
+        {
             end += 1;
         }
-        if end < words.len() && matches!(words.word(end), "sure" | "right" | "correct" | "yet" | "what" | "good" | "quite" | "really" | "i") {
+        if end < words.len()
+            && matches!(
+                words.word(end),
+                "sure" | "right" | "correct" | "yet" | "what" | "good" | "quite" | "really" | "i"
+            )
+        {
             continue;
         }
         // "not half past two": up to the pause, but never further than a short phrase.
@@ -224,7 +265,10 @@ fn changing(words: &Words) -> bool {
 fn stretches(words: &Words) -> Vec<(usize, usize)> {
     let mut cuts = vec![0];
     for at in 1..words.len() {
-        let anew = matches!(words.word(at), "no" | "actually" | "sorry" | "correction") || words.starts(at, &["i", "mean"]) || words.starts(at, &["i", "meant"]) || words.starts(at, &["make", "that"]);
+        let anew = matches!(words.word(at), "no" | "actually" | "sorry" | "correction")
+            || words.starts(at, &["i", "mean"])
+            || words.starts(at, &["i", "meant"])
+            || words.starts(at, &["make", "that"]);
         // "double no": a cut directly after a cut is one.
         if anew && words.before(at, 1) != "say" {
             cuts.push(at);
@@ -241,8 +285,19 @@ mod tests {
     use super::*;
 
     fn booking(text: &str, expecting: &str) -> String {
-        let services = Choices::new([("haircut", "haircut"), ("beard_trim", "beard trim"), ("colour", "colour"), ("colour", "color")]);
-        let kinds = [("service", WantedKind::Choice(&services)), ("date", WantedKind::Date), ("time", WantedKind::Time), ("name", WantedKind::Name), ("phone", WantedKind::Phone)];
+        let services = Choices::new([
+            ("haircut", "haircut"),
+            ("beard_trim", "beard trim"),
+            ("colour", "colour"),
+            ("colour", "color"),
+        ]);
+        let kinds = [
+            ("service", WantedKind::Choice(&services)),
+            ("date", WantedKind::Date),
+            ("time", WantedKind::Time),
+            ("name", WantedKind::Name),
+            ("phone", WantedKind::Phone),
+        ];
         let wanted = kinds.map(|(name, kind)| Wanted { name, kind, expected: name == expecting });
         let mut shown: Vec<String> = read(text, &wanted, date(2026, 11, 23))
             .values
@@ -252,7 +307,9 @@ mod tests {
                 Reading::Time(Clock::Exact(time)) => format!("{name}={}", time.strftime("%H:%M")),
                 Reading::Time(Clock::Either(early, _)) => format!("{name}={}?", early.strftime("%H:%M")),
                 Reading::Time(Clock::Vague(part)) => format!("{name}={}", part.name()),
-                Reading::Name(text) | Reading::Digits(text) | Reading::Choice(text) | Reading::Text(text) => format!("{name}={text}"),
+                Reading::Name(text) | Reading::Digits(text) | Reading::Choice(text) | Reading::Text(text) => {
+                    format!("{name}={text}")
+                }
                 Reading::Number(value) => format!("{name}={value}"),
                 Reading::YesNo(value) => format!("{name}={value}"),
             })
@@ -264,9 +321,17 @@ mod tests {
     #[test]
     fn values_are_read_in_any_order() {
         for (text, expecting, expected) in [
-            ("I need to make an appointment for Friday at ten in the morning.", "", "date=2026-11-27 time=10:00"),
+            (
+                "I need to make an appointment for Friday at ten in the morning.",
+                "",
+                "date=2026-11-27 time=10:00",
+            ),
             ("Next Tuesday at three in the afternoon please.", "date", "date=2026-12-01 time=15:00"),
-            ("a beard trim on thursday at half past two my name is maria lopez", "", "date=2026-11-26 name=Maria Lopez service=beard_trim time=02:30?"),
+            (
+                "a beard trim on thursday at half past two my name is maria lopez",
+                "",
+                "date=2026-11-26 name=Maria Lopez service=beard_trim time=02:30?",
+            ),
             ("My name is Maria Lopez and my number is 555 0142", "name", "name=Maria Lopez phone=5550142"),
             ("My phone number is five five five, zero one four two.", "phone", "phone=5550142"),
             ("five five five zero one four two", "time", "phone=5550142"),

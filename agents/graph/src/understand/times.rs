@@ -36,14 +36,20 @@ pub enum Clock {
 /// The first time of day that is named. `expected` says that a time was asked for, so that a bare "three" is one.
 #[must_use]
 pub fn find(words: &Words, expected: bool) -> Option<Found<Clock>> {
-    (0..words.len()).find_map(|at| exact(words, at, expected)).or_else(|| (0..words.len()).find_map(|at| vague(words, at)))
+    (0..words.len())
+        .find_map(|at| exact(words, at, expected))
+        .or_else(|| (0..words.len()).find_map(|at| vague(words, at)))
 }
 
 fn exact(words: &Words, at: usize, expected: bool) -> Option<Found<Clock>> {
     match words.word(at) {
-        "noon" | "midday" => return Some(Found { value: Clock::Exact(Time::constant(12, 0, 0, 0)), from: at, to: at + 1 }),
+        "noon" | "midday" => {
+            return Some(Found { value: Clock::Exact(Time::constant(12, 0, 0, 0)), from: at, to: at + 1 });
+        }
         "midnight" => return Some(Found { value: Clock::Exact(Time::midnight()), from: at, to: at + 1 }),
-        "lunchtime" => return Some(Found { value: Clock::Exact(Time::constant(12, 0, 0, 0)), from: at, to: at + 1 }),
+        "lunchtime" => {
+            return Some(Found { value: Clock::Exact(Time::constant(12, 0, 0, 0)), from: at, to: at + 1 });
+        }
         _ => {}
     }
     let (hour, minute, mut end, marked) = past_or_to(words, at).or_else(|| plain(words, at))?;
@@ -53,11 +59,23 @@ fn exact(words: &Words, at: usize, expected: bool) -> Option<Found<Clock>> {
         end += 2;
     }
     let half = half_of_day(words, end);
-    let lead = matches!(words.before(at, 1), "at" | "around" | "about" | "by" | "after" | "say" | "for" | "to")
-        || matches!((words.before(at, 2), words.before(at, 1)), ("make", "it") | ("make", "that"));
+    let lead =
+        matches!(words.before(at, 1), "at" | "around" | "about" | "by" | "after" | "say" | "for" | "to")
+            || matches!((words.before(at, 2), words.before(at, 1)), ("make", "it") | ("make", "that"));
     let counted = matches!(
         words.word(end),
-        "people" | "persons" | "weeks" | "week" | "days" | "day" | "months" | "minutes" | "hours" | "dollars" | "times" | "of"
+        "people"
+            | "persons"
+            | "weeks"
+            | "week"
+            | "days"
+            | "day"
+            | "months"
+            | "minutes"
+            | "hours"
+            | "dollars"
+            | "times"
+            | "of"
     );
     if counted || !(marked || oclock || half.is_some() || lead || expected) || hour > 24 || minute > 59 {
         return None;
@@ -201,7 +219,9 @@ mod tests {
     fn at(text: &str, expected: bool) -> String {
         match find(&Words::new(text), expected).map(|found| found.value) {
             Some(Clock::Exact(time)) => time.strftime("%H:%M").to_string(),
-            Some(Clock::Either(early, late)) => format!("{}|{}", early.strftime("%H:%M"), late.strftime("%H:%M")),
+            Some(Clock::Either(early, late)) => {
+                format!("{}|{}", early.strftime("%H:%M"), late.strftime("%H:%M"))
+            }
             Some(Clock::Vague(part)) => part.name().to_owned(),
             None => "-".to_owned(),
         }
@@ -244,7 +264,15 @@ mod tests {
     fn a_bare_number_is_a_time_only_where_one_was_asked_for() {
         assert_eq!(at("three", true), "03:00|15:00");
         assert_eq!(at("1530", true), "15:30");
-        for text in ["three", "a table for two people", "in two weeks", "good morning", "five five five zero one four two", "5550142", "december third"] {
+        for text in [
+            "three",
+            "a table for two people",
+            "in two weeks",
+            "good morning",
+            "five five five zero one four two",
+            "5550142",
+            "december third",
+        ] {
             assert_eq!(at(text, false), "-", "{text}");
         }
         assert_eq!(at("five five five zero one four two", true), "-");

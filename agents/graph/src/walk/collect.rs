@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::civil::{Date, Time};
 use serde_json::{Map, Value, json};
 
+use super::judge::parse_time;
 use super::snapshot::Frame;
 use super::{Action, CollectState, Next, Scores, Walk, listen};
-use crate::compile::{Asking, Collecting, Step};
+use crate::compile::{Asking, Collecting, Compiled, Step};
 use crate::node::SlotKind;
-use crate::spoken;
 use crate::state::Write;
 use crate::understand::{self, Clock, Reading, Reply, Wanted, WantedKind, Words};
 
@@ -23,9 +22,6 @@ struct Changes {
     /// A telephone number was begun.
     partial: bool,
 }
-
-/// A value fit for the state, or why not.
-type Verdict = Result<Value, (&'static str, Value)>;
 
 impl Walk {
     fn collecting(&self, node: &str) -> Option<Arc<Collecting>> {
@@ -69,27 +65,34 @@ impl Walk {
         let words = Words::new(text);
         let reply = understand::reply(&words);
         let state = self.state.collects.entry(node.to_owned()).or_default().clone();
-        let expected = state.asked.clone().filter(|_| !state.confirming);
-        let readings = understand::read(text, &self.wanted(&collecting, expected.as_deref()), self.now.date());
+        let expected = expected(collecting.as_ref(), &state, &words);
+        let readings =
+            understand::read(text, &self.wanted(&collecting, expected.as_deref()), self.now.date());
         let named = self.named_slot(&collecting, &words);
-        let free = expected.as_deref().and_then(|name| slot(&collecting, name)).is_some_and(|asking| asking.slot.kind == SlotKind::Text);
+        let free = expected
+            .as_deref()
+            .and_then(|name| slot(&collecting, name))
+            .is_some_and(|asking| asking.slot.kind == SlotKind::Text);
         let question = understand::is_question(&words, text.contains('?'));
-        let answered = !readings.values.is_empty() || (state.confirming && (reply.is_some() || named.is_some()));
+        let answered =
+            !readings.values.is_empty() || (state.confirming && (reply.is_some() || named.is_some()));
         if let Some(asides) = &collecting.node.asides
-            && (question || !answered)
-            && !(free && !question)
+            && (question || !(answered || free))
         {
             match scores {
                 None => return self.need_classes(asides, text),
                 Some(scores) => {
-                    if self.aside(node, asides, text, scores) {
+                    if self.aside(node, asides, text, scores, answered) {
                         return;
                     }
                 }
             }
         }
         let changes = self.fill(node, &collecting, text);
-        let untouched = changes.filled.is_empty() && changes.corrected.is_empty() && changes.refused.is_none() && !changes.partial;
+        let untouched = changes.filled.is_empty()
+            && changes.corrected.is_empty()
+            && changes.refused.is_none()
+            && !changes.partial;
         let next = if state.confirming && untouched {
             self.confirmed(node, &collecting, reply, named, answered, &state)
         } else if untouched {
@@ -101,11 +104,18 @@ impl Walk {
     }
 
     /// Answers a question asked in between. False where it is none.
-    fn aside(&mut self, node: &str, asides: &str, text: &str, scores: &Scores) -> bool {
+    fn aside(&mut self, node: &str, asides: &str, text: &str, scores: &Scores, answered: bool) -> bool {
         let graph = Arc::clone(&self.graph);
         let Some(Step::Intent { node: intents, .. }) = graph.nodes.get(asides) else { return false };
-        let Some((intent, score)) = listen::decide(intents, scores) else { return false };
-        if let Some(act) = intents.intents.get(&intent).and_then(|intent| intent.act) {
+        let Some((intent, score)) = listen::decide(&graph, intents, text, scores, self.now.date()) else {
+            return false;
+        };
+        let found = intents.intents.get(&intent);
+        // Courtesy beside an answer is no question.
+        if answered && found.is_some_and(|intent| intent.weak) {
+            return false;
+        }
+        if let Some(act) = found.and_then(|intent| intent.act) {
             self.act(act);
             return true;
         }
@@ -121,7 +131,15 @@ impl Walk {
         }
     }
 
-    fn confirmed(&mut self, node: &str, collecting: &Collecting, reply: Option<Reply>, named: Option<String>, answered: bool, state: &CollectState) -> Next {
+    fn confirmed(
+        &mut self,
+        node: &str,
+        collecting: &Collecting,
+        reply: Option<Reply>,
+        named: Option<String>,
+        answered: bool,
+        state: &CollectState,
+    ) -> Next {
         if let Some(name) = named.filter(|_| reply != Some(Reply::Yes)) {
             self.clear(collecting, &name);
             self.collect_state(node).confirming = false;
@@ -218,7 +236,7 @@ impl Walk {
         }
     }
 
-    fn put_question<'a>(&mut self, node: &str, asking: &'a Asking, again: bool) -> Next {
+    fn put_question(&mut self, node: &str, asking: &Asking, again: bool) -> Next {
         let texts = if again && !asking.again.is_empty() { &asking.again } else { &asking.ask };
         let key = format!("{node} {} {}", if again { "again" } else { "ask" }, asking.slot.name);
         self.ask(&key, texts, &Value::Null);
@@ -240,7 +258,14 @@ impl Walk {
         Next::Stop(Action::Wait)
     }
 
-    fn refuse(&mut self, node: &str, collecting: &Collecting, name: &str, reason: &str, about: &Value) -> Next {
+    fn refuse(
+        &mut self,
+        node: &str,
+        collecting: &Collecting,
+        name: &str,
+        reason: &str,
+        about: &Value,
+    ) -> Next {
         let said = collecting.refusals.get(reason).filter(|texts| !texts.is_empty());
         let Some(asking) = slot(collecting, name) else { return Next::Stop(Action::Wait) };
         if reason != "vague" && self.miss(node, collecting) {
@@ -250,7 +275,11 @@ impl Walk {
             Some(texts) => self.ask(&format!("{node} {reason}"), texts, about),
             None => {
                 self.say_one(&format!("{node} unclear"), &collecting.unclear, about);
-                self.ask(&format!("{node} again {name}"), if asking.again.is_empty() { &asking.ask } else { &asking.again }, about);
+                self.ask(
+                    &format!("{node} again {name}"),
+                    if asking.again.is_empty() { &asking.ask } else { &asking.again },
+                    about,
+                );
             }
         }
         let state = self.collect_state(node);
@@ -261,14 +290,17 @@ impl Walk {
 
     /// The first slot that is empty and wanted.
     fn missing<'a>(&self, collecting: &'a Collecting) -> Option<&'a Asking> {
-        collecting.slots.iter().find(|asking| asking.when.as_ref().is_none_or(|when| self.holds(when)) && !self.filled(collecting, &asking.slot.name))
+        collecting.slots.iter().find(|asking| {
+            asking.when.as_ref().is_none_or(|when| self.holds(when))
+                && !self.filled(collecting, &asking.slot.name)
+        })
     }
 
     fn filled(&self, collecting: &Collecting, name: &str) -> bool {
         self.held(collecting, name).is_some()
     }
 
-    fn held(&self, collecting: &Collecting, name: &str) -> Option<&Value> {
+    pub(super) fn held(&self, collecting: &Collecting, name: &str) -> Option<&Value> {
         self.state.channels.get(&collecting.node.into)?.get(name).filter(|value| !value.is_null())
     }
 
@@ -285,32 +317,41 @@ impl Walk {
 
     /// The slot whose words the utterance has, where it asks to change one ("the time is wrong").
     fn named_slot(&self, collecting: &Collecting, words: &Words) -> Option<String> {
-        let changing = ["change", "wrong", "different", "another", "other", "not right", "incorrect", "no", "fix", "correct the", "update"].iter().any(|word| words.has(word));
+        let changing = [
+            "change",
+            "wrong",
+            "different",
+            "another",
+            "other",
+            "not right",
+            "incorrect",
+            "no",
+            "fix",
+            "correct the",
+            "update",
+        ]
+        .iter()
+        .any(|word| words.has(word));
         if !changing || words.len() > 10 {
             return None;
         }
-        let named = collecting.slots.iter().find(|asking| asking.slot.words.iter().any(|word| words.has(word)));
+        let named =
+            collecting.slots.iter().find(|asking| asking.slot.words.iter().any(|word| words.has(word)));
         named.map(|asking| asking.slot.name.clone())
     }
 
-    pub(super) fn wanted<'a>(&'a self, collecting: &'a Collecting, expected: Option<&str>) -> Vec<Wanted<'a>> {
-        collecting
-            .slots
-            .iter()
-            .filter_map(|asking| {
-                let kind = match asking.slot.kind {
-                    SlotKind::Choice => WantedKind::Choice(self.graph.choices.get(asking.slot.vocabulary.as_ref()?)?),
-                    other => listen::plain_kind(other),
-                };
-                Some(Wanted { name: &asking.slot.name, kind, expected: expected == Some(asking.slot.name.as_str()) })
-            })
-            .collect()
+    pub(super) fn wanted<'a>(
+        &'a self,
+        collecting: &'a Collecting,
+        expected: Option<&str>,
+    ) -> Vec<Wanted<'a>> {
+        wanted(&self.graph, collecting, expected)
     }
 
     fn fill(&mut self, node: &str, collecting: &Collecting, text: &str) -> Changes {
         let state = self.collect_state(node).clone();
         let mut readings = {
-            let expected = state.asked.clone().filter(|_| !state.confirming);
+            let expected = expected(collecting, &state, &Words::new(text));
             understand::read(text, &self.wanted(collecting, expected.as_deref()), self.now.date())
         };
         let mut changes = Changes::default();
@@ -319,13 +360,15 @@ impl Walk {
         for (name, reading) in &readings.values {
             let Some(asking) = slot(collecting, name) else { continue };
             let reading = match reading {
-                Reading::Digits(digits) => match self.digits(node, collecting, asking, digits, readings.only_digits) {
-                    Some(whole) => Reading::Digits(whole),
-                    None => {
-                        changes.partial = true;
-                        continue;
+                Reading::Digits(digits) => {
+                    match self.digits(node, collecting, asking, digits, readings.only_digits) {
+                        Some(whole) => Reading::Digits(whole),
+                        None => {
+                            changes.partial = true;
+                            continue;
+                        }
                     }
-                },
+                }
                 // "in the morning" beside a known time says nothing new.
                 Reading::Time(Clock::Vague(_)) if self.filled(collecting, name) => continue,
                 other => other.clone(),
@@ -338,7 +381,14 @@ impl Walk {
         changes
     }
 
-    fn take(&mut self, node: &str, collecting: &Collecting, asking: &Asking, reading: &Reading, changes: &mut Changes) {
+    fn take(
+        &mut self,
+        node: &str,
+        collecting: &Collecting,
+        asking: &Asking,
+        reading: &Reading,
+        changes: &mut Changes,
+    ) {
         let name = &asking.slot.name;
         match self.judge(collecting, asking, reading) {
             Ok(value) => {
@@ -348,7 +398,11 @@ impl Walk {
                 }
                 self.put(collecting, name, value);
                 self.collect_state(node).last_filled = Some(name.clone());
-                if before.is_some() { changes.corrected.push(name.clone()) } else { changes.filled.push(name.clone()) }
+                if before.is_some() {
+                    changes.corrected.push(name.clone())
+                } else {
+                    changes.filled.push(name.clone())
+                }
             }
             Err((reason, about)) => {
                 changes.refused.get_or_insert((name.clone(), reason, about));
@@ -358,7 +412,9 @@ impl Walk {
 
     /// A time that was fine on the old day may not be on the new one.
     fn check_time_again(&mut self, collecting: &Collecting, changes: &mut Changes) {
-        let Some(asking) = collecting.slots.iter().find(|asking| asking.slot.kind == SlotKind::Time) else { return };
+        let Some(asking) = collecting.slots.iter().find(|asking| asking.slot.kind == SlotKind::Time) else {
+            return;
+        };
         let held = self.held(collecting, &asking.slot.name).and_then(Value::as_str).and_then(parse_time);
         let Some(time) = held else { return };
         if let Err((reason, about)) = self.judge(collecting, asking, &Reading::Time(Clock::Exact(time))) {
@@ -368,7 +424,14 @@ impl Walk {
     }
 
     /// Puts the parts of a telephone number together. None while it is incomplete.
-    fn digits(&mut self, node: &str, collecting: &Collecting, asking: &Asking, digits: &str, alone: bool) -> Option<String> {
+    fn digits(
+        &mut self,
+        node: &str,
+        collecting: &Collecting,
+        asking: &Asking,
+        digits: &str,
+        alone: bool,
+    ) -> Option<String> {
         let fewest = asking.slot.min.unwrap_or(7) as usize;
         let most = asking.slot.max.unwrap_or(15) as usize;
         let held = self.held(collecting, &asking.slot.name).and_then(Value::as_str).map(str::to_owned);
@@ -389,136 +452,34 @@ impl Walk {
         }
         Some(std::mem::take(&mut state.digits))
     }
-
-    fn judge(&self, collecting: &Collecting, asking: &Asking, reading: &Reading) -> Verdict {
-        let slot = &asking.slot;
-        let bounds = |value: usize, low: &'static str, high: &'static str, least: u32, most: u32| {
-            let value = u32::try_from(value).unwrap_or(u32::MAX);
-            let about = json!({"label": slot.label, "min": slot.min.unwrap_or(least), "max": slot.max.unwrap_or(most), "value": value});
-            if value < slot.min.unwrap_or(least) {
-                Err((low, about))
-            } else if value > slot.max.unwrap_or(most) {
-                Err((high, about))
-            } else {
-                Ok(())
-            }
-        };
-        match reading {
-            Reading::Date(day) => self.judge_day(collecting, asking, *day),
-            Reading::Time(clock) => self.judge_time(collecting, asking, *clock),
-            Reading::Name(name) => Ok(json!(name)),
-            Reading::Digits(digits) => bounds(digits.len(), "too_short", "too_long", 7, 15).map(|()| json!(digits)),
-            Reading::Choice(key) => Ok(json!(key)),
-            Reading::Number(value) => bounds(*value as usize, "too_small", "too_large", 0, u32::MAX).map(|()| json!(value)),
-            Reading::YesNo(value) => Ok(json!(value)),
-            Reading::Text(text) => bounds(text.chars().count(), "too_short", "too_long", 1, 2000).map(|()| json!(text)),
-        }
-    }
-
-    fn judge_day(&self, collecting: &Collecting, asking: &Asking, day: Date) -> Verdict {
-        let today = self.now.date();
-        let about = json!({"label": asking.slot.label, "date": day.to_string(), "weekday": understand::weekday_of(day), "value": spoken::speak(&json!(day.to_string()), "day", today)});
-        let ahead = today.until(day).map_or(i32::MAX, |span| span.get_days());
-        if day < today {
-            return Err(("past", about));
-        }
-        if asking.slot.max_days_ahead.is_some_and(|most| i64::from(ahead) > i64::from(most)) {
-            return Err(("too_far", about));
-        }
-        if let Hours::Closed = self.hours(collecting, day) {
-            return Err(("closed", about));
-        }
-        Ok(json!(day.to_string()))
-    }
-
-    fn judge_time(&self, collecting: &Collecting, asking: &Asking, clock: Clock) -> Verdict {
-        let day = self.day(collecting);
-        let hours = day.map_or(Hours::Unknown, |day| self.hours(collecting, day));
-        let before_close = asking.slot.last_before_close_minutes.unwrap_or(0);
-        let open = |time: Time| match &hours {
-            Hours::Open { open, close, .. } => time >= *open && minutes(time) + before_close <= minutes(*close),
-            Hours::Closed | Hours::Unknown => (7..20).contains(&time.hour()),
-        };
-        let time = match clock {
-            Clock::Exact(time) => time,
-            Clock::Either(early, late) if open(early) || !open(late) && early.hour() >= 7 => early,
-            Clock::Either(_, late) => late,
-            Clock::Vague(part) => return Err(("vague", json!({"label": asking.slot.label, "part": part.name()}))),
-        };
-        let mut about = json!({"label": asking.slot.label, "value": spoken::speak(&text_of(time), "time", self.now.date())});
-        if let Hours::Open { value, .. } = &hours {
-            about["hours"] = json!(spoken::speak(value, "hours", self.now.date()));
-        }
-        if let Some(day) = day {
-            about["day"] = json!(spoken::speak(&json!(day.to_string()), "day", self.now.date()));
-        }
-        if matches!(hours, Hours::Open { .. }) && !open(time) {
-            return Err(("outside_hours", about));
-        }
-        if day == Some(self.now.date()) && time <= self.now.time() {
-            return Err(("too_early", about));
-        }
-        match asking.slot.step_minutes {
-            Some(step) if step > 0 && minutes(time) % step != 0 => {
-                about["step"] = json!(step);
-                Err(("step", about))
-            }
-            _ => Ok(text_of(time)),
-        }
-    }
-
-    fn day(&self, collecting: &Collecting) -> Option<Date> {
-        let asking = collecting.slots.iter().find(|asking| asking.slot.kind == SlotKind::Date)?;
-        self.held(collecting, &asking.slot.name)?.as_str()?.parse().ok()
-    }
-
-    fn hours(&self, collecting: &Collecting, day: Date) -> Hours {
-        let Some(expression) = &collecting.opening_hours else { return Hours::Unknown };
-        let week = self.value(expression);
-        let Some(value) = week.get(understand::weekday_of(day)) else { return Hours::Unknown };
-        let part = |name: &str| value.get(name).and_then(Value::as_str).and_then(parse_time);
-        match (part("open"), part("close")) {
-            (Some(open), Some(close)) => Hours::Open { open, close, value: value.clone() },
-            _ => Hours::Closed,
-        }
-    }
-
-    /// What texts may say about a slot and its value.
-    fn about(&self, collecting: &Collecting, name: &str) -> Value {
-        let Some(asking) = slot(collecting, name) else { return Value::Null };
-        let held = self.held(collecting, name).cloned().unwrap_or(Value::Null);
-        let format = match asking.slot.kind {
-            SlotKind::Date => "day",
-            SlotKind::Time => "time",
-            SlotKind::Phone => "phone",
-            SlotKind::Number => "number",
-            _ => "text",
-        };
-        let said = asking.slot.vocabulary.as_ref().and_then(|vocabulary| self.graph.vocabularies.get(vocabulary)?.get(held.as_str()?)).cloned();
-        let value = said.map_or_else(|| spoken::speak(&held, format, self.now.date()), |said| spoken::speak(&said, "text", self.now.date()));
-        json!({"name": name, "label": asking.slot.label, "value": value})
-    }
 }
 
-enum Hours {
-    Open { open: Time, close: Time, value: Value },
-    Closed,
-    Unknown,
+/// The slot that a bare value belongs to: the one asked for, or the telephone number that goes on after a breath.
+fn expected(collecting: &Collecting, state: &CollectState, words: &Words) -> Option<String> {
+    if !state.confirming {
+        return state.asked.clone();
+    }
+    let last = slot(collecting, state.last_filled.as_deref()?)?;
+    let goes_on = last.slot.kind == SlotKind::Phone && understand::is_digit_by_digit(words);
+    goes_on.then(|| last.slot.name.clone())
 }
 
-fn slot<'a>(collecting: &'a Collecting, name: &str) -> Option<&'a Asking> {
+/// What a collect node looks for in an utterance.
+pub(super) fn wanted<'a>(
+    graph: &'a Compiled,
+    collecting: &'a Collecting,
+    expected: Option<&str>,
+) -> Vec<Wanted<'a>> {
+    let want = |asking: &'a Asking| {
+        let kind = match asking.slot.kind {
+            SlotKind::Choice => WantedKind::Choice(graph.choices.get(asking.slot.vocabulary.as_ref()?)?),
+            other => listen::plain_kind(other),
+        };
+        Some(Wanted { name: &asking.slot.name, kind, expected: expected == Some(asking.slot.name.as_str()) })
+    };
+    collecting.slots.iter().filter_map(want).collect()
+}
+
+pub(super) fn slot<'a>(collecting: &'a Collecting, name: &str) -> Option<&'a Asking> {
     collecting.slots.iter().find(|asking| asking.slot.name == name)
-}
-
-fn minutes(time: Time) -> u32 {
-    u32::from(time.hour().unsigned_abs()) * 60 + u32::from(time.minute().unsigned_abs())
-}
-
-fn parse_time(text: &str) -> Option<Time> {
-    let (hour, minute) = text.split_once(':')?;
-    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
-}
-
-fn text_of(time: Time) -> Value {
-    json!(time.strftime("%H:%M").to_string())
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Action, BACKGROUND, Method, Pending, Scores, Walk};
-use crate::compile::Step;
+use jiff::civil::Date;
+
+use super::{Action, BACKGROUND, Method, Pending, Scores, Walk, collect};
+use crate::compile::{Compiled, Step};
 use crate::node::{Act, IntentNode, SlotKind};
 use crate::spoken;
 use crate::understand::{self, Clock, Reading, Wanted, WantedKind, Words};
@@ -40,25 +42,30 @@ impl Walk {
         let node = self.state.at.clone();
         match graph.nodes.get(&node) {
             Some(Step::Collect(_)) => self.collect_heard(&node, text, Some(scores)),
-            Some(Step::Intent { node: intents, unknown, .. }) => match decide(intents, scores) {
-                Some((intent, score)) => {
-                    self.hear(&node, intents, &intent, score, text);
-                    match intents.intents.get(&intent).and_then(|intent| intent.act) {
-                        Some(act) => self.act(act),
-                        None => self.leave(&node, &intent),
+            Some(Step::Intent { node: intents, unknown, .. }) => {
+                match decide(&graph, intents, text, scores, self.now.date()) {
+                    Some((intent, score)) => {
+                        self.hear(&node, intents, &intent, score, text);
+                        match intents.intents.get(&intent).and_then(|intent| intent.act) {
+                            Some(act) => self.act(act),
+                            None => self.leave(&node, &intent),
+                        }
                     }
-                }
-                None => {
-                    self.out.push(Action::Note { name: "unknown".to_owned(), value: json!({"text": text, "scores": best(scores)}) });
-                    match self.way(&node, "unknown") {
-                        Some(to) => self.run(to),
-                        None => {
-                            self.say_one(&format!("{node} unknown"), unknown, &Value::Null);
-                            self.out.push(Action::Wait);
+                    None => {
+                        self.out.push(Action::Note {
+                            name: "unknown".to_owned(),
+                            value: json!({"text": text, "scores": best(scores)}),
+                        });
+                        match self.way(&node, "unknown") {
+                            Some(to) => self.run(to),
+                            None => {
+                                self.say_one(&format!("{node} unknown"), unknown, &Value::Null);
+                                self.out.push(Action::Wait);
+                            }
                         }
                     }
                 }
-            },
+            }
             _ => self.home(),
         }
     }
@@ -72,7 +79,8 @@ impl Walk {
     }
 
     pub(super) fn need_classes(&mut self, intents: &str, text: &str) {
-        let pending = Pending::Classify { node: intents.to_owned(), text: text.to_owned(), texts: candidates(text) };
+        let pending =
+            Pending::Classify { node: intents.to_owned(), text: text.to_owned(), texts: candidates(text) };
         self.out.push(Action::Need(pending.need()));
         self.state.pending = Some(pending);
     }
@@ -89,7 +97,9 @@ impl Walk {
                 .iter()
                 .filter_map(|(name, entity)| {
                     let kind = match entity.kind {
-                        SlotKind::Choice => WantedKind::Choice(graph.choices.get(entity.vocabulary.as_ref()?)?),
+                        SlotKind::Choice => {
+                            WantedKind::Choice(graph.choices.get(entity.vocabulary.as_ref()?)?)
+                        }
                         other => plain_kind(other),
                     };
                     Some(Wanted { name, kind, expected: false })
@@ -196,25 +206,77 @@ fn reading_value(reading: &Reading) -> Value {
             json!(likely.strftime("%H:%M").to_string())
         }
         Reading::Time(Clock::Vague(part)) => json!({"part": part.name()}),
-        Reading::Name(text) | Reading::Digits(text) | Reading::Choice(text) | Reading::Text(text) => json!(text),
+        Reading::Name(text) | Reading::Digits(text) | Reading::Choice(text) | Reading::Text(text) => {
+            json!(text)
+        }
         Reading::Number(value) => json!(value),
         Reading::YesNo(value) => json!(value),
     }
 }
 
-/// The intent that the scores speak for, if they do clearly.
-pub(crate) fn decide(node: &IntentNode, scores: &Scores) -> Option<(String, f32)> {
+/// The intent that scores and values speak for, if they do clearly.
+pub(crate) fn decide(
+    graph: &Compiled,
+    node: &IntentNode,
+    text: &str,
+    scores: &Scores,
+    today: Date,
+) -> Option<(String, f32)> {
+    let likely = nearest(node, scores);
+    let score = |name: &str| {
+        scores.intents.iter().find(|scored| scored.intent == name).map_or(0.0, |scored| scored.score)
+    };
+    let sure = likely.as_ref().is_some_and(|(intent, best)| {
+        let rival = node
+            .intents
+            .iter()
+            .find(|(_, intent)| intent.implied_by.is_some())
+            .map_or(0.0, |(name, _)| score(name));
+        node.intents.get(intent).is_some_and(|intent| !intent.weak) && best - rival >= AHEAD
+    });
+    if sure {
+        return likely;
+    }
+    implied(graph, node, text, today).map(|intent| (intent, 1.0)).or(likely)
+}
+
+/// How far another intent must be ahead of one that the values speak for.
+const AHEAD: f32 = 0.15;
+
+/// "Haircut on Friday at ten" wants an appointment, whatever it is near to.
+fn implied(graph: &Compiled, node: &IntentNode, text: &str, today: Date) -> Option<String> {
+    if understand::is_question(&Words::new(text), text.contains('?')) {
+        return None;
+    }
+    let implied = node.intents.iter().find(|(_, intent)| {
+        let Some(Step::Collect(collecting)) =
+            intent.implied_by.as_ref().and_then(|node| graph.nodes.get(node))
+        else {
+            return false;
+        };
+        let values = understand::read(text, &collect::wanted(graph, collecting, None), today).values;
+        values.len() > 1 && values.iter().any(|(_, reading)| matches!(reading, Reading::Choice(_)))
+    });
+    implied.map(|(name, _)| name.clone())
+}
+
+fn nearest(node: &IntentNode, scores: &Scores) -> Option<(String, f32)> {
     let threshold = match scores.method {
         Method::Embedding => node.threshold,
         Method::Lexical => node.lexical_threshold,
     };
-    let background = scores.intents.iter().find(|scored| scored.intent == BACKGROUND).map_or(0.0, |scored| scored.score);
+    let background =
+        scores.intents.iter().find(|scored| scored.intent == BACKGROUND).map_or(0.0, |scored| scored.score);
     let mut fitting: Vec<(&str, f32, bool)> = scores
         .intents
         .iter()
         .filter_map(|scored| {
             let intent = node.intents.get(&scored.intent)?;
-            (scored.score >= threshold && scored.score > background).then_some((scored.intent.as_str(), scored.score, intent.weak))
+            (scored.score >= threshold && scored.score > background).then_some((
+                scored.intent.as_str(),
+                scored.score,
+                intent.weak,
+            ))
         })
         .collect();
     // What wants something comes before mere courtesy.
@@ -228,20 +290,51 @@ pub(crate) fn decide(node: &IntentNode, scores: &Scores) -> Option<(String, f32)
 fn best(scores: &Scores) -> Value {
     let mut ranking: Vec<_> = scores.intents.iter().collect();
     ranking.sort_by(|a, b| b.score.total_cmp(&a.score));
-    ranking.iter().take(3).map(|scored| json!([scored.intent, (f64::from(scored.score) * 1000.0).round() / 1000.0])).collect()
+    ranking
+        .iter()
+        .take(3)
+        .map(|scored| json!([scored.intent, (f64::from(scored.score) * 1000.0).round() / 1000.0]))
+        .collect()
 }
 
 /// The utterance, and its sentences where there are several: "Hello. I would like to book" is about the booking.
-fn candidates(text: &str) -> Vec<String> {
+pub(crate) fn candidates(text: &str) -> Vec<String> {
     const LEAD: [&str; 26] = [
-        "hello", "hi", "hey", "okay", "ok", "yes", "yeah", "so", "um", "uh", "well", "and", "but", "also", "oh", "sorry", "actually", "good", "morning", "afternoon", "evening", "there",
-        "sure", "great", "alright", "please",
+        "hello",
+        "hi",
+        "hey",
+        "okay",
+        "ok",
+        "yes",
+        "yeah",
+        "so",
+        "um",
+        "uh",
+        "well",
+        "and",
+        "but",
+        "also",
+        "oh",
+        "sorry",
+        "actually",
+        "good",
+        "morning",
+        "afternoon",
+        "evening",
+        "there",
+        "sure",
+        "great",
+        "alright",
+        "please",
     ];
     let whole = text.trim();
     let mut texts = vec![whole.to_owned()];
     let mut add = |candidate: &str| {
         let candidate = candidate.trim();
-        if texts.len() < TEXTS && candidate.split_whitespace().nth(1).is_some() && !texts.iter().any(|known| known == candidate) {
+        if texts.len() < TEXTS
+            && candidate.split_whitespace().nth(1).is_some()
+            && !texts.iter().any(|known| known == candidate)
+        {
             texts.push(candidate.to_owned());
         }
     };

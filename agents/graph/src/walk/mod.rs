@@ -6,6 +6,7 @@
 //! under the key of the call, so that a walk taken up from a snapshot never does the same thing twice.
 
 mod collect;
+mod judge;
 mod listen;
 mod snapshot;
 mod speak;
@@ -21,9 +22,9 @@ use serde_json::{Value, json};
 
 use crate::compile::{Compiled, Step};
 use crate::state::{self, Write};
-pub(crate) use listen::decide;
-pub use snapshot::{Receipt, RestoreError, Snapshot, Spoken};
+pub(crate) use listen::{candidates, decide};
 pub(crate) use snapshot::{CollectState, Pending};
+pub use snapshot::{Receipt, RestoreError, Snapshot, Spoken};
 
 /// Score of the texts that stand for everything an intent node does not know.
 pub const BACKGROUND: &str = "_background";
@@ -118,7 +119,14 @@ impl Walk {
     #[must_use]
     pub fn new(graph: Arc<Compiled>, seed: u64) -> Self {
         let state = Snapshot::start(&graph, seed);
-        Self { graph, state, out: Vec::new(), now: DateTime::constant(2000, 1, 1, 0, 0, 0, 0), saying: Vec::new(), spoke: false }
+        Self {
+            graph,
+            state,
+            out: Vec::new(),
+            now: DateTime::constant(2000, 1, 1, 0, 0, 0, 0),
+            saying: Vec::new(),
+            spoke: false,
+        }
     }
 
     /// Takes up a walk where a snapshot left it; `pending` tells what it was waiting for.
@@ -174,7 +182,9 @@ impl Walk {
     /// The answer to `Need::Classify`.
     pub fn classified(&mut self, scores: &Scores, now: &Zoned) -> Vec<Action> {
         self.begin(self.state.turn, now);
-        let Some(Pending::Classify { text, .. }) = self.state.pending.take_if(|pending| matches!(pending, Pending::Classify { .. })) else {
+        let Some(Pending::Classify { text, .. }) =
+            self.state.pending.take_if(|pending| matches!(pending, Pending::Classify { .. }))
+        else {
             return self.idle();
         };
         self.understood(&text, scores);
@@ -184,9 +194,17 @@ impl Walk {
     /// The answer to `Need::Tool`. An answer to a call that was answered before changes nothing.
     pub fn tool_done(&mut self, key: &str, outcome: Result<Value, ToolError>, now: &Zoned) -> Vec<Action> {
         self.begin(self.state.turn, now);
-        let pending = self.state.pending.take_if(|pending| matches!(pending, Pending::Tool { key: wanted, .. } if wanted == key));
+        let pending = self
+            .state
+            .pending
+            .take_if(|pending| matches!(pending, Pending::Tool { key: wanted, .. } if wanted == key));
         let Some(Pending::Tool { node, name, .. }) = pending else { return self.idle() };
-        self.state.keep_receipt(Receipt { key: key.to_owned(), node: node.clone(), tool: name, outcome: outcome.clone() });
+        self.state.keep_receipt(Receipt {
+            key: key.to_owned(),
+            node: node.clone(),
+            tool: name,
+            outcome: outcome.clone(),
+        });
         self.tool_outcome(&node, outcome);
         if let Some((turn, text)) = self.state.queued.take()
             && self.state.ended.is_none()
@@ -223,7 +241,10 @@ impl Walk {
     pub fn farewell(&mut self, turn: u32, reason: EndReason, now: &Zoned) -> Vec<Action> {
         self.begin(turn, now);
         let graph = Arc::clone(&self.graph);
-        let name = serde_json::to_value(reason).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+        let name = serde_json::to_value(reason)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default();
         if let Some(texts) = graph.manners.farewells.get(&name) {
             self.say_one(&format!("farewell {name}"), texts, &Value::Null);
         }
@@ -267,7 +288,11 @@ impl Walk {
             self.out.pop();
             let graph = Arc::clone(&self.graph);
             let question = self.state.question.clone();
-            if question.is_empty() { self.say_one("unclear", &graph.manners.unclear, &Value::Null) } else { self.say(question) }
+            if question.is_empty() {
+                self.say_one("unclear", &graph.manners.unclear, &Value::Null)
+            } else {
+                self.say(question)
+            }
             self.out.push(Action::Wait);
         }
         self.remember_reply();
@@ -282,14 +307,25 @@ impl Walk {
             let next = match self.enter(&node) {
                 Ok(next) => next,
                 Err(error) => {
-                    self.out.push(Action::Fail { code: "AGENT_STATE", message: format!("node \"{node}\": {error}") });
+                    self.out.push(Action::Fail {
+                        code: "AGENT_STATE",
+                        message: format!("node \"{node}\": {error}"),
+                    });
                     return self.home();
                 }
             };
             match next {
                 Next::Stop(action) => return self.out.push(action),
                 Next::On(outcome) => match self.way(&node, &outcome) {
-                    Some(to) if self.state.frames.last().is_some_and(|frame| frame.intent == to || frame.collect == to) => return self.go_back(),
+                    Some(to)
+                        if self
+                            .state
+                            .frames
+                            .last()
+                            .is_some_and(|frame| frame.intent == to || frame.collect == to) =>
+                    {
+                        return self.go_back();
+                    }
                     Some(to) => node = to,
                     None => return self.go_back(),
                 },
@@ -322,7 +358,9 @@ impl Walk {
     /// The first open way for the outcome.
     fn way(&self, node: &str, outcome: &str) -> Option<String> {
         let ways = self.graph.edges.get(node)?;
-        let open = ways.iter().find(|way| way.on == outcome && way.when.as_ref().is_none_or(|when| self.holds(when)));
+        let open = ways
+            .iter()
+            .find(|way| way.on == outcome && way.when.as_ref().is_none_or(|when| self.holds(when)));
         open.map(|way| way.to.clone())
     }
 
@@ -338,7 +376,10 @@ impl Walk {
                 if !interruptible {
                     self.out.push(Action::Interruptible(true));
                 }
-                let writes = set.iter().map(|(channel, value)| Write { channel: channel.clone(), value: self.given(value) }).collect();
+                let writes = set
+                    .iter()
+                    .map(|(channel, value)| Write { channel: channel.clone(), value: self.given(value) })
+                    .collect();
                 self.write(writes)?;
                 Ok(Next::On("next".to_owned()))
             }
@@ -355,7 +396,11 @@ impl Walk {
             }
             Step::Router => Ok(Next::On("next".to_owned())),
             Step::Tool { node: tool, args, text } => {
-                let args: Value = args.iter().map(|(name, value)| (name.clone(), self.given(value))).collect::<serde_json::Map<_, _>>().into();
+                let args: Value = args
+                    .iter()
+                    .map(|(name, value)| (name.clone(), self.given(value)))
+                    .collect::<serde_json::Map<_, _>>()
+                    .into();
                 let key = format!("{:016x}-{}", self.state.seed, self.state.step);
                 if let Some(receipt) = self.state.receipts.iter().find(|receipt| receipt.key == key) {
                     let outcome = receipt.outcome.clone();
@@ -391,13 +436,20 @@ impl Walk {
             },
             Ok(_) => self.home(),
             Err(error) => {
-                self.out.push(Action::Fail { code: "AGENT_STATE", message: format!("node \"{node}\": {error}") });
+                self.out
+                    .push(Action::Fail { code: "AGENT_STATE", message: format!("node \"{node}\": {error}") });
                 self.home();
             }
         }
     }
 
-    fn took(&mut self, node: &str, into: Option<&str>, note: Option<&str>, outcome: Result<Value, ToolError>) -> Result<Next, state::StateError> {
+    fn took(
+        &mut self,
+        node: &str,
+        into: Option<&str>,
+        note: Option<&str>,
+        outcome: Result<Value, ToolError>,
+    ) -> Result<Next, state::StateError> {
         match outcome {
             Ok(value) => {
                 if let Some(name) = note {
@@ -409,7 +461,10 @@ impl Walk {
                 Ok(Next::On("next".to_owned()))
             }
             Err(error) => {
-                self.out.push(Action::Note { name: "tool_failed".to_owned(), value: json!({"node": node, "code": error.code, "message": error.message}) });
+                self.out.push(Action::Note {
+                    name: "tool_failed".to_owned(),
+                    value: json!({"node": node, "code": error.code, "message": error.message}),
+                });
                 self.state.error = serde_json::to_value(&error).unwrap_or(Value::Null);
                 Ok(Next::On("error".to_owned()))
             }

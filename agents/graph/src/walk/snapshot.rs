@@ -110,7 +110,9 @@ impl Pending {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
-    #[error("the snapshot is of agent \"{found}\" version {found_version}, and this is \"{expected}\" version {expected_version}")]
+    #[error(
+        "the snapshot is of agent \"{found}\" version {found_version}, and this is \"{expected}\" version {expected_version}"
+    )]
     OtherAgent { expected: String, expected_version: u32, found: String, found_version: u32 },
     #[error("the snapshot has format {0}, which this program does not read")]
     Format(u32),
@@ -165,7 +167,11 @@ impl Snapshot {
                 found_version: self.version,
             });
         }
-        if definition.nodes.contains_key(&self.at) { Ok(()) } else { Err(RestoreError::Node(self.at.clone())) }
+        if definition.nodes.contains_key(&self.at) {
+            Ok(())
+        } else {
+            Err(RestoreError::Node(self.at.clone()))
+        }
     }
 
     pub(crate) fn keep_receipt(&mut self, receipt: Receipt) {

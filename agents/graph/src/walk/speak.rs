@@ -98,5 +98,7 @@ impl Walk {
 
 /// FNV-1a: the same on every machine and in every version.
 fn mix(seed: u64, key: &str) -> u64 {
-    seed.to_le_bytes().iter().chain(key.as_bytes()).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    seed.to_le_bytes().iter().chain(key.as_bytes()).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

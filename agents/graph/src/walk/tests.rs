@@ -41,7 +41,9 @@ fn scores(intent: &str) -> Scores {
 }
 
 fn said(actions: &[Action]) -> String {
-    let texts = actions.iter().filter_map(|action| if let Action::Say(text) = action { Some(text.as_str()) } else { None });
+    let texts = actions
+        .iter()
+        .filter_map(|action| if let Action::Say(text) = action { Some(text.as_str()) } else { None });
     texts.collect::<Vec<_>>().join(" ")
 }
 
@@ -52,7 +54,9 @@ fn at_the_tool() -> (Walk, String) {
     assert_eq!(said(&walk.classified(&scores("order"), &now())), "How many?");
     let actions = walk.caller(2, "four", &now());
     assert_eq!(said(&actions), "One moment.");
-    let Some(Action::Need(Need::Tool { key, name, args })) = actions.last() else { unreachable!("{actions:?}") };
+    let Some(Action::Need(Need::Tool { key, name, args })) = actions.last() else {
+        unreachable!("{actions:?}")
+    };
     assert_eq!((name.as_str(), args), ("pay", &json!({"many": 4})));
     let key = key.clone();
     (walk, key)
@@ -154,6 +158,14 @@ fn the_shipped_agents_are_valid_and_have_no_warnings() {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_valid() {
+    let document = include_str!("../../../../docs/agents.md");
+    let example = document.split("```json").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let compiled = compile(parse(example).unwrap()).unwrap();
+    assert_eq!(compiled.warnings, []);
+}
+
+#[test]
 fn every_mistake_names_node_and_field() {
     let spoil = |path: &str, value: Value| {
         let mut definition = small();
@@ -189,7 +201,8 @@ fn what_cannot_be_reached_is_warned_of() {
     let mut definition = small();
     definition["nodes"]["lost"] = json!({"kind": "say", "text": ["x"]});
     let compiled = compile(parse(&definition.to_string()).unwrap()).unwrap();
-    let lost: Vec<_> = compiled.warnings.iter().filter(|problem| problem.node.as_deref() == Some("lost")).collect();
+    let lost: Vec<_> =
+        compiled.warnings.iter().filter(|problem| problem.node.as_deref() == Some("lost")).collect();
     assert_eq!(lost.len(), 1);
 }
 
@@ -200,8 +213,14 @@ fn a_diff_names_nodes_edges_and_fields() {
     changed["nodes"]["paid"]["text"] = json!(["Done."]);
     changed["nodes"]["extra"] = json!({"kind": "say"});
     changed["edges"][3]["to"] = json!("sorry");
-    let paths: Vec<String> = crate::diff(&before, &parse(&changed.to_string()).unwrap()).into_iter().map(|change| change.path).collect();
-    assert_eq!(paths, ["edges.pay/next -> paid", "edges.pay/next -> sorry", "nodes.extra", "nodes.paid.text[0]"]);
+    let paths: Vec<String> = crate::diff(&before, &parse(&changed.to_string()).unwrap())
+        .into_iter()
+        .map(|change| change.path)
+        .collect();
+    assert_eq!(
+        paths,
+        ["edges.pay/next -> paid", "edges.pay/next -> sorry", "nodes.extra", "nodes.paid.text[0]"]
+    );
 }
 
 fn front_desk() -> Arc<Compiled> {
@@ -209,9 +228,46 @@ fn front_desk() -> Arc<Compiled> {
 }
 
 const PHRASES: [&str; 40] = [
-    "I'd like to book a haircut", "next tuesday", "at three", "my name is Maria", "five five five zero one four two", "yes", "no", "no, thursday", "what?", "wait a moment", "never mind", "make it four",
-    "how much is it", "sunday", "in the morning", "the phone number is wrong", "", "...", "?", "not", "not tuesday", "from", "double", "o", "the", "m a r i a", "make it", "at", "half past", "99:99", "31/31", "555",
-    "no no no no", "instead of", "i mean", "a hundred", "zwölf Grüße", "\u{1F600}", "12/5 at 25:61", "goodbye",
+    "I'd like to book a haircut",
+    "next tuesday",
+    "at three",
+    "my name is Maria",
+    "five five five zero one four two",
+    "yes",
+    "no",
+    "no, thursday",
+    "what?",
+    "wait a moment",
+    "never mind",
+    "make it four",
+    "how much is it",
+    "sunday",
+    "in the morning",
+    "the phone number is wrong",
+    "",
+    "...",
+    "?",
+    "not",
+    "not tuesday",
+    "from",
+    "double",
+    "o",
+    "the",
+    "m a r i a",
+    "make it",
+    "at",
+    "half past",
+    "99:99",
+    "31/31",
+    "555",
+    "no no no no",
+    "instead of",
+    "i mean",
+    "a hundred",
+    "zwölf Grüße",
+    "\u{1F600}",
+    "12/5 at 25:61",
+    "goodbye",
 ];
 
 #[derive(Debug, Clone)]
@@ -235,7 +291,11 @@ fn input() -> impl Strategy<Value = Input> {
 /// The last action says what the walk waits for, and a caller who is waited for was told something.
 fn settled(actions: &[Action], caller: bool) -> bool {
     let last = matches!(actions.last(), Some(Action::Wait | Action::End(_) | Action::Need(_)));
-    let only = actions.iter().rev().skip(1).all(|action| !matches!(action, Action::Wait | Action::End(_) | Action::Need(_)));
+    let only = actions
+        .iter()
+        .rev()
+        .skip(1)
+        .all(|action| !matches!(action, Action::Wait | Action::End(_) | Action::Need(_)));
     let spoke = actions.iter().any(|action| matches!(action, Action::Say(_) | Action::Fail { .. }));
     last && only && (spoke || !caller || !matches!(actions.last(), Some(Action::Wait)))
 }

@@ -120,19 +120,26 @@ impl Appointments {
         match operation {
             Operation::Book => self.book(call),
             Operation::Find => self.find(call),
-            Operation::List => Ok(json!({"appointments": self.all().map_err(|source| self.failed("read", source))?})),
+            Operation::List => {
+                Ok(json!({"appointments": self.all().map_err(|source| self.failed("read", source))?}))
+            }
         }
     }
 
     fn book(&self, call: &ToolCall) -> Result<Value, ToolError> {
-        let args: BookArgs = serde_json::from_value(call.args.clone()).map_err(|_| Failed::Argument("service, date, time, name, phone"))?;
+        let args: BookArgs = serde_json::from_value(call.args.clone())
+            .map_err(|_| Failed::Argument("service, date, time, name, phone"))?;
         let time = parse_time(&args.time).ok_or(Failed::Argument("time"))?;
         let minutes = args.minutes.filter(|minutes| *minutes > 0).unwrap_or(MINUTES);
         let mut file = self.open().map_err(|source| self.failed("opened", source))?;
         file.lock().map_err(|source| self.failed("locked", source))?;
         let booked = read(&mut file).map_err(|source| self.failed("read", source))?;
         let again = booked.iter().find(|known| {
-            known.key == call.key || (known.session == call.session && known.date == args.date && known.time == args.time && known.service == args.service)
+            known.key == call.key
+                || (known.session == call.session
+                    && known.date == args.date
+                    && known.time == args.time
+                    && known.service == args.service)
         });
         if let Some(known) = again {
             return Ok(json!({"status": "booked", "appointment": known}));
@@ -160,21 +167,25 @@ impl Appointments {
     }
 
     fn find(&self, call: &ToolCall) -> Result<Value, ToolError> {
-        let args: FindArgs = serde_json::from_value(call.args.clone()).map_err(|_| Failed::Argument("date"))?;
+        let args: FindArgs =
+            serde_json::from_value(call.args.clone()).map_err(|_| Failed::Argument("date"))?;
         let taken = taken(&self.all().map_err(|source| self.failed("read", source))?);
         let minutes = args.minutes.filter(|minutes| *minutes > 0).unwrap_or(MINUTES);
         let now = self.clock.now().datetime();
         let after = |date: Date| if date == now.date() { calendar::minute_of(now.time()) + 1 } else { 0 };
         let date = match args.date {
             Some(date) => date,
-            None => calendar::next_free(&taken, &args.hours, now.date(), after(now.date()), minutes).map_or(now.date(), |(date, _)| date),
+            None => calendar::next_free(&taken, &args.hours, now.date(), after(now.date()), minutes)
+                .map_or(now.date(), |(date, _)| date),
         };
         let free = calendar::free(&taken, &args.hours, date, minutes, after(date));
         let times: Vec<Time> = spread(&free).into_iter().map(calendar::time_of).collect();
         let spoken: Vec<String> = times.iter().map(|time| spoken_time(*time)).collect();
         let times: Vec<String> = times.iter().map(|time| time.strftime("%H:%M").to_string()).collect();
         let closed = calendar::hours(&args.hours, date).is_none();
-        Ok(json!({"date": date.to_string(), "closed": closed, "times": times, "spoken": spoken_list(&spoken), "count": free.len()}))
+        Ok(
+            json!({"date": date.to_string(), "closed": closed, "times": times, "spoken": spoken_list(&spoken), "count": free.len()}),
+        )
     }
 
     fn open(&self) -> io::Result<File> {
@@ -200,7 +211,13 @@ fn spread(free: &[u32]) -> Vec<u32> {
 fn taken(booked: &[Appointment]) -> Vec<Taken> {
     booked
         .iter()
-        .filter_map(|known| Some(Taken { date: known.date, from: calendar::minute_of(parse_time(&known.time)?), minutes: known.minutes }))
+        .filter_map(|known| {
+            Some(Taken {
+                date: known.date,
+                from: calendar::minute_of(parse_time(&known.time)?),
+                minutes: known.minutes,
+            })
+        })
         .collect()
 }
 

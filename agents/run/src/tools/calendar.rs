@@ -26,7 +26,9 @@ pub(super) fn time_of(minute: u32) -> Time {
 }
 
 pub(super) fn is_free(taken: &[Taken], date: Date, from: u32, minutes: u32) -> bool {
-    !taken.iter().any(|other| other.date == date && from < other.from + other.minutes && other.from < from + minutes)
+    !taken
+        .iter()
+        .any(|other| other.date == date && from < other.from + other.minutes && other.from < from + minutes)
 }
 
 /// Opening and closing minute of a day. Without hours every day is open from nine to five.
@@ -47,11 +49,20 @@ pub(super) fn hours(week: &Value, date: Date) -> Option<(u32, u32)> {
 pub(super) fn free(taken: &[Taken], week: &Value, date: Date, minutes: u32, earliest: u32) -> Vec<u32> {
     let Some((open, close)) = hours(week, date) else { return Vec::new() };
     let start = open.max(earliest).div_ceil(STEP) * STEP;
-    (start..close).step_by(STEP as usize).filter(|from| from + minutes <= close && is_free(taken, date, *from, minutes)).collect()
+    (start..close)
+        .step_by(STEP as usize)
+        .filter(|from| from + minutes <= close && is_free(taken, date, *from, minutes))
+        .collect()
 }
 
 /// The first free time at or after the given one.
-pub(super) fn next_free(taken: &[Taken], week: &Value, date: Date, from: u32, minutes: u32) -> Option<(Date, u32)> {
+pub(super) fn next_free(
+    taken: &[Taken],
+    week: &Value,
+    date: Date,
+    from: u32,
+    minutes: u32,
+) -> Option<(Date, u32)> {
     (0..DAYS).find_map(|days| {
         let day = date.checked_add(days.days()).ok()?;
         let earliest = if days == 0 { from } else { 0 };

@@ -31,13 +31,20 @@ impl Tools for Builtin {
     fn call(&self, call: ToolCall) -> BoxFuture<'static, Result<Value, ToolError>> {
         let appointments = Arc::clone(&self.appointments);
         async move {
-            let Some(operation) = call.name.strip_prefix("appointments.").and_then(appointments::Operation::named) else {
+            let Some(operation) =
+                call.name.strip_prefix("appointments.").and_then(appointments::Operation::named)
+            else {
                 let message = format!("there is no tool \"{}\"", call.name);
                 return Err(ToolError { code: "TOOL_UNKNOWN".to_owned(), message });
             };
             // The file is read and written on a thread that may block; it ends even when nobody waits for it.
             let work = tokio::task::spawn_blocking(move || appointments.perform(operation, &call));
-            work.await.unwrap_or_else(|_| Err(ToolError { code: "TOOL_FAILED".to_owned(), message: "the calendar broke off".to_owned() }))
+            work.await.unwrap_or_else(|_| {
+                Err(ToolError {
+                    code: "TOOL_FAILED".to_owned(),
+                    message: "the calendar broke off".to_owned(),
+                })
+            })
         }
         .boxed()
     }

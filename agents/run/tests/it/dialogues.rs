@@ -38,7 +38,9 @@ impl Tools for Watched {
     fn call(&self, call: ToolCall) -> BoxFuture<'static, Result<Value, ToolError>> {
         self.calls.lock().unwrap().push(call.name.clone());
         if *self.broken.lock().unwrap() {
-            return Box::pin(async { Err(ToolError { code: "TOOL_FAILED".into(), message: "the disk is full".into() }) });
+            return Box::pin(async {
+                Err(ToolError { code: "TOOL_FAILED".into(), message: "the disk is full".into() })
+            });
         }
         self.inner.call(call)
     }
@@ -99,13 +101,17 @@ impl Play {
             }
             "nudge:" => {
                 self.turn += 1;
-                let stream = self.conversation.nudge(TurnId(self.turn), rest.parse().map_err(|_| "no number")?);
+                let stream =
+                    self.conversation.nudge(TurnId(self.turn), rest.parse().map_err(|_| "no number")?);
                 self.take(stream).await;
                 Ok(())
             }
             "agent~" => {
                 let reply = self.reply.to_lowercase();
-                expect(rest.to_lowercase().split('|').any(|part| reply.contains(part.trim())), "is not in the reply".into())
+                expect(
+                    rest.to_lowercase().split('|').any(|part| reply.contains(part.trim())),
+                    "is not in the reply".into(),
+                )
             }
             "asks:" => expect(self.asked().contains(rest), format!("it asks for \"{}\"", self.asked())),
             "state:" => {
@@ -115,21 +121,37 @@ impl Play {
                 expect(found == wanted.trim(), format!("it is {found}"))
             }
             "nostate:" => match rest.split_once('=') {
-                Some((path, value)) => expect(self.value(path.trim()).to_string() != value.trim(), "it is".into()),
+                Some((path, value)) => {
+                    let found = self.value(path.trim()).to_string();
+                    expect(found.as_str() != value.trim(), "it is".into())
+                }
                 None => expect(self.value(rest).is_null(), format!("it is {}", self.value(rest))),
             },
-            "tool:" => expect(self.called.iter().any(|name| name == rest), format!("called: {:?}", self.called)),
+            "tool:" => {
+                expect(self.called.iter().any(|name| name == rest), format!("called: {:?}", self.called))
+            }
             "notool:" => expect(self.called.is_empty(), format!("called: {:?}", self.called)),
             "hold:" => {
                 let seconds: u64 = rest.parse().map_err(|_| "no number")?;
-                expect(self.steps.iter().any(|step| matches!(step, Step::Hold(time) if time.as_secs() == seconds)), format!("{:?}", self.steps))
+                expect(
+                    self.steps
+                        .iter()
+                        .any(|step| matches!(step, Step::Hold(time) if time.as_secs() == seconds)),
+                    format!("{:?}", self.steps),
+                )
             }
-            "nohold:" => expect(!self.steps.iter().any(|step| matches!(step, Step::Hold(_))), "it holds".into()),
+            "nohold:" => {
+                expect(!self.steps.iter().any(|step| matches!(step, Step::Hold(_))), "it holds".into())
+            }
             "end:" => {
-                let reason = self.steps.iter().find_map(|step| if let Step::End(reason) = step { serde_json::to_value(reason).ok() } else { None });
+                let reason = self.steps.iter().find_map(|step| {
+                    if let Step::End(reason) = step { serde_json::to_value(reason).ok() } else { None }
+                });
                 expect(reason == Some(json!(rest)), format!("{reason:?}"))
             }
-            "same:" => expect(self.reply.ends_with(&self.before), format!("before it was \"{}\"", self.before)),
+            "same:" => {
+                expect(self.reply.ends_with(&self.before), format!("before it was \"{}\"", self.before))
+            }
             "heard:" => {
                 self.conversation.heard(TurnId(self.turn), rest, true);
                 Ok(())
@@ -143,11 +165,19 @@ impl Play {
                 let history = self.conversation.snapshot().history;
                 expect(history.last().is_some_and(|spoken| spoken.text == rest), format!("{history:?}"))
             }
-            "note:" => expect(self.steps.iter().any(|step| matches!(step, Step::Noted { name, .. } if name == rest)), format!("{:?}", self.steps)),
+            "note:" => expect(
+                self.steps.iter().any(|step| matches!(step, Step::Noted { name, .. } if name == rest)),
+                format!("{:?}", self.steps),
+            ),
             "taken:" => {
                 let (date, time) = rest.split_once(' ').ok_or("date time")?;
                 let args = json!({"service": "haircut", "date": date, "time": time, "name": "Other", "phone": "5559999", "minutes": 45});
-                let call = ToolCall { name: "appointments.book".into(), args, session: "other".into(), key: "other".into() };
+                let call = ToolCall {
+                    name: "appointments.book".into(),
+                    args,
+                    session: "other".into(),
+                    key: "other".into(),
+                };
                 self.tools.inner.call(call).await.map(|_| ()).map_err(|error| error.message)
             }
             "broken-tool:" => {
@@ -162,23 +192,37 @@ impl Play {
 async fn play(agent: Arc<Agent>, text: &str) -> Result<(), String> {
     let directory = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(Monday);
-    let inner = Builtin::new(Appointments::new(directory.path().join("appointments.jsonl"), Arc::clone(&clock)));
+    let inner =
+        Builtin::new(Appointments::new(directory.path().join("appointments.jsonl"), Arc::clone(&clock)));
     let tools = Arc::new(Watched { inner, calls: Mutex::default(), broken: Mutex::default() });
     let ports = Ports { tools: Arc::clone(&tools) as Arc<dyn Tools>, clock, tasks: Arc::new(Tasks::new()) };
     let conversation = Conversation::new(agent, ports, SessionId::generate(), 7);
-    let mut play = Play { conversation, tools, turn: 0, reply: String::new(), before: String::new(), steps: Vec::new(), called: Vec::new() };
+    let mut play = Play {
+        conversation,
+        tools,
+        turn: 0,
+        reply: String::new(),
+        before: String::new(),
+        steps: Vec::new(),
+        called: Vec::new(),
+    };
     let greeting = play.conversation.greet(TurnId(0));
     play.take(greeting).await;
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
-        play.line(line).await.map_err(|why| format!("line {}: {line}\n      {why}\n      reply: \"{}\"", number + 1, play.reply))?;
+    for (number, line) in
+        text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+    {
+        play.line(line).await.map_err(|why| {
+            format!("line {}: {line}\n      {why}\n      reply: \"{}\"", number + 1, play.reply)
+        })?;
     }
     Ok(())
 }
 
-#[tokio::test]
-async fn every_scripted_dialogue_goes_as_written() {
-    let agent = Arc::new(Agent::load(agents_graph::LIBRARY[1].1, None).await.unwrap());
-    let mut files: Vec<PathBuf> = std::fs::read_dir(library().join("eval/dialogues")).unwrap().map(|entry| entry.unwrap().path()).collect();
+async fn play_all(agent: Arc<Agent>) {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(library().join("eval/dialogues"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(files.len() >= 40, "only {} dialogues", files.len());
     let mut failed = Vec::new();
@@ -187,5 +231,24 @@ async fn every_scripted_dialogue_goes_as_written() {
             failed.push(format!("{}: {why}", file.file_stem().unwrap().to_string_lossy()));
         }
     }
-    assert!(failed.is_empty(), "{} of {} dialogues went otherwise:\n{}", failed.len(), files.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} of {} dialogues went otherwise:\n{}",
+        failed.len(),
+        files.len(),
+        failed.join("\n")
+    );
+}
+
+#[tokio::test]
+async fn every_scripted_dialogue_goes_as_written_with_embeddings() {
+    play_all(Arc::new(
+        Agent::load(agents_graph::LIBRARY[1].1, Some(crate::evaluation::embedder())).await.unwrap(),
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn every_scripted_dialogue_goes_as_written() {
+    play_all(Arc::new(Agent::load(agents_graph::LIBRARY[1].1, None).await.unwrap())).await;
 }

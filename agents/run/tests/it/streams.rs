@@ -37,12 +37,19 @@ const ALL: &str = "I'd like to book a haircut next Tuesday at three in the after
 async fn conversation() -> (Conversation, Arc<Slow>) {
     let agent = Arc::new(Agent::load(agents_graph::LIBRARY[1].1, None).await.unwrap());
     let tools = Arc::new(Slow::default());
-    let ports = Ports { tools: Arc::clone(&tools) as Arc<dyn Tools>, clock: Arc::new(Monday), tasks: Arc::new(Tasks::new()) };
+    let ports = Ports {
+        tools: Arc::clone(&tools) as Arc<dyn Tools>,
+        clock: Arc::new(Monday),
+        tasks: Arc::new(Tasks::new()),
+    };
     (Conversation::new(agent, ports, SessionId::generate(), 1), tools)
 }
 
 fn text(steps: &[Step]) -> String {
-    steps.iter().filter_map(|step| if let Step::Text(text) = step { Some(text.as_str()) } else { None }).collect()
+    steps
+        .iter()
+        .filter_map(|step| if let Step::Text(text) = step { Some(text.as_str()) } else { None })
+        .collect()
 }
 
 #[tokio::test]
@@ -100,8 +107,14 @@ async fn a_conversation_is_taken_up_from_its_snapshot() {
     let _: Vec<Step> = conversation.commit(TurnId(1), ALL).collect().await;
     let snapshot = serde_json::to_string(&conversation.snapshot()).unwrap();
     let agent = Arc::new(Agent::load(agents_graph::LIBRARY[1].1, None).await.unwrap());
-    let ports = Ports { tools: Arc::clone(&tools) as Arc<dyn Tools>, clock: Arc::new(Monday), tasks: Arc::new(Tasks::new()) };
-    let mut again = Conversation::resume(agent, ports, SessionId::generate(), serde_json::from_str(&snapshot).unwrap()).unwrap();
+    let ports = Ports {
+        tools: Arc::clone(&tools) as Arc<dyn Tools>,
+        clock: Arc::new(Monday),
+        tasks: Arc::new(Tasks::new()),
+    };
+    let mut again =
+        Conversation::resume(agent, ports, SessionId::generate(), serde_json::from_str(&snapshot).unwrap())
+            .unwrap();
     tools.go.notify_one();
     let reply: Vec<Step> = again.commit(TurnId(2), "yes").collect().await;
     assert!(text(&reply).contains("Maria"), "{reply:?}");

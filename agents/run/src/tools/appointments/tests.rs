@@ -60,7 +60,10 @@ fn racing_callers_get_one_appointment() {
     std::thread::scope(|scope| {
         for caller in 0..8 {
             let book = &book;
-            scope.spawn(move || book.perform(Operation::Book, &call(&caller.to_string(), &caller.to_string(), "15:00")).unwrap());
+            scope.spawn(move || {
+                book.perform(Operation::Book, &call(&caller.to_string(), &caller.to_string(), "15:00"))
+                    .unwrap()
+            });
         }
     });
     assert_eq!(book.all().unwrap().len(), 1);
@@ -72,7 +75,12 @@ fn free_times_are_told_over_the_day_and_not_in_the_past() {
     let book = appointments(&directory);
     let find = |date: Value| {
         let hours = json!({"monday": {"open": "09:00", "close": "12:00"}, "tuesday": {"open": "09:00", "close": "18:00"}});
-        let call = ToolCall { name: "appointments.find".into(), args: json!({"date": date, "minutes": 45, "hours": hours}), session: "a".into(), key: "1".into() };
+        let call = ToolCall {
+            name: "appointments.find".into(),
+            args: json!({"date": date, "minutes": 45, "hours": hours}),
+            session: "a".into(),
+            key: "1".into(),
+        };
         book.perform(Operation::Find, &call).unwrap()
     };
     assert_eq!(find(json!("2026-11-24"))["times"], json!(["09:00", "13:00", "17:15"]));
