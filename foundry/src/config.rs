@@ -38,7 +38,12 @@ pub(crate) struct Overrides {
     #[arg(long, env = "FOUNDRY_MODELS_DIR", value_name = "DIR")]
     models_dir: Option<PathBuf>,
     /// Web page origin that may embed the voice button, such as https://example.com; may be repeated.
-    #[arg(long = "allow-origin", env = "FOUNDRY_ALLOW_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    #[arg(
+        long = "allow-origin",
+        env = "FOUNDRY_ALLOW_ORIGINS",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
     allow_origins: Vec<String>,
     /// Who listens and speaks: local models, scripted fakes, or a vendor.
     #[arg(long, env = "FOUNDRY_PROVIDERS", value_enum)]
@@ -227,7 +232,8 @@ impl Config {
     }
 
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading the configuration {}", path.display()))?;
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("reading the configuration {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("in the configuration {}", path.display()))
     }
 
@@ -270,14 +276,23 @@ impl Config {
 
     fn validate(&self) -> anyhow::Result<()> {
         let tls = &self.server.tls;
-        anyhow::ensure!(tls.cert.is_some() == tls.key.is_some(), "server.tls needs both cert and key, or neither");
-        anyhow::ensure!(!(tls.self_signed && tls.cert.is_some()), "server.tls.self_signed cannot go with cert and key");
+        anyhow::ensure!(
+            tls.cert.is_some() == tls.key.is_some(),
+            "server.tls needs both cert and key, or neither"
+        );
+        anyhow::ensure!(
+            !(tls.self_signed && tls.cert.is_some()),
+            "server.tls.self_signed cannot go with cert and key"
+        );
         anyhow::ensure!(self.calls.max != Some(0), "calls.max must be at least 1");
         for origin in &self.server.allowed_origins {
             let ok = origin.split_once("://").is_some_and(|(scheme, host)| {
                 matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains(['/', '?', '#'])
             });
-            anyhow::ensure!(ok, "allowed origin {origin:?} must look like https://example.com, without a path");
+            anyhow::ensure!(
+                ok,
+                "allowed origin {origin:?} must look like https://example.com, without a path"
+            );
         }
         self.session.validate().map_err(|wrong| anyhow::anyhow!("in [session]: {wrong}"))?;
         Ok(())
@@ -294,7 +309,9 @@ impl Config {
     /// The UDP address that carries the audio of all browsers.
     pub(crate) fn media_listen(&self) -> SocketAddr {
         // All interfaces: browsers do not offer loopback candidates, so even a local browser comes in by another address.
-        self.server.media_listen.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], self.server.listen.port())))
+        self.server
+            .media_listen
+            .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], self.server.listen.port())))
     }
 }
 
@@ -304,7 +321,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let mut config: Config = toml::from_str("data_dir = \"/srv\"\n[calls]\nmax = 3\n").expect("well-formed");
+        let mut config: Config =
+            toml::from_str("data_dir = \"/srv\"\n[calls]\nmax = 3\n").expect("well-formed");
         config.apply(Overrides { max_calls: Some(5), ..Overrides::default() });
         assert_eq!((config.calls.max, config.data_dir), (Some(5), PathBuf::from("/srv")));
         assert_eq!(config.server, Server::default());

@@ -77,7 +77,12 @@ impl Door {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, router: Router) -> anyhow::Result<()> {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let secure = tls.is_some();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
@@ -91,7 +96,9 @@ async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor
     builder.http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEAD_DEADLINE);
     let served = match tls {
         Some(acceptor) => {
-            let stream = tokio::time::timeout(HEAD_DEADLINE, acceptor.accept(stream)).await.context("TLS handshake too slow")??;
+            let stream = tokio::time::timeout(HEAD_DEADLINE, acceptor.accept(stream))
+                .await
+                .context("TLS handshake too slow")??;
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await
         }
         None => builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await,
@@ -121,7 +128,8 @@ fn read(cert: &Path, key: &Path) -> anyhow::Result<Identity> {
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("reading the certificate {} (PEM expected)", cert.display()))?;
     anyhow::ensure!(!chain.is_empty(), "{} holds no certificate", cert.display());
-    let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("reading the private key {} (PEM expected)", key.display()))?;
+    let key = PrivateKeyDer::from_pem_file(key)
+        .with_context(|| format!("reading the private key {} (PEM expected)", key.display()))?;
     Ok((chain, key))
 }
 

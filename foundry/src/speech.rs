@@ -50,7 +50,8 @@ impl Speech {
         let local = LocalProviders::start(&store, config.providers.local.clone())
             .await
             .map_err(|error| anyhow::anyhow!("{}: {error}", error.failure().code))?;
-        let models = VadModels::load(&local.engine, &store).context("loading the voice activity and end-of-turn models")?;
+        let models = VadModels::load(&local.engine, &store)
+            .context("loading the voice activity and end-of-turn models")?;
         let parts = vec![
             ("stt".to_owned(), "local: Moonshine tiny, in this process".to_owned()),
             ("tts".to_owned(), "local: Piper joe, in this process".to_owned()),
@@ -80,7 +81,10 @@ impl Speech {
 
     fn deepgram(config: &Config) -> anyhow::Result<Self> {
         let chosen = &config.providers.deepgram;
-        let key = chosen.api_key.clone().context("PROVIDER_KEY_MISSING: set DEEPGRAM_API_KEY, or choose --providers local")?;
+        let key = chosen
+            .api_key
+            .clone()
+            .context("PROVIDER_KEY_MISSING: set DEEPGRAM_API_KEY, or choose --providers local")?;
         let mut options = providers_deepgram::Options::new(key);
         options.base_url.clone_from(&chosen.base_url);
         options.stt_model.clone_from(&chosen.stt_model);

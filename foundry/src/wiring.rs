@@ -9,7 +9,7 @@ use axum::Router;
 use control_server::Ports;
 use control_server::ports::SystemClock;
 use domain::{SessionId, Voice};
-use media_session::{Clip, Clips, ClientProtocol, Directory, Leg, Parts, Slot};
+use media_session::{ClientProtocol, Clip, Clips, Directory, Leg, Parts, Slot};
 use runtime::{Kind, Tasks};
 
 use crate::adapters::call_log::CallLog;
@@ -37,9 +37,11 @@ pub(crate) struct House {
 impl House {
     pub(crate) async fn build(config: &Config, metrics: runtime::telemetry::Metrics) -> anyhow::Result<Self> {
         let calls = config.data_dir.join("calls");
-        std::fs::create_dir_all(&calls)
-            .with_context(|| format!("DATA_DIR_UNUSABLE: cannot create {}: give another with --data-dir DIR", calls.display()))?;
-        CallLog::tidy(&calls, config.calls.keep, true).with_context(|| format!("reading {}", calls.display()))?;
+        std::fs::create_dir_all(&calls).with_context(|| {
+            format!("DATA_DIR_UNUSABLE: cannot create {}: give another with --data-dir DIR", calls.display())
+        })?;
+        CallLog::tidy(&calls, config.calls.keep, true)
+            .with_context(|| format!("reading {}", calls.display()))?;
         let tasks = Arc::new(Tasks::new());
         keep_tidy(&tasks, calls.clone(), config.calls.keep);
         let rtc = media_rtc::Server::bind(
@@ -50,7 +52,9 @@ impl House {
             },
             &tasks,
         )
-        .map_err(|error| anyhow::anyhow!("{}: {error}; choose another with --media-listen ADDR:PORT", error.failure().code))?;
+        .map_err(|error| {
+            anyhow::anyhow!("{}: {error}; choose another with --media-listen ADDR:PORT", error.failure().code)
+        })?;
         let speech = Speech::start(config).await?;
         let directory = Directory::new(config.calls.max.or(speech.capacity).unwrap_or(CALLS_WITHOUT_MODELS));
         let parts = speech.parts.clone();
@@ -158,7 +162,9 @@ impl Switchboard {
         leg: Leg,
         protocol: Box<dyn ClientProtocol>,
     ) {
-        let Some(Answering { dialogue, mut options, version }) = self.catalogue.dialogue(agent, id) else { return };
+        let Some(Answering { dialogue, mut options, version }) = self.catalogue.dialogue(agent, id) else {
+            return;
+        };
         options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
         let flight = crate::adapters::call_log::create(&self.calls, id);
         let parts = Parts {

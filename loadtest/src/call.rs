@@ -241,10 +241,14 @@ impl Call<'_> {
     /// Whether the reply that was spoken into stopped: by the server's word, or by ear where it gives none.
     fn gave_way(&mut self, last_voiced: Option<Instant>) -> bool {
         let by_ear = last_voiced.is_some_and(|last| last.elapsed() > Duration::from_millis(200));
-        let gave_way =
-            if self.caller.notes.tells_speaking { self.caller.notes.take_interrupted() } else { by_ear };
+        let cut = self.caller.notes.take_cut();
+        let gave_way = if self.caller.notes.tells_speaking { cut.is_some() } else { by_ear };
         if let (true, Some(turn)) = (gave_way, self.turns.last_mut()) {
             turn.interrupted = true;
+            if let Some(heard) = cut.as_ref().and_then(|cut| cut.heard.clone()) {
+                turn.agent_text = heard;
+            }
+            turn.timeline_ms.extend(cut.and_then(|cut| cut.timeline).unwrap_or_default());
         }
         gave_way
     }

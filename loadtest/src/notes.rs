@@ -7,8 +7,18 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Notes {
     pub user_text: String,
+    /// What was heard, where the server tells; what it meant to say otherwise.
     pub agent_text: String,
+    heard: String,
     /// Marks and latencies of the server's own timeline, in ms, as it sent them.
+    pub timeline: Option<Map<String, Value>>,
+}
+
+/// What the server told of a reply that the caller broke into. It comes while the caller's next line is spoken.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Cut {
+    turn: Option<u64>,
+    pub heard: Option<String>,
     pub timeline: Option<Map<String, Value>>,
 }
 
@@ -24,7 +34,7 @@ pub struct Notebook {
     /// Fatal error or the end of the call, in the server's words.
     pub ended: Option<String>,
     pub session: Option<String>,
-    interrupted: bool,
+    cut: Option<Cut>,
 }
 
 impl Notebook {
@@ -40,7 +50,7 @@ impl Notebook {
             "bot-transcription" => join(&mut self.notes.agent_text, text("text")),
             "bot-started-speaking" => (self.bot_speaking, self.tells_speaking) = (true, true),
             "bot-stopped-speaking" => self.bot_speaking = false,
-            "bot-interrupted" => self.interrupted = true,
+            "bot-interrupted" => _ = self.cut.get_or_insert_default(),
             "error" if data["fatal"].as_bool() == Some(true) => self.ended = Some(text("error").to_owned()),
             "server-message" => self.ours(data),
             _ => {}
@@ -54,7 +64,21 @@ impl Notebook {
             notices::TURN_FINISHED => {
                 let mut timeline = notice["marks_ms"].as_object().cloned().unwrap_or_default();
                 timeline.extend(notice["latencies_ms"].as_object().cloned().unwrap_or_default());
-                self.notes.timeline = Some(timeline);
+                match &mut self.cut {
+                    Some(cut) if cut.turn.is_some() && cut.turn == notice["turn"].as_u64() => {
+                        cut.timeline = Some(timeline)
+                    }
+                    _ => self.notes.timeline = Some(timeline),
+                }
+            }
+            notices::AGENT_TURN => {
+                let text = notice["text"].as_str().unwrap_or_default();
+                if notice["interrupted"].as_bool() == Some(true) {
+                    let cut = self.cut.get_or_insert_default();
+                    (cut.turn, cut.heard) = (notice["turn"].as_u64(), Some(text.to_owned()));
+                } else {
+                    join(&mut self.notes.heard, text);
+                }
             }
             notices::SESSION => self.session = notice["session_id"].as_str().map(str::to_owned),
             notices::CALL_ENDED => self.ended = Some(notice["reason"].as_str().unwrap_or("ended").to_owned()),
@@ -62,13 +86,17 @@ impl Notebook {
         }
     }
 
-    /// Whether the agent said that it was interrupted, since this was last asked.
-    pub fn take_interrupted(&mut self) -> bool {
-        std::mem::take(&mut self.interrupted)
+    /// The interruption that the agent told of, since this was last asked.
+    pub fn take_cut(&mut self) -> Option<Cut> {
+        self.cut.take()
     }
 
     pub fn take(&mut self) -> Notes {
-        std::mem::take(&mut self.notes)
+        let mut notes = std::mem::take(&mut self.notes);
+        if !notes.heard.is_empty() {
+            notes.agent_text = std::mem::take(&mut notes.heard);
+        }
+        notes
     }
 }
 
@@ -83,6 +111,26 @@ fn join(text: &mut String, more: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reply_that_was_broken_off_is_what_was_heard_of_it() {
+        let mut book = Notebook::default();
+        let tell = |book: &mut Notebook, t: &str, d: &str| {
+            book.read(&format!(r#"{{"type":"server-message","data":{{"t":"{t}","d":{d}}}}}"#));
+        };
+        book.read(r#"{"type":"bot-transcription","data":{"text":"We open at nine and close at six."}}"#);
+        let planned = book.take();
+        assert_eq!(planned.agent_text, "We open at nine and close at six.");
+        book.read(r#"{"type":"bot-interrupted"}"#);
+        tell(&mut book, notices::AGENT_TURN, r#"{"turn":1,"text":"We open at nine","interrupted":true}"#);
+        tell(&mut book, notices::TURN_FINISHED, r#"{"turn":1,"marks_ms":{"interrupted":5}}"#);
+        tell(&mut book, notices::TURN_FINISHED, r#"{"turn":2,"marks_ms":{"agent_ended":9}}"#);
+        let cut = book.take_cut().expect("told");
+        assert_eq!(cut.heard.as_deref(), Some("We open at nine"));
+        assert_eq!(cut.timeline.expect("told")["interrupted"], 5);
+        assert_eq!(book.take().timeline.expect("told")["agent_ended"], 9);
+        assert_eq!(book.take_cut(), None);
+    }
 
     #[test]
     fn finals_are_joined_partials_are_not() {

@@ -19,7 +19,10 @@ pub struct Reply {
 impl Reply {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     #[must_use]
@@ -42,7 +45,13 @@ pub fn authority(base: &str) -> &str {
 
 /// # Errors
 /// When nobody answers, or with something that is no HTTP.
-pub fn request(base: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Reply> {
+pub fn request(
+    base: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(authority(base))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -62,7 +71,8 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let mut reply = head(&String::from_utf8_lossy(&bytes[..end]))?;
     let body = &bytes[end + 4..];
-    reply.body = if reply.header("transfer-encoding") == Some("chunked") { unchunk(body)? } else { body.to_vec() };
+    reply.body =
+        if reply.header("transfer-encoding") == Some("chunked") { unchunk(body)? } else { body.to_vec() };
     Some(reply)
 }
 

@@ -89,7 +89,8 @@ pub fn run(command: &mut Command, within: Duration) -> Ran {
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let (stdout, stderr) = (read("stdout"), read("stderr"));
-    let status = status
-        .unwrap_or_else(|| unreachable!("{command:?} took longer than {within:?}\nstdout: {stdout}\nstderr: {stderr}"));
+    let status = status.unwrap_or_else(|| {
+        unreachable!("{command:?} took longer than {within:?}\nstdout: {stdout}\nstderr: {stderr}")
+    });
     Ran { code: status.code(), stdout, stderr }
 }

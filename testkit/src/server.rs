@@ -26,7 +26,8 @@ impl Server {
     /// Starts `program serve` with `args`, on ports that the system picks, and waits until it takes calls.
     #[must_use]
     pub fn start(program: &str, args: &[&str]) -> Self {
-        Self::launch(program, args).unwrap_or_else(|(status, log)| unreachable!("the server ended ({status}):\n{log}"))
+        Self::launch(program, args)
+            .unwrap_or_else(|(status, log)| unreachable!("the server ended ({status}):\n{log}"))
     }
 
     /// As `start`; an early end is an answer: how it ended and what it said.
@@ -92,7 +93,8 @@ impl Server {
     #[must_use]
     pub fn post(&self, path: &str, body: &Value) -> Reply {
         let headers = [("content-type", "application/json")];
-        http::request(&self.url, "POST", path, &headers, body.to_string().as_bytes()).expect("the server answers")
+        http::request(&self.url, "POST", path, &headers, body.to_string().as_bytes())
+            .expect("the server answers")
     }
 
     /// SIGTERM, as an init system sends it.

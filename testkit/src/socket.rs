@@ -44,7 +44,8 @@ impl Socket {
             stream.read_exact(&mut one)?;
             bytes.push(one[0]);
         }
-        let mut reply = http::head(&String::from_utf8_lossy(&bytes)).ok_or_else(|| io::Error::other("no HTTP"))?;
+        let mut reply =
+            http::head(&String::from_utf8_lossy(&bytes)).ok_or_else(|| io::Error::other("no HTTP"))?;
         if reply.status == 101 {
             return Ok(Ok(Self { stream }));
         }
@@ -78,7 +79,7 @@ impl Socket {
     }
 
     /// The next frame; an end without a goodbye is `Closed(None)`.
-    pub fn next(&mut self) -> Heard {
+    pub fn receive(&mut self) -> Heard {
         self.read().unwrap_or(Heard::Closed(None))
     }
 

@@ -64,10 +64,29 @@ fn american(word: &str) -> &str {
 }
 
 const ONES: [&str; 20] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
 ];
-const TENS: [&str; 10] = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+const TENS: [&str; 10] =
+    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 /// Up to 99 as a number; longer ones as they are dictated, digit by digit.
 fn spoken(number: u32, digits: &str) -> Vec<String> {
@@ -76,7 +95,7 @@ fn spoken(number: u32, digits: &str) -> Vec<String> {
         0..20 if digits.len() <= 2 => vec![ones(number)],
         20..100 => {
             let mut words = vec![TENS.get((number / 10) as usize).copied().unwrap_or_default()];
-            words.extend((number % 10 > 0).then(|| ones(number % 10)));
+            words.extend((!number.is_multiple_of(10)).then(|| ones(number % 10)));
             words
         }
         _ => digits.chars().filter_map(|digit| digit.to_digit(10)).map(ones).collect(),

@@ -94,7 +94,9 @@ fn sources(rules: &Rules, root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::
 }
 
 fn rust_file(rules: &Rules, file: &str, text: &str, wrong: &mut BTreeSet<String>) {
-    let unnamed = ["/tests/", "/fuzz_targets/"].iter().any(|folder| file.contains(folder)) || file.ends_with("/tests.rs") || file.ends_with("build.rs");
+    let unnamed = ["/tests/", "/fuzz_targets/"].iter().any(|folder| file.contains(folder))
+        || file.ends_with("/tests.rs")
+        || file.ends_with("build.rs");
     if !text.starts_with("//!") && !unnamed {
         wrong.insert(format!("{file}: begins without `//!` saying what it is"));
     }
@@ -135,12 +137,21 @@ fn error_pages(root: &Path, codes: &BTreeSet<String>, wrong: &mut BTreeSet<Strin
 
 /// The stable codes that a line makes a failure of: `Failure::caller("CODE")` and its like, and the widget's `code: 'CODE'`.
 fn codes_in(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.lines().filter(|line| line.contains("Failure::") || line.contains("Code(\"") || line.contains("= Caller, ") || line.contains("= Platform, ")).flat_map(|line| {
-        line.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
-            .filter(|word| word.len() > 5 && word.contains('_') && word.starts_with(|c: char| c.is_ascii_uppercase()))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    })
+    text.lines()
+        .filter(|line| {
+            line.contains("Failure::")
+                || line.contains("Code(\"")
+                || line.contains("= Caller, ")
+                || line.contains("= Platform, ")
+        })
+        .flat_map(|line| {
+            line.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
+                .filter(|word| {
+                    word.len() > 5 && word.contains('_') && word.starts_with(|c: char| c.is_ascii_uppercase())
+                })
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
 }
 
 #[cfg(test)]

@@ -77,7 +77,10 @@ impl Write for Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        let ended = self.file.flush().and_then(|()| fs::rename(path(&self.folder, self.id, LIVE), path(&self.folder, self.id, ENDED)));
+        let ended = self
+            .file
+            .flush()
+            .and_then(|()| fs::rename(path(&self.folder, self.id, LIVE), path(&self.folder, self.id, ENDED)));
         if let Err(error) = ended {
             tracing::error!(session = %self.id, %error, "the log of this call could not be completed");
         }
@@ -114,19 +117,33 @@ fn read(folder: &Path, id: SessionId) -> Result<Option<Recorded>, LogError> {
     for record in reader {
         match record.map_err(|error| failed(error.to_string(), None))? {
             // What the turn machine tells observers stands in the log as its decision.
-            Record::Event(at, event) | Record::Output(at, media_turn::Output::Event(event)) => events.push((at, event)),
+            Record::Event(at, event) | Record::Output(at, media_turn::Output::Event(event)) => {
+                events.push((at, event))
+            }
             _ => {}
         }
     }
-    Ok(Some(Recorded { id, agent: header.agent, transport: header.transport, started_at: header.started, events }))
+    Ok(Some(Recorded {
+        id,
+        agent: header.agent,
+        transport: header.transport,
+        started_at: header.started,
+        events,
+    }))
 }
 
 impl ports::CallLog for CallLog {
-    fn recent(&self, before: Option<SessionId>, limit: usize) -> BoxFuture<'_, Result<Vec<SessionId>, LogError>> {
+    fn recent(
+        &self,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<SessionId>, LogError>> {
         let folder = self.folder.clone();
         async move {
             let ids = tokio::task::spawn_blocking(move || listed(&folder, ENDED)).await;
-            let ids = ids.map_err(|error| error.to_string()).and_then(|listed| listed.map_err(|error| error.to_string()));
+            let ids = ids
+                .map_err(|error| error.to_string())
+                .and_then(|listed| listed.map_err(|error| error.to_string()));
             let ids = ids.map_err(|reason| LogError { id: None, reason, source: None })?;
             Ok(ids.into_iter().filter(|id| before.is_none_or(|before| *id < before)).take(limit).collect())
         }
@@ -146,7 +163,11 @@ impl ports::CallLog for CallLog {
 
     fn raw(&self, id: SessionId) -> BoxFuture<'_, Result<Option<RawLog>, LogError>> {
         async move {
-            let failed = |error: io::Error| LogError { id: Some(id), reason: "the file cannot be read".to_owned(), source: Some(error) };
+            let failed = |error: io::Error| LogError {
+                id: Some(id),
+                reason: "the file cannot be read".to_owned(),
+                source: Some(error),
+            };
             let file = match tokio::fs::File::open(path(&self.folder, id, ENDED)).await {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -65,14 +65,21 @@ impl Catalogue {
     ///
     /// # Errors
     /// What is wrong with a definition, by file, node and field.
-    pub(crate) async fn load(config: &Config, embedder: Option<Arc<dyn Embedder>>, tasks: Arc<Tasks>) -> anyhow::Result<Self> {
-        let mut sources: Vec<(String, String)> = SHIPPED.iter().map(|(file, json)| ((*file).to_owned(), (*json).to_owned())).collect();
+    pub(crate) async fn load(
+        config: &Config,
+        embedder: Option<Arc<dyn Embedder>>,
+        tasks: Arc<Tasks>,
+    ) -> anyhow::Result<Self> {
+        let mut sources: Vec<(String, String)> =
+            SHIPPED.iter().map(|(file, json)| ((*file).to_owned(), (*json).to_owned())).collect();
         if let Some(folder) = &config.agents_dir {
             sources.extend(definitions(folder)?);
         }
         let mut agents = BTreeMap::new();
         for (file, json) in sources {
-            let ready = ready(&json, embedder.clone(), &config.session).await.with_context(|| format!("AGENT_INVALID: {file}"))?;
+            let ready = ready(&json, embedder.clone(), &config.session)
+                .await
+                .with_context(|| format!("AGENT_INVALID: {file}"))?;
             agents.insert(ready.agent.name().to_owned(), ready);
         }
         let clock = Arc::new(SystemClock);
@@ -115,7 +122,11 @@ impl Catalogue {
     }
 }
 
-async fn ready(json: &str, embedder: Option<Arc<dyn Embedder>>, base: &media_session::Options) -> anyhow::Result<Ready> {
+async fn ready(
+    json: &str,
+    embedder: Option<Arc<dyn Embedder>>,
+    base: &media_session::Options,
+) -> anyhow::Result<Ready> {
     let agent = Agent::load(json, embedder).await?;
     let definition = &agent.graph().definition;
     let settings: Settings = match &definition.options {
@@ -129,7 +140,10 @@ async fn ready(json: &str, embedder: Option<Arc<dyn Embedder>>, base: &media_ses
     Ok(Ready { agent: Arc::new(agent), page: settings.page, options })
 }
 
-fn overlaid(base: &media_session::Options, over: serde_json::Value) -> anyhow::Result<media_session::Options> {
+fn overlaid(
+    base: &media_session::Options,
+    over: serde_json::Value,
+) -> anyhow::Result<media_session::Options> {
     fn lay(under: &mut serde_json::Value, over: serde_json::Value) {
         match (under, over) {
             (serde_json::Value::Object(under), serde_json::Value::Object(over)) => {
@@ -147,12 +161,14 @@ fn overlaid(base: &media_session::Options, over: serde_json::Value) -> anyhow::R
 }
 
 fn definitions(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("reading the agents folder {}", folder.display()))?;
+    let entries = std::fs::read_dir(folder)
+        .with_context(|| format!("reading the agents folder {}", folder.display()))?;
     let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|ending| ending == "json") {
-            let json = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            let json =
+                std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
             found.push((path.display().to_string(), json));
         }
     }

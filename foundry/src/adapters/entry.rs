@@ -33,14 +33,19 @@ impl Entry {
 
     async fn place(&self, offer: Offer) -> Result<Answer, Refusal> {
         if let Some(peer) = &offer.peer {
-            let answer = self.rtc.renegotiate(peer, &offer.sdp, offer.restart).await.map_err(|error| not_answered(&error))?;
+            let answer = self
+                .rtc
+                .renegotiate(peer, &offer.sdp, offer.restart)
+                .await
+                .map_err(|error| not_answered(&error))?;
             return Ok(Answer { sdp: answer.sdp, peer: answer.pc_id });
         }
         let call = &offer.call;
         let returning = self.returning(call)?;
         let slot = if returning.is_none() { Some(self.reserve(&call.agent)?) } else { None };
         let (answer, peer) = self.rtc.offer(&offer.sdp).map_err(|error| not_answered(&error))?;
-        let leg = Leg { transport: "webrtc", codec: peer.codec, events: peer.events, commands: peer.commands };
+        let leg =
+            Leg { transport: "webrtc", codec: peer.codec, events: peer.events, commands: peer.commands };
         match (returning, slot) {
             (Some(session), _) => session.attach(leg).await.map_err(|_gone| Refusal::SessionUnknown)?,
             (None, Some(slot)) => self.connect(slot, call, leg),
@@ -57,7 +62,7 @@ impl Entry {
     }
 
     fn connect(&self, slot: Slot, call: &CallRequest, leg: Leg) {
-        self.board.connect(slot, &self.tasks, call.session, &call.agent, call.resume_within, leg, rtvi(&call));
+        self.board.connect(slot, &self.tasks, call.session, &call.agent, call.resume_within, leg, rtvi(call));
     }
 }
 
@@ -85,13 +90,15 @@ impl Calls for Entry {
                 sdp_mline_index: candidate.sdp_mline_index.map(u32::from),
             })
             .collect();
-        async move { self.rtc.candidates(&peer, candidates).await.map_err(|error| not_answered(&error)) }.boxed()
+        async move { self.rtc.candidates(&peer, candidates).await.map_err(|error| not_answered(&error)) }
+            .boxed()
     }
 
     fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal> {
         let returning = self.returning(&call)?;
         let slot = if returning.is_none() { Some(self.reserve(&call.agent)?) } else { None };
-        let (board, tasks, options) = (Arc::clone(&self.board), Arc::clone(&self.tasks), self.sockets.clone());
+        let (board, tasks, options) =
+            (Arc::clone(&self.board), Arc::clone(&self.tasks), self.sockets.clone());
         Ok(Box::new(move |socket: WebSocket| {
             async move {
                 let (peer, transport) = match framing {
@@ -103,7 +110,15 @@ impl Calls for Entry {
                     // The session that ended in between closes the leg by dropping it.
                     (Some(session), _) => drop(session.attach(leg).await),
                     (None, Some(slot)) => {
-                        board.connect(slot, &tasks, call.session, &call.agent, call.resume_within, leg, rtvi(&call));
+                        board.connect(
+                            slot,
+                            &tasks,
+                            call.session,
+                            &call.agent,
+                            call.resume_within,
+                            leg,
+                            rtvi(&call),
+                        );
                     }
                     (None, None) => {}
                 }
@@ -133,10 +148,13 @@ fn not_answered(error: &media_rtc::Error) -> Refusal {
     use media_rtc::Error;
     match error {
         Error::OfferWithoutAudio => Refusal::OfferWithoutAudio,
-        Error::Full { .. } | Error::TooManyConnecting { .. } => Refusal::Full { retry_after: Duration::from_secs(2) },
+        Error::Full { .. } | Error::TooManyConnecting { .. } => {
+            Refusal::Full { retry_after: Duration::from_secs(2) }
+        }
         Error::PeerUnknown(_) | Error::PeerEnded => Refusal::SessionUnknown,
-        Error::OfferInvalid(_) | Error::AnswerInvalid(_) => Refusal::OfferInvalid { reason: error.to_string() },
+        Error::OfferInvalid(_) | Error::AnswerInvalid(_) => {
+            Refusal::OfferInvalid { reason: error.to_string() }
+        }
         other => Refusal::Failed { message: other.to_string() },
     }
 }
-

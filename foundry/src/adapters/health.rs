@@ -13,10 +13,17 @@ pub(crate) struct Health {
 impl ports::Health for Health {
     fn readiness(&self) -> Readiness {
         let counts = self.directory.counts();
-        let mut checks: Vec<Check> =
-            self.parts.iter().map(|(name, detail)| Check { name: name.clone(), ok: true, detail: detail.clone() }).collect();
+        let mut checks: Vec<Check> = self
+            .parts
+            .iter()
+            .map(|(name, detail)| Check { name: name.clone(), ok: true, detail: detail.clone() })
+            .collect();
         let room = counts.taken < counts.capacity && !counts.draining;
-        let detail = if counts.draining { "draining".to_owned() } else { format!("{} of {} in use", counts.taken, counts.capacity) };
+        let detail = if counts.draining {
+            "draining".to_owned()
+        } else {
+            format!("{} of {} in use", counts.taken, counts.capacity)
+        };
         checks.push(Check { name: "lines".to_owned(), ok: room, detail });
         Readiness {
             ready: room,

@@ -12,8 +12,12 @@ impl SessionSink for Sink {
         match event {
             SessionEvent::Started => tracing::info!(%session, "call started"),
             SessionEvent::Ended { reason } => tracing::info!(%session, ?reason, lasted = ?at, "call ended"),
-            SessionEvent::Failed { code, message, .. } => tracing::warn!(%session, %code, %message, "call has a problem"),
-            SessionEvent::DeadAir { cause, length, .. } => tracing::warn!(%session, ?cause, ?length, "dead air"),
+            SessionEvent::Failed { code, message, .. } => {
+                tracing::warn!(%session, %code, %message, "call has a problem")
+            }
+            SessionEvent::DeadAir { cause, length, .. } => {
+                tracing::warn!(%session, ?cause, ?length, "dead air")
+            }
             SessionEvent::Detached => tracing::info!(%session, "connection lost, waiting for the caller"),
             SessionEvent::Reattached { gap } => tracing::info!(%session, ?gap, "the caller is back"),
             _ => {}

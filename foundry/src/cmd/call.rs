@@ -72,7 +72,10 @@ impl FromArgMatches for Script {
             match lines.iter_mut().rev().find(|(wav, ..)| *wav < index) {
                 Some((_, _, at)) => *at = Some(*seconds),
                 None => {
-                    return Err(clap::Error::raw(clap::error::ErrorKind::MissingRequiredArgument, "--at needs a --wav before it\n"));
+                    return Err(clap::Error::raw(
+                        clap::error::ErrorKind::MissingRequiredArgument,
+                        "--at needs a --wav before it\n",
+                    ));
                 }
             }
         }
@@ -91,16 +94,21 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         .0
         .iter()
         .map(|(path, at)| {
-            let at = at.map(|seconds| Duration::try_from_secs_f64(seconds).context("--at must be 0 or more seconds")).transpose()?;
+            let at = at
+                .map(|seconds| Duration::try_from_secs_f64(seconds).context("--at must be 0 or more seconds"))
+                .transpose()?;
             Ok(Line { samples: wav::read(path)?, at })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let reply = Duration::try_from_secs_f64(args.reply_within).context("--reply-within must be 0 or more seconds")?;
+    let reply =
+        Duration::try_from_secs_f64(args.reply_within).context("--reply-within must be 0 or more seconds")?;
     let options = Options { reply, keep_recording: args.out.is_some(), ..Options::default() };
     let target = Target { url: args.url.clone(), agent: args.agent.clone(), insecure: args.insecure };
     super::install_crypto();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime.block_on(call::run(&target, args.transport, &script, &options)).context("the call did not come about")?;
+    let outcome = runtime
+        .block_on(call::run(&target, args.transport, &script, &options))
+        .context("the call did not come about")?;
     if let Some(path) = &args.out {
         wav::write(path, &outcome.recording)?;
     }
@@ -120,8 +128,13 @@ fn report(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
             writeln!(out, "caller: {}", turn.user_text)?;
         }
         let cut = if turn.interrupted { " [interrupted]" } else { "" };
-        let response = turn.timeline_ms.get("caller_response").map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
-        writeln!(out, "agent: {}{cut}{response}", if turn.answered { turn.agent_text.as_str() } else { "(silence)" })?;
+        let response =
+            turn.timeline_ms.get("caller_response").map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
+        writeln!(
+            out,
+            "agent: {}{cut}{response}",
+            if turn.answered { turn.agent_text.as_str() } else { "(silence)" }
+        )?;
     }
     if let (Some(reason), false) = (&outcome.ended, json) {
         writeln!(out, "the agent ended the call: {reason}")?;
@@ -132,7 +145,10 @@ fn report(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
 fn verdict(outcome: &Outcome, lines: usize) -> ExitCode {
     let answered = outcome.heard_anything() && outcome.all_answered();
     if !answered {
-        eprintln!("error: the agent never answered {}", if lines == 0 { "the call" } else { "at least one of the lines" });
+        eprintln!(
+            "error: the agent never answered {}",
+            if lines == 0 { "the call" } else { "at least one of the lines" }
+        );
         return ExitCode::FAILURE;
     }
     // An agent that says goodbye leaves the caller's last lines unspoken; that is its right, and worth knowing.
@@ -141,7 +157,10 @@ fn verdict(outcome: &Outcome, lines: usize) -> ExitCode {
         eprintln!("note: the agent ended the call after {spoken} of {lines} lines");
     }
     if outcome.worst_lateness > Duration::from_millis(20) {
-        eprintln!("note: this machine sent audio up to {:?} late; do not trust the times to that precision", outcome.worst_lateness);
+        eprintln!(
+            "note: this machine sent audio up to {:?} late; do not trust the times to that precision",
+            outcome.worst_lateness
+        );
     }
     ExitCode::SUCCESS
 }
@@ -160,8 +179,12 @@ mod tests {
 
     #[test]
     fn an_interruption_belongs_to_the_recording_before_it() {
-        let cli = Cli::try_parse_from(["call", "--wav", "a.wav", "--wav", "b.wav", "--at", "1.2", "--wav", "c.wav"]).expect("valid");
-        let script: Vec<_> = cli.args.script.0.iter().map(|(path, at)| (path.to_str().unwrap_or_default(), *at)).collect();
+        let cli = Cli::try_parse_from([
+            "call", "--wav", "a.wav", "--wav", "b.wav", "--at", "1.2", "--wav", "c.wav",
+        ])
+        .expect("valid");
+        let script: Vec<_> =
+            cli.args.script.0.iter().map(|(path, at)| (path.to_str().unwrap_or_default(), *at)).collect();
         assert_eq!(script, [("a.wav", None), ("b.wav", Some(1.2)), ("c.wav", None)]);
         assert!(Cli::try_parse_from(["call", "--at", "1"]).is_err());
     }

@@ -24,7 +24,8 @@ struct Finding {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.overrides)?;
-    let findings = [data_dir(&config), models(&config), tcp(&config), udp(&config), microphone(&config), descriptors()];
+    let findings =
+        [data_dir(&config), models(&config), tcp(&config), udp(&config), microphone(&config), descriptors()];
     let mut out = std::io::stdout().lock();
     for finding in &findings {
         let (sign, text) = match &finding.outcome {
@@ -39,9 +40,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn data_dir(config: &Config) -> Finding {
     let path = &config.data_dir;
-    let outcome = writable(path)
-        .map(|()| format!("{} can be written", path.display()))
-        .map_err(|error| format!("{} cannot be written ({error}): give another with --data-dir DIR", path.display()));
+    let outcome = writable(path).map(|()| format!("{} can be written", path.display())).map_err(|error| {
+        format!("{} cannot be written ({error}): give another with --data-dir DIR", path.display())
+    });
     Finding { what: "data", outcome }
 }
 
@@ -79,7 +80,9 @@ fn udp(config: &Config) -> Finding {
     let address = config.media_listen();
     let outcome = UdpSocket::bind(address)
         .map(|_| format!("{address} is free; browsers on other machines must reach it by UDP"))
-        .map_err(|error| format!("cannot listen on UDP {address} ({error}): give another with --media-listen ADDR:PORT"));
+        .map_err(|error| {
+            format!("cannot listen on UDP {address} ({error}): give another with --media-listen ADDR:PORT")
+        });
     Finding { what: "udp port", outcome }
 }
 
@@ -104,7 +107,9 @@ fn descriptors() -> Finding {
         .find(|line| line.starts_with("Max open files"))
         .and_then(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok());
     let outcome = match soft {
-        Some(files) if files < 1024 => Err(format!("only {files} open files are allowed: raise it with `ulimit -n 4096`")),
+        Some(files) if files < 1024 => {
+            Err(format!("only {files} open files are allowed: raise it with `ulimit -n 4096`"))
+        }
         Some(files) => Ok(format!("{files} open files are allowed")),
         None => Ok("the limit of open files is not known on this system".to_owned()),
     };

@@ -24,7 +24,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.overrides)?;
     let metrics = runtime::telemetry::install(&config.log)?;
     super::install_crypto();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the async runtime")?;
     runtime.block_on(serve(config, metrics))
 }
 
@@ -41,7 +44,11 @@ async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::
     announce(&url, &house)?;
     stop.requested().await;
     if house.calls_now() > 0 {
-        eprintln!("stopping: no new calls; {} running may finish within {} s (Ctrl-C again ends them now)", house.calls_now(), drain.as_secs());
+        eprintln!(
+            "stopping: no new calls; {} running may finish within {} s (Ctrl-C again ends them now)",
+            house.calls_now(),
+            drain.as_secs()
+        );
     }
     let drained = tokio::select! {
         drained = house.drain(drain, FAREWELL) => drained,
@@ -79,7 +86,11 @@ fn url(door: &Door) -> anyhow::Result<String> {
 
 fn announce(url: &str, house: &House) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "\n  Agent Foundry is ready: {url}\n  Press the button and talk. {}\n  Stop with Ctrl-C.\n", house.says())?;
+    writeln!(
+        out,
+        "\n  Agent Foundry is ready: {url}\n  Press the button and talk. {}\n  Stop with Ctrl-C.\n",
+        house.says()
+    )?;
     out.flush()?;
     Ok(())
 }

@@ -88,7 +88,7 @@ fn a_message_of_ten_megabytes_ends_its_socket_and_nothing_else() {
             Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
         // The server may hang up before it has read all of it.
         let _cut = socket.send(&vec![0_u8; 10 << 20]);
-        let end = std::iter::repeat_with(|| socket.next()).find(|heard| matches!(heard, Heard::Closed(_)));
+        let end = std::iter::repeat_with(|| socket.receive()).find(|heard| matches!(heard, Heard::Closed(_)));
         assert!(end.is_some());
     }
     let grown_kb = server.holdings().resident_kb.saturating_sub(before);

@@ -71,7 +71,7 @@ async fn one(target: &Target, number: usize) {
     // Until the agent is heard, or the caller has lost patience: both are ends that happen.
     let _impatient =
         tokio::time::timeout(Duration::from_millis(200 + 20 * (number % 20) as u64), heard).await;
-    if number % 3 != 0 {
+    if !number.is_multiple_of(3) {
         let _closed = link.commands.send(LegCommand::Close).await;
         let closed = async { while link.events.recv().await.is_some() {} };
         let _late = tokio::time::timeout(Duration::from_secs(2), closed).await;

@@ -187,7 +187,8 @@ impl Session {
             .expect("default options and plain PCM always work");
         let active = Active::enter(parts.leg.transport);
         let zero = jiff::Timestamp::now();
-        let header = Header::new(parts.id, parts.agent, parts.agent_version, options.turn.clone(), zero).over(parts.leg.transport);
+        let header = Header::new(parts.id, parts.agent, parts.agent_version, options.turn.clone(), zero)
+            .over(parts.leg.transport);
         let mut session = Self {
             id: parts.id,
             started: now,

@@ -125,7 +125,9 @@ impl Thought {
         match said {
             Some(Said::Text(text)) => self.text(&text, now),
             // Tells observers something and the caller nothing: a guess keeps it to itself, a commit says it again.
-            Some(Said::Node(_) | Said::Noted { .. }) if matches!(self.guessed, Guess::Open(_)) => Step::Sentences(Vec::new()),
+            Some(Said::Node(_) | Said::Noted { .. }) if matches!(self.guessed, Guess::Open(_)) => {
+                Step::Sentences(Vec::new())
+            }
             Some(item @ (Said::Node(_) | Said::Noted { .. })) if !self.is_confirmed() => {
                 self.since = now;
                 Step::Item(Vec::new(), item)
@@ -269,7 +271,10 @@ mod tests {
         thought.commit(stream::empty().boxed(), Instant::now());
         say(&mut thought, "Bye.");
         let end = Said::End(domain::EndReason::AgentEnded);
-        assert_eq!(thought.take(Some(end.clone()), Instant::now()), Step::DifferentItem(vec!["Bye.".to_owned()], end));
+        assert_eq!(
+            thought.take(Some(end.clone()), Instant::now()),
+            Step::DifferentItem(vec!["Bye.".to_owned()], end)
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,5 @@
 //! Sentence embeddings.
 
-
 use futures::future::BoxFuture;
 
 use crate::error::Error;

@@ -45,7 +45,12 @@ pub struct Error {
 }
 
 impl Error {
-    pub fn new(ability: Ability, kind: ErrorKind, provider: impl Into<String>, reason: impl fmt::Display) -> Self {
+    pub fn new(
+        ability: Ability,
+        kind: ErrorKind,
+        provider: impl Into<String>,
+        reason: impl fmt::Display,
+    ) -> Self {
         Self { ability, kind, provider: provider.into(), reason: reason.to_string() }
     }
 

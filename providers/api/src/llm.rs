@@ -1,6 +1,5 @@
 //! Language models: a conversation goes in, text streams out.
 
-
 use domain::{Role, SessionId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -12,7 +11,10 @@ pub trait Llm: Send + Sync {
     fn info(&self) -> &ProviderInfo;
 
     /// Starts one reply. Dropping the stream cancels it at the vendor.
-    fn chat(&self, request: LlmRequest) -> BoxFuture<'_, Result<BoxStream<'static, Result<LlmEvent, Error>>, Error>>;
+    fn chat(
+        &self,
+        request: LlmRequest,
+    ) -> BoxFuture<'_, Result<BoxStream<'static, Result<LlmEvent, Error>>, Error>>;
 }
 
 #[derive(Debug, Clone)]
@@ -33,5 +35,8 @@ pub struct Message {
 pub enum LlmEvent {
     Text(String),
     /// The vendor's own count, last before the end.
-    Usage { input_tokens: u64, output_tokens: u64 },
+    Usage {
+        input_tokens: u64,
+        output_tokens: u64,
+    },
 }

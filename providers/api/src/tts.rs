@@ -1,6 +1,5 @@
 //! Text to speech.
 
-
 use domain::{AudioFrame, SessionId, Voice, Word};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
