@@ -75,9 +75,11 @@ impl Catalogue {
         if let Some(folder) = &config.agents_dir {
             sources.extend(definitions(folder)?);
         }
+        // Beside the models, which they follow from: every data directory shares them.
+        let vectors = crate::cmd::models::store(config.models_dir.clone())?.directory().join("vectors");
         let mut agents = BTreeMap::new();
         for (file, json) in sources {
-            let ready = ready(&json, embedder.clone(), &config.session)
+            let ready = ready(&json, embedder.clone(), &vectors, &config.session)
                 .await
                 .with_context(|| format!("AGENT_INVALID: {file}"))?;
             agents.insert(ready.agent.name().to_owned(), ready);
@@ -125,9 +127,10 @@ impl Catalogue {
 async fn ready(
     json: &str,
     embedder: Option<Arc<dyn Embedder>>,
+    vectors: &Path,
     base: &media_session::Options,
 ) -> anyhow::Result<Ready> {
-    let agent = Agent::load(json, embedder).await?;
+    let agent = Agent::load_cached(json, embedder, vectors).await?;
     let definition = &agent.graph().definition;
     let settings: Settings = match &definition.options {
         serde_json::Value::Null => Settings::default(),
@@ -239,7 +242,8 @@ mod tests {
     #[tokio::test]
     async fn the_shipped_agents_are_valid() {
         for (file, json) in SHIPPED {
-            let loaded = ready(json, None, &media_session::Options::default()).await;
+            let folder = tempfile::tempdir().expect("a folder");
+            let loaded = ready(json, None, folder.path(), &media_session::Options::default()).await;
             assert!(loaded.is_ok(), "{file}: {:#}", loaded.err().expect("failed"));
         }
     }
