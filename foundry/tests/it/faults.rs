@@ -158,6 +158,7 @@ fn a_full_server_says_when_to_come_back_and_takes_the_next_call_after_the_first(
     calling::place(&server, "webrtc", &[line("desk_hours.wav")]).assert_answered(1);
 }
 
+#[cfg(feature = "prove")]
 #[test]
 fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {
     let _quiet = house::quiet();
@@ -187,6 +188,7 @@ fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {
     drop(sockets);
 }
 
+#[cfg(feature = "prove")]
 #[test]
 fn idle_tcp_connections_do_not_keep_callers_out() {
     let _quiet = house::quiet();
@@ -197,6 +199,7 @@ fn idle_tcp_connections_do_not_keep_callers_out() {
     drop(idle);
 }
 
+#[cfg(feature = "prove")]
 #[test]
 fn a_caller_who_vanishes_frees_the_line_when_nobody_comes_back() {
     let _quiet = house::quiet();
