@@ -41,6 +41,7 @@ fn offer(audio: bool) -> String {
     }
 }
 
+#[cfg(feature = "prove")]
 #[test]
 fn bad_requests_are_answered_with_a_code_and_what_to_do() {
     let _quiet = house::quiet();
