@@ -1,5 +1,5 @@
 # The commands of the project; each is idempotent. `make help` lists them.
-SHELL := /usr/bin/env bash
+SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help

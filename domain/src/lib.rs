@@ -7,6 +7,7 @@ pub mod agent;
 pub mod audio;
 pub mod failure;
 pub mod id;
+pub mod numbers;
 pub mod secret;
 pub mod session;
 pub mod speech;

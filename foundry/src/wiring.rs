@@ -23,9 +23,6 @@ use crate::speech::{CALLS_WITHOUT_MODELS, Speech};
 /// What the agent says when a provider fails, rendered at start so that it needs none.
 const APOLOGY: &str = "I'm sorry, I'm having a technical problem. Please give me a moment.";
 
-/// A socket that brought no audio for so long is silent, not late.
-const SOCKET_SILENCE_MS: u64 = 400;
-
 const TIDY: Kind = Kind::new("calls.tidy");
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
@@ -169,10 +166,6 @@ impl Switchboard {
             return;
         };
         options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
-        if leg.transport != "webrtc" {
-            // Nothing is lost on a socket: what is late will come, and silence put in its place would cut words apart.
-            options.inbound.silence_after_ms = options.inbound.silence_after_ms.max(SOCKET_SILENCE_MS);
-        }
         let flight = crate::adapters::call_log::create(&self.calls, id);
         let parts = Parts {
             id,

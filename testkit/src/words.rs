@@ -1,5 +1,7 @@
 //! How well two texts agree, word by word, as speech recognition is judged.
 
+use domain::numbers::cardinal;
+
 /// Lower case, no punctuation, numbers as words, common contractions opened: "We're open at 9." is `we are open at nine`.
 #[must_use]
 pub fn normal(text: &str) -> Vec<String> {
@@ -63,44 +65,14 @@ fn american(word: &str) -> &str {
     }
 }
 
-const ONES: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-
 /// Up to 99 as a number; longer ones as they are dictated, digit by digit.
 fn spoken(number: u32, digits: &str) -> Vec<String> {
-    let ones = |number: u32| ONES.get(number as usize).copied().unwrap_or_default();
-    let words = match number {
-        0..20 if digits.len() <= 2 => vec![ones(number)],
-        20..100 => {
-            let mut words = vec![TENS.get((number / 10) as usize).copied().unwrap_or_default()];
-            words.extend((!number.is_multiple_of(10)).then(|| ones(number % 10)));
-            words
-        }
-        _ => digits.chars().filter_map(|digit| digit.to_digit(10)).map(ones).collect(),
+    let said = match number {
+        0..20 if digits.len() <= 2 => cardinal(u64::from(number)),
+        20..100 => cardinal(u64::from(number)).replace('-', " "),
+        _ => domain::numbers::digits(digits),
     };
-    words.into_iter().map(str::to_owned).collect()
+    said.split(' ').map(str::to_owned).collect()
 }
 
 #[cfg(test)]

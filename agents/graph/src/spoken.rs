@@ -1,5 +1,6 @@
 //! Values as a voice says them: no digits, no abbreviations, nothing a synthesiser can read wrongly.
 
+use domain::numbers;
 use jiff::ToSpan;
 use jiff::civil::{Date, Time};
 use serde_json::Value;
@@ -22,10 +23,8 @@ pub(crate) fn speak(value: &Value, format: &str, today: Date) -> String {
         "hours" => hours(value),
         "phone" => value.as_str().map(phone),
         "money" => value.as_f64().map(money),
-        "number" => value.as_u64().and_then(|value| u32::try_from(value).ok()).map(understand::in_words),
-        "ordinal" => {
-            value.as_u64().and_then(|value| u32::try_from(value).ok()).map(understand::ordinal_in_words)
-        }
+        "number" => value.as_u64().map(numbers::cardinal),
+        "ordinal" => value.as_u64().map(numbers::ordinal),
         "spell" => value.as_str().map(|text| {
             text.chars()
                 .filter(|c| !c.is_whitespace())
@@ -76,7 +75,7 @@ fn full_date(date: Date) -> String {
     format!(
         "{}, {month} {}",
         capital(understand::weekday_of(date)),
-        understand::ordinal_in_words(u32::from(date.day().unsigned_abs()))
+        numbers::ordinal(u64::from(date.day().unsigned_abs()))
     )
 }
 
@@ -99,12 +98,12 @@ pub fn clock(time: Time) -> String {
 }
 
 fn short_clock(time: Time) -> String {
-    let hour = understand::in_words(u32::from(((time.hour() + 11) % 12 + 1).unsigned_abs()));
+    let hour = numbers::cardinal(u64::from(((time.hour() + 11) % 12 + 1).unsigned_abs()));
     match time.minute() {
         0 => hour,
-        minute @ 1..10 => format!("{hour} oh {}", understand::in_words(u32::from(minute.unsigned_abs()))),
+        minute @ 1..10 => format!("{hour} oh {}", numbers::cardinal(u64::from(minute.unsigned_abs()))),
         minute => {
-            format!("{hour} {}", understand::in_words(u32::from(minute.unsigned_abs())).replace('-', " "))
+            format!("{hour} {}", numbers::cardinal(u64::from(minute.unsigned_abs())).replace('-', " "))
         }
     }
 }
@@ -131,9 +130,7 @@ pub(crate) fn phone(digits: &str) -> String {
     while !rest.is_empty() {
         let size = sizes.next().unwrap_or(3).min(rest.len());
         let (group, tail) = rest.split_at(size);
-        let words: Vec<String> =
-            group.iter().map(|digit| understand::in_words(digit.to_digit(10).unwrap_or(0))).collect();
-        spoken.push(words.join(" "));
+        spoken.push(numbers::digits(&group.iter().collect::<String>()));
         rest = tail;
     }
     spoken.join(", ")
@@ -141,13 +138,13 @@ pub(crate) fn phone(digits: &str) -> String {
 
 fn money(amount: f64) -> String {
     let cents = (amount.abs() * 100.0).round() as u64;
-    let (dollars, cents) = (u32::try_from(cents / 100).unwrap_or(u32::MAX), (cents % 100) as u32);
+    let (dollars, cents) = (cents / 100, cents % 100);
     let unit = if dollars == 1 { "dollar" } else { "dollars" };
-    let whole = format!("{} {unit}", understand::in_words(dollars));
+    let whole = format!("{} {unit}", numbers::cardinal(dollars));
     match cents {
         0 => whole,
-        _ if dollars == 0 => format!("{} cents", understand::in_words(cents)),
-        _ => format!("{whole} and {} cents", understand::in_words(cents)),
+        _ if dollars == 0 => format!("{} cents", numbers::cardinal(cents)),
+        _ => format!("{whole} and {} cents", numbers::cardinal(cents)),
     }
 }
 

@@ -17,12 +17,6 @@ use serde::Deserialize;
 
 use crate::config::Config;
 
-/// Shipped in the binary, so that a server without any file has someone to talk to.
-const SHIPPED: [(&str, &str); 2] = [
-    ("front-desk.json", include_str!("../../../agents/library/front-desk.json")),
-    ("bench.json", include_str!("../../../agents/library/bench.json")),
-];
-
 /// What an agent's definition says under `options`, which the graph does not read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -70,8 +64,9 @@ impl Catalogue {
         embedder: Option<Arc<dyn Embedder>>,
         tasks: Arc<Tasks>,
     ) -> anyhow::Result<Self> {
+        let shipped = agents_graph::LIBRARY.iter();
         let mut sources: Vec<(String, String)> =
-            SHIPPED.iter().map(|(file, json)| ((*file).to_owned(), (*json).to_owned())).collect();
+            shipped.map(|(name, json)| (format!("{name} (shipped)"), (*json).to_owned())).collect();
         if let Some(folder) = &config.agents_dir {
             sources.extend(definitions(folder)?);
         }
@@ -241,10 +236,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_shipped_agents_are_valid() {
-        for (file, json) in SHIPPED {
+        for (name, json) in agents_graph::LIBRARY {
             let folder = tempfile::tempdir().expect("a folder");
             let loaded = ready(json, None, folder.path(), &media_session::Options::default()).await;
-            assert!(loaded.is_ok(), "{file}: {:#}", loaded.err().expect("failed"));
+            assert!(loaded.is_ok(), "{name}: {:#}", loaded.err().expect("failed"));
         }
     }
 }

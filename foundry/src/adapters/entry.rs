@@ -9,6 +9,7 @@ use control_api::start::Transport;
 use control_server::ports::{Accept, Answer, CallRequest, Calls, Framing, Offer, Refusal};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use media_core::Delivery;
 use media_session::{ClientProtocol, Directory, Full, Leg, Slot};
 use runtime::Tasks;
 
@@ -44,8 +45,13 @@ impl Entry {
         let returning = self.returning(call)?;
         let slot = if returning.is_none() { Some(self.reserve(&call.agent)?) } else { None };
         let (answer, peer) = self.rtc.offer(&offer.sdp).map_err(|error| not_answered(&error))?;
-        let leg =
-            Leg { transport: "webrtc", codec: peer.codec, events: peer.events, commands: peer.commands };
+        let leg = Leg {
+            transport: "webrtc",
+            delivery: Delivery::Datagrams,
+            codec: peer.codec,
+            events: peer.events,
+            commands: peer.commands,
+        };
         match (returning, slot) {
             (Some(session), _) => session.attach(leg).await.map_err(|_gone| Refusal::SessionUnknown)?,
             (None, Some(slot)) => self.connect(slot, call, leg),
@@ -105,7 +111,13 @@ impl Calls for Entry {
                     Framing::Pipecat => (media_socket::pipecat::serve(socket, &options, &tasks), "websocket"),
                     Framing::Twilio => (media_socket::twilio::serve(socket, &options, &tasks), "twilio"),
                 };
-                let leg = Leg { transport, codec: peer.codec, events: peer.events, commands: peer.commands };
+                let leg = Leg {
+                    transport,
+                    delivery: Delivery::Stream,
+                    codec: peer.codec,
+                    events: peer.events,
+                    commands: peer.commands,
+                };
                 match (returning, slot) {
                     // The session that ended in between closes the leg by dropping it.
                     (Some(session), _) => drop(session.attach(leg).await),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::{self, Decoder, DecoderFactory};
 use crate::concealment::Fade;
 use crate::jitter::{self, Cause, Jitter, Slot};
+use crate::leg::Delivery;
 use crate::level::rms_dbfs;
 use crate::packet::{Codec, Packet};
 use crate::quality::Statistics;
@@ -35,19 +36,26 @@ const QUIET_DBFS: f32 = -50.0;
 pub struct Options {
     /// When nothing came for this long, the track goes on with silence, in ms. Default 60; grows with the jitter.
     pub silence_after_ms: u64,
+    /// The same where nothing is lost and audio may be late (`Delivery::Stream`), in ms. Default 400.
+    pub stream_silence_after_ms: u64,
     pub jitter: jitter::Options,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { silence_after_ms: 60, jitter: jitter::Options::default() }
+        Self { silence_after_ms: 60, stream_silence_after_ms: 400, jitter: jitter::Options::default() }
     }
 }
 
 impl Options {
     pub fn validate(&self) -> Result<(), String> {
-        if !(20..=1_000).contains(&self.silence_after_ms) {
-            return Err("inbound: silence_after_ms is 20 to 1000".to_owned());
+        for (name, value) in [
+            ("silence_after_ms", self.silence_after_ms),
+            ("stream_silence_after_ms", self.stream_silence_after_ms),
+        ] {
+            if !(20..=1_000).contains(&value) {
+                return Err(format!("inbound: {name} is 20 to 1000"));
+            }
         }
         self.jitter.validate()
     }
@@ -78,6 +86,7 @@ pub struct Filled {
 
 pub struct Inbound {
     options: Options,
+    delivery: Delivery,
     jitter: Jitter,
     decoders: DecoderFactory,
     stream: Option<Stream>,
@@ -113,6 +122,7 @@ impl Inbound {
         Self {
             jitter: Jitter::new(options.jitter.clone()),
             options,
+            delivery: Delivery::default(),
             decoders,
             stream: None,
             scratch: Vec::new(),
@@ -129,7 +139,8 @@ impl Inbound {
 
     /// Media may flow from now on: the track advances even if the caller never sends a packet. The first packet
     /// starts it otherwise.
-    pub fn start(&mut self, now: Instant) {
+    pub fn start(&mut self, delivery: Delivery, now: Instant) {
+        self.delivery = delivery;
         self.covered.get_or_insert(now);
     }
 
@@ -269,9 +280,11 @@ impl Inbound {
     }
 
     fn silence_due(&self) -> Option<Instant> {
-        let patience =
-            Duration::from_millis(self.options.silence_after_ms).max(self.jitter.wait() + FRAME * 2);
-        Some(self.covered? + patience)
+        let patience_ms = match self.delivery {
+            Delivery::Datagrams => self.options.silence_after_ms,
+            Delivery::Stream => self.options.stream_silence_after_ms,
+        };
+        Some(self.covered? + Duration::from_millis(patience_ms).max(self.jitter.wait() + FRAME * 2))
     }
 
     fn keep_going(&mut self) {

@@ -6,6 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::packet::Packet;
 
+/// What a transport does with a packet that cannot arrive on time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// It may be lost (RTP): after a short wait it is not coming.
+    #[default]
+    Datagrams,
+    /// It comes late, in order (a socket): silence put in its place would cut words apart.
+    Stream,
+}
+
 /// From the transport to the session, in order of arrival.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LegEvent {

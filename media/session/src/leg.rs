@@ -87,7 +87,8 @@ impl Session {
             return;
         }
         self.flowing = true;
-        self.inbound.start(now.into_std());
+        let delivery = self.leg.as_ref().map(|leg| leg.delivery).unwrap_or_default();
+        self.inbound.start(delivery, now.into_std());
         match self.lost.take() {
             Some(since) if self.greeted => {
                 let gap = now - since;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{EndReason, Failure, SessionEvent, SessionId, TurnId};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use media_core::{Codec, LegCommand, LegEvent};
+use media_core::{Codec, Delivery, LegCommand, LegEvent};
 use tokio::sync::mpsc;
 
 /// The one thing a session asks of whoever thinks. `foundry` adapts the agent graph to it; a speech-to-speech model is another.
@@ -101,6 +101,7 @@ pub enum Reaction {
 pub struct Leg {
     /// Name of the transport in events and metrics: `webrtc`, `websocket`.
     pub transport: &'static str,
+    pub delivery: Delivery,
     /// What to encode to; inbound packets name their own codec.
     pub codec: Codec,
     pub events: mpsc::Receiver<LegEvent>,

@@ -19,7 +19,6 @@ pub use dates::find as find_date;
 pub(crate) use dates::{month_of, weekday_of};
 pub use names::find as find_name;
 pub use numbers::{cardinal, ordinal};
-pub(crate) use numbers::{in_words, ordinal_in_words};
 pub use phones::{find as find_digits, is_digit_by_digit};
 pub use slots::{Reading, Readings, Wanted, WantedKind, read};
 pub use times::{Clock, Part, find as find_time};

@@ -1,64 +1,15 @@
-//! Numbers in words and digits.
+//! Numbers as a caller says them, in words and digits.
+
+use domain::numbers::{as_ordinal, as_small, as_tens as tens};
 
 use super::tokens::Words;
-
-const SMALL: [&str; 20] = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const ORDINALS: [&str; 20] = [
-    "zeroth",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
 
 /// One of the words zero to nineteen, or digits.
 pub(super) fn small(word: &str) -> Option<u32> {
     if !word.is_empty() && word.len() <= 6 && word.bytes().all(|byte| byte.is_ascii_digit()) {
         return word.parse().ok();
     }
-    SMALL.iter().position(|known| *known == word).map(|index| index as u32)
-}
-
-pub(super) fn tens(word: &str) -> Option<u32> {
-    TENS.iter().skip(2).position(|known| *known == word).map(|index| (index as u32 + 2) * 10)
+    as_small(word)
 }
 
 /// The number that begins at `at` ("twenty five", "a hundred and ten", "25") and how many words it takes.
@@ -95,61 +46,17 @@ fn below_hundred(words: &Words, at: usize) -> Option<(u32, usize)> {
 #[must_use]
 pub fn ordinal(words: &Words, at: usize) -> Option<(u32, usize)> {
     let word = words.word(at);
-    if let Some(index) = ORDINALS.iter().position(|known| *known == word) {
-        return Some((index as u32, 1));
-    }
-    match word {
-        "twentieth" => return Some((20, 1)),
-        "thirtieth" => return Some((30, 1)),
-        _ => {}
+    if let Some(value) = as_ordinal(word) {
+        return Some((value, 1));
     }
     if let Some(ten) = tens(word) {
-        let one = ORDINALS.iter().position(|known| *known == words.word(at + 1))?;
-        return (1..10).contains(&one).then_some((ten + one as u32, 2));
+        let one = as_ordinal(words.word(at + 1))?;
+        return (1..10).contains(&one).then_some((ten + one, 2));
     }
     let digits =
         word.strip_suffix("st").or_else(|| word.strip_suffix("nd")).or_else(|| word.strip_suffix("rd"));
     let digits = digits.or_else(|| word.strip_suffix("th"))?;
     if digits.len() > 2 { None } else { digits.parse().ok().map(|value| (value, 1)) }
-}
-
-/// A number as it is spoken; up to 999 999.
-pub(crate) fn in_words(value: u32) -> String {
-    match value {
-        0..20 => SMALL[value as usize].to_owned(),
-        20..100 => {
-            let ten = TENS[(value / 10) as usize];
-            if value.is_multiple_of(10) {
-                ten.to_owned()
-            } else {
-                format!("{ten}-{}", SMALL[(value % 10) as usize])
-            }
-        }
-        100..1000 => {
-            let hundreds = format!("{} hundred", SMALL[(value / 100) as usize]);
-            if value.is_multiple_of(100) { hundreds } else { format!("{hundreds} {}", in_words(value % 100)) }
-        }
-        1000..1_000_000 => {
-            let thousands = format!("{} thousand", in_words(value / 1000));
-            if value.is_multiple_of(1000) {
-                thousands
-            } else {
-                format!("{thousands} {}", in_words(value % 1000))
-            }
-        }
-        _ => value.to_string(),
-    }
-}
-
-/// A day of the month as it is spoken.
-pub(crate) fn ordinal_in_words(value: u32) -> String {
-    match value {
-        0..20 => ORDINALS[value as usize].to_owned(),
-        20 => "twentieth".to_owned(),
-        30 => "thirtieth".to_owned(),
-        21..100 => format!("{}-{}", TENS[(value / 10) as usize], ORDINALS[(value % 10) as usize]),
-        _ => format!("{value}th"),
-    }
 }
 
 #[cfg(test)]
@@ -170,12 +77,5 @@ mod tests {
         assert_eq!(ordinal(&Words::new("twenty first"), 0), Some((21, 2)));
         assert_eq!(ordinal(&Words::new("3rd"), 0), Some((3, 1)));
         assert_eq!(ordinal(&Words::new("north"), 0), None);
-    }
-
-    #[test]
-    fn numbers_are_spoken_as_words() {
-        assert_eq!(in_words(45), "forty-five");
-        assert_eq!(in_words(118), "one hundred eighteen");
-        assert_eq!(ordinal_in_words(23), "twenty-third");
     }
 }

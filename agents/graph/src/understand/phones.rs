@@ -83,7 +83,7 @@ fn group(words: &Words, at: usize) -> Option<String> {
     if matches!(word, "oh" | "o" | "zero" | "nought" | "null") {
         return Some("0".to_owned());
     }
-    if let Some(ten) = super::numbers::tens(word) {
+    if let Some(ten) = domain::numbers::as_tens(word) {
         // "forty two" is 42: the ten stands for its first digit where a one follows.
         let next = super::numbers::small(words.word(at + 1)).filter(|one| (1..10).contains(one));
         let spelled = !words.word(at + 1).as_bytes().first().is_some_and(u8::is_ascii_digit);

@@ -1,8 +1,9 @@
 //! Times of day: "three in the afternoon", "half past two", "3 pm", "15:30", "noon".
 
+use domain::numbers::as_tens as tens;
 use jiff::civil::Time;
 
-use super::numbers::{small, tens};
+use super::numbers::small;
 use super::tokens::{Found, Words};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

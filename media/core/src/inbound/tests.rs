@@ -95,7 +95,7 @@ fn a_stream_that_was_held_up_loses_nothing_and_never_goes_back() {
 fn the_track_advances_though_the_caller_never_sends_and_stands_still_after_stop() {
     let (start, mut inbound) = (Instant::now(), inbound());
     assert_eq!(inbound.poll(start), Output::Wait(None));
-    inbound.start(start);
+    inbound.start(Delivery::Datagrams, start);
     let Output::Wait(Some(due)) = inbound.poll(start) else { panic!("a deadline") };
     assert_eq!(due, start + ms(60));
     assert_eq!(drain(&mut inbound, start + ms(1_000)).len(), 48);
@@ -105,6 +105,25 @@ fn the_track_advances_though_the_caller_never_sends_and_stands_still_after_stop(
     inbound.push(speech(778, start + ms(6_020)), start + ms(6_020));
     let frames = drain(&mut inbound, start + ms(6_020));
     assert_eq!(frames[0].at, MediaTime::from_millis(48 * 20), "positions go on");
+}
+
+#[test]
+fn what_is_late_on_a_stream_is_waited_for_and_not_cut_apart() {
+    for (delivery, silent) in [(Delivery::Datagrams, true), (Delivery::Stream, false)] {
+        let (start, mut inbound) = (Instant::now(), inbound());
+        inbound.start(delivery, start);
+        let mut frames = Vec::new();
+        for n in 0..50_u16 {
+            // Packets 20 to 34 are held up and arrive together.
+            let arrives = if (20..35).contains(&n) { 690 } else { 20 * u64::from(n) };
+            let now = start + ms(arrives);
+            frames.extend(drain(&mut inbound, now));
+            inbound.push(speech(n, now), now);
+        }
+        assert_eq!(inbound.filled().silent_frames > 0, silent, "{delivery:?}: {:?}", inbound.filled());
+        frames.extend(drain(&mut inbound, start + ms(1_000)));
+        assert_continuous(&frames);
+    }
 }
 
 #[test]

@@ -70,7 +70,8 @@ impl Caller {
         let encoder = media_codec::encoder(codec, &options).expect("a codec that takes 16 kHz");
         tasks.spawn(Kind::new("test.caller"), caller.clone().run(net, Rng::new(seed), encoder));
         tasks.spawn(Kind::new("test.earpiece"), caller.clone().earpiece(session_commands));
-        (caller, Leg { transport: "test", codec, events: session_events, commands })
+        let delivery = media_core::Delivery::Datagrams;
+        (caller, Leg { transport: "test", delivery, codec, events: session_events, commands })
     }
 
     async fn run(self, net: Net, mut rng: Rng, mut encoder: Box<dyn Encoder>) {

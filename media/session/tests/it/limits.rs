@@ -120,6 +120,7 @@ async fn a_client_that_reads_nothing_stops_nobody() {
     let (commands, full) = tokio::sync::mpsc::channel(8);
     let leg = media_session::Leg {
         transport: "deaf",
+        delivery: media_core::Delivery::Datagrams,
         codec: media_core::Codec::Pcmu,
         events: leg_events,
         commands,
