@@ -12,7 +12,11 @@ port=${PORT:-7960}
 server=""
 cleanup() {
   [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true
-  for mount in root/.cargo root/.rustup proc dev sys; do mountpoint -q "$root/$mount" && umount "$root/$mount"; done
+  for mount in root/.cargo root/.rustup proc dev sys; do
+    if mountpoint -q "$root/$mount"; then umount -R "$root/$mount" || umount -R -l "$root/$mount" || true; fi
+  done
+  # What is still mounted belongs to this machine: never remove through it.
+  if grep -q " $root/" /proc/self/mounts; then echo "error: still mounted below $root; unmount and remove it by hand" >&2; return; fi
   rm -rf --one-file-system "$root"
 }
 trap cleanup EXIT

@@ -7,6 +7,8 @@ use anyhow::Context;
 use domain::Secret;
 use serde::{Deserialize, Serialize};
 
+use crate::overlay;
+
 /// Flags and environment variables of every command that needs a configuration.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Overrides {
@@ -146,7 +148,7 @@ pub(crate) struct Deepgram {
     pub(crate) tts_model: String,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Calls {
     /// At most this many at once; measured at start where the embedded models listen and speak.
@@ -160,7 +162,7 @@ impl Default for Config {
         Self {
             server: Server::default(),
             providers: Providers::default(),
-            calls: Calls { max: None, keep: 1000 },
+            calls: Calls::default(),
             session: session_defaults(),
             data_dir: PathBuf::from("data"),
             models_dir: None,
@@ -175,8 +177,13 @@ impl Default for Config {
 fn session_defaults() -> media_session::Options {
     let mut options = media_session::Options::default();
     options.turn.speculation.enabled = true;
-    options.speak_ahead = true;
     options
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { max: None, keep: 1000 }
+    }
 }
 
 impl Default for Server {
@@ -234,7 +241,16 @@ impl Config {
     fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("reading the configuration {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("in the configuration {}", path.display()))
+        Self::parse(&text).with_context(|| format!("in the configuration {}", path.display()))
+    }
+
+    /// What the text names, laid over the defaults of the whole: a table that names one key changes no other.
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        // Read on its own first: this error knows the line.
+        toml::from_str::<Self>(text)?;
+        let mut whole = serde_json::to_value(Self::default())?;
+        overlay::lay(&mut whole, toml::from_str(text)?);
+        Ok(serde_json::from_value(whole)?)
     }
 
     /// The names that users of these vendors already have in their environment.
@@ -326,6 +342,19 @@ mod tests {
         config.apply(Overrides { max_calls: Some(5), ..Overrides::default() });
         assert_eq!((config.calls.max, config.data_dir), (Some(5), PathBuf::from("/srv")));
         assert_eq!(config.server, Server::default());
+    }
+
+    #[test]
+    fn a_table_that_names_one_key_changes_no_other() {
+        let text = "[calls]\nmax = 3\n[session]\nreattach_s = 7\n\
+            [session.turn.endpointing]\nmode = { fixed = { ms = 200 } }\n";
+        let config = Config::parse(text).expect("well-formed");
+        assert_eq!(config.calls, Calls { max: Some(3), ..Calls::default() });
+        let mut session = Config::default().session;
+        session.reattach_s = 7;
+        session.turn.endpointing.mode.clone_from(&config.session.turn.endpointing.mode);
+        assert_eq!(config.session, session);
+        assert_ne!(session.turn.endpointing.mode, Config::default().session.turn.endpointing.mode);
     }
 
     #[test]

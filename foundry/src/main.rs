@@ -4,6 +4,7 @@ mod adapters;
 mod cmd;
 mod config;
 mod listen;
+mod overlay;
 mod speech;
 mod wiring;
 

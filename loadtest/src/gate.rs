@@ -60,6 +60,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         args.n.iter().map(|n| (args.transport, *n)).collect()
     };
+    machine::leave(args.core)?;
     report::heading(args.endpointing_ms, args.delays)?;
     let mut missed = false;
     for (transport, n) in rows {
@@ -67,6 +68,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         report::row(&row)?;
         missed |= !row.passes();
     }
+    report::verdict(missed)?;
     Ok(if missed && args.strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -16,6 +16,7 @@ use runtime::Tasks;
 use serde::Deserialize;
 
 use crate::config::Config;
+use crate::overlay;
 
 /// What an agent's definition says under `options`, which the graph does not read.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -142,19 +143,8 @@ fn overlaid(
     base: &media_session::Options,
     over: serde_json::Value,
 ) -> anyhow::Result<media_session::Options> {
-    fn lay(under: &mut serde_json::Value, over: serde_json::Value) {
-        match (under, over) {
-            (serde_json::Value::Object(under), serde_json::Value::Object(over)) => {
-                for (key, value) in over {
-                    lay(under.entry(key).or_insert(serde_json::Value::Null), value);
-                }
-            }
-            (_, serde_json::Value::Null) => {}
-            (under, over) => *under = over,
-        }
-    }
     let mut options = serde_json::to_value(base)?;
-    lay(&mut options, over);
+    overlay::lay(&mut options, over);
     Ok(serde_json::from_value(options)?)
 }
 

@@ -55,7 +55,7 @@ impl Process {
         );
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("foundry.toml");
-        std::fs::write(&config, configuration(args, vendors, calls))?;
+        std::fs::write(&config, configuration(args, calls))?;
         let address = free_address()?;
         let child = pinned(&binary, args.core, true)?
             .arg("serve")
@@ -117,7 +117,7 @@ impl Process {
     /// The 99th percentile of the server's own media-tick lateness, ms, where it tells.
     pub(super) async fn lateness(&self) -> Option<f64> {
         let text = reqwest::get(format!("{}/metrics", self.url())).await.ok()?.text().await.ok()?;
-        super::report::quantile(&text, "session_tick_late_seconds", 0.99).map(|seconds| seconds * 1000.0)
+        super::report::quantile(&text, "session_tick_lateness_seconds", 0.99).map(|seconds| seconds * 1000.0)
     }
 }
 
@@ -131,21 +131,34 @@ impl Drop for Process {
 
 /// On the server's core, or on all others.
 fn pinned(program: &PathBuf, core: usize, on_core: bool) -> anyhow::Result<Command> {
-    let cores = std::thread::available_parallelism()?.get();
-    let list = if on_core {
-        core.to_string()
-    } else {
-        let others: Vec<String> =
-            (0..cores).filter(|other| *other != core).map(|other| other.to_string()).collect();
-        anyhow::ensure!(
-            !others.is_empty(),
-            "a gate needs two cores: one for the server, one for its callers"
-        );
-        others.join(",")
-    };
+    let list = if on_core { core.to_string() } else { others(core)? };
     let mut command = Command::new("taskset");
     command.args(["-c", &list]).arg(program);
     Ok(command)
+}
+
+/// The callers run in this process: it leaves the server's core, too.
+pub(super) fn leave(core: usize) -> anyhow::Result<()> {
+    let me = std::process::id().to_string();
+    let moved = Command::new("taskset")
+        .args(["-a", "-c", "-p", &others(core)?, &me])
+        .stdout(Stdio::null())
+        .status()
+        .context("taskset, of the package util-linux")?;
+    anyhow::ensure!(moved.success(), "taskset could not move the callers off core {core}: {moved}");
+    Ok(())
+}
+
+fn others(core: usize) -> anyhow::Result<String> {
+    // All of the machine's: this process may be on fewer by now.
+    let cores = std::fs::read_to_string("/proc/cpuinfo")?
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    let others: Vec<String> =
+        (0..cores).filter(|other| *other != core).map(|other| other.to_string()).collect();
+    anyhow::ensure!(!others.is_empty(), "a gate needs two cores: one for the server, one for its callers");
+    Ok(others.join(","))
 }
 
 /// The system gives a free port; nobody else on this machine asks for it in the moment between.
@@ -153,9 +166,11 @@ fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }
 
-fn configuration(args: &Args, _vendors: SocketAddr, calls: usize) -> String {
+/// Without guesses, which answer before the vendors' delays are over and would hide what the server adds.
+fn configuration(args: &Args, calls: usize) -> String {
     format!(
         "[providers]\nspeech = \"deepgram\"\nvad = \"{}\"\n[calls]\nmax = {}\n[log]\nfilter = \"warn\"\n\
+         [session]\nspeak_ahead = false\n[session.turn.speculation]\nenabled = false\n\
          [session.turn.endpointing]\nmode = {{ fixed = {{ ms = {} }} }}\nfinalize_ms = {}\n",
         args.vad,
         calls + 5,

@@ -12,8 +12,10 @@ use crate::vendors::Delays;
 /// Added at the median beyond the vendors' delays and the endpointing setting, ms.
 const ADDED_MEDIAN_MS: f64 = 40.0;
 const MIB_PER_SESSION: f64 = 2.0;
-/// A frame later than this is heard as a gap.
-const GAP: Duration = Duration::from_millis(60);
+/// Two frames of a reply further apart than this are heard as a gap.
+const GAP: Duration = Duration::from_millis(40);
+/// A core that is busier leaves no time to be on time.
+const CORE_FULL: f64 = 0.85;
 /// A caller that sends this late measures itself.
 const CALLER_LATE: Duration = Duration::from_millis(15);
 
@@ -68,6 +70,23 @@ impl Row {
 
     pub(super) fn passes(&self) -> bool {
         self.limits().is_empty()
+    }
+
+    /// What would give way first with more callers.
+    fn limited_by(&self) -> String {
+        let callers = self.measured.caller_lateness.iter().max().copied().unwrap_or_default();
+        if self.cpu_share > CORE_FULL {
+            format!("the server's core, {:.0} % busy", self.cpu_share * 100.0)
+        } else if callers > CALLER_LATE {
+            format!("the callers' own core: they sent up to {} ms late", callers.as_millis())
+        } else {
+            let per_call = self.cpu_share / self.n as f64;
+            format!(
+                "nothing yet; at {:.2} % of a core a call, about {:.0} calls fill one",
+                per_call * 100.0,
+                CORE_FULL / per_call
+            )
+        }
     }
 
     /// The gate's numbers that were missed, each with what was measured.
@@ -147,6 +166,13 @@ pub(super) fn row(row: &Row) -> anyhow::Result<()> {
     for missed in row.limits() {
         eprintln!("missed at {:?} {}: {missed}", row.transport, row.n);
     }
+    eprintln!("limited by: {}", row.limited_by());
+    Ok(())
+}
+
+pub(super) fn verdict(missed: bool) -> anyhow::Result<()> {
+    let says = if missed { "The gate is missed: see the lines above." } else { "The gate is passed." };
+    writeln!(std::io::stdout().lock(), "\n{says}")?;
     Ok(())
 }
 
