@@ -1,5 +1,5 @@
 //! Prints what each part of the signal path costs per 20 ms frame, with `rubato` beside our resampler.
-//! `cargo run --release -p media-core --example cpu`
+//! `cargo run --release -p media-core --example core_cpu`
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,

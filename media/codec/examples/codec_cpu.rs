@@ -1,4 +1,4 @@
-//! Prints what Opus costs per 20 ms frame. `cargo run --release -p media-codec --example cpu`
+//! Prints what Opus costs per 20 ms frame. `cargo run --release -p media-codec --example codec_cpu`
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
