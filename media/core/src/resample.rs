@@ -1,6 +1,6 @@
 //! The one resampler: a streaming polyphase FIR for the rates audio comes in, exact to the sample for ever.
 //!
-//! Why not `rubato`, which `examples/cpu.rs` compares it with: its FFT kind costs about as much but adds 3 to 10 ms, its
+//! Why not `rubato`, which `examples/core_cpu.rs` compares it with: its FFT kind costs about as much but adds 3 to 10 ms, its
 //! sinc kind costs two to ten times as much, both work in fixed chunks and neither aligns its output with its input.
 //! Here the output sample `k` lies exactly at the time `k / out` of the input, which positions in a turn rest on.
 //!
