@@ -119,6 +119,7 @@ fn what_is_late_on_a_stream_is_waited_for_and_not_cut_apart() {
             let now = start + ms(arrives);
             frames.extend(drain(&mut inbound, now));
             inbound.push(speech(n, now), now);
+            frames.extend(drain(&mut inbound, now));
         }
         assert_eq!(inbound.filled().silent_frames > 0, silent, "{delivery:?}: {:?}", inbound.filled());
         frames.extend(drain(&mut inbound, start + ms(1_000)));
