@@ -24,7 +24,8 @@ struct Reference {
 struct Judged {
     file: String,
     samples: usize,
-    probability: f32,
+    /// By kind of processor.
+    probabilities: [f32; 2],
 }
 
 #[derive(Deserialize)]
@@ -125,17 +126,25 @@ fn the_model_sees_what_its_training_saw() {
     }
 }
 
+/// The model's weights have 8 bits. Where a processor's products of those saturate its scores differ by up to 0.5 from where
+/// they do not, with the published code, too: all must be those of one kind.
 #[tokio::test]
 async fn ends_of_turns_are_judged_as_the_published_code_does() {
     let end_of_turn = MODELS.1.end_of_turn();
-    for Judged { file, samples, probability } in reference().end_of_turn {
+    let mut worst = [(0.0_f32, String::new()), (0.0, String::new())];
+    for Judged { file, samples, probabilities } in reference().end_of_turn {
         let at = MediaTime::from_samples(samples as u64, RATE_HZ);
         let score = end_of_turn.score(&speech(&file)[..samples], at).await.expect("room for one");
         assert_eq!(score.at, at);
-        let off = (score.probability - probability).abs();
-        println!("{file} {samples}: {:.4}, published {probability:.4}", score.probability);
-        assert!(off < 0.03, "{file} {samples}: {} where {probability} is right", score.probability);
+        println!("{file} {samples}: {:.4}, published {probabilities:.4?}", score.probability);
+        for (worst, published) in worst.iter_mut().zip(probabilities) {
+            let off = (score.probability - published).abs();
+            if off > worst.0 {
+                *worst = (off, format!("{file} {samples}: {} where {published} is right", score.probability));
+            }
+        }
     }
+    assert!(worst.iter().any(|(off, _)| *off < 0.03), "{worst:?}");
     assert!(end_of_turn.score(&[], MediaTime::ZERO).await.is_none());
 }
 
