@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use domain::{AudioFrame, MediaTime, SessionId, Voice};
 use futures::StreamExt;
 use loadtest::wav;
-use providers_api::{Stt, SttEvent, SttInput, SttRequest, Tts, TtsEvent, TtsInput, TtsRequest};
+use providers_api::{Stt, SttEvent, SttInput, SttRequest, SttStream, Tts, TtsEvent, TtsInput, TtsRequest};
 
 struct Ears {
     runtime: tokio::runtime::Runtime,
@@ -40,7 +40,8 @@ pub(crate) fn words(recording: &Path) -> String {
     ears.runtime.block_on(recognise(ears.stt.as_ref(), &samples))
 }
 
-/// Stretches of speech are given one by one, as the turn machine would.
+/// Stretches of speech are given one by one, as the turn machine would. A recogniser works while it is listened to: feeding
+/// and hearing go side by side.
 async fn recognise(stt: &dyn Stt, samples: &[i16]) -> String {
     let request = SttRequest {
         session: SessionId::generate(),
@@ -48,46 +49,45 @@ async fn recognise(stt: &dyn Stt, samples: &[i16]) -> String {
         language: None,
         keywords: Vec::new(),
     };
-    let mut stream = stt.open(request).await.expect("the recogniser opens");
-    let mut text = Vec::new();
-    let per_frame = AudioFrame::samples_per_frame(wav::RATE_HZ);
-    let mut quiet = 0;
-    let mut voiced = false;
-    let frames = samples.chunks(per_frame).chain(std::iter::repeat_n(&[0_i16; 320][..], PAUSE_FRAMES));
-    for (index, frame) in frames.enumerate() {
-        let loud = frame.iter().any(|sample| sample.unsigned_abs() > 500);
-        quiet = if loud { 0 } else { quiet + 1 };
-        voiced |= loud;
-        let frame = AudioFrame {
-            at: MediaTime::from_millis(index as u64 * 20),
-            rate_hz: wav::RATE_HZ,
-            samples: frame.to_vec(),
-        };
-        stream.input.send(SttInput::Audio(frame)).await.expect("the recogniser listens");
-        if voiced && quiet == PAUSE_FRAMES {
-            stream.input.send(SttInput::Finalize).await.expect("the recogniser listens");
-            text.push(next_final(&mut stream.events).await);
-            voiced = false;
+    let SttStream { mut input, mut events } = stt.open(request).await.expect("the recogniser opens");
+    let feed = async move {
+        let per_frame = AudioFrame::samples_per_frame(wav::RATE_HZ);
+        let (mut quiet, mut voiced) = (0, false);
+        let frames = samples.chunks(per_frame).chain(std::iter::repeat_n(&[0_i16; 320][..], PAUSE_FRAMES));
+        for (index, frame) in frames.enumerate() {
+            let loud = frame.iter().any(|sample| sample.unsigned_abs() > 500);
+            quiet = if loud { 0 } else { quiet + 1 };
+            voiced |= loud;
+            let frame = AudioFrame {
+                at: MediaTime::from_millis(index as u64 * 20),
+                rate_hz: wav::RATE_HZ,
+                samples: frame.to_vec(),
+            };
+            input.send(SttInput::Audio(frame)).await.expect("the recogniser listens");
+            if voiced && quiet == PAUSE_FRAMES {
+                input.send(SttInput::Finalize).await.expect("the recogniser listens");
+                voiced = false;
+            }
         }
-    }
-    text.join(" ")
+        // Dropped here: the recogniser finishes what it has and ends.
+        drop(input);
+    };
+    let hear = async move {
+        let mut text = Vec::new();
+        while let Some(event) = events.next().await {
+            if let SttEvent::Transcript(transcript) = event.expect("the recogniser does not fail")
+                && transcript.is_final()
+            {
+                text.push(transcript.text);
+            }
+        }
+        text.join(" ")
+    };
+    futures::future::join(feed, hear).await.1
 }
 
 /// 600 ms without speech: a sentence has ended.
 const PAUSE_FRAMES: usize = 30;
-
-async fn next_final(
-    events: &mut futures::stream::BoxStream<'static, Result<SttEvent, providers_api::Error>>,
-) -> String {
-    while let Some(event) = events.next().await {
-        if let SttEvent::Transcript(transcript) = event.expect("the recogniser does not fail")
-            && transcript.is_final()
-        {
-            return transcript.text;
-        }
-    }
-    String::new()
-}
 
 /// A recording of `text` in the embedded voice.
 pub(crate) fn say(text: &str, to: &Path) {

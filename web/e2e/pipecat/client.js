@@ -8,13 +8,16 @@ import {
   WebSocketTransport,
 } from '@pipecat-ai/websocket-transport';
 
-/** The media manager that both transports use by default loads code from another host. */
+/**
+ * The media manager that both transports use by default loads code from another host. The one here records at 24 kHz
+ * unless told otherwise, while the socket's transport names 16 kHz as the rate of what it sends: they must agree.
+ */
 const transports = {
   webrtc: () => new SmallWebRTCTransport({ mediaManager: new RtcMedia() }),
   websocket: () =>
     new WebSocketTransport({
       serializer: new ProtobufFrameSerializer(),
-      mediaManager: new WavMediaManager(),
+      mediaManager: new WavMediaManager(512, 16_000),
     }),
 };
 
