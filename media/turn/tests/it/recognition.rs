@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use domain::{MediaTime, Transcript};
 use media_turn::{Input, Output, Rule};
 
-use crate::sim::{Call, prove};
+use crate::promises::prove;
+use crate::sim::Call;
 
 fn complete(text: &str, from_ms: u64, to_ms: u64) -> Input<'static> {
     let (from, to) = (MediaTime::from_millis(from_ms), MediaTime::from_millis(to_ms));
@@ -65,7 +66,7 @@ fn a_final_that_ends_at_the_last_word_is_enough() {
 #[test]
 fn a_turn_is_not_heard_twice_when_its_final_is_late() {
     let script = |call: &mut Call| call.say(1000, 2000, "I would come on Monday").final_ms = Some(2000);
-    prove(61, Rule::StaleWords, 12_000, script, |log| {
+    prove(48, Rule::StaleWords, 12_000, script, |log| {
         vec![
             ("one turn", log.turns() == ["I would come on Monday"]),
             ("its answer is not interrupted by it", log.interrupted().is_empty()),
@@ -121,7 +122,7 @@ fn a_recogniser_that_hangs_is_noticed() {
         call.noise(1000, 2800);
         (call.partial_ms, call.final_ms) = (None, None);
     };
-    prove(48, Rule::NotUnderstood, 9000, script, |log| {
+    prove(41, Rule::NotUnderstood, 9000, script, |log| {
         let asked = log.when(|output| matches!(output, Output::NotUnderstood(_)));
         vec![("3 s after the final was demanded", asked.first().is_some_and(|at| *at <= 6100))]
     });

@@ -3,7 +3,8 @@
 use domain::TurnId;
 use media_turn::{Input, Output, Rule};
 
-use crate::sim::{Call, prove};
+use crate::promises::prove;
+use crate::sim::Call;
 
 fn asked(call: &mut Call) -> &mut Call {
     call.say(1000, 1800, "I want to book a table")
@@ -12,7 +13,7 @@ fn asked(call: &mut Call) -> &mut Call {
 #[test]
 fn a_late_answer_is_apologised_for_within_3_seconds() {
     prove(
-        45,
+        41,
         Rule::ReplyLate,
         9000,
         |call| asked(call).think_ms = None,
@@ -26,7 +27,7 @@ fn a_late_answer_is_apologised_for_within_3_seconds() {
 #[test]
 fn an_answer_that_never_comes_does_not_end_the_conversation() {
     prove(
-        54,
+        41,
         Rule::Abandon,
         30_000,
         |call| asked(call).think_ms = None,
@@ -55,7 +56,7 @@ fn a_report_about_a_cancelled_turn_changes_nothing() {
     let script = |call: &mut Call| {
         asked(call).at(18_000, Input::AgentAudio(TurnId(1))).think_ms = None;
     };
-    prove(47, Rule::LateReports, 30_000, script, |log| {
+    prove(40, Rule::LateReports, 30_000, script, |log| {
         vec![("the silence goes on counting", log.nudged().first().is_some_and(|at| *at <= 25_000))]
     });
 }
