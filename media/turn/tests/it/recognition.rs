@@ -105,7 +105,7 @@ fn a_word_invented_from_a_click_is_no_turn() {
 }
 
 #[test]
-fn long_speech_that_was_not_recognised_is_asked_for_again() {
+fn speech_that_was_not_recognised_is_asked_for_again() {
     let script = |call: &mut Call| {
         call.noise(1000, 2800).at(3000, Input::TranscriptLost);
         (call.partial_ms, call.final_ms) = (None, None);
@@ -114,6 +114,25 @@ fn long_speech_that_was_not_recognised_is_asked_for_again() {
         let asked = log.when(|output| matches!(output, Output::NotUnderstood(_)));
         vec![("at once", asked.first().is_some_and(|at| *at <= 3100)), ("and heard", !log.played.is_empty())]
     });
+}
+
+#[test]
+fn a_single_word_that_was_not_recognised_is_asked_for_again() {
+    let script = |call: &mut Call| {
+        call.noise(1000, 1240).at(1500, Input::TranscriptLost);
+        (call.partial_ms, call.final_ms) = (None, None);
+    };
+    prove(41, Rule::NotUnderstood, 7000, script, |log| {
+        let asked = log.when(|output| matches!(output, Output::NotUnderstood(_)));
+        vec![("at once", asked.len() == 1 && asked[0] <= 1520), ("and heard", !log.played.is_empty())]
+    });
+}
+
+#[test]
+fn a_click_that_was_not_recognised_is_not_asked_about() {
+    let mut call = Call { partial_ms: None, final_ms: None, ..Call::default() };
+    call.noise(1000, 1120).at(1500, Input::TranscriptLost);
+    assert!(call.run(7000).when(|output| matches!(output, Output::NotUnderstood(_))).is_empty());
 }
 
 #[test]
