@@ -36,7 +36,8 @@ pub struct Options {
     pub thinking_sound: bool,
 }
 
-/// Deadlines of what a session waits for, in ms.
+/// Deadlines of what a session waits for, in ms. Whatever they are, the caller's wait for an answer ends with
+/// `turn.reply.late_ms`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waits {
@@ -50,7 +51,8 @@ pub struct Waits {
     pub next_text_ms: u32,
     /// From a sentence to its first audio.
     pub first_audio_ms: u32,
-    /// Between two pieces of audio of a sentence, counted from when what was given has been played.
+    /// Between two pieces of audio of a sentence, counted from when what was given has been played. A voice that is gone
+    /// for good is given this twice: the apology comes within 3 s.
     pub next_audio_ms: u32,
     /// Failures of one provider in a row, without any progress between, that end the call after an apology.
     pub failures: u32,
@@ -64,7 +66,7 @@ impl Default for Waits {
             first_text_ms: 2_500,
             next_text_ms: 8_000,
             first_audio_ms: 1_100,
-            next_audio_ms: 1_500,
+            next_audio_ms: 1_300,
             failures: 3,
         }
     }
@@ -72,11 +74,8 @@ impl Default for Waits {
 
 impl Default for Options {
     fn default() -> Self {
-        let mut turn = media_turn::Options::default();
-        // The session's own waits answer sooner; this is the net below them.
-        turn.reply.late_ms = 2_600;
         Self {
-            turn,
+            turn: media_turn::Options::default(),
             inbound: media_core::inbound::Options::default(),
             playout: media_core::playout::Options::default(),
             opus: media_codec::opus::Options::default(),
