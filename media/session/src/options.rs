@@ -5,6 +5,8 @@ use std::time::Duration;
 use domain::{Language, Voice};
 use serde::{Deserialize, Serialize};
 
+use crate::background;
+
 /// How one call is run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +36,9 @@ pub struct Options {
     pub speak_ahead: bool,
     /// Quiet sounds of somebody at work while an answer is thought of.
     pub thinking_sound: bool,
+    /// A sound that repeats under the whole call, such as an office; absent: none. Whoever starts the session reads
+    /// the file.
+    pub background: Option<background::Options>,
 }
 
 /// Deadlines of what a session waits for, in ms. Whatever they are, the caller's wait for an answer ends with
@@ -90,6 +95,7 @@ impl Default for Options {
             farewell_s: 20,
             speak_ahead: true,
             thinking_sound: false,
+            background: None,
         }
     }
 }
@@ -102,6 +108,9 @@ impl Options {
         self.inbound.validate()?;
         self.playout.validate()?;
         self.opus.validate()?;
+        if let Some(background) = &self.background {
+            background.validate()?;
+        }
         let waits = &self.waits;
         for (name, value) in [
             ("waits.open_ms", waits.open_ms),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::{EndReason, SessionEvent, SessionId, TurnTimeline};
 use media_core::{Codec, Delivery, LegEvent};
 use media_session::ports::{ClientProtocol, Reaction, SessionSink};
-use media_session::{Clip, Clips, Directory, Handle, Options, Parts, sentence};
+use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, sentence};
 use media_vad::{EndOfTurn, EnergyVad, Vad};
 use providers_fake::{FakeStt, FakeTts, Faults, Lexicon, SttOptions, TtsOptions};
 use runtime::tasks::Tasks;
@@ -29,6 +29,7 @@ pub(crate) struct Setup {
     pub replies: Vec<Vec<Step>>,
     pub announces_ready: bool,
     pub clips: Clips,
+    pub background: Option<Background>,
     /// Connect, but let no media flow yet.
     pub inactive: bool,
     pub codec: Codec,
@@ -48,6 +49,7 @@ impl Default for Setup {
             replies: Vec::new(),
             announces_ready: false,
             clips: Clips::new(),
+            background: None,
             inactive: false,
             codec: Codec::Pcm16 { rate_hz: RATE_HZ },
             delivery: Delivery::Datagrams,
@@ -167,6 +169,7 @@ impl Sim {
             flight: setup.flight,
             apology: Clip { text: APOLOGY.to_owned(), samples: samples.into(), rate_hz: 24_000 },
             clips: Arc::new(setup.clips),
+            background: setup.background,
             options: setup.options,
         };
         let slot = directory.reserve().expect("a free slot");
