@@ -187,6 +187,26 @@ async fn a_voice_that_is_lost_for_good_in_mid_reply_is_followed_by_the_apology_w
     }
 }
 
+/// Promises 13 and 14: what had come is still heard, then the apology; the memory has both.
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_fails_while_it_is_ducked_says_what_it_has_and_apologises() {
+    let mut setup = shipped();
+    setup.options.turn.speculation.enabled = false;
+    setup.tts.speed = 2.0;
+    (setup.tts.faults, setup.tts.always) = (vec![Fault::CloseAfter { after_ms: 2_150 }], Fault::Refuse);
+    setup.replies = vec![vec![say(LONG)]];
+    let sim = Sim::listening(setup, QUESTION, 1_500).await;
+    sim.caller.cough(650);
+    sim.until_nth(1_000, 2, failed).await;
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Ducked { .. })));
+    assert!(!sim.saw(|e| matches!(e, SessionEvent::Resumed { .. })), "it failed while it was ducked");
+    let (text, _) = sim.agent_turn(1).await;
+    assert!(text.ends_with(APOLOGY), "{text:?}");
+    let (heard, said) = (sim.caller.heard(), text.split(' ').count());
+    // The word in which it was ducked may sound twice, that in which it broke off may be half a word.
+    assert!(heard.split(' ').count().abs_diff(said) <= 1, "{heard:?} of {text:?}");
+}
+
 /// Promise 48: recognition that drops is opened anew and hears again what it had not finished.
 #[tokio::test(start_paused = true)]
 async fn a_recogniser_that_fails_once_is_replaced_and_the_question_is_answered() {
