@@ -168,7 +168,9 @@ impl Switchboard {
         leg: Leg,
         protocol: Box<dyn ClientProtocol>,
     ) {
-        let Some(Answering { dialogue, mut options, version }) = self.catalogue.dialogue(agent, id) else {
+        let Some(Answering { dialogue, mut options, background, version }) =
+            self.catalogue.dialogue(agent, id)
+        else {
             return;
         };
         options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
@@ -188,7 +190,7 @@ impl Switchboard {
             flight,
             apology: self.apology.clone(),
             clips: Arc::clone(&self.clips),
-            background: None,
+            background,
             options,
         };
         // The directory keeps the handle; the session ends by itself.
