@@ -9,7 +9,8 @@ use axum::Router;
 use control_server::Ports;
 use control_server::ports::SystemClock;
 use domain::{SessionId, Voice};
-use media_session::{ClientProtocol, Clip, Clips, Directory, Leg, Parts, Slot};
+use media_session::ports::NOT_UNDERSTOOD;
+use media_session::{ClientProtocol, Clip, Clips, Directory, Leg, Parts, Slot, sentence};
 use runtime::{Kind, Tasks};
 
 use crate::adapters::call_log::CallLog;
@@ -134,8 +135,13 @@ pub(crate) struct Switchboard {
 
 impl Switchboard {
     async fn new(speech: Speech, catalogue: Catalogue, calls: PathBuf) -> Self {
-        let apology = speech.clip(APOLOGY, &Voice::default()).await.unwrap_or_else(|| Clip::tones(APOLOGY));
-        Self { catalogue, speech, apology, clips: Arc::new(Clips::new()), calls }
+        let voice = Voice::default();
+        let apology = speech.clip(APOLOGY, &voice).await.unwrap_or_else(|| Clip::tones(APOLOGY));
+        let mut clips = Clips::new();
+        for text in sentence::cut(NOT_UNDERSTOOD) {
+            clips.extend(speech.clip(&text, &voice).await.map(|clip| (text, clip)));
+        }
+        Self { catalogue, speech, apology, clips: Arc::new(clips), calls }
     }
 
     pub(crate) fn has(&self, agent: &str) -> bool {
@@ -162,7 +168,9 @@ impl Switchboard {
         leg: Leg,
         protocol: Box<dyn ClientProtocol>,
     ) {
-        let Some(Answering { dialogue, mut options, version }) = self.catalogue.dialogue(agent, id) else {
+        let Some(Answering { dialogue, mut options, background, version }) =
+            self.catalogue.dialogue(agent, id)
+        else {
             return;
         };
         options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
@@ -182,6 +190,7 @@ impl Switchboard {
             flight,
             apology: self.apology.clone(),
             clips: Arc::clone(&self.clips),
+            background,
             options,
         };
         // The directory keeps the handle; the session ends by itself.

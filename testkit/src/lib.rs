@@ -1,9 +1,11 @@
-//! Support for tests alone: the real program on its own ports, plain HTTP and WebSocket to it, what a process holds, how well words agree.
+//! Support for tests alone: the real program on its own ports, plain HTTP and WebSocket to it, what a process holds, how well words agree,
+//! chance that can be had again.
 //!
 //! Everything here blocks and panics with a reason: it runs in tests, never in the product.
 
 pub mod http;
 pub mod process;
+pub mod seed;
 pub mod server;
 pub mod socket;
 pub mod words;

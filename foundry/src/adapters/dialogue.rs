@@ -7,14 +7,15 @@ use std::sync::Arc;
 use agents_run::tools::{Appointments, Builtin};
 use agents_run::{Agent, Conversation, Ports, Step, SystemClock};
 use anyhow::Context;
-use domain::{EndReason, SessionId, TurnId};
+use domain::{EndReason, Language, SessionId, TurnId};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use media_session::{Dialogue, Said};
+use media_session::{Background, Dialogue, Said};
 use providers_api::Embedder;
 use runtime::Tasks;
 use serde::Deserialize;
 
+use crate::adapters::background;
 use crate::config::Config;
 use crate::overlay;
 
@@ -41,12 +42,14 @@ struct Ready {
     agent: Arc<Agent>,
     page: Page,
     options: media_session::Options,
+    background: Option<Background>,
 }
 
 /// Who answers a call.
 pub(crate) struct Answering {
     pub(crate) dialogue: Box<dyn Dialogue>,
     pub(crate) options: media_session::Options,
+    pub(crate) background: Option<Background>,
     pub(crate) version: String,
 }
 
@@ -75,7 +78,8 @@ impl Catalogue {
         let vectors = crate::cmd::models::store(config.models_dir.clone())?.directory().join("vectors");
         let mut agents = BTreeMap::new();
         for (file, json) in sources {
-            let ready = ready(&json, embedder.clone(), &vectors, &config.session)
+            let folder = config.agents_dir.as_deref().unwrap_or(Path::new(""));
+            let ready = ready(&json, embedder.clone(), &vectors, &config.session, folder)
                 .await
                 .with_context(|| format!("AGENT_INVALID: {file}"))?;
             agents.insert(ready.agent.name().to_owned(), ready);
@@ -115,6 +119,7 @@ impl Catalogue {
         Some(Answering {
             dialogue: Box::new(Graph(conversation)),
             options: ready.options.clone(),
+            background: ready.background.clone(),
             version: ready.agent.graph().definition.version.to_string(),
         })
     }
@@ -125,6 +130,7 @@ async fn ready(
     embedder: Option<Arc<dyn Embedder>>,
     vectors: &Path,
     base: &media_session::Options,
+    folder: &Path,
 ) -> anyhow::Result<Ready> {
     let agent = Agent::load_cached(json, embedder, vectors).await?;
     let definition = &agent.graph().definition;
@@ -132,11 +138,18 @@ async fn ready(
         serde_json::Value::Null => Settings::default(),
         options => serde_json::from_value(options.clone()).context("field \"options\"")?,
     };
+    let own_words = settings.session.pointer("/turn/language").is_some();
     let mut options = overlaid(base, settings.session).context("field \"options.session\"")?;
     options.voice = definition.voice.clone();
-    options.language.get_or_insert_with(|| definition.language.clone());
+    let language = options.language.get_or_insert_with(|| definition.language.clone());
+    // The words that take a turn or hold it are those of what is recognised, unless the agent or the server says otherwise.
+    if !own_words && options.turn.language == Language::default() {
+        options.turn.language = language.clone();
+    }
     options.validate().map_err(|wrong| anyhow::anyhow!("field \"options.session\": {wrong}"))?;
-    Ok(Ready { agent: Arc::new(agent), page: settings.page, options })
+    let background = options.background.as_ref().map(|chosen| background::load(chosen, folder)).transpose();
+    let background = background.context("field \"options.session.background\"")?;
+    Ok(Ready { agent: Arc::new(agent), page: settings.page, options, background })
 }
 
 fn overlaid(
@@ -228,8 +241,63 @@ mod tests {
     async fn the_shipped_agents_are_valid() {
         for (name, json) in agents_graph::LIBRARY {
             let folder = tempfile::tempdir().expect("a folder");
-            let loaded = ready(json, None, folder.path(), &media_session::Options::default()).await;
+            let options = media_session::Options::default();
+            let loaded = ready(json, None, folder.path(), &options, folder.path()).await;
             assert!(loaded.is_ok(), "{name}: {:#}", loaded.err().expect("failed"));
+        }
+    }
+
+    /// A definition with these settings of the session, in German.
+    async fn german(session: serde_json::Value, folder: &Path) -> anyhow::Result<Ready> {
+        let bench = agents_graph::LIBRARY.iter().find(|(name, _)| *name == "bench").expect("shipped").1;
+        let mut json: serde_json::Value = serde_json::from_str(bench).expect("JSON");
+        (json["language"], json["options"]) = ("de".into(), serde_json::json!({ "session": session }));
+        ready(&json.to_string(), None, folder, &media_session::Options::default(), folder).await
+    }
+
+    #[tokio::test]
+    async fn turns_are_taken_by_the_words_of_the_agents_language() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let turn =
+            async |session| german(session, folder.path()).await.expect("valid").options.turn.language.0;
+        assert_eq!(turn(serde_json::json!({})).await, "de");
+        assert_eq!(turn(serde_json::json!({ "language": "de-CH" })).await, "de-CH");
+        assert_eq!(turn(serde_json::json!({ "turn": { "language": "en" } })).await, "en");
+    }
+
+    #[tokio::test]
+    async fn a_background_is_read_from_beside_the_agents_and_a_bad_one_is_refused_by_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spec = hound::WavSpec {
+            channels: 2,
+            sample_rate: 44_100,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let write = |name: &str, seconds: u32| {
+            let mut file = hound::WavWriter::create(folder.path().join(name), spec).expect("a file");
+            for n in 0..44_100 * seconds * 2 {
+                file.write_sample((n % 100) as i16).expect("written");
+            }
+            file.finalize().expect("complete");
+        };
+        write("office.wav", 1);
+        write("endless.wav", 31);
+        write("empty.wav", 0);
+        std::fs::write(folder.path().join("noise.wav"), b"no sound at all").expect("written");
+        let with = |background| german(serde_json::json!({ "background": background }), folder.path());
+        let loaded = with(serde_json::json!({ "file": "office.wav", "gain_db": -20 })).await.expect("valid");
+        assert!(loaded.background.is_some());
+        for (background, says) in [
+            (serde_json::json!({ "file": "endless.wav" }), "30 s"),
+            (serde_json::json!({ "file": "empty.wav" }), "empty"),
+            (serde_json::json!({ "file": "noise.wav" }), "noise.wav"),
+            (serde_json::json!({ "file": "missing.wav" }), "missing.wav"),
+            (serde_json::json!({ "file": "office.wav", "gain_db": 1 }), "gain_db"),
+            (serde_json::json!({ "file": "office.wav", "loud": true }), "loud"),
+        ] {
+            let refused = format!("{:#}", with(background).await.err().expect("refused"));
+            assert!(refused.contains("options.session") && refused.contains(says), "{refused}");
         }
     }
 }

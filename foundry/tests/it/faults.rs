@@ -159,6 +159,17 @@ fn a_full_server_says_when_to_come_back_and_takes_the_next_call_after_the_first(
     calling::place(&server, "webrtc", &[line("desk_hours.wav")]).assert_answered(1);
 }
 
+/// What is said then was rendered at start: the voice works for that long, for the apology and two sentences.
+#[test]
+fn a_caller_is_asked_to_say_it_again_though_neither_ear_nor_voice_answers() {
+    let _quiet = house::quiet();
+    let settings = "always = { kind = \"mute\" }\n[providers.fake.tts]\nms_per_char = 20\nalways = { kind = \"mute\" }\n\
+                    faults = [{ kind = \"none\" }, { kind = \"none\" }, { kind = \"none\" }]\n";
+    let server = house::timed(settings, &[]);
+    let call = calling::place(&server, "websocket", &[line("desk_yes.wav")]);
+    assert_eq!(call.agent(1), "Sorry, I did not catch that. Could you say it again?");
+}
+
 #[cfg(feature = "prove")]
 #[test]
 fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {

@@ -137,10 +137,14 @@ impl Inbound {
         }
     }
 
+    /// What the transport of the packets to come does with those that are late.
+    pub fn carried_by(&mut self, delivery: Delivery) {
+        self.delivery = delivery;
+    }
+
     /// Media may flow from now on: the track advances even if the caller never sends a packet. The first packet
     /// starts it otherwise.
-    pub fn start(&mut self, delivery: Delivery, now: Instant) {
-        self.delivery = delivery;
+    pub fn start(&mut self, now: Instant) {
         self.covered.get_or_insert(now);
     }
 

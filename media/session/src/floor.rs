@@ -75,11 +75,7 @@ impl Session {
                 self.speak(turn, stream, None, now);
             }
             Output::GiveUp(turn) => self.farewell(turn, EndReason::CallerSilent, now),
-            Output::ReplyLate(turn) => {
-                let spoken = self.reply.as_ref().is_some_and(|reply| !reply.voice.history().is_empty());
-                let cause = if spoken { DeadAir::Synthesis } else { DeadAir::Thinking };
-                self.apologise(turn, cause, now);
-            }
+            Output::ReplyLate(turn) => self.waited_too_long(turn, now),
             Output::NotUnderstood(turn) => {
                 let stream = self.dialogue.not_understood(turn);
                 self.speak(turn, stream, None, now);
@@ -110,7 +106,7 @@ impl Session {
         self.outbound.think(self.options.thinking_sound);
         let stream = self.dialogue.commit(turn, text);
         match self.guess.take() {
-            Some(mut guess) if guess.turn == turn && self.options.speak_ahead => {
+            Some(mut guess) if guess.turn == turn && self.options.speak_ahead && !guess.lost => {
                 guess.promote(stream, now);
                 self.reply = Some(guess);
                 self.settle_reply(Vec::new(), now);
@@ -377,21 +373,38 @@ impl Session {
 
     pub(crate) fn reply_late(&mut self, wait: Wait, now: Instant) {
         let Some(reply) = &mut self.reply else { return };
-        let turn = reply.turn;
         match wait {
-            Wait::Thinking => {
-                let silent = reply.thought.silent_for(now);
-                let message = format!("the dialogue said nothing for {} ms", silent.as_millis());
-                let code = "DIALOGUE_TIMED_OUT".to_owned();
-                let source = domain::Source::Platform;
-                self.emit(SessionEvent::Failed { turn: Some(turn), source, code, message });
-                self.apologise(turn, DeadAir::Thinking, now);
-            }
+            Wait::Thinking => self.dialogue_late(now),
             Wait::Synthesis => {
                 let error = reply.voice.timed_out();
                 let mut effects = Vec::new();
                 reply.voice_failed(error, now, &mut effects);
                 self.settle_reply(effects, now);
+            }
+        }
+    }
+
+    fn dialogue_late(&mut self, now: Instant) {
+        let Some(reply) = &self.reply else { return };
+        let (turn, silent) = (reply.turn, reply.thought.silent_for(now));
+        let message = format!("the dialogue said nothing for {} ms", silent.as_millis());
+        let (code, source) = ("DIALOGUE_TIMED_OUT".to_owned(), domain::Source::Platform);
+        self.emit(SessionEvent::Failed { turn: Some(turn), source, code, message });
+        self.apologise(turn, DeadAir::Thinking, now);
+    }
+
+    /// The caller has been silent for as long as an answer may take, whatever the waits of those who make it say.
+    fn waited_too_long(&mut self, turn: TurnId, now: Instant) {
+        let reply = self.reply.as_ref().filter(|reply| reply.turn == turn);
+        match reply.map(|reply| (reply.apologised, reply.waits_for())) {
+            None => self.apologise(turn, DeadAir::Thinking, now),
+            Some((true, _)) => {}
+            Some((false, Wait::Thinking)) => self.dialogue_late(now),
+            Some((false, Wait::Synthesis)) => {
+                if let Some(error) = reply.map(|reply| reply.voice.timed_out()) {
+                    self.provider_failed(Some(turn), &error);
+                }
+                self.apologise(turn, DeadAir::Synthesis, now);
             }
         }
     }
@@ -421,17 +434,23 @@ impl Session {
     /// Recognition is dead: an apology, and the end.
     pub(crate) fn doom(&mut self, now: Instant) {
         self.doomed = true;
-        if self.flowing {
-            let turn = self.reply.as_ref().map(|reply| reply.turn);
-            let turn = turn.unwrap_or_else(|| self.own_turn());
-            self.apologise(turn, DeadAir::Recognition, now);
-            if let Some(reply) = &mut self.reply {
-                reply.end = Some(EndReason::ProviderFailed);
-            }
-            let by = now + seconds(self.options.farewell_s);
-            self.farewell_by = Some((by, EndReason::ProviderFailed));
-            self.leaving = true;
+        if !self.flowing {
+            return;
         }
+        self.leaving = true;
+        // What decides about a reply that is held are words, which do not come any more: it ends here.
+        if let Some(turn) = self.reply.as_ref().filter(|reply| reply.held).map(|reply| reply.turn) {
+            self.conclude_reply(true, now);
+            self.feed(Input::AgentDone(turn));
+        }
+        let turn = self.reply.as_ref().map(|reply| reply.turn);
+        let turn = turn.unwrap_or_else(|| self.own_turn());
+        self.apologise(turn, DeadAir::Recognition, now);
+        if let Some(reply) = &mut self.reply {
+            reply.end = Some(EndReason::ProviderFailed);
+        }
+        let by = now + seconds(self.options.farewell_s);
+        self.farewell_by = Some((by, EndReason::ProviderFailed));
     }
 
     pub(crate) fn provider_failed(&mut self, turn: Option<TurnId>, error: &Error) {

@@ -86,6 +86,19 @@ impl History {
         Some((sentence + 1, rest))
     }
 
+    /// What has no audio yet gets none: it was never said. Of a sentence that broke off, the words that are there stay.
+    pub fn give_up(&mut self) {
+        self.sentences.retain(|sentence| sentence.from.is_some());
+        let received = self.received;
+        if let Some(broken) = self.sentences.last().filter(|last| last.to.is_none()) {
+            let cut = self.heard_bytes(broken, received);
+            if let Some(broken) = self.sentences.last_mut() {
+                broken.text.truncate(cut);
+                broken.to = Some(received);
+            }
+        }
+    }
+
     /// Where the sentence begins to sound, once that is known.
     #[must_use]
     pub fn begins(&self, sentence: usize) -> Option<MediaTime> {
@@ -253,6 +266,19 @@ mod tests {
         assert_eq!(history.heard(ms(60_000)), Heard { text: String::new(), all: false });
         history.done(0);
         assert_eq!(history.heard(ms(0)).text, "Never spoken.", "nothing to hear is heard");
+    }
+
+    #[test]
+    fn what_was_given_up_was_not_said_and_what_follows_it_was() {
+        let mut history = spoken();
+        history.sentence("Never spoken.");
+        history.give_up();
+        let sorry = history.sentence("Sorry.");
+        history.audio(sorry, ms(500));
+        history.done(sorry);
+        let all = Heard { text: "Yes, we do. Come at nine. Sorry.".to_owned(), all: true };
+        assert_eq!(history.heard(ms(2_600)), all);
+        assert_eq!(history.heard(ms(1_000)).text, "Yes, we do.");
     }
 
     #[test]

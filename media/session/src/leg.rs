@@ -39,6 +39,8 @@ impl Session {
             status.connected = true;
             status.transport = transport;
         });
+        // Not only when media begins: a client may send before it says that it is ready.
+        self.inbound.carried_by(leg.delivery);
         self.leg = Some(leg);
         self.attached = now;
         self.readiness = Readiness { active: None, ready: !self.protocol.announces_ready() };
@@ -87,8 +89,7 @@ impl Session {
             return;
         }
         self.flowing = true;
-        let delivery = self.leg.as_ref().map(|leg| leg.delivery).unwrap_or_default();
-        self.inbound.start(delivery, now.into_std());
+        self.inbound.start(now.into_std());
         match self.lost.take() {
             Some(since) if self.greeted => {
                 let gap = now - since;

@@ -3,6 +3,7 @@
 //! Knows no transport, vendor or agent: a `Leg` brings packets, `Stt` and `Tts` are traits, a `Dialogue` thinks. Read
 //! `session.rs` first: its select loop is the closed set of everything that can happen to a call.
 
+pub mod background;
 pub mod clip;
 pub mod directory;
 mod events;
@@ -21,6 +22,7 @@ mod session;
 mod speak;
 mod think;
 
+pub use background::Background;
 pub use clip::{Clip, Clips};
 pub use directory::{Directory, Full, Slot};
 pub use handle::{Gone, Handle, Status};

@@ -5,6 +5,8 @@ use std::time::Duration;
 use domain::{Language, Voice};
 use serde::{Deserialize, Serialize};
 
+use crate::background;
+
 /// How one call is run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,9 +36,13 @@ pub struct Options {
     pub speak_ahead: bool,
     /// Quiet sounds of somebody at work while an answer is thought of.
     pub thinking_sound: bool,
+    /// A sound that repeats under the whole call, such as an office; absent: none. Whoever starts the session reads
+    /// the file.
+    pub background: Option<background::Options>,
 }
 
-/// Deadlines of what a session waits for, in ms.
+/// Deadlines of what a session waits for, in ms. Whatever they are, the caller's wait for an answer ends with
+/// `turn.reply.late_ms`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waits {
@@ -50,7 +56,8 @@ pub struct Waits {
     pub next_text_ms: u32,
     /// From a sentence to its first audio.
     pub first_audio_ms: u32,
-    /// Between two pieces of audio of a sentence, counted from when what was given has been played.
+    /// Between two pieces of audio of a sentence, counted from when what was given has been played. A voice that is gone
+    /// for good is given this twice: the apology comes within 3 s.
     pub next_audio_ms: u32,
     /// Failures of one provider in a row, without any progress between, that end the call after an apology.
     pub failures: u32,
@@ -64,7 +71,7 @@ impl Default for Waits {
             first_text_ms: 2_500,
             next_text_ms: 8_000,
             first_audio_ms: 1_100,
-            next_audio_ms: 1_500,
+            next_audio_ms: 1_300,
             failures: 3,
         }
     }
@@ -72,11 +79,8 @@ impl Default for Waits {
 
 impl Default for Options {
     fn default() -> Self {
-        let mut turn = media_turn::Options::default();
-        // The session's own waits answer sooner; this is the net below them.
-        turn.reply.late_ms = 2_600;
         Self {
-            turn,
+            turn: media_turn::Options::default(),
             inbound: media_core::inbound::Options::default(),
             playout: media_core::playout::Options::default(),
             opus: media_codec::opus::Options::default(),
@@ -91,6 +95,7 @@ impl Default for Options {
             farewell_s: 20,
             speak_ahead: true,
             thinking_sound: false,
+            background: None,
         }
     }
 }
@@ -103,6 +108,9 @@ impl Options {
         self.inbound.validate()?;
         self.playout.validate()?;
         self.opus.validate()?;
+        if let Some(background) = &self.background {
+            background.validate()?;
+        }
         let waits = &self.waits;
         for (name, value) in [
             ("waits.open_ms", waits.open_ms),

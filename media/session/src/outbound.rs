@@ -11,6 +11,8 @@ use media_core::outbound::Sent;
 use media_core::playout::{self, Duck, Playout};
 use tokio::time::Instant;
 
+use crate::background::Background;
+
 pub(crate) struct Outbound(media_core::outbound::Outbound);
 
 impl Outbound {
@@ -80,6 +82,13 @@ impl Outbound {
     /// The sound of somebody who thinks, until the voice begins.
     pub(crate) fn think(&mut self, on: bool) {
         self.0.playout().set_thinking(on);
+    }
+
+    /// The sound under the whole call.
+    pub(crate) fn set_background(&mut self, background: &Background) {
+        let playout = self.0.playout();
+        let sound = background.at(playout.options().rate_hz);
+        playout.set_background(sound);
     }
 
     pub(crate) fn buffered(&mut self) -> Duration {

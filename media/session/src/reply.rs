@@ -72,6 +72,8 @@ pub(crate) struct Reply {
     /// The playout was told that no more comes.
     pub ended: bool,
     guess: bool,
+    /// A guess whose voice failed: the commit begins anew.
+    pub lost: bool,
     /// Sentences that observers were told of.
     announced: usize,
 }
@@ -92,6 +94,7 @@ impl Reply {
             heard: MediaTime::ZERO,
             ended: false,
             guess,
+            lost: false,
             announced: 0,
         }
     }
@@ -130,6 +133,11 @@ impl Reply {
         let thinking = self.thought.deadline(waits).map(|at| (at.max(dry), Wait::Thinking));
         let synthesis = self.voice.deadline(waits, dry).map(|at| (at, Wait::Synthesis));
         thinking.into_iter().chain(synthesis).min_by_key(|(at, _)| *at)
+    }
+
+    /// Whose turn it is to go on: the synthesis where a sentence was given, the dialogue before.
+    pub(crate) fn waits_for(&self) -> Wait {
+        if self.voice.history().is_empty() { Wait::Thinking } else { Wait::Synthesis }
     }
 
     /// What comes next. Cancel-safe: both streams keep their place.
@@ -185,11 +193,15 @@ impl Reply {
         }
     }
 
-    /// What was spoken ahead is void.
     fn say_anew(&mut self, sentences: &[String], now: Instant) {
+        self.void();
+        self.say(sentences, now);
+    }
+
+    /// What was spoken ahead never was; nothing of it was let out.
+    fn void(&mut self) {
         self.voice = self.voice.fresh();
         self.ahead.clear();
-        self.say(sentences, now);
     }
 
     fn say(&mut self, sentences: &[String], now: Instant) {
@@ -204,16 +216,21 @@ impl Reply {
         let again = !never && self.voice.retry(now);
         if self.guess && !again {
             self.voice.stop();
-            return; // the commit starts anew
+            self.lost = true;
+            return;
         }
         effects.push(Effect::VoiceFailed { error, again });
     }
 
-    /// Says the clip and nothing more. Once in a turn.
+    /// Says the clip, after what is on its way to the caller, and nothing more. Once in a turn.
     pub(crate) fn apologise(&mut self, clip: &Clip, now: Instant, effects: &mut Vec<Effect>) {
+        if self.guess || !self.thought.is_confirmed() {
+            self.void();
+        }
         self.thought.stop();
         self.voice.stop();
-        self.ahead.clear();
+        self.floor.clear();
+        self.announced = self.announced.min(self.voice.history().len());
         self.guess = false;
         if !std::mem::replace(&mut self.apologised, true) {
             self.ahead.push_back(self.voice.clip(clip, now));

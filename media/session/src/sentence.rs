@@ -20,6 +20,15 @@ const ABBREVIATIONS: &[&str] = &[
 /// Abbreviations that may also be the last word of a sentence: what follows decides.
 const MAYBE_LAST: &[&str] = &["a.m", "p.m", "etc", "u.s", "u.k", "usw", "co"];
 
+/// The sentences of a whole text, as a turn that says it cuts them.
+#[must_use]
+pub fn cut(text: &str) -> Vec<String> {
+    let mut cutter = Cutter::default();
+    let mut sentences = cutter.push(text);
+    sentences.extend(cutter.finish());
+    sentences
+}
+
 /// One turn's cutter.
 #[derive(Debug, Default)]
 pub struct Cutter {

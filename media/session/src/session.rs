@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::background::Background;
 use crate::clip::{Clip, Clips};
 use crate::directory::{Seat, Slot};
 use crate::events::Observers;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub apology: Clip,
     /// Sentences that need no synthesis.
     pub clips: Arc<Clips>,
+    /// What sounds under the whole call.
+    pub background: Option<Background>,
     pub options: Options,
 }
 
@@ -182,9 +185,12 @@ impl Session {
             Speaker { tts: parts.tts, voice: options.voice.clone(), session: parts.id, clips: parts.clips };
         // A codec that cannot be is refused by `attach`, which tells observers.
         let plain = Codec::Pcm16 { rate_hz: 16_000 };
-        let outbound = Outbound::new(options.playout.clone(), &options.opus, parts.leg.codec)
+        let mut outbound = Outbound::new(options.playout.clone(), &options.opus, parts.leg.codec)
             .or_else(|_| Outbound::new(Default::default(), &options.opus, plain))
             .expect("default options and plain PCM always work");
+        if let Some(background) = &parts.background {
+            outbound.set_background(background);
+        }
         let active = Active::enter(parts.leg.transport);
         let zero = jiff::Timestamp::now();
         let header = Header::new(parts.id, parts.agent, parts.agent_version, options.turn.clone(), zero)

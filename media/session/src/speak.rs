@@ -177,6 +177,7 @@ impl Voice {
 
     /// Hangs up; what has no audio yet gets none.
     pub(crate) fn stop(&mut self) {
+        self.history.give_up();
         self.stream = Stream::Closed;
         self.backlog.clear();
         self.given.clear();

@@ -67,7 +67,7 @@ pub(crate) struct AgentTurn {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Phase {
-    /// Nothing sounds yet; `late` after the apology was called for.
+    /// Nothing sounds yet, and somebody waits; `late` after the apology was called for.
     Pending {
         since: Instant,
         late: bool,
@@ -79,13 +79,14 @@ pub(crate) enum Phase {
 }
 
 impl AgentTurn {
-    pub(crate) fn new(turn: TurnId, cause: Cause, t: Instant) -> Self {
+    /// `since`: when somebody began to wait for it.
+    pub(crate) fn new(turn: TurnId, cause: Cause, since: Instant) -> Self {
         Self {
             turn,
             cause,
             interruptible: true,
             irrevocable: false,
-            phase: Phase::Pending { since: t, late: false },
+            phase: Phase::Pending { since, late: false },
             heard: MediaTime::ZERO,
         }
     }

@@ -36,6 +36,11 @@ impl Idle {
         (self.breath_until, self.breaths) = (None, 0);
     }
 
+    /// The agent's last sample, where it has had one.
+    pub(crate) const fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
     /// Something sounded that was no turn: do not nudge right into it. A call with nothing but noise still ends.
     pub(crate) fn breathe(&mut self, t: Instant) {
         if self.breaths < BREATHS {

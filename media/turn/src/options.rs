@@ -191,7 +191,8 @@ impl Default for Speculation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reply {
-    /// From the commit to the first sound, in ms, before the apology.
+    /// From the caller's last voiced sample to the first sound of the answer, in ms, before the apology. An answer is
+    /// given 500 ms from the commit on in any case; a turn that the caller did not cause counts from its beginning.
     pub late_ms: u32,
     /// From the apology's due time, in ms, until the turn is given up.
     pub abandon_ms: u32,
@@ -201,7 +202,7 @@ pub struct Reply {
 
 impl Default for Reply {
     fn default() -> Self {
-        Self { late_ms: 3000, abandon_ms: 12_000, stall_ms: 30_000 }
+        Self { late_ms: 2600, abandon_ms: 12_000, stall_ms: 30_000 }
     }
 }
 

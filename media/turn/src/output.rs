@@ -56,7 +56,7 @@ pub enum Output {
     GiveUp(TurnId),
     /// Nothing of this turn's answer sounded in time: stop what was thought and say the apology as this turn.
     ReplyLate(TurnId),
-    /// The caller spoke at length but the recogniser gave no words: ask them, as this turn, to say it again.
+    /// The caller spoke but recognition failed: ask them, as this turn, to say it again.
     NotUnderstood(TurnId),
     /// Set a mark of this turn's timeline at `now`, minus what `MediaTime` says the event lay back.
     Mark {

@@ -88,7 +88,7 @@ rules! {
     WordlessIsNoTurn,
     /// "um" alone is no turn.
     FillersAreNoTurn,
-    /// Long speech without any words is asked for again.
+    /// Speech that recognition failed on is asked for again.
     NotUnderstood,
     /// A turn has a longest length.
     TooLong,

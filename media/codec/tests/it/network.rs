@@ -46,7 +46,7 @@ fn listen(payloads: &[Option<Bytes>], network: Network, seed: u64) -> Heard {
     }
     arrivals.sort_by_key(|packet| packet.at);
     let mut inbound = Inbound::new(Options::default(), decoders());
-    inbound.start(media_core::Delivery::Datagrams, start);
+    inbound.start(start);
     let (mut frames, mut lag): (Vec<AudioFrame>, i64) = (Vec::new(), 0);
     let mut arrivals = arrivals.into_iter().peekable();
     let end = start + ms(20 * payloads.len() as u64 + 500);

@@ -172,7 +172,7 @@ fn network(sequence: u16, fates: &[Fate], start: Instant) -> Vec<Packet> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(testkit::seed::cases(400))]
 
     /// Whatever is lost, doubled or late by up to 60 ms: what comes out is in order, without a duplicate, and holes and
     /// packets together are as long as what was sent between the first and the last packet given out.

@@ -351,7 +351,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(testkit::seed::cases(300))]
 
     /// Whatever happens: nothing clicks, frames are on the grid, positions only go forward except by a resumption,
     /// and while audio is at hand and nobody ducked it, no 40 ms pass without a frame of it.

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::caller::RATE_HZ;
 use crate::dialogue::{Step, Told, say};
-use crate::sim::{GREETING, Setup, Sim, ms, plain, wait};
+use crate::sim::{GREETING, Setup, Sim, ms, plain, shipped, wait};
 
 const STORY: &str = "Our opening hours are nine to five on weekdays. On Saturdays we open at ten and close at two. \
                      Sundays and holidays we are closed all day long.";
@@ -17,11 +17,7 @@ async fn an_interrupted_reply_is_remembered_to_the_word_that_was_heard() {
     for offset in [700_u64, 1_130, 1_900, 2_610, 3_333, 4_750, 6_010, 7_777] {
         let mut setup = plain();
         setup.replies = vec![vec![say(STORY)]];
-        let sim = Sim::start(setup).await;
-        wait(300).await;
-        sim.caller.say("when are you open").await;
-        sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-        wait(offset).await;
+        let sim = Sim::listening(setup, "when are you open", offset).await;
         sim.caller.say("stop that is enough please thank you").await;
         let (text, interrupted) = sim.agent_turn(1).await;
         assert!(interrupted);
@@ -46,11 +42,7 @@ fn heard_before_answer(sim: &Sim) -> String {
 async fn an_interruption_silences_the_agent_at_once_and_hangs_up_its_work() {
     let mut setup = plain();
     setup.replies = vec![vec![say(STORY), Step::Think(60_000), say("Never spoken.")]];
-    let sim = Sim::start(setup).await;
-    wait(300).await;
-    sim.caller.say("when are you open").await;
-    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-    wait(2_000).await;
+    let sim = Sim::listening(setup, "when are you open", 2_000).await;
     let begun = Instant::now();
     let length = sim.caller.begin("no wait please I want something else");
     sim.until(2_000, |e| matches!(e, SessionEvent::Interrupted { .. })).await;
@@ -71,13 +63,9 @@ async fn an_interruption_silences_the_agent_at_once_and_hangs_up_its_work() {
 /// Promise 10: mute after a "mhm".
 #[tokio::test(start_paused = true)]
 async fn a_backchannel_does_not_cost_a_single_sample_of_the_reply() {
-    let mut setup = Setup { greeting: Vec::new(), replies: vec![vec![say(STORY)]], ..Setup::default() };
+    let mut setup = Setup { replies: vec![vec![say(STORY)]], ..shipped() };
     setup.seed = 3;
-    let sim = Sim::start(setup).await;
-    wait(300).await;
-    sim.caller.say("when are you open?").await;
-    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-    wait(2_000).await;
+    let sim = Sim::listening(setup, "when are you open?", 2_000).await;
     sim.caller.say("mhm").await;
     let (text, interrupted) = sim.agent_turn(1).await;
     assert_eq!((text.as_str(), interrupted), (STORY, false));
@@ -105,7 +93,7 @@ fn heard_whole(sim: &Sim) {
 /// Promise 11: a cough after the question kills the pending answer.
 #[tokio::test(start_paused = true)]
 async fn a_cough_does_not_kill_the_answer_that_is_being_thought_of() {
-    let mut setup = Setup { greeting: Vec::new(), ..Setup::default() };
+    let mut setup = shipped();
     setup.replies = vec![vec![Step::Think(900), say("We open at nine.")]];
     let sim = Sim::start(setup).await;
     wait(300).await;
@@ -121,13 +109,9 @@ async fn a_cough_does_not_kill_the_answer_that_is_being_thought_of() {
 /// Promise 12: a false positive of the detector cancels the answer, then silence for ever.
 #[tokio::test(start_paused = true)]
 async fn a_cough_over_the_reply_is_followed_by_the_rest_of_it() {
-    let mut setup = Setup { greeting: Vec::new(), replies: vec![vec![say(STORY)]], ..Setup::default() };
+    let mut setup = Setup { replies: vec![vec![say(STORY)]], ..shipped() };
     setup.seed = 4;
-    let sim = Sim::start(setup).await;
-    wait(300).await;
-    sim.caller.say("when are you open?").await;
-    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-    wait(1_500).await;
+    let sim = Sim::listening(setup, "when are you open?", 1_500).await;
     sim.caller.cough(250);
     assert_eq!(sim.agent_turn(1).await, (STORY.to_owned(), false));
     heard_whole(&sim);
@@ -143,11 +127,7 @@ async fn what_must_not_be_interrupted_is_spoken_to_its_end() {
         Step::Say(Said::Interruptible(true)),
         say("Now tell me everything about your problem in your own words."),
     ]];
-    let sim = Sim::start(setup).await;
-    wait(300).await;
-    sim.caller.say("hello there").await;
-    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-    wait(500).await;
+    let sim = Sim::listening(setup, "hello there", 500).await;
     sim.caller.say("stop stop stop I do not want that").await;
     sim.agent_turn(2).await;
     let heard = sim.caller.heard();
@@ -159,11 +139,7 @@ async fn what_must_not_be_interrupted_is_spoken_to_its_end() {
 async fn the_memory_hears_of_the_cut_reply_before_the_next_turn_is_committed() {
     let mut setup = plain();
     setup.replies = vec![vec![say(STORY)]];
-    let sim = Sim::start(setup).await;
-    wait(300).await;
-    sim.caller.say("when are you open").await;
-    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-    wait(1_500).await;
+    let sim = Sim::listening(setup, "when are you open", 1_500).await;
     sim.caller.say("no I meant the other shop").await;
     sim.agent_turn(2).await;
     let told = sim.dialogue.told();

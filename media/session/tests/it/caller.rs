@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub spoke_to: Option<Instant>,
     /// Sends nothing at all.
     pub mute: bool,
+    /// The network holds back everything until then.
+    held_until: Option<Instant>,
     pub received: Vec<Received>,
     pub messages: Vec<String>,
     pub clears: Vec<Instant>,
@@ -105,8 +107,10 @@ impl Caller {
                     if packets.len() > 64 {
                         packets.pop_front();
                     }
+                    let held = self.state.lock().expect("not poisoned").held_until;
                     for late in net.fate(&mut rng) {
-                        flying.push((std::cmp::Reverse(now + late), std::cmp::Reverse(timestamp)));
+                        let arrives = held.map_or(now + late, |until| until.max(now + late));
+                        flying.push((std::cmp::Reverse(arrives), std::cmp::Reverse(timestamp)));
                     }
                 }
             }
@@ -148,6 +152,12 @@ impl Caller {
     /// Whether the session still takes it.
     pub(crate) async fn event(&self, event: LegEvent) -> bool {
         self.events.send(event).await.is_ok()
+    }
+
+    /// The network holds up what is sent from now on, and lets it through all at once.
+    pub(crate) fn hold_up(&self, length_ms: u64) {
+        let until = Instant::now() + Duration::from_millis(length_ms);
+        self.state.lock().expect("not poisoned").held_until = Some(until);
     }
 
     /// Begins to speak, without waiting. Returns how long it takes.
@@ -224,18 +234,19 @@ impl Caller {
 
     /// When the first audible sample after this instant came.
     pub(crate) fn first_sound_after(&self, since: Instant) -> Option<Instant> {
-        let state = self.state.lock().expect("not poisoned");
-        let audible = |r: &&Received| {
-            r.packet.payload.chunks_exact(2).any(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs() > 104)
-        };
-        state.received.iter().filter(|r| r.at > since).find(audible).map(|r| r.at)
+        self.sounds().into_iter().find(|at| *at > since)
     }
 
     pub(crate) fn last_sound(&self) -> Option<Instant> {
+        self.sounds().last().copied()
+    }
+
+    /// When packets with anything audible came.
+    pub(crate) fn sounds(&self) -> Vec<Instant> {
         let state = self.state.lock().expect("not poisoned");
         let audible = |r: &&Received| {
             r.packet.payload.chunks_exact(2).any(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs() > 104)
         };
-        state.received.iter().rev().find(audible).map(|r| r.at)
+        state.received.iter().filter(audible).map(|r| r.at).collect()
     }
 }

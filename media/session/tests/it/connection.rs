@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{EndReason, SessionEvent};
-use media_core::{Codec, LegEvent};
+use media_core::{Codec, Delivery, LegEvent};
 use media_session::Directory;
 
 use crate::caller::Caller;
@@ -38,11 +38,7 @@ async fn a_bad_network_does_not_keep_the_caller_from_being_answered() {
 async fn a_lost_connection_that_comes_back_goes_on_in_mid_sentence() {
     let mut setup = plain();
     setup.replies = vec![vec![say(STORY)]];
-    let sim = Sim::start(setup).await;
-    wait(300).await;
-    sim.caller.say("when are you open").await;
-    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-    wait(2_500).await;
+    let sim = Sim::listening(setup, "when are you open", 2_500).await;
     sim.caller.event(LegEvent::Lost).await;
     wait(8_000).await;
     assert!(sim.saw(|e| matches!(e, SessionEvent::Detached)));
@@ -134,6 +130,20 @@ async fn a_client_that_announces_itself_is_greeted_when_it_is_ready() {
     let messages = sim.caller.state.lock().expect("not poisoned").messages.clone();
     assert_eq!(messages[0], "welcome");
     assert_eq!(messages[1], "saying Hello this is the front desk.");
+}
+
+/// Promise 33: the first words come before the client has said that it is ready, over a socket that is held up.
+#[tokio::test(start_paused = true)]
+async fn first_words_over_a_socket_that_is_held_up_are_not_cut_apart() {
+    let sim = Sim::start(Setup { announces_ready: true, delivery: Delivery::Stream, ..plain() }).await;
+    wait(200).await;
+    let length = sim.caller.begin("I need an appointment for Monday");
+    wait(450).await;
+    sim.caller.hold_up(260);
+    tokio::time::sleep(length - ms(500)).await;
+    sim.caller.event(LegEvent::Message("ready".to_owned())).await;
+    sim.until(3_000, |e| matches!(e, SessionEvent::CallerTurn { .. })).await;
+    assert_eq!(sim.caller_turns(), ["I need an appointment for Monday"]);
 }
 
 #[tokio::test(start_paused = true)]

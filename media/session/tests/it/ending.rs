@@ -160,11 +160,7 @@ async fn an_interrupted_goodbye_is_no_end() {
     let mut setup = plain();
     let goodbye = "Thank you very much for calling us and have a wonderful day.";
     setup.replies = vec![vec![say(goodbye), Step::Say(Said::End(EndReason::AgentEnded))]];
-    let sim = Sim::start(setup).await;
-    wait(300).await;
-    sim.caller.say("that is all").await;
-    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-    wait(1_000).await;
+    let sim = Sim::listening(setup, "that is all", 1_000).await;
     sim.caller.say("no wait one more question please").await;
     assert!(sim.agent_turn(1).await.1);
     sim.agent_turn(2).await;

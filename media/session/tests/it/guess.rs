@@ -2,12 +2,13 @@
 
 use domain::SessionEvent;
 use media_session::Said;
+use providers_fake::Fault;
 
 use crate::dialogue::{Step, Told, say};
-use crate::sim::{Setup, Sim, ms, wait};
+use crate::sim::{APOLOGY, Setup, Sim, ms, shipped, wait};
 
 fn guessing(enabled: bool) -> Setup {
-    let mut setup = Setup { greeting: Vec::new(), ..Setup::default() };
+    let mut setup = shipped();
     setup.options.turn.speculation.enabled = enabled;
     setup
 }
@@ -31,6 +32,20 @@ async fn response(enabled: bool, think_ms: u64) -> std::time::Duration {
 async fn a_right_guess_is_heard_sooner_and_only_once() {
     let (without, with) = (response(false, 150).await, response(true, 150).await);
     assert!(with + ms(60) <= without, "{with:?} with a guess, {without:?} without");
+}
+
+/// Promise 45: a voice that fails while nobody waits for it yet must not make the answer a silent one.
+#[tokio::test(start_paused = true)]
+async fn a_guess_whose_voice_failed_is_spoken_anew() {
+    for (always, heard) in [(Fault::None, "You said when do you open indeed."), (Fault::Garbage, APOLOGY)] {
+        let mut setup = guessing(true);
+        (setup.tts.faults, setup.tts.always) = (vec![Fault::Garbage; 2], always);
+        let sim = Sim::start(setup).await;
+        wait(400).await;
+        sim.caller.say("when do you open").await;
+        assert_eq!(sim.agent_turn(1).await, (heard.to_owned(), false));
+        assert_eq!(sim.caller.heard(), heard);
+    }
 }
 
 /// Promise 18: effects on a discarded guess.

@@ -163,11 +163,7 @@ async fn a_very_long_reply_is_not_rendered_ahead_of_its_hearing() {
     setup.tts.speed = 1_000.0;
     let story = "This is a sentence of ordinary length that somebody has to listen to. ".repeat(60);
     setup.replies = vec![vec![say(&story)]];
-    let sim = Sim::start(setup).await;
-    wait(300).await;
-    sim.caller.say("tell me a story").await;
-    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
-    wait(5_000).await;
+    let sim = Sim::listening(setup, "tell me a story", 5_000).await;
     sim.caller.say("stop stop that is enough now").await;
     let (text, interrupted) = sim.agent_turn(1).await;
     assert!(interrupted && text.len() < 200, "{text:?}");

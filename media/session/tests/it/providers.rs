@@ -2,11 +2,12 @@
 
 use domain::{DeadAir, EndReason, SessionEvent};
 use media_session::Said;
+use media_session::ports::NOT_UNDERSTOOD;
 use providers_fake::Fault;
 use tokio::time::Instant;
 
 use crate::dialogue::{Step, say};
-use crate::sim::{APOLOGY, Sim, ms, plain, wait};
+use crate::sim::{APOLOGY, Setup, Sim, ms, plain, rendered, shipped, wait};
 
 const QUESTION: &str = "what are your opening hours";
 const LONG: &str =
@@ -15,17 +16,32 @@ const LONG: &str =
 /// The apology, or the answer, must be audible this soon after the caller's last sample.
 const PATIENCE_MS: u64 = 3_000;
 
+/// However the end of a turn is found, and with a phrase that is waited for the longest.
+fn pauses() -> [(Setup, &'static str); 3] {
+    [(plain(), QUESTION), (shipped(), QUESTION), (shipped(), "my number is")]
+}
+
 async fn ask(sim: &Sim) -> Instant {
+    say_to(sim, QUESTION).await
+}
+
+/// When the last voiced sample was said.
+async fn say_to(sim: &Sim, text: &str) -> Instant {
     wait(300).await;
-    sim.caller.say(QUESTION).await;
+    sim.caller.say(text).await;
     Instant::now()
 }
 
-async fn apologised(sim: &Sim, asked: Instant) {
+async fn answered_in_time(sim: &Sim, asked: Instant, what: &str) {
     sim.until(6_000, |e| matches!(e, SessionEvent::AgentTurn { .. })).await;
     let first = sim.caller.first_sound_after(asked).expect("not silent");
-    assert!(first - asked <= ms(PATIENCE_MS), "silent for {:?}", first - asked);
+    assert!(first - asked <= ms(PATIENCE_MS), "{what}: silent for {:?}", first - asked);
+}
+
+async fn apologised(sim: &Sim, asked: Instant) {
+    answered_in_time(sim, asked, "the apology").await;
     assert_eq!(sim.caller.heard_since(asked), APOLOGY);
+    assert_eq!(sim.agent_turns(), [(APOLOGY.to_owned(), false)], "it is remembered as what was said");
     assert!(sim.saw(|e| matches!(e, SessionEvent::Failed { .. })));
 }
 
@@ -37,13 +53,15 @@ fn dead_air(sim: &Sim, cause: DeadAir) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_voice_that_hangs_is_followed_by_the_apology_within_three_seconds() {
     for fault in [Fault::Mute, Fault::Hang] {
-        let mut setup = plain();
-        setup.tts.always = fault;
-        let sim = Sim::start(setup).await;
-        let asked = ask(&sim).await;
-        apologised(&sim, asked).await;
-        assert!(dead_air(&sim, DeadAir::Synthesis));
-        assert_eq!(sim.tts.opened(), 2, "tried once more before");
+        for (mut setup, text) in pauses() {
+            setup.tts.always = fault;
+            let sim = Sim::start(setup).await;
+            let asked = say_to(&sim, text).await;
+            apologised(&sim, asked).await;
+            assert!(dead_air(&sim, DeadAir::Synthesis));
+            assert!(sim.saw(|e| matches!(e, SessionEvent::Failed { code, .. } if code == "TTS_TIMED_OUT")));
+            assert!(sim.tts.opened() >= 2, "tried once more before");
+        }
     }
 }
 
@@ -150,6 +168,45 @@ async fn a_stall_that_lasts_is_not_waited_for() {
     assert_eq!(sim.tts.opened(), 2);
 }
 
+/// A voice that breaks off in mid-reply and comes back on no stream, or breaks off on each.
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_is_lost_for_good_in_mid_reply_is_followed_by_the_apology_within_three_seconds() {
+    let stall = Fault::Stall { after_ms: 1_500, for_ms: 600_000 };
+    for always in [Fault::Mute, Fault::Hang, stall] {
+        let mut setup = plain();
+        (setup.tts.faults, setup.tts.always) = (vec![stall], always);
+        setup.replies = vec![vec![say(LONG)]];
+        let sim = Sim::start(setup).await;
+        ask(&sim).await;
+        let (text, _) = sim.agent_turn(1).await;
+        assert!(text.starts_with("We are open") && text.ends_with(APOLOGY), "{always:?}: {text:?}");
+        let sounds = sim.caller.sounds();
+        let silent = sounds.windows(2).map(|pair| pair[1] - pair[0]).max().expect("spoke");
+        assert!(silent <= ms(2_800), "{always:?}: silent for {silent:?}");
+        assert_eq!(sim.tts.opened(), 2, "{always:?}");
+    }
+}
+
+/// Promises 13 and 14: what had come is still heard, then the apology; the memory has both.
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_fails_while_it_is_ducked_says_what_it_has_and_apologises() {
+    let mut setup = shipped();
+    setup.options.turn.speculation.enabled = false;
+    setup.tts.speed = 2.0;
+    (setup.tts.faults, setup.tts.always) = (vec![Fault::CloseAfter { after_ms: 2_150 }], Fault::Refuse);
+    setup.replies = vec![vec![say(LONG)]];
+    let sim = Sim::listening(setup, QUESTION, 1_500).await;
+    sim.caller.cough(650);
+    sim.until_nth(1_000, 2, failed).await;
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Ducked { .. })));
+    assert!(!sim.saw(|e| matches!(e, SessionEvent::Resumed { .. })), "it failed while it was ducked");
+    let (text, _) = sim.agent_turn(1).await;
+    assert!(text.ends_with(APOLOGY), "{text:?}");
+    let (heard, said) = (sim.caller.heard(), text.split(' ').count());
+    // The word in which it was ducked may sound twice, that in which it broke off may be half a word.
+    assert!(heard.split(' ').count().abs_diff(said) <= 1, "{heard:?} of {text:?}");
+}
+
 /// Promise 48: recognition that drops is opened anew and hears again what it had not finished.
 #[tokio::test(start_paused = true)]
 async fn a_recogniser_that_fails_once_is_replaced_and_the_question_is_answered() {
@@ -168,19 +225,64 @@ async fn a_recogniser_that_fails_once_is_replaced_and_the_question_is_answered()
     }
 }
 
-/// Promise 41 for recognition: the caller is not left in silence.
+/// Promise 41 for recognition: the caller is not left in silence, however little they said.
 #[tokio::test(start_paused = true)]
 async fn a_recogniser_that_hangs_for_good_is_answered_within_three_seconds() {
     for fault in [Fault::Mute, Fault::Hang] {
-        let mut setup = plain();
-        setup.stt.always = fault;
-        let sim = Sim::start(setup).await;
-        let asked = ask(&sim).await;
-        sim.until(6_000, |e| matches!(e, SessionEvent::AgentTurn { .. })).await;
-        let first = sim.caller.first_sound_after(asked).expect("not silent");
-        assert!(first - asked <= ms(PATIENCE_MS), "{fault:?}: silent for {:?}", first - asked);
-        assert!(dead_air(&sim, DeadAir::Recognition), "{fault:?}");
+        for (mut setup, text) in [(plain(), QUESTION), (shipped(), QUESTION), (shipped(), "hello?")] {
+            setup.stt.always = fault;
+            let sim = Sim::start(setup).await;
+            let asked = say_to(&sim, text).await;
+            answered_in_time(&sim, asked, &format!("{fault:?}, {text:?}")).await;
+            assert!(dead_air(&sim, DeadAir::Recognition), "{fault:?}");
+        }
     }
+}
+
+/// Where recognition and synthesis share what hangs, the request is at hand; and where it could not be rendered, the
+/// apology is.
+#[tokio::test(start_paused = true)]
+async fn a_recogniser_and_a_voice_that_hang_together_are_answered_within_three_seconds() {
+    for (clips, expected) in [(rendered(NOT_UNDERSTOOD), NOT_UNDERSTOOD), (Default::default(), APOLOGY)] {
+        for text in [QUESTION, "hello?"] {
+            let mut setup = shipped();
+            setup.clips = clips.clone();
+            (setup.stt.always, setup.tts.always) = (Fault::Mute, Fault::Mute);
+            let sim = Sim::start(setup).await;
+            let asked = say_to(&sim, text).await;
+            answered_in_time(&sim, asked, text).await;
+            assert_eq!(sim.caller.heard_since(asked), expected);
+        }
+    }
+}
+
+/// Recognition dies while the agent is ducked: neither its reply nor the apology may wait for a decision that no word
+/// will bring.
+#[tokio::test(start_paused = true)]
+async fn a_recogniser_that_dies_while_the_agent_is_ducked_is_apologised_for_at_once() {
+    for fault in [Fault::Refuse, Fault::Garbage] {
+        let mut setup = shipped();
+        setup.replies = vec![vec![say(LONG)]];
+        setup.stt.faults = vec![Fault::CloseAfter { after_ms: 5_000 }];
+        setup.stt.always = fault;
+        let sim = Sim::listening(setup, QUESTION, 0).await;
+        tokio::time::sleep_until(sim.started + ms(4_850)).await;
+        sim.caller.cough(650);
+        let ducked = sim.until(1_000, |e| matches!(e, SessionEvent::Ducked { .. })).await;
+        let died = sim.until_nth(1_000, if fault == Fault::Refuse { 2 } else { 3 }, failed).await;
+        assert!(ducked < died && !sim.saw(|e| matches!(e, SessionEvent::Resumed { .. })), "{fault:?}");
+        assert_eq!(sim.ended().await, EndReason::ProviderFailed);
+        let first = sim.caller.first_sound_after(died).expect("not silent");
+        assert!(first - died <= ms(100), "{fault:?}: silent for {:?}", first - died);
+        let (reply, apology) = (&sim.agent_turns()[0], &sim.agent_turns()[1]);
+        assert!(reply.1 && LONG.starts_with(&reply.0), "{fault:?}: {reply:?}");
+        assert_eq!(apology, &(APOLOGY.to_owned(), false), "{fault:?}");
+        assert!(sim.started.elapsed() < std::time::Duration::from_secs(9), "{fault:?}");
+    }
+}
+
+fn failed(event: &SessionEvent) -> bool {
+    matches!(event, SessionEvent::Failed { .. })
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,14 +298,16 @@ async fn a_recogniser_that_refuses_ends_the_call_after_the_apology() {
 /// A dialogue that hangs is a wait like any other.
 #[tokio::test(start_paused = true)]
 async fn a_dialogue_that_hangs_is_followed_by_the_apology_and_the_next_turn_works() {
-    let mut setup = plain();
-    setup.replies = vec![vec![Step::Hang]];
-    let sim = Sim::start(setup).await;
-    let asked = ask(&sim).await;
-    apologised(&sim, asked).await;
-    assert!(dead_air(&sim, DeadAir::Thinking));
-    ask(&sim).await;
-    assert_eq!(sim.agent_turn(2).await.0, format!("You said {QUESTION} indeed."));
+    for (mut setup, text) in pauses() {
+        setup.replies = vec![vec![Step::Hang]];
+        let sim = Sim::start(setup).await;
+        let asked = say_to(&sim, text).await;
+        apologised(&sim, asked).await;
+        assert!(dead_air(&sim, DeadAir::Thinking));
+        assert!(sim.saw(|e| matches!(e, SessionEvent::Failed { code, .. } if code == "DIALOGUE_TIMED_OUT")));
+        ask(&sim).await;
+        assert_eq!(sim.agent_turn(2).await.0, format!("You said {QUESTION} indeed."));
+    }
 }
 
 #[tokio::test(start_paused = true)]

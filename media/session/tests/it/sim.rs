@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{EndReason, SessionEvent, SessionId, TurnTimeline};
-use media_core::{Codec, LegEvent};
+use media_core::{Codec, Delivery, LegEvent};
 use media_session::ports::{ClientProtocol, Reaction, SessionSink};
-use media_session::{Clip, Clips, Directory, Handle, Options, Parts};
+use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, sentence};
 use media_vad::{EndOfTurn, EnergyVad, Vad};
 use providers_fake::{FakeStt, FakeTts, Faults, Lexicon, SttOptions, TtsOptions};
 use runtime::tasks::Tasks;
@@ -29,9 +29,11 @@ pub(crate) struct Setup {
     pub replies: Vec<Vec<Step>>,
     pub announces_ready: bool,
     pub clips: Clips,
+    pub background: Option<Background>,
     /// Connect, but let no media flow yet.
     pub inactive: bool,
     pub codec: Codec,
+    pub delivery: Delivery,
     pub flight: Option<Box<dyn std::io::Write + Send>>,
 }
 
@@ -47,8 +49,10 @@ impl Default for Setup {
             replies: Vec::new(),
             announces_ready: false,
             clips: Clips::new(),
+            background: None,
             inactive: false,
             codec: Codec::Pcm16 { rate_hz: RATE_HZ },
+            delivery: Delivery::Datagrams,
             flight: None,
         }
     }
@@ -56,10 +60,25 @@ impl Default for Setup {
 
 /// No greeting, and turn-taking by silence alone: for tests that look at something else.
 pub(crate) fn plain() -> Setup {
-    let mut setup = Setup { greeting: Vec::new(), ..Setup::default() };
+    let mut setup = shipped();
     setup.options.turn = media_turn::Options::fixed(200);
-    setup.options.turn.reply.late_ms = 2_600;
     setup
+}
+
+/// As it is shipped: the end of a turn is judged by its words, and answers are guessed ahead. Without a greeting.
+pub(crate) fn shipped() -> Setup {
+    let mut setup = Setup { greeting: Vec::new(), ..Setup::default() };
+    setup.options.turn.speculation.enabled = true;
+    setup
+}
+
+/// The sentences of the text, rendered.
+pub(crate) fn rendered(text: &str) -> Clips {
+    let clip = |text: String| {
+        let (samples, _) = Lexicon::shared().speak(&text, 24_000, 60);
+        (text.clone(), Clip { text, samples: samples.into(), rate_hz: 24_000 })
+    };
+    sentence::cut(text).into_iter().map(clip).collect()
 }
 
 pub(crate) type Seen = Arc<Mutex<Vec<(Duration, SessionEvent)>>>;
@@ -120,7 +139,8 @@ impl Sim {
     pub(crate) async fn start_in(directory: &Directory, tasks: Tasks, setup: Setup) -> Self {
         eprintln!("seed {}", setup.seed);
         setup.options.validate().expect("valid options");
-        let (caller, leg) = Caller::connect_with(&tasks, setup.net, setup.seed, setup.codec);
+        let (caller, mut leg) = Caller::connect_with(&tasks, setup.net, setup.seed, setup.codec);
+        leg.delivery = setup.delivery;
         let dialogue = Scripted::default();
         {
             let mut script = dialogue.0.lock().expect("not poisoned");
@@ -149,6 +169,7 @@ impl Sim {
             flight: setup.flight,
             apology: Clip { text: APOLOGY.to_owned(), samples: samples.into(), rate_hz: 24_000 },
             clips: Arc::new(setup.clips),
+            background: setup.background,
             options: setup.options,
         };
         let slot = directory.reserve().expect("a free slot");
@@ -168,6 +189,16 @@ impl Sim {
         if !setup.inactive {
             sim.caller.event(LegEvent::Active).await;
         }
+        sim
+    }
+
+    /// A caller who has asked something and has listened to the answer for so long.
+    pub(crate) async fn listening(setup: Setup, question: &str, listened_ms: u64) -> Self {
+        let sim = Self::start(setup).await;
+        wait(300).await;
+        sim.caller.say(question).await;
+        sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
+        wait(listened_ms).await;
         sim
     }
 

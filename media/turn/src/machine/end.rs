@@ -17,8 +17,10 @@ use crate::{Output, Why};
 
 /// A lone word that recognisers invent is believed from so much voice on.
 const PHANTOM_VOICE: MediaTime = MediaTime::from_millis(300);
-/// Voice without any words is a failure to recognise, not a cough, from so much on.
-const UNHEARD_VOICE: MediaTime = MediaTime::from_millis(1000);
+/// Where recognition failed, nobody can tell a "yes" from a cough: from so much voice on it is asked for again.
+const UNHEARD_VOICE: MediaTime = MediaTime::from_millis(200);
+/// An answer is given this long, however much of the caller's wait recognition took.
+const LEAST_WAIT: Duration = Duration::from_millis(500);
 
 impl TurnMachine {
     pub(super) fn silence(&self, utterance: &Utterance) -> Duration {
@@ -228,8 +230,15 @@ impl TurnMachine {
             let turn = self.new_turn();
             self.put(Output::NotUnderstood(turn));
             self.idle.reset();
-            self.agent = Some(AgentTurn::new(turn, Cause::Own, self.t));
+            self.agent = Some(AgentTurn::new(turn, Cause::Own, self.waits_since(&utterance)));
         }
+    }
+
+    /// Since when the caller waits for an answer: since their last voiced sample, or the agent's where that was later.
+    fn waits_since(&self, utterance: &Utterance) -> Instant {
+        let ended = self.idle.since().map_or(utterance.voiced_at, |agent| agent.max(utterance.voiced_at));
+        let least = (self.t + LEAST_WAIT).checked_sub(ms(self.options.reply.late_ms));
+        least.map_or(ended, |least| ended.max(least)).min(self.t)
     }
 
     /// A sound was no speech: on a noisy line, the next has to show more.
@@ -258,6 +267,7 @@ impl TurnMachine {
         let adopted = if utterance.guessed(&text) { utterance.guess.clone() } else { None };
         self.put(Output::Commit { turn, text: adopted.unwrap_or_else(|| text.clone()), typed: written });
 
+        let since = if written { t } else { self.waits_since(&utterance) };
         self.idle.reset();
         self.late = None;
         self.echo.forget();
@@ -274,7 +284,7 @@ impl TurnMachine {
             voiced_to: utterance.voiced_to,
             forced,
         };
-        self.agent = Some(AgentTurn::new(turn, Cause::Caller(committed), t));
+        self.agent = Some(AgentTurn::new(turn, Cause::Caller(committed), since));
     }
 
     fn mark_turn(&mut self, turn: TurnId, utterance: &Utterance) {

@@ -3,7 +3,8 @@
 use domain::MediaTime;
 use media_turn::{Output, Rule};
 
-use crate::sim::{Call, Log, prove};
+use crate::promises::{FLOOR, prove};
+use crate::sim::{Call, Log};
 
 fn question(call: &mut Call) -> &mut Call {
     call.say(1000, 1800, "what are your opening hours?")
@@ -49,19 +50,19 @@ fn a_long_mhm_that_no_partial_explains_is_waited_out() {
 
 #[test]
 fn a_cough_does_not_end_the_agents_turn() {
-    prove(11, Rule::SoundWithoutWords, 9000, |call| _ = question(call).noise(3500, 3800), went_on);
+    prove(12, Rule::SoundWithoutWords, 9000, |call| _ = question(call).noise(3500, 3800), went_on);
 }
 
 #[test]
 fn a_fit_of_coughing_does_not_end_it_either() {
     let script = |call: &mut Call| _ = question(call).noise(3000, 3200).noise(3700, 3900).noise(4400, 4700);
-    prove(11, Rule::SoundWithoutWords, 9500, script, went_on);
+    prove(12, Rule::SoundWithoutWords, 9500, script, went_on);
 }
 
 #[test]
 fn the_agent_is_ducked_at_once_and_stopped_only_with_evidence() {
     prove(
-        10,
+        FLOOR,
         Rule::HoldBeforeDeciding,
         9000,
         |call| _ = question(call).say(3500, 3900, "mhm"),
@@ -86,7 +87,7 @@ fn the_agent_is_ducked_at_once_and_stopped_only_with_evidence() {
 #[test]
 fn the_agent_resumes_from_where_the_caller_lost_it() {
     prove(
-        52,
+        FLOOR,
         Rule::SoundWithoutWords,
         9000,
         |call| _ = question(call).noise(3500, 3800),
@@ -114,7 +115,7 @@ fn two_words_take_the_floor_within_300_ms_of_the_duck() {
         question(call).say(3500, 4500, "could we make that Friday instead please");
         call.partial_ms = Some(50);
     };
-    prove(9, Rule::HoldBeforeDeciding, 9000, script, |log| {
+    prove(FLOOR, Rule::HoldBeforeDeciding, 9000, script, |log| {
         let gap = log.interrupted().first().zip(log.ducked().first()).map(|(stop, duck)| stop - duck);
         vec![
             (
@@ -148,7 +149,7 @@ fn stop_takes_the_floor_alone() {
         question(call).say(3500, 3800, "Stop!");
         call.partial_ms = Some(100);
     };
-    prove(9, Rule::Commands, 9000, script, |log| {
+    prove(FLOOR, Rule::Commands, 9000, script, |log| {
         let stop = log.interrupted();
         vec![("with the partial, not only with the final", stop.len() == 1 && stop[0] <= 3920)]
     });
@@ -157,7 +158,7 @@ fn stop_takes_the_floor_alone() {
 #[test]
 fn a_correction_of_one_word_takes_the_floor_when_it_is_final() {
     let script = |call: &mut Call| _ = question(call).say(3500, 3900, "Thursday");
-    prove(9, Rule::WordsTakeTheFloor, 9000, script, |log| {
+    prove(FLOOR, Rule::WordsTakeTheFloor, 9000, script, |log| {
         vec![
             ("the agent stops", log.interrupted().len() == 1),
             ("the word is the turn", log.turns().last() == Some(&"Thursday")),
@@ -171,7 +172,7 @@ fn words_that_come_after_the_agent_went_on_still_take_the_floor() {
         question(call).say(3500, 3800, "on Thursday");
         (call.partial_ms, call.final_ms) = (None, Some(300));
     };
-    prove(10, Rule::WordsTakeTheFloor, 9000, script, |log| {
+    prove(33, Rule::WordsTakeTheFloor, 9000, script, |log| {
         vec![
             ("it had gone on", log.resumed().len() == 1),
             ("and stops", log.interrupted().len() == 1),
@@ -186,7 +187,7 @@ fn speech_that_goes_on_takes_the_floor_before_any_word_is_known() {
         question(call).say(3500, 5000, "I would rather come in the morning");
         call.partial_ms = None;
     };
-    prove(9, Rule::VoiceTakesTheFloor, 9000, script, |log| {
+    prove(FLOOR, Rule::VoiceTakesTheFloor, 9000, script, |log| {
         let stop = log.interrupted();
         vec![
             ("after 700 ms of voice", stop.len() == 1 && (4180..=4300).contains(&stop[0])),

@@ -2,7 +2,8 @@
 
 use media_turn::{Options, Output, Rule};
 
-use crate::sim::{Call, prove};
+use crate::promises::prove;
+use crate::sim::Call;
 
 fn fixed(silence_ms: u32) -> Call {
     Call { options: Options::fixed(silence_ms), scores: Vec::new(), final_ms: Some(50), ..Call::default() }
@@ -60,7 +61,7 @@ fn a_pause_in_the_network_is_no_pause_of_the_caller() {
         call.say(1000, 1800, "I want to go").say(2100, 3000, "by the sea with you").stall(1900, 2700);
         (call.think_ms, call.partial_ms) = (Some(100), None);
     };
-    prove(33, Rule::SilenceIsHeard, 9000, script, |log| {
+    prove(9, Rule::SilenceIsHeard, 9000, script, |log| {
         vec![(
             "one turn, uncut",
             log.turns() == ["I want to go by the sea with you"] && log.cancelled().is_empty(),
@@ -71,7 +72,7 @@ fn a_pause_in_the_network_is_no_pause_of_the_caller() {
 #[test]
 fn a_network_that_stays_away_does_not_leave_the_caller_waiting() {
     let script = |call: &mut Call| _ = call.say(1000, 1800, "I want to go").stall(1700, 60_000);
-    prove(28, Rule::HardTimeout, 9000, script, |log| {
+    prove(6, Rule::HardTimeout, 9000, script, |log| {
         vec![("answered after the hard time-out", log.commit_at(0) <= 3300)]
     });
 }
@@ -86,7 +87,7 @@ fn a_turn_has_a_longest_length() {
         );
         call.options.endpointing.too_long_ms = 5000;
     };
-    prove(54, Rule::TooLong, 20_000, script, |log| {
+    prove(17, Rule::TooLong, 20_000, script, |log| {
         vec![
             ("answered while the caller still speaks", (6000..=6200).contains(&log.commit_at(0))),
             ("with what was said", log.turns().first().is_some_and(|text| text.starts_with("one might say"))),
@@ -104,7 +105,7 @@ fn the_breath_that_was_cut_short_does_not_take_the_floor_back() {
         );
         call.options.endpointing.too_long_ms = 5000;
     };
-    prove(54, Rule::TooLongStands, 20_000, script, |log| {
+    prove(17, Rule::TooLongStands, 20_000, script, |log| {
         vec![
             ("the agent gets a word in", log.cancelled().is_empty() && log.played.get(&1) == Some(&3000)),
             (

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use media_turn::{Input, Output, Rule};
 
-use crate::sim::{Call, Log, prove};
+use crate::promises::prove;
+use crate::sim::{Call, Log};
 
 fn greeted(log: &Log) -> Vec<u32> {
     log.when(|output| matches!(output, Output::Greet(_)))

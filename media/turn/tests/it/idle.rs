@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use media_turn::{Input, Output, Rule};
 
-use crate::sim::{Call, prove};
+use crate::promises::prove;
+use crate::sim::Call;
 
 #[test]
 fn a_silent_caller_is_spoken_to() {
     prove(
-        8,
+        40,
         Rule::Nudge,
         9000,
         |_| {},
@@ -69,7 +70,7 @@ fn nobody_is_nudged_in_mid_sentence() {
 #[test]
 fn wait_a_moment_is_granted() {
     let script = |call: &mut Call| _ = call.at(1000, Input::Hold(Duration::from_secs(30)));
-    prove(54, Rule::HoldOn, 33_000, script, |log| {
+    prove(8, Rule::HoldOn, 33_000, script, |log| {
         vec![("30 s", log.nudged().first().is_some_and(|at| (31_000..=31_100).contains(at)))]
     });
 }

@@ -8,6 +8,7 @@ mod idle;
 mod liveness;
 mod marks;
 mod pending_answer;
+mod promises;
 mod recognition;
 mod replies;
 mod sim;

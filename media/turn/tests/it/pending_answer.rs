@@ -2,7 +2,8 @@
 
 use media_turn::{Output, Rule};
 
-use crate::sim::{Call, Log, prove};
+use crate::promises::prove;
+use crate::sim::{Call, Log};
 
 fn asked(call: &mut Call) -> &mut Call {
     call.think_ms = Some(1500);

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use domain::{MediaTime, Transcript};
 use media_turn::{Input, Output, Rule};
 
-use crate::sim::{Call, prove};
+use crate::promises::prove;
+use crate::sim::Call;
 
 fn complete(text: &str, from_ms: u64, to_ms: u64) -> Input<'static> {
     let (from, to) = (MediaTime::from_millis(from_ms), MediaTime::from_millis(to_ms));
@@ -65,7 +66,7 @@ fn a_final_that_ends_at_the_last_word_is_enough() {
 #[test]
 fn a_turn_is_not_heard_twice_when_its_final_is_late() {
     let script = |call: &mut Call| call.say(1000, 2000, "I would come on Monday").final_ms = Some(2000);
-    prove(61, Rule::StaleWords, 12_000, script, |log| {
+    prove(48, Rule::StaleWords, 12_000, script, |log| {
         vec![
             ("one turn", log.turns() == ["I would come on Monday"]),
             ("its answer is not interrupted by it", log.interrupted().is_empty()),
@@ -104,7 +105,7 @@ fn a_word_invented_from_a_click_is_no_turn() {
 }
 
 #[test]
-fn long_speech_that_was_not_recognised_is_asked_for_again() {
+fn speech_that_was_not_recognised_is_asked_for_again() {
     let script = |call: &mut Call| {
         call.noise(1000, 2800).at(3000, Input::TranscriptLost);
         (call.partial_ms, call.final_ms) = (None, None);
@@ -116,12 +117,31 @@ fn long_speech_that_was_not_recognised_is_asked_for_again() {
 }
 
 #[test]
+fn a_single_word_that_was_not_recognised_is_asked_for_again() {
+    let script = |call: &mut Call| {
+        call.noise(1000, 1240).at(1500, Input::TranscriptLost);
+        (call.partial_ms, call.final_ms) = (None, None);
+    };
+    prove(41, Rule::NotUnderstood, 7000, script, |log| {
+        let asked = log.when(|output| matches!(output, Output::NotUnderstood(_)));
+        vec![("at once", asked.len() == 1 && asked[0] <= 1520), ("and heard", !log.played.is_empty())]
+    });
+}
+
+#[test]
+fn a_click_that_was_not_recognised_is_not_asked_about() {
+    let mut call = Call { partial_ms: None, final_ms: None, ..Call::default() };
+    call.noise(1000, 1120).at(1500, Input::TranscriptLost);
+    assert!(call.run(7000).when(|output| matches!(output, Output::NotUnderstood(_))).is_empty());
+}
+
+#[test]
 fn a_recogniser_that_hangs_is_noticed() {
     let script = |call: &mut Call| {
         call.noise(1000, 2800);
         (call.partial_ms, call.final_ms) = (None, None);
     };
-    prove(48, Rule::NotUnderstood, 9000, script, |log| {
+    prove(41, Rule::NotUnderstood, 9000, script, |log| {
         let asked = log.when(|output| matches!(output, Output::NotUnderstood(_)));
         vec![("3 s after the final was demanded", asked.first().is_some_and(|at| *at <= 6100))]
     });

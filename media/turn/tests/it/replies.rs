@@ -3,7 +3,8 @@
 use domain::TurnId;
 use media_turn::{Input, Output, Rule};
 
-use crate::sim::{Call, prove};
+use crate::promises::prove;
+use crate::sim::Call;
 
 fn asked(call: &mut Call) -> &mut Call {
     call.say(1000, 1800, "I want to book a table")
@@ -12,21 +13,53 @@ fn asked(call: &mut Call) -> &mut Call {
 #[test]
 fn a_late_answer_is_apologised_for_within_3_seconds() {
     prove(
-        45,
+        41,
         Rule::ReplyLate,
         9000,
         |call| asked(call).think_ms = None,
         |log| {
             let late = log.when(|output| *output == Output::ReplyLate(TurnId(1)));
-            vec![("3 s after the commit, once", late.len() == 1 && late[0] <= log.commit_at(0) + 3020)]
+            vec![("2.6 s after the caller's last sample, once", late == [4400])]
         },
     );
+}
+
+/// A pause that is judged for long is part of what the caller waits.
+#[test]
+fn the_wait_for_an_answer_counts_from_the_callers_last_sample_and_not_from_the_commit() {
+    let script = |call: &mut Call| call.say(1000, 1800, "my number is").think_ms = None;
+    prove(41, Rule::ReplyLate, 9000, script, |log| {
+        let late = log.when(|output| matches!(output, Output::ReplyLate(_)));
+        vec![
+            ("committed at the hard time-out", log.commit_at(0) >= 3200),
+            ("late all the same", late == [4400]),
+        ]
+    });
+}
+
+#[test]
+fn an_answer_to_words_that_were_recognised_late_is_given_half_a_second() {
+    let mut call = Call { partial_ms: None, final_ms: Some(2500), think_ms: None, ..Call::default() };
+    asked(&mut call);
+    let log = call.run(9000);
+    assert_eq!(log.when(|output| matches!(output, Output::ReplyLate(_))), [log.commit_at(0) + 500]);
+}
+
+/// What was said over the agent is answered after it: until then nobody waits.
+#[test]
+fn the_wait_for_an_answer_does_not_begin_while_the_agent_speaks() {
+    let mut call = Call { uninterruptible: true, reply_ms: 5000, ..Call::default() };
+    asked(&mut call).say(2500, 3000, "and on Sundays too").think_ms = Some(450);
+    let log = call.run(12_000);
+    assert_eq!(log.turns().last(), Some(&"and on Sundays too"));
+    assert!(log.commit_at(1) > 3000 + 2600, "{}", log.commit_at(1));
+    assert!(log.when(|output| matches!(output, Output::ReplyLate(_))).is_empty());
 }
 
 #[test]
 fn an_answer_that_never_comes_does_not_end_the_conversation() {
     prove(
-        54,
+        41,
         Rule::Abandon,
         30_000,
         |call| asked(call).think_ms = None,
@@ -55,15 +88,15 @@ fn a_report_about_a_cancelled_turn_changes_nothing() {
     let script = |call: &mut Call| {
         asked(call).at(18_000, Input::AgentAudio(TurnId(1))).think_ms = None;
     };
-    prove(47, Rule::LateReports, 30_000, script, |log| {
+    prove(40, Rule::LateReports, 30_000, script, |log| {
         vec![("the silence goes on counting", log.nudged().first().is_some_and(|at| *at <= 25_000))]
     });
 }
 
 #[test]
 fn an_answer_held_by_a_cough_is_not_called_late_for_it() {
-    let mut call = Call { think_ms: Some(3000), ..Call::default() };
-    asked(&mut call).noise(4700, 5300);
+    let mut call = Call { think_ms: Some(2200), ..Call::default() };
+    asked(&mut call).noise(3900, 4500);
     let log = call.run(12_000);
     assert!(log.when(|output| matches!(output, Output::ReplyLate(_))).is_empty());
     assert_eq!(log.played.get(&1), Some(&3000));

@@ -486,26 +486,6 @@ fn marked_partial(input: &Input<'_>) -> Option<u32> {
     }
 }
 
-/// Runs the scenario with every rule and expects every check to hold; then without the rule it is about and expects that one
-/// does not: a scenario that passes either way proves nothing.
-pub(crate) fn prove(
-    promise: u32,
-    rule: Rule,
-    until_ms: u32,
-    script: impl Fn(&mut Call),
-    check: impl Fn(&Log) -> Vec<(&'static str, bool)>,
-) {
-    let mut call = Call::default();
-    script(&mut call);
-    let log = call.run(until_ms);
-    let failed: Vec<_> = check(&log).into_iter().filter(|(_, holds)| !holds).map(|(what, _)| what).collect();
-    assert!(failed.is_empty(), "promise {promise}, {rule:?}: {failed:?}\n{}", story(&log));
-    call.options.rules = call.options.rules.without(rule);
-    let log = call.run(until_ms);
-    let fails = check(&log).iter().any(|(_, holds)| !holds);
-    assert!(fails, "promise {promise}: the scenario does not need {rule:?}\n{}", story(&log));
-}
-
 /// The outputs as a person reads them.
 pub(crate) fn story(log: &Log) -> String {
     log.outputs.iter().map(|(at, output)| format!("{at:>7} {output:?}\n")).collect()

@@ -2,7 +2,8 @@
 
 use media_turn::{Output, Rule};
 
-use crate::sim::{Call, prove};
+use crate::promises::prove;
+use crate::sim::Call;
 
 #[test]
 fn my_number_is_waits_for_the_number() {
@@ -79,7 +80,7 @@ fn a_score_of_an_earlier_pause_does_not_count() {
         call.say(1000, 2000, "I would like").say(2150, 2900, "something for my sister");
         (call.scores, call.score_ms) = (vec![0.95, 0.95], 600);
     };
-    prove(59, Rule::StaleScore, 8000, script, |log| {
+    prove(9, Rule::StaleScore, 8000, script, |log| {
         vec![("the default delay rules until the new score is there", log.commit_at(0) >= 3380)]
     });
 }

@@ -3,7 +3,8 @@
 use domain::TurnId;
 use media_turn::{Output, Rule};
 
-use crate::sim::{Call, Log, prove};
+use crate::promises::prove;
+use crate::sim::{Call, Log};
 
 fn guesses(log: &Log) -> Vec<u32> {
     log.when(|output| matches!(output, Output::Speculate { .. }))

@@ -3,7 +3,8 @@
 use domain::Digit;
 use media_turn::{Input, Output, Rule};
 
-use crate::sim::{Call, prove};
+use crate::promises::{FLOOR, prove};
+use crate::sim::Call;
 
 fn key(key: char) -> Input<'static> {
     Input::Dtmf(Digit::try_from(key).expect("a key"))
@@ -16,7 +17,7 @@ fn asked(call: &mut Call) -> &mut Call {
 #[test]
 fn typed_text_commits_at_once_and_takes_the_floor() {
     prove(
-        9,
+        FLOOR,
         Rule::TypedTakesFloor,
         9000,
         |call| _ = asked(call).at(3500, Input::Text("no, a room".into())),
@@ -43,7 +44,7 @@ fn typed_text_waits_for_what_must_not_be_interrupted() {
 #[test]
 fn typed_text_before_the_answer_joins_the_question() {
     prove(
-        18,
+        9,
         Rule::TakeBack,
         9000,
         |call| _ = asked(call).at(2200, Input::Text("for two".into())),
@@ -54,7 +55,7 @@ fn typed_text_before_the_answer_joins_the_question() {
 #[test]
 fn keys_are_one_turn_ended_by_the_hash() {
     let script = |call: &mut Call| _ = call.at(1000, key('4')).at(1500, key('2')).at(1900, key('#'));
-    prove(39, Rule::CollectDigits, 6000, script, |log| {
+    prove(FLOOR, Rule::CollectDigits, 6000, script, |log| {
         vec![("one turn, at once", log.commits() == [(1900, "42")])]
     });
 }
@@ -62,7 +63,7 @@ fn keys_are_one_turn_ended_by_the_hash() {
 #[test]
 fn keys_without_a_hash_are_a_turn_after_the_pause() {
     let script = |call: &mut Call| _ = call.at(1000, key('4')).at(2500, key('2'));
-    prove(39, Rule::CollectDigits, 8000, script, |log| {
+    prove(FLOOR, Rule::CollectDigits, 8000, script, |log| {
         vec![("2 s after the last", log.commits() == [(4500, "42")])]
     });
 }
@@ -70,7 +71,7 @@ fn keys_without_a_hash_are_a_turn_after_the_pause() {
 #[test]
 fn a_key_takes_the_floor() {
     prove(
-        9,
+        FLOOR,
         Rule::DigitsTakeFloor,
         9000,
         |call| _ = asked(call).at(3500, key('1')),
