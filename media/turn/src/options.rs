@@ -77,8 +77,11 @@ pub struct Endpointing {
     pub score_ms: u32,
     /// Silence, in ms, at which it is asked once more where it had not been sure. 0: never.
     pub rescore_ms: u32,
-    /// Silence, in ms, at which the final is demanded.
+    /// Silence, in ms, at which the final is demanded, at the earliest.
     pub finalize_ms: u32,
+    /// In `adaptive` mode it is demanded no sooner than this long, in ms, before the silence that ends the turn: a pause
+    /// inside a turn is not to cut it in two. What the recogniser needs for a final must fit in.
+    pub finalize_ahead_ms: u32,
     /// Shortest silence, in ms, before an answer.
     pub min_delay_ms: u32,
     /// Silence, in ms, where no score has come.
@@ -115,6 +118,7 @@ impl Default for Endpointing {
             score_ms: 100,
             rescore_ms: 500,
             finalize_ms: 160,
+            finalize_ahead_ms: 340,
             min_delay_ms: 200,
             default_delay_ms: 500,
             max_delay_ms: 1000,

@@ -68,6 +68,8 @@ rules! {
     Rescore,
     /// "my number is" is waited for.
     Unfinished,
+    /// Where the caller is likely to go on, the final is demanded late: a pause does not cut the words in two.
+    LateFinal,
     /// A question or a plain "yes" is answered soon.
     Complete,
     /// The caller's own pauses lengthen the wait.

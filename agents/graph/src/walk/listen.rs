@@ -31,6 +31,12 @@ impl Walk {
         let graph = Arc::clone(&self.graph);
         match graph.nodes.get(&node) {
             Some(Step::Collect(_)) => self.collect_heard(&node, text, None),
+            // "Yes" (an appointment is stored) ", that is correct": what came of it is still to be told.
+            Some(Step::Intent { .. }) if self.state.unheard && agrees(&words, text) => {
+                let last = self.state.last_reply.clone();
+                self.say(last);
+                self.out.push(Action::Wait);
+            }
             Some(Step::Intent { .. }) => self.need_classes(&node, text),
             _ => self.home(),
         }
@@ -182,6 +188,11 @@ impl Walk {
             _ => false,
         })
     }
+}
+
+fn agrees(words: &Words, text: &str) -> bool {
+    understand::reply(words) == Some(understand::Reply::Yes)
+        && !understand::is_question(words, text.contains('?'))
 }
 
 pub(super) const fn plain_kind(kind: SlotKind) -> WantedKind<'static> {

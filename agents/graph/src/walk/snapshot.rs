@@ -42,6 +42,9 @@ pub struct Snapshot {
     pub history: Vec<Spoken>,
     /// What "repeat that" says again.
     pub(crate) last_reply: String,
+    /// The caller went on before any of it was heard.
+    #[serde(default)]
+    pub(crate) unheard: bool,
     /// What the caller was last asked.
     pub(crate) question: String,
     pub(crate) pending: Option<Pending>,
@@ -146,6 +149,7 @@ impl Snapshot {
             uses: BTreeMap::new(),
             history: Vec::new(),
             last_reply: String::new(),
+            unheard: false,
             question: String::new(),
             pending: None,
             queued: None,
@@ -206,6 +210,7 @@ impl Snapshot {
             spoken.interrupted = interrupted;
             true
         });
+        self.unheard |= interrupted && !planned.is_empty() && text.trim().is_empty();
         for collect in self.collects.values_mut().filter(|collect| collect.read_back == Some(turn)) {
             collect.unheard = interrupted && !spoken::mostly_heard(&planned, text, HEARD_ENOUGH);
         }

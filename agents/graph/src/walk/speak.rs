@@ -84,6 +84,7 @@ impl Walk {
         let turn = self.state.turn;
         self.state.remember(Role::Agent, turn, &reply);
         self.state.last_reply = reply;
+        self.state.unheard = false;
     }
 }
 

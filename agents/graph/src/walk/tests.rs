@@ -149,6 +149,23 @@ fn the_memory_keeps_what_was_heard() {
 }
 
 #[test]
+fn what_the_caller_talked_over_unheard_is_said_again_when_they_only_agree() {
+    for (heard, agreed, again) in
+        [("", "That is correct.", true), ("It", "That is correct.", false), ("", "That is wrong.", false)]
+    {
+        let mut home = small();
+        home["edges"].as_array_mut().unwrap().push(json!({"from": "paid", "to": "desk"}));
+        let (walk, key) = at_the_tool();
+        let mut walk = Walk::restore(graph(&home), walk.snapshot().clone()).unwrap();
+        let outcome = said(&walk.tool_done(&key, Ok(json!({"sum": 8})), &now()));
+        let turn = walk.snapshot().turn;
+        walk.heard(turn, heard, true);
+        let actions = walk.caller(turn + 1, agreed, &now());
+        assert_eq!(said(&actions) == outcome, again, "{heard:?} {agreed:?}: {actions:?}");
+    }
+}
+
+#[test]
 fn the_shipped_agents_are_valid_and_have_no_warnings() {
     for (name, json) in crate::LIBRARY {
         let compiled = compile(parse(json).unwrap()).unwrap();

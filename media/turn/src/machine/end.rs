@@ -33,7 +33,13 @@ impl TurnMachine {
         let adaptive =
             options.mode == Mode::Adaptive && self.agent.as_ref().is_none_or(|agent| !agent.sounds());
         let (t, to, rescore) = (self.t, self.speech.heard_to(), self.on(Rule::Rescore));
-        let Some(silence) = self.utterance.as_ref().map(|utterance| self.silence(utterance)) else { return };
+        let Some((silence, finalize)) = self
+            .utterance
+            .as_ref()
+            .map(|utterance| (self.silence(utterance), self.finalize_after(utterance)))
+        else {
+            return;
+        };
         if self.speech.sounding() {
             return;
         }
@@ -53,13 +59,25 @@ impl TurnMachine {
             pause.scores_asked += 1;
             asked.push(Output::ScoreEndOfTurn(to));
         }
-        if pause.finalized.is_none() && !pause.lost && silence >= ms(options.finalize_ms) {
+        if pause.finalized.is_none() && !pause.lost && silence >= finalize {
             pause.finalized = Some(t);
             pause.wanted_to = utterance.voiced_to;
             asked.push(Output::Finalize);
         }
         self.queue.extend(asked);
         self.guess(silence);
+    }
+
+    /// A final cuts what is said there: where the caller is likely to go on, it is demanded only as early as the turn's end
+    /// needs it.
+    fn finalize_after(&self, utterance: &Utterance) -> Duration {
+        let options = &self.options.endpointing;
+        let least = ms(options.finalize_ms);
+        if options.mode != Mode::Adaptive || !self.on(Rule::LateFinal) {
+            return least;
+        }
+        let needed = self.delay(utterance, &utterance.text()).saturating_sub(ms(options.finalize_ahead_ms));
+        least.max(needed)
     }
 
     fn guess(&mut self, silence: Duration) {
@@ -327,7 +345,7 @@ impl TurnMachine {
         }
         let heard = self.on(Rule::SilenceIsHeard);
         let delay = self.delay(utterance, &utterance.text());
-        for length in [ms(options.finalize_ms), delay] {
+        for length in [self.finalize_after(utterance), delay] {
             waits.extend(
                 self.speech.silent_for(utterance.voiced_to, length, heard).map(|due| (due, Why::Endpointing)),
             );

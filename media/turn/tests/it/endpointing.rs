@@ -33,6 +33,23 @@ fn each_question_to_recogniser_and_model_is_asked_once_in_a_pause_and_in_order()
 }
 
 #[test]
+fn a_pause_between_groups_of_digits_does_not_cut_what_the_recogniser_hears() {
+    let script = |call: &mut Call| {
+        call.say(1000, 2400, "my phone number is five five five")
+            .say(2750, 3900, "zero one four two")
+            .scores = vec![0.1, 0.95];
+    };
+    prove(33, Rule::LateFinal, 9000, script, |log| {
+        let finals = log.when(|output| *output == Output::Finalize);
+        vec![
+            ("one final over all of it", finals.len() == 1),
+            ("as early as the end of the turn needs it", finals.iter().all(|at| (4060..=4120).contains(at))),
+            ("one turn", log.turns() == ["my phone number is five five five zero one four two"]),
+        ]
+    });
+}
+
+#[test]
 fn without_any_model_the_default_delay_rules() {
     let mut call = Call { scores: Vec::new(), ..Call::default() };
     call.say(1000, 2000, "I would come on Monday");
