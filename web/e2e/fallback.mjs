@@ -22,7 +22,8 @@ await story(
     const session = await widget.data('session');
     const kept = (await widget.lines()).length;
     const seen = (await widget.states()).length;
-    await page.evaluate(() => window.tapped.sockets.slice(-1)[0].close());
+    // A close without a code is a hang-up; what breaks a connection on its way closes it with another.
+    await page.evaluate(() => window.tapped.sockets.slice(-1)[0].close(4000, 'broken'));
     await widget.state('reconnecting', seen);
     await page.waitForFunction(() => !['reconnecting', 'connecting'].includes(window.states.slice(-1)[0]));
     const back = { lines: (await widget.lines()).length, session: await widget.data('session') };
