@@ -120,7 +120,6 @@ fn held_up(inbound: &mut Inbound) -> Vec<AudioFrame> {
         };
         for n in arrived {
             inbound.push(speech(n, now), now);
-            frames.extend(drain(&mut inbound, now));
         }
         frames.extend(drain(inbound, now));
     }
