@@ -8,9 +8,9 @@ use anyhow::Context;
 use axum::Router;
 use control_server::Ports;
 use control_server::ports::SystemClock;
-use domain::{SessionId, Voice};
+use domain::Voice;
 use media_session::ports::NOT_UNDERSTOOD;
-use media_session::{ClientProtocol, Clip, Clips, Directory, Leg, Parts, Slot, sentence};
+use media_session::{ClientProtocol, Clip, Clips, Directory, Leg, Parts, Place, sentence};
 use runtime::{Kind, Tasks};
 
 use crate::adapters::call_log::CallLog;
@@ -157,17 +157,16 @@ impl Switchboard {
         format!("Agents: {};", titles.join(", "))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "each is one fact of a call, used once")]
     pub(crate) fn connect(
         &self,
-        slot: Slot,
+        place: Place,
         tasks: &Tasks,
-        id: SessionId,
         agent: &str,
         resume_within: Duration,
         leg: Leg,
         protocol: Box<dyn ClientProtocol>,
     ) {
+        let id = place.id();
         let Some(Answering { dialogue, mut options, background, version }) =
             self.catalogue.dialogue(agent, id)
         else {
@@ -176,7 +175,6 @@ impl Switchboard {
         options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
         let flight = crate::adapters::call_log::create(&self.calls, id);
         let parts = Parts {
-            id,
             agent: agent.to_owned(),
             agent_version: version,
             stt: Arc::clone(&self.speech.stt),
@@ -194,6 +192,6 @@ impl Switchboard {
             options,
         };
         // The directory keeps the handle; the session ends by itself.
-        drop(media_session::start(slot, tasks, parts));
+        drop(media_session::start(place, tasks, parts));
     }
 }

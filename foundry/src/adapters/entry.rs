@@ -10,7 +10,7 @@ use control_server::ports::{Accept, Answer, CallRequest, Calls, Framing, Offer, 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::Delivery;
-use media_session::{ClientProtocol, Directory, Full, Leg, Slot};
+use media_session::{ClientProtocol, Directory, Full, Handle, Leg, Slot, Taken};
 use runtime::Tasks;
 
 use crate::adapters::protocol::Rtvi;
@@ -41,9 +41,7 @@ impl Entry {
                 .map_err(|error| not_answered(&error))?;
             return Ok(Answer { sdp: answer.sdp, peer: answer.pc_id });
         }
-        let call = &offer.call;
-        let returning = self.returning(call)?;
-        let slot = if returning.is_none() { Some(self.reserve(&call.agent)?) } else { None };
+        let way = self.way(&offer.call)?;
         let (answer, peer) = self.rtc.offer(&offer.sdp).map_err(|error| not_answered(&error))?;
         let leg = Leg {
             transport: "webrtc",
@@ -52,24 +50,47 @@ impl Entry {
             events: peer.events,
             commands: peer.commands,
         };
-        match (returning, slot) {
-            (Some(session), _) => session.attach(leg).await.map_err(|_gone| Refusal::SessionUnknown)?,
-            (None, Some(slot)) => self.connect(slot, call, leg),
-            (None, None) => return Err(Refusal::SessionUnknown),
-        }
+        join(&self.board, &self.tasks, way, &offer.call, leg).await?;
         Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
     }
 
-    fn returning(&self, call: &CallRequest) -> Result<Option<media_session::Handle>, Refusal> {
-        if !call.resumes {
-            return Ok(None);
+    /// Clients repeat an offer whose answer was lost: where its session runs already, they come back to it.
+    fn way(&self, call: &CallRequest) -> Result<Way, Refusal> {
+        match self.directory.taken(call.session) {
+            Some(Taken::Running(session)) => Ok(Way::Back(session)),
+            Some(Taken::Ended) => Err(Refusal::SessionUnknown),
+            None if call.resumes => Err(Refusal::SessionUnknown),
+            None => self.reserve(&call.agent).map(Way::New),
         }
-        self.directory.get(call.session).map(Some).ok_or(Refusal::SessionUnknown)
     }
+}
 
-    fn connect(&self, slot: Slot, call: &CallRequest, leg: Leg) {
-        self.board.connect(slot, &self.tasks, call.session, &call.agent, call.resume_within, leg, rtvi(call));
-    }
+/// Where a caller's leg goes.
+enum Way {
+    New(Slot),
+    Back(Handle),
+}
+
+async fn join(
+    board: &Switchboard,
+    tasks: &Tasks,
+    way: Way,
+    call: &CallRequest,
+    leg: Leg,
+) -> Result<(), Refusal> {
+    let session = match way {
+        Way::Back(session) => session,
+        Way::New(slot) => match slot.enter(call.session, tasks) {
+            Ok(place) => {
+                board.connect(place, tasks, &call.agent, call.resume_within, leg, rtvi(call));
+                return Ok(());
+            }
+            // Two came at once, and the other was quicker.
+            Err(Taken::Running(session)) => session,
+            Err(Taken::Ended) => return Err(Refusal::SessionUnknown),
+        },
+    };
+    session.attach(leg).await.map_err(|_gone| Refusal::SessionUnknown)
 }
 
 impl Calls for Entry {
@@ -101,8 +122,7 @@ impl Calls for Entry {
     }
 
     fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal> {
-        let returning = self.returning(&call)?;
-        let slot = if returning.is_none() { Some(self.reserve(&call.agent)?) } else { None };
+        let way = self.way(&call)?;
         let (board, tasks, options) =
             (Arc::clone(&self.board), Arc::clone(&self.tasks), self.sockets.clone());
         Ok(Box::new(move |socket: WebSocket| {
@@ -118,22 +138,8 @@ impl Calls for Entry {
                     events: peer.events,
                     commands: peer.commands,
                 };
-                match (returning, slot) {
-                    // The session that ended in between closes the leg by dropping it.
-                    (Some(session), _) => drop(session.attach(leg).await),
-                    (None, Some(slot)) => {
-                        board.connect(
-                            slot,
-                            &tasks,
-                            call.session,
-                            &call.agent,
-                            call.resume_within,
-                            leg,
-                            rtvi(&call),
-                        );
-                    }
-                    (None, None) => {}
-                }
+                // A session that ended in between drops the leg, which closes the socket.
+                let _ended = join(&board, &tasks, way, &call, leg).await;
             }
             .boxed()
         }))

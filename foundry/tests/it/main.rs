@@ -18,4 +18,5 @@ mod house;
 #[cfg(feature = "prove")]
 mod leaks;
 mod newcomer;
+mod repeats;
 mod shutdown;

@@ -1,17 +1,22 @@
 //! Which sessions live here, and whether another may. A slot is reserved before anything is built for a call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::{EndReason, Failure, Retry, SessionId};
-use tokio::sync::Notify;
+use runtime::Tasks;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::DropGuard;
 
-use crate::handle::Handle;
+use crate::handle::{COMMANDS, Command, Handle, Status};
 
 /// When a full house is worth another try.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Sessions that are remembered to have ended, so that a late repetition of what began one begins no other under its id.
+/// Past this many the oldest are forgotten; a permission to begin a call lives for minutes, thousands of calls do not.
+const ENDED: usize = 4096;
 
 /// No call can be taken now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +45,15 @@ impl Full {
     }
 }
 
+/// An id names one session and no second one.
+#[derive(Debug, Clone)]
+pub enum Taken {
+    /// The session runs: whoever comes for it attaches a leg.
+    Running(Handle),
+    /// The session was here and is over.
+    Ended,
+}
+
 /// All sessions of this process. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Directory(Arc<Inner>);
@@ -57,10 +71,15 @@ struct State {
     taken: usize,
     draining: bool,
     sessions: HashMap<SessionId, Entry>,
+    /// By id, which is by age.
+    ended: BTreeSet<SessionId>,
+    /// Of the entry made last; an entry is known by it, since another may come under its id.
+    serial: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
+    serial: u64,
     handle: Handle,
     /// Dropping it ends the session and all it owns.
     _life: DropGuard,
@@ -78,6 +97,13 @@ pub struct Counts {
     pub taken: usize,
     pub running: usize,
     pub draining: bool,
+}
+
+impl Place {
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.seat.id
+    }
 }
 
 impl Directory {
@@ -112,6 +138,12 @@ impl Directory {
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<Handle> {
         self.0.lock().sessions.get(&id).map(|entry| entry.handle.clone())
+    }
+
+    /// Whether the id is that of a session that runs or has ended here.
+    #[must_use]
+    pub fn taken(&self, id: SessionId) -> Option<Taken> {
+        self.0.lock().taken_by(id)
     }
 
     #[must_use]
@@ -171,12 +203,46 @@ impl Directory {
     }
 }
 
-impl Slot {
-    pub(crate) fn enter(self, handle: Handle, life: DropGuard) -> Seat {
-        let id = handle.id();
-        self.0.lock().sessions.insert(id, Entry { handle, _life: life });
-        Seat { id, slot: self }
+impl State {
+    fn taken_by(&self, id: SessionId) -> Option<Taken> {
+        match self.sessions.get(&id) {
+            Some(entry) => Some(Taken::Running(entry.handle.clone())),
+            None => self.ended.contains(&id).then_some(Taken::Ended),
+        }
     }
+}
+
+impl Slot {
+    /// Makes the slot the place of the session `id`, which may be attached to from now on and is run by `start`.
+    ///
+    /// # Errors
+    /// When the id is taken, by whoever was quicker; the slot goes to the next caller.
+    pub fn enter(self, id: SessionId, tasks: &Tasks) -> Result<Place, Taken> {
+        let own = tasks.child();
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let (status, watched) = watch::channel(Status::default());
+        let handle = Handle::new(id, sender, watched);
+        let mut state = self.0.lock();
+        if let Some(taken) = state.taken_by(id) {
+            drop(state); // the slot locks, too, when it goes
+            return Err(taken);
+        }
+        state.serial += 1;
+        let serial = state.serial;
+        let entry = Entry { serial, handle: handle.clone(), _life: own.token().drop_guard() };
+        state.sessions.insert(id, entry);
+        drop(state);
+        Ok(Place { handle, own, commands, status, seat: Seat { id, serial, slot: self } })
+    }
+}
+
+/// Where a session is about to run. Dropped without `start`, it is free again.
+pub struct Place {
+    pub(crate) handle: Handle,
+    pub(crate) own: Tasks,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) seat: Seat,
 }
 
 impl Drop for Slot {
@@ -190,12 +256,21 @@ impl Drop for Slot {
 #[derive(Debug)]
 pub(crate) struct Seat {
     id: SessionId,
+    serial: u64,
     slot: Slot,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let entry = self.slot.0.lock().sessions.remove(&self.id);
+        let entry = {
+            let mut state = self.slot.0.lock();
+            state.ended.insert(self.id);
+            if state.ended.len() > ENDED {
+                state.ended.pop_first();
+            }
+            let own = state.sessions.get(&self.id).is_some_and(|entry| entry.serial == self.serial);
+            if own { state.sessions.remove(&self.id) } else { None }
+        };
         drop(entry); // outside the lock: it cancels a token, which wakes others
     }
 }
@@ -233,6 +308,47 @@ mod tests {
             threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
         });
         assert_eq!(slots.len(), 10);
+    }
+
+    fn enter(directory: &Directory, id: SessionId, tasks: &Tasks) -> Result<Place, Taken> {
+        directory.reserve().expect("free").enter(id, tasks)
+    }
+
+    #[tokio::test]
+    async fn a_session_that_runs_keeps_its_place_when_another_comes_under_its_id() {
+        let (directory, tasks, id) = (Directory::new(2), Tasks::new(), SessionId::generate());
+        let first = enter(&directory, id, &tasks).expect("nobody is there");
+        let token = first.own.token();
+        let Err(Taken::Running(running)) = enter(&directory, id, &tasks) else {
+            unreachable!("two sessions under one id");
+        };
+        assert_eq!(running.id(), id);
+        assert!(!token.is_cancelled(), "the session that ran was ended");
+        assert_eq!(directory.counts(), Counts { capacity: 2, taken: 1, running: 1, draining: false });
+        drop(first);
+        assert!(token.is_cancelled());
+        assert!(matches!(directory.taken(id), Some(Taken::Ended)));
+        assert!(matches!(enter(&directory, id, &tasks), Err(Taken::Ended)), "it cannot begin again");
+        assert_eq!(directory.counts().taken, 0);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_cut_off_takes_no_others_entry_with_it() {
+        let (directory, tasks, id) = (Directory::new(2), Tasks::new(), SessionId::generate());
+        let first = enter(&directory, id, &tasks).expect("nobody is there");
+        assert!(directory.cut(id));
+        let second = enter(&directory, id, &tasks).expect("the first is not listed any more");
+        let token = second.own.token();
+        drop(first);
+        assert!(!token.is_cancelled() && directory.get(id).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_of_ended_sessions_is_bounded() {
+        let (directory, tasks) = (Directory::new(1), Tasks::new());
+        let ids: Vec<SessionId> = (0..=ENDED).map(|_| SessionId::generate()).collect();
+        ids.iter().for_each(|id| drop(enter(&directory, *id, &tasks).expect("free")));
+        assert!(directory.taken(ids[0]).is_none() && directory.taken(ids[1]).is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,6 +33,13 @@ pub struct Status {
     pub ended: Option<EndReason>,
 }
 
+impl Default for Status {
+    /// Of a session that has a place and no connection yet.
+    fn default() -> Self {
+        Self { agent: AgentState::Initializing, connected: false, transport: "", turns: 0, ended: None }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Handle {
     id: SessionId,

@@ -24,7 +24,7 @@ mod think;
 
 pub use background::Background;
 pub use clip::{Clip, Clips};
-pub use directory::{Directory, Full, Slot};
+pub use directory::{Directory, Full, Place, Slot, Taken};
 pub use handle::{Gone, Handle, Status};
 pub use options::Options;
 pub use ports::{ClientProtocol, Dialogue, Leg, Reaction, Said, SessionSink};

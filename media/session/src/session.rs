@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{AgentState, EndReason, FRAME, MediaTime, Score, SessionId, Transcript, TurnId};
+use domain::{EndReason, FRAME, MediaTime, Score, SessionId, Transcript, TurnId};
 use futures::future::BoxFuture;
 use media_core::Codec;
 use media_flight::Header;
@@ -21,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::Background;
 use crate::clip::{Clip, Clips};
-use crate::directory::{Seat, Slot};
+use crate::directory::{Place, Seat};
 use crate::events::Observers;
-use crate::handle::{COMMANDS, Command, Handle, Status};
+use crate::handle::{Command, Handle, Status};
 use crate::listen::{Heard, Recogniser, Ring};
 use crate::metrics::{Active, ENDED_TOTAL, Hot};
 use crate::options::{Options, ms, seconds};
@@ -45,7 +45,6 @@ const OWN_TURNS: u32 = 1 << 30;
 
 /// What a session is made of.
 pub struct Parts {
-    pub id: SessionId,
     pub agent: String,
     pub agent_version: String,
     pub stt: Arc<dyn Stt>,
@@ -67,22 +66,10 @@ pub struct Parts {
     pub options: Options,
 }
 
-/// Starts the session. It ends by itself, with its place in the directory, or with `tasks`.
-pub fn start(slot: Slot, tasks: &Tasks, parts: Parts) -> Handle {
-    let own = tasks.child();
-    let token = own.token();
-    let (sender, commands) = mpsc::channel(COMMANDS);
-    let status = Status {
-        agent: AgentState::Initializing,
-        connected: true,
-        transport: parts.leg.transport,
-        turns: 0,
-        ended: None,
-    };
-    let (status, watched) = watch::channel(status);
-    let handle = Handle::new(parts.id, sender, watched);
-    let seat = slot.enter(handle.clone(), token.drop_guard());
-    let session = Box::new(Session::new(parts, own, commands, status, seat));
+/// Starts the session in its place. It ends by itself, with its place in the directory, or with `tasks`.
+pub fn start(place: Place, tasks: &Tasks, parts: Parts) -> Handle {
+    let Place { handle, own, commands, status, seat } = place;
+    let session = Box::new(Session::new(handle.id(), parts, own, commands, status, seat));
     tasks.spawn_graceful(SESSION, Box::pin(session.run()));
     handle
 }
@@ -165,6 +152,7 @@ pub(crate) struct Readiness {
 
 impl Session {
     fn new(
+        id: SessionId,
         parts: Parts,
         own: Tasks,
         commands: mpsc::Receiver<Command>,
@@ -174,15 +162,15 @@ impl Session {
         let now = Instant::now();
         let options = parts.options;
         let request = SttRequest {
-            session: parts.id,
+            session: id,
             rate_hz: media_core::inbound::RATE_HZ,
             language: options.language.clone(),
             keywords: options.keywords.clone(),
         };
-        let mut ticks = tokio::time::interval_at(now + phase(parts.id), FRAME);
+        let mut ticks = tokio::time::interval_at(now + phase(id), FRAME);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let speaker =
-            Speaker { tts: parts.tts, voice: options.voice.clone(), session: parts.id, clips: parts.clips };
+            Speaker { tts: parts.tts, voice: options.voice.clone(), session: id, clips: parts.clips };
         // A codec that cannot be is refused by `attach`, which tells observers.
         let plain = Codec::Pcm16 { rate_hz: 16_000 };
         let mut outbound = Outbound::new(options.playout.clone(), &options.opus, parts.leg.codec)
@@ -193,10 +181,10 @@ impl Session {
         }
         let active = Active::enter(parts.leg.transport);
         let zero = jiff::Timestamp::now();
-        let header = Header::new(parts.id, parts.agent, parts.agent_version, options.turn.clone(), zero)
+        let header = Header::new(id, parts.agent, parts.agent_version, options.turn.clone(), zero)
             .over(parts.leg.transport);
         let mut session = Self {
-            id: parts.id,
+            id,
             started: now,
             observers: Observers::new(parts.sink, parts.flight.map(|file| (file, header)), &own),
             protocol: parts.protocol,

@@ -152,10 +152,10 @@ impl Sim {
         let (stt_faults, tts_faults) = (stt.faults(), tts.faults());
         let seen = Seen::default();
         let (samples, _) = Lexicon::shared().speak(APOLOGY, 24_000, 60);
+        let id = format!("ses_{:032x}", setup.seed * 1_000 + directory.counts().taken as u64)
+            .parse()
+            .expect("an id");
         let parts = Parts {
-            id: format!("ses_{:032x}", setup.seed * 1_000 + directory.counts().taken as u64)
-                .parse()
-                .expect("an id"),
             agent: "test".to_owned(),
             agent_version: "1".to_owned(),
             stt: Arc::new(stt),
@@ -173,8 +173,9 @@ impl Sim {
             options: setup.options,
         };
         let slot = directory.reserve().expect("a free slot");
+        let place = slot.enter(id, &tasks).expect("nobody has this id");
         let started = Instant::now();
-        let handle = media_session::start(slot, &tasks, parts);
+        let handle = media_session::start(place, &tasks, parts);
         let sim = Self {
             caller,
             handle,
