@@ -6,6 +6,7 @@ import { type AgentState, clientReady, disconnect, read, sendText, type Told } f
 import {
   CallError,
   ending,
+  isFinal,
   isRefusal,
   LOST,
   NO_CONNECTION,
@@ -44,8 +45,8 @@ export interface Transport {
 
 export interface Listener {
   message(text: string): void;
-  /** The connection is gone and does not come back by itself. */
-  lost(): void;
+  /** The connection is gone and does not come back by itself; with what the server said where it refused it. */
+  lost(refused?: Trouble): void;
 }
 
 export interface Opened {
@@ -193,7 +194,7 @@ export class Call {
       message: (text) => {
         if (attempt === this.attempt) this.heardFrom(text);
       },
-      lost: () => this.lost(attempt),
+      lost: (refused) => this.lost(attempt, refused),
     };
     try {
       return await this.ports.open(kind, resume, listener, abort.signal);
@@ -265,8 +266,12 @@ export class Call {
     this.fail(trouble(code || 'CALL_FAILED', 'The call had to end', `${reason}. You can start a new one.`));
   }
 
-  private lost(attempt: number): void {
+  private lost(attempt: number, refused?: Trouble): void {
     if (attempt !== this.attempt || !this.busy) return;
+    if (refused && isFinal(refused)) {
+      this.fail(refused);
+      return;
+    }
     if (this.transport) {
       this.leaving?.close();
       this.leaving = this.transport;
@@ -294,9 +299,7 @@ export class Call {
       this.waiting = null;
       this.connect(attempt, this.resumeToken).catch((error: unknown) => {
         if (attempt !== this.attempt) return;
-        const refused = error instanceof CallError ? error.trouble : null;
-        if (refused?.code === 'SESSION_UNKNOWN') this.fail(refused);
-        else this.lost(attempt);
+        this.lost(attempt, error instanceof CallError ? error.trouble : undefined);
       });
     });
   }

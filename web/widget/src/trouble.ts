@@ -69,6 +69,16 @@ export function fromProblem(status: number, body: unknown, retryAfter: string | 
   };
 }
 
+/**
+ * From the end of a WebSocket. Browsers hide the answer to one that does not open, so the server opens what it refuses and
+ * closes it with 4000 + the status it would have answered, and the code as the reason. `null`: any other end.
+ */
+export function fromClose(code: number, reason: string): Trouble | null {
+  if (code < 4400 || code > 4599 || !/^[A-Z][A-Z_]+$/.test(reason)) return null;
+  const title = 'The call cannot go on';
+  return fromProblem(code - 4000, { code: reason, title, detail: 'Start a new one.' }, null);
+}
+
 const REFUSALS = new Set(
   'AGENT_UNKNOWN SERVER_FULL SERVER_DRAINING ORIGIN_FORBIDDEN TOKEN_REQUIRED TOKEN_INVALID TOKEN_EXPIRED SESSION_UNKNOWN'.split(
     ' ',
@@ -77,6 +87,9 @@ const REFUSALS = new Set(
 
 /** The server has decided: another transport would hear the same. */
 export const isRefusal = (code: string): boolean => REFUSALS.has(code);
+
+/** The server has decided, and no later attempt would hear anything else. */
+export const isFinal = ({ code, retry }: Trouble): boolean => isRefusal(code) && !retry;
 
 const KNOWN: Record<string, { title: string; advice: string }> = {
   SERVER_FULL: {

@@ -2,9 +2,11 @@
 
 import { Capture, Playback } from './audio/nodes';
 import type { Listener, Opened, Transport } from './call';
+import { closing } from './closing';
 import { decode, encodeAudio, encodeMessage } from './pipecat';
 import { ping } from './rtvi';
 import type { Server } from './server';
+import { CallError, type Trouble } from './trouble';
 
 const CAPTURE_RATE = 16_000;
 /** A socket over a dead path stays open for minutes: one that left two of these unanswered is lost. */
@@ -26,10 +28,11 @@ export async function open(
   const playback = await Playback.create(context, speaker);
   const socket = new WebSocket(url);
   socket.binaryType = 'arraybuffer';
+  const closed = closing(socket);
   try {
-    await opened(socket, signal);
-    const capture = await Capture.create(context, microphone, CAPTURE_RATE);
-    return { transport: new Line(socket, capture, playback, listener) };
+    await Promise.race([closed, opened(socket, signal)]);
+    const capture = await Promise.race([closed, Capture.create(context, microphone, CAPTURE_RATE)]);
+    return { transport: new Line(socket, capture, playback, listener, closed) };
   } catch (error) {
     socket.close();
     playback.close();
@@ -39,11 +42,8 @@ export async function open(
 
 function opened(socket: WebSocket, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const fail = () => reject(new Error('the WebSocket did not open'));
     socket.onopen = () => resolve();
-    socket.onerror = fail;
-    socket.onclose = fail;
-    signal.addEventListener('abort', fail, { once: true });
+    signal.addEventListener('abort', () => reject(new Error('the WebSocket did not open')), { once: true });
   });
 }
 
@@ -58,9 +58,9 @@ class Line implements Transport {
     private readonly capture: Capture,
     private readonly playback: Playback,
     private readonly listener: Listener,
+    closed: Promise<never>,
   ) {
-    socket.onerror = null;
-    socket.onclose = () => this.lost();
+    closed.catch((why: unknown) => this.lost(why instanceof CallError ? why.trouble : undefined));
     socket.onmessage = ({ data }) => this.received(data);
     this.pinging = setInterval(() => this.ping(), PING_EVERY_MS);
     capture.onsamples = (pcm) => {
@@ -92,8 +92,8 @@ class Line implements Transport {
     }
   }
 
-  private lost(): void {
-    if (!this.closed) this.listener.lost();
+  private lost(refused?: Trouble): void {
+    if (!this.closed) this.listener.lost(refused);
   }
 
   send(text: string): void {

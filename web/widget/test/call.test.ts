@@ -11,7 +11,7 @@ import {
   WEBRTC_WITHIN_MS,
   WEBSOCKET_WITHIN_MS,
 } from '../src/call';
-import { CallError, fromProblem, INSECURE } from '../src/trouble';
+import { CallError, fromClose, fromProblem, INSECURE } from '../src/trouble';
 
 interface Line {
   kind: Kind;
@@ -256,6 +256,30 @@ describe('a lost connection', () => {
     browser.line.listener.lost();
     await settle();
     expect(call.snapshot).toMatchObject({ phase: 'failed', trouble: { title: 'The call has ended' } });
+  });
+
+  it('ends at once where the server closes the socket of a call that it does not know', async () => {
+    await live();
+    browser.line.listener.lost();
+    await settle();
+    expect(call.snapshot.phase).toBe('reconnecting');
+    const unknown = fromClose(4404, 'SESSION_UNKNOWN');
+    browser.line.listener.lost(unknown ?? undefined);
+    await settle();
+    expect(call.snapshot).toMatchObject({ phase: 'failed', trouble: { code: 'SESSION_UNKNOWN' } });
+    expect(browser.released).toBe(1);
+    const attempts = browser.attempts.length;
+    await vi.advanceTimersByTimeAsync(RESUME_WITHIN_MS);
+    expect(browser.attempts.length).toBe(attempts);
+  });
+
+  it('is looked for again where the server is only busy', async () => {
+    await live();
+    browser.behave = () => new CallError(fromProblem(503, { code: 'SERVER_SLOW', retryable: true }, null));
+    browser.line.listener.lost();
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(call.snapshot.phase).toBe('reconnecting');
+    expect(browser.attempts.length).toBeGreaterThan(3);
   });
 
   it('is not waited for when the device says that its network changed', async () => {
