@@ -274,4 +274,4 @@ fn named(message: &[u8], number: u64, wanted: impl Fn(&str) -> bool) -> bool {
 
 #[cfg(test)]
 #[path = "cut/tests.rs"]
-mod tests;
+pub(crate) mod tests;

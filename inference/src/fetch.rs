@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cut;
 use crate::error::Error;
-use crate::lock::{LOCK, Member, Wheel, WheelFile};
+use crate::lock::{Member, Wheel, WheelFile};
 use crate::store::{Depth, Stamp, Stamps, Store, sha256_of, size_and_time, write_atomically};
 
 /// Where to take wheels from.
@@ -57,7 +57,7 @@ pub enum Progress {
 pub fn pull(store: &Store, source: &Source, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
     fs::create_dir_all(store.directory()).map_err(Error::disk("create", store.directory()))?;
     let mut stamps = Stamps::read(store.directory());
-    for wheel in &LOCK.wheels {
+    for wheel in &store.lock().wheels {
         let wanted = unsound(store, wheel, &mut stamps)?;
         if wanted.is_empty() {
             progress(Progress::Present { wheel: wheel.to_string() });

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::lock::{LOCK, Member, Wheel, WheelMember};
+use crate::lock::{LOCK, Lock, Member, Wheel, WheelMember};
 
 /// How much to trust the stamps of an earlier check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,7 @@ pub enum Depth {
 pub struct Store {
     directory: PathBuf,
     arch: &'static str,
+    lock: &'static Lock,
 }
 
 /// The usual place: `$XDG_CACHE_HOME` or `~/.cache`, below it `agent-foundry/models`. The caller reads the environment.
@@ -43,7 +44,12 @@ impl Store {
     /// A store in `directory`, which need not exist yet.
     #[must_use]
     pub fn open(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into(), arch: std::env::consts::ARCH }
+        Self::of(directory, &LOCK)
+    }
+
+    /// A store of other files than those this binary was built for.
+    pub(crate) fn of(directory: impl Into<PathBuf>, lock: &'static Lock) -> Self {
+        Self { directory: directory.into(), arch: std::env::consts::ARCH, lock }
     }
 
     #[must_use]
@@ -82,6 +88,10 @@ impl Store {
         self.arch
     }
 
+    pub(crate) fn lock(&self) -> &'static Lock {
+        self.lock
+    }
+
     /// Where `member` belongs, whether or not it is there.
     pub(crate) fn place(&self, member: Member) -> Result<PathBuf, Error> {
         let (wheel, source) = self.pinned(member.made_from().unwrap_or(member))?;
@@ -94,7 +104,7 @@ impl Store {
     }
 
     pub(crate) fn pinned(&self, member: Member) -> Result<(&'static Wheel, &'static WheelMember), Error> {
-        let found = LOCK.wheels.iter().find_map(|wheel| {
+        let found = self.lock.wheels.iter().find_map(|wheel| {
             wheel.members(self.arch).find(|pinned| pinned.member == member).map(|pinned| (wheel, pinned))
         });
         found.ok_or(Error::Architecture(self.arch))

@@ -5,6 +5,15 @@ use super::*;
 /// `in -> A -> mid -> C -> out`, with `in -> B -> side` used on both sides, `k` an initializer of the second half and
 /// a field that no schema knows.
 fn model() -> Vec<u8> {
+    model_of("side", "mid")
+}
+
+/// A voice to cut, as far as its shape goes.
+pub(crate) fn voice() -> Vec<u8> {
+    model_of(PIPER_DURATIONS, PIPER_LATENT)
+}
+
+fn model_of(side: &str, mid: &str) -> Vec<u8> {
     let node = |inputs: &[&str], output: &str| {
         let mut node = Vec::new();
         for input in inputs {
@@ -20,10 +29,10 @@ fn model() -> Vec<u8> {
     };
     let mut graph = Vec::new();
     for bytes in [
-        node(&["in"], "side"),
+        node(&["in"], side),
         node(&[], "constant"),
-        node(&["in", "side", "constant"], "mid"),
-        node(&["mid", "side", "k", "constant"], "out"),
+        node(&["in", side, "constant"], mid),
+        node(&[mid, side, "k", "constant"], "out"),
     ] {
         wire::put_bytes(&mut graph, GRAPH_NODE, &bytes);
     }
