@@ -7,7 +7,7 @@ use runtime::tasks::{Kind, Tasks};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::addresses::Addresses;
-use crate::endpoint::{Endpoint, Identity};
+use crate::endpoint::{Endpoint, Identity, unguessable};
 use crate::error::Error;
 use crate::options;
 use crate::peer::{self, CONTROLS, Control, INBOX, Parts, Peer};
@@ -79,7 +79,7 @@ impl Client {
             control,
             token: tasks.token(),
         };
-        let (peer, run) = peer::make(format!("pc_{}", str0m::IceCreds::new().pass), parts);
+        let (peer, run) = peer::make(format!("pc_{}", unguessable()), parts);
         tasks.spawn(RECEIVE, receive(wire, inbox_sender));
         tasks.spawn_graceful(PEER, run);
         Ok((Self { control: sender }, peer, offer))

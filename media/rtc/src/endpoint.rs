@@ -17,7 +17,7 @@ use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive, Transmit};
 use str0m::rtp::{RtpPacket, RtpWrite};
-use str0m::{Event, IceConnectionState, Input, Output, Rtc, RtcConfig};
+use str0m::{Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig};
 
 use crate::candidate::MOST_CANDIDATES;
 use crate::error::Error;
@@ -65,6 +65,7 @@ impl Identity {
             .set_crypto_provider(Arc::clone(&self.provider))
             .set_dtls_cert(self.certificate.clone())
             .set_ice_lite(ice_lite)
+            .set_local_ice_credentials(IceCreds { ufrag: unguessable(), pass: unguessable() })
             .set_rtp_mode(true)
             .clear_codecs()
             .enable_opus(true, false)
@@ -79,6 +80,12 @@ impl Identity {
         }
         rtc
     }
+}
+
+/// 128 bits that nobody can foretell from others he was given: str0m's own names come from a generator that is quick and
+/// gives itself away.
+pub(crate) fn unguessable() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }
 
 pub(crate) enum Happening {
