@@ -41,6 +41,13 @@ pub struct OfferAnswer {
     #[serde(rename = "type")]
     pub kind: String,
     pub pc_id: String,
+    /// Of the call that the offer began or took up again. Absent where a peer was negotiated again: its client knows them.
+    #[serde(flatten)]
+    pub call: Option<OfferedCall>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferedCall {
     /// The call, as `/calls/{session_id}` shows it once it has ended.
     pub session_id: String,
     /// Presented with a new offer or socket, it takes the call up again after a lost connection.
@@ -74,6 +81,17 @@ pub struct CandidatesAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_names_its_call_or_no_call_at_all() {
+        let call = OfferedCall { session_id: "ses_1".into(), resume_token: "r".into(), resume_within_ms: 5 };
+        for call in [Some(call), None] {
+            let answer = OfferAnswer { sdp: "v=0".into(), kind: "answer".into(), pc_id: "pc_1".into(), call };
+            let text = serde_json::to_string(&answer).expect("serialises");
+            assert_eq!(text.contains("session_id"), answer.call.is_some(), "{text}");
+            assert_eq!(serde_json::from_str::<OfferAnswer>(&text).expect("parses"), answer);
+        }
+    }
 
     #[test]
     fn both_spellings_of_request_data_are_read() {

@@ -30,8 +30,11 @@ pub trait Calls: Send + Sync {
     /// Would a call to this agent be taken now? Reserves nothing: a client that asks and never comes holds no slot.
     fn start(&self, agent: &str, transport: Transport) -> Result<(), Refusal>;
 
-    /// Reserves a slot and answers a WebRTC offer, or gives a call that waits for its caller a new peer.
+    /// Reserves a slot and answers a WebRTC offer, or gives a call that runs or waits for its caller a new peer.
     fn offer(&self, offer: Offer) -> BoxFuture<'_, Result<Answer, Refusal>>;
+
+    /// Negotiates again with the peer that an answer named.
+    fn renegotiate(&self, change: Renegotiation) -> BoxFuture<'_, Result<Answer, Refusal>>;
 
     /// Later candidates of the peer that an answer named.
     fn candidates(&self, peer: &str, candidates: Vec<Candidate>) -> BoxFuture<'_, Result<(), Refusal>>;
@@ -71,8 +74,13 @@ pub struct CallRequest {
 pub struct Offer {
     pub call: CallRequest,
     pub sdp: String,
-    /// An earlier answer's peer, to be negotiated again.
-    pub peer: Option<String>,
+}
+
+/// An offer for a peer that is here. Its name is the permission: no one but its own client was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renegotiation {
+    pub peer: String,
+    pub sdp: String,
     /// Drop that peer's transport and build a new one.
     pub restart: bool,
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::ws::WebSocket;
 use control_api::offer::Candidate;
 use control_api::start::Transport;
-use control_server::ports::{Accept, Answer, CallRequest, Calls, Framing, Offer, Refusal};
+use control_server::ports::{Accept, Answer, CallRequest, Calls, Framing, Offer, Refusal, Renegotiation};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::Delivery;
@@ -33,14 +33,6 @@ impl Entry {
     }
 
     async fn place(&self, offer: Offer) -> Result<Answer, Refusal> {
-        if let Some(peer) = &offer.peer {
-            let answer = self
-                .rtc
-                .renegotiate(peer, &offer.sdp, offer.restart)
-                .await
-                .map_err(|error| not_answered(&error))?;
-            return Ok(Answer { sdp: answer.sdp, peer: answer.pc_id });
-        }
         let way = self.way(&offer.call)?;
         let (answer, peer) = self.rtc.offer(&offer.sdp).map_err(|error| not_answered(&error))?;
         let leg = Leg {
@@ -105,6 +97,15 @@ impl Calls for Entry {
 
     fn offer(&self, offer: Offer) -> BoxFuture<'_, Result<Answer, Refusal>> {
         self.place(offer).boxed()
+    }
+
+    fn renegotiate(&self, change: Renegotiation) -> BoxFuture<'_, Result<Answer, Refusal>> {
+        async move {
+            let answered = self.rtc.renegotiate(&change.peer, &change.sdp, change.restart).await;
+            let answer = answered.map_err(|error| not_answered(&error))?;
+            Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
+        }
+        .boxed()
     }
 
     fn candidates(&self, peer: &str, candidates: Vec<Candidate>) -> BoxFuture<'_, Result<(), Refusal>> {

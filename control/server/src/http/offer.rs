@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json as Body;
 use axum::extract::Path;
-use control_api::offer::{CandidatesAnswer, CandidatesRequest, OfferAnswer, OfferRequest};
+use control_api::offer::{CandidatesAnswer, CandidatesRequest, OfferAnswer, OfferRequest, OfferedCall};
 use control_api::problem;
 use domain::SessionId;
 
@@ -13,7 +13,7 @@ use super::{Answer, Shared};
 use crate::Server;
 use crate::app::{access, offer};
 use crate::error::Error;
-use crate::ports::{CallRequest, Offer};
+use crate::ports::{self, CallRequest, Offer, Renegotiation};
 
 #[derive(Default, serde::Deserialize)]
 pub(crate) struct Named {
@@ -28,9 +28,12 @@ pub(crate) async fn offer(
     server: Shared,
     visitor: Visitor,
     Query(query): Query<Named>,
-    Json(request): Json<OfferRequest>,
+    Json(mut request): Json<OfferRequest>,
 ) -> Answer<Body<OfferAnswer>> {
     offer::check(&request)?;
+    if let Some(peer) = request.pc_id.take() {
+        return renegotiate(&server, peer, request).await;
+    }
     let data = request.request_data.clone().unwrap_or_default();
     let call = admit(
         &server,
@@ -49,9 +52,12 @@ pub(crate) async fn session_offer(
     server: Shared,
     visitor: Visitor,
     Path(session): Path<String>,
-    Json(request): Json<OfferRequest>,
+    Json(mut request): Json<OfferRequest>,
 ) -> Answer<Body<OfferAnswer>> {
     offer::check(&request)?;
+    if let Some(peer) = request.pc_id.take() {
+        return renegotiate(&server, peer, request).await;
+    }
     let resume = request.request_data.as_ref().and_then(|data| data.resume.clone());
     let call = admit(&server, &visitor, Named { session: Some(session), resume, ..Named::default() })?;
     answer(&server, call, request).await
@@ -120,18 +126,22 @@ fn request(
 }
 
 async fn answer(server: &Server, call: CallRequest, request: OfferRequest) -> Answer<Body<OfferAnswer>> {
-    let (session, resume_token) = (call.session, call.resume_token.clone());
-    let offer =
-        Offer { call, sdp: request.sdp, peer: request.pc_id, restart: request.restart_pc.unwrap_or(false) };
-    let answer = within(server, server.ports.calls.offer(offer)).await?;
-    Ok(Body(OfferAnswer {
-        sdp: answer.sdp,
-        kind: "answer".to_owned(),
-        pc_id: answer.peer,
-        session_id: session.to_string(),
-        resume_token,
-        resume_within_ms: server.options.resume_within_seconds * 1000,
-    }))
+    let (session_id, resume_token) = (call.session.to_string(), call.resume_token.clone());
+    let answer = within(server, server.ports.calls.offer(Offer { call, sdp: request.sdp })).await?;
+    let resume_within_ms = server.options.resume_within_seconds * 1000;
+    Ok(Body(answered(answer, Some(OfferedCall { session_id, resume_token, resume_within_ms }))))
+}
+
+/// The peer's id, known to its own client only, lets it in at any time of the call: tokens and starts are for its beginning.
+async fn renegotiate(server: &Server, peer: String, request: OfferRequest) -> Answer<Body<OfferAnswer>> {
+    let restart = request.restart_pc.unwrap_or(false);
+    let change = Renegotiation { peer, sdp: request.sdp, restart };
+    let answer = within(server, server.ports.calls.renegotiate(change)).await?;
+    Ok(Body(answered(answer, None)))
+}
+
+fn answered(answer: ports::Answer, call: Option<OfferedCall>) -> OfferAnswer {
+    OfferAnswer { sdp: answer.sdp, kind: "answer".to_owned(), pc_id: answer.peer, call }
 }
 
 /// Nothing that a client waits for lacks a deadline.

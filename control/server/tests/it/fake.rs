@@ -12,7 +12,7 @@ use control_api::offer::Candidate;
 use control_api::start::Transport;
 use control_server::ports::{
     Accept, Answer, CallLog, CallRequest, Calls, Clock, Framing, Health, LogError, Metrics, Offer, RawLog,
-    Recorded, Refusal,
+    Recorded, Refusal, Renegotiation,
 };
 use control_server::{Options, Ports, Server};
 use domain::SessionId;
@@ -33,6 +33,7 @@ pub(crate) struct Seen {
     pub(crate) offers: Vec<Offer>,
     pub(crate) candidates: Vec<(String, Vec<Candidate>)>,
     pub(crate) sockets: Vec<(CallRequest, Framing)>,
+    pub(crate) renegotiations: Vec<Renegotiation>,
 }
 
 /// The whole world behind the router.
@@ -121,6 +122,19 @@ impl Calls for World {
 
     fn candidates(&self, peer: &str, candidates: Vec<Candidate>) -> BoxFuture<'_, Result<(), Refusal>> {
         let known = peer == "peer-1";
+    fn renegotiate(&self, change: Renegotiation) -> BoxFuture<'_, Result<Answer, Refusal>> {
+        let peer = change.peer.clone();
+        self.seen.lock().expect("no panic").renegotiations.push(change);
+        async move {
+            if peer == "peer-1" {
+                Ok(Answer { sdp: "v=0\r\nanother".into(), peer })
+            } else {
+                Err(Refusal::SessionUnknown)
+            }
+        }
+        .boxed()
+    }
+
         self.seen.lock().expect("no panic").candidates.push((peer.to_owned(), candidates));
         async move { if known { Ok(()) } else { Err(Refusal::SessionUnknown) } }.boxed()
     }

@@ -3,21 +3,52 @@ use control_server::Options;
 use control_server::ports::Refusal;
 use serde_json::json;
 
-use crate::fake::{SDP, World, ask, offer_body, post};
+use crate::fake::{RETRY, SDP, SHOP, World, ask, embedding, offer_body, post};
 
 #[tokio::test]
 async fn an_offer_is_answered_with_the_peer_and_the_way_back() {
     let world = World::new();
     let router = world.router(Options::default());
-    let body = json!({"sdp": SDP, "type": "offer", "pc_id": "old", "restart_pc": true, "requestData": {"agent": "front-desk", "theme": 1}});
+    let body = json!({"sdp": SDP, "type": "offer", "pc_id": null, "requestData": {"agent": "front-desk", "theme": 1}});
     let answer = post("/api/offer", body).of(&router).await.json();
     assert_eq!((&answer["type"], &answer["pc_id"]), (&json!("answer"), &json!("peer-1")));
     assert_eq!(answer["resume_within_ms"], 30_000);
     let seen = world.seen.lock().expect("no panic");
     let offer = &seen.offers[0];
-    assert_eq!((offer.peer.as_deref(), offer.restart), (Some("old"), true));
     assert_eq!(answer["resume_token"], offer.call.resume_token);
     assert_eq!(answer["session_id"], offer.call.session.to_string());
+}
+
+/// An ICE restart in the tenth minute of a call: the start and the token that began it have long expired.
+#[tokio::test]
+async fn a_peer_is_negotiated_again_at_any_time_by_its_own_id() {
+    let world = World::new();
+    let router = world.router(embedding());
+    let started = post("/start", json!({})).of(&router).await.json();
+    let path = format!("/sessions/{}/api/offer", started["sessionId"].as_str().expect("an id"));
+    post(&path, offer_body()).of(&router).await.json();
+    world.pass(600);
+    world.refuse(Refusal::Full { retry_after: RETRY }); // nothing new is taken, and nothing new is asked for
+    let body = json!({"sdp": SDP, "type": "offer", "pc_id": "peer-1", "restart_pc": true});
+    for (path, page) in [(path.as_str(), None), ("/api/offer", Some(SHOP))] {
+        let ask = post(path, body.clone());
+        let ask = if let Some(page) = page { ask.on_page(page) } else { ask };
+        let answer = ask.of(&router).await.json();
+        assert_eq!((&answer["sdp"], &answer["pc_id"]), (&json!("v=0\r\nanother"), &json!("peer-1")));
+        assert!(answer.get("session_id").is_none() && answer.get("resume_token").is_none(), "{answer}");
+    }
+    let seen = world.seen.lock().expect("no panic");
+    assert_eq!((seen.offers.len(), seen.renegotiations.len()), (1, 2));
+    assert!(seen.renegotiations[1].restart);
+}
+
+#[tokio::test]
+async fn a_peer_that_is_not_there_is_unknown() {
+    let router = World::new().router(Options::default());
+    let body = json!({"sdp": SDP, "type": "offer", "pc_id": "peer-9"});
+    post("/api/offer", body).of(&router).await.is_problem(404, "SESSION_UNKNOWN");
+    let no_offer = json!({"sdp": "hello", "type": "offer", "pc_id": "peer-1"});
+    post("/api/offer", no_offer).of(&router).await.is_problem(400, "OFFER_INVALID");
 }
 
 #[tokio::test]
