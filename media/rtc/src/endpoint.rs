@@ -404,9 +404,6 @@ fn read_offer(sdp: &str) -> Result<SdpOffer, Error> {
     if sdp.len() > LONGEST_SDP {
         return Err(Error::OfferInvalid(format!("{} bytes, the limit is {LONGEST_SDP}", sdp.len())));
     }
-    if !sdp.lines().any(|line| line.starts_with("m=")) {
-        return Err(Error::OfferInvalid("it has no media section".to_owned()));
-    }
     let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| Error::OfferInvalid(error.to_string()))?;
     if !sdp.lines().any(|line| line.starts_with("m=audio")) {
         return Err(Error::OfferWithoutAudio);

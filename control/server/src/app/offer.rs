@@ -10,11 +10,25 @@ pub(crate) fn check(offer: &OfferRequest) -> Result<(), Error> {
     if offer.kind != "offer" {
         return invalid("`type` must be \"offer\"");
     }
-    if !offer.sdp.trim_start().starts_with("v=0") {
-        return invalid("`sdp` is not a session description: it must begin with v=0");
+    if !is_description(&offer.sdp) {
+        return invalid(
+            "`sdp` is no session description: it must begin with v=0 and have the lines o=, s= and t=",
+        );
     }
     let audio = media(&offer.sdp).any(|section| section.starts_with("m=audio") && flows_both_ways(section));
     if audio { Ok(()) } else { Err(Error::new(&problem::OFFER_WITHOUT_AUDIO, NO_AUDIO)) }
+}
+
+/// Every description has these lines, in this order (RFC 8866, 5), and media lines with a port that is a number. Whether
+/// the rest can be answered is for the media side to say.
+fn is_description(sdp: &str) -> bool {
+    let mut lines = sdp.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.next() == Some("v=0")
+        && ["o=", "s=", "t="].iter().all(|start| lines.any(|line| line.starts_with(start)))
+        && media(sdp).all(|section| {
+            let port = section.split_ascii_whitespace().nth(1).and_then(|port| port.split('/').next());
+            port.is_some_and(|port| port.parse::<u16>().is_ok())
+        })
 }
 
 fn media(sdp: &str) -> impl Iterator<Item = &str> {
@@ -40,21 +54,19 @@ mod tests {
 
     #[test]
     fn an_offer_needs_audio_that_flows_both_ways() {
-        let audio = "v=0\r\ns=-\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=recvonly\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
-        assert_eq!(check(&offer(&format!("{audio}a=sendrecv\r\n"))), Ok(()));
-        assert_eq!(check(&offer(audio)), Ok(()));
-        for sdp in [
-            "v=0\r\ns=-\r\n",
-            "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=sendrecv\r\n",
-            "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=recvonly\r\n",
-            "v=0\r\nm=audio 0 UDP/TLS/RTP/SAVPF 111\r\n",
-        ] {
-            assert_eq!(
-                check(&offer(sdp)).expect_err("refused").definition.code().0,
-                "OFFER_WITHOUT_AUDIO",
-                "{sdp}"
-            );
+        let session = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+        let video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=recvonly\r\n";
+        let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
+        assert_eq!(check(&offer(&format!("{session}{video}{audio}a=sendrecv\r\n"))), Ok(()));
+        assert_eq!(check(&offer(&format!("{session}{video}{audio}"))), Ok(()));
+        let code = |sdp: &str| check(&offer(sdp)).expect_err("refused").definition.code().0;
+        for without in ["", video, &format!("{audio}a=recvonly\r\n"), "m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n"] {
+            assert_eq!(code(&format!("{session}{without}")), "OFFER_WITHOUT_AUDIO", "{without}");
         }
-        assert_eq!(check(&offer("hello")).expect_err("refused").definition.code().0, "OFFER_INVALID");
+        let bare = format!("{session}m=audio\r\n");
+        let no_port = format!("{session}m=audio x UDP/TLS/RTP/SAVPF 111\r\n");
+        for no_description in ["", "hello", "v=0", "v=0\r\nm=audio\r\n", &session[3..], &bare, &no_port] {
+            assert_eq!(code(no_description), "OFFER_INVALID", "{no_description}");
+        }
     }
 }

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::body::BodyDataStream;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, header, request::Parts};
 use control_api::problem;
+use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
 use super::Shared;
@@ -16,6 +18,10 @@ use crate::middleware::RequestId;
 
 /// A body that has not arrived within this is given up.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Of a body that is too large, as much is read and dropped: a client that still writes when the connection closes meets
+/// a reset in place of our answer.
+const DISCARDED: usize = 4 << 20;
+const DISCARD_DEADLINE: Duration = Duration::from_secs(1);
 
 /// Who asks, and what they bring.
 #[derive(Debug, Clone)]
@@ -90,27 +96,48 @@ impl<T: DeserializeOwned> FromRequest<std::sync::Arc<Server>> for Json<T> {
 }
 
 async fn body(request: Request, limit: usize) -> Result<bytes::Bytes, Error> {
-    let too_large = || Error::new(&problem::BODY_TOO_LARGE, format!("a request body may have {limit} bytes"));
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large());
+    let mut pieces = request.into_body().into_data_stream();
+    let read = if announced.is_some_and(|length| length > limit) {
+        Ok(None)
+    } else {
+        let collected = tokio::time::timeout(BODY_DEADLINE, collect(&mut pieces, limit)).await;
+        collected.unwrap_or_else(|_| Err("the body did not arrive in time".to_owned()))
+    };
+    match read {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => {
+            let _late = tokio::time::timeout(DISCARD_DEADLINE, discard(pieces)).await;
+            Err(Error::new(&problem::BODY_TOO_LARGE, format!("a request body may have {limit} bytes")))
+        }
+        Err(detail) => Err(Error::new(&problem::BODY_INVALID, detail)),
     }
-    match tokio::time::timeout(BODY_DEADLINE, axum::body::to_bytes(request.into_body(), limit)).await {
-        Err(_) => Err(Error::new(&problem::BODY_INVALID, "the body did not arrive in time")),
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_limit(&error) => Err(too_large()),
-        Ok(Err(error)) => {
-            Err(Error::new(&problem::BODY_INVALID, format!("the body did not arrive: {error}")))
+}
+
+/// `None`: there is more than the limit.
+async fn collect(pieces: &mut BodyDataStream, limit: usize) -> Result<Option<bytes::Bytes>, String> {
+    let mut bytes = bytes::BytesMut::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| format!("the body did not arrive: {error}"))?;
+        if bytes.len() + piece.len() > limit {
+            return Ok(None);
         }
     }
 }
 
-fn is_limit(error: &axum::Error) -> bool {
-    use std::error::Error as _;
-    error.source().is_some_and(|source| source.to_string().contains("length limit"))
+async fn discard(mut pieces: BodyDataStream) {
+    let mut dropped = 0;
+    while let Some(Ok(piece)) = pieces.next().await {
+        bytes.extend_from_slice(&piece);
+        dropped += piece.len();
+    Ok(Some(bytes.freeze()))
+        if dropped > DISCARDED {
+            return;
+        }
+    }
 }
 
 /// The query, with our error.

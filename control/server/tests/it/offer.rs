@@ -78,7 +78,9 @@ async fn an_offer_that_cannot_be_answered_says_why() {
     };
     refuse(json!({"sdp": "hello", "type": "offer"}), "OFFER_INVALID").await;
     refuse(json!({"sdp": SDP, "type": "answer"}), "OFFER_INVALID").await;
-    refuse(json!({"sdp": "v=0\r\nm=video 9 X 96\r\n", "type": "offer"}), "OFFER_WITHOUT_AUDIO").await;
+    refuse(json!({"sdp": "v=0\r\nm=video 9 X 96\r\n", "type": "offer"}), "OFFER_INVALID").await;
+    let video = SDP.replace("m=audio", "m=video");
+    refuse(json!({"sdp": video, "type": "offer"}), "OFFER_WITHOUT_AUDIO").await;
     refuse(json!({"sdp": 7, "type": "offer"}), "BODY_INVALID").await;
     refuse(json!([]), "BODY_INVALID").await;
     world.refuse(Refusal::OfferInvalid { reason: "no fingerprint".into() });

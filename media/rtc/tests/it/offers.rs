@@ -86,6 +86,8 @@ async fn what_cannot_be_answered_has_a_code_and_leaves_nothing() {
     };
     assert_eq!(code(&server, &without("audio")), "OFFER_WITHOUT_AUDIO");
     assert_eq!(code(&server, &CHROMIUM.replace("opus/48000/2", "speex/8000")), "OFFER_WITHOUT_AUDIO");
+    let session = CHROMIUM.split("m=").next().expect("its own lines");
+    assert_eq!(code(&server, session), "OFFER_WITHOUT_AUDIO");
     assert_eq!(code(&server, ""), "OFFER_INVALID");
     assert_eq!(code(&server, "v=0"), "OFFER_INVALID");
     assert_eq!(code(&server, &CHROMIUM.replace("a=fingerprint", "a=thumb")), "OFFER_INVALID");
