@@ -1,9 +1,12 @@
 //! Calls over a WebSocket: Pipecat's frames, and carriers' media streams. Everything is decided before the upgrade, so that
-//! a refusal is an HTTP answer with a code.
+//! a refusal is an HTTP answer with a code. Who comes back to a call is a page as a rule, and browsers hide that answer:
+//! a refused return is opened and closed with 4000 + the status, and the code as the reason.
+
+use std::time::Duration;
 
 use axum::extract::Path;
-use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use control_api::problem;
 
@@ -11,7 +14,11 @@ use super::extract::{Query, Visitor};
 use super::offer::{Named, admit};
 use super::{Answer, Shared};
 use crate::error::Error;
+use crate::middleware;
 use crate::ports::Framing;
+
+/// How long the far end may take to read why it was refused.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
@@ -62,9 +69,30 @@ fn open(
 ) -> Answer<Response> {
     let upgrade =
         upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
-    let call = admit(server, visitor, named)?;
-    let accept = server.ports.calls.socket(call, framing)?;
     let limit = server.options.body_limit_bytes;
-    let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
-    Ok(upgrade.on_failed_upgrade(|error| tracing::debug!(%error, "the upgrade failed")).on_upgrade(accept))
+    let upgrade = upgrade
+        .max_message_size(limit)
+        .max_frame_size(limit)
+        .on_failed_upgrade(|error| tracing::debug!(%error, "the upgrade failed"));
+    let returns = named.resume.is_some();
+    let admitted = admit(server, visitor, named)
+        .and_then(|call| server.ports.calls.socket(call, framing).map_err(Error::from));
+    match admitted {
+        Ok(accept) => Ok(upgrade.on_upgrade(accept)),
+        Err(error) if returns => Ok(upgrade.on_upgrade(move |socket| refuse(socket, error))),
+        Err(error) => Err(error),
+    }
+}
+
+async fn refuse(mut socket: WebSocket, error: Error) {
+    middleware::problem::count(&error);
+    let code = 4000 + error.definition.status;
+    let reason = error.definition.code().0.into();
+    let goodbye = async {
+        socket.send(Message::Close(Some(CloseFrame { code, reason }))).await?;
+        // Until the far end has read it: what it still sends would be answered by a reset, which takes the goodbye along.
+        while let Some(Ok(_)) = socket.recv().await {}
+        Ok::<(), axum::Error>(())
+    };
+    let _gone = tokio::time::timeout(GOODBYE, goodbye).await;
 }

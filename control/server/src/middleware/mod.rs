@@ -3,7 +3,7 @@
 pub(crate) mod cors;
 mod headers;
 mod observe;
-mod problem;
+pub(crate) mod problem;
 mod request_id;
 
 pub(crate) use request_id::RequestId;

@@ -15,9 +15,7 @@ pub(crate) async fn write(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<Error>() else { return response };
-    let code = error.definition.code();
-    tracing::info!(code = code.0, detail = error.detail, "refused");
-    metrics::counter!(REFUSED, "code" => code.0).increment(1);
+    count(&error);
     let problem = error.definition.problem(error.detail, id);
     let body = serde_json::to_vec(&problem).expect("strings, numbers and booleans serialise");
     let headers = response.headers_mut();
@@ -29,4 +27,10 @@ pub(crate) async fn write(request: Request, next: Next) -> Response {
     }
     *response.body_mut() = Body::from(body);
     response
+}
+
+pub(crate) fn count(error: &Error) {
+    let code = error.definition.code();
+    tracing::info!(code = code.0, detail = error.detail, "refused");
+    metrics::counter!(REFUSED, "code" => code.0).increment(1);
 }

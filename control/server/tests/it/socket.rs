@@ -102,6 +102,29 @@ async fn a_socket_is_refused_before_it_opens() {
     get("/ws").of(&world.router(embedding())).await.is_problem(426, "UPGRADE_REQUIRED");
 }
 
+/// A browser shows its page nothing of an answer that is no upgrade.
+#[tokio::test]
+async fn a_refused_return_opens_and_is_closed_with_the_code() {
+    let world = World::new();
+    let server = listen(&world, embedding()).await;
+    let closed = async |path: &str, origin| {
+        let mut socket = server.open(path, origin).await.expect("open");
+        // A client does not wait to be heard before it speaks.
+        let _ = socket.send(Message::binary(vec![0; 64])).await;
+        match socket.next().await {
+            Some(Ok(Message::Close(Some(frame)))) => (u16::from(frame.code), frame.reason.to_string()),
+            other => unreachable!("no goodbye: {other:?}"),
+        }
+    };
+    assert_eq!(closed("/ws?resume=forged", None).await, (4401, "TOKEN_INVALID".to_owned()));
+    server.open("/ws?agent=front-desk", None).await.expect("open");
+    let resume = world.seen.lock().expect("no panic").sockets[0].0.resume_token.clone();
+    let path = format!("/ws?resume={resume}");
+    assert_eq!(closed(&path, Some("https://evil.example")).await, (4403, "ORIGIN_FORBIDDEN".to_owned()));
+    world.refuse(Refusal::SessionUnknown);
+    assert_eq!(closed(&path, Some(SHOP)).await, (4404, "SESSION_UNKNOWN".to_owned()));
+}
+
 #[tokio::test]
 async fn a_message_past_the_limit_ends_the_socket() {
     let world = World::new();
