@@ -21,8 +21,11 @@ pub struct Options {
     pub resume_within_seconds: u64,
     /// Signs tokens. Absent: a random one, so that tokens end with the process.
     pub token_key: Option<Secret<String>>,
-    /// Lets its bearer read calls and metrics. Absent on an open server: everyone on this machine or network address may.
+    /// Lets its bearer read calls and metrics. Absent: nobody from elsewhere may.
     pub operator_token: Option<Secret<String>>,
+    /// On an open server, clients on the machine itself read calls and metrics without the token. Not for a server behind
+    /// a proxy on the same machine, where everyone comes from there.
+    pub local_reads: bool,
     /// How clients reach us, such as `https://voice.example.com`, where a proxy hides it.
     pub public_url: Option<String>,
     /// STUN and TURN servers that clients are told of.
@@ -43,6 +46,7 @@ impl Default for Options {
             resume_within_seconds: 30,
             token_key: None,
             operator_token: None,
+            local_reads: true,
             public_url: None,
             ice_servers: Vec::new(),
             body_limit_bytes: 256 * 1024,

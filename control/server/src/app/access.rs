@@ -2,6 +2,7 @@
 //!
 //! A browser names the page's origin and cannot lie about it; a client without an origin is no browser. On an open
 //! server our own pages and clients that are no browser call freely. Pages elsewhere must be listed and bring a token.
+//! What callers said is for the operator's token, and for who sits at the machine itself.
 
 use control_api::problem;
 use domain::SessionId;
@@ -18,6 +19,8 @@ pub(crate) struct Client {
     pub(crate) origin: Option<String>,
     /// What the client believes to be our address, with the port.
     pub(crate) host: String,
+    /// The connection comes from this machine, and nothing says that it is a proxy's.
+    pub(crate) local: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,37 +98,41 @@ pub(crate) fn widget_token(
 
 /// May this client read what callers said? `credential` is the operator's token or the cookie made from it.
 pub(crate) fn may_read(server: &Server, client: &Client, credential: Option<&str>) -> Result<(), Error> {
-    let forbidden = |detail: &str| Err(Error::new(&problem::OPERATOR_ONLY, detail));
-    if client.origin.is_some() && client.relation(server) != Ok(Relation::OwnPage) {
-        return forbidden("calls are shown on this server's own pages only");
-    }
-    if let Some(operator) = &server.options.operator_token {
-        let known = credential.is_some_and(|given| {
-            same_secret(given, operator.expose())
-                || server.tokens.is_operator(given, server.ports.clock.now())
-        });
-        return if known { Ok(()) } else { forbidden("sign in with the operator's token") };
-    }
-    if !server.options.open {
-        return forbidden("set `operator_token` to read calls on a server that is not open");
-    }
-    // A page elsewhere can point its own name at this machine and would then count as our own page. An address cannot be
-    // pointed anywhere else.
-    if is_address(&client.host)
-        || server.options.public_url.as_deref().is_some_and(|url| is_host_of(&client.host, url))
-    {
+    on_own_page(server, client)?;
+    let known = credential.is_some_and(|given| {
+        is_operators(server, given) || server.tokens.is_operator(given, server.ports.clock.now())
+    });
+    // A page elsewhere can point its own name at this machine, and the browser here would then count as its own: a
+    // local client must also call us by a name that nobody else can give out.
+    let at_the_machine = server.options.local_reads && client.local && is_loopback(&client.host);
+    if known || (at_the_machine && server.options.open) {
         return Ok(());
     }
-    forbidden("reach the server by localhost or its address, or set `public_url` or `operator_token`")
+    Err(operator_only("sign in with the operator's token; /docs/errors/OPERATOR_ONLY says where it is found"))
 }
 
 /// The cookie's value for a client that knows the operator's token.
 pub(crate) fn sign_in(server: &Server, client: &Client, token: &str) -> Result<String, Error> {
-    if server.options.operator_token.is_none() {
-        return Err(Error::new(&problem::OPERATOR_ONLY, "this server has no `operator_token`"));
+    on_own_page(server, client)?;
+    if !is_operators(server, token) {
+        return Err(operator_only("this is not the operator's token"));
     }
-    may_read(server, client, Some(token))?;
     Ok(server.tokens.operator(later(server.ports.clock.now(), OPERATOR_SESSION_SECONDS)))
+}
+
+fn on_own_page(server: &Server, client: &Client) -> Result<(), Error> {
+    if client.origin.is_some() && client.relation(server) != Ok(Relation::OwnPage) {
+        return Err(operator_only("calls are shown on this server's own pages only"));
+    }
+    Ok(())
+}
+
+fn is_operators(server: &Server, token: &str) -> bool {
+    server.options.operator_token.as_ref().is_some_and(|operator| same_secret(token, operator.expose()))
+}
+
+fn operator_only(detail: &str) -> Error {
+    Error::new(&problem::OPERATOR_ONLY, detail)
 }
 
 pub(crate) const OPERATOR_SESSION_SECONDS: u64 = 12 * 3600;
@@ -135,17 +142,15 @@ pub(crate) fn later(now: Timestamp, seconds: u64) -> Timestamp {
     now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
 }
 
-fn is_address(host: &str) -> bool {
+/// Names and addresses that mean the machine itself wherever they are said.
+fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
-    name == "localhost" || name.ends_with(".localhost") || name.parse::<std::net::IpAddr>().is_ok()
-}
-
-fn is_host_of(host: &str, url: &str) -> bool {
-    url.split_once("://")
-        .is_some_and(|(_, authority)| authority.trim_end_matches('/').eq_ignore_ascii_case(host))
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]
@@ -153,20 +158,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_told_from_names() {
+    fn the_machine_itself_is_told_from_names_and_other_addresses() {
         for host in [
             "localhost",
             "localhost:8080",
             "127.0.0.1:8080",
+            "127.8.8.8",
             "[::1]:8080",
             "[::1]",
-            "192.168.1.9",
+            "[::ffff:127.0.0.1]:1",
             "a.localhost:1",
         ] {
-            assert!(is_address(host), "{host}");
+            assert!(is_loopback(host), "{host}");
         }
-        for host in ["evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", ""] {
-            assert!(!is_address(host), "{host}");
+        for host in [
+            "evil.example:8080",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "192.168.1.9",
+            "[2001:db8::1]:80",
+            "0.0.0.0:80",
+            "",
+        ] {
+            assert!(!is_loopback(host), "{host}");
         }
     }
 }

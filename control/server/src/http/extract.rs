@@ -37,6 +37,9 @@ pub(crate) struct Visitor {
     pub(crate) secure: bool,
 }
 
+/// What proxies add to a request that they pass on.
+const PROXIED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+
 pub(crate) const OPERATOR_COOKIE: &str = "foundry_operator";
 
 impl<S: Sync> FromRequestParts<S> for Visitor {
@@ -51,13 +54,16 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
         let secure = parts.uri.scheme_str() == Some("https")
             || parts.extensions.get::<Tls>().is_some()
             || text(header::HeaderName::from_static("x-forwarded-proto")) == Some("https");
+        let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+        let local = remote.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
+            && !PROXIED.iter().any(|name| parts.headers.contains_key(*name));
         Ok(Self {
-            client: Client { origin, host: host.unwrap_or_default().to_ascii_lowercase() },
+            client: Client { origin, host: host.unwrap_or_default().to_ascii_lowercase(), local },
             bearer: text(header::AUTHORIZATION)
                 .and_then(|value| value.strip_prefix("Bearer "))
                 .map(str::to_owned),
             cookie: cookie(&parts.headers, OPERATOR_COOKIE),
-            remote: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
+            remote,
             request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
             secure,
         })
@@ -125,15 +131,15 @@ async fn collect(pieces: &mut BodyDataStream, limit: usize) -> Result<Option<byt
         if bytes.len() + piece.len() > limit {
             return Ok(None);
         }
+        bytes.extend_from_slice(&piece);
     }
+    Ok(Some(bytes.freeze()))
 }
 
 async fn discard(mut pieces: BodyDataStream) {
     let mut dropped = 0;
     while let Some(Ok(piece)) = pieces.next().await {
-        bytes.extend_from_slice(&piece);
         dropped += piece.len();
-    Ok(Some(bytes.freeze()))
         if dropped > DISCARDED {
             return;
         }

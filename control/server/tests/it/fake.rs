@@ -1,11 +1,13 @@
 //! Ports that remember what they were asked and answer as told; a client that speaks to the router without a socket.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use control_api::health::{Check, Readiness};
 use control_api::offer::Candidate;
@@ -31,9 +33,9 @@ pub(crate) const SDP: &str =
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) offers: Vec<Offer>,
+    pub(crate) renegotiations: Vec<Renegotiation>,
     pub(crate) candidates: Vec<(String, Vec<Candidate>)>,
     pub(crate) sockets: Vec<(CallRequest, Framing)>,
-    pub(crate) renegotiations: Vec<Renegotiation>,
 }
 
 /// The whole world behind the router.
@@ -120,8 +122,6 @@ impl Calls for World {
         .boxed()
     }
 
-    fn candidates(&self, peer: &str, candidates: Vec<Candidate>) -> BoxFuture<'_, Result<(), Refusal>> {
-        let known = peer == "peer-1";
     fn renegotiate(&self, change: Renegotiation) -> BoxFuture<'_, Result<Answer, Refusal>> {
         let peer = change.peer.clone();
         self.seen.lock().expect("no panic").renegotiations.push(change);
@@ -135,6 +135,8 @@ impl Calls for World {
         .boxed()
     }
 
+    fn candidates(&self, peer: &str, candidates: Vec<Candidate>) -> BoxFuture<'_, Result<(), Refusal>> {
+        let known = peer == "peer-1";
         self.seen.lock().expect("no panic").candidates.push((peer.to_owned(), candidates));
         async move { if known { Ok(()) } else { Err(Refusal::SessionUnknown) } }.boxed()
     }
@@ -224,8 +226,10 @@ pub(crate) struct Ask {
     body: Body,
 }
 
+/// From a program on the server's own machine.
 pub(crate) fn ask(method: Method, path: &str) -> Ask {
-    Ask { request: Request::builder().method(method).uri(path).header("host", HOST), body: Body::empty() }
+    let request = Request::builder().method(method).uri(path).header("host", HOST);
+    Ask { request, body: Body::empty() }.from("127.0.0.1:50000")
 }
 
 pub(crate) fn get(path: &str) -> Ask {
@@ -252,6 +256,13 @@ impl Ask {
             self.request.headers_mut().expect("valid so far").remove("host");
         }
         self.request = self.request.header(name, value);
+        self
+    }
+
+    /// From another address.
+    pub(crate) fn from(mut self, peer: &str) -> Self {
+        let peer: SocketAddr = peer.parse().expect("an address");
+        self.request = self.request.extension(ConnectInfo(peer));
         self
     }
 

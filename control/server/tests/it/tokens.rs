@@ -2,7 +2,7 @@ use control_server::Options;
 use domain::Secret;
 use serde_json::json;
 
-use crate::fake::{OWN_PAGE, Reply, SDP, SHOP, World, embedding, get, offer_body, post};
+use crate::fake::{Ask, OWN_PAGE, Reply, SDP, SHOP, World, embedding, get, offer_body, post};
 
 fn with_token(token: &str) -> serde_json::Value {
     json!({"sdp": SDP, "type": "offer", "requestData": {"token": token}})
@@ -103,44 +103,95 @@ async fn a_configured_key_outlives_the_process() {
     post("/api/offer", with_token(&token)).on_page(SHOP).of(&other).await.is_problem(401, "TOKEN_INVALID");
 }
 
-#[tokio::test]
-async fn calls_are_read_by_the_operator_only() {
-    let open = World::new().router(embedding());
-    get("/v1/calls").of(&open).await.json();
-    get("/v1/calls").on_page(OWN_PAGE).of(&open).await.json();
-    get("/v1/calls").on_page(SHOP).of(&open).await.is_problem(403, "OPERATOR_ONLY");
-    // A page that pointed its own name at this machine.
-    let rebound = get("/v1/calls").header("host", "evil.example:8080").on_page("http://evil.example:8080");
-    rebound.of(&open).await.is_problem(403, "OPERATOR_ONLY");
+const READS: [&str; 4] = ["/v1/calls", "/v1/calls/ses_1", "/v1/calls/ses_1/events", "/metrics"];
+const SECRET: &str = "correct horse battery";
 
-    let closed = World::new().router(Options { open: false, ..Options::default() });
-    for path in ["/v1/calls", "/v1/calls/ses_1", "/v1/calls/ses_1/events", "/metrics"] {
-        get(path).of(&closed).await.is_problem(403, "OPERATOR_ONLY");
+fn operated() -> Options {
+    Options { operator_token: Some(Secret::new(SECRET.into())), ..Options::default() }
+}
+
+#[tokio::test]
+async fn calls_are_read_without_a_token_at_the_machine_itself_alone() {
+    for options in [embedding(), operated()] {
+        let router = World::new().router(options);
+        get("/v1/calls").of(&router).await.json();
+        get("/v1/calls").on_page(OWN_PAGE).of(&router).await.json();
+        get("/v1/calls")
+            .from("[::ffff:127.0.0.1]:9")
+            .header("host", "localhost:8080")
+            .of(&router)
+            .await
+            .json();
+        for path in READS {
+            let refused = |ask: Ask| {
+                let router = router.clone();
+                async move { ask.of(&router).await.is_problem(403, "OPERATOR_ONLY") }
+            };
+            refused(get(path).from("192.168.1.7:50000").header("host", "192.168.1.9:8080")).await;
+            // Who knows our name for ourselves is not here because of that.
+            refused(get(path).from("192.168.1.7:50000")).await;
+            refused(get(path).header("host", "voice.example.com")).await;
+            refused(get(path).header("host", "192.168.1.9:8080")).await;
+            // A page that pointed its own name at this machine, and one that is only listed.
+            let evil = get(path).header("host", "evil.example:8080").on_page("http://evil.example:8080");
+            refused(evil).await;
+            refused(get(path).on_page(SHOP)).await;
+            // A proxy on this machine passes on what strangers ask.
+            for header in ["x-forwarded-for", "forwarded", "x-real-ip", "via"] {
+                refused(get(path).header(header, "203.0.113.9")).await;
+            }
+        }
     }
 }
 
 #[tokio::test]
-async fn the_operator_signs_in_once() {
+async fn a_public_name_opens_no_calls() {
+    let options = Options { public_url: Some("https://voice.example.com".into()), ..Options::default() };
+    let router = World::new().router(options);
+    let ask = get("/v1/calls").from("192.168.1.7:50000").header("host", "voice.example.com");
+    ask.of(&router).await.is_problem(403, "OPERATOR_ONLY");
+}
+
+#[tokio::test]
+async fn a_server_that_is_closed_or_proxied_asks_everyone_for_the_token() {
+    for options in [
+        Options { open: false, ..operated() },
+        Options { local_reads: false, ..operated() },
+        Options { open: false, ..Options::default() },
+    ] {
+        let router = World::new().router(options);
+        for path in READS {
+            get(path).of(&router).await.is_problem(403, "OPERATOR_ONLY");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_operator_signs_in_once_from_anywhere() {
     let world = World::new();
-    let secret = "correct horse battery";
-    let router =
-        world.router(Options { operator_token: Some(Secret::new(secret.into())), ..Options::default() });
-    get("/v1/calls").of(&router).await.is_problem(403, "OPERATOR_ONLY");
-    get("/v1/calls").header("authorization", &format!("Bearer {secret}")).of(&router).await.json();
+    let router = world.router(operated());
+    let elsewhere = |ask: Ask| ask.from("192.168.1.7:50000").header("host", "192.168.1.9:8080");
+    let read = || elsewhere(get("/v1/calls"));
+    read().of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    read().header("authorization", &format!("Bearer {SECRET}")).of(&router).await.json();
+    read().header("authorization", "Bearer correct horse").of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    let sign_in = |token: &str| elsewhere(post("/v1/operator/session", json!({"token": token})));
+    sign_in("wrong").of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    // At the machine itself nobody needs to, and a wrong token is wrong there, too.
     post("/v1/operator/session", json!({"token": "wrong"}))
         .of(&router)
         .await
         .is_problem(403, "OPERATOR_ONLY");
-    let signed_in =
-        post("/v1/operator/session", json!({"token": secret})).on_page(OWN_PAGE).of(&router).await;
+    sign_in(SECRET).on_page("https://evil.example").of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    let signed_in = sign_in(SECRET).on_page("http://192.168.1.9:8080").of(&router).await;
     assert_eq!(signed_in.status, 204);
     let cookie = signed_in.header("set-cookie").expect("a cookie").to_owned();
     assert!(
-        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(secret),
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(SECRET),
         "{cookie}"
     );
     let pair = cookie.split(';').next().expect("a pair").to_owned();
-    get("/v1/calls").header("cookie", &format!("theme=dark; {pair}")).of(&router).await.json();
+    read().header("cookie", &format!("theme=dark; {pair}")).of(&router).await.json();
     world.pass(12 * 3600 + 1);
-    get("/v1/calls").header("cookie", &pair).of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    read().header("cookie", &pair).of(&router).await.is_problem(403, "OPERATOR_ONLY");
 }
