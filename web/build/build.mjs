@@ -39,7 +39,8 @@ await build({
   build: library('widget/src/index.ts', 'AgentFoundryWidget', resolve(web, 'widget/dist'), true),
 });
 
-const pages = ['index', 'calls', 'call'].map((name) => resolve(web, 'pages/src', `${name}.html`));
+const names = ['index', 'calls', 'call', 'manual'];
+const pages = names.map((name) => resolve(web, 'pages/src', `${name}.html`));
 await build({
   ...shared,
   root: resolve(web, 'pages/src'),
@@ -55,7 +56,7 @@ await build({
 });
 
 // The pages' policy allows no inline script or style: fail here rather than in a browser.
-for (const page of ['index', 'calls', 'call']) {
+for (const page of names) {
   const html = readFileSync(resolve(web, 'pages/dist', `${page}.html`), 'utf8');
   if (/<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=/i.test(html))
     throw new Error(`${page}.html has inline code`);

@@ -7,6 +7,8 @@ pub const WIDGET: &str = "/widget.js";
 pub const ASSETS: &str = "/assets/{*file}";
 pub const CALLS_PAGE: &str = "/calls";
 pub const CALL_PAGE: &str = "/calls/{id}";
+/// All codes with their meanings.
+pub const ERROR_PAGES: &str = "/docs/errors";
 pub const ERROR_PAGE: &str = "/docs/errors/{code}";
 
 /// Bootstrap of a Pipecat client.

@@ -4,6 +4,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{Embed, EmbeddedFile};
+use sha2::{Digest, Sha256};
+
+use crate::manual;
 
 #[derive(Embed)]
 #[folder = "../../web/pages/dist"]
@@ -43,44 +46,66 @@ pub(crate) fn widget(request: &HeaderMap) -> Option<Response> {
     Some(response)
 }
 
-/// The page of an error code, as its Markdown source.
-pub(crate) fn error_page(code: &str, request: &HeaderMap) -> Option<Response> {
-    let mut response =
-        Errors::get(&format!("{code}.md")).map(|file| serve(file, Keep::Revalidate, request))?;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+/// The page of an error code, or the list of all (`README`): HTML, or its Markdown for a program that asks for text.
+pub(crate) fn error_page(name: &str, request: &HeaderMap) -> Option<Response> {
+    let file = Errors::get(&format!("{name}.md"))?;
+    let title = if name == "README" { "Errors" } else { name };
+    let html = (!wants_text(request)).then(|| in_frame(title, &file)).flatten();
+    let mut response = match html {
+        Some(page) => {
+            let tag = tag(&Sha256::digest(page.as_bytes()));
+            send(page.into_bytes(), "text/html; charset=utf-8", tag, Keep::Revalidate, request)
+        }
+        None => {
+            let tag = tag(&file.metadata.sha256_hash());
+            send(file.data.into_owned(), "text/plain; charset=utf-8", tag, Keep::Revalidate, request)
+        }
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Some(response)
 }
 
+fn in_frame(title: &str, file: &EmbeddedFile) -> Option<String> {
+    let frame = Pages::get("manual.html")?;
+    let (frame, text) = (std::str::from_utf8(&frame.data).ok()?, std::str::from_utf8(&file.data).ok()?);
+    manual::page(frame, title, text)
+}
+
+fn wants_text(request: &HeaderMap) -> bool {
+    let accept = request.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accept.contains("text/plain") && !accept.contains("text/html")
+}
+
 fn serve(file: EmbeddedFile, keep: Keep, request: &HeaderMap) -> Response {
-    let tag = file.metadata.sha256_hash()[..16]
-        .iter()
-        .fold(String::from("\""), |tag, byte| tag + &format!("{byte:02x}"))
-        + "\"";
-    let unchanged = request
-        .get(header::IF_NONE_MATCH)
-        .and_then(|known| known.to_str().ok())
-        .is_some_and(|known| known.contains(&tag));
-    let mut response = if unchanged {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        Body::from(file.data.into_owned()).into_response()
-    };
+    let tag = tag(&file.metadata.sha256_hash());
     let mime = file.metadata.mimetype();
     let kind = if mime.starts_with("text/") && !mime.contains("charset") {
         format!("{mime}; charset=utf-8")
     } else {
         mime.to_owned()
     };
+    send(file.data.into_owned(), &kind, tag, keep, request)
+}
+
+fn tag(hash: &[u8]) -> String {
+    hash[..16].iter().fold(String::from("\""), |tag, byte| tag + &format!("{byte:02x}")) + "\""
+}
+
+fn send(body: Vec<u8>, kind: &str, tag: String, keep: Keep, request: &HeaderMap) -> Response {
+    let unchanged = request
+        .get(header::IF_NONE_MATCH)
+        .and_then(|known| known.to_str().ok())
+        .is_some_and(|known| known.contains(&tag));
+    let mut response =
+        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { Body::from(body).into_response() };
     let cache = match keep {
         Keep::Forever => "public, max-age=31536000, immutable",
         Keep::Revalidate => "no-cache",
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-    for (name, value) in [(header::ETAG, tag), (header::CONTENT_TYPE, kind)] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+    for (name, value) in [(header::ETAG, tag.as_str()), (header::CONTENT_TYPE, kind)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
     }

@@ -7,6 +7,7 @@ mod app;
 mod assets;
 mod error;
 mod http;
+mod manual;
 mod metrics;
 mod middleware;
 pub mod options;

@@ -43,6 +43,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route(paths::CALL_PAGE, get(pages::call))
         .route(paths::WIDGET, get(pages::widget))
         .route(paths::ASSETS, get(pages::asset))
+        .route(paths::ERROR_PAGES, get(pages::errors))
         .route(paths::ERROR_PAGE, get(pages::error));
     let routes = calling
         .merge(asking)

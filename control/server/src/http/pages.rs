@@ -30,6 +30,10 @@ pub(crate) async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Answe
     found(assets::asset(&file, &headers), &file)
 }
 
+pub(crate) async fn errors(headers: HeaderMap) -> Answer<Response> {
+    found(assets::error_page("README", &headers), "/docs/errors")
+}
+
 pub(crate) async fn error(Path(code): Path<String>, headers: HeaderMap) -> Answer<Response> {
     found(assets::error_page(&code, &headers), &code)
 }

@@ -27,3 +27,41 @@ async fn the_widget_may_be_loaded_by_any_page_and_is_asked_for_once() {
     let again = get("/widget.js").header("if-none-match", tag).of(&router).await;
     assert_eq!((again.status.as_u16(), again.text.as_str()), (304, ""));
 }
+
+#[tokio::test]
+async fn the_page_of_a_code_is_html_for_people_and_text_for_programs() {
+    let router = World::new().router(Options::default());
+    for accept in ["text/html,application/xhtml+xml,*/*;q=0.8", "*/*"] {
+        let page = get("/docs/errors/SESSION_UNKNOWN").header("accept", accept).of(&router).await;
+        assert_eq!(page.status, 200);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(page.header("content-security-policy").is_some());
+        assert!(
+            page.text.contains("<title>SESSION_UNKNOWN") && page.text.contains("<h1>SESSION_UNKNOWN</h1>")
+        );
+        assert!(page.text.contains("rel=\"stylesheet\""), "the pages' own style: {}", page.text);
+        assert!(!page.text.contains("{{"), "{}", page.text);
+        let tag = page.header("etag").expect("a tag").to_owned();
+        let again = get("/docs/errors/SESSION_UNKNOWN").header("if-none-match", &tag).of(&router).await;
+        assert_eq!(again.status, 304);
+    }
+    let text = get("/docs/errors/SESSION_UNKNOWN").header("accept", "text/plain").of(&router).await;
+    assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(text.header("vary"), Some("accept"));
+    assert!(text.text.starts_with("# SESSION_UNKNOWN\n"), "{}", text.text);
+}
+
+#[tokio::test]
+async fn every_code_of_the_surface_is_in_the_index_and_has_its_page() {
+    let router = World::new().router(Options::default());
+    let index = get("/docs/errors").of(&router).await;
+    assert_eq!(
+        (index.status.as_u16(), index.header("content-type")),
+        (200, Some("text/html; charset=utf-8"))
+    );
+    for definition in control_api::problem::ALL {
+        let path = format!("/docs/errors/{}", definition.code());
+        assert!(index.text.contains(&format!("href=\"{path}\"")), "{path} is not listed");
+        assert_eq!(get(&path).of(&router).await.status, 200, "{path}");
+    }
+}

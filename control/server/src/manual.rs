@@ -1,0 +1,93 @@
+//! The pages of error codes: Markdown from the binary, as HTML in the frame that the other pages have.
+//!
+//! Raw HTML in it is shown as text, and links lead to these pages or to the web: the pages' policy would stop the rest, and
+//! a page of ours need not try.
+
+use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+
+/// Where the frame, built with the other pages, takes the title and the text.
+const TITLE: &str = "{{title}}";
+const CONTENT: &str = "{{content}}";
+
+/// The whole page. `None`: the frame is not one.
+pub(crate) fn page(frame: &str, title: &str, markdown: &str) -> Option<String> {
+    let (head, rest) = frame.split_once(TITLE)?;
+    let (middle, end) = rest.split_once(CONTENT)?;
+    let mut page = String::with_capacity(frame.len() + 2 * markdown.len());
+    page.push_str(head);
+    html::push_html(&mut page, std::iter::once(Event::Text(title.into())));
+    page.push_str(middle);
+    html::push_html(&mut page, events(markdown));
+    page.push_str(end);
+    Some(page)
+}
+
+fn events(markdown: &str) -> impl Iterator<Item = Event<'_>> {
+    // Links do not nest: whether the last one was kept is all there is to remember.
+    let mut kept = true;
+    Parser::new_ext(markdown, Options::ENABLE_TABLES).filter_map(move |event| match event {
+        Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
+        Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+            let to = target(&dest_url);
+            kept = to.is_some();
+            to.map(|to| Event::Start(Tag::Link { link_type, dest_url: to, title, id }))
+        }
+        Event::End(TagEnd::Link) => kept.then_some(Event::End(TagEnd::Link)),
+        Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => None,
+        other => Some(other),
+    })
+}
+
+/// `CODE.md` is served as a page of its own; other files of the repository are not served.
+fn target(link: &str) -> Option<CowStr<'static>> {
+    let page = link.strip_suffix(".md").filter(|name| !name.contains(['/', '.', ':']));
+    match page {
+        Some("README") => Some(control_api::paths::ERROR_PAGES.into()),
+        Some(code) => Some(format!("{}/{code}", control_api::paths::ERROR_PAGES).into()),
+        None => link.starts_with("https://").then(|| link.to_owned().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: &str = "<title>{{title}}</title><main>{{content}}</main>";
+
+    fn content(markdown: &str) -> String {
+        page(FRAME, "T", markdown).expect("a frame")
+    }
+
+    #[test]
+    fn headings_tables_and_code_become_html_in_the_frame() {
+        let page = content("# A_CODE\n\n`x` **now**\n\n| a | b |\n|---|---|\n| 1 | 2 |\n");
+        assert!(page.starts_with("<title>T</title><main><h1>A_CODE</h1>"), "{page}");
+        assert!(
+            page.contains("<code>x</code> <strong>now</strong>") && page.contains("<td>1</td>"),
+            "{page}"
+        );
+        assert!(page.ends_with("</main>"));
+        assert_eq!(super::page("<main>", "T", ""), None);
+    }
+
+    #[test]
+    fn raw_html_is_text() {
+        let page = content("<script>alert(1)</script>\n\na <b onclick=x>b</b> {{title}}\n");
+        assert!(!page.contains("<script") && !page.contains("<b "), "{page}");
+        assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("&lt;b onclick=x&gt;"), "{page}");
+        assert!(super::page(FRAME, "<x>", "").expect("a frame").starts_with("<title>&lt;x&gt;"));
+    }
+
+    #[test]
+    fn links_lead_to_pages_that_are_served_or_are_no_links() {
+        let page = content(
+            "[A](OTHER_CODE.md) [B](README.md) [C](https://example.com/) [D](../models.md) [E](javascript:x)",
+        );
+        for kept in ["\"/docs/errors/OTHER_CODE\"", "\"/docs/errors\"", "\"https://example.com/\""] {
+            assert!(page.contains(kept), "{page}");
+        }
+        assert_eq!(page.matches("<a ").count(), 3, "{page}");
+        assert_eq!(page.matches("</a>").count(), 3, "{page}");
+        assert!(page.contains("D E"), "{page}");
+    }
+}
