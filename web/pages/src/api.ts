@@ -86,6 +86,18 @@ export async function get<T>(path: string): Promise<T> {
   return answer(await fetch(path).catch(unreachable));
 }
 
+/** The operator's token in an address that `foundry serve` printed: `#token=...`, the part that no server is sent. */
+export const tokenIn = (hash: string): string | null =>
+  new URLSearchParams(hash.replace(/^#/, '')).get('token') || null;
+
+/** Signs in by the address where it has a token, which then leaves the address: it must not stay on a screen. */
+export async function signInByAddress(): Promise<void> {
+  const token = tokenIn(location.hash);
+  if (!token) return;
+  history.replaceState(null, '', location.pathname + location.search);
+  await signIn(token);
+}
+
 /** The operator's token becomes a cookie that no script can read. */
 export async function signIn(token: string): Promise<void> {
   const headers = { 'content-type': 'application/json' };
@@ -93,7 +105,7 @@ export async function signIn(token: string): Promise<void> {
     method: 'POST',
     headers,
     body: JSON.stringify({ token }),
-  });
+  }).catch(unreachable);
   if (!response.ok) await answer(response);
 }
 
@@ -103,7 +115,7 @@ async function answer<T>(response: Response): Promise<T> {
     | null;
   if (response.ok && body) return body;
   const title = body?.title ?? `The server answered ${response.status}`;
-  throw new Refused(body?.code ?? `HTTP_${response.status}`, title, body?.detail ?? '');
+  throw new Refused(body?.code ?? 'SERVER_ANSWER_UNKNOWN', title, body?.detail ?? '');
 }
 
 const unreachable = (): never => {

@@ -1,6 +1,6 @@
 // One finished call: transcript as heard, per turn the waterfall of its response, silences, notes, events.
 
-import { type Call, get, type Latencies, type Line, Refused, type Turn } from './api';
+import { type Call, get, type Latencies, type Line, Refused, signInByAddress, type Turn } from './api';
 import { h, id, markNavigation, problem } from './dom';
 import { events } from './events';
 import {
@@ -27,6 +27,7 @@ void load(ASKS);
 
 async function load(asks: number): Promise<void> {
   try {
+    await signInByAddress();
     show(await get<Call>(`/v1/calls/${encodeURIComponent(session)}`));
   } catch (error) {
     if (error instanceof Refused && error.code === 'CALL_UNKNOWN' && asks > 1) {

@@ -1,6 +1,6 @@
 // The list of finished calls.
 
-import { type CallSummary, type Calls, get } from './api';
+import { type CallSummary, type Calls, get, signInByAddress } from './api';
 import { h, id, markNavigation, problem } from './dom';
 import { duration, ending, moment, ms, msOrNone } from './words';
 
@@ -12,7 +12,8 @@ const more = h('button', { type: 'button', 'data-testid': 'more' }, 'Older calls
 void load(null);
 
 async function load(cursor: string | null): Promise<void> {
-  const calls = await get<Calls>(`/v1/calls${cursor ? `?cursor=${cursor}` : ''}`).catch((error: unknown) => {
+  const asked = signInByAddress().then(() => get<Calls>(`/v1/calls${cursor ? `?cursor=${cursor}` : ''}`));
+  const calls = await asked.catch((error: unknown) => {
     content.replaceChildren(problem(error, () => void load(cursor)));
     return null;
   });

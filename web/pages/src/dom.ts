@@ -31,7 +31,8 @@ export function problem(error: unknown, again: () => void): HTMLElement {
   const refused =
     error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
   const attributes = { class: 'problem', 'data-testid': 'problem', 'data-code': refused.code };
-  const box = h('div', attributes, h('strong', {}, refused.title), refused.message);
+  const code = h('a', { href: `/docs/errors/${refused.code}` }, refused.code);
+  const box = h('div', attributes, h('strong', {}, refused.title), refused.message, h('p', {}, code));
   if (refused.code !== 'OPERATOR_ONLY') return box;
   const input = h('input', {
     type: 'password',

@@ -56,7 +56,8 @@ export const LOST = trouble(
 /** From an answer that is no success. */
 export function fromProblem(status: number, body: unknown, retryAfter: string | null): Trouble {
   const problem = (typeof body === 'object' && body !== null ? body : {}) as Problem;
-  const code = typeof problem.code === 'string' ? problem.code : `HTTP_${status}`;
+  // Without a code it is not the server that answered.
+  const code = typeof problem.code === 'string' ? problem.code : 'SERVER_ANSWER_UNKNOWN';
   const detail = typeof problem.detail === 'string' ? problem.detail : `The server answered ${status}.`;
   const seconds = Number(retryAfter ?? 0);
   const known = KNOWN[code];
