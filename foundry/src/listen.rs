@@ -1,16 +1,18 @@
 //! The TCP door: accepts connections, with TLS where configured, and serves the router on each until drained.
 
+use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use domain::{Failure, Retry};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use runtime::{Kind, Tasks};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -32,10 +34,52 @@ pub(crate) struct Door {
     tls: Option<TlsAcceptor>,
 }
 
+/// Why the server cannot be reached.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(
+        "another program listens on {address}: stop it, or choose another address with --listen ADDR:PORT"
+    )]
+    InUse { address: SocketAddr },
+    #[error("cannot listen on {address}: choose another with --listen ADDR:PORT")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("cannot read the certificate {} (PEM expected)", path.display())]
+    Certificate { path: PathBuf, source: pem::Error },
+    #[error("{} holds no certificate (PEM expected)", path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("the certificate {} is damaged", path.display())]
+    DamagedCertificate { path: PathBuf, source: rustls::Error },
+    #[error("cannot read the private key {} (PEM expected)", path.display())]
+    Key { path: PathBuf, source: pem::Error },
+    #[error("the private key {} is damaged or of a kind that cannot be used", path.display())]
+    DamagedKey { path: PathBuf, source: rustls::Error },
+    #[error("the certificate {} was not made for the key {}", cert.display(), key.display())]
+    Mismatch { cert: PathBuf, key: PathBuf, source: rustls::Error },
+    #[error("cannot make a certificate: give one with --tls-cert and --tls-key")]
+    SelfSigned(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub(crate) const fn failure(&self) -> Failure {
+        let code = match self {
+            Self::InUse { .. } => "PORT_IN_USE",
+            Self::Listen { .. } => "PORT_UNUSABLE",
+            Self::Certificate { .. } | Self::NoCertificate { .. } | Self::DamagedCertificate { .. } => {
+                "TLS_CERT_UNREADABLE"
+            }
+            Self::Key { .. } | Self::DamagedKey { .. } => "TLS_KEY_UNREADABLE",
+            Self::Mismatch { .. } => "TLS_MISMATCH",
+            Self::SelfSigned(_) => "TLS_SELF_SIGNED_FAILED",
+        };
+        Failure::platform(code, Retry::Never)
+    }
+}
+
 impl Door {
-    pub(crate) async fn open(address: SocketAddr, tls: &Tls, names: Vec<String>) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address).await.with_context(|| {
-            format!("cannot listen on {address}: is another server running there? Choose another with --listen ADDR:PORT")
+    pub(crate) async fn open(address: SocketAddr, tls: &Tls, names: Vec<String>) -> Result<Self, Error> {
+        let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => Error::InUse { address },
+            _ => Error::Listen { address, source },
         })?;
         Ok(Self { listener, tls: acceptor(tls, names)? })
     }
@@ -106,16 +150,19 @@ async fn connection(
     served.map_err(|error| anyhow::anyhow!(error))
 }
 
-fn acceptor(tls: &Tls, names: Vec<String>) -> anyhow::Result<Option<TlsAcceptor>> {
-    let (chain, key) = match (&tls.cert, &tls.key) {
-        (Some(cert), Some(key)) => read(cert, key)?,
-        _ if tls.self_signed => self_signed(names)?,
+fn acceptor(tls: &Tls, names: Vec<String>) -> Result<Option<TlsAcceptor>, Error> {
+    let builder = rustls::ServerConfig::builder().with_no_client_auth();
+    let mut config = match (&tls.cert, &tls.key) {
+        (Some(cert), Some(key)) => {
+            let (chain, private) = read(cert, key)?;
+            builder.with_single_cert(chain, private).map_err(|error| unfit(cert, key, error))?
+        }
+        _ if tls.self_signed => {
+            let (chain, private) = self_signed(names)?;
+            builder.with_single_cert(chain, private).map_err(|error| Error::SelfSigned(error.into()))?
+        }
         _ => return Ok(None),
     };
-    let mut config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .context("the certificate and the key do not belong together")?;
     // WebSockets want HTTP/1.1; the pages are few.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
@@ -123,19 +170,31 @@ fn acceptor(tls: &Tls, names: Vec<String>) -> anyhow::Result<Option<TlsAcceptor>
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn read(cert: &Path, key: &Path) -> anyhow::Result<Identity> {
+fn read(cert: &Path, key: &Path) -> Result<Identity, Error> {
     let chain = CertificateDer::pem_file_iter(cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(|| format!("reading the certificate {} (PEM expected)", cert.display()))?;
-    anyhow::ensure!(!chain.is_empty(), "{} holds no certificate", cert.display());
-    let key = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("reading the private key {} (PEM expected)", key.display()))?;
+        .map_err(|source| Error::Certificate { path: cert.to_owned(), source })?;
+    if chain.is_empty() {
+        return Err(Error::NoCertificate { path: cert.to_owned() });
+    }
+    let key =
+        PrivateKeyDer::from_pem_file(key).map_err(|source| Error::Key { path: key.to_owned(), source })?;
     Ok((chain, key))
 }
 
+fn unfit(cert: &Path, key: &Path, source: rustls::Error) -> Error {
+    match source {
+        rustls::Error::InvalidCertificate(_) => Error::DamagedCertificate { path: cert.to_owned(), source },
+        rustls::Error::InconsistentKeys(_) => {
+            Error::Mismatch { cert: cert.to_owned(), key: key.to_owned(), source }
+        }
+        _ => Error::DamagedKey { path: key.to_owned(), source },
+    }
+}
+
 /// Browsers warn once about it; good for a first try from another machine, where the microphone needs HTTPS.
-fn self_signed(names: Vec<String>) -> anyhow::Result<Identity> {
-    let made = rcgen::generate_simple_self_signed(names).context("making a self-signed certificate")?;
+fn self_signed(names: Vec<String>) -> Result<Identity, Error> {
+    let made = rcgen::generate_simple_self_signed(names).map_err(|error| Error::SelfSigned(error.into()))?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     Ok((vec![made.cert.der().clone()], key))
 }

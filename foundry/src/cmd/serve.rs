@@ -34,7 +34,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::Result<ExitCode> {
     let drain = Duration::from_secs(config.server.drain_seconds);
     let mut stop = Stop::new()?;
-    let door = Door::open(config.server.listen, &config.server.tls, names(&config)).await?;
+    let door = Door::open(config.server.listen, &config.server.tls, names(&config)).await;
+    let door = door.map_err(|error| super::coded(error.failure(), error))?;
     let url = url(&door)?;
     let house = tokio::select! {
         house = House::build(&config, metrics) => house?,
