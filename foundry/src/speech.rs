@@ -11,6 +11,7 @@ use media_vad::{EndOfTurn, Vad, VadModels};
 use providers_api::{Embedder, Stt, Tts, TtsEvent, TtsInput, TtsRequest};
 use providers_local::LocalProviders;
 
+use crate::cmd::coded;
 use crate::config::{self, Config};
 
 /// Everything a session needs from a vendor or model.
@@ -49,9 +50,8 @@ impl Speech {
         let store = crate::cmd::models::store(config.models_dir.clone())?;
         let local = LocalProviders::start(&store, config.providers.local.clone())
             .await
-            .map_err(|error| anyhow::anyhow!("{}: {error}", error.failure().code))?;
-        let models = VadModels::load(&local.engine, &store)
-            .context("loading the voice activity and end-of-turn models")?;
+            .map_err(|error| coded(error.failure(), error))?;
+        let models = VadModels::load(&local.engine, &store).map_err(|error| coded(error.failure(), error))?;
         let parts = vec![
             ("stt".to_owned(), "local: Moonshine tiny, in this process".to_owned()),
             ("tts".to_owned(), "local: Piper joe, in this process".to_owned()),
@@ -71,7 +71,10 @@ impl Speech {
         let options = config.providers.fake.clone();
         Ok(Self {
             stt: Arc::new(providers_fake::FakeStt::new(options.stt.clone())),
-            tts: Arc::new(providers_fake::FakeTts::new(options.tts.clone())?),
+            tts: Arc::new(
+                providers_fake::FakeTts::new(options.tts.clone())
+                    .context("CONFIG_INVALID: in [providers.fake.tts]")?,
+            ),
             embedder: None,
             detector: detector(config)?,
             capacity: None,
@@ -137,8 +140,9 @@ fn detector(config: &Config) -> anyhow::Result<Detector> {
     }
     let store = crate::cmd::models::store(config.models_dir.clone())?;
     let engine = inference::Engine::start(&inference::Options::default(), &store)
-        .map_err(|error| anyhow::anyhow!("{}: {error}", error.failure().code))?;
-    Ok(Detector::Neural(VadModels::load(&engine, &store).context("loading the voice activity model")?))
+        .map_err(|error| coded(error.failure(), error))?;
+    let models = VadModels::load(&engine, &store).map_err(|error| coded(error.failure(), error))?;
+    Ok(Detector::Neural(models))
 }
 
 async fn render(tts: &dyn Tts, text: &str, voice: &Voice) -> Result<Clip, providers_api::Error> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::{Failure, Retry};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -93,6 +94,17 @@ pub enum Error {
     Caller(#[from] caller::Error),
     #[error("no media within {0:?}: the connection was negotiated but carries nothing (is UDP blocked?)")]
     NoMedia(Duration),
+}
+
+impl Error {
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Dial(error) => error.failure(),
+            Self::Caller(_) => Failure::caller("CALL_SETUP_FAILED"),
+            Self::NoMedia(_) => Failure::platform("CALL_NO_MEDIA", Retry::Now),
+        }
+    }
 }
 
 /// Calls, speaks the script, hangs up.

@@ -8,6 +8,8 @@ mod websocket;
 
 use std::time::Duration;
 
+use control_api::Problem;
+use domain::{Code, Failure, Retry, Source};
 use media_core::{Codec, LegCommand, LegEvent};
 use runtime::Tasks;
 use serde::{Deserialize, Serialize};
@@ -48,12 +50,75 @@ pub struct Link {
 pub enum DialError {
     #[error("could not reach {url}: {reason}")]
     Unreachable { url: String, reason: String },
-    #[error("{url} answered {status}: {body}")]
-    Refused { url: String, status: u16, retry_after: Option<Duration>, body: String },
+    #[error("{url} shows a certificate that is not trusted here ({reason}); --insecure takes any")]
+    Untrusted { url: String, reason: String },
+    /// As the server says it, where it is one of ours.
+    #[error("{url} answered {status}: {detail}")]
+    Refused { url: String, status: u16, retry_after: Option<Duration>, code: Option<Code>, detail: String },
     #[error("{url} answered what this client does not understand: {reason}")]
     Protocol { url: String, reason: String },
     #[error("could not set up the connection: {reason}")]
     Local { reason: String },
+}
+
+impl DialError {
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        match self {
+            Self::Unreachable { .. } => Failure::platform("SERVER_UNREACHABLE", Retry::Now),
+            Self::Untrusted { .. } => Failure::caller("CERTIFICATE_UNTRUSTED"),
+            Self::Refused { code: Some(code), retry_after, .. } => Failure {
+                source: Source::Platform,
+                retry: retry_after.map_or(Retry::Never, Retry::After),
+                code: *code,
+            },
+            Self::Refused { code: None, .. } | Self::Protocol { .. } => {
+                Failure::platform("SERVER_ANSWER_UNKNOWN", Retry::Never)
+            }
+            Self::Local { .. } => Failure::caller("CALL_SETUP_FAILED"),
+        }
+    }
+
+    /// From an answer that is no success.
+    fn refused(url: String, status: u16, retry_after: Option<Duration>, body: &str) -> Self {
+        let problem: Option<Problem> = serde_json::from_str(body).ok();
+        // A code that this program does not know has no page here either: the server's words say it.
+        let known = problem.as_ref().and_then(|problem| {
+            control_api::problem::ALL.iter().find(|known| known.code().0 == problem.code)
+        });
+        let detail = match &problem {
+            Some(problem) => problem.detail.clone(),
+            None => body.chars().take(LONGEST_BODY_SHOWN).collect(),
+        };
+        Self::Refused { url, status, retry_after, code: known.map(|known| known.code()), detail }
+    }
+
+    /// From a failure to connect: the innermost cause says what to mend, the outer ones only repeat the URL.
+    fn unreachable(url: String, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut inner = error;
+        loop {
+            if let Some(reason) = untrusted(inner) {
+                return Self::Untrusted { url, reason };
+            }
+            match inner.source() {
+                Some(source) => inner = source,
+                None => return Self::Unreachable { url, reason: inner.to_string() },
+            }
+        }
+    }
+}
+
+/// A proxy's whole error page is no help.
+const LONGEST_BODY_SHOWN: usize = 300;
+
+/// What TLS finds wrong with the certificate. Its error travels inside those of I/O, which as a source are passed over.
+fn untrusted(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut error = error;
+    while let Some(io) = error.downcast_ref::<std::io::Error>() {
+        error = io.get_ref()?;
+    }
+    let tls = error.downcast_ref::<rustls::Error>()?;
+    matches!(tls, rustls::Error::InvalidCertificate(_)).then(|| tls.to_string())
 }
 
 /// Connects a caller. Returns when the transport is up or negotiated; media flows after `LegEvent::Active`.

@@ -19,6 +19,17 @@ pub enum Error {
     Write { path: String, reason: String },
 }
 
+impl Error {
+    #[must_use]
+    pub const fn failure(&self) -> domain::Failure {
+        match self {
+            Self::Read { .. } | Self::Format { .. } | Self::Write { .. } => {
+                domain::Failure::caller("RECORDING_UNUSABLE")
+            }
+        }
+    }
+}
+
 /// The recording as 16 kHz mono; stereo is mixed down.
 ///
 /// # Errors

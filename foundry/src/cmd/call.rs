@@ -11,6 +11,8 @@ use loadtest::call::{self, Line, Options, Outcome};
 use loadtest::link::{Target, Transport};
 use loadtest::wav;
 
+use super::coded;
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Base URL of the server.
@@ -97,7 +99,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let at = at
                 .map(|seconds| Duration::try_from_secs_f64(seconds).context("--at must be 0 or more seconds"))
                 .transpose()?;
-            Ok(Line { samples: wav::read(path)?, at })
+            let samples = wav::read(path).map_err(|error| coded(error.failure(), error))?;
+            Ok(Line { samples, at })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let reply =
@@ -108,9 +111,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime
         .block_on(call::run(&target, args.transport, &script, &options))
-        .context("the call did not come about")?;
+        .map_err(|error| coded(error.failure(), error))?;
     if let Some(path) = &args.out {
-        wav::write(path, &outcome.recording)?;
+        wav::write(path, &outcome.recording).map_err(|error| coded(error.failure(), error))?;
     }
     report(&outcome, args.json)?;
     Ok(verdict(&outcome, script.len()))
@@ -143,10 +146,17 @@ fn report(outcome: &Outcome, json: bool) -> anyhow::Result<()> {
 }
 
 fn verdict(outcome: &Outcome, lines: usize) -> ExitCode {
+    // An apology is a voice, and no answer; and lines after the end are nobody's fault but the provider's.
+    if outcome.ended.as_deref() == Some("provider_failed") {
+        eprintln!(
+            "error: PROVIDER_FAILED: a provider of the server failed, and the agent had to end the call"
+        );
+        return ExitCode::FAILURE;
+    }
     let answered = outcome.heard_anything() && outcome.all_answered();
     if !answered {
         eprintln!(
-            "error: the agent never answered {}",
+            "error: AGENT_SILENT: the agent never answered {}",
             if lines == 0 { "the call" } else { "at least one of the lines" }
         );
         return ExitCode::FAILURE;

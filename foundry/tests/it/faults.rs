@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use media_rtvi::pipecat::{Audio, Frame};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::http::{self, Reply};
 use testkit::process;
 use testkit::socket::{Heard, Socket};
 
 use crate::calling::{self, line};
 use crate::house;
+use crate::verdicts::assert_failed;
 
 fn assert_problem(reply: &Reply, status: u16, code: &str) {
     assert_eq!(reply.status, status, "{}", reply.text());
@@ -41,7 +42,6 @@ fn offer(audio: bool) -> String {
     }
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn bad_requests_are_answered_with_a_code_and_what_to_do() {
     let _quiet = house::quiet();
@@ -70,8 +70,8 @@ fn bad_requests_are_answered_with_a_code_and_what_to_do() {
     assert_problem(&server.get("/ws?agent=front-desk"), 426, "UPGRADE_REQUIRED");
     assert_problem(&server.get("/nothing/here"), 404, "PATH_UNKNOWN");
     assert_problem(&server.get("/v1/calls/ses_00000000000000000000000000"), 404, "CALL_UNKNOWN");
-    let resumed = Socket::open(server.url(), "/ws?resume=forged").expect("answers").err().expect("refused");
-    assert!(matches!(resumed.status, 401 | 404), "{}", resumed.text());
+    let mut resumed = Socket::open(server.url(), "/ws?resume=forged").expect("answers").expect("upgraded");
+    assert_eq!(resumed.receive(), Heard::Closed(Some(4401)));
 
     // An offer that was answered and never connected holds its line for a short time only; a call works at once.
     assert_eq!(with(&offer(true), "front-desk").status, 200);
@@ -233,4 +233,42 @@ fn a_caller_who_vanishes_frees_the_line_when_nobody_comes_back() {
         });
         calling::place(&server, transport, &[line("desk_hours.wav")]).assert_answered(1);
     }
+}
+
+/// A provider takes the stream and never gives anything: the caller hears the apology, soon and from memory.
+fn assert_apologises(settings: &str, code: &str) {
+    let _quiet = house::quiet();
+    let server = house::hearing("[\"What are your opening hours?\"]", settings, &[]);
+    let script =
+        [line("desk_hours.wav"), line("desk_hours.wav"), line("desk_hours.wav"), line("desk_hours.wav")];
+    let call = calling::place(&server, "websocket", &script);
+    let answered: Vec<&Value> = call.turns.iter().skip(1).filter(|turn| turn["answered"] == true).collect();
+    assert!(!answered.is_empty(), "silence: {}", call.ran.stdout);
+    for turn in &answered {
+        let waited_ms = turn["timeline_ms"]["caller_response"].as_f64().expect("measured by ear");
+        assert!(waited_ms <= 3_000.0, "{waited_ms} ms of silence: {turn}");
+    }
+    // A voice that only apologises is no agent that works.
+    assert_failed(&call.ran, "PROVIDER_FAILED", "provider");
+    let record = process::wait_for("the record of the call", Duration::from_secs(10), || {
+        let calls = server.get("/v1/calls").json();
+        let id = calls["data"][0]["id"].as_str()?.to_owned();
+        Some(server.get(&format!("/v1/calls/{id}")).json())
+    });
+    assert_eq!(record["end_reason"], "provider_failed", "{record}");
+    let problems = record["problems"].as_array().cloned().unwrap_or_default();
+    assert!(problems.iter().any(|problem| problem["code"] == code), "{problems:?}");
+    assert!(record["transcript"].to_string().contains("technical problem"), "{}", record["transcript"]);
+}
+
+#[test]
+fn a_recogniser_that_hangs_is_followed_by_the_apology_within_three_seconds() {
+    assert_apologises("always = { kind = \"hang\" }\n", "STT_TIMED_OUT");
+}
+
+#[test]
+fn a_voice_that_hangs_is_followed_by_the_apology_within_three_seconds() {
+    // The first stream renders the apology at start, the second greets.
+    let settings = "[providers.fake.tts]\nfaults = [{ kind = \"none\" }, { kind = \"none\" }]\nalways = { kind = \"hang\" }\n";
+    assert_apologises(settings, "TTS_TIMED_OUT");
 }

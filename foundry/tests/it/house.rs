@@ -49,10 +49,14 @@ pub(crate) const FAKE_LINES: &str = "[\"What are your opening hours?\", \"Thank 
 
 /// A cheap server with scripted providers; `settings` is added to its configuration file.
 pub(crate) fn timed(settings: &str, arguments: &[&str]) -> Server {
+    hearing(FAKE_LINES, settings, arguments)
+}
+
+/// As `timed`, with other lines; `settings` goes on in the table of the fake recogniser.
+pub(crate) fn hearing(lines: &str, settings: &str, arguments: &[&str]) -> Server {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let config = folder.path().join("foundry.toml");
-    let text =
-        format!("[providers]\nspeech = \"fake\"\n[providers.fake.stt]\nlines = {FAKE_LINES}\n{settings}\n");
+    let text = format!("[providers]\nspeech = \"fake\"\n[providers.fake.stt]\nlines = {lines}\n{settings}\n");
     std::fs::write(&config, text).expect("writable");
     let config = config.to_str().expect("temporary folders have plain names");
     // Read once at start; the folder may go afterwards.

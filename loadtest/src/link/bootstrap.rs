@@ -64,8 +64,7 @@ async fn post<T: for<'de> Deserialize<'de>>(
     url: &str,
     body: &Value,
 ) -> Result<T, DialError> {
-    let unreachable =
-        |error: reqwest::Error| DialError::Unreachable { url: url.to_owned(), reason: reason(&error) };
+    let unreachable = |error: reqwest::Error| DialError::unreachable(url.to_owned(), &error);
     let response = http.post(url).json(body).send().await.map_err(unreachable)?;
     let status = response.status();
     let retry_after = response
@@ -75,22 +74,8 @@ async fn post<T: for<'de> Deserialize<'de>>(
         .map(Duration::from_secs);
     let text = response.text().await.map_err(unreachable)?;
     if !status.is_success() {
-        return Err(DialError::Refused {
-            url: url.to_owned(),
-            status: status.as_u16(),
-            retry_after,
-            body: text,
-        });
+        return Err(DialError::refused(url.to_owned(), status.as_u16(), retry_after, &text));
     }
     serde_json::from_str(&text)
         .map_err(|error| DialError::Protocol { url: url.to_owned(), reason: error.to_string() })
-}
-
-/// The innermost cause says what to mend; the outer ones only repeat the URL.
-fn reason(error: &dyn std::error::Error) -> String {
-    let mut inner = error;
-    while let Some(source) = inner.source() {
-        inner = source;
-    }
-    inner.to_string()
 }

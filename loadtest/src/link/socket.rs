@@ -39,17 +39,11 @@ fn refusal(url: &str, error: tokio_tungstenite::tungstenite::Error) -> DialError
     use tokio_tungstenite::tungstenite::Error;
     let url = url.split('?').next().unwrap_or(url).to_owned(); // what follows may be a token
     match error {
-        Error::Http(response) => DialError::Refused {
-            url,
-            status: response.status().as_u16(),
-            retry_after: None,
-            body: response
-                .body()
-                .as_deref()
-                .map(|body| String::from_utf8_lossy(body).into_owned())
-                .unwrap_or_default(),
-        },
-        other => DialError::Unreachable { url, reason: other.to_string() },
+        Error::Http(response) => {
+            let body = String::from_utf8_lossy(response.body().as_deref().unwrap_or_default());
+            DialError::refused(url, response.status().as_u16(), None, &body)
+        }
+        other => DialError::unreachable(url, &other),
     }
 }
 
