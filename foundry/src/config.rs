@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use domain::Secret;
+use control_api::start::IceServer;
+use domain::{Failure, Retry, Secret};
 use serde::{Deserialize, Serialize};
 
+use crate::cmd::coded;
 use crate::overlay;
 
 /// Flags and environment variables of every command that needs a configuration.
@@ -47,10 +49,27 @@ pub(crate) struct Overrides {
         value_delimiter = ','
     )]
     allow_origins: Vec<String>,
+    /// How clients reach the server, such as https://voice.example.com, where a proxy hides it.
+    #[arg(long, env = "FOUNDRY_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Whether the server's own pages and programs may call without a token.
+    #[arg(long, env = "FOUNDRY_OPEN", value_name = "true|false")]
+    open: Option<bool>,
+    /// Lets its bearer read calls and metrics from elsewhere; made and kept in the data directory unless given. Others on the
+    /// machine can read a command line: prefer the environment.
+    #[arg(long, env = "FOUNDRY_OPERATOR_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret)]
+    operator_token: Option<Secret<String>>,
+    /// Signs the tokens of pages and calls; random at each start unless given, so that they end with the process.
+    #[arg(long, env = "FOUNDRY_TOKEN_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
+    token_key: Option<Secret<String>>,
+    /// STUN or TURN server that clients are told of, such as stun:stun.example.com:3478; may be repeated. Credentials go into
+    /// the configuration file.
+    #[arg(long = "ice-server", env = "FOUNDRY_ICE_SERVERS", value_name = "URL", value_delimiter = ',')]
+    ice_servers: Vec<String>,
     /// Who listens and speaks: local models, scripted fakes, or a vendor.
     #[arg(long, env = "FOUNDRY_PROVIDERS", value_enum)]
     providers: Option<Speech>,
-    /// At most this many calls at once; measured at start unless given.
+    /// At most this many calls at once. With the embedded models never more than this machine was measured to carry.
     #[arg(long, env = "FOUNDRY_MAX_CALLS", value_name = "N")]
     max_calls: Option<usize>,
     /// Log filter, such as info or info,media_session=debug.
@@ -58,6 +77,31 @@ pub(crate) struct Overrides {
     log: Option<String>,
     #[arg(long, env = "FOUNDRY_LOG_FORMAT", value_name = "text|json")]
     log_format: Option<runtime::telemetry::Format>,
+}
+
+/// A parser of clap, which may fail; this one never does.
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::new(text.to_owned()))
+}
+
+/// Why there is no configuration to go by.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot read the configuration {}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("in the configuration {}", path.display())]
+    File { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("{0}")]
+    Value(String),
+}
+
+impl Error {
+    pub(crate) const fn failure(&self) -> Failure {
+        match self {
+            Self::Unreadable { .. } => Failure::platform("CONFIG_UNREADABLE", Retry::Never),
+            Self::File { .. } | Self::Value(_) => Failure::platform("CONFIG_INVALID", Retry::Never),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -107,8 +151,33 @@ pub(crate) struct Server {
     pub(crate) tls: Tls,
     /// Origins of pages that may embed the voice button.
     pub(crate) allowed_origins: Vec<String>,
+    /// Whether the server's own pages and programs may call without a token.
+    pub(crate) open: bool,
+    /// How clients reach the server, such as `https://voice.example.com`, where a proxy hides it. With it everyone needs the
+    /// operator's token to read calls.
+    pub(crate) public_url: Option<String>,
+    /// Lets its bearer read calls and metrics; at least 16 characters. Unless given, one is made and kept in the data
+    /// directory, and programs on this machine read calls without it.
+    #[serde(skip_serializing)]
+    pub(crate) operator_token: Option<Secret<String>>,
+    /// Signs the tokens of pages and calls; at least 16 characters. Random at each start unless given.
+    #[serde(skip_serializing)]
+    pub(crate) token_key: Option<Secret<String>>,
+    /// STUN and TURN servers that clients are told of.
+    pub(crate) ice_servers: Vec<Ice>,
     /// How long current calls may go on after SIGTERM, in seconds.
     pub(crate) drain_seconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ice {
+    /// Such as `stun:stun.example.com:3478` or `turn:turn.example.com:3478?transport=udp`.
+    pub(crate) urls: Vec<String>,
+    #[serde(default)]
+    pub(crate) username: Option<String>,
+    #[serde(default, skip_serializing)]
+    pub(crate) credential: Option<Secret<String>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +220,8 @@ pub(crate) struct Deepgram {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Calls {
-    /// At most this many at once; measured at start where the embedded models listen and speak.
+    /// At most this many at once. Where the embedded models listen and speak, never more than this machine was measured to
+    /// carry at start: a call beyond is refused, not made to stutter.
     pub(crate) max: Option<usize>,
     /// Finished calls whose logs are kept; the oldest go first. 0 keeps all.
     pub(crate) keep: usize,
@@ -194,6 +264,11 @@ impl Default for Server {
             advertise: Vec::new(),
             tls: Tls::default(),
             allowed_origins: Vec::new(),
+            open: true,
+            public_url: None,
+            operator_token: None,
+            token_key: None,
+            ice_servers: Vec::new(),
             drain_seconds: 60,
         }
     }
@@ -228,20 +303,24 @@ impl Config {
     /// # Errors
     /// When the file cannot be read or names an unknown key, or a value is out of its range.
     pub(crate) fn load(overrides: Overrides) -> anyhow::Result<Self> {
+        Self::compose(overrides).map_err(|error| coded(error.failure(), error))
+    }
+
+    fn compose(overrides: Overrides) -> Result<Self, Error> {
         let mut config = match &overrides.config {
             Some(path) => Self::read(path)?,
             None => Self::default(),
         };
         config.vendor_environment(|name| std::env::var(name).ok());
         config.apply(overrides);
-        config.validate()?;
+        config.validate().map_err(Error::Value)?;
         Ok(config)
     }
 
-    fn read(path: &Path) -> anyhow::Result<Self> {
+    fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
-            .with_context(|| format!("reading the configuration {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("in the configuration {}", path.display()))
+            .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|source| Error::File { path: path.to_owned(), source: source.into() })
     }
 
     /// What the text names, laid over the defaults of the whole: a table that names one key changes no other.
@@ -274,6 +353,10 @@ impl Config {
         set(&mut self.data_dir, overrides.data_dir);
         set(&mut self.log.filter, overrides.log);
         set(&mut self.log.format, overrides.log_format);
+        set(&mut self.server.open, overrides.open);
+        self.server.public_url = overrides.public_url.or(self.server.public_url.take());
+        self.server.operator_token = overrides.operator_token.or(self.server.operator_token.take());
+        self.server.token_key = overrides.token_key.or(self.server.token_key.take());
         self.server.media_listen = overrides.media_listen.or(self.server.media_listen);
         self.models_dir = overrides.models_dir.or(self.models_dir.take());
         self.calls.max = overrides.max_calls.or(self.calls.max);
@@ -283,6 +366,10 @@ impl Config {
         if !overrides.allow_origins.is_empty() {
             self.server.allowed_origins = overrides.allow_origins;
         }
+        if !overrides.ice_servers.is_empty() {
+            let plain = |url| Ice { urls: vec![url], username: None, credential: None };
+            self.server.ice_servers = overrides.ice_servers.into_iter().map(plain).collect();
+        }
         if overrides.tls_cert.is_some() {
             self.server.tls = Tls { cert: overrides.tls_cert, key: overrides.tls_key, self_signed: false };
         } else if overrides.tls_self_signed {
@@ -290,36 +377,71 @@ impl Config {
         }
     }
 
-    fn validate(&self) -> anyhow::Result<()> {
+    /// What is wrong, by the name of the key.
+    fn validate(&self) -> Result<(), String> {
         let tls = &self.server.tls;
-        anyhow::ensure!(
-            tls.cert.is_some() == tls.key.is_some(),
-            "server.tls needs both cert and key, or neither"
-        );
-        anyhow::ensure!(
-            !(tls.self_signed && tls.cert.is_some()),
-            "server.tls.self_signed cannot go with cert and key"
-        );
-        anyhow::ensure!(self.calls.max != Some(0), "calls.max must be at least 1");
-        for origin in &self.server.allowed_origins {
-            let ok = origin.split_once("://").is_some_and(|(scheme, host)| {
-                matches!(scheme, "http" | "https") && !host.is_empty() && !host.contains(['/', '?', '#'])
-            });
-            anyhow::ensure!(
-                ok,
-                "allowed origin {origin:?} must look like https://example.com, without a path"
-            );
+        if tls.cert.is_some() != tls.key.is_some() {
+            return Err("server.tls needs both cert and key, or neither".to_owned());
         }
-        self.session.validate().map_err(|wrong| anyhow::anyhow!("in [session]: {wrong}"))?;
-        Ok(())
+        if tls.self_signed && tls.cert.is_some() {
+            return Err("server.tls.self_signed cannot go with cert and key".to_owned());
+        }
+        if self.calls.max == Some(0) {
+            return Err("calls.max must be at least 1".to_owned());
+        }
+        for url in self.server.ice_servers.iter().flat_map(|server| &server.urls) {
+            if !["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| url.starts_with(scheme)) {
+                return Err(format!("server.ice_servers: {url:?} must begin with stun:, turn: or turns:"));
+            }
+        }
+        self.surface().validate().map_err(|wrong| format!("in [server]: {wrong}"))?;
+        self.session.validate().map_err(|wrong| format!("in [session]: {wrong}"))
+    }
+
+    /// The HTTP surface's options.
+    pub(crate) fn surface(&self) -> control_server::Options {
+        let server = &self.server;
+        let ice = |ice: &Ice| IceServer {
+            urls: ice.urls.clone(),
+            username: ice.username.clone(),
+            credential: ice.credential.as_ref().map(|secret| secret.expose().clone()),
+        };
+        control_server::Options {
+            open: server.open,
+            allowed_origins: server.allowed_origins.clone(),
+            public_url: server.public_url.clone(),
+            operator_token: server.operator_token.clone(),
+            // Behind a proxy everyone comes from this machine, and who gives a token wants it asked for.
+            local_reads: server.public_url.is_none() && server.operator_token.is_none(),
+            token_key: server.token_key.clone(),
+            ice_servers: server.ice_servers.iter().map(ice).collect(),
+            resume_within_seconds: u64::from(self.session.reattach_s),
+            ..control_server::Options::default()
+        }
     }
 
     /// The effective configuration as TOML, without secrets.
     pub(crate) fn dump(&self) -> anyhow::Result<String> {
         let mut text = toml::to_string_pretty(self).context("printing the configuration")?;
-        let key = if self.providers.deepgram.api_key.is_some() { "[secret]" } else { "not set" };
-        text.push_str(&format!("\n# providers.deepgram.api_key: {key}\n"));
+        text.push('\n');
+        for (key, secret) in self.secrets() {
+            let shown = if secret.is_some() { "[secret]" } else { "not set" };
+            text.push_str(&format!("# {key}: {shown}\n"));
+        }
         Ok(text)
+    }
+
+    fn secrets(&self) -> Vec<(String, &Option<Secret<String>>)> {
+        let server = &self.server;
+        let mut secrets = vec![
+            ("providers.deepgram.api_key".to_owned(), &self.providers.deepgram.api_key),
+            ("server.operator_token".to_owned(), &server.operator_token),
+            ("server.token_key".to_owned(), &server.token_key),
+        ];
+        for (index, ice) in server.ice_servers.iter().enumerate() {
+            secrets.push((format!("server.ice_servers[{index}].credential"), &ice.credential));
+        }
+        secrets
     }
 
     /// The UDP address that carries the audio of all browsers.
@@ -374,6 +496,55 @@ mod tests {
         assert!(unknown.to_string().contains("listen_on"));
         let mut config = Config::default();
         config.server.allowed_origins = vec!["example.com/path".to_owned()];
-        assert!(config.validate().expect_err("no scheme").to_string().contains("example.com/path"));
+        assert!(config.validate().expect_err("no scheme").contains("example.com/path"));
+    }
+
+    #[test]
+    fn the_surface_gets_what_the_operator_sets_and_shows_calls_here_only_where_nobody_else_comes_from_here() {
+        let config = |text: &str| {
+            let config = Config::parse(text).expect("well-formed");
+            config.validate().map(|()| config.surface())
+        };
+        assert!(config("").expect("valid").local_reads);
+        let set = config(
+            "[server]\nopen = false\noperator_token = \"0123456789abcdef\"\ntoken_key = \"fedcba9876543210\"\n\
+             [[server.ice_servers]]\nurls = [\"turn:turn.example.com\"]\nusername = \"u\"\ncredential = \"pass\"\n",
+        )
+        .expect("valid");
+        assert_eq!((set.open, set.local_reads), (false, false));
+        assert_eq!(
+            set.operator_token.as_ref().map(|token| token.expose().as_str()),
+            Some("0123456789abcdef")
+        );
+        assert_eq!(set.ice_servers[0].credential.as_deref(), Some("pass"));
+        let proxied = config("[server]\npublic_url = \"https://voice.example.com\"\n").expect("valid");
+        assert_eq!(
+            (proxied.local_reads, proxied.public_url.as_deref()),
+            (false, Some("https://voice.example.com"))
+        );
+        for (wrong, key) in [
+            ("operator_token = \"short\"", "operator_token"),
+            ("public_url = \"voice.example.com/x\"", "public_url"),
+            ("ice_servers = [{ urls = [\"http://x\"] }]", "ice_servers"),
+        ] {
+            let refused = config(&format!("[server]\n{wrong}\n")).expect_err("wrong");
+            assert!(refused.contains(key) && !refused.contains("short"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn no_secret_is_dumped_and_every_one_is_listed() {
+        let text = "[server]\noperator_token = \"very-secret-operator\"\ntoken_key = \"very-secret-signature\"\n\
+            [[server.ice_servers]]\nurls = [\"turn:t\"]\ncredential = \"very-secret-turn\"\n";
+        let dump = Config::parse(text).expect("well-formed").dump().expect("printable");
+        assert!(!dump.contains("very-secret"), "{dump}");
+        for listed in [
+            "server.operator_token: [secret]",
+            "server.token_key: [secret]",
+            "ice_servers[0].credential: [secret]",
+        ] {
+            assert!(dump.contains(listed), "no {listed} in {dump}");
+        }
+        assert!(Config::parse(&dump).is_ok(), "the dump is a configuration: {dump}");
     }
 }

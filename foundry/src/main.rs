@@ -4,6 +4,7 @@ mod adapters;
 mod cmd;
 mod config;
 mod listen;
+mod operator;
 mod overlay;
 mod speech;
 mod wiring;

@@ -1,5 +1,6 @@
 //! How the rooms are put together: which provider, which agent, which transport, into one serving process.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use anyhow::Context;
 use axum::Router;
 use control_server::Ports;
 use control_server::ports::SystemClock;
-use domain::Voice;
+use domain::{Secret, Voice};
 use media_session::ports::NOT_UNDERSTOOD;
 use media_session::{ClientProtocol, Clip, Clips, Directory, Leg, Parts, Place, sentence};
 use runtime::{Kind, Tasks};
@@ -18,7 +19,9 @@ use crate::adapters::dialogue::{Answering, Catalogue};
 use crate::adapters::entry::Entry;
 use crate::adapters::health::{Health, Metrics};
 use crate::adapters::sink::Sink;
+use crate::cmd::coded;
 use crate::config::Config;
+use crate::operator;
 use crate::speech::{CALLS_WITHOUT_MODELS, Speech};
 
 /// What the agent says when a provider fails, rendered at start so that it needs none.
@@ -33,6 +36,12 @@ pub(crate) struct House {
     directory: Directory,
     board: Arc<Switchboard>,
     ports: Ports,
+    /// Where it was made here and not configured.
+    operator_token: Option<Secret<String>>,
+    /// An address of this machine that others may reach it by.
+    address: Option<IpAddr>,
+    /// Where the room is not what was asked for.
+    note: Option<String>,
 }
 
 impl House {
@@ -43,6 +52,10 @@ impl House {
         })?;
         CallLog::tidy(&calls, config.calls.keep, true)
             .with_context(|| format!("reading {}", calls.display()))?;
+        let operator_token = match &config.server.operator_token {
+            Some(_given) => None,
+            None => Some(operator::kept(&config.data_dir).map_err(|error| coded(error.failure(), error))?),
+        };
         let tasks = Arc::new(Tasks::new());
         keep_tidy(&tasks, calls.clone(), config.calls.keep);
         let rtc = media_rtc::Server::bind(
@@ -57,7 +70,10 @@ impl House {
             anyhow::anyhow!("{}: {error}; choose another with --media-listen ADDR:PORT", error.failure().code)
         })?;
         let speech = Speech::start(config).await?;
-        let directory = Directory::new(config.calls.max.or(speech.capacity).unwrap_or(CALLS_WITHOUT_MODELS));
+        let address =
+            rtc.candidates_announced().iter().map(SocketAddr::ip).find(|address| !address.is_loopback());
+        let (room, note) = room(config.calls.max, speech.capacity);
+        let directory = Directory::new(room);
         let parts = speech.parts.clone();
         let catalogue = Catalogue::load(config, speech.embedder.clone(), Arc::clone(&tasks)).await?;
         let board = Arc::new(Switchboard::new(speech, catalogue, calls.clone()).await);
@@ -75,16 +91,24 @@ impl House {
             metrics: Arc::new(Metrics(metrics)),
             clock: Arc::new(SystemClock),
         };
-        Ok(Self { tasks, directory, board, ports })
+        Ok(Self { tasks, directory, board, ports, operator_token, address, note })
     }
 
     pub(crate) fn router(&self, config: &Config) -> anyhow::Result<Router> {
-        let options = control_server::Options {
-            allowed_origins: config.server.allowed_origins.clone(),
-            resume_within_seconds: u64::from(config.session.reattach_s),
-            ..control_server::Options::default()
-        };
+        let mut options = config.surface();
+        if let Some(made) = &self.operator_token {
+            options.operator_token = Some(made.clone());
+        }
         Ok(control_server::Server::new(options, self.ports.clone())?)
+    }
+
+    /// Made at start or before; `None` where the operator gave one, which is theirs to know.
+    pub(crate) fn operator_token(&self) -> Option<&Secret<String>> {
+        self.operator_token.as_ref()
+    }
+
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     pub(crate) fn tasks(&self) -> &Tasks {
@@ -98,7 +122,8 @@ impl House {
     /// One line for the person who started it.
     pub(crate) fn says(&self) -> String {
         let lines = self.directory.counts().capacity;
-        format!("{} and room for {lines} calls at once.", self.board.titles())
+        let note = self.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+        format!("{} and room for {lines} calls at once{note}.", self.board.titles())
     }
 
     pub(crate) async fn drain(&self, deadline: Duration, grace: Duration) -> bool {
@@ -107,6 +132,19 @@ impl House {
 
     pub(crate) async fn shutdown(&self) {
         self.tasks.shutdown().await;
+    }
+}
+
+/// How many calls at once, and what to say where that is not what was asked for: a call that this machine cannot carry is
+/// refused in so many words, never taken to stutter.
+fn room(asked: Option<usize>, carried: Option<usize>) -> (usize, Option<String>) {
+    match (asked, carried) {
+        (Some(asked), Some(carried)) if asked > carried => {
+            let note =
+                format!("not the {asked} asked for: this machine carries {carried} with the embedded models");
+            (carried, Some(note))
+        }
+        (asked, carried) => (asked.or(carried).unwrap_or(CALLS_WITHOUT_MODELS), None),
     }
 }
 
@@ -193,5 +231,22 @@ impl Switchboard {
         };
         // The directory keeps the handle; the session ends by itself.
         drop(media_session::start(place, tasks, parts));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_given_more_calls_than_the_machine_carries() {
+        assert_eq!(room(None, Some(3)), (3, None));
+        assert_eq!(room(Some(2), Some(3)), (2, None));
+        let (calls, note) = room(Some(50), Some(3));
+        assert_eq!(calls, 3);
+        assert!(note.is_some_and(|note| note.contains("50") && note.contains("carries 3")));
+        // Vendors do the heavy work: the operator knows their limits.
+        assert_eq!(room(Some(50), None), (50, None));
+        assert_eq!(room(None, None), (CALLS_WITHOUT_MODELS, None));
     }
 }

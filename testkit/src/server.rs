@@ -23,7 +23,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `program serve` with `args`, on ports that the system picks, and waits until it takes calls.
+    /// Starts `program serve` with `args`, on ports that the system picks unless they name one, and waits until it takes calls.
     #[must_use]
     pub fn start(program: &str, args: &[&str]) -> Self {
         Self::launch(program, args)
@@ -123,10 +123,12 @@ impl Drop for Server {
 
 fn spawn(program: &str, args: &[&str], folder: &Path) -> Child {
     let file = |name: &str| std::fs::File::create(folder.join(name)).expect("writable");
-    Command::new(program)
-        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-        .arg(folder.join("data"))
-        .args(args)
+    let mut command = Command::new(program);
+    command.args(["serve", "--data-dir"]).arg(folder.join("data")).args(args);
+    if !args.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command
         .stdin(Stdio::null())
         .stdout(file("stdout"))
         .stderr(file("stderr"))

@@ -1,7 +1,7 @@
 //! `foundry serve`: put everything together, print the URL, serve until told to stop, let current calls finish.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const FAREWELL: Duration = Duration::from_secs(8);
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.overrides)?;
-    let metrics = runtime::telemetry::install(&config.log)?;
+    let metrics = runtime::telemetry::install(&config.log).context("CONFIG_INVALID: in [log]")?;
     super::install_crypto();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -42,7 +42,7 @@ async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::
         () = stop.requested() => return Ok(ExitCode::SUCCESS),
     };
     door.serve(house.router(&config)?, house.tasks());
-    announce(&url, &house)?;
+    announce(&url, &reading(&url, &config, &house), &house)?;
     stop.requested().await;
     if house.calls_now() > 0 {
         eprintln!(
@@ -80,16 +80,43 @@ fn url(door: &Door) -> anyhow::Result<String> {
     let host = if address.ip().is_loopback() || address.ip().is_unspecified() {
         "localhost".to_owned()
     } else {
-        SocketAddr::new(address.ip(), 0).to_string().trim_end_matches(":0").to_owned()
+        bracketed(address.ip())
     };
     Ok(format!("{}://{host}:{}", if door.is_tls() { "https" } else { "http" }, address.port()))
 }
 
-fn announce(url: &str, house: &House) -> anyhow::Result<()> {
+/// How the operator comes to the calls: with the token in the address where others than this machine's own are let in and
+/// we made it. What follows the `#` stays in the browser.
+fn reading(url: &str, config: &Config, house: &House) -> String {
+    let server = &config.server;
+    let public = server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
+    match (house.operator_token(), public) {
+        (None, public) => format!("{}/calls, with the operator's token", public.unwrap_or(url)),
+        (Some(token), Some(public)) => format!("{public}/calls#token={}", token.expose()),
+        (Some(_), None) if server.listen.ip().is_loopback() => format!("{url}/calls"),
+        (Some(token), None) => {
+            let named = house.address().filter(|_| server.listen.ip().is_unspecified());
+            let at = named.map_or_else(
+                || url.to_owned(),
+                |ip| url.replace("//localhost:", &format!("//{}:", bracketed(ip))),
+            );
+            format!("{at}/calls#token={}", token.expose())
+        }
+    }
+}
+
+fn bracketed(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+fn announce(url: &str, calls: &str, house: &House) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "\n  Agent Foundry is ready: {url}\n  Press the button and talk. {}\n  Stop with Ctrl-C.\n",
+        "\n  Agent Foundry is ready: {url}\n  Press the button and talk. {}\n  What was said in a call: {calls}\n  Stop with Ctrl-C.\n",
         house.says()
     )?;
     out.flush()?;

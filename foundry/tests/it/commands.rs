@@ -109,19 +109,34 @@ fn doctor_finds_a_sound_machine_sound_and_a_taken_port_taken() {
 #[test]
 fn the_dumped_configuration_holds_what_is_effective_and_no_secret() {
     let mut command = foundry(&["config", "dump", "--listen", "127.0.0.1:4321", "--max-calls", "7"]);
-    let dump = run(command.env("DEEPGRAM_API_KEY", "dg-0123456789-secret").env("FOUNDRY_LOG", "warn"));
+    let secrets = |command: &mut Command| {
+        command
+            .env("DEEPGRAM_API_KEY", "dg-0123456789-secret")
+            .env("FOUNDRY_OPERATOR_TOKEN", "operator-0123456789")
+            .env("FOUNDRY_TOKEN_KEY", "signature-0123456789");
+    };
+    secrets(&mut command);
+    let dump = run(command.env("FOUNDRY_LOG", "warn").env("FOUNDRY_PUBLIC_URL", "https://voice.example.com"));
     assert_eq!(dump.code, Some(0), "{}", dump.stderr);
-    assert!(!dump.stdout.contains("0123456789"), "the key is shown: {}", dump.stdout);
-    for effective in ["127.0.0.1:4321", "max = 7", "filter = \"warn\"", "[secret]"] {
+    assert!(!dump.stdout.contains("0123456789"), "a secret is shown: {}", dump.stdout);
+    for effective in [
+        "127.0.0.1:4321",
+        "max = 7",
+        "filter = \"warn\"",
+        "public_url = \"https://voice.example.com\"",
+        "providers.deepgram.api_key: [secret]",
+        "server.operator_token: [secret]",
+        "server.token_key: [secret]",
+    ] {
         assert!(dump.stdout.contains(effective), "no {effective} in: {}", dump.stdout);
     }
     // What is dumped is a configuration again.
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let file = folder.path().join("foundry.toml");
     std::fs::write(&file, &dump.stdout).expect("writable");
-    let again = run(foundry(&["config", "dump", "--config"])
-        .arg(&file)
-        .env("DEEPGRAM_API_KEY", "dg-0123456789-secret"));
+    let mut again = foundry(&["config", "dump", "--config"]);
+    secrets(again.arg(&file));
+    let again = run(&mut again);
     assert_eq!(again.stdout, dump.stdout);
 }
 
@@ -131,12 +146,40 @@ fn a_misspelt_key_of_the_configuration_is_named() {
     let file = folder.path().join("foundry.toml");
     std::fs::write(&file, "[server]\nlisten_to = \"127.0.0.1:1\"\n").expect("writable");
     let refused = run(foundry(&["serve", "--config"]).arg(&file));
-    assert_eq!(refused.code, Some(1));
-    assert!(
-        refused.stderr.contains("listen_to") && refused.stderr.contains("foundry.toml"),
-        "{}",
-        refused.stderr
-    );
+    assert_refused(&refused, "CONFIG_INVALID", &["listen_to", "foundry.toml"]);
+}
+
+fn assert_refused(ran: &Ran, code: &str, named: &[&str]) {
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.starts_with(&format!("error: {code}: ")), "{ran:?}");
+    for name in named {
+        assert!(ran.stderr.contains(name), "no {name}: {ran:?}");
+    }
+    assert!(house::root().join(format!("docs/errors/{code}.md")).is_file(), "{code} has no page");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_refused_by_code_and_key() {
+    let none = run(foundry(&["serve", "--config", "no-such-file.toml"]).env_remove("FOUNDRY_CONFIG"));
+    assert_refused(&none, "CONFIG_UNREADABLE", &["no-such-file.toml"]);
+    for (arguments, named) in [
+        (["--max-calls", "0"], "calls.max"),
+        (["--operator-token", "short"], "operator_token"),
+        (["--public-url", "voice.example.com"], "public_url"),
+        (["--allow-origin", "example.com/path"], "example.com/path"),
+        (["--ice-server", "http://example.com"], "ice_servers"),
+        (["--log", "media_session=loud"], "media_session=loud"),
+    ] {
+        let refused =
+            run(foundry(&["serve", "--providers", "fake", "--listen", "127.0.0.1:0"]).args(arguments));
+        assert_refused(&refused, "CONFIG_INVALID", &[named]);
+    }
+}
+
+#[test]
+fn an_address_that_is_not_this_machines_is_refused_by_code() {
+    let refused = run(&mut foundry(&["serve", "--providers", "fake", "--listen", "192.0.2.1:0"]));
+    assert_refused(&refused, "PORT_UNUSABLE", &["192.0.2.1", "--listen"]);
 }
 
 #[test]
@@ -145,7 +188,6 @@ fn two_servers_on_one_port_are_told_apart() {
     let first = house::timed("", &[]);
     let address = testkit::http::authority(first.url()).replace("localhost", "127.0.0.1");
     let second = run(&mut foundry(&["serve", "--providers", "fake", "--listen", &address]));
-    assert_eq!(second.code, Some(1));
-    assert!(second.stderr.contains("--listen"), "{}", second.stderr);
+    assert_refused(&second, "PORT_IN_USE", &[&address, "--listen"]);
     assert_eq!(first.get("/healthz").status, 200);
 }

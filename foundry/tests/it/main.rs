@@ -18,5 +18,8 @@ mod house;
 #[cfg(feature = "prove")]
 mod leaks;
 mod newcomer;
+mod operator;
 mod repeats;
 mod shutdown;
+mod tls;
+mod verdicts;
