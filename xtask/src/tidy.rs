@@ -30,8 +30,8 @@ pub(crate) fn run() -> anyhow::Result<ExitCode> {
         directions(&rules, &names, package, &mut wrong);
         name_is_path(root, package, &mut wrong);
     }
-    let codes = sources(&rules, root, &mut wrong)?;
-    error_pages(root, &codes, &mut wrong)?;
+    let words = sources(&rules, root, &mut wrong)?;
+    error_pages(root, &words, &mut wrong)?;
     for line in &wrong {
         eprintln!("tidy: {line}");
     }
@@ -64,9 +64,18 @@ fn name_is_path(root: &Path, package: &Package, wrong: &mut BTreeSet<String>) {
     }
 }
 
-/// Reads every tracked text file once. Returns the stable error codes that the product's sources name.
-fn sources(rules: &Rules, root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::Result<BTreeSet<String>> {
-    let mut codes = BTreeSet::new();
+/// What the product's sources, without their tests, say of error codes.
+#[derive(Default)]
+struct Words {
+    /// Stable codes that a failure is made of.
+    codes: BTreeSet<String>,
+    /// Every word in capitals.
+    all: BTreeSet<String>,
+}
+
+/// Reads every tracked text file once.
+fn sources(rules: &Rules, root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::Result<Words> {
+    let mut words = Words::default();
     let listed = std::process::Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
@@ -85,12 +94,18 @@ fn sources(rules: &Rules, root: &Path, wrong: &mut BTreeSet<String>) -> anyhow::
         }
         if file.ends_with(".rs") {
             rust_file(rules, file, &text, wrong);
-            if !file.contains("/tests/") && !file.starts_with("xtask/") {
-                codes.extend(codes_in(text.split("#[cfg(test)]").next().unwrap_or_default()));
+            if !file.contains("/tests/") && !file.ends_with("/tests.rs") && !file.starts_with("xtask/") {
+                let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+                words.codes.extend(rust_codes(product));
+                words.all.extend(capitals(product).map(str::to_owned));
             }
         }
+        if file.starts_with("web/") && file.contains("/src/") && file.ends_with(".ts") {
+            words.codes.extend(web_codes(&text));
+            words.all.extend(capitals(&text).map(str::to_owned));
+        }
     }
-    Ok(codes)
+    Ok(words)
 }
 
 fn rust_file(rules: &Rules, file: &str, text: &str, wrong: &mut BTreeSet<String>) {
@@ -116,8 +131,8 @@ fn rust_file(rules: &Rules, file: &str, text: &str, wrong: &mut BTreeSet<String>
     }
 }
 
-/// Every page of docs/errors is listed, and every code that the error table's room names has a page.
-fn error_pages(root: &Path, codes: &BTreeSet<String>, wrong: &mut BTreeSet<String>) -> anyhow::Result<()> {
+/// Every page of docs/errors is listed and belongs to a code, and every code has a page.
+fn error_pages(root: &Path, words: &Words, wrong: &mut BTreeSet<String>) -> anyhow::Result<()> {
     let listed = std::fs::read_to_string(root.join("docs/errors/README.md")).unwrap_or_default();
     let pages: BTreeSet<String> = std::fs::read_dir(root.join("docs/errors"))
         .context("docs/errors")?
@@ -125,33 +140,66 @@ fn error_pages(root: &Path, codes: &BTreeSet<String>, wrong: &mut BTreeSet<Strin
         .filter(|stem| stem != "README")
         .collect();
     for page in &pages {
-        if !listed.contains(page.as_str()) {
+        if !listed.contains(&format!("({page}.md)")) {
             wrong.insert(format!("docs/errors/{page}.md: not listed in docs/errors/README.md"));
         }
+        if !named(&words.all, page) {
+            wrong.insert(format!("docs/errors/{page}.md: no source makes this code"));
+        }
     }
-    for code in codes.difference(&pages) {
+    for code in words.codes.difference(&pages) {
         wrong.insert(format!("{code}: has no page in docs/errors/"));
     }
     Ok(())
 }
 
-/// The stable codes that a line makes a failure of: `Failure::caller("CODE")` and its like, and the widget's `code: 'CODE'`.
-fn codes_in(text: &str) -> impl Iterator<Item = String> + '_ {
-    text.lines()
-        .filter(|line| {
-            line.contains("Failure::")
-                || line.contains("Code(\"")
-                || line.contains("= Caller, ")
-                || line.contains("= Platform, ")
-        })
-        .flat_map(|line| {
-            line.split(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
-                .filter(|word| {
-                    word.len() > 5 && word.contains('_') && word.starts_with(|c: char| c.is_ascii_uppercase())
-                })
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
+/// Whole, or put together from an ability and what became of it, as `providers/api` does.
+fn named(words: &BTreeSet<String>, code: &str) -> bool {
+    words.contains(code)
+        || code
+            .split_once('_')
+            .is_some_and(|(ability, rest)| words.contains(ability) && words.contains(&format!("_{rest}")))
+}
+
+/// The stable codes that Rust makes failures of: a text that is a code, or one that begins with a code and a colon, and
+/// the rows of the HTTP surface's table.
+fn rust_codes(text: &str) -> impl Iterator<Item = String> + '_ {
+    let code_lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with("//"));
+    code_lines.flat_map(|line| {
+        let row = line.contains("= Caller, ") || line.contains("= Platform, ");
+        let quoted = line.match_indices('"').map(|(at, _)| &line[at + 1..]);
+        let quoted = quoted.filter_map(|rest| {
+            let word = rest.split(not_capital).next()?;
+            (rest[word.len()..].starts_with('"') || rest[word.len()..].starts_with(": ")).then_some(word)
+        });
+        let table = row.then(|| line.split(not_capital).next().unwrap_or_default());
+        quoted.chain(table).filter(|word| is_code(word)).map(str::to_owned).collect::<Vec<_>>()
+    })
+}
+
+/// The same in the pages and the widget: every text that is a code, or a list of codes.
+fn web_codes(text: &str) -> impl Iterator<Item = String> + '_ {
+    let texts = text.lines().flat_map(|line| line.split('\'').skip(1).step_by(2));
+    let lists = texts.filter(|text| text.split(' ').all(is_code));
+    lists.flat_map(|list| list.split(' ')).map(str::to_owned)
+}
+
+fn capitals(text: &str) -> impl Iterator<Item = &str> {
+    text.split(not_capital).filter(|word| word.len() > 1)
+}
+
+fn not_capital(c: char) -> bool {
+    !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// Two words at least, and no variable of the environment.
+fn is_code(word: &str) -> bool {
+    const ENVIRONMENT: [&str; 5] = ["FOUNDRY_", "DEEPGRAM_", "XDG_", "TOKIO_", "CARGO_"];
+    word.len() > 5
+        && word.contains('_')
+        && !word.contains(not_capital)
+        && word.starts_with(|c: char| c.is_ascii_uppercase())
+        && !ENVIRONMENT.iter().any(|prefix| word.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -160,7 +208,25 @@ mod tests {
 
     #[test]
     fn codes_are_found_where_failures_are_made() {
-        let text = "Self::A => Failure::caller(\"OFFER_INVALID\"),\n AGENT_UNKNOWN = Caller, 404, Retry::Never\n const SOCKET_BUFFER: u32 = 1;";
-        assert_eq!(codes_in(text).collect::<Vec<_>>(), ["OFFER_INVALID", "AGENT_UNKNOWN"]);
+        let text = "Self::A => Failure::caller(\"OFFER_INVALID\"),\n AGENT_UNKNOWN = Caller, 404, Retry::Never\n \
+            const SOCKET_BUFFER: u32 = 1;\n format!(\"DATA_DIR_UNUSABLE: cannot\") env = \"FOUNDRY_LISTEN\"\n \
+            // \"SAID_ONLY\"\n let code = \"TOOL_FAILED\".to_owned();";
+        let codes: Vec<_> = rust_codes(text).collect();
+        assert_eq!(codes, ["OFFER_INVALID", "AGENT_UNKNOWN", "DATA_DIR_UNUSABLE", "TOOL_FAILED"]);
+    }
+
+    #[test]
+    fn codes_of_the_web_are_found_alone_and_in_lists() {
+        let text = "  new Refused('PAGE_FAILED', 'This page failed', x);\n  'MICROPHONE_BUSY',\n \
+            'SERVER_FULL TOKEN_EXPIRED'.split(\n const READY_MS = 'ready';";
+        let codes: Vec<_> = web_codes(text).collect();
+        assert_eq!(codes, ["PAGE_FAILED", "MICROPHONE_BUSY", "SERVER_FULL", "TOKEN_EXPIRED"]);
+    }
+
+    #[test]
+    fn a_page_belongs_to_a_code_that_is_made_whole_or_in_two_parts() {
+        let words = ["TTS", "_TIMED_OUT", "TOOL_FAILED"].map(str::to_owned).into();
+        assert!(named(&words, "TOOL_FAILED") && named(&words, "TTS_TIMED_OUT"));
+        assert!(!named(&words, "TTS_TIMEOUT"));
     }
 }

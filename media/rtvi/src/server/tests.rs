@@ -174,11 +174,11 @@ fn a_finished_turn_gives_metrics_in_seconds_and_marks_in_milliseconds() {
 #[test]
 fn failures_and_the_end_are_told_with_code_and_reason() {
     let mut server = ready("2.1.0");
-    let (code, message) = ("TTS_TIMEOUT".to_owned(), "no audio".to_owned());
+    let (code, message) = ("TTS_TIMED_OUT".to_owned(), "no audio".to_owned());
     let failed = SessionEvent::Failed { turn: None, source: Source::Provider, code, message };
     let error = told(&mut server, failed);
     assert_eq!(error[0].0, "error");
-    assert_eq!((&error[0].1["code"], &error[0].1["fatal"]), (&json!("TTS_TIMEOUT"), &json!(false)));
+    assert_eq!((&error[0].1["code"], &error[0].1["fatal"]), (&json!("TTS_TIMED_OUT"), &json!(false)));
     let ended = told(&mut server, SessionEvent::Ended { reason: EndReason::ProviderFailed });
     assert_eq!(kinds(&ended), ["error", "server-message"]);
     assert_eq!(ended[0].1["fatal"], true);

@@ -57,7 +57,7 @@ fn interrupted_call() -> Recorded {
             SessionEvent::Failed {
                 turn: Some(TurnId(2)),
                 source: Source::Provider,
-                code: "TTS_SILENT".into(),
+                code: "TTS_TIMED_OUT".into(),
                 message: "no audio".into(),
             },
         ),
