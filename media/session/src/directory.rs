@@ -104,11 +104,6 @@ impl Directory {
         Ok(Slot(Arc::clone(&self.0)))
     }
 
-    /// Changes how many sessions may run; running ones are left alone.
-    pub fn limit(&self, capacity: usize) {
-        self.0.lock().capacity = capacity;
-    }
-
     #[must_use]
     pub fn get(&self, id: SessionId) -> Option<Handle> {
         self.0.lock().sessions.get(&id).map(|entry| entry.handle.clone())
@@ -128,12 +123,6 @@ impl Directory {
             running: state.sessions.len(),
             draining: state.draining,
         }
-    }
-
-    /// Cuts a session off without a word. Returns whether it was there.
-    pub fn cut(&self, id: SessionId) -> bool {
-        let entry = self.0.lock().sessions.remove(&id);
-        entry.is_some()
     }
 
     /// Takes no new calls, lets the running ones finish until `deadline`, then ends them with `ServerStopping`, and cuts off

@@ -18,6 +18,7 @@ use runtime::tasks::{Kind, Tasks};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::clip::{Clip, Clips};
 use crate::directory::{Seat, Slot};
@@ -79,8 +80,10 @@ pub fn start(slot: Slot, tasks: &Tasks, parts: Parts) -> Handle {
     let (status, watched) = watch::channel(status);
     let handle = Handle::new(parts.id, sender, watched);
     let seat = slot.enter(handle.clone(), token.drop_guard());
-    let session = Box::new(Session::new(parts, own, commands, status, seat));
-    tasks.spawn_graceful(SESSION, Box::pin(session.run()));
+    let (id, transport) = (parts.id, parts.leg.transport);
+    let span = tracing::info_span!("session", %id, agent = parts.agent, transport);
+    let session = span.in_scope(|| Box::new(Session::new(parts, own, commands, status, seat)));
+    tasks.spawn_graceful(SESSION, Box::pin(session.run().instrument(span)));
     handle
 }
 
