@@ -276,6 +276,26 @@ async fn words_are_the_written_ones_and_lie_inside_the_audio() {
     assert!(end > whole - 24 * 600, "the last word ends near the end");
 }
 
+/// A caller who heard everything heard the last word.
+#[tokio::test]
+async fn the_last_word_of_a_sentence_ends_before_its_audio_does() {
+    for text in [
+        "Goodbye.",
+        "We are open from nine to six.",
+        "Is there anything else I can do for you?",
+        "Your appointment is on Tuesday at three.",
+        "Yes!",
+        "The price is forty-five dollars.",
+    ] {
+        let heard = speak(&EVEN, &[text]).await;
+        let last = heard.words[0].last().expect("it has words");
+        let voiced = heard.samples.iter().rposition(|sample| *sample != 0).expect("it sounds") as u64;
+        let to = last.to.as_samples(24_000);
+        println!("{text}: the last word ends at {to}, the voice at {voiced} of {}", heard.samples.len());
+        assert!(to <= voiced + 1, "{text}: {to} is after {voiced}");
+    }
+}
+
 #[tokio::test]
 async fn text_without_a_sound_is_done_alone() {
     let heard = speak(&EVEN, &["", "...", "\u{1f600}", "Yes."]).await;
@@ -286,8 +306,8 @@ async fn text_without_a_sound_is_done_alone() {
 
 #[tokio::test]
 async fn a_repeated_sentence_is_the_same_to_the_sample() {
-    let text = "Prerendered sentences are spoken without any work.";
-    NATURAL.prerender(&[text.to_owned()]).await.expect("speaks");
+    let text = "What was said before is said again without any work.";
+    speak(&NATURAL, &[text]).await;
     let (first, second) = (speak(&NATURAL, &[text]).await, speak(&NATURAL, &[text]).await);
     assert!(!first.samples.is_empty());
     assert!(
