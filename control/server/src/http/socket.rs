@@ -1,13 +1,12 @@
 //! Calls over a WebSocket: Pipecat's frames, and carriers' media streams. Everything is decided before the upgrade, so that
 //! a refusal is an HTTP answer with a code.
 
-use axum::extract::Path;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use control_api::problem;
 
-use super::extract::{Query, Visitor};
+use super::extract::{Path, Query, Visitor};
 use super::offer::{Named, admit};
 use super::{Answer, Shared};
 use crate::error::Error;
@@ -64,7 +63,7 @@ fn open(
         upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
     let call = admit(server, visitor, named)?;
     let accept = server.ports.calls.socket(call, framing)?;
-    let limit = server.options.body_limit_bytes;
+    let limit = server.options.socket_message_bytes;
     let upgrade = upgrade.max_message_size(limit).max_frame_size(limit);
     Ok(upgrade.on_failed_upgrade(|error| tracing::debug!(%error, "the upgrade failed")).on_upgrade(accept))
 }
