@@ -55,7 +55,7 @@ impl Process {
         );
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("foundry.toml");
-        std::fs::write(&config, configuration(args, vendors, calls))?;
+        std::fs::write(&config, configuration(args, calls))?;
         let address = free_address()?;
         let child = pinned(&binary, args.core, true)?
             .arg("serve")
@@ -153,7 +153,7 @@ fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }
 
-fn configuration(args: &Args, _vendors: SocketAddr, calls: usize) -> String {
+fn configuration(args: &Args, calls: usize) -> String {
     format!(
         "[providers]\nspeech = \"deepgram\"\nvad = \"{}\"\n[calls]\nmax = {}\n[log]\nfilter = \"warn\"\n\
          [session.turn.endpointing]\nmode = {{ fixed = {{ ms = {} }} }}\nfinalize_ms = {}\n",

@@ -74,12 +74,6 @@ impl Server {
         self.inner.wire.address()
     }
 
-    /// The host candidates that every answer carries.
-    #[must_use]
-    pub fn candidates_announced(&self) -> &[SocketAddr] {
-        self.inner.addresses.announced()
-    }
-
     #[must_use]
     pub fn stats(&self) -> Stats {
         let table = lock(&self.inner.table);
