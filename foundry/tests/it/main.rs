@@ -17,5 +17,6 @@ mod faults;
 mod house;
 #[cfg(feature = "prove")]
 mod leaks;
+mod logs;
 mod newcomer;
 mod shutdown;
