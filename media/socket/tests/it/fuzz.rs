@@ -11,7 +11,7 @@ const MUTATED: u64 = 4_000;
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| unreachable!("{folder}: {error}"));
     let mut paths: Vec<_> = files.map(|file| file.expect("readable").path()).collect();
     paths.sort();
     assert!(paths.len() > 1, "the corpus of {target} is missing");
@@ -23,7 +23,7 @@ fn run(target: &str, drive: impl Fn(&[u8])) {
     let corpus = corpus(target);
     corpus.iter().for_each(|input| drive(input));
     for seed in 0..NOISE + MUTATED {
-        println!("{target}: seed {seed}");
+        eprintln!("{target}: seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
         let input = if seed < NOISE {
             let mut input = vec![0; random.random_range(0..600)];
