@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CACHE := $(or $(AGENT_FOUNDRY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/agent-foundry)
 ENV := source $(CACHE)/env.sh
-# make run ARGS="--port 8080"; make run FROM=DIR takes the speech models from DIR instead of the network.
+# make run ARGS="--listen 127.0.0.1:8080"; make run FROM=DIR takes the speech models from DIR instead of the network.
 ARGS ?=
 FROM ?=
 

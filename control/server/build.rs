@@ -5,8 +5,8 @@ use std::path::Path;
 use std::{fs, io};
 
 const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Agent Foundry</title>\
-<p>The pages have not been built. Run <code>make run</code>, or <code>npm ci &amp;&amp; npm run build</code> in <code>web/</code>, and start again.</p></html>\n";
-const SCRIPT: &str = "console.error('Agent Foundry: the widget has not been built. Run `make run`, or `npm ci && npm run build` in web/.');\n";
+<p>The pages have not been built. Run <code>make run</code>, or <code>npm install --no-save &amp;&amp; npm run build</code> in <code>web/</code>, and start again.</p></html>\n";
+const SCRIPT: &str = "console.error('Agent Foundry: the widget has not been built. Run `make run`, or `npm install --no-save && npm run build` in web/.');\n";
 
 fn main() -> io::Result<()> {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");

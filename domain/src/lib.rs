@@ -17,7 +17,7 @@ pub use agent::{ProviderBinding, Voice};
 pub use audio::{AudioFrame, FRAME, MediaTime};
 pub use failure::{Code, Failure, Retry, Source};
 pub use id::{AgentId, DomainId, EnvironmentId, OrgId, SessionId, TurnId};
-pub use secret::{Pii, Secret};
+pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, EndReason, Role, SessionEvent};
 pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Word};
 pub use timeline::{Latencies, Mark, TurnTimeline};

@@ -1,6 +1,7 @@
 //! Redaction is a type: what must not be shown cannot be printed by accident.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,20 +33,29 @@ impl<T> fmt::Display for Secret<T> {
     }
 }
 
-/// What a person said or who they are. Stored and sent where the product needs it, but absent from logs.
+/// What a person said or who they are. Stored and sent where the product needs it, but absent from logs: shown as `[pii]`
+/// unless `show_pii` was called.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Pii<T>(pub T);
 
-impl<T> fmt::Debug for Pii<T> {
+/// One answer for the process: a deployment decides it once, at start.
+static SHOWN: AtomicBool = AtomicBool::new(false);
+
+/// From now on this process's logs may say what people said: for a deployment that asks for it.
+pub fn show_pii(show: bool) {
+    SHOWN.store(show, Ordering::Relaxed);
+}
+
+impl<T: fmt::Debug> fmt::Debug for Pii<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[pii]")
+        if SHOWN.load(Ordering::Relaxed) { self.0.fmt(f) } else { f.write_str("[pii]") }
     }
 }
 
-impl<T> fmt::Display for Pii<T> {
+impl<T: fmt::Display> fmt::Display for Pii<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[pii]")
+        if SHOWN.load(Ordering::Relaxed) { self.0.fmt(f) } else { f.write_str("[pii]") }
     }
 }
 

@@ -1,11 +1,13 @@
 //! A session as observers see it: who takes part, what happens, why it ends.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Source;
 use crate::id::TurnId;
+use crate::secret::Pii;
 use crate::speech::{Digit, Transcript};
 use crate::timeline::TurnTimeline;
 
@@ -62,8 +64,8 @@ pub enum DeadAir {
 }
 
 /// Everything an observer of a session can see, in the order it happened. Closed on purpose: a new kind is a
-/// decision for every observer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// decision for every observer, and for `Debug`, which ends in logs and so does not show what was said, noted or keyed in.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum SessionEvent {
     /// Media flows both ways.
@@ -146,4 +148,93 @@ pub enum SessionEvent {
     Ended {
         reason: EndReason,
     },
+}
+
+impl fmt::Debug for SessionEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started => f.write_str("Started"),
+            Self::StateChanged { state } => f.debug_struct("StateChanged").field("state", state).finish(),
+            Self::CallerSpeaking { speaking } => {
+                f.debug_struct("CallerSpeaking").field("speaking", speaking).finish()
+            }
+            Self::Heard { transcript } => f.debug_struct("Heard").field("transcript", transcript).finish(),
+            Self::CallerTurn { turn, text, typed } => f
+                .debug_struct("CallerTurn")
+                .field("turn", turn)
+                .field("text", &Pii(text))
+                .field("typed", typed)
+                .finish(),
+            Self::AgentSaying { turn, text } => {
+                f.debug_struct("AgentSaying").field("turn", turn).field("text", &Pii(text)).finish()
+            }
+            Self::AgentTurn { turn, text, interrupted } => f
+                .debug_struct("AgentTurn")
+                .field("turn", turn)
+                .field("text", &Pii(text))
+                .field("interrupted", interrupted)
+                .finish(),
+            Self::Ducked { turn } => f.debug_struct("Ducked").field("turn", turn).finish(),
+            Self::Resumed { turn, why } => {
+                f.debug_struct("Resumed").field("turn", turn).field("why", why).finish()
+            }
+            Self::Interrupted { turn } => f.debug_struct("Interrupted").field("turn", turn).finish(),
+            Self::Nudged { count } => f.debug_struct("Nudged").field("count", count).finish(),
+            Self::Pressed { digit } => f.debug_struct("Pressed").field("digit", &Pii(digit)).finish(),
+            Self::Node { turn, node } => {
+                f.debug_struct("Node").field("turn", turn).field("node", node).finish()
+            }
+            Self::Noted { name, value } => {
+                f.debug_struct("Noted").field("name", name).field("value", &Pii(value)).finish()
+            }
+            Self::TurnFinished { timeline } => {
+                f.debug_struct("TurnFinished").field("timeline", timeline).finish()
+            }
+            Self::DeadAir { turn, cause, length } => f
+                .debug_struct("DeadAir")
+                .field("turn", turn)
+                .field("cause", cause)
+                .field("length", length)
+                .finish(),
+            Self::Failed { turn, source, code, message } => f
+                .debug_struct("Failed")
+                .field("turn", turn)
+                .field("source", source)
+                .field("code", code)
+                .field("message", message)
+                .finish(),
+            Self::Detached => f.write_str("Detached"),
+            Self::Reattached { gap } => f.debug_struct("Reattached").field("gap", gap).finish(),
+            Self::Ended { reason } => f.debug_struct("Ended").field("reason", reason).finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::audio::MediaTime;
+    use crate::speech::Word;
+
+    #[test]
+    fn an_event_in_a_log_does_not_say_what_people_said() {
+        let turn = TurnId(1);
+        let mut transcript = Transcript::complete("maria lopez", MediaTime::ZERO, MediaTime::ZERO);
+        transcript.words =
+            vec![Word { text: "maria".to_owned(), from: MediaTime::ZERO, to: MediaTime::ZERO }];
+        for event in [
+            SessionEvent::Heard { transcript },
+            SessionEvent::CallerTurn { turn, text: "I am Maria".to_owned(), typed: false },
+            SessionEvent::AgentSaying { turn, text: "Hello Maria".to_owned() },
+            SessionEvent::AgentTurn { turn, text: "Hello Maria".to_owned(), interrupted: false },
+            SessionEvent::Noted { name: "appointment".to_owned(), value: json!({ "name": "Maria" }) },
+        ] {
+            let shown = format!("{event:?} {event:#?}");
+            assert!(!shown.to_lowercase().contains("maria") && shown.contains("[pii]"), "{shown}");
+        }
+        let pressed = SessionEvent::Pressed { digit: Digit::try_from('7').expect("a key") };
+        assert_eq!(format!("{pressed:?}"), "Pressed { digit: [pii] }");
+    }
 }

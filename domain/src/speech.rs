@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::audio::MediaTime;
+use crate::secret::Pii;
 
 /// One verdict of the voice activity detector on a stretch of the caller's track. The turn machine, not the
 /// detector, decides what a run of verdicts means.
@@ -44,11 +45,18 @@ impl fmt::Display for Language {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Word {
     pub text: String,
     pub from: MediaTime,
     pub to: MediaTime,
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { text, from, to } = self;
+        f.debug_struct("Word").field("text", &Pii(text)).field("from", from).field("to", to).finish()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,7 +68,7 @@ pub enum TranscriptKind {
     Final,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transcript {
     pub kind: TranscriptKind,
     /// May be empty: a final without words says that the audio held no speech.
@@ -76,6 +84,21 @@ pub struct Transcript {
     /// 0 to 1, absent where the recogniser gives none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
+}
+
+impl fmt::Debug for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, text, from, to, words, language, confidence } = self;
+        f.debug_struct("Transcript")
+            .field("kind", kind)
+            .field("text", &Pii(text))
+            .field("from", from)
+            .field("to", to)
+            .field("words", words)
+            .field("language", language)
+            .field("confidence", confidence)
+            .finish()
+    }
 }
 
 impl Transcript {

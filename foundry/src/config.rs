@@ -35,7 +35,7 @@ pub(crate) struct Overrides {
     /// Serve HTTPS with a certificate made now, for a first try from another machine.
     #[arg(long, env = "FOUNDRY_TLS_SELF_SIGNED", conflicts_with = "tls_cert")]
     tls_self_signed: bool,
-    /// Where calls, appointments and keys are kept.
+    /// Where calls and appointments are kept.
     #[arg(long, env = "FOUNDRY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Where the speech models lie.
@@ -130,7 +130,7 @@ pub(crate) struct Config {
     pub(crate) providers: Providers,
     pub(crate) calls: Calls,
     pub(crate) session: media_session::Options,
-    /// Where calls, appointments and keys are kept.
+    /// Where calls and appointments are kept.
     pub(crate) data_dir: PathBuf,
     /// Where the speech models lie; the cache folder of the user unless given.
     pub(crate) models_dir: Option<PathBuf>,
@@ -395,6 +395,7 @@ impl Config {
             }
         }
         self.surface().validate().map_err(|wrong| format!("in [server]: {wrong}"))?;
+        self.providers.local.validate().map_err(|wrong| format!("in [providers.local]: {wrong}"))?;
         self.session.validate().map_err(|wrong| format!("in [session]: {wrong}"))
     }
 
@@ -546,5 +547,17 @@ mod tests {
             assert!(dump.contains(listed), "no {listed} in {dump}");
         }
         assert!(Config::parse(&dump).is_ok(), "the dump is a configuration: {dump}");
+    }
+
+    #[test]
+    fn what_a_component_cannot_work_with_is_refused_before_it_starts() {
+        for (text, named) in [
+            ("[providers.local.inference]\nniceness = 40\n", "inference.niceness"),
+            ("[session]\nreattach_s = 0\n", "session.reattach_s"),
+        ] {
+            let config: Config = toml::from_str(text).expect("well-formed");
+            let refused = config.validate().expect_err("out of range").to_string();
+            assert!(refused.contains(named), "{refused}");
+        }
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use domain::{Failure, Retry};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use runtime::{Kind, Tasks};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -26,12 +26,13 @@ const CONNECTION: Kind = Kind::new("http.connection");
 /// Open connections at most; each holds a descriptor and some memory. Further ones wait in the kernel's backlog.
 const MAX_CONNECTIONS: usize = 4096;
 
-/// A peer that has not finished its TLS handshake or its request's head by then is dropped.
+/// A peer that has not finished its TLS handshake, or the head of a request, the first or the next, by then is dropped.
 const HEAD_DEADLINE: Duration = Duration::from_secs(15);
 
 pub(crate) struct Door {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    head_deadline: Duration,
 }
 
 /// Why the server cannot be reached.
@@ -81,7 +82,7 @@ impl Door {
             io::ErrorKind::AddrInUse => Error::InUse { address },
             _ => Error::Listen { address, source },
         })?;
-        Ok(Self { listener, tls: acceptor(tls, names)? })
+        Ok(Self { listener, tls: acceptor(tls, names)?, head_deadline: HEAD_DEADLINE })
     }
 
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
@@ -95,7 +96,7 @@ impl Door {
     /// Serves until `tasks` is cancelled; open WebSockets end with it.
     pub(crate) fn serve(self, router: Router, tasks: &Tasks) {
         let connections = tasks.child();
-        let Self { listener, tls } = self;
+        let Self { listener, tls, head_deadline } = self;
         tasks.spawn(ACCEPT, async move {
             let room = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
             loop {
@@ -112,7 +113,7 @@ impl Door {
                 let (router, tls) = (router.clone(), tls.clone());
                 connections.spawn(CONNECTION, async move {
                     let _permit = permit;
-                    if let Err(error) = connection(stream, peer, tls, router).await {
+                    if let Err(error) = connection(stream, peer, tls, router, head_deadline).await {
                         tracing::debug!(%peer, %error, "connection ended");
                     }
                 });
@@ -126,6 +127,7 @@ async fn connection(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
+    head_deadline: Duration,
 ) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let secure = tls.is_some();
@@ -136,18 +138,19 @@ async fn connection(
         }
         router.clone().call(request)
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(hyper_util::rt::TokioTimer::new()).header_read_timeout(HEAD_DEADLINE);
+    // HTTP/1.1 alone, which is what we offer in TLS: a server that first finds out the version waits for that without an end.
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head_deadline);
     let served = match tls {
         Some(acceptor) => {
-            let stream = tokio::time::timeout(HEAD_DEADLINE, acceptor.accept(stream))
+            let stream = tokio::time::timeout(head_deadline, acceptor.accept(stream))
                 .await
                 .context("TLS handshake too slow")??;
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await
+            http.serve_connection(TokioIo::new(stream), service).with_upgrades().await
         }
-        None => builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await,
+        None => http.serve_connection(TokioIo::new(stream), service).with_upgrades().await,
     };
-    served.map_err(|error| anyhow::anyhow!(error))
+    Ok(served?)
 }
 
 fn acceptor(tls: &Tls, names: Vec<String>) -> Result<Option<TlsAcceptor>, Error> {
@@ -197,4 +200,49 @@ fn self_signed(names: Vec<String>) -> Result<Identity, Error> {
     let made = rcgen::generate_simple_self_signed(names).map_err(|error| Error::SelfSigned(error.into()))?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     Ok((vec![made.cert.der().clone()], key))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// What a peer that writes `said` and then waits reads until the server closes, and after how long.
+    async fn silent(tls: Tls, said: &str) -> (String, Duration) {
+        crate::cmd::install_crypto();
+        let mut door = Door::open(SocketAddr::from(([127, 0, 0, 1], 0)), &tls, vec!["localhost".to_owned()])
+            .await
+            .expect("a free port");
+        door.head_deadline = Duration::from_millis(200);
+        let address = door.address().expect("bound");
+        let tasks = Tasks::new();
+        door.serve(Router::new().route("/", axum::routing::get(|| async { "here" })), &tasks);
+        let mut stream = TcpStream::connect(address).await.expect("accepted");
+        stream.write_all(said.as_bytes()).await.expect("open");
+        let began = tokio::time::Instant::now();
+        let mut answer = Vec::new();
+        tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer))
+            .await
+            .expect("closed by the server")
+            .expect("in order");
+        tasks.shutdown().await;
+        (String::from_utf8_lossy(&answer).into_owned(), began.elapsed())
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_says_nothing_is_closed() {
+        let (answer, after) = silent(Tls::default(), "").await;
+        assert!(answer.is_empty() && after >= Duration::from_millis(150), "{answer} {after:?}");
+        silent(Tls { self_signed: true, ..Tls::default() }, "").await;
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_stops_in_its_first_or_before_its_next_request_is_closed() {
+        silent(Tls::default(), "GET / HTTP/1.1\r\nhost: a\r\n").await;
+        let (answer, after) = silent(Tls::default(), "GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert!(answer.ends_with("here") && after >= Duration::from_millis(150), "{answer} {after:?}");
+    }
 }

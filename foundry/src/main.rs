@@ -3,6 +3,7 @@
 mod adapters;
 mod cmd;
 mod config;
+mod data_dir;
 mod listen;
 mod operator;
 mod overlay;

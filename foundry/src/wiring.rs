@@ -21,6 +21,7 @@ use crate::adapters::health::{Health, Metrics};
 use crate::adapters::sink::Sink;
 use crate::cmd::coded;
 use crate::config::Config;
+use crate::data_dir::DataDir;
 use crate::operator;
 use crate::speech::{CALLS_WITHOUT_MODELS, Speech};
 
@@ -42,21 +43,22 @@ pub(crate) struct House {
     address: Option<IpAddr>,
     /// Where the room is not what was asked for.
     note: Option<String>,
+    _data: DataDir,
 }
 
 impl House {
     pub(crate) async fn build(config: &Config, metrics: runtime::telemetry::Metrics) -> anyhow::Result<Self> {
-        let calls = config.data_dir.join("calls");
-        std::fs::create_dir_all(&calls).with_context(|| {
-            format!("DATA_DIR_UNUSABLE: cannot create {}: give another with --data-dir DIR", calls.display())
-        })?;
+        let data = DataDir::take(&config.data_dir)?;
+        let calls = data.calls().to_owned();
         CallLog::tidy(&calls, config.calls.keep, true)
             .with_context(|| format!("reading {}", calls.display()))?;
         let operator_token = match &config.server.operator_token {
             Some(_given) => None,
             None => Some(operator::kept(&config.data_dir).map_err(|error| coded(error.failure(), error))?),
         };
+        let sockets = sockets()?;
         let tasks = Arc::new(Tasks::new());
+        metrics.keep_up(&tasks);
         keep_tidy(&tasks, calls.clone(), config.calls.keep);
         let rtc = media_rtc::Server::bind(
             media_rtc::Options {
@@ -81,21 +83,22 @@ impl House {
             board: Arc::clone(&board),
             directory: directory.clone(),
             rtc,
-            sockets: media_socket::Options::default(),
+            sockets,
             tasks: Arc::clone(&tasks),
         };
         let ports = Ports {
             calls: Arc::new(entry),
-            log: Arc::new(CallLog::new(calls)),
+            log: Arc::new(CallLog::new(calls, tasks.child())),
             health: Arc::new(Health { directory: directory.clone(), parts }),
             metrics: Arc::new(Metrics(metrics)),
             clock: Arc::new(SystemClock),
         };
-        Ok(Self { tasks, directory, board, ports, operator_token, address, note })
+        Ok(Self { tasks, directory, board, ports, operator_token, address, note, _data: data })
     }
 
     pub(crate) fn router(&self, config: &Config) -> anyhow::Result<Router> {
         let mut options = config.surface();
+        options.socket_message_bytes = sockets()?.longest_message_bytes;
         if let Some(made) = &self.operator_token {
             options.operator_token = Some(made.clone());
         }
@@ -148,13 +151,21 @@ fn room(asked: Option<usize>, carried: Option<usize>) -> (usize, Option<String>)
     }
 }
 
+/// The HTTP surface, which upgrades the sockets, and those who read them have one limit.
+fn sockets() -> anyhow::Result<media_socket::Options> {
+    let options = media_socket::Options::default();
+    options.validate().map_err(|wrong| anyhow::anyhow!("the sockets' options: {wrong}"))?;
+    Ok(options)
+}
+
 /// The oldest logs go while the server runs, too.
 fn keep_tidy(tasks: &Tasks, calls: PathBuf, keep: usize) {
+    let own = tasks.child();
     tasks.spawn(TIDY, async move {
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
             let folder = calls.clone();
-            let tidied = tokio::task::spawn_blocking(move || CallLog::tidy(&folder, keep, false)).await;
+            let tidied = own.spawn_blocking(TIDY, move || CallLog::tidy(&folder, keep, false)).await;
             if let Ok(Err(error)) = tidied {
                 tracing::warn!(%error, "old call logs could not be removed");
             }

@@ -35,10 +35,10 @@ impl Engine {
     /// Loads the runtime library from `store`, the first time in this process, and starts the threads.
     ///
     /// # Errors
-    /// `Missing`, or `Runtime` when the library does not fit this machine.
+    /// `Missing`, `Runtime` when the library does not fit this machine, or `Threads`.
     pub fn start(options: &Options, store: &Store) -> Result<Self, Error> {
         let environment = environment(store)?;
-        Ok(Self { environment, pool: Arc::new(Pool::start(options)) })
+        Ok(Self { environment, pool: Arc::new(Pool::start(options)?) })
     }
 
     #[must_use]

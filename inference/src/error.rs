@@ -29,6 +29,8 @@ pub enum Error {
     Architecture(&'static str),
     #[error("the ONNX Runtime did not start: {0}")]
     Runtime(String),
+    #[error("could not start the threads that models run on: raise the limit of processes or threads")]
+    Threads(#[source] std::io::Error),
     #[error("the model {} could not be loaded ({reason}): run `foundry models pull`", path.display())]
     Load { path: PathBuf, reason: String },
     #[error("inference failed: {0}")]
@@ -43,7 +45,7 @@ impl Error {
             Self::Corrupt { .. } | Self::Load { .. } => Failure::platform("MODEL_CORRUPT", Retry::Never),
             Self::Fetch { .. } => Failure::platform("MODEL_FETCH_FAILED", Retry::Now),
             Self::Disk { .. } | Self::NoDirectory => Failure::platform("MODEL_STORE_UNUSABLE", Retry::Never),
-            Self::Architecture(_) | Self::Runtime(_) => {
+            Self::Architecture(_) | Self::Runtime(_) | Self::Threads(_) => {
                 Failure::platform("MODEL_RUNTIME_FAILED", Retry::Never)
             }
             Self::Run(_) => Failure::platform("MODEL_RUN_FAILED", Retry::Now),

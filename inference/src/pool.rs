@@ -7,6 +7,7 @@
 mod queue;
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -15,6 +16,7 @@ use std::time::Instant;
 
 use futures::channel::oneshot;
 
+use crate::error::Error;
 use crate::metrics;
 use crate::options::Options;
 use queue::{Job, Queues};
@@ -80,24 +82,41 @@ struct Shared {
 }
 
 impl Pool {
-    #[must_use]
-    pub fn start(options: &Options) -> Self {
+    /// # Errors
+    /// `Threads` when the system gives not all of them: jobs of a lane without a thread would wait for ever.
+    pub fn start(options: &Options) -> Result<Self, Error> {
+        Self::start_with(options, |name, body| thread::Builder::new().name(name.to_owned()).spawn(body))
+    }
+
+    fn start_with(
+        options: &Options,
+        mut spawn: impl FnMut(&str, Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>>,
+    ) -> Result<Self, Error> {
         let workers = options.thread_count();
         let shared = Arc::new(Shared {
             queues: Mutex::new(Queues::new(workers)),
             work: Condvar::new(),
             realtime: Condvar::new(),
         });
-        let mut threads = Vec::with_capacity(workers + 1);
-        threads.push(spawn("infer-rt", &shared, |shared| shared.serve_realtime()));
+        // Dropped on the way out of an error, which ends the threads that did start.
+        let mut pool =
+            Self { shared: Arc::clone(&shared), workers, threads: Vec::with_capacity(workers + 1) };
+        let realtime = Arc::clone(&shared);
+        let thread = spawn("infer-rt", Box::new(move || realtime.serve_realtime()));
+        pool.threads.push(thread.map_err(Error::Threads)?);
         let niceness = options.niceness;
         for _ in 0..workers {
-            threads.push(spawn("infer", &shared, move |shared| {
-                step_back(niceness);
-                shared.serve();
-            }));
+            let shared = Arc::clone(&shared);
+            let thread = spawn(
+                "infer",
+                Box::new(move || {
+                    step_back(niceness);
+                    shared.serve();
+                }),
+            );
+            pool.threads.push(thread.map_err(Error::Threads)?);
         }
-        Self { shared, workers, threads: threads.into_iter().flatten().collect() }
+        Ok(pool)
     }
 
     /// How many threads serve the interactive and background lanes.
@@ -216,16 +235,6 @@ fn execute(lane: Lane, job: Job) {
     job.run();
     ::metrics::histogram!(metrics::RUN_SECONDS, "lane" => lane.name())
         .record(wall_clock().saturating_duration_since(began));
-}
-
-fn spawn(
-    name: &str,
-    shared: &Arc<Shared>,
-    body: impl FnOnce(&Shared) + Send + 'static,
-) -> Option<JoinHandle<()>> {
-    let shared = Arc::clone(shared);
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || body(&shared));
-    spawned.inspect_err(|error| tracing::error!(%error, name, "could not start an inference thread")).ok()
 }
 
 /// Puts the calling thread behind those that move media. Linux counts niceness by thread.

@@ -1,5 +1,4 @@
-//! Support for async code without any business: tasks with a kind and an owner, drain, the one outbound HTTP
-//! client, telemetry.
+//! Support for async code without any business: tasks with a kind and an owner, drain, telemetry.
 //!
 //! Knows nothing of calls, agents or vendors. `tasks` is the only place of the workspace that spawns.
 

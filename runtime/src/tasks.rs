@@ -1,7 +1,7 @@
 //! Tasks are born here: each has a kind that says what its end means, hangs on its owner's token, and is awaited.
 //!
-//! A `Tasks` is the owner. Cancelling or dropping it cancels every task in it and in its children; `drain`
-//! waits for them. Nothing in the workspace spawns in another way (`clippy.toml` forbids it).
+//! A `Tasks` is the owner. Cancelling or dropping it cancels every task in it and in its children; `drain` and
+//! `shutdown` wait for all of these. Nothing in the workspace spawns in another way (`clippy.toml` forbids it).
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::Instrument;
 
 /// What a task is for, and what it means when it ends.
@@ -50,6 +51,8 @@ pub struct Tasks {
     token: CancellationToken,
     _guard: DropGuard,
     tracker: TaskTracker,
+    /// Of the owners above, who wait for these tasks too.
+    above: Vec<TaskTracker>,
 }
 
 impl Default for Tasks {
@@ -61,17 +64,18 @@ impl Default for Tasks {
 impl Tasks {
     #[must_use]
     pub fn new() -> Self {
-        Self::on(CancellationToken::new())
+        Self::on(CancellationToken::new(), Vec::new())
     }
 
-    fn on(token: CancellationToken) -> Self {
-        Self { _guard: token.clone().drop_guard(), token, tracker: TaskTracker::new() }
+    fn on(token: CancellationToken, above: Vec<TaskTracker>) -> Self {
+        Self { _guard: token.clone().drop_guard(), token, tracker: TaskTracker::new(), above }
     }
 
-    /// An owner that ends when this one ends, and is drained on its own.
+    /// An owner that ends when this one ends, and may be drained on its own before.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self::on(self.token.child_token())
+        let above = self.above.iter().chain([&self.tracker]).cloned().collect();
+        Self::on(self.token.child_token(), above)
     }
 
     /// The token that a task selects on where it must end in its own order; cancelled with this owner.
@@ -100,25 +104,46 @@ impl Tasks {
         self.start(kind, task)
     }
 
+    /// Runs what blocks its thread, such as reading a file, where no other task waits behind it. It cannot be interrupted:
+    /// a cancelled owner still waits for it. The handle's error is the panic of `work`.
+    pub fn spawn_blocking<F, T>(&self, kind: Kind, work: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let mark = self.mark(kind);
+        let span = tracing::debug_span!("task", kind = kind.name);
+        self.tracker.spawn_blocking(move || {
+            let _mark = mark;
+            span.in_scope(work)
+        })
+    }
+
     fn start<F>(&self, kind: Kind, task: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let live = Live::enter(kind);
-        let on_panic = PanicGuard { kind, token: self.token.clone() };
+        let mark = self.mark(kind);
         let span = tracing::debug_span!("task", kind = kind.name);
         self.tracker.spawn_on(
             async move {
-                let _live = live;
-                let guard = on_panic;
-                let output = task.await;
-                std::mem::forget(guard);
-                output
+                let _mark = mark;
+                task.await
             }
             .instrument(span),
             &Handle::current(),
         )
+    }
+
+    /// What a task carries while it lives.
+    fn mark(&self, kind: Kind) -> Mark {
+        Mark {
+            kind,
+            token: self.token.clone(),
+            _live: Live::enter(kind),
+            _above: self.above.iter().map(TaskTracker::token).collect(),
+        }
     }
 
     /// Asks every task to end; returns at once.
@@ -126,8 +151,8 @@ impl Tasks {
         self.token.cancel();
     }
 
-    /// Waits until every task has ended by itself, at most `deadline`, then cancels the rest and waits for them.
-    /// Returns whether all ended by themselves.
+    /// Waits until every task, of its children too, has ended by itself, at most `deadline`, then cancels the rest and waits
+    /// for them. Returns whether all ended by themselves.
     pub async fn drain(&self, deadline: Duration) -> bool {
         self.tracker.close();
         let in_time = tokio::time::timeout(deadline, self.tracker.wait()).await.is_ok();
@@ -138,13 +163,14 @@ impl Tasks {
         in_time
     }
 
-    /// Cancels everything and waits for it.
+    /// Cancels everything, children too, and waits for it.
     pub async fn shutdown(&self) {
         self.token.cancel();
         self.tracker.close();
         self.tracker.wait().await;
     }
 
+    /// Tasks that live, of its children too.
     #[must_use]
     pub fn len(&self) -> usize {
         self.tracker.len()
@@ -186,15 +212,17 @@ impl Drop for Live {
     }
 }
 
-struct PanicGuard {
+struct Mark {
     kind: Kind,
     token: CancellationToken,
+    _live: Live,
+    _above: Vec<TaskTrackerToken>,
 }
 
-impl Drop for PanicGuard {
+impl Drop for Mark {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            return; // cancelled, not failed
+            return; // ended or cancelled, not failed
         }
         tracing::error!(kind = self.kind.name, "task panicked");
         if self.kind.on_panic == OnPanic::CancelOwner {
@@ -227,6 +255,45 @@ mod tests {
         tasks.spawn(FOREVER, std::future::pending::<()>());
         assert!(!tasks.drain(Duration::from_secs(2)).await);
         assert!(tasks.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_owner_waits_for_its_childrens_tasks_too() {
+        let owner = Tasks::new();
+        let child = owner.child().child();
+        let (ended, has_ended) = std::sync::mpsc::channel();
+        let token = child.token();
+        child.spawn_graceful(Kind::new("test.orderly"), async move {
+            token.cancelled().await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let _heard = ended.send(());
+        });
+        assert_eq!(owner.len(), 1);
+        drop(child);
+        owner.shutdown().await;
+        assert!(
+            owner.is_empty() && has_ended.try_recv().is_ok(),
+            "its last three seconds were not waited for"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_blocks_is_waited_for_and_its_panic_is_the_owners() {
+        let owner = Tasks::new();
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let work = owner.child().spawn_blocking(Kind::new("test.blocking"), move || {
+            let _gone = wait.recv();
+            7
+        });
+        assert!(tokio::time::timeout(Duration::from_millis(20), owner.shutdown()).await.is_err());
+        drop(go);
+        owner.shutdown().await;
+        assert_eq!(work.await.expect("no panic"), 7);
+        let owner = Tasks::new();
+        let failed = owner.spawn_blocking(Kind::vital("test.blocking"), || {
+            assert!(std::hint::black_box(false), "on purpose")
+        });
+        assert!(failed.await.is_err() && owner.token().is_cancelled());
     }
 
     #[tokio::test]

@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+
+use crate::tasks::{Kind, Tasks};
 
 /// How the process logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,11 +17,13 @@ pub struct Options {
     /// A filter such as `info` or `info,media_session=debug`.
     pub filter: String,
     pub format: Format,
+    /// Show in logs what people say and who they are. Without it they are left out at every level.
+    pub show_pii: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: Format::Text }
+        Self { filter: "info".to_owned(), format: Format::Text, show_pii: false }
     }
 }
 
@@ -53,7 +58,22 @@ pub enum Error {
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
 
+const UPKEEP: Kind = Kind::new("telemetry.upkeep");
+/// Samples of histograms are kept one by one until they are sorted into their buckets: by a scrape, or by this.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
 impl Metrics {
+    /// Keeps the memory of histograms bounded where nobody scrapes, until `tasks` ends.
+    pub fn keep_up(&self, tasks: &Tasks) {
+        let handle = self.0.clone();
+        tasks.spawn(UPKEEP, async move {
+            loop {
+                tokio::time::sleep(UPKEEP_EVERY).await;
+                handle.run_upkeep();
+            }
+        });
+    }
+
     #[must_use]
     pub fn render(&self) -> String {
         self.0.render()
@@ -75,6 +95,7 @@ const LATENCY_SECONDS: [f64; 18] =
 /// # Errors
 /// When the filter is malformed, or telemetry was installed before.
 pub fn install(options: &Options) -> Result<Metrics, Error> {
+    domain::show_pii(options.show_pii);
     let filter = EnvFilter::try_new(&options.filter)
         .map_err(|error| Error::Filter { filter: options.filter.clone(), reason: error.to_string() })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -83,9 +104,44 @@ pub fn install(options: &Options) -> Result<Metrics, Error> {
         Format::Json => logs.json().try_init(),
     };
     installed.map_err(|error| Error::Installed(error.to_string()))?;
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_SECONDS)
+    let handle = recorder()
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(|error| Error::Installed(error.to_string()))?;
     Ok(Metrics(handle))
+}
+
+fn recorder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_SECONDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resident_kb() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("known");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn samples_that_nobody_scrapes_do_not_pile_up() {
+        let recorder = recorder().expect("buckets").build_recorder();
+        let tasks = Tasks::new();
+        Metrics(recorder.handle()).keep_up(&tasks);
+        let before = resident_kb();
+        for _ in 0..100 {
+            metrics::with_local_recorder(&recorder, || {
+                let histogram = metrics::histogram!("test_wait_seconds");
+                for _ in 0..100_000 {
+                    histogram.record(0.02);
+                }
+            });
+            tokio::time::sleep(UPKEEP_EVERY).await;
+        }
+        // Ten million samples, 8 bytes each.
+        let grown = resident_kb().saturating_sub(before);
+        assert!(grown < 30_000, "{grown} kB more");
+        assert!(recorder.handle().render().contains("test_wait_seconds_count 10000000"), "none is lost");
+    }
 }

@@ -2,22 +2,16 @@
 // there, with a tone and RTVI on the data channel. Proves the path without our server, the fallback when UDP is dead, and
 // the way back after a loss. usage: node dev/peer.mjs
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { AUTOPLAY, launch } from './chromium.mjs';
 
 process.argv[2] = '8093';
 const { server } = await import('./server.mjs');
 const base = 'http://127.0.0.1:8093';
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-    '--autoplay-policy=no-user-gesture-required',
-    '--disable-features=WebRtcHideLocalIpsWithMdns',
-    '--allow-loopback-in-peer-connection',
-  ],
-});
+const browser = await launch(
+  AUTOPLAY,
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--allow-loopback-in-peer-connection',
+);
 const context = await browser.newContext();
 await context.grantPermissions(['microphone'], { origin: base });
 

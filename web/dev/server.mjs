@@ -9,9 +9,10 @@ import { agents, call, calls } from './fixtures.mjs';
 
 const web = fileURLToPath(new URL('..', import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
-/** The real server's policy, so that a breach shows here. */
-const POLICY =
-  "default-src 'self'; script-src 'self' blob:; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'none'; object-src 'none'";
+/** The real server's policy, read where it is written, so that a breach shows here. */
+const POLICY = /const POLICY: &str = "([^"]+)"/
+  .exec(readFileSync(join(web, '../control/server/src/middleware/headers.rs'), 'utf8'))[1]
+  .replaceAll(/\\\s+/g, '');
 
 /** What the next requests meet: `full`, `empty`, `closed`, or `talk`. */
 let scenario = 'talk';

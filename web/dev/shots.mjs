@@ -2,7 +2,7 @@
 // accessibility finding, a script error or a breach of the content policy. usage: node dev/shots.mjs [name]
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { chromium } from 'playwright-core';
+import { AUTOPLAY, launch } from './chromium.mjs';
 
 process.argv[2] = process.argv[2] ?? '';
 const only = process.argv[2];
@@ -14,15 +14,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const out = new URL('shots/', import.meta.url).pathname;
 mkdirSync(out, { recursive: true });
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: [
-    '--no-sandbox',
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-    '--autoplay-policy=no-user-gesture-required',
-  ],
-});
+const browser = await launch(AUTOPLAY);
 
 const looks = [
   { name: 'light-wide', colorScheme: 'light', viewport: { width: 1240, height: 860 } },

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chromium } from 'playwright-core';
+import { launch } from '../dev/chromium.mjs';
 
 /** Waits in a browser on a busy machine; a wait that ends is a finding. */
 export const PATIENCE_MS = 45_000;
@@ -25,16 +25,7 @@ export async function story(
 ) {
   const microphone = join(out, 'microphone.wav');
   writeFileSync(microphone, padded(speech, leadSeconds));
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--use-fake-device-for-media-stream',
-      '--use-fake-ui-for-media-stream',
-      `--use-file-for-fake-audio-capture=${microphone}%noloop`,
-      ...flags,
-    ],
-  });
+  const browser = await launch(`--use-file-for-fake-audio-capture=${microphone}%noloop`, ...flags);
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },
     colorScheme: 'light',

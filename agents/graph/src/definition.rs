@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{Language, Voice};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::node::Node;
 use crate::state::Channel;
@@ -135,16 +135,19 @@ pub fn parse(json: &str) -> Result<AgentDefinition, Invalid> {
     let name = whole.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut problems = Vec::new();
     let mut nodes = BTreeMap::new();
-    if let Some(Value::Object(given)) = whole.get_mut("nodes").map(Value::take) {
-        for (id, value) in given {
-            match serde_json::from_value::<Node>(value) {
-                Ok(node) => {
-                    nodes.insert(id, node);
+    match whole.get_mut("nodes").map(|nodes| std::mem::replace(nodes, json!({}))) {
+        Some(Value::Object(given)) => {
+            for (id, value) in given {
+                match serde_json::from_value::<Node>(value) {
+                    Ok(node) => {
+                        nodes.insert(id, node);
+                    }
+                    Err(error) => problems.push(from_serde(Some(&id), &error)),
                 }
-                Err(error) => problems.push(from_serde(Some(&id), &error)),
             }
         }
-        whole["nodes"] = Value::Object(serde_json::Map::new());
+        Some(_) => problems.push(Problem::error(None, "nodes", "must be an object: each node by its name")),
+        None => {}
     }
     match serde_json::from_value::<AgentDefinition>(whole) {
         Ok(mut definition) if problems.is_empty() => {

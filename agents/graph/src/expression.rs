@@ -69,10 +69,15 @@ impl<'a> Scope<'a> {
 
 /// Deepest nesting; protects the stack from hostile texts.
 const DEEPEST: usize = 32;
+/// Most lexemes: a row of `or` is as deep as it is long once it is read.
+const LONGEST: usize = 1_000;
 
 impl Expression {
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let mut parser = Parser { tokens: lex(text)?, at: 0, depth: 0, end: text.chars().count() + 1 };
+        if let Some((at, _)) = parser.tokens.get(LONGEST) {
+            return Err(ExpressionError { at: *at, reason: "too long".to_owned() });
+        }
         let ast = parser.or()?;
         match parser.tokens.get(parser.at) {
             None => Ok(Self(ast)),
@@ -370,7 +375,17 @@ impl Parser {
                 "true" => Ok(Ast::Literal(Value::Bool(true))),
                 "false" => Ok(Ast::Literal(Value::Bool(false))),
                 "null" => Ok(Ast::Literal(Value::Null)),
-                "exists" => Ok(Ast::Exists(Box::new(self.operand()?))),
+                "exists" => {
+                    let mut times = 1;
+                    while self.word("exists") {
+                        times += 1;
+                    }
+                    if times > DEEPEST {
+                        return self.error("nested too deeply");
+                    }
+                    let inner = self.operand()?;
+                    Ok((0..times).fold(inner, |inner, _| Ast::Exists(Box::new(inner))))
+                }
                 "and" | "or" | "not" | "in" => {
                     self.at -= 1;
                     self.error(format!("a value is missing before \"{word}\""))
@@ -477,7 +492,16 @@ mod tests {
         ] {
             assert_eq!(Expression::parse(text).map_err(|error| error.at), Err(at), "{text}");
         }
-        assert!(Expression::parse(&"(".repeat(1000)).is_err());
+    }
+
+    #[test]
+    fn no_text_is_deeper_than_the_stack() {
+        let rows =
+            [("(", "a"), ("exists ", "a"), ("not ", "a"), ("not exists ", "a"), ("a or ", "a"), ("a[", "a")];
+        for (piece, end) in rows {
+            assert!(Expression::parse(&format!("{}{end}", piece.repeat(200_000))).is_err(), "{piece}");
+        }
+        assert!(Expression::parse("not exists exists not_there.at_all").is_ok());
     }
 
     #[test]

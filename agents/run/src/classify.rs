@@ -64,6 +64,9 @@ impl Classifier {
             });
             nodes.insert(id.clone(), Examples { intents, vectors, corpus: Corpus::new(&texts) });
         }
+        if working.is_some() {
+            kept.forget_unasked();
+        }
         kept.save();
         Self { nodes, embedder: working, recent: Mutex::new(VecDeque::new()) }
     }

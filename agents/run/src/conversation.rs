@@ -18,11 +18,13 @@ use runtime::tasks::Kind;
 use serde_json::Value;
 
 use crate::agent::Agent;
-use crate::ports::{Ports, ToolCall};
+use crate::ports::{Permit, Ports, ToolCall};
 
 const TOOL_CALL: Kind = Kind::new("agents-run.tool");
-/// A tool that has given nothing by then has failed, as far as the caller is concerned.
+/// A tool that has not taken effect by then has failed, and will have no effect.
 const TOOL_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a tool that is just taking effect is waited for after that. Then nobody knows.
+const TOOL_SETTLES: Duration = Duration::from_secs(5);
 
 /// A piece of a reply, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,6 +167,32 @@ impl Conversation {
     }
 }
 
+/// Waits for a tool, and says of one that takes too long what is true: that it had and will have no effect, or that nobody knows.
+async fn finished(
+    name: String,
+    mut work: BoxFuture<'static, Result<Value, ToolError>>,
+    permit: Permit,
+) -> Result<Value, ToolError> {
+    if let Ok(outcome) = tokio::time::timeout(TOOL_DEADLINE, &mut work).await {
+        return outcome;
+    }
+    if permit.withdraw() {
+        return Err(ToolError {
+            code: "TOOL_TIMED_OUT".to_owned(),
+            message: format!(
+                "\"{name}\" gave nothing within {} s and has no effect",
+                TOOL_DEADLINE.as_secs()
+            ),
+        });
+    }
+    tokio::time::timeout(TOOL_SETTLES, work).await.unwrap_or_else(|_| {
+        Err(ToolError {
+            code: "TOOL_UNSURE".to_owned(),
+            message: format!("\"{name}\" did not come to an end; it may or may not have taken effect"),
+        })
+    })
+}
+
 fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -230,21 +258,17 @@ impl Reply {
         {
             return outcome.clone();
         }
+        let permit = Permit::default();
         let call = ToolCall {
             name,
             args,
             session: self.session.to_string(),
             key: format!("{}-{key}", self.session),
+            permit: permit.clone(),
         };
         let name = call.name.clone();
         let work = self.ports.tools.call(call);
-        let late = ToolError {
-            code: "TOOL_TIMED_OUT".to_owned(),
-            message: format!("\"{name}\" gave nothing within {} s", TOOL_DEADLINE.as_secs()),
-        };
-        let task = self.ports.tasks.spawn_graceful(TOOL_CALL, async move {
-            tokio::time::timeout(TOOL_DEADLINE, work).await.unwrap_or(Err(late))
-        });
+        let task = self.ports.tasks.spawn_graceful(TOOL_CALL, finished(name.clone(), work, permit));
         let outcome: ToolOutcome = task
             .map(move |joined| {
                 joined.unwrap_or_else(|_| {

@@ -13,4 +13,4 @@ mod vectors;
 
 pub use agent::{Agent, LoadError};
 pub use conversation::{Conversation, Step};
-pub use ports::{Clock, Ports, SystemClock, ToolCall, Tools};
+pub use ports::{Clock, Permit, Ports, SystemClock, ToolCall, Tools};

@@ -1,6 +1,6 @@
 //! What a conversation asks of the outside.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use agents_graph::ToolError;
 use futures::future::BoxFuture;
@@ -9,7 +9,7 @@ use runtime::tasks::Tasks;
 use serde_json::Value;
 
 /// A call of a tool, made after the caller's turn is certain and never before.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ToolCall {
     pub name: String,
     pub args: Value,
@@ -17,10 +17,38 @@ pub struct ToolCall {
     pub session: String,
     /// The same for the same step of the same session, however often it is tried: do it once.
     pub key: String,
+    /// To be taken directly before the effect.
+    pub permit: Permit,
+}
+
+/// Whether a call may still take effect. The tool takes it, or the one who waits withdraws it: only one of them can, so that
+/// what the caller is told of the call is true.
+#[derive(Debug, Clone, Default)]
+pub struct Permit(Arc<OnceLock<Taken>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    ByTool,
+    Back,
+}
+
+impl Permit {
+    /// For the tool, before what cannot be undone. `false`: the caller has been told that it did not happen, so that it must not.
+    #[must_use]
+    pub fn take(&self) -> bool {
+        *self.0.get_or_init(|| Taken::ByTool) == Taken::ByTool
+    }
+
+    /// For the one who waits no longer. `false`: it may have happened.
+    #[must_use]
+    pub fn withdraw(&self) -> bool {
+        *self.0.get_or_init(|| Taken::Back) == Taken::Back
+    }
 }
 
 pub trait Tools: Send + Sync {
-    /// The future runs to its end even if the caller hangs up meanwhile.
+    /// The future runs to its end even if the caller hangs up meanwhile, and is dropped where the call takes too long. A tool
+    /// with effects has them only after `call.permit` was taken.
     fn call(&self, call: ToolCall) -> BoxFuture<'static, Result<Value, ToolError>>;
 }
 

@@ -25,7 +25,10 @@ pub(crate) struct Kept {
     path: Option<PathBuf>,
     provider: String,
     model: String,
+    /// Of texts that were asked for: what the agent has now.
     vectors: BTreeMap<String, Vec<f32>>,
+    /// Read from the file and not asked for so far.
+    unasked: BTreeMap<String, Vec<f32>>,
     changed: bool,
 }
 
@@ -35,15 +38,31 @@ impl Kept {
         let (provider, model) = info.map(|info| (info.name.clone(), info.model.clone())).unwrap_or_default();
         let path =
             directory.filter(|_| info.is_some()).map(|directory| directory.join(format!("{agent}.vectors")));
-        let mut kept = Self { path, provider, model, vectors: BTreeMap::new(), changed: false };
+        let mut kept = Self {
+            path,
+            provider,
+            model,
+            vectors: BTreeMap::new(),
+            unasked: BTreeMap::new(),
+            changed: false,
+        };
         if let Some(content) = kept.path.as_ref().and_then(|path| std::fs::read(path).ok()) {
-            kept.vectors = kept.read(&content).unwrap_or_default();
+            kept.unasked = kept.read(&content).unwrap_or_default();
         }
         kept
     }
 
-    pub(crate) fn vector(&self, text: &str) -> Option<&[f32]> {
+    pub(crate) fn vector(&mut self, text: &str) -> Option<&[f32]> {
+        if let Some((text, vector)) = self.unasked.remove_entry(text) {
+            self.vectors.insert(text, vector);
+        }
         self.vectors.get(text).map(Vec::as_slice)
+    }
+
+    /// Every example of the agent was asked for: what else the file holds belongs to examples that are gone.
+    pub(crate) fn forget_unasked(&mut self) {
+        self.changed |= !self.unasked.is_empty();
+        self.unasked.clear();
     }
 
     pub(crate) fn put(&mut self, text: &str, vector: Vec<f32>) {
@@ -63,9 +82,10 @@ impl Kept {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        let dimensions = self.vectors.values().map(Vec::len).max().unwrap_or(0);
+        let all = || self.vectors.iter().chain(&self.unasked);
+        let dimensions = all().map(|(_, vector)| vector.len()).max().unwrap_or(0);
         let whole: Vec<(&String, &Vec<f32>)> =
-            self.vectors.iter().filter(|(_, vector)| vector.len() == dimensions).collect();
+            all().filter(|(_, vector)| vector.len() == dimensions).collect();
         let texts = whole.iter().map(|(text, _)| (*text).clone()).collect();
         let header = Header {
             format: FORMAT,
@@ -106,5 +126,40 @@ impl Kept {
                 .zip(numbers.chunks_exact(header.dimensions).map(<[f32]>::to_vec))
                 .collect(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use providers_fake::{EmbedOptions, FakeEmbedder};
+
+    use super::*;
+
+    fn open(directory: &tempfile::TempDir) -> Kept {
+        Kept::open(Some(directory.path()), "tiny", Some(&FakeEmbedder::new(EmbedOptions::default())))
+    }
+
+    #[test]
+    fn vectors_of_examples_that_are_gone_are_dropped_once_all_were_asked_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut kept = open(&directory);
+        kept.put("order", vec![1.0, 0.0]);
+        kept.put("buy", vec![0.0, 1.0]);
+        kept.save();
+
+        // Where the embedder broke off, not every example was asked for: nothing is lost.
+        let mut kept = open(&directory);
+        assert_eq!(kept.vector("order"), Some([1.0, 0.0].as_slice()));
+        kept.put("new", vec![0.6, 0.8]);
+        kept.save();
+        assert!(open(&directory).vector("buy").is_some());
+
+        let mut kept = open(&directory);
+        assert!(kept.vector("order").is_some() && kept.vector("new").is_some());
+        kept.forget_unasked();
+        kept.save();
+        let mut kept = open(&directory);
+        assert!(kept.vector("order").is_some() && kept.vector("new").is_some());
+        assert_eq!(kept.vector("buy"), None);
     }
 }

@@ -23,13 +23,12 @@ impl Transport {
     }
 }
 
+/// What else clients send is ignored, such as `enableDefaultIceServers` of the published one: they are told of the servers there are.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StartRequest {
     pub transport: Transport,
     pub body: StartBody,
-    #[serde(rename = "enableDefaultIceServers", alias = "enable_default_ice_servers")]
-    pub enable_default_ice_servers: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -93,7 +92,7 @@ mod tests {
         let text = r#"{"transport":"webrtc","body":{"agent":"front-desk","theme":"x"},"enableDefaultIceServers":true}"#;
         let request: StartRequest = serde_json::from_str(text).expect("parses");
         assert_eq!(request.body.agent.as_deref(), Some("front-desk"));
-        assert!(request.enable_default_ice_servers);
+        assert_eq!(request.transport, Transport::WebRtc);
         assert_eq!(
             serde_json::from_str::<StartRequest>("{}").expect("all has defaults").transport,
             Transport::WebRtc

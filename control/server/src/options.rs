@@ -30,8 +30,10 @@ pub struct Options {
     pub public_url: Option<String>,
     /// STUN and TURN servers that clients are told of.
     pub ice_servers: Vec<IceServer>,
-    /// Bodies and WebSocket messages past this are refused.
+    /// Bodies past this are refused.
     pub body_limit_bytes: usize,
+    /// WebSocket messages past this are refused.
+    pub socket_message_bytes: usize,
     /// An offer must be answered within this.
     pub offer_deadline_ms: u64,
 }
@@ -50,6 +52,7 @@ impl Default for Options {
             public_url: None,
             ice_servers: Vec::new(),
             body_limit_bytes: 256 * 1024,
+            socket_message_bytes: 256 * 1024,
             offer_deadline_ms: 10_000,
         }
     }
@@ -83,6 +86,7 @@ impl Options {
             ("token_ttl_seconds", self.token_ttl_seconds, 1, 3600),
             ("resume_within_seconds", self.resume_within_seconds, 1, 600),
             ("body_limit_bytes", self.body_limit_bytes as u64, 16 * 1024, 16 * 1024 * 1024),
+            ("socket_message_bytes", self.socket_message_bytes as u64, 4 * 1024, 16 * 1024 * 1024),
             ("offer_deadline_ms", self.offer_deadline_ms, 100, 60_000),
         ];
         for (field, value, least, most) in ranges {

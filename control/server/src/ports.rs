@@ -133,7 +133,7 @@ pub struct LogError {
     pub id: Option<SessionId>,
     pub reason: String,
     #[source]
-    pub source: Option<io::Error>,
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What a call's log says of the session, in order.

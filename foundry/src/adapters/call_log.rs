@@ -1,10 +1,11 @@
 //! Logs of calls as files of the data directory: written while a call runs, listed and read once it has ended.
 //!
 //! A running call's file ends in `.live` and takes its final name when its writer is dropped, so that whoever lists
-//! finished calls never reads half of one. What a crash left behind takes its final name at the next start.
+//! finished calls never reads half of one. What a crash left behind takes its final name at the next start. A log without
+//! a line is no log and is removed.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use domain::SessionId;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use media_flight::{Reader, Record};
+use runtime::{Kind, Tasks};
 use tokio::io::AsyncReadExt;
 
 const LIVE: &str = "live";
@@ -21,37 +23,66 @@ const ENDED: &str = "jsonl";
 /// Piece of a raw log handed to the network at once.
 const CHUNK: usize = 64 * 1024;
 
+const READ: Kind = Kind::new("calls.read");
+
 pub(crate) struct CallLog {
     folder: PathBuf,
+    /// Owner of the work on files.
+    tasks: Tasks,
 }
 
 impl CallLog {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub(crate) fn new(folder: PathBuf, tasks: Tasks) -> Self {
+        Self { folder, tasks }
     }
 
-    /// Gives what a crash left behind its final name, and removes the oldest logs beyond `keep` (0 keeps all).
+    /// Gives what a crash left behind its final name, and removes the oldest logs beyond `keep` (0 keeps all). A log with
+    /// which that fails is skipped, and the operator told.
     ///
     /// # Errors
-    /// When the folder cannot be read or written.
+    /// When the folder cannot be read.
     pub(crate) fn tidy(folder: &Path, keep: usize, after_crash: bool) -> io::Result<()> {
         if after_crash {
             for id in listed(folder, LIVE)? {
-                fs::rename(path(folder, id, LIVE), path(folder, id, ENDED))?;
+                let written = fs::metadata(path(folder, id, LIVE)).map(|file| file.len() > 0);
+                if let Err(error) = written.and_then(|written| complete(folder, id, written)) {
+                    tracing::warn!(session = %id, %error, "the log that a crash left behind could not be completed");
+                }
             }
         }
         let ended = listed(folder, ENDED)?;
         for id in ended.iter().skip(if keep == 0 { usize::MAX } else { keep }) {
-            fs::remove_file(path(folder, *id, ENDED))?;
+            if let Err(error) = fs::remove_file(path(folder, *id, ENDED)) {
+                tracing::warn!(session = %id, %error, "an old call log could not be removed");
+            }
         }
         Ok(())
     }
+
+    /// Does the work on a thread that may block.
+    async fn read<T: Send + 'static>(
+        &self,
+        id: Option<SessionId>,
+        work: impl FnOnce(&Path) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let folder = self.folder.clone();
+        let done = self.tasks.spawn_blocking(READ, move || work(&folder)).await;
+        done.unwrap_or_else(|panic| {
+            Err(LogError { id, reason: "reading broke off".to_owned(), source: Some(panic.into()) })
+        })
+    }
+}
+
+/// A log that nothing more is written to takes its final name; one without a line is removed.
+fn complete(folder: &Path, id: SessionId, written: bool) -> io::Result<()> {
+    let live = path(folder, id, LIVE);
+    if written { fs::rename(live, path(folder, id, ENDED)) } else { fs::remove_file(live) }
 }
 
 /// The file that a new call writes its log to. Without it the call goes on and is not kept; the operator is told.
 pub(crate) fn create(folder: &Path, id: SessionId) -> Option<Box<dyn Write + Send>> {
     match File::create(path(folder, id, LIVE)) {
-        Ok(file) => Some(Box::new(Live { file: BufWriter::new(file), folder: folder.to_owned(), id })),
+        Ok(file) => Some(Box::new(Live { file, written: false, folder: folder.to_owned(), id })),
         Err(error) => {
             tracing::error!(session = %id, %error, "the log of this call cannot be written");
             None
@@ -59,15 +90,19 @@ pub(crate) fn create(folder: &Path, id: SessionId) -> Option<Box<dyn Write + Sen
     }
 }
 
+/// Whoever writes brings their own buffer.
 struct Live {
-    file: BufWriter<File>,
+    file: File,
+    written: bool,
     folder: PathBuf,
     id: SessionId,
 }
 
 impl Write for Live {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let count = self.file.write(bytes)?;
+        self.written |= count > 0;
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -77,11 +112,7 @@ impl Write for Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        let ended = self
-            .file
-            .flush()
-            .and_then(|()| fs::rename(path(&self.folder, self.id, LIVE), path(&self.folder, self.id, ENDED)));
-        if let Err(error) = ended {
+        if let Err(error) = complete(&self.folder, self.id, self.written) {
             tracing::error!(session = %self.id, %error, "the log of this call could not be completed");
         }
     }
@@ -105,17 +136,21 @@ fn listed(folder: &Path, ending: &str) -> io::Result<Vec<SessionId>> {
 }
 
 fn read(folder: &Path, id: SessionId) -> Result<Option<Recorded>, LogError> {
-    let failed = |reason: String, source: Option<io::Error>| LogError { id: Some(id), reason, source };
+    let failed = |error: media_flight::Error| LogError {
+        id: Some(id),
+        reason: error.to_string(),
+        source: Some(error.into()),
+    };
     let file = match File::open(path(folder, id, ENDED)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("the file cannot be opened".to_owned(), Some(error))),
+        Err(error) => return Err(failed(error.into())),
     };
-    let reader = Reader::new(BufReader::new(file)).map_err(|error| failed(error.to_string(), None))?;
+    let reader = Reader::new(BufReader::new(file)).map_err(failed)?;
     let header = reader.header().clone();
     let mut events = Vec::new();
     for record in reader {
-        match record.map_err(|error| failed(error.to_string(), None))? {
+        match record.map_err(failed)? {
             // What the turn machine tells observers stands in the log as its decision.
             Record::Event(at, event) | Record::Output(at, media_turn::Output::Event(event)) => {
                 events.push((at, event))
@@ -138,27 +173,22 @@ impl ports::CallLog for CallLog {
         before: Option<SessionId>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<SessionId>, LogError>> {
-        let folder = self.folder.clone();
         async move {
-            let ids = tokio::task::spawn_blocking(move || listed(&folder, ENDED)).await;
-            let ids = ids
-                .map_err(|error| error.to_string())
-                .and_then(|listed| listed.map_err(|error| error.to_string()));
-            let ids = ids.map_err(|reason| LogError { id: None, reason, source: None })?;
-            Ok(ids.into_iter().filter(|id| before.is_none_or(|before| *id < before)).take(limit).collect())
+            let ids = self.read(None, |folder| {
+                listed(folder, ENDED).map_err(|error| LogError {
+                    id: None,
+                    reason: "the folder cannot be read".to_owned(),
+                    source: Some(error.into()),
+                })
+            });
+            let wanted = ids.await?.into_iter().filter(|id| before.is_none_or(|before| *id < before));
+            Ok(wanted.take(limit).collect())
         }
         .boxed()
     }
 
     fn load(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Recorded>, LogError>> {
-        let folder = self.folder.clone();
-        async move {
-            match tokio::task::spawn_blocking(move || read(&folder, id)).await {
-                Ok(recorded) => recorded,
-                Err(error) => Err(LogError { id: Some(id), reason: error.to_string(), source: None }),
-            }
-        }
-        .boxed()
+        self.read(Some(id), move |folder| read(folder, id)).boxed()
     }
 
     fn raw(&self, id: SessionId) -> BoxFuture<'_, Result<Option<RawLog>, LogError>> {
@@ -166,7 +196,7 @@ impl ports::CallLog for CallLog {
             let failed = |error: io::Error| LogError {
                 id: Some(id),
                 reason: "the file cannot be read".to_owned(),
-                source: Some(error),
+                source: Some(error.into()),
             };
             let file = match tokio::fs::File::open(path(&self.folder, id, ENDED)).await {
                 Ok(file) => file,
@@ -190,30 +220,67 @@ impl ports::CallLog for CallLog {
 mod tests {
     use super::*;
 
+    fn log(folder: &tempfile::TempDir) -> CallLog {
+        CallLog::new(folder.path().to_owned(), Tasks::new())
+    }
+
+    fn begun(folder: &tempfile::TempDir, id: SessionId) -> Box<dyn Write + Send> {
+        let mut live = create(folder.path(), id).expect("writable");
+        live.write_all(b"a line\n").expect("writable");
+        live
+    }
+
+    async fn listed_now(log: &CallLog) -> Vec<SessionId> {
+        ports::CallLog::recent(log, None, 10).await.expect("listed")
+    }
+
     #[tokio::test]
     async fn a_running_call_is_not_listed_and_the_oldest_go_first() {
         let folder = tempfile::tempdir().expect("a folder");
         let ids: Vec<SessionId> = (0..3).map(|_| SessionId::generate()).collect();
         for id in &ids {
-            drop(create(folder.path(), *id));
+            drop(begun(&folder, *id));
         }
         let running = SessionId::generate();
-        let live = create(folder.path(), running);
-        let log = CallLog::new(folder.path().to_owned());
+        let live = begun(&folder, running);
+        let log = log(&folder);
         let newest_first: Vec<SessionId> = ids.iter().rev().copied().collect();
-        assert_eq!(ports::CallLog::recent(&log, None, 10).await.expect("listed"), newest_first);
+        assert_eq!(listed_now(&log).await, newest_first);
         std::mem::forget(live); // the process was killed
         CallLog::tidy(folder.path(), 2, true).expect("tidied");
-        assert_eq!(ports::CallLog::recent(&log, None, 10).await.expect("listed"), [running, ids[2]]);
+        assert_eq!(listed_now(&log).await, [running, ids[2]]);
     }
 
     #[tokio::test]
-    async fn a_call_that_never_was_is_none_and_a_damaged_log_is_an_error() {
+    async fn a_log_without_a_line_is_removed_and_not_listed_as_a_call() {
         let folder = tempfile::tempdir().expect("a folder");
-        let log = CallLog::new(folder.path().to_owned());
+        drop(create(folder.path(), SessionId::generate()));
+        std::mem::forget(create(folder.path(), SessionId::generate()));
+        CallLog::tidy(folder.path(), 0, true).expect("tidied");
+        assert_eq!(listed_now(&log(&folder)).await, []);
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_cannot_be_removed_keeps_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ids: Vec<SessionId> = (0..4).map(|_| SessionId::generate()).collect();
+        for id in [ids[0], ids[2], ids[3]] {
+            drop(begun(&folder, id));
+        }
+        fs::create_dir(path(folder.path(), ids[1], ENDED)).expect("writable");
+        CallLog::tidy(folder.path(), 1, true).expect("the rest is tidied");
+        assert_eq!(listed_now(&log(&folder)).await, [ids[3], ids[1]]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_never_was_is_none_and_a_damaged_log_is_an_error_with_its_cause() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = log(&folder);
         let id = SessionId::generate();
         assert!(ports::CallLog::load(&log, id).await.expect("readable").is_none());
         fs::write(path(folder.path(), id, ENDED), b"nonsense\n").expect("writable");
-        assert!(ports::CallLog::load(&log, id).await.is_err());
+        let error = ports::CallLog::load(&log, id).await.expect_err("damaged");
+        assert!(std::error::Error::source(&error).is_some(), "{error}");
     }
 }

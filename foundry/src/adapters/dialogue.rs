@@ -68,12 +68,11 @@ impl Catalogue {
         embedder: Option<Arc<dyn Embedder>>,
         tasks: Arc<Tasks>,
     ) -> anyhow::Result<Self> {
-        let shipped = agents_graph::LIBRARY.iter();
-        let mut sources: Vec<(String, String)> =
-            shipped.map(|(name, json)| (format!("{name} (shipped)"), (*json).to_owned())).collect();
-        if let Some(folder) = &config.agents_dir {
-            sources.extend(definitions(folder)?);
-        }
+        let own = match &config.agents_dir {
+            Some(folder) => definitions(folder)?,
+            None => Vec::new(),
+        };
+        let sources = chosen(own)?;
         // Beside the models, which they follow from: every data directory shares them.
         let vectors = crate::cmd::models::store(config.models_dir.clone())?.directory().join("vectors");
         let mut agents = BTreeMap::new();
@@ -86,7 +85,8 @@ impl Catalogue {
         }
         let clock = Arc::new(SystemClock);
         let appointments = Appointments::new(config.data_dir.join("appointments.jsonl"), clock.clone());
-        Ok(Self { agents, ports: Ports { tools: Arc::new(Builtin::new(appointments)), clock, tasks } })
+        let tools = Arc::new(Builtin::new(appointments, Arc::clone(&tasks)));
+        Ok(Self { agents, ports: Ports { tools, clock, tasks } })
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -159,6 +159,25 @@ fn overlaid(
     let mut options = serde_json::to_value(base)?;
     overlay::lay(&mut options, over);
     Ok(serde_json::from_value(options)?)
+}
+
+/// Files with their definitions: those of the agents folder, and the shipped ones of other names. Which is meant where two files
+/// have one name nobody can tell.
+fn chosen(own: Vec<(String, String)>) -> anyhow::Result<Vec<(String, String)>> {
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    for (file, json) in &own {
+        // A definition that cannot be read is reported when it is loaded.
+        let Ok(definition) = agents_graph::parse(json) else { continue };
+        if let Some(other) = files.insert(definition.name.clone(), file.clone()) {
+            anyhow::bail!(
+                "AGENT_INVALID: {other} and {file} both name their agent \"{}\": rename one of them",
+                definition.name
+            );
+        }
+    }
+    let shipped = agents_graph::LIBRARY.iter().filter(|(name, _)| !files.contains_key(*name));
+    let shipped = shipped.map(|(name, json)| (format!("{name} (shipped)"), (*json).to_owned()));
+    Ok(shipped.chain(own.iter().cloned()).collect())
 }
 
 fn definitions(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
@@ -235,6 +254,20 @@ mod tests {
         let laid = overlaid(&base, over).expect("known keys");
         assert_eq!(laid, media_session::Options { longest_call_s: 60, ..base.clone() });
         assert!(overlaid(&base, serde_json::json!({ "longest_call": 60 })).is_err());
+    }
+
+    #[test]
+    fn a_file_may_take_the_name_of_a_shipped_agent_and_no_other() {
+        let (name, json) = agents_graph::LIBRARY[0];
+        let file = |path: &str| (path.to_owned(), json.to_owned());
+        let files: Vec<String> =
+            chosen(vec![file("a.json")]).expect("fine").into_iter().map(|(file, _)| file).collect();
+        assert_eq!(files.len(), agents_graph::LIBRARY.len());
+        assert!(files.contains(&"a.json".to_owned()) && !files.contains(&format!("{name} (shipped)")));
+        let refused = chosen(vec![file("a.json"), file("b.json")]).expect_err("which?").to_string();
+        for part in ["AGENT_INVALID", "a.json", "b.json", name] {
+            assert!(refused.contains(part), "{refused}");
+        }
     }
 
     #[tokio::test]

@@ -151,6 +151,7 @@ fn rtvi(call: &CallRequest) -> Box<dyn ClientProtocol> {
     Box::new(Rtvi::new(media_rtvi::Options {
         session_id: Some(call.session.to_string()),
         resume_token: Some(call.resume_token.clone()),
+        resume_within: Some(call.resume_within),
         started: SystemTime::now(),
         ..media_rtvi::Options::default()
     }))

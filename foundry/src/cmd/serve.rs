@@ -19,6 +19,10 @@ pub(crate) struct Args {
 
 /// After the deadline, for the agent to say goodbye on the calls that are still there.
 const FAREWELL: Duration = Duration::from_secs(8);
+/// For connections to close, logs to be completed and files to be written once no call runs any more.
+const LAST_WORK: Duration = Duration::from_secs(5);
+/// For threads in the middle of a file operation, after that.
+const LAST_THREADS: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.overrides)?;
@@ -28,7 +32,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("starting the async runtime")?;
-    runtime.block_on(serve(config, metrics))
+    let outcome = runtime.block_on(serve(config, metrics));
+    // A thread that hangs in the file system must not keep the process.
+    runtime.shutdown_timeout(LAST_THREADS);
+    outcome
 }
 
 async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::Result<ExitCode> {
@@ -55,9 +62,19 @@ async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::
         drained = house.drain(drain, FAREWELL) => drained,
         () = stop.requested() => false,
     };
-    house.shutdown().await;
+    if !in_time(house.shutdown(), stop.requested()).await {
+        eprintln!("stopping now: something did not end by itself");
+    }
     eprintln!("stopped{}", if drained { "" } else { "; some calls were ended early" });
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the work came to its end: it may take `LAST_WORK`, and no longer than until it is asked again to stop.
+async fn in_time(work: impl Future<Output = ()>, again: impl Future<Output = ()>) -> bool {
+    tokio::select! {
+        ended = tokio::time::timeout(LAST_WORK, work) => ended.is_ok(),
+        () = again => false,
+    }
 }
 
 /// Names that a self-signed certificate is made for.
@@ -141,5 +158,19 @@ impl Stop {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_never_ends_keeps_neither_the_process_nor_the_one_who_asks_again() {
+        assert!(in_time(ready(()), pending()).await);
+        assert!(!in_time(pending(), pending()).await);
+        assert!(!in_time(pending(), tokio::time::sleep(Duration::from_millis(1))).await);
     }
 }

@@ -183,6 +183,22 @@ fn an_address_that_is_not_this_machines_is_refused_by_code() {
 }
 
 #[test]
+fn a_second_server_on_one_data_directory_is_refused_and_does_the_first_no_harm() {
+    let _quiet = house::quiet();
+    let first = house::timed("", &[]);
+    let data = first.data_dir();
+    let live = data.join("calls/ses_00000000000070008000000000000000.live");
+    std::fs::write(&live, "a running call").expect("writable");
+    let mut serve = foundry(&["serve", "--providers", "fake", "--listen", "127.0.0.1:0", "--data-dir"]);
+    let second = run(serve.arg(&data));
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    assert!(second.stderr.contains("DATA_DIR_IN_USE"), "{}", second.stderr);
+    assert!(second.stderr.contains(&first.pid().to_string()), "{}", second.stderr);
+    assert!(live.exists(), "the log of a running call was taken");
+    assert_eq!(first.get("/healthz").status, 200);
+}
+
+#[test]
 fn two_servers_on_one_port_are_told_apart() {
     let _quiet = house::quiet();
     let first = house::timed("", &[]);

@@ -3,7 +3,7 @@ use std::sync::mpsc;
 use super::*;
 
 fn pool(threads: usize) -> Pool {
-    Pool::start(&Options { threads, ..Options::default() })
+    Pool::start(&Options { threads, ..Options::default() }).unwrap()
 }
 
 /// Occupies a worker until the sender is dropped; the receiver says that it began.
@@ -124,7 +124,29 @@ async fn workers_step_back_and_the_realtime_thread_does_not() {
     // SAFETY: takes two numbers; who = 0 is the calling thread.
     let nice = || unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
     let base = nice();
-    let pool = Pool::start(&Options { threads: 1, niceness: 19 });
+    let pool = Pool::start(&Options { threads: 1, niceness: 19 }).unwrap();
     assert_eq!(pool.run(Lane::Interactive, nice).await, Ok(19));
     assert_eq!(pool.run(Lane::Realtime, nice).await, Ok(base));
+}
+
+#[test]
+fn a_thread_that_cannot_start_is_an_error_and_ends_the_others() {
+    for room in 0..3 {
+        let (ended, has_ended) = mpsc::channel();
+        let mut started = 0;
+        let pool = Pool::start_with(&Options { threads: 2, ..Options::default() }, |name, body| {
+            if started == room {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            started += 1;
+            let ended = ended.clone();
+            thread::Builder::new().name(name.to_owned()).spawn(move || {
+                body();
+                ended.send(()).unwrap();
+            })
+        });
+        let Err(Error::Threads(_)) = pool else { unreachable!("{room} threads are a pool: {pool:?}") };
+        drop(ended);
+        assert_eq!(has_ended.iter().count(), room);
+    }
 }

@@ -347,7 +347,7 @@ impl Driver {
     }
 }
 
-/// Of a datagram for a peer whose address is known, for tests and the client's own loop.
+/// A datagram as a peer is given it: the buffer it was read into goes back to the receive loop.
 pub(crate) fn arrived(
     at: Instant,
     source: SocketAddr,

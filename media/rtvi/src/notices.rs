@@ -1,6 +1,6 @@
 //! Names of our own notices: `server-message` with `{"t": NAME, "d": {..}}`. Our widget, console and caller read them.
 
-/// `{session_id, resume_token}`, once after `bot-ready`.
+/// `{session_id, resume_token, resume_within_ms}`, once after `bot-ready`.
 pub const SESSION: &str = "session";
 /// `{state}`: `initializing`, `listening`, `thinking`, `speaking`; at every change, and after `bot-ready`.
 pub const AGENT_STATE: &str = "agent-state";

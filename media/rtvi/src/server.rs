@@ -89,7 +89,12 @@ impl Server {
         let ready = json!({ "version": client.answer().to_string(), "about": about });
         let mut sent = vec![self.writer.answer("bot-ready", id, ready)];
         if let Some(session_id) = &self.options.session_id {
-            let session = json!({ "session_id": session_id, "resume_token": self.options.resume_token });
+            let within = self.options.resume_within.map(|within| within.as_millis() as u64);
+            let session = json!({
+                "session_id": session_id,
+                "resume_token": self.options.resume_token,
+                "resume_within_ms": within,
+            });
             sent.push(self.writer.notice(notices::SESSION, session));
         }
         sent.push(self.agent_state());

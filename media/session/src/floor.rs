@@ -114,7 +114,7 @@ impl Session {
             _ => {
                 self.speak(turn, stream, None, now);
                 if let Some(reply) = &mut self.reply {
-                    reply.voice.warm();
+                    reply.warm();
                 }
             }
         }

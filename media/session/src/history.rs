@@ -53,7 +53,7 @@ impl History {
     /// Word times of a sentence, on the turn's positions.
     pub fn words(&mut self, sentence: usize, words: Vec<Word>) {
         if let Some(sentence) = self.sentences.get_mut(sentence) {
-            sentence.words.extend(words);
+            sentence.words = words;
         }
     }
 
@@ -244,6 +244,20 @@ mod tests {
         for (at, text) in [(100, ""), (150, "Yes,"), (399, "Yes,"), (400, "Yes, we"), (899, "Yes, we do.")] {
             assert_eq!(history.heard(ms(at)), Heard { text: text.to_owned(), all: false }, "at {at}");
         }
+    }
+
+    #[test]
+    fn words_that_come_again_take_the_place_of_those_before() {
+        let text = "One two one two three.";
+        let mut history = History::default();
+        let sentence = history.sentence(text);
+        history.audio(sentence, ms(500));
+        let first = vec![word("One", 0, 100), word("two", 100, 200)];
+        let rest = vec![word("one", 200, 300), word("two", 300, 400), word("three.", 400, 500)];
+        history.words(sentence, first.clone());
+        history.words(sentence, first.into_iter().chain(rest).collect());
+        assert_eq!(history.heard(ms(190)).text, "One two");
+        assert_eq!(history.heard(ms(260)).text, "One two one");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use providers_api::{Ability, Error, ErrorKind, Stt, SttEvent, SttInput, SttRequest, SttStream};
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use crate::options::{Waits, ms};
 
@@ -123,6 +124,9 @@ pub(crate) struct Recogniser {
     /// `Finalize` could not be given yet.
     owed: bool,
     failures: u32,
+    /// Of the present stream, from its opening on.
+    attempt: Span,
+    attempts: u32,
     dropped: u64,
 }
 
@@ -140,6 +144,8 @@ impl Recogniser {
             waited: None,
             owed: false,
             failures: 0,
+            attempt: Span::none(),
+            attempts: 0,
             dropped: 0,
         }
     }
@@ -228,8 +234,8 @@ impl Recogniser {
                 tokio::time::sleep_until(*until).await;
                 Came::Due
             }
-            State::Opening(opening, _) => Came::Opened(opening.await),
-            State::Open(stream) => Came::Event(stream.events.next().await),
+            State::Opening(opening, _) => Came::Opened(opening.instrument(self.attempt.clone()).await),
+            State::Open(stream) => Came::Event(stream.events.next().instrument(self.attempt.clone()).await),
             State::Dead => std::future::pending().await,
         }
     }
@@ -238,6 +244,9 @@ impl Recogniser {
         match came {
             Came::Due => {
                 let (stt, request) = (Arc::clone(&self.stt), self.request.clone());
+                self.attempts += 1;
+                let provider = stt.info().name.as_str();
+                self.attempt = tracing::info_span!("stt.attempt", provider, number = self.attempts);
                 let opening = Box::pin(async move { stt.open(request).await });
                 self.state = State::Opening(opening, now + ms(self.waits.open_ms));
                 Heard::Nothing
@@ -282,6 +291,7 @@ impl Recogniser {
 
     fn failed(&mut self, error: Error, now: Instant) -> Heard {
         self.failures += 1;
+        self.attempt = Span::none();
         let final_failures = self.finalizing.map_or(0, |wait| wait.failures + 1);
         if error.failure().retry == domain::Retry::Never || self.failures >= self.waits.failures {
             self.state = State::Dead;

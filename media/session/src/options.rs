@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::background;
 
+/// A lost caller is waited for this long at most: the call keeps its place meanwhile, and the token to come back its worth.
+const LONGEST_REATTACH_S: u32 = 600;
+
 /// How one call is run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -127,6 +130,9 @@ impl Options {
                 return Err(format!("session.{name} must be above 0: nothing is waited for without an end"));
             }
         }
+        if !(1..=LONGEST_REATTACH_S).contains(&self.reattach_s) {
+            return Err(format!("session.reattach_s must be between 1 and {LONGEST_REATTACH_S}"));
+        }
         if !(0.25..=4.0).contains(&self.voice.speed) {
             return Err("session.voice.speed must be between 0.25 and 4".to_owned());
         }
@@ -140,4 +146,18 @@ pub(crate) const fn ms(value: u32) -> Duration {
 
 pub(crate) const fn seconds(value: u32) -> Duration {
     Duration::from_secs(value as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_for_lost_callers_that_cannot_be_is_named_as_the_operator_wrote_it() {
+        assert_eq!(Options::default().validate(), Ok(()));
+        for reattach_s in [0, LONGEST_REATTACH_S + 1] {
+            let wrong = Options { reattach_s, ..Options::default() }.validate().expect_err("out of range");
+            assert!(wrong.contains("session.reattach_s"), "{wrong}");
+        }
+    }
 }

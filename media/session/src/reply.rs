@@ -9,6 +9,7 @@ use domain::{AudioFrame, EndReason, MediaTime, TurnId};
 use futures::stream::BoxStream;
 use providers_api::Error;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use crate::clip::Clip;
 use crate::options::Waits;
@@ -74,6 +75,8 @@ pub(crate) struct Reply {
     guess: bool,
     /// A guess whose voice failed: the commit begins anew.
     pub lost: bool,
+    /// Of the turn, around everything that is thought and spoken for it.
+    span: Span,
     /// Sentences that observers were told of.
     announced: usize,
 }
@@ -95,6 +98,7 @@ impl Reply {
             ended: false,
             guess,
             lost: false,
+            span: tracing::info_span!("turn", id = %turn, guess),
             announced: 0,
         }
     }
@@ -140,8 +144,19 @@ impl Reply {
         if self.voice.history().is_empty() { Wait::Thinking } else { Wait::Synthesis }
     }
 
+    /// Opens the voice before there is text.
+    pub(crate) fn warm(&mut self) {
+        let _turn = self.span.clone().entered();
+        self.voice.warm();
+    }
+
     /// What comes next. Cancel-safe: both streams keep their place.
     pub(crate) async fn next(&mut self, buffered: Duration) -> Came {
+        let span = self.span.clone();
+        self.come(buffered).instrument(span).await
+    }
+
+    async fn come(&mut self, buffered: Duration) -> Came {
         let held_back: Duration = self.ahead.iter().map(|frame| frame.duration().as_duration()).sum();
         let full = buffered + held_back > AHEAD;
         let behind = self.voice.backlog() >= BACKLOG;
@@ -155,6 +170,7 @@ impl Reply {
     }
 
     pub(crate) fn take(&mut self, came: Came, now: Instant, effects: &mut Vec<Effect>) {
+        let _turn = self.span.clone().entered();
         match came {
             Came::Said(said) => {
                 let step = self.thought.take(said, now);

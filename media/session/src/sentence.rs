@@ -9,16 +9,23 @@ const FIRST_CLAUSE_CHARS: usize = 40;
 /// Text without any stop is cut at a space from here.
 const LONGEST_CHARS: usize = 280;
 
-/// Words before a full stop that does not end a sentence, lower case, without their last stop.
+/// Words before a full stop that does not end a sentence, lower case, without their last stop. None is also a word that
+/// sentences end with.
 const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "approx", "no", "inc", "ltd", "jr", "sr",
-    "mt", "ave", "blvd", "dept", "est", "fig", "tel", "gen", "col", "sgt", "rev", "hon", "jan", "feb", "mar",
-    "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "tues", "wed", "thu",
-    "thur", "thurs", "fri", "sat", "sun", "nr", "bzw", "z.b", "d.h", "u.a", "ca", "hr", "fr", "str",
-    "tel.nr", "sra", "ud", "uds",
+    "mr", "mrs", "ms", "dr", "prof", "st", "vs", "e.g", "i.e", "approx", "tel", "sgt", "bzw", "z.b", "d.h",
+    "u.a", "ca", "hr", "fr", "str", "tel.nr", "sra", "ud", "uds",
 ];
-/// Abbreviations that may also be the last word of a sentence: what follows decides.
-const MAYBE_LAST: &[&str] = &["a.m", "p.m", "etc", "u.s", "u.k", "usw", "co"];
+/// Titles, which are words of their own without their capital: "hon", "the col".
+const TITLES: &[&str] = &["Col", "Gen", "Hon", "Mt", "Rev"];
+/// Abbreviations in front of a number, and words elsewhere: "No. We are closed."
+const NUMBERED: &[&str] = &["no", "nr", "fig"];
+/// Abbreviations that may also be the last word of a sentence, or no abbreviation at all ("in the sun."): a capital behind
+/// them begins the next sentence.
+const MAYBE_LAST: &[&str] = &[
+    "a.m", "p.m", "etc", "u.s", "u.k", "usw", "co", "inc", "ltd", "jr", "sr", "ave", "blvd", "dept", "est",
+    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue",
+    "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun",
+];
 
 /// The sentences of a whole text, as a turn that says it cuts them.
 #[must_use]
@@ -116,17 +123,19 @@ impl Cutter {
             return false;
         }
         let word = self.text[..at].rsplit(char::is_whitespace).next().unwrap_or_default();
-        let word = word.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        let written = word.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let word = written.to_lowercase();
         if word.ends_with('.') {
             return next.is_some(); // dots in a row: wait for the last
         }
         let mut letters = word.chars();
         let initial =
             matches!((letters.next(), letters.next()), (Some(c), None) if c.is_alphabetic() && c != 'i');
-        if initial || ABBREVIATIONS.contains(&word.as_str()) {
+        if initial || ABBREVIATIONS.contains(&word.as_str()) || TITLES.contains(&written) {
             return false;
         }
         let undecided = MAYBE_LAST.contains(&word.as_str())
+            || NUMBERED.contains(&word.as_str())
             || word.ends_with(|c: char| c.is_ascii_digit())
             || word.contains('@')
             || word.starts_with("www");
@@ -137,6 +146,7 @@ impl Cutter {
         match following {
             None => false,
             Some(c) if MAYBE_LAST.contains(&word.as_str()) => c.is_uppercase(),
+            Some(c) if NUMBERED.contains(&word.as_str()) => !c.is_ascii_digit(),
             Some(c) => !c.is_lowercase(),
         }
     }
@@ -212,6 +222,36 @@ mod tests {
         let mut cutter = Cutter::default();
         assert_eq!(cutter.push("It costs 5."), Vec::<String>::new());
         assert_eq!(cutter.finish().as_deref(), Some("It costs 5."));
+    }
+
+    #[test]
+    fn a_word_that_is_also_an_abbreviation_ends_its_sentence() {
+        for (text, sentences) in [
+            ("No. We are closed.", ["No.", "We are closed."]),
+            ("I'm afraid, no. Anything else?", ["I'm afraid, no.", "Anything else?"]),
+            ("Sit in the sun. It is warm.", ["Sit in the sun.", "It is warm."]),
+            ("The cat sat. Then it left.", ["The cat sat.", "Then it left."]),
+            ("Of course, hon. Which day?", ["Of course, hon.", "Which day?"]),
+            ("We are on 5th Ave. Come in!", ["We are on 5th Ave.", "Come in!"]),
+        ] {
+            assert_eq!(cut(text), sentences);
+        }
+        let mut cutter = Cutter::default();
+        cutter.push("No.");
+        assert_eq!(cutter.push(" W"), ["No."], "not later than its next letter");
+    }
+
+    #[test]
+    fn abbreviations_go_on_where_what_follows_says_so() {
+        for sentence in [
+            "That is apartment No. 5 on the left.",
+            "Open Sat. and Sun. from nine.",
+            "The fifth of Nov. 2026 is free.",
+            "Col. Brown and Rev. Green will come.",
+            "See fig. 3 there.",
+        ] {
+            assert_eq!(cut(sentence), [sentence]);
+        }
     }
 
     #[test]

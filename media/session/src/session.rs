@@ -18,6 +18,7 @@ use runtime::tasks::{Kind, Tasks};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::background::Background;
 use crate::clip::{Clip, Clips};
@@ -69,8 +70,10 @@ pub struct Parts {
 /// Starts the session in its place. It ends by itself, with its place in the directory, or with `tasks`.
 pub fn start(place: Place, tasks: &Tasks, parts: Parts) -> Handle {
     let Place { handle, own, commands, status, seat } = place;
-    let session = Box::new(Session::new(handle.id(), parts, own, commands, status, seat));
-    tasks.spawn_graceful(SESSION, Box::pin(session.run()));
+    let (id, transport) = (handle.id(), parts.leg.transport);
+    let span = tracing::info_span!("session", %id, agent = parts.agent, transport);
+    let session = span.in_scope(|| Box::new(Session::new(id, parts, own, commands, status, seat)));
+    tasks.spawn_graceful(SESSION, Box::pin(session.run().instrument(span)));
     handle
 }
 

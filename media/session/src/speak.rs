@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use providers_api::{Ability, Error, ErrorKind, Sink, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 use crate::clip::{Clip, Clips};
 use crate::history::History;
@@ -66,6 +67,8 @@ pub(crate) struct Voice {
     /// Whether the oldest given sentence has had a sample.
     sounded: bool,
     attempts: u32,
+    /// Of the present stream, from its opening on.
+    attempt: Span,
     /// Since when audio is waited for; `None` while nothing is asked.
     waiting: Option<Instant>,
     first_sentence: Option<Instant>,
@@ -85,6 +88,7 @@ impl Voice {
             streamed: MediaTime::ZERO,
             sounded: false,
             attempts: 0,
+            attempt: Span::none(),
             waiting: None,
             first_sentence: None,
             first_audible: None,
@@ -230,10 +234,11 @@ impl Voice {
 
     /// What comes next from the provider; pends while nothing is asked. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Came {
+        let attempt = self.attempt.clone();
         match &mut self.stream {
             Stream::Closed => std::future::pending().await,
-            Stream::Opening(opening) => Came::Opened(opening.await),
-            Stream::Open { events, .. } => Came::Event(events.next().await),
+            Stream::Opening(opening) => Came::Opened(opening.instrument(attempt).await),
+            Stream::Open { events, .. } => Came::Event(events.next().instrument(attempt).await),
         }
     }
 
@@ -328,6 +333,8 @@ impl Voice {
         self.attempts += 1;
         let request = TtsRequest { session: self.speaker.session, voice: self.speaker.voice.clone() };
         let tts = Arc::clone(&self.speaker.tts);
+        let provider = tts.info().name.as_str();
+        self.attempt = tracing::info_span!("tts.attempt", provider, number = self.attempts);
         Box::pin(async move { tts.open(request).await })
     }
 

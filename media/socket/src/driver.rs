@@ -15,6 +15,7 @@ use media_core::{Codec, LegCommand, LegEvent};
 use runtime::tasks::{Kind, Tasks};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tungstenite::error::CapacityError;
 
 use crate::error::Refusal;
 use crate::framing::{Data, Framing};
@@ -192,15 +193,17 @@ impl<F: Framing> Driver<F> {
         if hung_up { Err(End::Closed) } else { Ok(()) }
     }
 
-    /// Axum does not name the kinds of its errors; the one that is the client's fault is told by its words.
+    /// Of the ways to break, one is the client's fault and answered as such.
     fn broken(&self, error: &axum::Error) -> End {
+        use std::error::Error as _;
         tracing::debug!(%error, "socket broke");
-        if error.to_string().to_ascii_lowercase().contains("too long")
-            || error.to_string().contains("too big")
-        {
-            return End::Refused(Refusal::TooLarge(self.options.longest_message_bytes));
+        let cause = error.source().and_then(|cause| cause.downcast_ref());
+        match cause {
+            Some(tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                End::Refused(Refusal::TooLarge(self.options.longest_message_bytes))
+            }
+            _ => End::Lost,
         }
-        End::Lost
     }
 
     fn command(&mut self, command: LegCommand) -> Result<(), End> {

@@ -2,6 +2,7 @@
 //!
 //! Takes sockets that an HTTP server has already upgraded, and hands out peers. Knows no session, no agent and no HTTP.
 
+mod dialect;
 mod driver;
 mod error;
 mod framing;
@@ -10,6 +11,7 @@ mod options;
 pub mod pipecat;
 pub mod twilio;
 
+pub use dialect::Dialect;
 pub use driver::Peer;
 pub use error::Refusal;
 pub use options::Options;

@@ -23,7 +23,7 @@ impl Default for Options {
             ready_within_ms: 10_000,
             ping_every_ms: 15_000,
             queued_frames: 40,
-            longest_message_bytes: 1 << 20,
+            longest_message_bytes: 256 * 1024,
         }
     }
 }

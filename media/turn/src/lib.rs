@@ -19,6 +19,7 @@ mod pauses;
 pub mod rules;
 mod shape;
 mod speech;
+mod typed;
 mod utterance;
 mod words;
 

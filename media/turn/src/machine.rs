@@ -21,6 +21,7 @@ use crate::options::ms;
 use crate::pauses::Pauses;
 use crate::rules::Rule;
 use crate::speech::Speech;
+use crate::typed::Typed;
 use crate::utterance::Utterance;
 use crate::words::Vocabulary;
 use crate::{Input, Options, Output, Why};
@@ -55,7 +56,7 @@ pub struct TurnMachine {
     idle: Idle,
     digits: Digits,
     /// Typed while the agent must not be interrupted.
-    typed: Vec<String>,
+    typed: Typed,
     /// The instant of the last input on the machine's own clock.
     t: Instant,
 }
@@ -88,7 +89,7 @@ impl TurnMachine {
             echo: Echo::default(),
             idle: Idle::default(),
             digits: Digits::default(),
-            typed: Vec::new(),
+            typed: Typed::default(),
             t: start,
             options,
         }

@@ -234,7 +234,7 @@ pub struct Digits {
     pub pause_ms: u32,
     /// The key that ends the entry at once; empty: none.
     pub end: String,
-    /// Keys that make an entry complete; 0: any number.
+    /// Keys that make an entry complete; 0: any number up to 64.
     pub max: u32,
 }
 

@@ -3,7 +3,8 @@
 //! Who sets which mark: the machine `SpeechStarted`, `SpeechEnded`, `TranscriptFinal`, `Committed` (all four with the commit,
 //! each laid back to when it was) and `Interrupted`; the session `FirstText`, `FirstSentence`, `FirstAudio`,
 //! `AgentStarted` and `AgentEnded`. Who reports which event: the machine `StateChanged`, `CallerSpeaking`, `CallerTurn`,
-//! `Ducked`, `Resumed`, `Interrupted`, `Nudged`, `Pressed`, and `Noted` named `caller_too_long`; the session all others.
+//! `Ducked`, `Resumed`, `Interrupted`, `Nudged`, `Pressed`, and `Noted` named `caller_too_long` or
+//! `caller_input_dropped`; the session all others.
 
 use std::time::Instant;
 

@@ -39,8 +39,8 @@ pub enum TtsInput {
 pub enum TtsEvent {
     /// The next stretch of the sentence, at `info().rate_hz`, positions counted from the start of the turn. Any length.
     Audio(AudioFrame),
-    /// When each word of the sentence sounds, positions from the start of the turn. Where a provider
-    /// has none, the session estimates.
+    /// When each word of the sentence sounds, positions from the start of the turn. May come again while the sentence goes
+    /// on, with all that is known then: the last counts. Where a provider has none, the session estimates.
     Words { sentence: usize, words: Vec<Word> },
     /// All audio of the sentence was given. A sentence without anything to speak gives this alone and is no failure.
     SentenceDone { sentence: usize },

@@ -14,6 +14,8 @@ interface Devices {
   agent: Meter;
   /** Plays the agent over WebRTC. */
   speaker: HTMLAudioElement;
+  /** Plays the agent over WebSockets, one after the other: it leads to the meter and to the loudspeaker. */
+  voice: AudioNode;
 }
 
 export class Browser implements Ports {
@@ -42,9 +44,12 @@ export class Browser implements Ports {
       caller: new Meter(context),
       agent: new Meter(context),
       speaker: new Audio(),
+      voice: context.createGain(),
     };
     devices.caller.watch(microphone);
     devices.agent.node.connect(silent(context));
+    devices.voice.connect(devices.agent.node);
+    devices.voice.connect(context.destination);
     devices.speaker.autoplay = true;
     this.devices = devices;
   }
@@ -53,14 +58,11 @@ export class Browser implements Ports {
     const devices = this.devices;
     if (!devices) return Promise.reject(new Error('no microphone'));
     if (kind === 'webrtc') return webrtc.open(this.server(), media(devices), resume, listener, signal);
-    const speaker = devices.context.createGain();
-    speaker.connect(devices.agent.node);
-    speaker.connect(devices.context.destination);
     return websocket.open(
       this.server(),
       devices.context,
       devices.microphone,
-      speaker,
+      devices.voice,
       resume,
       listener,
       signal,
@@ -74,6 +76,7 @@ export class Browser implements Ports {
     if (!devices) return;
     for (const track of devices.microphone.getTracks()) track.stop();
     devices.speaker.srcObject = null;
+    devices.voice.disconnect();
     devices.caller.close();
     devices.agent.close();
     void devices.context.close();

@@ -54,6 +54,7 @@ export interface Opened {
   /** Where the opening answer already told them. */
   sessionId?: string | undefined;
   resumeToken?: string | undefined;
+  resumeWithinMs?: number | undefined;
 }
 
 export interface Ports {
@@ -70,7 +71,7 @@ export interface Ports {
 /** Opening by WebRTC may take this long before the WebSocket is tried; a blocked UDP port shows itself so. */
 export const WEBRTC_WITHIN_MS = 4000;
 export const WEBSOCKET_WITHIN_MS = 6000;
-/** The server holds a call this long for its lost caller. */
+/** The server holds a call this long for its lost caller, unless it says otherwise. */
 export const RESUME_WITHIN_MS = 30_000;
 /** Waits between attempts to come back; the last one repeats. */
 export const RETRY_MS: readonly number[] = [0, 500, 1000, 2000, 4000];
@@ -96,6 +97,7 @@ export class Call {
   /** Lost, and not closed before another took its place: a server that still hears it would take a close for a hang-up. */
   private leaving: Transport | null = null;
   private resumeToken: string | null = null;
+  private resumeWithinMs = RESUME_WITHIN_MS;
   /** Each attempt to connect has a number; what an older one says later is nobody's business. */
   private attempt = 0;
   private opening: AbortController | null = null;
@@ -118,6 +120,7 @@ export class Call {
     if (this.busy) return;
     this.preferred = preferred;
     this.resumeToken = null;
+    this.resumeWithinMs = RESUME_WITHIN_MS;
     this.set({ ...initial, muted: false, phase: 'connecting' });
     const attempt = this.next();
     try {
@@ -200,7 +203,8 @@ export class Call {
       return await this.ports.open(kind, resume, listener, abort.signal);
     } finally {
       cancel();
-      this.opening = null;
+      // A newer attempt may have begun meanwhile; it must stay within reach of a hang-up.
+      if (this.opening === abort) this.opening = null;
     }
   }
 
@@ -210,6 +214,7 @@ export class Call {
     this.transport = opened.transport;
     this.transport.setMuted(this.snapshot.muted);
     this.resumeToken = opened.resumeToken ?? this.resumeToken;
+    this.resumeWithinMs = opened.resumeWithinMs ?? this.resumeWithinMs;
     this.set({ transport: opened.transport.kind, sessionId: opened.sessionId ?? this.snapshot.sessionId });
     this.waiting?.();
     this.waiting = this.ports.after(READY_WITHIN_MS, () => this.lost(attempt));
@@ -230,6 +235,7 @@ export class Call {
         break;
       case 'session':
         this.resumeToken = event.resumeToken ?? this.resumeToken;
+        this.resumeWithinMs = event.resumeWithinMs ?? this.resumeWithinMs;
         this.set({ sessionId: event.id || this.snapshot.sessionId });
         break;
       case 'agent-state':
@@ -290,7 +296,7 @@ export class Call {
   private reconnect(afterMs: number): void {
     this.waiting?.();
     const attempt = this.next();
-    if (this.ports.now() - this.lostAt > RESUME_WITHIN_MS) {
+    if (this.ports.now() - this.lostAt > this.resumeWithinMs) {
       this.fail(LOST);
       return;
     }

@@ -8,7 +8,7 @@ export type AgentState = 'initializing' | 'listening' | 'thinking' | 'speaking';
 /** What a message from the server means to us. Kinds that we do not show are `null`. */
 export type Told =
   | { kind: 'ready' }
-  | { kind: 'session'; id: string; resumeToken: string | null }
+  | { kind: 'session'; id: string; resumeToken: string | null; resumeWithinMs: number | null }
   | { kind: 'agent-state'; state: AgentState }
   | { kind: 'caller-speaking'; speaking: boolean }
   | { kind: 'heard'; text: string; final: boolean }
@@ -82,7 +82,12 @@ export function read(text: string): Told | null {
 function notice(name: string, d: Fields): Told | null {
   switch (name) {
     case 'session':
-      return { kind: 'session', id: string(d.session_id), resumeToken: string(d.resume_token) || null };
+      return {
+        kind: 'session',
+        id: string(d.session_id),
+        resumeToken: string(d.resume_token) || null,
+        resumeWithinMs: Math.max(0, number(d.resume_within_ms)) || null,
+      };
     case 'agent-state':
       return isAgentState(d.state) ? { kind: 'agent-state', state: d.state } : null;
     case 'caller-turn':

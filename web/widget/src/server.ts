@@ -7,6 +7,7 @@ export interface Answer {
   pc_id: string;
   session_id: string;
   resume_token: string;
+  resume_within_ms: number;
 }
 
 export class Server {

@@ -57,7 +57,12 @@ async function connect(
   candidates.for(answer.pc_id);
   await connection.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
   await peer.ready(channel);
-  return { transport: peer, sessionId: answer.session_id, resumeToken: answer.resume_token };
+  return {
+    transport: peer,
+    sessionId: answer.session_id,
+    resumeToken: answer.resume_token,
+    resumeWithinMs: answer.resume_within_ms,
+  };
 }
 
 class Peer implements Transport {

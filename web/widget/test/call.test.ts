@@ -28,6 +28,8 @@ class Fake implements Ports {
   lines: Line[] = [];
   attempts: [Kind, string | null][] = [];
   released = 0;
+  /** As the opening answer says. */
+  resumeWithinMs: number | undefined;
   microphoneGate: Promise<void> = Promise.resolve();
   behave: (kind: Kind) => 'open' | 'hang' | Error = () => 'open';
 
@@ -65,7 +67,8 @@ class Fake implements Ports {
         line.closed = true;
       },
     };
-    return Promise.resolve({ transport, sessionId: 'ses_1', resumeToken: 'r1' });
+    const { resumeWithinMs } = this;
+    return Promise.resolve({ transport, sessionId: 'ses_1', resumeToken: 'r1', resumeWithinMs });
   }
 
   get line(): Line {
@@ -173,6 +176,29 @@ describe('beginning', () => {
     expect(call.snapshot.phase).toBe('ended');
   });
 
+  it('whose older attempt comes to its end late leaves the newer one within reach of a hang-up', async () => {
+    const aborted: boolean[] = [];
+    const ends: (() => void)[] = [];
+    browser.open = (_kind, _resume, _listener, signal) => {
+      const number = aborted.push(false) - 1;
+      signal.addEventListener('abort', () => {
+        aborted[number] = true;
+      });
+      // Ends long after it was told to, as a fetch that is already being answered may.
+      return new Promise((_, reject) => ends.push(() => reject(new Error('too late'))));
+    };
+    void call.start();
+    await settle();
+    call.hangUp();
+    void call.start();
+    await settle();
+    ends[0]?.();
+    await settle();
+    expect(aborted).toEqual([true, false]);
+    call.hangUp();
+    expect(aborted).toEqual([true, true]);
+  });
+
   it('that the server never answers comes to an end', async () => {
     void call.start();
     await settle();
@@ -249,6 +275,23 @@ describe('a lost connection', () => {
     await vi.advanceTimersByTimeAsync(10_000);
     expect(call.snapshot).toMatchObject({ phase: 'failed', trouble: { code: 'CONNECTION_LOST' } });
   });
+
+  it.each(['answer', 'session'])(
+    'is looked for as long as the server waits, as its %s says',
+    async (where) => {
+      if (where === 'answer') browser.resumeWithinMs = 90_000;
+      await live();
+      if (where === 'session') {
+        browser.notice('session', { session_id: 'ses_1', resume_token: 'r1', resume_within_ms: 90_000 });
+      }
+      browser.behave = () => new TypeError('Failed to fetch');
+      browser.line.listener.lost();
+      await vi.advanceTimersByTimeAsync(85_000);
+      expect(call.snapshot.phase).toBe('reconnecting');
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(call.snapshot).toMatchObject({ phase: 'failed', trouble: { code: 'CONNECTION_LOST' } });
+    },
+  );
 
   it('ends at once where the server has ended the call', async () => {
     await live();

@@ -16,7 +16,10 @@ describe('messages from the server', () => {
       kind: 'session',
       id: 'ses_1',
       resumeToken: 'r',
+      resumeWithinMs: null,
     });
+    const waits = notice('session', { session_id: 'ses_1', resume_token: 'r', resume_within_ms: 90_000 });
+    expect(read(waits)).toMatchObject({ resumeWithinMs: 90_000 });
     expect(read(notice('session', { session_id: 'ses_1', resume_token: null }))).toMatchObject({
       resumeToken: null,
     });

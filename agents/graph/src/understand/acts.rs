@@ -257,8 +257,7 @@ pub fn request(words: &Words) -> Option<Act> {
     if REPEAT_WHOLE.contains(&whole.as_str()) || any(REPEAT) {
         return Some(Act::Repeat);
     }
-    if matches!(whole.as_str(), "wait" | "moment" | "a moment" | "a second" | "hold" | "wait wait" | "one")
-        && whole != "one"
+    if matches!(whole.as_str(), "wait" | "moment" | "a moment" | "a second" | "hold" | "wait wait")
         || (any(WAIT) && words.len() <= 9)
     {
         return Some(Act::Wait);

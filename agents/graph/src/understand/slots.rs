@@ -242,7 +242,7 @@ fn take_back(words: &mut Words) {
         }
         // "not half past two": up to the pause, but never further than a short phrase.
         let last = (end..words.len().min(end + 3)).find(|at| words.pause_after(*at));
-        let clear = |word: &str| matches!(word, "but" | "to" | "make" | "it's" | "i" | "thursday" | "please");
+        let clear = |word: &str| matches!(word, "but" | "to" | "make" | "it's" | "i" | "please");
         let mut to = end + 1;
         if let Some(last) = last {
             while to <= last && !clear(words.word(to)) && !is_weekday(words.word(to)) {

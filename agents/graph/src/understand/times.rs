@@ -104,6 +104,10 @@ fn past_or_to(words: &Words, at: usize) -> Option<(u32, u32, usize, bool)> {
             None => (small(word).filter(|value| (1..30).contains(value))?, start + 1),
         },
     };
+    // "ninety to ten" is no time of day.
+    if !(1..60).contains(&minutes) {
+        return None;
+    }
     end += usize::from(words.word(end) == "minutes");
     let to = match words.word(end) {
         "past" | "after" => false,
@@ -277,5 +281,14 @@ mod tests {
             assert_eq!(at(text, false), "-", "{text}");
         }
         assert_eq!(at("five five five zero one four two", true), "-");
+    }
+
+    #[test]
+    fn more_minutes_than_an_hour_has_are_not_counted_from_it() {
+        for text in ["ninety to ten", "sixty to ten", "ninety nine past three", "a ninety five before two"] {
+            assert_eq!(past_or_to(&Words::new(text), 0), None, "{text}");
+            let _no_panic = at(text, true);
+        }
+        assert_eq!(at("fifty nine to ten", false), "09:01|21:01");
     }
 }

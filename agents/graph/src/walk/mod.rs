@@ -169,8 +169,11 @@ impl Walk {
             return self.stop(Action::End(reason));
         }
         if let Some(need @ Need::Tool { .. }) = self.pending() {
-            // What has effects is finished first; the words wait their turn.
-            self.state.queued = Some((turn, text.to_owned()));
+            // What has effects is finished first; the words wait their turn, after those that wait already.
+            self.state.queued = Some(match self.state.queued.take() {
+                Some((_, earlier)) => (turn, format!("{earlier} {text}")),
+                None => (turn, text.to_owned()),
+            });
             return self.stop(Action::Need(need));
         }
         self.state.pending = None;
@@ -206,9 +209,10 @@ impl Walk {
             outcome: outcome.clone(),
         });
         self.tool_outcome(&node, outcome);
-        if let Some((turn, text)) = self.state.queued.take()
-            && self.state.ended.is_none()
+        // Where one tool leads to the next, the words wait for that one, too.
+        if self.state.ended.is_none()
             && self.state.pending.is_none()
+            && let Some((turn, text)) = self.state.queued.take()
         {
             self.remember_reply();
             self.out.retain(|action| !matches!(action, Action::Wait));

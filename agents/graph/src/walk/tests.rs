@@ -92,6 +92,37 @@ fn words_during_a_tool_wait_until_it_is_done() {
 }
 
 #[test]
+fn all_words_during_a_tool_are_kept_and_read_together() {
+    let (mut walk, key) = at_the_tool();
+    walk.caller(3, "could you", &now());
+    walk.caller(4, "repeat that", &now());
+    let actions = walk.tool_done(&key, Ok(json!({"sum": 8})), &now());
+    assert_eq!(said(&actions), "Paid 8. Paid 8.");
+    let last = walk.snapshot().history.iter().rev().find(|spoken| spoken.role == Role::Caller).unwrap();
+    assert_eq!((last.turn, last.text.as_str()), (4, "could you repeat that"));
+}
+
+#[test]
+fn words_wait_through_every_tool_of_a_row() {
+    let mut definition = small();
+    definition["nodes"]["send"] = json!({"kind": "tool", "tool": "send", "into": "receipt"});
+    definition["edges"][3] = json!({"from": "pay", "to": "send"});
+    definition["edges"].as_array_mut().unwrap().extend([
+        json!({"from": "send", "to": "paid"}),
+        json!({"from": "send", "on": "error", "to": "sorry"}),
+    ]);
+    let mut walk = Walk::new(graph(&definition), 1);
+    walk.caller(1, "order", &now());
+    walk.classified(&scores("order"), &now());
+    let actions = walk.caller(2, "four", &now());
+    let Some(Action::Need(Need::Tool { key, .. })) = actions.last() else { unreachable!("{actions:?}") };
+    walk.caller(3, "what?", &now());
+    let actions = walk.tool_done(key, Ok(json!({})), &now());
+    let Some(Action::Need(Need::Tool { key, .. })) = actions.last() else { unreachable!("{actions:?}") };
+    assert_eq!(said(&walk.tool_done(key, Ok(json!({"sum": 8})), &now())), "Paid 8. Paid 8.");
+}
+
+#[test]
 fn a_failed_tool_takes_its_edge() {
     let (mut walk, key) = at_the_tool();
     let error = ToolError { code: "TOOL_FAILED".into(), message: "no".into() };
@@ -196,6 +227,8 @@ fn every_mistake_names_node_and_field() {
     };
     for (path, value, node, field) in [
         ("/entry", json!("nowhere"), "", "entry"),
+        ("/nodes", json!([]), "", "nodes"),
+        ("/nodes", json!(null), "", "nodes"),
         ("/nodes/paid/text", json!(["{oops"]), "paid", "text[0]"),
         ("/nodes/paid/text", json!(["{unknown.channel}"]), "paid", "text[0]"),
         ("/nodes/paid", json!({"kind": "say", "txet": []}), "paid", "txet"),

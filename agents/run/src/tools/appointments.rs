@@ -65,6 +65,8 @@ enum Failed {
     File { path: PathBuf, what: &'static str, source: io::Error },
     #[error("\"{0}\" is missing or not what it should be")]
     Argument(&'static str),
+    #[error("nobody waits for the booking any more; it was not made")]
+    Late,
 }
 
 impl From<Failed> for ToolError {
@@ -72,6 +74,7 @@ impl From<Failed> for ToolError {
         let code = match failed {
             Failed::File { .. } => "TOOL_FAILED",
             Failed::Argument(_) => "TOOL_ARGUMENTS",
+            Failed::Late => "TOOL_TIMED_OUT",
         };
         Self { code: code.to_owned(), message: failed.to_string() }
     }
@@ -162,6 +165,10 @@ impl Appointments {
             phone: args.phone,
             booked_at: self.clock.now().timestamp().to_string(),
         };
+        // The lock may have been waited for, longer than the caller waits.
+        if !call.permit.take() {
+            return Err(Failed::Late.into());
+        }
         append(&mut file, &appointment).map_err(|source| self.failed("written", source))?;
         Ok(json!({"status": "booked", "appointment": appointment}))
     }
@@ -241,8 +248,8 @@ fn append(file: &mut File, appointment: &Appointment) -> io::Result<()> {
             line.insert(0, b'\n');
         }
     }
-    file.write_all(&line)?;
-    file.sync_data()
+    // Of an appointment that is told to have failed, nothing may stay.
+    file.write_all(&line).and_then(|()| file.sync_data()).inspect_err(|_| drop(file.set_len(length)))
 }
 
 fn parse_time(text: &str) -> Option<Time> {

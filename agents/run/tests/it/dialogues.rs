@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use agents_graph::ToolError;
 use agents_run::tools::{Appointments, Builtin};
-use agents_run::{Agent, Clock, Conversation, Ports, Step, ToolCall, Tools};
+use agents_run::{Agent, Clock, Conversation, Permit, Ports, Step, ToolCall, Tools};
 use domain::{SessionId, TurnId};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -177,6 +177,7 @@ impl Play {
                     args,
                     session: "other".into(),
                     key: "other".into(),
+                    permit: Permit::default(),
                 };
                 self.tools.inner.call(call).await.map(|_| ()).map_err(|error| error.message)
             }
@@ -192,10 +193,11 @@ impl Play {
 async fn play(agent: Arc<Agent>, text: &str) -> Result<(), String> {
     let directory = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(Monday);
-    let inner =
-        Builtin::new(Appointments::new(directory.path().join("appointments.jsonl"), Arc::clone(&clock)));
+    let tasks = Arc::new(Tasks::new());
+    let appointments = Appointments::new(directory.path().join("appointments.jsonl"), Arc::clone(&clock));
+    let inner = Builtin::new(appointments, Arc::clone(&tasks));
     let tools = Arc::new(Watched { inner, calls: Mutex::default(), broken: Mutex::default() });
-    let ports = Ports { tools: Arc::clone(&tools) as Arc<dyn Tools>, clock, tasks: Arc::new(Tasks::new()) };
+    let ports = Ports { tools: Arc::clone(&tools) as Arc<dyn Tools>, clock, tasks };
     let conversation = Conversation::new(agent, ports, SessionId::generate(), 7);
     let mut play = Play {
         conversation,

@@ -1,10 +1,12 @@
 //! Streams of a conversation: thinking ahead, tools only after the commit, taking over from a dropped reply.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use agents_graph::ToolError;
-use agents_run::{Agent, Conversation, Ports, Step, ToolCall, Tools};
+use agents_run::tools::{Appointments, Builtin};
+use agents_run::{Agent, Conversation, Permit, Ports, Step, ToolCall, Tools};
 use domain::{SessionId, TurnId};
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -19,12 +21,19 @@ use crate::dialogues::Monday;
 struct Slow {
     calls: AtomicUsize,
     go: Arc<Notify>,
+    /// Takes its permit at once and is long in taking effect.
+    takes_effect: AtomicBool,
+    permit: Mutex<Option<Permit>>,
 }
 
 impl Tools for Slow {
     fn call(&self, call: ToolCall) -> BoxFuture<'static, Result<Value, ToolError>> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let go = Arc::clone(&self.go);
+        if self.takes_effect.load(Ordering::SeqCst) {
+            assert!(call.permit.take());
+        }
+        *self.permit.lock().unwrap() = Some(call.permit.clone());
         Box::pin(async move {
             go.notified().await;
             Ok(json!({"status": "booked", "key": call.key}))
@@ -95,10 +104,61 @@ async fn a_reply_cut_off_during_a_tool_does_not_run_it_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tool_that_hangs_takes_its_error_edge() {
-    let (mut conversation, _) = conversation().await;
+    let (mut conversation, tools) = conversation().await;
     let _: Vec<Step> = conversation.commit(TurnId(1), ALL).collect().await;
     let reply: Vec<Step> = conversation.commit(TurnId(2), "yes").collect().await;
     assert!(text(&reply).contains("couldn't save"), "{reply:?}");
+    let permit = tools.permit.lock().unwrap().take().unwrap();
+    assert!(!permit.take(), "what the caller was told must stay true");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_is_taking_effect_at_the_deadline_is_waited_for() {
+    let (mut conversation, tools) = conversation().await;
+    tools.takes_effect.store(true, Ordering::SeqCst);
+    let _: Vec<Step> = conversation.commit(TurnId(1), ALL).collect().await;
+    let reply = conversation.commit(TurnId(2), "yes").collect::<Vec<Step>>();
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        tools.go.notify_one();
+    };
+    let (reply, ()) = tokio::join!(reply, late);
+    assert!(text(&reply).contains("Maria") && !text(&reply).contains("couldn't"), "{reply:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_tool_that_never_comes_to_an_end_nothing_is_claimed() {
+    let (mut conversation, tools) = conversation().await;
+    tools.takes_effect.store(true, Ordering::SeqCst);
+    let _: Vec<Step> = conversation.commit(TurnId(1), ALL).collect().await;
+    let reply: Vec<Step> = conversation.commit(TurnId(2), "yes").collect().await;
+    assert!(text(&reply).contains("can't tell") && !text(&reply).contains("couldn't"), "{reply:?}");
+}
+
+/// Another process holds the file while the caller waits.
+#[tokio::test(start_paused = true)]
+async fn a_booking_that_was_told_to_have_failed_is_never_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("appointments.jsonl");
+    let other = std::fs::File::create(&path).unwrap();
+    other.lock().unwrap();
+    let agent = Arc::new(Agent::load(agents_graph::LIBRARY[1].1, None).await.unwrap());
+    let tasks = Arc::new(Tasks::new());
+    let appointments = Appointments::new(path.clone(), Arc::new(Monday));
+    let tools = Arc::new(Builtin::new(appointments, Arc::clone(&tasks)));
+    let ports = Ports { tools, clock: Arc::new(Monday), tasks: Arc::clone(&tasks) };
+    let mut conversation = Conversation::new(agent, ports, SessionId::generate(), 1);
+    let _: Vec<Step> = conversation.commit(TurnId(1), ALL).collect().await;
+    let reply = conversation.commit(TurnId(2), "yes").collect::<Vec<Step>>();
+    // The clock does not run by itself while a thread is blocked.
+    let (reply, ()) = tokio::join!(reply, async {
+        tokio::task::yield_now().await;
+        tokio::time::advance(Duration::from_secs(6)).await;
+    });
+    assert!(text(&reply).contains("couldn't save"), "{reply:?}");
+    other.unlock().unwrap();
+    tasks.shutdown().await;
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "");
 }
 
 #[tokio::test]

@@ -2,13 +2,12 @@
 
 use axum::Json as Body;
 use axum::body::Body as Bytes;
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use control_api::call::{Call, Calls};
 use domain::SessionId;
 
-use super::extract::{Query, Visitor};
+use super::extract::{Path, Query, Visitor};
 use super::{Answer, Shared};
 use crate::app::{access, calls};
 

@@ -160,6 +160,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// The parts of the path that a route names, with our error.
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(path) => Ok(Self(path.0)),
+            Err(rejection) => Err(Error::new(&problem::PARAMETER_INVALID, rejection.body_text())),
+        }
+    }
+}
+
 /// The agent a client means, in the order: what it named here, what it named there, the default.
 pub(crate) fn agent(server: &Shared, named: [Option<String>; 2]) -> String {
     named

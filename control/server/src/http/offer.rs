@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use axum::Json as Body;
-use axum::extract::Path;
 use control_api::offer::{CandidatesAnswer, CandidatesRequest, OfferAnswer, OfferRequest, OfferedCall};
 use control_api::problem;
 use domain::SessionId;
 
-use super::extract::{Json, Query, Visitor, agent};
+use super::extract::{Json, Path, Query, Visitor, agent};
 use super::{Answer, Shared};
 use crate::Server;
 use crate::app::{access, offer};

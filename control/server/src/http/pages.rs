@@ -1,11 +1,12 @@
 //! Pages and scripts from the binary, and the answers to paths that are not ours.
 
-use axum::extract::{OriginalUri, Path};
+use axum::extract::OriginalUri;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use control_api::problem;
 
 use super::Answer;
+use super::extract::Path;
 use crate::assets;
 use crate::error::Error;
 

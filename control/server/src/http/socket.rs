@@ -4,13 +4,12 @@
 
 use std::time::Duration;
 
-use axum::extract::Path;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use control_api::problem;
 
-use super::extract::{Query, Visitor};
+use super::extract::{Path, Query, Visitor};
 use super::offer::{Named, admit};
 use super::{Answer, Shared};
 use crate::error::Error;
@@ -69,7 +68,7 @@ fn open(
 ) -> Answer<Response> {
     let upgrade =
         upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
-    let limit = server.options.body_limit_bytes;
+    let limit = server.options.socket_message_bytes;
     let upgrade = upgrade
         .max_message_size(limit)
         .max_frame_size(limit)

@@ -11,6 +11,13 @@ async fn paths_and_methods_that_are_not_ours_are_problems_too() {
     get("/assets/../../Cargo.toml").of(&router).await.is_problem(404, "PATH_UNKNOWN");
     get("/docs/errors/NO_SUCH_CODE").of(&router).await.is_problem(404, "PATH_UNKNOWN");
     ask(Method::DELETE, "/start").of(&router).await.is_problem(405, "METHOD_UNKNOWN");
+    for path in ["/v1/calls/%ff", "/v1/calls/%ff/events", "/assets/%ff", "/docs/errors/%ff"] {
+        get(path).of(&router).await.is_problem(400, "PARAMETER_INVALID");
+    }
+    post("/sessions/%ff/api/offer", json!({"sdp": "v=0", "type": "offer"}))
+        .of(&router)
+        .await
+        .is_problem(400, "PARAMETER_INVALID");
     get("/v1/calls?limit=many").of(&router).await.is_problem(400, "PARAMETER_INVALID");
     get("/v1/calls?cursor=x").of(&router).await.is_problem(400, "PARAMETER_INVALID");
 }

@@ -28,9 +28,7 @@ async fn a_browsers_offer_with_video_is_answered_with_audio_alone() {
     assert!(video.starts_with("video 0 ") || video.contains("a=inactive"), "{video}");
     assert!(of("application").contains("a=sctp-port"));
     assert!(answer.sdp.contains("a=ice-lite"));
-    for address in server.candidates_announced() {
-        assert!(answer.sdp.contains(&format!(" {} {} typ host", address.ip(), address.port())));
-    }
+    assert!(answer.sdp.contains(&format!(" {} typ host", server.address().port())), "{}", answer.sdp);
     assert_eq!(answer.pc_id, peer.id);
 }
 

@@ -40,7 +40,11 @@ fn saying(text: &str) -> SessionEvent {
 
 #[test]
 fn a_ready_client_gets_bot_ready_with_its_own_id_then_the_session_and_state() {
-    let mut server = Server::new(Options { session_id: Some("ses_1".to_owned()), ..Options::default() });
+    let mut server = Server::new(Options {
+        session_id: Some("ses_1".to_owned()),
+        resume_within: Some(Duration::from_secs(90)),
+        ..Options::default()
+    });
     assert!(server.event(&SessionEvent::CallerSpeaking { speaking: true }).is_empty(), "not ready yet");
     server.event(&SessionEvent::StateChanged { state: AgentState::Listening });
     let reactions =
@@ -56,7 +60,7 @@ fn a_ready_client_gets_bot_ready_with_its_own_id_then_the_session_and_state() {
     assert_eq!(message["data"]["about"]["library"], "agent-foundry");
     assert_eq!(
         parse(session).1,
-        json!({ "t": "session", "d": { "session_id": "ses_1", "resume_token": null } })
+        json!({ "t": "session", "d": { "session_id": "ses_1", "resume_token": null, "resume_within_ms": 90_000 } })
     );
     assert_eq!(parse(state).1, json!({ "t": "agent-state", "d": { "state": "listening" } }));
 }

@@ -36,8 +36,7 @@ async fn five_hundred_calls_leave_nothing_behind_though_a_third_end_badly() {
             match n % 6 {
                 0 | 1 => assert!(sim.caller.event(LegEvent::Closed).await),
                 2 => assert!(sim.caller.event(LegEvent::Lost).await),
-                3 => assert!(directory.cut(sim.handle.id())),
-                4 => sim.handle.end(EndReason::AgentEnded).await.expect("alive"),
+                3 | 4 => sim.handle.end(EndReason::AgentEnded).await.expect("alive"),
                 _ => sim.tasks.cancel(),
             }
         }

@@ -14,5 +14,6 @@ mod conversation;
 mod ending;
 mod guess;
 mod limits;
+mod logs;
 mod providers;
 mod storm;

@@ -87,6 +87,7 @@ struct Sink(Seen);
 
 impl SessionSink for Sink {
     fn event(&mut self, _session: SessionId, at: Duration, event: &SessionEvent) {
+        tracing::debug!(?event, "observed");
         self.0.lock().expect("not poisoned").push((at, event.clone()));
     }
 }
@@ -227,7 +228,10 @@ impl Sim {
             if let Some(at) = found {
                 return self.started + at;
             }
-            assert!(Instant::now() < deadline, "not within {within_ms} ms; seen: {:#?}", self.events());
+            if Instant::now() >= deadline {
+                domain::show_pii(true); // a failure is to be read
+                unreachable!("not within {within_ms} ms; seen: {:#?}", self.events());
+            }
             tokio::time::sleep(ms(2)).await;
         }
     }

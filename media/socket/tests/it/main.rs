@@ -1,5 +1,7 @@
 //! Sockets of a real HTTP server, spoken to by a real WebSocket client.
 
+mod fuzz;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

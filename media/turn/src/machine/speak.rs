@@ -143,8 +143,16 @@ impl TurnMachine {
     }
 
     pub(super) fn text(&mut self, text: &str) {
-        if !text.trim().is_empty() {
-            self.typed.push(text.trim().to_owned());
+        let text = text.trim();
+        if text.is_empty() {
+            return;
+        }
+        if self.typed.push(text) {
+            return;
+        }
+        // Told once, however much more is typed into the same wait.
+        if self.typed.refused() == 1 {
+            self.dropped("typed");
         }
     }
 
@@ -152,20 +160,27 @@ impl TurnMachine {
         if self.typed.is_empty() || !self.agent_yields(Rule::TypedTakesFloor) {
             return;
         }
-        let text = std::mem::take(&mut self.typed).join(" ");
+        let text = self.typed.take();
         self.commit_written(&text);
     }
 
     pub(super) fn digit(&mut self, digit: Digit) {
         self.event(SessionEvent::Pressed { digit });
         if !self.on(Rule::CollectDigits) {
-            self.typed.push(char::from(digit).to_string());
-            return;
+            return self.text(&char::from(digit).to_string());
         }
-        self.digits.press(digit, &self.options.digits, self.t);
+        if !self.digits.press(digit, &self.options.digits, self.t) && self.digits.refused() == 1 {
+            self.dropped("keys");
+        }
         if self.agent.as_ref().is_some_and(AgentTurn::sounds) && self.agent_yields_to_digits() {
             self.take_floor();
         }
+    }
+
+    /// More was written than can wait for its turn; the newest is forgotten.
+    fn dropped(&mut self, what: &str) {
+        let value = serde_json::json!({ "what": what });
+        self.event(SessionEvent::Noted { name: "caller_input_dropped".to_owned(), value });
     }
 
     pub(super) fn agent_yields_to_digits(&self) -> bool {

@@ -99,3 +99,36 @@ fn each_key_is_reported() {
         call.run(4000).when(|output| matches!(output, Output::Event(domain::SessionEvent::Pressed { .. })));
     assert_eq!(pressed, [1000, 1500]);
 }
+
+fn dropped(output: &Output) -> bool {
+    matches!(output, Output::Event(domain::SessionEvent::Noted { name, .. }) if name == "caller_input_dropped")
+}
+
+#[test]
+fn what_is_typed_while_nobody_may_interrupt_has_a_limit() {
+    let mut call = Call::default();
+    asked(&mut call);
+    call.uninterruptible = true;
+    for n in 0..200 {
+        call.at(3000 + n * 5, Input::Text(format!("{n} {}", "x".repeat(300)).into()));
+    }
+    let log = call.run(9000);
+    let turn = *log.turns().last().expect("answered afterwards");
+    assert!(turn.len() < 17_000, "{} bytes were kept", turn.len());
+    assert!(turn.starts_with("0 x") && turn.contains(" 20 x") && !turn.contains(" 199 x"), "the newest goes");
+    assert_eq!(log.when(dropped).len(), 1, "told once");
+}
+
+#[test]
+fn keys_pressed_while_nobody_may_interrupt_have_a_limit() {
+    let mut call = Call::default();
+    asked(&mut call);
+    call.uninterruptible = true;
+    for n in 0..500 {
+        call.at(3000 + n * 4, key(if n == 0 { '1' } else { '0' }));
+    }
+    let log = call.run(12_000);
+    let turn = *log.turns().last().expect("answered afterwards");
+    assert!(turn.len() <= 64 && turn.starts_with('1'), "{turn}");
+    assert_eq!(log.when(dropped).len(), 1, "told once");
+}

@@ -18,7 +18,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use inference::pool::Ticket;
 use inference::{Engine, Lane, Pool, Store};
-use providers_api::{Ability, Error, ErrorKind, ProviderInfo, Sink, Tts, TtsInput, TtsRequest, TtsStream};
+use providers_api::{Ability, Error, ErrorKind, ProviderInfo, Sink, Tts, TtsRequest, TtsStream};
 
 use cache::Cache;
 use phonemes::Phonemiser;
@@ -93,25 +93,6 @@ impl LocalTts {
         };
         Ok(Self { shared, info, _warm_up: Mutex::new(warm_up) })
     }
-
-    /// Speaks sentences that will be needed into the cache, in quiet moments of the pool. Cancel-safe: what is finished
-    /// stays.
-    ///
-    /// # Errors
-    /// The first sentence that could not be spoken ends it.
-    pub async fn prerender(&self, sentences: &[String]) -> Result<(), Error> {
-        for sentence in sentences {
-            let (mut input, receiver) = Sink::bounded(1);
-            // The queue is new and has room for one.
-            let _ = input.push(TtsInput::Sentence(sentence.clone()));
-            drop(input);
-            let mut turn = Turn::new(Arc::clone(&self.shared), receiver, 1.0, true);
-            while let Some(event) = turn.next().await {
-                event?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Tts for LocalTts {
@@ -126,7 +107,7 @@ impl Tts for LocalTts {
             return futures::future::err(Error::new(Ability::Tts, ErrorKind::Rejected, NAME, reason)).boxed();
         }
         let (input, receiver) = Sink::bounded(SENTENCES_CAPACITY);
-        let turn = Turn::new(Arc::clone(&self.shared), receiver, request.voice.speed, false);
+        let turn = Turn::new(Arc::clone(&self.shared), receiver, request.voice.speed);
         let events =
             futures::stream::unfold(
                 turn,

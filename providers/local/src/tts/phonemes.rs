@@ -83,7 +83,7 @@ impl Phonemiser {
         let tokens: Vec<(String, Option<String>)> = match self.dictionary.g2p(&text) {
             Ok((_, tokens)) => tokens.into_iter().map(|token| (token.text, token.phonemes)).collect(),
             Err(error) => {
-                tracing::warn!(%error, "the dictionary refused a sentence");
+                tracing::warn!(error = %domain::Pii(&error), "the dictionary refused a sentence");
                 text.split(' ').map(|word| (word.to_owned(), None)).collect()
             }
         };

@@ -35,8 +35,6 @@ pub(crate) struct Turn {
     shared: Arc<Shared>,
     input: mpsc::Receiver<TtsInput>,
     speed: f32,
-    /// Nobody listens yet: everything may wait for a quiet moment.
-    ahead_of_time: bool,
     ready: VecDeque<TtsEvent>,
     sentence: Option<Sentence>,
     sentences: usize,
@@ -71,16 +69,11 @@ struct Part {
 }
 
 impl Turn {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        input: mpsc::Receiver<TtsInput>,
-        speed: f32,
-        ahead_of_time: bool,
-    ) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, input: mpsc::Receiver<TtsInput>, speed: f32) -> Self {
         const SPEEDS: std::ops::RangeInclusive<f32> = 0.5..=2.0;
         let speed = if speed.is_finite() { speed.clamp(*SPEEDS.start(), *SPEEDS.end()) } else { 1.0 };
         let (ready, sentence) = (VecDeque::new(), None);
-        Self { shared, input, speed, ahead_of_time, ready, sentence, sentences: 0, given: 0, began: None }
+        Self { shared, input, speed, ready, sentence, sentences: 0, given: 0, began: None }
     }
 
     /// The next event; `None` when the input was dropped and everything was spoken. After an error the turn is over.
@@ -197,26 +190,35 @@ impl Turn {
             part.done_frames = window.end;
             let mut shaped = part.shaper.push(&part.resampler.push(&samples));
             let end = part.done_frames >= part.latent.frames;
+            let mut voiced = None;
             if end {
                 shaped.extend(part.shaper.push(&part.resampler.finish()));
+                voiced = Some(shaped.len());
                 shaped.extend(part.shaper.finish((part.pause.as_secs_f64() * f64::from(OUT_HZ)) as usize));
             }
-            Ok((part, shaped, end))
+            Ok((part, shaped, voiced))
         });
-        let (mut part, samples, end) = decoded.await?.map_err(failed)?;
+        let (mut part, samples, voiced) = decoded.await?.map_err(failed)?;
         if !samples.is_empty() {
+            let mut placed = false;
             if !part.words_placed {
-                part.words_placed = true;
+                (part.words_placed, placed) = (true, true);
                 place(&mut sentence.spoken, &sentence.written, &part);
                 if sentence.parts.is_empty() {
                     fill(&mut sentence.spoken, &sentence.written, sentence.written.len());
                 }
+            }
+            if let Some(voiced) = voiced {
+                let end = sentence.spoken.samples.len() + voiced;
+                placed |= settle(&mut sentence.spoken, end);
+            }
+            if placed {
                 self.give_words(sentence.index, sentence.start, &sentence.spoken);
             }
             sentence.spoken.samples.extend_from_slice(&samples);
             self.give_audio(samples);
         }
-        Ok((!end).then_some(part))
+        Ok(voiced.is_none().then_some(part))
     }
 
     fn give_words(&mut self, sentence: usize, start: usize, spoken: &Spoken) {
@@ -253,11 +255,7 @@ impl Turn {
             }
         };
         let mut patient = None;
-        if self.ahead_of_time {
-            if let Ok(Some(outcome)) = pool.run(Lane::Background, once()).await {
-                return Ok(outcome);
-            }
-        } else if self.lead() > LEAD_ENOUGH {
+        if self.lead() > LEAD_ENOUGH {
             let mut ticket = pool.run(Lane::Background, once());
             match tokio::time::timeout(self.lead().saturating_sub(LEAD_LEAST), &mut ticket).await {
                 Ok(Ok(Some(outcome))) => return Ok(outcome),
@@ -324,6 +322,17 @@ fn place(spoken: &mut Spoken, written: &[String], part: &Part) {
     }
 }
 
+/// The model counts the silence it ends with as the last word's; most of it is cut. No word ends after the voice does, which
+/// is known once it has. Returns whether any did.
+fn settle(spoken: &mut Spoken, end: usize) -> bool {
+    let mut moved = false;
+    for (_, from, to) in spoken.words.iter_mut().rev().take_while(|(.., to)| *to > end) {
+        (*from, *to) = ((*from).min(end), end);
+        moved = true;
+    }
+    moved
+}
+
 /// Written words without a sound stand, without length, where the word before them ends.
 fn fill(spoken: &mut Spoken, written: &[String], until: usize) {
     let end = spoken.words.last().map_or(0, |(.., end)| *end);
@@ -371,6 +380,17 @@ mod tests {
             assert!(broken_well || comma_every > PIECES_MAX);
         }
         assert!(parts(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn no_word_ends_after_the_voice() {
+        let words = [("Come", 0, 100), ("by", 100, 180), ("today", 180, 400), (".", 400, 400)];
+        let words: Vec<_> = words.map(|(text, from, to)| (text.to_owned(), from, to)).to_vec();
+        let mut spoken = Spoken { samples: Vec::new(), words };
+        assert!(!settle(&mut spoken, 400));
+        assert!(settle(&mut spoken, 320));
+        let places: Vec<(usize, usize)> = spoken.words.iter().map(|(_, from, to)| (*from, *to)).collect();
+        assert_eq!(places, [(0, 100), (100, 180), (180, 320), (320, 320)]);
     }
 
     #[test]

@@ -276,6 +276,22 @@ async fn words_are_the_written_ones_and_lie_inside_the_audio() {
     assert!(end > whole - 24 * 600, "the last word ends near the end");
 }
 
+/// A caller who heard everything heard the last word: it ends with the voice, not in the pause behind it.
+#[tokio::test]
+async fn the_last_word_of_a_sentence_ends_with_the_voice() {
+    const PAUSE: usize = 24 * 200;
+    for text in [
+        "Goodbye.",
+        "Is there anything else I can do for you?",
+        "A haircut is twenty-five dollars and takes half an hour, or a little less.",
+    ] {
+        let heard = speak(&EVEN, &[text]).await;
+        let last = heard.words[0].last().expect("it has words").to.as_samples(24_000) as usize;
+        println!("{text}: the last word ends at {last} of {}", heard.samples.len());
+        assert!(last + PAUSE <= heard.samples.len(), "{text}: {last} of {}", heard.samples.len());
+    }
+}
+
 #[tokio::test]
 async fn text_without_a_sound_is_done_alone() {
     let heard = speak(&EVEN, &["", "...", "\u{1f600}", "Yes."]).await;
@@ -286,8 +302,8 @@ async fn text_without_a_sound_is_done_alone() {
 
 #[tokio::test]
 async fn a_repeated_sentence_is_the_same_to_the_sample() {
-    let text = "Prerendered sentences are spoken without any work.";
-    NATURAL.prerender(&[text.to_owned()]).await.expect("speaks");
+    let text = "What was said before is said again without any work.";
+    speak(&NATURAL, &[text]).await;
     let (first, second) = (speak(&NATURAL, &[text]).await, speak(&NATURAL, &[text]).await);
     assert!(!first.samples.is_empty());
     assert!(

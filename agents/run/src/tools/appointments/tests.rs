@@ -1,6 +1,7 @@
 use jiff::Zoned;
 
 use super::*;
+use crate::ports::Permit;
 
 struct Fixed;
 
@@ -13,7 +14,13 @@ impl Clock for Fixed {
 fn call(session: &str, key: &str, time: &str) -> ToolCall {
     let args = json!({"service": "haircut", "date": "2026-11-24", "time": time, "name": "Maria", "phone": "5550142", "minutes": 45,
         "hours": {"tuesday": {"open": "09:00", "close": "18:00"}}});
-    ToolCall { name: "appointments.book".into(), args, session: session.into(), key: key.into() }
+    ToolCall {
+        name: "appointments.book".into(),
+        args,
+        session: session.into(),
+        key: key.into(),
+        permit: Permit::default(),
+    }
 }
 
 fn appointments(directory: &tempfile::TempDir) -> Appointments {
@@ -38,6 +45,19 @@ fn the_same_booking_is_stored_once() {
         assert_eq!(book.perform(Operation::Book, &call("a", key, "15:00")).unwrap()["status"], "booked");
     }
     assert_eq!(book.all().unwrap().len(), 1);
+}
+
+#[test]
+fn a_booking_that_nobody_waits_for_any_more_is_not_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let book = appointments(&directory);
+    let late = call("a", "1", "15:00");
+    assert!(late.permit.withdraw());
+    assert_eq!(book.perform(Operation::Book, &late).unwrap_err().code, "TOOL_TIMED_OUT");
+    assert_eq!(book.all().unwrap(), []);
+    let made = call("a", "1", "15:00");
+    book.perform(Operation::Book, &made).unwrap();
+    assert!(!made.permit.withdraw(), "what is stored cannot be told to have failed");
 }
 
 #[test]
@@ -80,6 +100,7 @@ fn free_times_are_told_over_the_day_and_not_in_the_past() {
             args: json!({"date": date, "minutes": 45, "hours": hours}),
             session: "a".into(),
             key: "1".into(),
+            permit: Permit::default(),
         };
         book.perform(Operation::Find, &call).unwrap()
     };
