@@ -54,9 +54,7 @@ bench: ## Measures latency and capacity against exactly timed providers (minutes
 	cargo build --release --locked -p foundry -p loadtest
 	"$$CARGO_TARGET_DIR/release/loadtest" gate $(ARGS)
 
-prove: ## What takes long: whole stories in Chromium, leaks, a newcomer's path in a fresh Debian root
+prove: ## What takes long: a newcomer's path in a fresh Debian root
 	@scripts/setup.sh test
 	$(ENV)
-	scripts/web.sh build
-	cargo test --locked -p foundry --features prove --test it
 	scripts/prove-newcomer.sh

@@ -394,9 +394,10 @@ impl Config {
                 return Err(format!("server.ice_servers: {url:?} must begin with stun:, turn: or turns:"));
             }
         }
-        self.surface().validate().map_err(|wrong| format!("in [server]: {wrong}"))?;
         self.providers.local.validate().map_err(|wrong| format!("in [providers.local]: {wrong}"))?;
-        self.session.validate().map_err(|wrong| format!("in [session]: {wrong}"))
+        // Before the surface, which has some of the session's numbers under other names.
+        self.session.validate().map_err(|wrong| format!("in [session]: {wrong}"))?;
+        self.surface().validate().map_err(|wrong| format!("in [server]: {wrong}"))
     }
 
     /// The HTTP surface's options.

@@ -170,7 +170,6 @@ fn a_caller_is_asked_to_say_it_again_though_neither_ear_nor_voice_answers() {
     assert_eq!(call.agent(1), "Sorry, I did not catch that. Could you say it again?");
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {
     let _quiet = house::quiet();
@@ -200,7 +199,6 @@ fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {
     drop(sockets);
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn idle_tcp_connections_do_not_keep_callers_out() {
     let _quiet = house::quiet();
@@ -211,7 +209,6 @@ fn idle_tcp_connections_do_not_keep_callers_out() {
     drop(idle);
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn a_caller_who_vanishes_frees_the_line_when_nobody_comes_back() {
     let _quiet = house::quiet();

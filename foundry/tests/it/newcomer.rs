@@ -45,19 +45,16 @@ fn the_front_desk_tells_its_hours_over_webrtc() {
     asks_for_the_hours("webrtc");
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn the_front_desk_tells_its_hours_over_a_websocket() {
     asks_for_the_hours("websocket");
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn the_front_desk_tells_its_hours_over_a_carriers_stream() {
     asks_for_the_hours("mulaw");
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn a_caller_who_interrupts_gets_the_answer_to_the_second_question() {
     let server = house::speaking();
@@ -73,7 +70,6 @@ fn a_caller_who_interrupts_gets_the_answer_to_the_second_question() {
     assert!(!call.agent(1).is_empty() && !call.agent(1).contains("beard"), "{}", call.agent(1));
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn a_caller_who_talks_into_the_greeting_is_heard_from_the_first_word() {
     let server = house::speaking();
@@ -89,7 +85,6 @@ fn a_caller_who_talks_into_the_greeting_is_heard_from_the_first_word() {
     assert!(call.agent(1).to_lowercase().contains("maple"), "{}", call.agent(1));
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn an_appointment_is_booked_by_voice_and_stored() {
     let server = house::speaking();
@@ -132,7 +127,6 @@ fn appointments(data: &std::path::Path) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect()
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn a_finished_call_is_on_record_with_parts_that_add_up() {
     let server = house::speaking();

@@ -46,7 +46,6 @@ fn a_call_that_runs_is_finished_and_no_other_begins() {
     assert!(!server.log().contains("ended early"), "{}", server.log());
 }
 
-#[cfg(feature = "prove")]
 #[test]
 fn calls_past_the_deadline_are_ended_with_a_goodbye() {
     let _quiet = house::quiet();
