@@ -47,11 +47,13 @@ test: ## Installs what tests need, starts real peers on loopback, runs all tests
 	"$$CARGO_TARGET_DIR/debug/foundry" models pull $(if $(FROM),--from "$(FROM)")
 	cargo test --workspace --locked
 
-bench: ## Measures latency and capacity against exactly timed providers (minutes)
+bench: ## Measures the embedded models, then capacity against exactly timed providers (ten minutes on an idle machine)
 	@scripts/setup.sh run
 	$(ENV)
 	scripts/web.sh build
 	cargo build --release --locked -p foundry -p loadtest
+	"$$CARGO_TARGET_DIR/release/foundry" models pull $(if $(FROM),--from "$(FROM)")
+	"$$CARGO_TARGET_DIR/release/loadtest" talk
 	"$$CARGO_TARGET_DIR/release/loadtest" gate $(ARGS)
 
 prove: ## What takes long: a newcomer's path in a fresh Debian root

@@ -2,8 +2,8 @@
 //!
 //! What it adds is what a caller measures, less what the vendors and the endpointing setting take by design.
 
-mod machine;
-mod report;
+pub(crate) mod machine;
+pub(crate) mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -9,5 +9,6 @@ pub mod ear;
 pub mod gate;
 pub mod link;
 pub mod notes;
+pub mod talk;
 pub mod vendors;
 pub mod wav;

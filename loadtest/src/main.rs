@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use loadtest::{gate, vendors};
+use loadtest::{gate, talk, vendors};
 
 #[derive(Parser)]
 #[command(name = "loadtest", about = "Measures a voice agent server from outside")]
@@ -24,6 +24,8 @@ enum Command {
     },
     /// Start vendors and a server, call it with many callers, print what it took and what limits it.
     Gate(gate::Args),
+    /// Start a server with the embedded models, call it one caller at a time, print how soon it answers.
+    Talk(talk::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -42,6 +44,7 @@ fn main() -> anyhow::Result<ExitCode> {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Gate(args) => gate::run(&args).await,
+            Command::Talk(args) => talk::run(&args).await,
         }
     })
 }

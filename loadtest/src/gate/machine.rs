@@ -11,23 +11,23 @@ use tokio::time::Instant;
 use super::Args;
 
 /// A server that has not said that it is ready by then never will be.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+const READY_WITHIN: Duration = Duration::from_secs(120);
 
 /// Ended with its owner, by its own id.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     address: SocketAddr,
     _folder: Option<tempfile::TempDir>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sample {
-    pub(super) cpu: Duration,
-    pub(super) resident_mib: f64,
+pub(crate) struct Sample {
+    pub(crate) cpu: Duration,
+    pub(crate) resident_mib: f64,
 }
 
 impl Process {
-    pub(super) fn vendors(args: &Args) -> anyhow::Result<Self> {
+    pub(crate) fn vendors(args: &Args) -> anyhow::Result<Self> {
         let address = free_address()?;
         let me = std::env::current_exe().context("the path of this program")?;
         let delays = args.delays;
@@ -43,16 +43,8 @@ impl Process {
         Ok(Self { child, address, _folder: None })
     }
 
-    pub(super) async fn server(args: &Args, vendors: SocketAddr, calls: usize) -> anyhow::Result<Self> {
-        let binary = match &args.server {
-            Some(path) => path.clone(),
-            None => std::env::current_exe()?.with_file_name("foundry"),
-        };
-        anyhow::ensure!(
-            binary.exists(),
-            "no server at {}: build it, or name it with --server",
-            binary.display()
-        );
+    pub(crate) async fn server(args: &Args, vendors: SocketAddr, calls: usize) -> anyhow::Result<Self> {
+        let binary = binary(args.server.as_ref())?;
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("foundry.toml");
         std::fs::write(&config, configuration(args, calls))?;
@@ -74,11 +66,27 @@ impl Process {
         Ok(server)
     }
 
-    pub(super) fn port(&self) -> SocketAddr {
+    /// As `make run` starts it, with its models and every core.
+    pub(crate) async fn embedded(server: Option<&PathBuf>) -> anyhow::Result<Self> {
+        let binary = binary(server)?;
+        let folder = tempfile::tempdir()?;
+        let address = free_address()?;
+        let child = Command::new(&binary)
+            .args(["serve", "--listen", &address.to_string(), "--log", "warn", "--data-dir"])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .with_context(|| format!("starting {}", binary.display()))?;
+        let mut server = Self { child, address, _folder: Some(folder) };
+        server.ready().await?;
+        Ok(server)
+    }
+
+    pub(crate) fn port(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -98,7 +106,7 @@ impl Process {
     }
 
     /// CPU time since its start and memory now, from the system's own accounts.
-    pub(super) fn sample(&self) -> anyhow::Result<Sample> {
+    pub(crate) fn sample(&self) -> anyhow::Result<Sample> {
         let id = self.child.id();
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).context("the server has ended")?;
         // Fields after the name, which may hold spaces: 14 and 15 are user and system ticks of 10 ms.
@@ -115,7 +123,7 @@ impl Process {
     }
 
     /// The 99th percentile of the server's own media-tick lateness, ms, where it tells.
-    pub(super) async fn lateness(&self) -> Option<f64> {
+    pub(crate) async fn lateness(&self) -> Option<f64> {
         let text = reqwest::get(format!("{}/metrics", self.url())).await.ok()?.text().await.ok()?;
         super::report::quantile(&text, "session_tick_lateness_seconds", 0.99).map(|seconds| seconds * 1000.0)
     }
@@ -129,6 +137,15 @@ impl Drop for Process {
     }
 }
 
+fn binary(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    let binary = match given {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("foundry"),
+    };
+    anyhow::ensure!(binary.exists(), "no server at {}: build it, or name it with --server", binary.display());
+    Ok(binary)
+}
+
 /// On the server's core, or on all others.
 fn pinned(program: &PathBuf, core: usize, on_core: bool) -> anyhow::Result<Command> {
     let list = if on_core { core.to_string() } else { others(core)? };
@@ -138,7 +155,7 @@ fn pinned(program: &PathBuf, core: usize, on_core: bool) -> anyhow::Result<Comma
 }
 
 /// The callers run in this process: it leaves the server's core, too.
-pub(super) fn leave(core: usize) -> anyhow::Result<()> {
+pub(crate) fn leave(core: usize) -> anyhow::Result<()> {
     let me = std::process::id().to_string();
     let moved = Command::new("taskset")
         .args(["-a", "-c", "-p", &others(core)?, &me])

@@ -20,17 +20,17 @@ const CORE_FULL: f64 = 0.85;
 const CALLER_LATE: Duration = Duration::from_millis(15);
 
 #[derive(Debug, Default)]
-pub(super) struct Measured {
+pub(crate) struct Measured {
     responses_ms: Vec<f64>,
     unanswered: usize,
     failed: Vec<String>,
     gaps: Vec<Duration>,
     caller_lateness: Vec<Duration>,
-    pub(super) talk: Duration,
+    pub(crate) talk: Duration,
 }
 
 impl Measured {
-    pub(super) fn add(&mut self, outcome: &Outcome) {
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
         for turn in outcome.turns.iter().skip(1) {
             match turn.timeline_ms.get("caller_response").and_then(Value::as_f64) {
                 Some(response) => self.responses_ms.push(response),
@@ -42,21 +42,21 @@ impl Measured {
         self.talk += outcome.length;
     }
 
-    pub(super) fn fail(&mut self, why: &str) {
+    pub(crate) fn fail(&mut self, why: &str) {
         self.failed.push(why.to_owned());
     }
 }
 
-pub(super) struct Row {
-    pub(super) transport: Transport,
-    pub(super) n: usize,
-    pub(super) by_design_ms: f64,
-    pub(super) cpu_share: f64,
-    pub(super) cpu_per_session_minute: f64,
-    pub(super) mib_per_session: f64,
-    pub(super) base_mib: f64,
-    pub(super) server_lateness_ms: Option<f64>,
-    pub(super) measured: Measured,
+pub(crate) struct Row {
+    pub(crate) transport: Transport,
+    pub(crate) n: usize,
+    pub(crate) by_design_ms: f64,
+    pub(crate) cpu_share: f64,
+    pub(crate) cpu_per_session_minute: f64,
+    pub(crate) mib_per_session: f64,
+    pub(crate) base_mib: f64,
+    pub(crate) server_lateness_ms: Option<f64>,
+    pub(crate) measured: Measured,
 }
 
 impl Row {
@@ -68,7 +68,7 @@ impl Row {
         self.measured.gaps.iter().filter(|gap| **gap > GAP).count()
     }
 
-    pub(super) fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         self.limits().is_empty()
     }
 
@@ -114,14 +114,21 @@ impl Row {
     }
 }
 
-pub(super) fn heading(endpointing_ms: u64, delays: Delays) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+/// What is measured, and on what: figures without their machine say nothing.
+pub(crate) fn heading_of_machine(what: &str) -> anyhow::Result<()> {
+    let cores = std::thread::available_parallelism()?;
     writeln!(
-        out,
-        "Server on one core of this machine ({}); load average before: {}",
+        std::io::stdout(),
+        "{what}, on a machine of {cores} cores ({}); load average before: {}",
         cpu_model(),
         load_average()
     )?;
+    Ok(())
+}
+
+pub(crate) fn heading(endpointing_ms: u64, delays: Delays) -> anyhow::Result<()> {
+    heading_of_machine("Server on one core")?;
+    let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "By design: endpointing {endpointing_ms} ms fixed, final {} ms (while the silence is awaited), first byte of audio {} ms.\n",
@@ -135,7 +142,7 @@ pub(super) fn heading(endpointing_ms: u64, delays: Delays) -> anyhow::Result<()>
     Ok(())
 }
 
-pub(super) fn row(row: &Row) -> anyhow::Result<()> {
+pub(crate) fn row(row: &Row) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let measured = &row.measured;
     let gaps: Vec<f64> = measured.gaps.iter().map(|gap| gap.as_secs_f64() * 1000.0).collect();
@@ -170,13 +177,13 @@ pub(super) fn row(row: &Row) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(super) fn verdict(missed: bool) -> anyhow::Result<()> {
+pub(crate) fn verdict(missed: bool) -> anyhow::Result<()> {
     let says = if missed { "The gate is missed: see the lines above." } else { "The gate is passed." };
     writeln!(std::io::stdout().lock(), "\n{says}")?;
     Ok(())
 }
 
-fn percentile(values: &[f64], share: f64) -> f64 {
+pub(crate) fn percentile(values: &[f64], share: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let last = sorted.len().saturating_sub(1);
@@ -184,7 +191,7 @@ fn percentile(values: &[f64], share: f64) -> f64 {
 }
 
 /// A quantile of a Prometheus histogram, summed over its labels: the upper edge of its bucket.
-pub(super) fn quantile(text: &str, name: &str, share: f64) -> Option<f64> {
+pub(crate) fn quantile(text: &str, name: &str, share: f64) -> Option<f64> {
     let mut buckets: Vec<(f64, f64)> = Vec::new();
     for line in text.lines().filter(|line| line.starts_with(name) && line.contains("_bucket")) {
         let edge = line.split("le=\"").nth(1)?.split('"').next()?.replace("+Inf", "inf").parse().ok()?;
