@@ -35,7 +35,7 @@ pub(crate) struct Overrides {
     /// Serve HTTPS with a certificate made now, for a first try from another machine.
     #[arg(long, env = "FOUNDRY_TLS_SELF_SIGNED", conflicts_with = "tls_cert")]
     tls_self_signed: bool,
-    /// Where calls and appointments are kept.
+    /// Where calls, appointments and the operator's token are kept.
     #[arg(long, env = "FOUNDRY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Where the speech models lie.
@@ -130,7 +130,7 @@ pub(crate) struct Config {
     pub(crate) providers: Providers,
     pub(crate) calls: Calls,
     pub(crate) session: media_session::Options,
-    /// Where calls and appointments are kept.
+    /// Where calls, appointments and the operator's token are kept.
     pub(crate) data_dir: PathBuf,
     /// Where the speech models lie; the cache folder of the user unless given.
     pub(crate) models_dir: Option<PathBuf>,

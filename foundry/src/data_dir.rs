@@ -2,14 +2,33 @@
 //! the first one's running calls for what a crash left behind.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use domain::{Failure, Retry};
 
 /// Held as long as the server runs. Its lock ends with the process, however that ends; the file stays.
 const LOCK: &str = "server.lock";
 
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot write {}: give another with --data-dir DIR, or mend its permissions", path.display())]
+    Unusable { path: PathBuf, source: io::Error },
+    #[error("another server (process {holder}) uses {}: stop it, or give another directory with --data-dir DIR", path.display())]
+    InUse { path: PathBuf, holder: String },
+}
+
+impl Error {
+    pub(crate) const fn failure(&self) -> Failure {
+        let code = match self {
+            Self::Unusable { .. } => "DATA_DIR_UNUSABLE",
+            Self::InUse { .. } => "DATA_DIR_IN_USE",
+        };
+        Failure::platform(code, Retry::Never)
+    }
+}
+
+#[derive(Debug)]
 pub(crate) struct DataDir {
     calls: PathBuf,
     _lock: File,
@@ -17,38 +36,30 @@ pub(crate) struct DataDir {
 
 impl DataDir {
     /// Makes what is missing, and takes the directory for this process.
-    ///
-    /// # Errors
-    /// `DATA_DIR_UNUSABLE` or `DATA_DIR_IN_USE`, with what to do.
-    pub(crate) fn take(root: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn take(root: &Path) -> Result<Self, Error> {
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            |source| Error::Unusable { path, source }
+        };
         let calls = root.join("calls");
-        fs::create_dir_all(&calls).with_context(|| unusable("create", &calls))?;
+        fs::create_dir_all(&calls).map_err(unusable(&calls))?;
         let path = root.join(LOCK);
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(&path)
-            .with_context(|| unusable("write", &path))?;
+        let opened = OpenOptions::new().read(true).append(true).create(true).open(&path);
+        let mut lock = opened.map_err(unusable(&path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 let _unknown = lock.read_to_string(&mut holder);
-                anyhow::bail!(
-                    "DATA_DIR_IN_USE: another server (process {}) uses {}: stop it, or give another directory with --data-dir DIR",
-                    holder.trim(),
-                    root.display()
-                );
+                return Err(Error::InUse { path: root.to_owned(), holder: holder.trim().to_owned() });
             }
             // Some network file systems have no locks; whoever keeps data there knows how many servers run on it.
             Err(TryLockError::Error(error)) => {
                 tracing::warn!(%error, path = %path.display(), "the data directory cannot be locked: let no other server use it");
             }
         }
-        lock.set_len(0)
-            .and_then(|()| writeln!(lock, "{}", std::process::id()))
-            .with_context(|| unusable("write", &path))?;
+        let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
+        written.map_err(unusable(&path))?;
         Ok(Self { calls, _lock: lock })
     }
 
@@ -56,10 +67,6 @@ impl DataDir {
     pub(crate) fn calls(&self) -> &Path {
         &self.calls
     }
-}
-
-fn unusable(what: &str, path: &Path) -> String {
-    format!("DATA_DIR_UNUSABLE: cannot {what} {}: give another with --data-dir DIR", path.display())
 }
 
 #[cfg(test)]
@@ -70,9 +77,10 @@ mod tests {
     fn one_server_at_a_time() {
         let folder = tempfile::tempdir().expect("a folder");
         let first = DataDir::take(folder.path()).expect("nobody has it");
-        let refused = DataDir::take(folder.path()).err().expect("it is in use").to_string();
-        assert!(refused.contains("DATA_DIR_IN_USE") && refused.contains("--data-dir"), "{refused}");
-        assert!(refused.contains(&format!("process {})", std::process::id())), "{refused}");
+        let refused = DataDir::take(folder.path()).expect_err("it is in use");
+        assert_eq!(refused.failure().code.0, "DATA_DIR_IN_USE");
+        let process = format!("process {})", std::process::id());
+        assert!(refused.to_string().contains(&process), "{refused}");
         drop(first);
         assert!(DataDir::take(folder.path()).is_ok(), "the lock goes with its holder, the file may stay");
     }
@@ -82,7 +90,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("data");
         fs::write(&file, b"").expect("writable");
-        let refused = DataDir::take(&file).err().expect("a file is no folder").to_string();
-        assert!(refused.contains("DATA_DIR_UNUSABLE") && refused.contains("--data-dir"), "{refused}");
+        let refused = DataDir::take(&file).expect_err("a file is no folder");
+        assert_eq!(refused.failure().code.0, "DATA_DIR_UNUSABLE");
     }
 }

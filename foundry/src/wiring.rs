@@ -48,7 +48,7 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) async fn build(config: &Config, metrics: runtime::telemetry::Metrics) -> anyhow::Result<Self> {
-        let data = DataDir::take(&config.data_dir)?;
+        let data = DataDir::take(&config.data_dir).map_err(|error| coded(error.failure(), error))?;
         let calls = data.calls().to_owned();
         CallLog::tidy(&calls, config.calls.keep, true)
             .with_context(|| format!("reading {}", calls.display()))?;

@@ -1,7 +1,6 @@
 //! What the surface asks of the rest of the program. `foundry` supplies the adapters, tests supply fakes.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use control_api::health::Readiness;
 use control_api::offer::Candidate;
-use control_api::start::Transport;
 use domain::{SessionEvent, SessionId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -28,7 +26,7 @@ pub trait Calls: Send + Sync {
     fn agents(&self) -> Vec<control_api::Agent>;
 
     /// Would a call to this agent be taken now? Reserves nothing: a client that asks and never comes holds no slot.
-    fn start(&self, agent: &str, transport: Transport) -> Result<(), Refusal>;
+    fn start(&self, agent: &str) -> Result<(), Refusal>;
 
     /// Reserves a slot and answers a WebRTC offer, or gives a call that runs or waits for its caller a new peer.
     fn offer(&self, offer: Offer) -> BoxFuture<'_, Result<Answer, Refusal>>;
@@ -66,8 +64,6 @@ pub struct CallRequest {
     pub resume_token: String,
     /// How long the session is to wait for a lost caller.
     pub resume_within: Duration,
-    pub remote: Option<SocketAddr>,
-    pub request_id: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

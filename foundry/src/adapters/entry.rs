@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 
 use axum::extract::ws::WebSocket;
 use control_api::offer::Candidate;
-use control_api::start::Transport;
 use control_server::ports::{Accept, Answer, CallRequest, Calls, Framing, Offer, Refusal, Renegotiation};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -90,7 +89,7 @@ impl Calls for Entry {
         self.board.agents()
     }
 
-    fn start(&self, agent: &str, _transport: Transport) -> Result<(), Refusal> {
+    fn start(&self, agent: &str) -> Result<(), Refusal> {
         // A slot taken and given back at once: the same answer that the call itself would get.
         self.reserve(agent).map(drop)
     }

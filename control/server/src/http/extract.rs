@@ -14,7 +14,6 @@ use super::Shared;
 use crate::Server;
 use crate::app::access::Client;
 use crate::error::Error;
-use crate::middleware::RequestId;
 
 /// A body that has not arrived within this is given up.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
@@ -31,8 +30,6 @@ pub(crate) struct Visitor {
     pub(crate) bearer: Option<String>,
     /// The operator's cookie.
     pub(crate) cookie: Option<String>,
-    pub(crate) remote: Option<SocketAddr>,
-    pub(crate) request_id: String,
     /// The page or client came over TLS, as far as we can tell.
     pub(crate) secure: bool,
 }
@@ -48,7 +45,7 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let text = |name: header::HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let origin = text(header::ORIGIN).map(str::to_ascii_lowercase);
-        // HTTP/2 has the authority in the URI and may have no Host header.
+        // A request in absolute form has the authority in its URI.
         let host =
             text(header::HOST).or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str));
         let secure = parts.uri.scheme_str() == Some("https")
@@ -63,8 +60,6 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
                 .and_then(|value| value.strip_prefix("Bearer "))
                 .map(str::to_owned),
             cookie: cookie(&parts.headers, OPERATOR_COOKIE),
-            remote,
-            request_id: parts.extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
             secure,
         })
     }

@@ -83,16 +83,16 @@ pub(crate) async fn session_candidates(
 pub(crate) fn admit(server: &Shared, visitor: &Visitor, named: Named) -> Answer<CallRequest> {
     if let Some(token) = &named.resume {
         let (session, agent) = access::may_resume(server, &visitor.client, token)?;
-        return Ok(request(server, visitor, session, agent, true));
+        return Ok(request(server, session, agent, true));
     }
     if let Some(session) = &named.session {
         let (session, agent) = started(server, session)?;
-        return Ok(request(server, visitor, session, agent, false));
+        return Ok(request(server, session, agent, false));
     }
     let agent = agent(server, [named.agent, None]);
     let token = named.token.or_else(|| visitor.bearer.clone());
     access::may_call(server, &visitor.client, &agent, token.as_deref())?;
-    Ok(request(server, visitor, SessionId::generate(), agent, false))
+    Ok(request(server, SessionId::generate(), agent, false))
 }
 
 fn started(server: &Server, session: &str) -> Answer<(SessionId, String)> {
@@ -106,21 +106,13 @@ fn started(server: &Server, session: &str) -> Answer<(SessionId, String)> {
     })
 }
 
-fn request(
-    server: &Server,
-    visitor: &Visitor,
-    session: SessionId,
-    agent: String,
-    resumes: bool,
-) -> CallRequest {
+fn request(server: &Server, session: SessionId, agent: String, resumes: bool) -> CallRequest {
     CallRequest {
         session,
         resume_token: server.tokens.resume(session, &agent),
         agent,
         resumes,
         resume_within: server.options.resume_within(),
-        remote: visitor.remote,
-        request_id: visitor.request_id.clone(),
     }
 }
 

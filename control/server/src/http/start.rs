@@ -25,7 +25,7 @@ pub(crate) async fn start(
     let agent = agent(&server, [request.body.agent, query.agent]);
     let token = request.body.token.or(query.token).or_else(|| visitor.bearer.clone());
     access::may_call(&server, &visitor.client, &agent, token.as_deref())?;
-    server.ports.calls.start(&agent, request.transport)?;
+    server.ports.calls.start(&agent)?;
     let session = SessionId::generate();
     server.starts.insert(
         session,

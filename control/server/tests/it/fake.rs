@@ -11,7 +11,6 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use control_api::health::{Check, Readiness};
 use control_api::offer::Candidate;
-use control_api::start::Transport;
 use control_server::ports::{
     Accept, Answer, CallLog, CallRequest, Calls, Clock, Framing, Health, LogError, Metrics, Offer, RawLog,
     Recorded, Refusal, Renegotiation,
@@ -106,7 +105,7 @@ impl Calls for World {
         }]
     }
 
-    fn start(&self, agent: &str, _: Transport) -> Result<(), Refusal> {
+    fn start(&self, agent: &str) -> Result<(), Refusal> {
         self.admission(agent)
     }
 
