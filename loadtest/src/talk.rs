@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::call::{self, Line, Options, Outcome};
 use crate::gate::machine::Process;
-use crate::gate::report::{heading_of_machine, percentile};
+use crate::gate::report::{PARTS, heading_of_machine, percentile};
 use crate::link::{Target, Transport};
 use crate::wav;
 
@@ -19,7 +19,6 @@ const SCRIPT: [&str; 5] =
 /// The promise for one call on two idle cores, ms.
 const MEDIAN_MS: f64 = 1_000.0;
 const P95_MS: f64 = 1_800.0;
-const PARTS: [&str; 5] = ["endpointing", "thinking", "sentence", "synthesis", "playout"];
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

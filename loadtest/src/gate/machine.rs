@@ -167,11 +167,7 @@ pub(crate) fn leave(core: usize) -> anyhow::Result<()> {
 }
 
 fn others(core: usize) -> anyhow::Result<String> {
-    // All of the machine's: this process may be on fewer by now.
-    let cores = std::fs::read_to_string("/proc/cpuinfo")?
-        .lines()
-        .filter(|line| line.starts_with("processor"))
-        .count();
+    let cores = super::report::cores()?;
     let others: Vec<String> =
         (0..cores).filter(|other| *other != core).map(|other| other.to_string()).collect();
     anyhow::ensure!(!others.is_empty(), "a gate needs two cores: one for the server, one for its callers");

@@ -19,9 +19,14 @@ const CORE_FULL: f64 = 0.85;
 /// A caller that sends this late measures itself.
 const CALLER_LATE: Duration = Duration::from_millis(15);
 
+/// What the server says a response is made of.
+pub(crate) const PARTS: [&str; 5] = ["endpointing", "thinking", "sentence", "synthesis", "playout"];
+
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     responses_ms: Vec<f64>,
+    /// Of each response, by the server's own clock, where the transport tells: in the order of `PARTS`.
+    parts_ms: [Vec<f64>; PARTS.len()],
     unanswered: usize,
     failed: Vec<String>,
     gaps: Vec<Duration>,
@@ -35,6 +40,9 @@ impl Measured {
             match turn.timeline_ms.get("caller_response").and_then(Value::as_f64) {
                 Some(response) => self.responses_ms.push(response),
                 None => self.unanswered += 1,
+            }
+            for (values, part) in self.parts_ms.iter_mut().zip(PARTS) {
+                values.extend(turn.timeline_ms.get(part).and_then(Value::as_f64));
             }
         }
         self.gaps.push(outcome.widest_gap);
@@ -116,7 +124,7 @@ impl Row {
 
 /// What is measured, and on what: figures without their machine say nothing.
 pub(crate) fn heading_of_machine(what: &str) -> anyhow::Result<()> {
-    let cores = std::thread::available_parallelism()?;
+    let cores = cores()?;
     writeln!(
         std::io::stdout(),
         "{what}, on a machine of {cores} cores ({}); load average before: {}",
@@ -170,6 +178,12 @@ pub(crate) fn row(row: &Row) -> anyhow::Result<()> {
             "note: the callers themselves were up to {caller_late:?} late; their core is the limit of this run, not the server's"
         );
     }
+    if !measured.parts_ms[0].is_empty() {
+        let parts = PARTS.iter().zip(&measured.parts_ms);
+        let told: Vec<String> =
+            parts.map(|(part, values)| format!("{part} {:.0}", percentile(values, 0.5))).collect();
+        eprintln!("by the server's clock, medians in ms: {}", told.join(", "));
+    }
     for missed in row.limits() {
         eprintln!("missed at {:?} {}: {missed}", row.transport, row.n);
     }
@@ -204,6 +218,12 @@ pub(crate) fn quantile(text: &str, name: &str, share: f64) -> Option<f64> {
     buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
     let total = buckets.last()?.1;
     buckets.iter().find(|(_, count)| *count >= total * share).map(|(edge, _)| *edge)
+}
+
+/// Of the machine, also of those that this process keeps off.
+pub(crate) fn cores() -> anyhow::Result<usize> {
+    let info = std::fs::read_to_string("/proc/cpuinfo")?;
+    Ok(info.lines().filter(|line| line.starts_with("processor")).count())
 }
 
 fn cpu_model() -> String {
