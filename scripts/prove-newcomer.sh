@@ -31,7 +31,7 @@ cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/" 2>/dev/null || true
 for file in .npmrc .config/pip/pip.conf .pip/pip.conf; do
   [ -f "$HOME/$file" ] && mkdir -p "$root/root/$(dirname "$file")" && cp "$HOME/$file" "$root/root/$file"
 done
-# Cargo is there already, as the issue has it: the one of this machine.
+# Cargo is there already: the one of this machine.
 mkdir -p "$root/root/.cargo" "$root/root/.rustup"
 mount --bind "${CARGO_HOME:-$HOME/.cargo}" "$root/root/.cargo"
 mount --bind "${RUSTUP_HOME:-$HOME/.rustup}" "$root/root/.rustup"
