@@ -3,6 +3,7 @@
 //!
 //! Everything here blocks and panics with a reason: it runs in tests, never in the product.
 
+pub mod fuzz;
 pub mod http;
 pub mod process;
 pub mod seed;

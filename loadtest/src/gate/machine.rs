@@ -44,39 +44,34 @@ impl Process {
     }
 
     pub(crate) async fn server(args: &Args, vendors: SocketAddr, calls: usize) -> anyhow::Result<Self> {
-        let binary = binary(args.server.as_ref())?;
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("foundry.toml");
         std::fs::write(&config, configuration(args, calls))?;
-        let address = free_address()?;
-        let child = pinned(&binary, args.core, true)?
-            .arg("serve")
-            .args(["--listen", &address.to_string(), "--config"])
+        let mut command = pinned(&binary(args.server.as_ref())?, args.core, true)?;
+        command
+            .args(["serve", "--config"])
             .arg(&config)
-            .arg("--data-dir")
-            .arg(folder.path())
             .env("DEEPGRAM_API_KEY", "timed")
             .env("DEEPGRAM_BASE_URL", format!("ws://{vendors}"))
-            .env("TOKIO_WORKER_THREADS", "1")
-            .stdout(Stdio::null())
-            .spawn()
-            .with_context(|| format!("starting {}", binary.display()))?;
-        let mut server = Self { child, address, _folder: Some(folder) };
-        server.ready().await?;
-        Ok(server)
+            .env("TOKIO_WORKER_THREADS", "1");
+        Self::serving(command, folder).await
     }
 
     /// As `make run` starts it, with its models and every core.
     pub(crate) async fn embedded(server: Option<&PathBuf>) -> anyhow::Result<Self> {
-        let binary = binary(server)?;
-        let folder = tempfile::tempdir()?;
+        let mut command = Command::new(binary(server)?);
+        command.args(["serve", "--log", "warn"]);
+        Self::serving(command, tempfile::tempdir()?).await
+    }
+
+    /// `command` as a server with its data in `folder`, once it is ready.
+    async fn serving(mut command: Command, folder: tempfile::TempDir) -> anyhow::Result<Self> {
         let address = free_address()?;
-        let child = Command::new(&binary)
-            .args(["serve", "--listen", &address.to_string(), "--log", "warn", "--data-dir"])
+        command
+            .args(["--listen", &address.to_string(), "--data-dir"])
             .arg(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .with_context(|| format!("starting {}", binary.display()))?;
+            .stdout(Stdio::null());
+        let child = command.spawn().with_context(|| format!("starting {command:?}"))?;
         let mut server = Self { child, address, _folder: Some(folder) };
         server.ready().await?;
         Ok(server)

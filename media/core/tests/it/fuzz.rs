@@ -1,43 +1,12 @@
 #[path = "../../fuzz/drive.rs"]
 mod drive;
 
-use rand::rngs::StdRng;
-use rand::{Rng, RngExt, SeedableRng};
+use testkit::fuzz::Effort;
 
-/// Inputs of noise for each driver, and inputs that are the corpus with a few bytes changed.
-const NOISE: u64 = 2_000;
-const MUTATED: u64 = 2_000;
+const EFFORT: Effort = Effort { noise: 2_000, mutated: 2_000, changes: 12 };
 
-fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
-    let mut paths: Vec<_> = files.map(|file| file.expect("readable").path()).collect();
-    paths.sort();
-    assert!(paths.len() > 1, "the corpus of {target} is missing");
-    paths.iter().map(|path| std::fs::read(path).expect("readable")).collect()
-}
-
-/// A failure names its seed: the last one printed.
 fn run(target: &str, drive: impl Fn(&[u8])) {
-    let corpus = corpus(target);
-    corpus.iter().for_each(|input| drive(input));
-    for seed in 0..NOISE + MUTATED {
-        println!("{target}: seed {seed}");
-        let mut random = StdRng::seed_from_u64(seed);
-        let input = if seed < NOISE {
-            let mut input = vec![0; random.random_range(0..600)];
-            random.fill_bytes(&mut input);
-            input
-        } else {
-            let mut input = corpus[random.random_range(0..corpus.len())].clone();
-            for _ in 0..random.random_range(1..12) {
-                let at = random.random_range(0..input.len());
-                input[at] = random.random();
-            }
-            input
-        };
-        drive(&input);
-    }
+    EFFORT.run(env!("CARGO_MANIFEST_DIR"), target, drive);
 }
 
 #[test]
