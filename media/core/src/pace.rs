@@ -72,10 +72,14 @@ impl Pacer {
         Some(first + nth(frames))
     }
 
-    /// Takes the frame that is due at `now`, if one is.
-    pub fn take(&mut self, now: Instant) -> Option<Due> {
+    /// Takes the frame that is due at `now` or up to `lead` later, if one is.
+    pub fn take(&mut self, now: Instant, lead: Duration) -> Option<Due> {
         let (first, mut frames) = self.run?;
-        let late = now.checked_duration_since(first + nth(frames))?;
+        let next = first + nth(frames);
+        if next > now + lead {
+            return None;
+        }
+        let late = now.saturating_duration_since(next);
         self.late.count(late);
         let behind = u64::try_from(late.as_nanos() / FRAME.as_nanos()).unwrap_or(u64::MAX);
         let skipped = behind.saturating_sub(CATCH_UP_FRAMES);
@@ -93,6 +97,12 @@ impl Pacer {
         self.last = Some((at, media));
         self.run = Some((first, frames + 1));
         Some(Due { at, media, after_silence })
+    }
+
+    /// How far the last frame was sent ahead of its time.
+    #[must_use]
+    pub fn ahead(&self, now: Instant) -> Duration {
+        self.last.map_or(Duration::ZERO, |(at, _)| at.saturating_duration_since(now))
     }
 
     #[must_use]
@@ -120,7 +130,7 @@ mod tests {
         let mut pacer = Pacer::default();
         pacer.start(start);
         for n in 0..10_000_u64 {
-            let due = pacer.take(start + ms(20 * n) + ms(n % 19)).expect("due");
+            let due = pacer.take(start + ms(20 * n) + ms(n % 19), Duration::ZERO).expect("due");
             assert_eq!((due.at, due.media), (start + ms(20 * n), MediaTime::from_millis(20 * n)));
         }
         assert_eq!(pacer.late().skipped, 0);
@@ -131,9 +141,9 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::default();
         pacer.start(start);
-        pacer.take(start).expect("the first");
+        pacer.take(start, Duration::ZERO).expect("the first");
         let now = start + ms(500);
-        let sent: Vec<_> = std::iter::from_fn(|| pacer.take(now)).collect();
+        let sent: Vec<_> = std::iter::from_fn(|| pacer.take(now, Duration::ZERO)).collect();
         assert_eq!(sent.len() as u64, 1 + CATCH_UP_FRAMES);
         assert_eq!(sent.last().map(|due| due.at), Some(now), "on time again");
         assert_eq!(pacer.late().skipped, 21);
@@ -145,11 +155,11 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::default();
         pacer.start(start);
-        pacer.take(start).expect("the first");
+        pacer.take(start, Duration::ZERO).expect("the first");
         pacer.stop();
         let later = start + ms(1_237);
         pacer.start(later);
-        let due = pacer.take(later).expect("due at once");
+        let due = pacer.take(later, Duration::ZERO).expect("due at once");
         assert_eq!((due.media, due.after_silence), (MediaTime::from_millis(1_237), true));
     }
 
@@ -158,10 +168,25 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::default();
         pacer.start(start);
-        pacer.take(start).expect("the first");
+        pacer.take(start, Duration::ZERO).expect("the first");
         pacer.stop();
         pacer.start(start + ms(3));
-        assert_eq!(pacer.take(start + ms(3)), None);
+        assert_eq!(pacer.take(start + ms(3), Duration::ZERO), None);
         assert_eq!(pacer.next(), Some(start + ms(20)));
+    }
+
+    #[test]
+    fn frames_may_go_ahead_of_their_time_by_the_lead_and_no_further() {
+        let start = Instant::now();
+        let mut pacer = Pacer::default();
+        pacer.start(start);
+        let at_once = std::iter::from_fn(|| pacer.take(start, ms(60))).count();
+        assert_eq!((at_once, pacer.ahead(start)), (4, ms(60)));
+        assert_eq!(pacer.take(start + ms(19), ms(60)), None);
+        let next = pacer.take(start + ms(20), ms(60)).expect("due");
+        assert_eq!((next.at, next.media), (start + ms(80), MediaTime::from_millis(80)));
+        assert_eq!(pacer.take(start + ms(80), Duration::ZERO), None, "what was sent ahead is not sent again");
+        assert_eq!(pacer.ahead(start + ms(80)), Duration::ZERO);
+        assert_eq!(pacer.late().buckets[0], 5, "none of them late");
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use domain::{AudioFrame, FRAME, MediaTime, TurnId};
 
+use crate::leg::Delivery;
 use crate::level::gain;
 use crate::mix::{Background, Mixer};
 use crate::pace::{Due, Late, Pacer};
@@ -35,7 +36,7 @@ pub struct OutFrame {
     pub media: MediaTime,
     /// First after a time in which nothing was sent.
     pub after_silence: bool,
-    /// The turn that sounds and its position after this frame, for `Input::Heard`.
+    /// The turn that sounds and how far it is heard now: the position after this frame, less what was sent ahead.
     pub heard: Option<(TurnId, MediaTime)>,
 }
 
@@ -92,6 +93,8 @@ pub struct Playout {
     preroll: Preroll,
     mixer: Mixer,
     pacer: Pacer,
+    /// The voice is sent so far ahead of its time, where the audio is there.
+    lead: Duration,
     /// Silence still to send before sending stops.
     trailing: u64,
     events: VecDeque<Event>,
@@ -123,6 +126,7 @@ impl Playout {
             last_sample: 0,
             mixer,
             pacer: Pacer::default(),
+            lead: Duration::ZERO,
             trailing: 0,
             events: VecDeque::new(),
             underruns: 0,
@@ -215,7 +219,7 @@ impl Playout {
     /// itself does not count. `None` where the turn is unknown or over.
     pub fn flush(&mut self, turn: TurnId, now: Instant) -> Option<MediaTime> {
         let index = self.turns.iter().position(|known| known.id == turn)?;
-        let heard = if index == 0 { self.heard(turn)? } else { MediaTime::ZERO };
+        let heard = if index == 0 { self.heard(turn, now)? } else { MediaTime::ZERO };
         if index == 0 {
             self.cut();
         }
@@ -229,12 +233,12 @@ impl Playout {
 
     /// How far the turn was heard, from its start.
     #[must_use]
-    pub fn heard(&self, turn: TurnId) -> Option<MediaTime> {
+    pub fn heard(&self, turn: TurnId, now: Instant) -> Option<MediaTime> {
         let index = self.turns.iter().position(|known| known.id == turn)?;
         if index > 0 || !self.is_started {
             return Some(MediaTime::ZERO);
         }
-        let position = self.turns[0].position();
+        let position = self.turns[0].position() - MediaTime::from_duration(self.pacer.ahead(now));
         Some(self.held.map_or(position, |held| held.min(position)))
     }
 
@@ -246,15 +250,15 @@ impl Playout {
             return None;
         }
         self.pacer.start(now);
-        let due = self.pacer.take(now)?;
+        let due = self.pacer.take(now, self.lead())?;
         Some(self.frame(due, now))
     }
 
     /// When to call `tick` next; `None` where only a push can bring something to send. Ask again after every call.
     #[must_use]
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        if self.pacer.is_running() {
-            return self.pacer.next();
+        if let Some(next) = self.pacer.next() {
+            return Some(next.checked_sub(self.lead()).unwrap_or(next));
         }
         if self.is_active() {
             return Some(now);
@@ -267,7 +271,21 @@ impl Playout {
         self.events.pop_front()
     }
 
-    /// Audio that waits to be played.
+    /// From now on what is sent goes this way.
+    pub fn carried_by(&mut self, delivery: Delivery) {
+        self.lead = match delivery {
+            Delivery::Datagrams => Duration::ZERO,
+            Delivery::Stream => Duration::from_millis(self.options.stream_lead_ms),
+        };
+    }
+
+    /// How long the far end goes on to play what was sent ahead.
+    #[must_use]
+    pub fn ahead(&self, now: Instant) -> Duration {
+        self.pacer.ahead(now)
+    }
+
+    /// Audio that waits to be sent.
     #[must_use]
     pub fn buffered(&self) -> Duration {
         let samples: usize = self.turns.iter().map(Turn::available).sum();
@@ -346,6 +364,11 @@ impl Playout {
         })
     }
 
+    /// Only whole frames of a voice that sounds go ahead: what has not come is not late before its time.
+    fn lead(&self) -> Duration {
+        if self.state == State::Playing && self.has_frame() { self.lead } else { Duration::ZERO }
+    }
+
     fn frame_samples(&self) -> usize {
         AudioFrame::samples_per_frame(self.options.rate_hz)
     }
@@ -422,7 +445,8 @@ impl Playout {
             self.mixer.set_thinking(false);
             self.event(Event::Started { turn, at });
         }
-        let heard = self.held.map_or(position, |held| held.min(position));
+        let played = position - MediaTime::from_duration(at.saturating_duration_since(now));
+        let heard = self.held.map_or(played, |held| held.min(played));
         self.pass_marks();
         if taken < frame.len() || self.turns.front().is_some_and(Turn::is_drained) {
             self.ran_out(&mut frame[taken..], at, now);

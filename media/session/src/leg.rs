@@ -28,7 +28,7 @@ impl Session {
             self.send(LegCommand::Close);
             self.detach(now);
         }
-        if let Err(error) = self.outbound.attach(leg.codec, &self.options.opus) {
+        if let Err(error) = self.outbound.attach(leg.codec, leg.delivery, &self.options.opus) {
             let failure = error.failure();
             let (code, message) = (failure.code.to_string(), error.to_string());
             self.emit(SessionEvent::Failed { turn: None, source: failure.source, code, message });

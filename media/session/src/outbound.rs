@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use domain::{AudioFrame, MediaTime, TurnId};
-use media_core::Codec;
 use media_core::codec::Error;
 use media_core::outbound::Sent;
 use media_core::playout::{self, Duck, Playout};
+use media_core::{Codec, Delivery};
 use tokio::time::Instant;
 
 use crate::background::Background;
@@ -40,7 +40,13 @@ impl Outbound {
     }
 
     /// Another leg: sequence, timeline and what plays go on.
-    pub(crate) fn attach(&mut self, codec: Codec, opus: &media_codec::opus::Options) -> Result<(), Error> {
+    pub(crate) fn attach(
+        &mut self,
+        codec: Codec,
+        delivery: Delivery,
+        opus: &media_codec::opus::Options,
+    ) -> Result<(), Error> {
+        self.0.playout().carried_by(delivery);
         self.0.replace_encoder(media_codec::encoder(codec, opus)?)
     }
 
@@ -91,8 +97,10 @@ impl Outbound {
         playout.set_background(sound);
     }
 
-    pub(crate) fn buffered(&mut self) -> Duration {
-        self.0.playout().buffered()
+    /// Audio that the caller has not heard yet.
+    pub(crate) fn unheard(&mut self, now: Instant) -> Duration {
+        let playout = self.0.playout();
+        playout.buffered() + playout.ahead(now.into_std())
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<playout::Event> {

@@ -151,14 +151,14 @@ impl Reply {
     }
 
     /// What comes next. Cancel-safe: both streams keep their place.
-    pub(crate) async fn next(&mut self, buffered: Duration) -> Came {
+    pub(crate) async fn next(&mut self, unheard: Duration) -> Came {
         let span = self.span.clone();
-        self.come(buffered).instrument(span).await
+        self.come(unheard).instrument(span).await
     }
 
-    async fn come(&mut self, buffered: Duration) -> Came {
+    async fn come(&mut self, unheard: Duration) -> Came {
         let held_back: Duration = self.ahead.iter().map(|frame| frame.duration().as_duration()).sum();
-        let full = buffered + held_back > AHEAD;
+        let full = unheard + held_back > AHEAD;
         let behind = self.voice.backlog() >= BACKLOG;
         tokio::select! {
             biased;

@@ -246,9 +246,9 @@ impl Session {
             {
                 break reason;
             }
-            let buffered = self.outbound.buffered();
-            if buffered > FRAME {
-                self.dry = now + buffered;
+            let unheard = self.outbound.unheard(now);
+            if unheard > FRAME {
+                self.dry = now + unheard;
             }
             self.rearm(now);
             tokio::select! {
@@ -258,7 +258,7 @@ impl Session {
                 event = Leg::next(&mut self.leg), if self.leg_events < LEG_EVENTS => self.leg_event(event),
                 decision = self.vad.next() => self.vad_decided(decision),
                 came = self.recogniser.next() => self.recognised(came),
-                came = next_of(&mut self.reply, buffered) => self.replied(came),
+                came = next_of(&mut self.reply, unheard) => self.replied(came),
                 came = next_of(&mut self.guess, Duration::ZERO) => self.guessed(came),
                 score = scored(&mut self.score) => self.scored(score),
                 () = &mut self.timer => self.deadlines(),
@@ -301,9 +301,10 @@ impl Session {
         self.readiness.active.filter(|_| waits).map(|since| since + ms(self.options.ready_ms))
     }
 
-    /// A connection that never carries media is no call: it must not keep a place for ever.
+    /// A connection that never carries media is no call: it must not keep a place for ever. Lost before it ever carried
+    /// any, it keeps it no longer.
     fn unused_due(&self) -> Option<Instant> {
-        let unused = !self.flowing && self.lost.is_none();
+        let unused = !self.flowing && (self.lost.is_none() || !self.greeted);
         unused.then(|| self.attached + seconds(self.options.connect_s))
     }
 
@@ -454,9 +455,9 @@ fn phase(id: SessionId) -> Duration {
     Duration::from_micros(spread)
 }
 
-async fn next_of(reply: &mut Option<Reply>, buffered: Duration) -> reply::Came {
+async fn next_of(reply: &mut Option<Reply>, unheard: Duration) -> reply::Came {
     match reply {
-        Some(reply) => reply.next(buffered).await,
+        Some(reply) => reply.next(unheard).await,
         None => std::future::pending().await,
     }
 }

@@ -20,6 +20,10 @@ pub struct Options {
     pub skip_leading_silence_ms: u64,
     /// Silence that is sent after the voice, in ms, so that the far end's buffer and decoder come to rest. Default 400.
     pub trailing_silence_ms: u64,
+    /// Over a stream (`Delivery::Stream`) the voice is sent so far ahead of its time, in ms: a far end that plays a stream
+    /// as it comes would stutter at every delay. It is also how long such a far end may go on after an interruption.
+    /// Default 120.
+    pub stream_lead_ms: u64,
     /// `Duck::Lower` lowers the voice to this, in dB. Default -15.
     pub duck_db: f32,
     /// `is_full` from this much on, in ms. Default 30000.
@@ -48,6 +52,7 @@ impl Default for Options {
             history_ms: 2_000,
             skip_leading_silence_ms: 400,
             trailing_silence_ms: 400,
+            stream_lead_ms: 120,
             duck_db: -15.0,
             ahead_max_ms: 30_000,
             silence: Silence::Nothing,
@@ -68,6 +73,9 @@ impl Options {
         }
         if !(500..=10_000).contains(&self.history_ms) {
             return Err("playout: history_ms is 500 to 10000".to_owned());
+        }
+        if self.stream_lead_ms > 1_000 {
+            return Err("playout: stream_lead_ms is at most 1000".to_owned());
         }
         if !(-60.0..=0.0).contains(&self.duck_db) {
             return Err("playout: duck_db is -60 to 0".to_owned());

@@ -117,9 +117,13 @@ fn a_resumption_goes_on_from_the_exact_sample_without_a_click() {
         bench.end();
         bench.run(ms(490));
         bench.playout.duck(TURN, how);
-        assert_eq!(bench.playout.heard(TURN), Some(at(500)));
+        assert_eq!(bench.playout.heard(TURN, bench.now), Some(at(500)));
         bench.run(ms(300));
-        assert_eq!(bench.playout.heard(TURN), Some(at(500)), "what sounds while ducked does not count");
+        assert_eq!(
+            bench.playout.heard(TURN, bench.now),
+            Some(at(500)),
+            "what sounds while ducked does not count"
+        );
         let ducked_frames = bench.frames.len();
         assert_eq!(bench.playout.resume(TURN, None, bench.now), Some(at(500)));
         bench.run(ms(200));
@@ -134,6 +138,46 @@ fn a_resumption_goes_on_from_the_exact_sample_without_a_click() {
         let natural = largest_jump(&audio);
         assert!(largest_jump(&heard) <= natural * 2, "{how:?} jumps {}", largest_jump(&heard));
     }
+}
+
+#[test]
+fn over_a_stream_the_voice_goes_ahead_and_counts_as_heard_when_it_is_played() {
+    let mut bench = Bench::new(options());
+    bench.playout.carried_by(Delivery::Stream);
+    let audio = ramp(FRAME_SAMPLES * 50);
+    bench.push(&audio[..FRAME_SAMPLES * 25]);
+    bench.settle();
+    assert_eq!((bench.frames.len(), bench.playout.ahead(bench.now)), (7, ms(120)), "one due, six ahead");
+    assert_eq!(bench.playout.heard(TURN, bench.now), Some(at(20)));
+    bench.run(ms(200));
+    assert_eq!(bench.frames.len(), 17);
+    assert_eq!(bench.frames[16].heard, Some((TURN, at(220))));
+    // Nothing more has come: what the far end holds is played meanwhile, and no gap is heard.
+    bench.run(ms(280));
+    bench.push(&audio[FRAME_SAMPLES * 25..]);
+    bench.end();
+    bench.run(ms(2_000));
+    assert!(bench.heard()[..audio.len()] == audio[..]);
+    assert_eq!(bench.playout.underruns(), 0);
+    for (n, frame) in bench.frames.iter().enumerate() {
+        assert_eq!(frame.due, bench.start + ms(20 * n as u64));
+    }
+}
+
+#[test]
+fn of_what_was_sent_ahead_an_interruption_takes_back_what_was_not_played() {
+    let mut bench = Bench::new(options());
+    bench.playout.carried_by(Delivery::Stream);
+    bench.push(&ramp(FRAME_SAMPLES * 50));
+    bench.run(ms(500));
+    assert_eq!(bench.playout.flush(TURN, bench.now), Some(at(520)));
+    // The next turn joins what the far end still plays, at once.
+    bench.playout.push(TurnId(2), &ramp(FRAME_SAMPLES * 10), RATE, bench.now).expect("a rate we know");
+    let sent = bench.frames.len();
+    bench.settle();
+    assert_eq!(bench.frames.len(), sent, "no further ahead than the lead");
+    bench.run(ms(20));
+    assert_eq!(bench.frames[sent].due, bench.start + ms(20 * sent as u64));
 }
 
 #[test]
@@ -240,7 +284,7 @@ fn marks_tell_what_was_heard_and_turns_follow_each_other() {
     bench.end();
     bench.playout.push(TurnId(2), &ramp(FRAME_SAMPLES * 5), RATE, bench.now).expect("a rate we know");
     bench.playout.end(TurnId(2), bench.now);
-    assert_eq!(bench.playout.heard(TurnId(2)), Some(MediaTime::ZERO), "it waits");
+    assert_eq!(bench.playout.heard(TurnId(2), bench.now), Some(MediaTime::ZERO), "it waits");
     bench.run(ms(100));
     let marks = |bench: &Bench| {
         bench

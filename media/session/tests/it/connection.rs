@@ -167,11 +167,17 @@ async fn a_caller_who_sends_no_packet_at_all_is_greeted_and_asked() {
 /// A thousand silent sockets: a place is not kept for a connection that carries nothing.
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_never_carries_media_gives_its_place_back() {
-    let sim = Sim::start(Setup { inactive: true, ..Setup::default() }).await;
-    assert_eq!(sim.ended().await, EndReason::ConnectionLost);
-    assert!(sim.started.elapsed() <= Duration::from_secs(31), "{:?}", sim.started.elapsed());
-    wait(10).await;
-    assert_eq!(sim.directory.counts().taken, 0);
+    for lost_too in [false, true] {
+        let sim = Sim::start(Setup { inactive: true, ..Setup::default() }).await;
+        if lost_too {
+            wait(15_000).await;
+            sim.caller.event(LegEvent::Lost).await;
+        }
+        assert_eq!(sim.ended().await, EndReason::ConnectionLost);
+        assert!(sim.started.elapsed() <= Duration::from_secs(31), "{:?}", sim.started.elapsed());
+        wait(10).await;
+        assert_eq!(sim.directory.counts().taken, 0);
+    }
 }
 
 /// The path of a browser: Opus both ways, with the losses of a network.

@@ -112,14 +112,14 @@ async fn nothing_that_was_said_typed_or_keyed_in_is_in_the_logs_at_any_level() {
     sim.tts.push(Fault::Garbage);
     sim.caller.event(LegEvent::Message("text I am Maria Lopez".to_owned())).await;
     sim.agent_turn(3).await;
-    sim.caller.event(LegEvent::Message("key 4111#".to_owned())).await;
+    sim.caller.event(LegEvent::Message("key 9021060711#".to_owned())).await;
     sim.agent_turn(4).await;
     sim.caller.event(LegEvent::Closed).await;
     sim.ended().await;
-    assert!(sim.saw(|e| matches!(e, SessionEvent::CallerTurn { text, .. } if text.contains("4111"))));
+    assert!(sim.saw(|e| matches!(e, SessionEvent::CallerTurn { text, .. } if text.contains("9021060711"))));
     let text = log.text();
     assert!(text.contains("CallerTurn") && text.contains("[pii]"), "observers logged their events: {text}");
-    for said in ["opening", "hours", "Maria", "maria", "Lopez", "4111", "front desk", "You said"] {
+    for said in ["opening", "hours", "Maria", "maria", "Lopez", "9021060711", "front desk", "You said"] {
         assert!(!text.contains(said), "{said:?} is in the logs:\n{text}");
     }
 }
