@@ -18,6 +18,19 @@ pub struct VadDecision {
     pub probability: f32,
     /// Loudness of the stretch in dB below full scale (0 is the loudest, about -90 digital silence).
     pub level_dbfs: f32,
+    /// Just after the last sound in the stretch that is about as loud as the voice before it; `from` where there is none. A
+    /// detector lets go later than a voice ends.
+    pub loud_to: MediaTime,
+    /// How much more of the track than `to` had come when the verdict was given.
+    pub behind: MediaTime,
+}
+
+impl VadDecision {
+    /// Of a detector that tells no more than whether there is voice, as soon as it has heard it.
+    #[must_use]
+    pub const fn new(from: MediaTime, to: MediaTime, probability: f32, level_dbfs: f32) -> Self {
+        Self { from, to, probability, level_dbfs, loud_to: to, behind: MediaTime::ZERO }
+    }
 }
 
 /// Probability, 0 to 1, that what the caller said is complete.

@@ -338,13 +338,14 @@ impl Inbound {
                 Err(error) => return self.refuse(error),
             };
             let rate_hz = decoder.rate_hz();
-            let Ok(resampler) = Resampler::new(rate_hz, RATE_HZ) else {
+            let Ok(mut resampler) = Resampler::new(rate_hz, RATE_HZ) else {
                 return self.refuse(codec::Error::Unsupported { codec });
             };
             if let Some(mut old) = self.stream.take() {
                 old.resampler.flush(&mut self.pending);
                 self.filled.codec_changes += 1;
             }
+            resampler.prime(&mut self.pending);
             self.stream = Some(Stream { codec, decoder, resampler, fade: Fade::new(rate_hz) });
         }
         self.stream.as_mut()

@@ -116,9 +116,7 @@ fn bridge(playout: &Playout, encoder: &dyn Encoder) -> Result<(Option<Resampler>
     let unsupported = |_| Error::Unsupported { codec: encoder.codec() };
     let mut resampler = Resampler::new(from_hz, to_hz).map_err(unsupported)?;
     let mut pending = Vec::new();
-    // As much silence ahead as the filter looks ahead: from then on each frame in gives a whole frame out.
-    let ahead = (resampler.look_ahead().as_secs_f64() * f64::from(from_hz)).round() as usize;
-    resampler.push(&vec![0; ahead], &mut pending);
+    resampler.prime(&mut pending);
     Ok((Some(resampler), pending))
 }
 

@@ -304,6 +304,12 @@ impl Playout {
         !self.turns.is_empty()
     }
 
+    /// Nothing is being sent, not even silence.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.pacer.is_running()
+    }
+
     /// The sound of somebody who thinks, until it is set to `false` or the voice begins.
     pub fn set_thinking(&mut self, on: bool) {
         self.mixer.set_thinking(on);

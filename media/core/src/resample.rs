@@ -86,6 +86,13 @@ impl Resampler {
         Duration::from_secs_f64(taps as f64 / 2.0 / f64::from(self.from_hz))
     }
 
+    /// As much silence as the filter looks ahead, before any input: from then on each frame in gives a whole frame out, later
+    /// by the look-ahead and no more.
+    pub fn prime(&mut self, out: &mut Vec<i16>) {
+        let ahead = (self.look_ahead().as_secs_f64() * f64::from(self.from_hz)).round() as usize;
+        self.push(&vec![0; ahead], out);
+    }
+
     /// Appends what `input` completes.
     pub fn push(&mut self, input: &[i16], out: &mut Vec<i16>) {
         let Some(filter) = &self.filter else {

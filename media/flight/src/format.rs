@@ -8,7 +8,7 @@ use media_turn::{Input, Options, Output};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this build writes; it reads no other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,8 +74,8 @@ pub(crate) struct LineOut<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WhatOut<'a> {
-    /// from, to, probability, dB below full scale.
-    Vad(MediaTime, MediaTime, f32, f32),
+    /// from, to, probability, dB below full scale, loud to, behind.
+    Vad(MediaTime, MediaTime, f32, f32, MediaTime, MediaTime),
     Heard(TurnId, MediaTime),
     Score(f32, MediaTime),
     In(&'a Input<'a>),
@@ -92,7 +92,9 @@ impl<'a> LineOut<'a> {
 impl<'a> From<&'a Input<'a>> for WhatOut<'a> {
     fn from(input: &'a Input<'a>) -> Self {
         match input {
-            Input::Vad(vad) => Self::Vad(vad.from, vad.to, vad.probability, vad.level_dbfs),
+            Input::Vad(vad) => {
+                Self::Vad(vad.from, vad.to, vad.probability, vad.level_dbfs, vad.loud_to, vad.behind)
+            }
             Input::Heard(turn, at) => Self::Heard(*turn, *at),
             Input::EndOfTurn(score) => Self::Score(score.probability, score.at),
             other => Self::In(other),
@@ -112,7 +114,7 @@ pub(crate) struct LineIn {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum WhatIn {
-    Vad(MediaTime, MediaTime, Option<f32>, Option<f32>),
+    Vad(MediaTime, MediaTime, Option<f32>, Option<f32>, MediaTime, MediaTime),
     Heard(TurnId, MediaTime),
     Score(Option<f32>, MediaTime),
     In(Input<'static>),
@@ -125,9 +127,12 @@ impl From<LineIn> for Record {
         let at = Duration::from_micros(line.us);
         let number = |value: Option<f32>| value.unwrap_or(f32::NAN);
         match line.what {
-            WhatIn::Vad(from, to, probability, level) => {
+            WhatIn::Vad(from, to, probability, level, loud_to, behind) => {
                 let (probability, level_dbfs) = (number(probability), number(level));
-                Self::Input(at, Input::Vad(VadDecision { from, to, probability, level_dbfs }))
+                Self::Input(
+                    at,
+                    Input::Vad(VadDecision { from, to, probability, level_dbfs, loud_to, behind }),
+                )
             }
             WhatIn::Heard(turn, position) => Self::Input(at, Input::Heard(turn, position)),
             WhatIn::Score(probability, judged_to) => {

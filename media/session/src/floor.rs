@@ -277,7 +277,10 @@ impl Session {
                 self.feed(Input::Saying(turn, text.clone().into()));
                 self.emit(SessionEvent::AgentSaying { turn, text });
             }
-            Effect::Audio(frame) => self.outbound.push(turn, &frame, now),
+            Effect::Audio(frame) => {
+                self.outbound.push(turn, &frame, now);
+                self.tick_at_once();
+            }
             Effect::SentenceDone => self.outbound.sentence_done(turn),
             Effect::Item(item) => self.item(turn, item, now),
             Effect::VoiceFailed { error, again } => {

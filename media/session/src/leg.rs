@@ -2,7 +2,7 @@
 //!
 //! A session outlives its legs. While none carries media, nothing is said into the void and the voice waits.
 
-use domain::{AgentState, DeadAir, EndReason, SessionEvent};
+use domain::{AgentState, DeadAir, EndReason, FRAME, SessionEvent};
 use media_core::{LegCommand, LegEvent, inbound};
 use media_turn::Input;
 use tokio::sync::mpsc::error::TrySendError;
@@ -132,7 +132,7 @@ impl Session {
         if !self.flowing {
             return;
         }
-        while let Some(sent) = self.outbound.tick(now) {
+        while let Some(sent) = self.outbound.tick(slot(due, now)) {
             self.send(LegCommand::Packet(sent.packet));
             self.playout_events(now);
             if let Some((turn, position)) = sent.heard
@@ -147,6 +147,13 @@ impl Session {
         }
         self.playout_events(now);
         self.listen(now);
+    }
+
+    /// The voice begins, and nothing was being sent: it need not wait for the next tick.
+    pub(crate) fn tick_at_once(&mut self) {
+        if self.flowing && self.outbound.is_idle() {
+            self.ticks.reset_immediately();
+        }
     }
 
     /// Frames that are complete go to everyone who listens.
@@ -173,4 +180,11 @@ impl Session {
     pub(crate) fn show(&mut self, state: AgentState) {
         self.status.send_modify(|status| status.agent = state);
     }
+}
+
+/// The last instant of the tick's grid. Frames are due on the grid: counted from the instant that a late tick really ran at,
+/// every punctual one would come too early for its frame, which would then wait for the next.
+fn slot(due: Instant, now: Instant) -> Instant {
+    let late = now.saturating_duration_since(due);
+    due + FRAME * u32::try_from(late.as_nanos() / FRAME.as_nanos()).unwrap_or(0)
 }

@@ -107,6 +107,11 @@ impl Outbound {
         self.0.playout().poll_event()
     }
 
+    /// Nothing is being sent, not even silence.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.0.playout().is_idle()
+    }
+
     /// The packet that is due, if one is. Call until `None`.
     pub(crate) fn tick(&mut self, now: Instant) -> Option<Sent> {
         self.0.tick(now.into_std())

@@ -138,7 +138,7 @@ pub(crate) struct Session {
     pub(crate) hot: Hot,
     commands: mpsc::Receiver<Command>,
     pub(crate) status: watch::Sender<Status>,
-    ticks: Interval,
+    pub(crate) ticks: Interval,
     timer: Pin<Box<Sleep>>,
     token: CancellationToken,
     own: Tasks,

@@ -10,6 +10,10 @@ use crate::options::{self, ms};
 const TAIL: MediaTime = MediaTime::from_millis(60);
 /// Silence is believed for this long beyond the last verdict; further silence has to be heard.
 const EXTRAPOLATED: Duration = Duration::from_millis(60);
+/// A voice that is no longer loud ends where it was, but at most this much before the detector let go: soft words are words.
+const SOFT_END: MediaTime = MediaTime::from_millis(120);
+/// A verdict that came later than this after its stretch says nothing about when the stretch was spoken.
+const BEHIND_MAX: MediaTime = MediaTime::from_millis(60);
 /// What each wordless sound adds to the probability and the length of a beginning, within these limits: clear speech begins
 /// after 100 ms more on the worst line.
 const DOUBT_PROBABILITY: f32 = 0.08;
@@ -38,7 +42,12 @@ pub(crate) struct Speech {
     /// Where the current run of voice began (rising or talking).
     run_from: Option<MediaTime>,
     heard_to: MediaTime,
+    /// Where the voice ended: by its loudness once it is silent, as far as it was heard while it is not.
     voiced_to: MediaTime,
+    /// The last stretch with voice, and the last loud sound.
+    voice_to: MediaTime,
+    loud_to: MediaTime,
+    /// When the sound at `heard_to` came.
     heard_at: Instant,
     run_level: Level,
     own_level: Level,
@@ -54,6 +63,8 @@ impl Speech {
             run_from: None,
             heard_to: MediaTime::ZERO,
             voiced_to: MediaTime::ZERO,
+            voice_to: MediaTime::ZERO,
+            loud_to: MediaTime::ZERO,
             heard_at: start,
             run_level: Level::default(),
             own_level: Level::default(),
@@ -65,22 +76,29 @@ impl Speech {
         let from = vad.from.max(self.heard_to);
         let to = vad.to.max(from);
         self.heard_to = to;
-        self.heard_at = t;
+        let behind = vad.behind.min(BEHIND_MAX).as_duration();
+        self.heard_at = t.checked_sub(behind).unwrap_or(t).max(self.heard_at);
         let sure = vad.probability >= self.start_probability(options);
         let voiced = sure
-            || (self.talking && vad.probability >= options.stop_probability && self.silence_heard() <= TAIL);
-        if voiced { self.voice(vad.level_dbfs, from, to, options) } else { self.silent(options) }
+            || (self.talking
+                && vad.probability >= options.stop_probability
+                && self.heard_to - self.voice_to <= TAIL);
+        if voiced { self.voice(vad, from, to, options) } else { self.silent(options) }
     }
 
     fn voice(
         &mut self,
-        level_dbfs: f32,
+        vad: &VadDecision,
         from: MediaTime,
         to: MediaTime,
         options: &options::Speech,
     ) -> Option<Edge> {
         let run_from = *self.run_from.get_or_insert(from);
-        self.run_level.add(level_dbfs, to - from);
+        self.run_level.add(vad.level_dbfs, to - from);
+        if vad.loud_to > from {
+            self.loud_to = vad.loud_to.min(to);
+        }
+        self.voice_to = to;
         if self.talking {
             self.voiced_to = to;
             return std::mem::take(&mut self.hushed).then_some(Edge::GoesOn);
@@ -98,6 +116,9 @@ impl Speech {
             self.run_from = None;
             self.run_level = Level::default();
             return None;
+        }
+        if !self.hushed {
+            self.voiced_to = self.loud_to.max(self.voice_to - SOFT_END).min(self.voice_to);
         }
         if self.silence_heard().as_duration() >= ms(options.stop_ms) {
             self.stop();
@@ -242,5 +263,84 @@ impl Level {
     fn mean(self) -> Option<f32> {
         let millis = self.length.as_millis();
         (millis > 0).then(|| (self.sum_db_ms / millis as f64) as f32)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests need some instant to count from")]
+mod tests {
+    use super::*;
+
+    const WINDOW_MS: u64 = 32;
+
+    struct Bench {
+        speech: Speech,
+        start: Instant,
+        at_ms: u64,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let start = Instant::now();
+            Self { speech: Speech::new(start), start, at_ms: 0 }
+        }
+
+        /// A window of which so many ms are loud; the verdict comes 8 ms late.
+        fn window(&mut self, probability: f32, loud_ms: u64) -> Option<Edge> {
+            let from = MediaTime::from_millis(self.at_ms);
+            self.at_ms += WINDOW_MS;
+            let to = MediaTime::from_millis(self.at_ms);
+            let vad = VadDecision {
+                loud_to: from + MediaTime::from_millis(loud_ms),
+                behind: MediaTime::from_millis(8),
+                ..VadDecision::new(from, to, probability, -30.0)
+            };
+            let t = self.start + Duration::from_millis(self.at_ms + 8);
+            self.speech.hear(&vad, &options::Speech::default(), t)
+        }
+
+        fn talk(&mut self) {
+            for _ in 0..10 {
+                self.window(0.9, WINDOW_MS);
+            }
+        }
+    }
+
+    #[test]
+    fn speech_ends_where_it_was_last_loud_and_not_where_the_detector_lets_go() {
+        let mut bench = Bench::new();
+        bench.talk();
+        bench.window(0.9, 16);
+        bench.window(0.6, 0);
+        bench.window(0.4, 0);
+        assert_eq!(bench.speech.voiced_to().as_millis(), 13 * WINDOW_MS, "a voice that goes on has no end");
+        assert_eq!(bench.window(0.1, 0), Some(Edge::Hushed));
+        assert_eq!(bench.speech.voiced_to().as_millis(), 10 * WINDOW_MS + 16);
+        // Silence counts from there, and from when its sound came, whenever the verdict did.
+        let t = bench.start + Duration::from_millis(bench.at_ms + 8);
+        let silence = bench.speech.silence_since(bench.speech.voiced_to(), t, true);
+        assert_eq!(silence.as_millis() as u64, 3 * WINDOW_MS + 16 + 8);
+    }
+
+    #[test]
+    fn a_soft_voice_is_no_silence_and_its_end_is_near_where_the_detector_let_go() {
+        let mut bench = Bench::new();
+        bench.talk();
+        for _ in 0..30 {
+            assert_eq!(bench.window(0.8, 0), None);
+        }
+        assert!(bench.speech.sounding());
+        assert_eq!(bench.window(0.1, 0), Some(Edge::Hushed));
+        assert_eq!(bench.speech.voiced_to(), MediaTime::from_millis(40 * WINDOW_MS) - SOFT_END);
+    }
+
+    #[test]
+    fn voice_after_a_short_silence_goes_on_as_it_did() {
+        let mut bench = Bench::new();
+        bench.talk();
+        bench.window(0.9, 0);
+        bench.window(0.1, 0);
+        assert_eq!(bench.window(0.4, 8), None, "after the tail it must be as sure as a beginning");
+        assert_eq!(bench.window(0.6, 8), Some(Edge::GoesOn));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use domain::{AudioFrame, VadDecision};
 
+use crate::loudness::Loudness;
 use crate::window::{self, Windows};
 
 /// Follows the noise between words.
@@ -57,6 +58,7 @@ impl NoiseFloor {
 pub struct EnergyVad {
     windows: Windows,
     floor: NoiseFloor,
+    loudness: Loudness,
     due: VecDeque<VadDecision>,
 }
 
@@ -67,11 +69,11 @@ impl EnergyVad {
     }
 
     pub(crate) fn push(&mut self, frame: &AudioFrame) {
-        let Self { windows, floor, due } = self;
+        let Self { windows, floor, loudness, due } = self;
         windows.push(frame, |window| {
             let level_dbfs = window::level_dbfs(window.samples);
             let probability = floor.judge(level_dbfs);
-            window::enqueue(due, VadDecision { from: window.from, to: window.to, probability, level_dbfs });
+            window::enqueue(due, window.verdict(level_dbfs, probability, loudness));
         });
     }
 

@@ -5,6 +5,7 @@
 mod end_of_turn;
 mod energy;
 mod log_mel;
+mod loudness;
 mod models;
 mod neural;
 mod silero;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::{AudioFrame, MediaTime, VadDecision};
 use media_core::gate::Gate;
 
+use crate::loudness::Loudness;
 use crate::silero::{Network, State};
 use crate::window::{self, WINDOW, Windows};
 
@@ -22,6 +23,7 @@ pub struct NeuralVad {
     state: State,
     gate: Gate,
     windows: Windows,
+    loudness: Loudness,
     due: VecDeque<VadDecision>,
     /// End of the last frame that the gate let through.
     open_until: MediaTime,
@@ -39,6 +41,7 @@ impl NeuralVad {
             state: State::default(),
             gate,
             windows: Windows::default(),
+            loudness: Loudness::default(),
             due: VecDeque::new(),
             open_until: MediaTime::ZERO,
             open: false,
@@ -60,10 +63,8 @@ impl NeuralVad {
             } else {
                 self.hold_back(window.samples)
             };
-            window::enqueue(
-                &mut self.due,
-                VadDecision { from: window.from, to: window.to, probability, level_dbfs },
-            );
+            let verdict = window.verdict(level_dbfs, probability, &mut self.loudness);
+            window::enqueue(&mut self.due, verdict);
         });
         self.windows = windows;
         if jumped {

@@ -50,6 +50,9 @@ static MODELS: LazyLock<(Engine, VadModels)> = LazyLock::new(|| {
     let engine =
         Engine::start(&Options::default(), &store).expect("the models are there: foundry models pull");
     let models = VadModels::load(&engine, &store).expect("the models are there: foundry models pull");
+    // A process that ends while the runtime still loads ends in a crash.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime can be made");
+    runtime.block_on(engine.pool().background_done());
     (engine, models)
 });
 
@@ -252,4 +255,30 @@ fn costs() {
         (asked - began) / WINDOWS < 2_000_000,
         "a window must cost a small part of the 32 ms it is about"
     );
+}
+
+/// How far the end of the voice is from the last sample that is audible at all, as a run of verdicts places it: as the turn
+/// machine does, and by the network's probability alone.
+fn placed_ms(file: &str) -> (i64, i64) {
+    let mut samples = speech(file);
+    let end = samples.iter().rposition(|sample| sample.unsigned_abs() >= 330).expect("a voice") + 1;
+    samples.resize(samples.len() + 16_000, 0);
+    let end = MediaTime::from_samples(end as u64, RATE_HZ).as_millis() as i64;
+    let verdicts = verdicts(&mut MODELS.1.vad(), &samples);
+    let voiced = |verdict: &&VadDecision| verdict.probability >= 0.35;
+    let last = verdicts.iter().rfind(voiced).expect("a voice");
+    let loud =
+        verdicts.iter().filter(voiced).rfind(|verdict| verdict.loud_to > verdict.from).expect("a voice");
+    (loud.loud_to.as_millis() as i64 - end, last.to.as_millis() as i64 - end)
+}
+
+#[test]
+fn a_voice_ends_within_a_few_milliseconds_of_its_last_sound() {
+    let files = ["desk_address.wav", "desk_book.wav", "desk_bye.wav", "desk_day_time.wav", "desk_hours.wav"];
+    let more = ["desk_name.wav", "desk_phone.wav", "desk_price.wav", "desk_repeat.wav", "desk_yes.wav"];
+    let placed: Vec<(i64, i64)> = files.iter().chain(&more).map(|file| placed_ms(file)).collect();
+    println!("ms after the last sound, by loudness and by probability: {placed:?}");
+    assert!(placed.iter().all(|(loud, _)| (-30..=45).contains(loud)), "{placed:?}");
+    let mean = |of: fn(&(i64, i64)) -> i64| placed.iter().map(of).sum::<i64>() / placed.len() as i64;
+    assert!(mean(|(loud, _)| *loud) + 40 < mean(|(_, probable)| *probable), "{placed:?}");
 }

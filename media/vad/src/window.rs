@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use domain::{AudioFrame, MediaTime, VadDecision};
 
+use crate::loudness::Loudness;
+
 /// Rate of the audio that every detector of this crate takes.
 pub(crate) const RATE_HZ: u32 = 16_000;
 /// 32 ms: the stretch that one verdict is about.
@@ -31,6 +33,21 @@ pub(crate) struct Window<'a> {
     pub(crate) samples: &'a [i16],
     pub(crate) from: MediaTime,
     pub(crate) to: MediaTime,
+    /// Where the frame ends that filled it.
+    pub(crate) came_to: MediaTime,
+}
+
+impl Window<'_> {
+    pub(crate) fn verdict(&self, level_dbfs: f32, probability: f32, loudness: &mut Loudness) -> VadDecision {
+        VadDecision {
+            from: self.from,
+            to: self.to,
+            probability,
+            level_dbfs,
+            loud_to: loudness.loud_to(self, level_dbfs, probability),
+            behind: self.came_to - self.to,
+        }
+    }
 }
 
 impl Windows {
@@ -50,7 +67,7 @@ impl Windows {
         let mut used = 0;
         while let Some(samples) = self.pending.get(used..used + WINDOW) {
             let to = self.at + MediaTime::from_samples(WINDOW as u64, RATE_HZ);
-            judge(Window { samples, from: self.at, to });
+            judge(Window { samples, from: self.at, to, came_to: frame.end() });
             self.at = to;
             used += WINDOW;
         }
@@ -83,6 +100,12 @@ mod tests {
             assert!(!windows.push(&frame(n), |w| seen.push((w.from.as_millis(), w.to.as_millis()))));
         }
         assert_eq!(seen, [(0, 32), (32, 64), (64, 96), (96, 128), (128, 160)]);
+        let mut behind = Vec::new();
+        let mut again = Windows::default();
+        for n in 0..8 {
+            again.push(&frame(n), |w| behind.push((w.came_to - w.to).as_millis()));
+        }
+        assert_eq!(behind, [8, 16, 4, 12, 0]);
         assert!(!windows.push(&frame(8), |_| ()));
         assert!(windows.push(&frame(20), |_| ()));
         windows.push(&frame(21), |w| seen.push((w.from.as_millis(), w.to.as_millis())));

@@ -53,6 +53,24 @@ fn pieces_of_512_bytes_become_frames_without_gaps() {
 }
 
 #[test]
+fn a_packet_is_a_frame_of_the_track_at_once_whatever_its_rate() {
+    for (codec, bytes) in [
+        (Codec::Pcmu, 160),
+        (Codec::Pcm16 { rate_hz: 24_000 }, 960),
+        (Codec::Pcm16 { rate_hz: 44_100 }, 1_764),
+        (Codec::Pcm16 { rate_hz: 48_000 }, 1_920),
+    ] {
+        let (start, mut inbound) = (Instant::now(), inbound());
+        for n in 0..50_u32 {
+            let now = start + ms(20 * u64::from(n));
+            let timestamp = n * codec.clock_hz() / 50;
+            inbound.push(packet(codec, n as u16, timestamp, vec![0x20; bytes], now), now);
+            assert_eq!(drain(&mut inbound, now).len(), 1, "{codec:?}, packet {n}");
+        }
+    }
+}
+
+#[test]
 fn three_seconds_of_nothing_are_three_seconds_of_silence_and_the_stream_goes_on_after_them() {
     let (start, mut inbound) = (Instant::now(), inbound());
     let mut frames = Vec::new();

@@ -138,12 +138,7 @@ fn what_is_no_log_is_refused() {
 fn numbers_that_json_has_no_word_for_are_read_back() {
     let mut file = Vec::new();
     let mut writer = Writer::new(&mut file, &header(Options::default()));
-    let vad = domain::VadDecision {
-        from: domain::MediaTime(0),
-        to: domain::MediaTime(960),
-        probability: 0.1,
-        level_dbfs: f32::NEG_INFINITY,
-    };
+    let vad = domain::VadDecision::new(domain::MediaTime(0), domain::MediaTime(960), 0.1, f32::NEG_INFINITY);
     writer.record_input(Duration::ZERO, &Input::Vad(vad));
     writer.record_input(
         Duration::ZERO,

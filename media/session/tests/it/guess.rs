@@ -31,7 +31,7 @@ async fn response(enabled: bool, think_ms: u64) -> std::time::Duration {
 #[tokio::test(start_paused = true)]
 async fn a_right_guess_is_heard_sooner_and_only_once() {
     let (without, with) = (response(false, 150).await, response(true, 150).await);
-    assert!(with + ms(60) <= without, "{with:?} with a guess, {without:?} without");
+    assert!(with + ms(40) <= without, "{with:?} with a guess, {without:?} without");
 }
 
 /// Promise 45: a voice that fails while nobody waits for it yet must not make the answer a silent one.

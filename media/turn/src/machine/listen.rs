@@ -34,6 +34,17 @@ impl TurnMachine {
             utterance.level.add(vad.level_dbfs, length);
             utterance.sureness_ms += vad.probability * length.as_millis() as f32;
             (utterance.voiced_to, utterance.voiced_at) = (voiced_to, t);
+        } else if matches!(edge, Some(Edge::Hushed | Edge::Stopped)) {
+            self.place_end(voiced_to);
+        }
+    }
+
+    /// Now that the voice is silent it is known where it ended, which is before the detector let go.
+    fn place_end(&mut self, voiced_to: MediaTime) {
+        if let Some(utterance) =
+            self.utterance.as_mut().filter(|utterance| utterance.voiced > MediaTime::ZERO)
+        {
+            utterance.voiced_to = utterance.voiced_to.min(voiced_to).max(utterance.from);
         }
     }
 

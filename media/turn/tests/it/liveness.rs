@@ -39,7 +39,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Input::MediaActive),
         1 => Just(Input::MediaLost),
         12 => (position(), 0u64..200, prop::sample::select(&[0.0f32, 0.4, 0.95, f32::NAN][..])).prop_map(|(from, length, probability)| {
-            Input::Vad(VadDecision { from, to: from + MediaTime::from_millis(length), probability, level_dbfs: -20.0 })
+            let to = from + MediaTime::from_millis(length);
+            Input::Vad(VadDecision { loud_to: from, behind: from, ..VadDecision::new(from, to, probability, -20.0) })
         }),
         3 => (prop::sample::select(&[0.1f32, 0.5, 0.9, f32::NAN][..]), position()).prop_map(|(probability, at)| Input::EndOfTurn(Score { probability, at })),
         4 => (text(), position(), position()).prop_map(|(text, from, to)| Input::Transcript(Cow::Owned(Transcript::partial(text, from, to)))),
@@ -69,7 +70,7 @@ fn plausible() -> impl Strategy<Value = Vec<Step>> {
         for (probability, frames, others) in runs {
             for _ in 0..frames {
                 let (from, to) = (MediaTime::from_millis(at), MediaTime::from_millis(at + 20));
-                let input = Input::Vad(VadDecision { from, to, probability, level_dbfs: -20.0 });
+                let input = Input::Vad(VadDecision::new(from, to, probability, -20.0));
                 steps.push(Step { after: Duration::from_millis(20), input });
                 at += 20;
             }

@@ -327,12 +327,12 @@ impl Sim {
                 .iter()
                 .find(|voice| voice.from_ms <= from_ms && from_ms < voice.to_ms)
                 .copied();
-            self.give(Input::Vad(VadDecision {
-                from: MediaTime::from_millis(from_ms.into()),
-                to: MediaTime::from_millis(end_ms.into()),
-                probability: voice.map_or(0.02, |voice| voice.probability),
-                level_dbfs: voice.map_or(-70.0, |voice| voice.level_dbfs),
-            }));
+            self.give(Input::Vad(VadDecision::new(
+                MediaTime::from_millis(from_ms.into()),
+                MediaTime::from_millis(end_ms.into()),
+                voice.map_or(0.02, |voice| voice.probability),
+                voice.map_or(-70.0, |voice| voice.level_dbfs),
+            )));
         }
         self.play();
     }
