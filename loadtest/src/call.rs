@@ -229,14 +229,15 @@ impl Call<'_> {
         let spoken_into = self.caller.ear.last_voiced;
         self.settle();
         let speech_began = Instant::now();
-        self.caller.say(&line.samples);
+        // A recording's silence at the end is not spoken: an answer may come within it.
+        self.caller.say(&line.samples[..line.samples.len() - trailing_silence(&line.samples)]);
         // While the caller interrupts, the old reply is still heard: the new one begins after the caller has ended.
         while self.caller.is_speaking() && !self.over {
             self.step().await;
         }
         let last_voiced = self.caller.ear.last_voiced.or(spoken_into);
         let yielded = last_voiced.filter(|_| interrupts && self.gave_way(last_voiced));
-        let ended = self.caller.spoke_until.unwrap_or_else(Instant::now) - trailing_silence(&line.samples);
+        let ended = self.caller.spoke_until.unwrap_or_else(Instant::now);
         self.caller.next_reply();
         self.begin_reply(ended + self.options.reply).await;
         self.write_turn(speech_began, ended, yielded);
@@ -307,11 +308,10 @@ fn millis(duration: Duration) -> Value {
     Value::from((duration.as_secs_f64() * 10_000.0).round() / 10.0)
 }
 
-/// A recording ends in silence: the caller fell silent before its last sample.
-fn trailing_silence(samples: &[i16]) -> Duration {
+/// Samples after the last that is heard.
+fn trailing_silence(samples: &[i16]) -> usize {
     const QUIET: i16 = 330; // about -40 dBFS
-    let silent = samples.iter().rev().take_while(|sample| sample.saturating_abs() < QUIET).count();
-    Duration::from_secs_f64(silent as f64 / f64::from(crate::wav::RATE_HZ))
+    samples.iter().rev().take_while(|sample| sample.saturating_abs() < QUIET).count()
 }
 
 const CLIENT_READY: &str = r#"{"label":"rtvi-ai","type":"client-ready","id":"foundry-call","data":{"version":"2.1.0","about":{"library":"foundry-call"}}}"#;

@@ -45,7 +45,7 @@ pub struct Caller {
     pub notes: Notebook,
     /// Everything heard, 16 kHz, from the first frame on.
     pub recording: Vec<i16>,
-    /// When the last voiced sample that was queued went out.
+    /// When the last sample that was queued was spoken: a frame leaves when its last sample was.
     pub spoke_until: Option<Instant>,
     /// Worst lateness of our own sending: above a few ms the machine is too busy to measure on.
     pub worst_lateness: Duration,
@@ -168,6 +168,7 @@ impl Caller {
     async fn send(&mut self, now: Instant) -> Stepped {
         let speaking = self.is_speaking();
         let mut frame: Vec<i16> = self.queue.drain(..FRAME_SAMPLES.min(self.queue.len())).collect();
+        let rest = FRAME.mul_f64(1.0 - frame.len() as f64 / FRAME_SAMPLES as f64);
         frame.resize(FRAME_SAMPLES, 0);
         let mut wire = Vec::with_capacity(FRAME_SAMPLES * 3);
         self.to_wire.push(&frame, &mut wire);
@@ -192,7 +193,7 @@ impl Caller {
         }
         self.sent += 1;
         if speaking {
-            self.spoke_until = Some(now + FRAME);
+            self.spoke_until = Some(now - rest);
         }
         if speaking && !self.is_speaking() { Stepped::Spoken } else { Stepped::Going }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::FRAME;
 use media_core::level;
 use tokio::time::Instant;
 
@@ -16,9 +17,9 @@ pub struct Ear {
     /// First voiced frame since `reset`.
     pub began: Option<Instant>,
     pub last_voiced: Option<Instant>,
-    /// Arrival of the frame before, voiced or not.
-    last_frame: Option<Instant>,
-    /// Longest time between two frames while the agent spoke.
+    /// Until when what has come lasts, played from its arrival without a pause.
+    lasts_to: Option<Instant>,
+    /// Longest time from the beginning of one frame to that of the next, as they are played, while the agent spoke.
     pub widest_gap: Duration,
 }
 
@@ -29,12 +30,12 @@ impl Ear {
         if voiced {
             self.began.get_or_insert(now);
             let speaking = self.last_voiced.is_some_and(|last| now - last < Duration::from_millis(200));
-            if let (true, Some(last)) = (speaking, self.last_frame) {
-                self.widest_gap = self.widest_gap.max(now - last);
+            if let (true, Some(end)) = (speaking, self.lasts_to) {
+                self.widest_gap = self.widest_gap.max(FRAME + now.saturating_duration_since(end));
             }
             self.last_voiced = Some(now);
         }
-        self.last_frame = Some(now);
+        self.lasts_to = Some(self.lasts_to.map_or(now, |end| end.max(now)) + FRAME);
     }
 
     /// The agent spoke, and has been silent for at least `quiet`.
@@ -45,7 +46,7 @@ impl Ear {
 
     /// Listens for the next reply.
     pub fn reset(&mut self) {
-        *self = Self { last_frame: self.last_frame, ..Self::default() };
+        *self = Self { lasts_to: self.lasts_to, ..Self::default() };
     }
 }
 
@@ -63,7 +64,12 @@ mod tests {
         ear.hear(&voice, start + Duration::from_millis(20));
         ear.hear(&voice, start + Duration::from_millis(90));
         assert_eq!(ear.widest_gap, Duration::from_millis(70));
-        assert!(!ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(300)));
-        assert!(ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(390)));
+        // Three at once, then a pause that they bridge.
+        for after_ms in [110, 110, 110, 160] {
+            ear.hear(&voice, start + Duration::from_millis(after_ms));
+        }
+        assert_eq!(ear.widest_gap, Duration::from_millis(70));
+        assert!(!ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(380)));
+        assert!(ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(460)));
     }
 }

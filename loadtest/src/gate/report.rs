@@ -12,7 +12,7 @@ use crate::vendors::Delays;
 /// Added at the median beyond the vendors' delays and the endpointing setting, ms.
 const ADDED_MEDIAN_MS: f64 = 40.0;
 const MIB_PER_SESSION: f64 = 2.0;
-/// Two frames of a reply further apart than this are heard as a gap.
+/// Two frames of a reply that begin to play further apart than this are heard as a gap.
 const GAP: Duration = Duration::from_millis(40);
 /// A core that is busier leaves no time to be on time.
 const CORE_FULL: f64 = 0.85;

@@ -7,6 +7,7 @@ mod dialogue;
 mod net;
 mod sim;
 
+mod added;
 mod background;
 mod barge_in;
 mod connection;
