@@ -336,7 +336,7 @@ impl Session {
         while let Some(event) = self.outbound.poll_event() {
             match event {
                 playout::Event::Started { turn, at } => self.sounds(turn, Instant::from_std(at)),
-                playout::Event::Underrun { .. } | playout::Event::Marked { .. } => {}
+                playout::Event::Underrun { .. } => {}
                 playout::Event::Recovered { turn, gap } => self.dead_air(Some(turn), DeadAir::Underrun, gap),
                 playout::Event::Finished { turn, .. } => self.reply_finished(turn, now),
             }
