@@ -125,7 +125,8 @@ impl Server {
     }
 
     /// Answers a caller who is already here: an ICE restart, a changed direction, or with `restart` (or another DTLS
-    /// key) a new connection in place of the broken one. The session keeps its `Peer`.
+    /// key) a new connection in place of the broken one. The `Peer` stays the same and says `Lost`, unless it has, and
+    /// `Active` when the new connection stands.
     pub async fn renegotiate(&self, pc_id: &str, sdp: &str, restart: bool) -> Result<Answer, Error> {
         let (answer, answered) = oneshot::channel();
         self.ask(pc_id, Control::Offer { sdp: sdp.to_owned(), restart, answer }).await?;

@@ -1,6 +1,7 @@
 //! The caller's connection: packets in and out, its messages, its loss and return.
 //!
-//! A session outlives its legs. While none carries media, nothing is said into the void and the voice waits.
+//! A session outlives its legs. While none carries media, nothing is said into the void and the voice waits. A leg whose
+//! connection broke stays until its transport gives it up: the caller may come back on it.
 
 use domain::{AgentState, DeadAir, EndReason, SessionEvent};
 use media_core::{LegCommand, LegEvent, inbound};
@@ -12,10 +13,10 @@ use crate::ports::{Leg, Reaction};
 use crate::session::{Readiness, Session};
 
 impl Leg {
-    /// The next event; a transport that vanished has lost its connection. Pends without a leg. Cancel-safe.
-    pub(crate) async fn next(leg: &mut Option<Self>) -> LegEvent {
+    /// The next event, or `None` once the transport is gone. Pends without a leg. Cancel-safe.
+    pub(crate) async fn next(leg: &mut Option<Self>) -> Option<LegEvent> {
         match leg {
-            Some(leg) => leg.events.recv().await.unwrap_or(LegEvent::Lost),
+            Some(leg) => leg.events.recv().await,
             None => std::future::pending().await,
         }
     }
@@ -46,10 +47,16 @@ impl Session {
         self.readiness = Readiness { active: None, ready: !self.protocol.announces_ready() };
     }
 
-    /// Media stops; the caller may come back.
+    /// Nothing comes over this leg any more; the caller may come back on another.
     fn detach(&mut self, now: Instant) {
         self.leg = None;
         self.readiness = Readiness::default();
+        self.lose(now);
+    }
+
+    /// Media stops; the caller may come back, on this leg too.
+    fn lose(&mut self, now: Instant) {
+        self.readiness.active = None;
         self.status.send_modify(|status| status.connected = false);
         if std::mem::take(&mut self.flowing) {
             self.inbound.stop();
@@ -64,21 +71,23 @@ impl Session {
         }
     }
 
-    pub(crate) fn leg_event(&mut self, event: LegEvent) {
+    pub(crate) fn leg_event(&mut self, event: Option<LegEvent>) {
         let now = Instant::now();
         self.leg_events += 1;
+        let Some(event) = event else { return self.detach(now) };
         match event {
             LegEvent::Packet(packet) => {
                 self.inbound.push(packet, now.into_std());
                 self.listen(now);
             }
             LegEvent::Active => {
+                self.status.send_modify(|status| status.connected = true);
                 self.readiness.active.get_or_insert(now);
                 self.begin_media(now);
             }
             LegEvent::Message(text) => self.message(&text, now),
             LegEvent::Quality(quality) => self.outbound.expect_loss(quality.loss_out),
-            LegEvent::Lost => self.detach(now),
+            LegEvent::Lost => self.lose(now),
             LegEvent::Closed => self.close(EndReason::CallerLeft, now),
         }
     }
