@@ -99,13 +99,6 @@ pub struct Counts {
     pub draining: bool,
 }
 
-impl Place {
-    #[must_use]
-    pub fn id(&self) -> SessionId {
-        self.seat.id
-    }
-}
-
 impl Directory {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
@@ -165,10 +158,12 @@ impl Directory {
             return true;
         }
         let stop = async {
-            for handle in self.handles() {
+            // All at once: one that is behind with its commands keeps no other from saying goodbye.
+            let told = self.handles().into_iter().map(|handle| async move {
                 // A session that is gone by now has ended; that is what is wanted.
                 let _gone = handle.end(EndReason::ServerStopping).await;
-            }
+            });
+            futures::future::join_all(told).await;
             self.empty().await;
         };
         if tokio::time::timeout(grace, stop).await.is_err() {
@@ -232,6 +227,13 @@ pub struct Place {
     pub(crate) commands: mpsc::Receiver<Command>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) seat: Seat,
+}
+
+impl Place {
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.seat.id
+    }
 }
 
 impl Drop for Slot {
@@ -356,5 +358,22 @@ mod tests {
         );
         assert_eq!(inside.failure().code.0, "SERVER_DRAINING");
         assert!(drained);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_that_are_behind_keep_no_other_from_its_goodbye() {
+        let (directory, tasks) = (Directory::new(12), Tasks::new());
+        let mut places: Vec<Place> =
+            (0..12).map(|_| enter(&directory, SessionId::generate(), &tasks).expect("free")).collect();
+        for behind in &places[..6] {
+            for _ in 0..COMMANDS {
+                behind.handle.text("one more".to_owned()).await.expect("room");
+            }
+        }
+        assert!(!directory.drain(Duration::ZERO, Duration::from_secs(1)).await);
+        for place in &mut places[6..] {
+            let told = place.commands.try_recv();
+            assert!(matches!(told, Ok(Command::End(EndReason::ServerStopping))), "not told to end");
+        }
     }
 }
