@@ -11,6 +11,7 @@ mod background;
 mod barge_in;
 mod connection;
 mod conversation;
+mod disk;
 mod ending;
 mod guess;
 mod limits;
