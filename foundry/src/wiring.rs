@@ -84,7 +84,7 @@ impl House {
         let entry = Entry {
             board: Arc::clone(&board),
             directory: directory.clone(),
-            rtc,
+            rtc: rtc.clone(),
             sockets,
             tasks: Arc::clone(&tasks),
         };
@@ -92,7 +92,7 @@ impl House {
             calls: Arc::new(entry),
             log: Arc::new(CallLog::new(calls, tasks.child())),
             health: Arc::new(Health { directory: directory.clone(), parts }),
-            metrics: Arc::new(Metrics(metrics)),
+            metrics: Arc::new(Metrics { process: metrics, rtc }),
             clock: Arc::new(SystemClock),
         };
         Ok(Self { tasks, directory, board, ports, operator_token, address, note, _data: data })

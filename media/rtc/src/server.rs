@@ -12,7 +12,7 @@ use crate::addresses::Addresses;
 use crate::candidate::Candidate;
 use crate::endpoint::{Endpoint, Identity, unguessable};
 use crate::error::Error;
-use crate::metrics::DATAGRAMS_DROPPED;
+use crate::metrics::{DATAGRAMS_DROPPED, PEERS, PEERS_HALF_OPEN, ROUTES};
 use crate::options::Options;
 use crate::peer::{self, CONTROLS, Control, INBOX, Parts, Peer};
 use crate::table::{PeerId, Table};
@@ -84,6 +84,14 @@ impl Server {
     pub fn stats(&self) -> Stats {
         let table = lock(&self.inner.table);
         Stats { peers: table.peers(), half_open: table.half_open(), routes: table.routes() }
+    }
+
+    /// Sets the gauges to what `stats` says.
+    pub fn report(&self) {
+        let Stats { peers, half_open, routes } = self.stats();
+        for (name, count) in [(PEERS, peers), (PEERS_HALF_OPEN, half_open), (ROUTES, routes)] {
+            metrics::gauge!(name).set(count as f64);
+        }
     }
 
     /// Says goodbye to every peer and waits until the last has ended. The port is free when the last clone is dropped.
