@@ -83,3 +83,15 @@ async fn a_stream_that_ends_when_it_owes_nothing_is_followed_by_another_and_is_n
     until_closed(&mut voice).await.expect_err("it has given nothing");
     assert!(voice.retry(Instant::now()).is_none(), "the second");
 }
+
+#[tokio::test]
+async fn what_the_playout_takes_for_silence_is_no_voice() {
+    for (quieter_by, audible) in [(0, true), (1, false)] {
+        let samples = vec![media_core::level::AUDIBLE as i16 - quieter_by; 320];
+        let frame = AudioFrame { samples, rate_hz: RATE_HZ, at: MediaTime::ZERO };
+        let mut voice = voice([vec![TtsEvent::Audio(frame), TtsEvent::SentenceDone { sentence: 0 }]]);
+        voice.say("One two.", Instant::now());
+        assert_eq!(until_closed(&mut voice).await.is_ok(), audible);
+        assert_eq!(voice.first_audible().is_some(), audible);
+    }
+}

@@ -56,6 +56,9 @@ async fn a_lost_connection_that_comes_back_goes_on_in_mid_sentence() {
     assert_eq!(once, story, "nothing repeated, nothing lost");
     again.say("and on Sundays").await;
     assert_eq!(sim.agent_turn(2).await.0, "You said and on Sundays indeed.");
+    assert!(sim.caller.state.lock().expect("not poisoned").closed.is_some(), "the lost leg was hung up");
+    let detached = sim.events().iter().filter(|e| matches!(e, SessionEvent::Detached)).count();
+    assert_eq!(detached, 1, "lost and replaced, it was gone once");
     let greeted = sim.dialogue.told().iter().filter(|t| matches!(t, Told::Greet(_))).count();
     assert_eq!(greeted, 1, "the same conversation");
 }
