@@ -64,6 +64,8 @@ impl House {
             media_rtc::Options {
                 listen: config.media_listen(),
                 advertise: config.server.advertise.clone(),
+                // As long as its session waits for the caller.
+                return_within_ms: u64::from(config.session.reattach_s) * 1_000,
                 ..media_rtc::Options::default()
             },
             &tasks,
@@ -82,7 +84,7 @@ impl House {
         let entry = Entry {
             board: Arc::clone(&board),
             directory: directory.clone(),
-            rtc,
+            rtc: rtc.clone(),
             sockets,
             tasks: Arc::clone(&tasks),
         };
@@ -90,7 +92,7 @@ impl House {
             calls: Arc::new(entry),
             log: Arc::new(CallLog::new(calls, tasks.child())),
             health: Arc::new(Health { directory: directory.clone(), parts }),
-            metrics: Arc::new(Metrics(metrics)),
+            metrics: Arc::new(Metrics { process: metrics, rtc }),
             clock: Arc::new(SystemClock),
         };
         Ok(Self { tasks, directory, board, ports, operator_token, address, note, _data: data })
@@ -222,7 +224,7 @@ impl Switchboard {
             return;
         };
         options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
-        let flight = crate::adapters::call_log::create(&self.calls, id);
+        let flight = Some(crate::adapters::call_log::create(&self.calls, id));
         let parts = Parts {
             agent: agent.to_owned(),
             agent_version: version,

@@ -182,15 +182,11 @@ impl Tasks {
     }
 }
 
-/// How many tasks of each kind live in the process now; for telemetry and leak tests.
+/// How many tasks of each kind live in the process now, of all kinds that ever did; for telemetry and leak tests.
 #[must_use]
 pub fn live() -> BTreeMap<&'static str, usize> {
     let counts = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    counts
-        .iter()
-        .map(|(name, count)| (*name, count.load(Ordering::Relaxed)))
-        .filter(|(_, n)| *n > 0)
-        .collect()
+    counts.iter().map(|(name, count)| (*name, count.load(Ordering::Relaxed))).collect()
 }
 
 static LIVE: Mutex<BTreeMap<&'static str, Arc<AtomicUsize>>> = Mutex::new(BTreeMap::new());

@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
-use crate::tasks::{Kind, Tasks};
+use crate::tasks::{self, Kind, Tasks};
 
 /// How the process logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ pub enum Error {
     Installed(String),
 }
 
+/// Tasks that live now, by `kind`.
+pub const TASKS_LIVE: &str = "tasks_live";
+
 /// Renders the metrics of the process in the Prometheus text format.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
@@ -76,6 +79,9 @@ impl Metrics {
 
     #[must_use]
     pub fn render(&self) -> String {
+        for (kind, count) in tasks::live() {
+            metrics::gauge!(TASKS_LIVE, "kind" => kind).set(count as f64);
+        }
         self.0.render()
     }
 }

@@ -79,20 +79,15 @@ fn complete(folder: &Path, id: SessionId, written: bool) -> io::Result<()> {
     if written { fs::rename(live, path(folder, id, ENDED)) } else { fs::remove_file(live) }
 }
 
-/// The file that a new call writes its log to. Without it the call goes on and is not kept; the operator is told.
-pub(crate) fn create(folder: &Path, id: SessionId) -> Option<Box<dyn Write + Send>> {
-    match File::create(path(folder, id, LIVE)) {
-        Ok(file) => Some(Box::new(Live { file, written: false, folder: folder.to_owned(), id })),
-        Err(error) => {
-            tracing::error!(session = %id, %error, "the log of this call cannot be written");
-            None
-        }
-    }
+/// Where a new call writes its log to. The file is made with the first line, where whoever writes may block. Where that
+/// fails, the call goes on and is not kept.
+pub(crate) fn create(folder: &Path, id: SessionId) -> Box<dyn Write + Send> {
+    Box::new(Live { file: None, written: false, folder: folder.to_owned(), id })
 }
 
 /// Whoever writes brings their own buffer.
 struct Live {
-    file: File,
+    file: Option<File>,
     written: bool,
     folder: PathBuf,
     id: SessionId,
@@ -100,18 +95,25 @@ struct Live {
 
 impl Write for Live {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(File::create(path(&self.folder, self.id, LIVE))?),
+        };
+        let count = file.write(bytes)?;
         self.written |= count > 0;
         Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.as_mut().map_or(Ok(()), File::flush)
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
+        if self.file.is_none() {
+            return;
+        }
         if let Err(error) = complete(&self.folder, self.id, self.written) {
             tracing::error!(session = %self.id, %error, "the log of this call could not be completed");
         }
@@ -225,7 +227,7 @@ mod tests {
     }
 
     fn begun(folder: &tempfile::TempDir, id: SessionId) -> Box<dyn Write + Send> {
-        let mut live = create(folder.path(), id).expect("writable");
+        let mut live = create(folder.path(), id);
         live.write_all(b"a line\n").expect("writable");
         live
     }
@@ -255,7 +257,8 @@ mod tests {
     async fn a_log_without_a_line_is_removed_and_not_listed_as_a_call() {
         let folder = tempfile::tempdir().expect("a folder");
         drop(create(folder.path(), SessionId::generate()));
-        std::mem::forget(create(folder.path(), SessionId::generate()));
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0, "made before its first line");
+        fs::write(path(folder.path(), SessionId::generate(), LIVE), b"").expect("writable"); // a crash left it
         CallLog::tidy(folder.path(), 0, true).expect("tidied");
         assert_eq!(listed_now(&log(&folder)).await, []);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);

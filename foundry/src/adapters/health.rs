@@ -34,10 +34,14 @@ impl ports::Health for Health {
     }
 }
 
-pub(crate) struct Metrics(pub(crate) runtime::telemetry::Metrics);
+pub(crate) struct Metrics {
+    pub(crate) process: runtime::telemetry::Metrics,
+    pub(crate) rtc: media_rtc::Server,
+}
 
 impl ports::Metrics for Metrics {
     fn render(&self) -> String {
-        self.0.render()
+        self.rtc.report();
+        self.process.render()
     }
 }

@@ -14,6 +14,7 @@ mod logs;
 mod newcomer;
 mod operator;
 mod repeats;
+mod returns;
 mod shutdown;
 mod tls;
 mod verdicts;

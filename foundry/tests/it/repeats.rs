@@ -12,16 +12,16 @@ use testkit::{Server, process};
 
 use crate::house;
 
-const READY: &str =
+pub(crate) const READY: &str =
     r#"{"label":"rtvi-ai","type":"client-ready","id":"1","data":{"version":"2.1.0","about":{}}}"#;
 
-fn start(server: &Server, transport: &str) -> Value {
+pub(crate) fn start(server: &Server, transport: &str) -> Value {
     let started = server.post("/start", &json!({"transport": transport, "body": {"agent": "front-desk"}}));
     assert_eq!(started.status, 200, "{}", started.text());
     started.json()
 }
 
-fn assert_one_call(server: &Server) {
+pub(crate) fn assert_one_call(server: &Server) {
     let readiness = server.get("/readyz").json();
     assert_eq!(readiness["calls_active"], 1, "{readiness}");
 }

@@ -25,7 +25,8 @@ pub enum LegEvent {
     /// A message of the client protocol (RTVI JSON) as text.
     Message(String),
     Quality(Quality),
-    /// The connection broke; the caller may come back on a new leg.
+    /// The connection broke. The caller may come back on this leg, which then says `Active` again, or on another; a
+    /// transport that does not wait for them closes its channel.
     Lost,
     /// The caller hung up on purpose.
     Closed,

@@ -3,6 +3,15 @@
 /// What digital silence reads; quieter does not exist in 16 bits.
 pub const SILENCE_DBFS: f32 = -90.0;
 
+/// From this amplitude on a sample can be heard (-50 dBFS).
+pub const AUDIBLE: u16 = 104;
+
+/// Whether any of it can be heard.
+#[must_use]
+pub fn is_audible(samples: &[i16]) -> bool {
+    samples.iter().any(|sample| sample.unsigned_abs() >= AUDIBLE)
+}
+
 /// Root mean square in dB below full scale (a full-scale square wave is 0).
 #[must_use]
 pub fn rms_dbfs(samples: &[i16]) -> f32 {
@@ -72,6 +81,12 @@ mod tests {
         assert!((rms_dbfs(&[3277; 320]) + 20.0).abs() < 0.01);
         assert!((peak_dbfs(&[0, -16_384, 5]) + 6.02).abs() < 0.01);
         assert!((gain(-6.0206) - 0.5).abs() < 1e-4);
+    }
+
+    #[test]
+    fn one_sample_that_can_be_heard_is_enough() {
+        assert!(is_audible(&[0, -(AUDIBLE as i16), 0]) && is_audible(&[i16::MIN]));
+        assert!(!is_audible(&[AUDIBLE as i16 - 1, 1 - AUDIBLE as i16]) && !is_audible(&[]));
     }
 
     #[test]

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use domain::{AudioFrame, FRAME, MediaTime, TurnId};
 
 use crate::leg::Delivery;
-use crate::level::gain;
+use crate::level::is_audible;
 use crate::mix::{Background, Mixer};
 use crate::pace::{Due, Late, Pacer};
 use crate::preroll::Preroll;
 use crate::resample::Unsupported;
-use crate::voice::{Gain, Tail, Turn, is_audible};
+use crate::voice::{Gain, Tail, Turn};
 
 pub use options::{Options, Silence};
 
@@ -48,19 +48,8 @@ pub enum Event {
     Underrun { turn: TurnId, position: MediaTime, at: Instant },
     /// It goes on after this long.
     Recovered { turn: TurnId, gap: Duration },
-    /// A mark was passed.
-    Marked { turn: TurnId, id: u64, position: MediaTime },
     /// Everything of the turn was played.
     Finished { turn: TurnId, heard: MediaTime, at: Instant },
-}
-
-/// How the voice gives way while it is decided whether the caller wants the floor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Duck {
-    /// It goes on at `Options::duck_db`; a resumption repeats what was said meanwhile.
-    Lower,
-    /// It fades and waits.
-    Hold,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +60,7 @@ enum State {
         ran_dry: Option<Instant>,
     },
     Playing,
-    /// Ducked by `Duck::Hold`: fades, then stands still.
+    /// Ducked: fades, then stands still.
     Holding,
 }
 
@@ -151,14 +140,6 @@ impl Playout {
         Ok(())
     }
 
-    /// A sentence begins, or a word: `Event::Marked` tells when the voice has passed `position`. Audio after it may
-    /// come late for reasons of its own, which the pre-roll does not learn from.
-    pub fn mark(&mut self, turn: TurnId, position: MediaTime, id: u64) {
-        if let Some(index) = self.open(turn) {
-            self.turns[index].mark(position, id);
-        }
-    }
-
     /// The vendor has given all of a sentence: the next may be long in coming, through no fault of the vendor's.
     pub fn sentence_done(&mut self, turn: TurnId) {
         if self.turns.back().is_some_and(|last| last.id == turn) {
@@ -177,19 +158,14 @@ impl Playout {
         }
     }
 
-    /// Lowers the voice. What is heard from here on does not count as heard until `resume`.
-    pub fn duck(&mut self, turn: TurnId, how: Duck) {
+    /// The voice gives way while it is decided whether the caller wants the floor: it fades and waits. What is heard
+    /// from here on does not count as heard until `resume`.
+    pub fn duck(&mut self, turn: TurnId) {
         let Some(front) = self.turns.front().filter(|front| front.id == turn) else { return };
         self.held.get_or_insert(front.position());
-        let target = match how {
-            Duck::Lower => gain(self.options.duck_db),
-            Duck::Hold => 0.0,
-        };
-        self.gain.glide(target, self.options.rate_hz);
-        match (how, self.state) {
-            (Duck::Hold, State::Playing) => self.state = State::Holding,
-            (Duck::Lower, State::Holding) => self.state = State::Playing,
-            _ => {}
+        self.gain.glide(0.0, self.options.rate_hz);
+        if self.state == State::Playing {
+            self.state = State::Holding;
         }
     }
 
@@ -290,12 +266,6 @@ impl Playout {
     pub fn buffered(&self) -> Duration {
         let samples: usize = self.turns.iter().map(Turn::available).sum();
         MediaTime::from_samples(samples as u64, self.options.rate_hz).as_duration()
-    }
-
-    /// Enough waits: take no more from the vendor until some of it was played. Nothing is dropped if you do.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.buffered() >= Duration::from_millis(self.options.ahead_max_ms)
     }
 
     /// Whether a turn sounds, or is about to.
@@ -446,14 +416,13 @@ impl Playout {
         self.tail.add_to(frame);
         let position = front.position();
         self.trailing = self.options.trailing_silence_ms / FRAME.as_millis() as u64;
-        if !self.is_started && frame[..taken].iter().any(|sample| is_audible(*sample)) {
+        if !self.is_started && is_audible(&frame[..taken]) {
             self.is_started = true;
             self.mixer.set_thinking(false);
             self.event(Event::Started { turn, at });
         }
         let played = position - MediaTime::from_duration(at.saturating_duration_since(now));
         let heard = self.held.map_or(played, |held| held.min(played));
-        self.pass_marks();
         if taken < frame.len() || self.turns.front().is_some_and(Turn::is_drained) {
             self.ran_out(&mut frame[taken..], at, now);
         }
@@ -477,18 +446,9 @@ impl Playout {
         }
     }
 
-    fn pass_marks(&mut self) {
-        while let Some(front) = self.turns.front_mut() {
-            let turn = front.id;
-            let Some((position, id)) = front.passed_mark() else { break };
-            self.event(Event::Marked { turn, id, position });
-        }
-    }
-
     /// Ends the first turns that have nothing left. A ducked turn ends too: all of it was said.
     fn finish_drained(&mut self, at: Instant) {
         while self.turns.front().is_some_and(Turn::is_drained) {
-            self.pass_marks();
             let Some(front) = self.turns.pop_front() else { break };
             let heard = self.held.unwrap_or_else(|| front.position()).min(front.position());
             self.leave(front.id);

@@ -4,15 +4,14 @@
 
 use domain::{MediaTime, TurnId};
 
+use crate::level::AUDIBLE;
 use crate::resample::{Resampler, Unsupported};
 
 /// Fades at a flush, an underrun and a resumption, in ms.
 const FADE_MS: u32 = 5;
 /// The voice sinks so fast when it is ducked, and rises so fast when it is no longer.
 const DUCK_MS: u32 = 20;
-/// Below this a sample counts as silence (-50 dBFS).
-const AUDIBLE: u16 = 104;
-/// Of leading silence this much stays: the onset of a soft consonant is quieter than `AUDIBLE`.
+/// Of leading silence this much stays: the onset of a soft consonant is quieter than `level::AUDIBLE`.
 const LEAD_IN_MS: u32 = 20;
 
 /// One turn's audio at the playout's rate.
@@ -27,8 +26,6 @@ pub(crate) struct Turn {
     base: u64,
     play: u64,
     pub(crate) is_complete: bool,
-    /// Ascending.
-    marks: Vec<(u64, u64)>,
     history: usize,
     /// Leading silence that may still be skipped.
     skippable: u64,
@@ -44,7 +41,6 @@ impl Turn {
             base: 0,
             play: 0,
             is_complete: false,
-            marks: Vec::new(),
             history: (u64::from(rate_hz) * history_ms / 1000) as usize,
             skippable: u64::from(rate_hz) * skippable_ms / 1000,
         }
@@ -70,19 +66,6 @@ impl Turn {
             resampler.flush(&mut self.samples);
         }
         self.is_complete = true;
-    }
-
-    pub(crate) fn mark(&mut self, at: MediaTime, id: u64) {
-        let at = at.as_samples(self.rate_hz);
-        let index = self.marks.partition_point(|(known, _)| *known <= at);
-        self.marks.insert(index, (at, id));
-    }
-
-    /// The next mark that lies before the play position.
-    pub(crate) fn passed_mark(&mut self) -> Option<(MediaTime, u64)> {
-        let (at, id) = *self.marks.first().filter(|(at, _)| *at < self.play || self.is_drained())?;
-        self.marks.remove(0);
-        Some((MediaTime::from_samples(at, self.rate_hz), id))
     }
 
     pub(crate) fn position(&self) -> MediaTime {
@@ -144,17 +127,13 @@ impl Turn {
             return;
         }
         let ahead = self.ahead(usize::MAX);
-        let silent = ahead.iter().position(|sample| is_audible(*sample)).unwrap_or(ahead.len());
+        let silent = ahead.iter().position(|sample| sample.unsigned_abs() >= AUDIBLE).unwrap_or(ahead.len());
         let skip =
             (silent as u64).saturating_sub(u64::from(self.rate_hz * LEAD_IN_MS / 1000)).min(self.skippable);
         let sounds = silent < ahead.len();
         self.play += skip;
         self.skippable = if sounds { 0 } else { self.skippable - skip };
     }
-}
-
-pub(crate) fn is_audible(sample: i16) -> bool {
-    sample.unsigned_abs() >= AUDIBLE
 }
 
 /// A gain that moves to its target without a step.

@@ -24,7 +24,8 @@ pub struct Options {
     /// How long nothing may arrive from a connected peer before it counts as lost. Browsers send at least a
     /// connectivity check every 2.5 s.
     pub lost_after_ms: u64,
-    /// How long a lost peer is kept for it to come back by itself, by ICE restart or by `restart_pc`.
+    /// How long a lost peer is kept for it to come back by itself, by ICE restart or by `restart_pc`. It ends before where
+    /// its holder drops it.
     pub return_within_ms: u64,
     /// Receive and send buffer asked of the system for the socket, in bytes; it may grant less.
     pub socket_buffer_bytes: usize,

@@ -12,7 +12,7 @@ use crate::addresses::Addresses;
 use crate::candidate::Candidate;
 use crate::endpoint::{Endpoint, Identity, unguessable};
 use crate::error::Error;
-use crate::metrics::DATAGRAMS_DROPPED;
+use crate::metrics::{DATAGRAMS_DROPPED, PEERS, PEERS_HALF_OPEN, ROUTES};
 use crate::options::Options;
 use crate::peer::{self, CONTROLS, Control, INBOX, Parts, Peer};
 use crate::table::{PeerId, Table};
@@ -86,6 +86,14 @@ impl Server {
         Stats { peers: table.peers(), half_open: table.half_open(), routes: table.routes() }
     }
 
+    /// Sets the gauges to what `stats` says.
+    pub fn report(&self) {
+        let Stats { peers, half_open, routes } = self.stats();
+        for (name, count) in [(PEERS, peers), (PEERS_HALF_OPEN, half_open), (ROUTES, routes)] {
+            metrics::gauge!(name).set(count as f64);
+        }
+    }
+
     /// Says goodbye to every peer and waits until the last has ended. The port is free when the last clone is dropped.
     pub async fn shutdown(&self) {
         self.inner.tasks.shutdown().await;
@@ -125,7 +133,8 @@ impl Server {
     }
 
     /// Answers a caller who is already here: an ICE restart, a changed direction, or with `restart` (or another DTLS
-    /// key) a new connection in place of the broken one. The session keeps its `Peer`.
+    /// key) a new connection in place of the broken one. The `Peer` stays the same and says `Lost`, unless it has, and
+    /// `Active` when the new connection stands.
     pub async fn renegotiate(&self, pc_id: &str, sdp: &str, restart: bool) -> Result<Answer, Error> {
         let (answer, answered) = oneshot::channel();
         self.ask(pc_id, Control::Offer { sdp: sdp.to_owned(), restart, answer }).await?;

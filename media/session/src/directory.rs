@@ -99,13 +99,6 @@ pub struct Counts {
     pub draining: bool,
 }
 
-impl Place {
-    #[must_use]
-    pub fn id(&self) -> SessionId {
-        self.seat.id
-    }
-}
-
 impl Directory {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
@@ -165,10 +158,12 @@ impl Directory {
             return true;
         }
         let stop = async {
-            for handle in self.handles() {
+            // All at once: one that is behind with its commands keeps no other from saying goodbye.
+            let told = self.handles().into_iter().map(|handle| async move {
                 // A session that is gone by now has ended; that is what is wanted.
                 let _gone = handle.end(EndReason::ServerStopping).await;
-            }
+            });
+            futures::future::join_all(told).await;
             self.empty().await;
         };
         if tokio::time::timeout(grace, stop).await.is_err() {
@@ -234,6 +229,13 @@ pub struct Place {
     pub(crate) seat: Seat,
 }
 
+impl Place {
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.seat.id
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0.lock().taken -= 1;
@@ -271,90 +273,4 @@ impl Inner {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slot_is_given_once_and_comes_back() {
-        let directory = Directory::new(2);
-        let first = directory.reserve().expect("free");
-        let _second = directory.reserve().expect("free");
-        let full = directory.reserve().expect_err("two of two");
-        assert_eq!(full.failure().code.0, "SESSIONS_FULL");
-        assert_eq!(full.retry_after(), RETRY_AFTER);
-        drop(first);
-        assert!(directory.reserve().is_ok());
-        assert_eq!(directory.counts(), Counts { capacity: 2, taken: 1, running: 0, draining: false });
-    }
-
-    #[test]
-    fn reserving_from_many_threads_never_gives_more_than_there_is() {
-        let directory = Directory::new(10);
-        let slots: Vec<Slot> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| (0..5).filter_map(|_| directory.reserve().ok()).collect::<Vec<_>>()))
-                .collect();
-            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
-        });
-        assert_eq!(slots.len(), 10);
-    }
-
-    fn enter(directory: &Directory, id: SessionId, tasks: &Tasks) -> Result<Place, Taken> {
-        directory.reserve().expect("free").enter(id, tasks)
-    }
-
-    #[tokio::test]
-    async fn a_session_that_runs_keeps_its_place_when_another_comes_under_its_id() {
-        let (directory, tasks, id) = (Directory::new(2), Tasks::new(), SessionId::generate());
-        let first = enter(&directory, id, &tasks).expect("nobody is there");
-        let token = first.own.token();
-        let Err(Taken::Running(running)) = enter(&directory, id, &tasks) else {
-            unreachable!("two sessions under one id");
-        };
-        assert_eq!(running.id(), id);
-        assert!(!token.is_cancelled(), "the session that ran was ended");
-        assert_eq!(directory.counts(), Counts { capacity: 2, taken: 1, running: 1, draining: false });
-        drop(first);
-        assert!(token.is_cancelled());
-        assert!(matches!(directory.taken(id), Some(Taken::Ended)));
-        assert!(matches!(enter(&directory, id, &tasks), Err(Taken::Ended)), "it cannot begin again");
-        assert_eq!(directory.counts().taken, 0);
-    }
-
-    #[tokio::test]
-    async fn a_session_that_was_cut_off_takes_no_others_entry_with_it() {
-        let (directory, tasks, id) = (Directory::new(2), Tasks::new(), SessionId::generate());
-        let first = enter(&directory, id, &tasks).expect("nobody is there");
-        // As draining does past its grace.
-        drop(directory.0.lock().sessions.remove(&id).expect("it runs"));
-        let second = enter(&directory, id, &tasks).expect("the first is not listed any more");
-        let token = second.own.token();
-        drop(first);
-        assert!(!token.is_cancelled() && directory.get(id).is_some());
-    }
-
-    #[tokio::test]
-    async fn what_is_remembered_of_ended_sessions_is_bounded() {
-        let (directory, tasks) = (Directory::new(1), Tasks::new());
-        let ids: Vec<SessionId> = (0..=ENDED).map(|_| SessionId::generate()).collect();
-        ids.iter().for_each(|id| drop(enter(&directory, *id, &tasks).expect("free")));
-        assert!(directory.taken(ids[0]).is_none() && directory.taken(ids[1]).is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_draining_house_takes_nobody_and_waits_for_those_inside() {
-        let directory = Directory::new(2);
-        let slot = directory.reserve().expect("free");
-        let (inside, drained) = tokio::join!(
-            async {
-                tokio::time::sleep(Duration::from_secs(3)).await;
-                let refused = directory.reserve().expect_err("draining");
-                drop(slot);
-                refused
-            },
-            directory.drain(Duration::from_secs(10), Duration::from_secs(1)),
-        );
-        assert_eq!(inside.failure().code.0, "SERVER_DRAINING");
-        assert!(drained);
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! What observers see: every event in order, finished timelines, and the flight log, which is written off the frame path.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use domain::{DeadAir, Mark, SessionEvent, SessionId, TurnId, TurnTimeline};
@@ -8,7 +8,7 @@ use media_core::LegCommand;
 use media_flight::{Header, Record, Writer};
 use runtime::tasks::{Kind, Tasks};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::metrics as names;
 use crate::ports::SessionSink;
@@ -21,9 +21,11 @@ const TIMELINES: usize = 8;
 /// Records on their way to the log: ten seconds of a lively call. When full, records are lost and counted; the call
 /// does not wait for a disk.
 const RECORDS: usize = 1_024;
+/// Records written at once, so that half of the room is left for those that come meanwhile.
+const PIECE: usize = RECORDS / 2;
 /// What a crash may take from the log.
 const FLUSH: Duration = Duration::from_secs(1);
-/// A log that cannot be written at the end is not waited for longer.
+/// A session does not wait longer for a disk that stalls at its end; the log is completed after it.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
 
 const FLIGHT: Kind = Kind::new("session.flight");
@@ -44,7 +46,7 @@ impl Observers {
     ) -> Self {
         let flight = flight.map(|(file, header)| {
             let (sender, records) = mpsc::channel(RECORDS);
-            own.spawn_graceful(FLIGHT, write(file, header, records));
+            own.spawn_graceful(FLIGHT, write(file, header, records, own.child()));
             sender
         });
         let lost = metrics::counter!(names::DROPPED_TOTAL, "queue" => "flight");
@@ -99,38 +101,59 @@ impl Observers {
         Some(index.map_or_else(|| TurnTimeline::new(turn), |index| self.timelines.remove(index)))
     }
 
-    /// The log is complete, or given up.
+    /// The log is complete, or will be when its disk goes on.
     pub(crate) async fn finish(&mut self, own: &Tasks) {
         self.flight = None;
-        own.drain(LAST_FLUSH).await;
+        let _stalled = tokio::time::timeout(LAST_FLUSH, own.drain(LAST_FLUSH)).await;
     }
 }
 
-/// Writes the log. Plain writes of a few kilobytes a second into the page cache: no thread is worth it.
-async fn write(file: Box<dyn Write + Send>, header: Header, mut records: mpsc::Receiver<Record>) {
-    let mut writer = Writer::new(file, &header);
+type Log = Writer<Box<dyn Write + Send>>;
+
+/// Brings the log to its file, piece by piece, on threads that may block: a disk that stalls keeps no call waiting.
+async fn write(file: Box<dyn Write + Send>, header: Header, mut records: mpsc::Receiver<Record>, own: Tasks) {
+    let mut log = Some(Writer::new(file, &header));
     let mut flushes = tokio::time::interval(FLUSH);
     flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    while let Some(writer) = log.take() {
+        let (piece, last) = piece(&mut records, &mut flushes).await;
+        match own.spawn_blocking(FLIGHT, move || put(writer, piece, last)).await {
+            Ok(Ok(goes_on)) => log = goes_on,
+            Ok(Err(error)) => {
+                tracing::error!(%error, session = %header.session, "the event log of the call cannot be written");
+            }
+            Err(_panicked) => {} // told where it happened
+        }
+    }
+}
+
+/// What came within a second, and whether nothing more comes. Cancel-safe: no.
+async fn piece(records: &mut mpsc::Receiver<Record>, flushes: &mut Interval) -> (Vec<Record>, bool) {
+    let mut piece = Vec::new();
+    while piece.len() < PIECE {
         tokio::select! {
             biased;
             record = records.recv() => match record {
-                Some(Record::Input(at, input)) => writer.record_input(at, &input),
-                Some(Record::Output(at, output)) => writer.record_output(at, &output),
-                Some(Record::Event(at, event)) => writer.record_event(at, &event),
-                None => break,
+                Some(record) => piece.push(record),
+                None => return (piece, true),
             },
-            _ = flushes.tick() => {
-                if let Err(error) = writer.flush() {
-                    tracing::error!(%error, session = %header.session, "the event log of the call cannot be written");
-                    return;
-                }
-            }
+            _ = flushes.tick() => break,
         }
     }
-    if let Err(error) = writer.flush() {
-        tracing::error!(%error, session = %header.session, "the event log of the call lacks its end");
+    (piece, false)
+}
+
+/// Writes a piece. Gives the log back unless it was the last; it must not be dropped elsewhere, which closes the file.
+fn put(mut log: Log, piece: Vec<Record>, last: bool) -> io::Result<Option<Log>> {
+    for record in piece {
+        match record {
+            Record::Input(at, input) => log.record_input(at, &input),
+            Record::Output(at, output) => log.record_output(at, &output),
+            Record::Event(at, event) => log.record_event(at, &event),
+        }
     }
+    log.flush()?;
+    Ok((!last).then_some(log))
 }
 
 impl Session {

@@ -52,7 +52,7 @@ impl Session {
     }
 
     fn act(&mut self, output: Output, now: Instant) {
-        if self.leaving && takes_the_word(&output) {
+        if self.ending.leaving && takes_the_word(&output) {
             return;
         }
         match output {
@@ -140,20 +140,24 @@ impl Session {
     pub(crate) fn farewell(&mut self, turn: TurnId, reason: EndReason, now: Instant) {
         let stream = self.dialogue.farewell(turn, reason);
         self.speak(turn, stream, Some(reason), now);
-        self.farewell_by = Some((now + seconds(self.options.farewell_s), reason));
+        self.ending.farewell_by = Some((now + seconds(self.options.farewell_s), reason));
     }
 
     /// Goodbye in a turn of the session's own.
     pub(crate) fn say_goodbye(&mut self, reason: EndReason, now: Instant) {
         let turn = self.own_turn();
         self.farewell(turn, reason, now);
-        self.leaving = true;
+        self.ending.leaving = true;
     }
 
     /// A call that is too long ends when the agent has nothing to say.
     pub(crate) fn say_goodbye_if_too_long(&mut self, now: Instant) {
-        if self.too_long && self.reply.is_none() && self.farewell_by.is_none() && self.closing.is_none() {
-            if self.flowing {
+        if self.ending.too_long
+            && self.reply.is_none()
+            && self.ending.farewell_by.is_none()
+            && self.ending.closing.is_none()
+        {
+            if self.connection.flowing {
                 self.say_goodbye(EndReason::TooLong, now);
             } else {
                 self.close(EndReason::TooLong, now);
@@ -218,8 +222,8 @@ impl Session {
         if !history.is_empty() {
             self.emit(SessionEvent::AgentTurn { turn, text: heard.text, interrupted: cut });
         }
-        if reply.end.is_some() && !self.leaving {
-            self.farewell_by = None; // interrupted: the caller has more to say
+        if reply.end.is_some() && !self.ending.leaving {
+            self.ending.farewell_by = None; // interrupted: the caller has more to say
         }
         self.outbound.think(false);
         self.observers.over(turn);
@@ -318,7 +322,7 @@ impl Session {
                     reply.end = Some(reason);
                     reply.thought.close();
                 }
-                self.farewell_by.get_or_insert((now + seconds(self.options.farewell_s), reason));
+                self.ending.farewell_by.get_or_insert((now + seconds(self.options.farewell_s), reason));
             }
         }
     }
@@ -339,7 +343,7 @@ impl Session {
         while let Some(event) = self.outbound.poll_event() {
             match event {
                 playout::Event::Started { turn, at } => self.sounds(turn, Instant::from_std(at)),
-                playout::Event::Underrun { .. } | playout::Event::Marked { .. } => {}
+                playout::Event::Underrun { .. } => {}
                 playout::Event::Recovered { turn, gap } => self.dead_air(Some(turn), DeadAir::Underrun, gap),
                 playout::Event::Finished { turn, .. } => self.reply_finished(turn, now),
             }
@@ -355,7 +359,7 @@ impl Session {
         }
         self.observers.mark(turn, Mark::AgentStarted, at - self.started);
         self.feed(Input::AgentAudio(turn));
-        if self.leaving {
+        if self.ending.leaving {
             self.feed(Input::Interruptible(turn, false));
         }
     }
@@ -436,11 +440,11 @@ impl Session {
 
     /// Recognition is dead: an apology, and the end.
     pub(crate) fn doom(&mut self, now: Instant) {
-        self.doomed = true;
-        if !self.flowing {
+        self.ending.doomed = true;
+        if !self.connection.flowing {
             return;
         }
-        self.leaving = true;
+        self.ending.leaving = true;
         // What decides about a reply that is held are words, which do not come any more: it ends here.
         if let Some(turn) = self.reply.as_ref().filter(|reply| reply.held).map(|reply| reply.turn) {
             self.conclude_reply(true, now);
@@ -453,7 +457,7 @@ impl Session {
             reply.end = Some(EndReason::ProviderFailed);
         }
         let by = now + seconds(self.options.farewell_s);
-        self.farewell_by = Some((by, EndReason::ProviderFailed));
+        self.ending.farewell_by = Some((by, EndReason::ProviderFailed));
     }
 
     pub(crate) fn provider_failed(&mut self, turn: Option<TurnId>, error: &Error) {

@@ -1,6 +1,7 @@
 //! The caller's connection: packets in and out, its messages, its loss and return.
 //!
-//! A session outlives its legs. While none carries media, nothing is said into the void and the voice waits.
+//! A session outlives its legs. While none carries media, nothing is said into the void and the voice waits. A leg whose
+//! connection broke stays until its transport gives it up: the caller may come back on it.
 
 use domain::{AgentState, DeadAir, EndReason, FRAME, SessionEvent};
 use media_core::{LegCommand, LegEvent, inbound};
@@ -8,14 +9,67 @@ use media_turn::Input;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
+use crate::options::{Options, ms, seconds};
 use crate::ports::{Leg, Reaction};
-use crate::session::{Readiness, Session};
+use crate::session::Session;
+
+/// A session's connection: the leg, and how it stands. Without a leg, one that is waited for.
+pub(crate) struct Connection {
+    pub leg: Option<Leg>,
+    /// When the leg was attached.
+    attached: Instant,
+    /// Media flows on the leg.
+    pub flowing: bool,
+    pub readiness: Readiness,
+    /// When it was lost, while it is.
+    lost: Option<Instant>,
+    /// Events taken from the leg since the last tick.
+    pub leg_events: u32,
+}
+
+/// What is still missing before media may begin.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Readiness {
+    active: Option<Instant>,
+    pub ready: bool,
+}
+
+impl Connection {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            leg: None,
+            attached: now,
+            flowing: false,
+            readiness: Readiness::default(),
+            lost: None,
+            leg_events: 0,
+        }
+    }
+
+    /// A client that does not say that it is ready is not waited for longer.
+    pub(crate) fn readiness_due(&self, options: &Options) -> Option<Instant> {
+        let waits = !self.flowing && !self.readiness.ready;
+        self.readiness.active.filter(|_| waits).map(|since| since + ms(options.ready_ms))
+    }
+
+    /// A connection that never carries media is no call: it must not keep a place for ever. Lost before it ever carried
+    /// any, it keeps it no longer.
+    pub(crate) fn unused_due(&self, greeted: bool, options: &Options) -> Option<Instant> {
+        let unused = !self.flowing && (self.lost.is_none() || !greeted);
+        unused.then(|| self.attached + seconds(options.connect_s))
+    }
+
+    /// A caller who was lost is not waited for longer.
+    pub(crate) fn return_due(&self, options: &Options) -> Option<Instant> {
+        self.lost.map(|since| since + seconds(options.reattach_s))
+    }
+}
 
 impl Leg {
-    /// The next event; a transport that vanished has lost its connection. Pends without a leg. Cancel-safe.
-    pub(crate) async fn next(leg: &mut Option<Self>) -> LegEvent {
+    /// The next event, or `None` once the transport is gone. Pends without a leg. Cancel-safe.
+    pub(crate) async fn next(leg: &mut Option<Self>) -> Option<LegEvent> {
         match leg {
-            Some(leg) => leg.events.recv().await.unwrap_or(LegEvent::Lost),
+            Some(leg) => leg.events.recv().await,
             None => std::future::pending().await,
         }
     }
@@ -24,7 +78,7 @@ impl Leg {
 impl Session {
     /// The session goes on over this leg; the one before is hung up.
     pub(crate) fn attach(&mut self, leg: Leg, now: Instant) {
-        if self.leg.is_some() {
+        if self.connection.leg.is_some() {
             self.send(LegCommand::Close);
             self.detach(now);
         }
@@ -41,56 +95,67 @@ impl Session {
         });
         // Not only when media begins: a client may send before it says that it is ready.
         self.inbound.carried_by(leg.delivery);
-        self.leg = Some(leg);
-        self.attached = now;
-        self.readiness = Readiness { active: None, ready: !self.protocol.announces_ready() };
+        self.connection.leg = Some(leg);
+        self.connection.attached = now;
+        self.connection.readiness = Readiness { active: None, ready: !self.protocol.announces_ready() };
     }
 
-    /// Media stops; the caller may come back.
+    /// Nothing comes over this leg any more; the caller may come back on another.
     fn detach(&mut self, now: Instant) {
-        self.leg = None;
-        self.readiness = Readiness::default();
+        self.connection.leg = None;
+        self.connection.readiness = Readiness::default();
+        self.lose(now);
+    }
+
+    /// Media stops; the caller may come back, on this leg too.
+    fn lose(&mut self, now: Instant) {
+        self.connection.readiness.active = None;
         self.status.send_modify(|status| status.connected = false);
-        if std::mem::take(&mut self.flowing) {
+        if std::mem::take(&mut self.connection.flowing) {
             self.inbound.stop();
             if let Some(reply) = &self.reply {
                 self.outbound.duck(reply.turn);
             }
             self.feed(Input::MediaLost);
         }
-        if self.lost.is_none() {
-            self.lost = Some(now);
+        if self.connection.lost.is_none() {
+            self.connection.lost = Some(now);
             self.emit(SessionEvent::Detached);
         }
     }
 
-    pub(crate) fn leg_event(&mut self, event: LegEvent) {
+    pub(crate) fn leg_event(&mut self, event: Option<LegEvent>) {
         let now = Instant::now();
-        self.leg_events += 1;
+        self.connection.leg_events += 1;
+        let Some(event) = event else { return self.detach(now) };
         match event {
             LegEvent::Packet(packet) => {
                 self.inbound.push(packet, now.into_std());
                 self.listen(now);
             }
             LegEvent::Active => {
-                self.readiness.active.get_or_insert(now);
+                self.status.send_modify(|status| status.connected = true);
+                self.connection.readiness.active.get_or_insert(now);
                 self.begin_media(now);
             }
             LegEvent::Message(text) => self.message(&text, now),
             LegEvent::Quality(quality) => self.outbound.expect_loss(quality.loss_out),
-            LegEvent::Lost => self.detach(now),
+            LegEvent::Lost => self.lose(now),
             LegEvent::Closed => self.close(EndReason::CallerLeft, now),
         }
     }
 
     /// Media flows, once the connection stands and the client is ready.
     pub(crate) fn begin_media(&mut self, now: Instant) {
-        if self.flowing || self.readiness.active.is_none() || !self.readiness.ready {
+        if self.connection.flowing
+            || self.connection.readiness.active.is_none()
+            || !self.connection.readiness.ready
+        {
             return;
         }
-        self.flowing = true;
+        self.connection.flowing = true;
         self.inbound.start(now.into_std());
-        match self.lost.take() {
+        match self.connection.lost.take() {
             Some(since) if self.greeted => {
                 let gap = now - since;
                 if self.reply.is_some() {
@@ -104,7 +169,7 @@ impl Session {
         if let Some(reply) = self.reply.as_ref().filter(|reply| !reply.held) {
             self.outbound.resume(reply.turn, now);
         }
-        if self.doomed {
+        if self.ending.doomed {
             self.doom(now);
         }
     }
@@ -114,7 +179,7 @@ impl Session {
             match reaction {
                 Reaction::Send(message) => self.send(LegCommand::Message(message)),
                 Reaction::Ready => {
-                    self.readiness.ready = true;
+                    self.connection.readiness.ready = true;
                     self.begin_media(now);
                 }
                 Reaction::Text(text) => self.feed(Input::Text(text.into())),
@@ -128,8 +193,8 @@ impl Session {
     pub(crate) fn tick(&mut self, due: Instant) {
         let now = Instant::now();
         self.hot.tick(now.saturating_duration_since(due));
-        self.leg_events = 0;
-        if !self.flowing {
+        self.connection.leg_events = 0;
+        if !self.connection.flowing {
             return;
         }
         while let Some(sent) = self.outbound.tick(slot(due, now)) {
@@ -170,7 +235,7 @@ impl Session {
 
     /// Never waits: a leg without room loses the command, which is counted. A closed one says so through its events.
     pub(crate) fn send(&mut self, command: LegCommand) {
-        if let Some(leg) = &self.leg
+        if let Some(leg) = &self.connection.leg
             && let Err(TrySendError::Full(_)) = leg.commands.try_send(command)
         {
             self.hot.leg_dropped();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{AudioFrame, MediaTime, TurnId};
 use media_core::codec::Error;
 use media_core::outbound::Sent;
-use media_core::playout::{self, Duck, Playout};
+use media_core::playout::{self, Playout};
 use media_core::{Codec, Delivery};
 use tokio::time::Instant;
 
@@ -72,7 +72,7 @@ impl Outbound {
     }
 
     pub(crate) fn duck(&mut self, turn: TurnId) {
-        self.0.playout().duck(turn, Duck::Hold);
+        self.0.playout().duck(turn);
     }
 
     /// Goes on from where the caller lost the voice: the playout knows that to the sample, the machine to the frame.

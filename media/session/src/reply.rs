@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 use crate::clip::Clip;
 use crate::options::Waits;
 use crate::ports::Said;
-use crate::speak::{self, Gave, Voice};
+use crate::speak::{self, Again, Gave, Voice};
 use crate::think::{Step, Thought};
 
 /// While this much audio waits to be played, no more is taken from the synthesis: bounds a session's memory.
@@ -229,13 +229,26 @@ impl Reply {
     /// The synthesis has failed, or gave nothing in time.
     pub(crate) fn voice_failed(&mut self, error: Error, now: Instant, effects: &mut Vec<Effect>) {
         let never = error.failure().retry == domain::Retry::Never;
-        let again = !never && self.voice.retry(now);
+        let again = if never { None } else { self.voice.retry(now) };
+        if let Some(Again { inserted }) = &again {
+            inserted.iter().for_each(|at| self.inserted(*at));
+        }
+        let again = again.is_some();
         if self.guess && !again {
             self.voice.stop();
             self.lost = true;
             return;
         }
         effects.push(Effect::VoiceFailed { error, again });
+    }
+
+    /// What is left of a sentence that broke off is a sentence of its own now: those after it have moved. Observers were
+    /// told of it with the sentence it comes from.
+    fn inserted(&mut self, at: usize) {
+        self.announced += usize::from(at <= self.announced);
+        for (sentence, _) in &mut self.floor {
+            *sentence += usize::from(at <= *sentence);
+        }
     }
 
     /// Says the clip, after what is on its way to the caller, and nothing more. Once in a turn.

@@ -25,9 +25,10 @@ use crate::clip::{Clip, Clips};
 use crate::directory::{Place, Seat};
 use crate::events::Observers;
 use crate::handle::{Command, Handle, Status};
+use crate::leg::Connection;
 use crate::listen::{Heard, Recogniser, Ring};
 use crate::metrics::{Active, ENDED_TOTAL, Hot};
-use crate::options::{Options, ms, seconds};
+use crate::options::{Options, seconds};
 use crate::outbound::Outbound;
 use crate::ports::{ClientProtocol, Dialogue, Leg, SessionSink};
 use crate::reply::{self, Reply};
@@ -92,14 +93,7 @@ pub(crate) struct Session {
     pub(crate) inputs: std::collections::VecDeque<Input<'static>>,
     pub(crate) pumping: bool,
 
-    pub(crate) leg: Option<Leg>,
-    /// When the leg was attached.
-    pub(crate) attached: Instant,
-    /// Media flows on the leg.
-    pub(crate) flowing: bool,
-    pub(crate) readiness: Readiness,
-    /// When the connection was lost, while it is.
-    pub(crate) lost: Option<Instant>,
+    pub(crate) connection: Connection,
     pub(crate) greeted: bool,
 
     pub(crate) inbound: media_core::Inbound,
@@ -120,20 +114,7 @@ pub(crate) struct Session {
     pub(crate) failed_replies: u32,
     pub(crate) own_turns: u32,
     pub(crate) turns: u32,
-    /// The call has lasted its longest; the agent says goodbye when it can.
-    pub(crate) too_long: bool,
-    /// Recognition is dead: the call ends after an apology.
-    pub(crate) doomed: bool,
-
-    /// The session says its last words, which nothing takes back.
-    pub(crate) leaving: bool,
-    /// Taken from the leg since the last tick.
-    pub(crate) leg_events: u32,
-
-    /// The call is over at this instant, for this reason.
-    pub(crate) closing: Option<(Instant, EndReason)>,
-    /// The last words must have been spoken by then.
-    pub(crate) farewell_by: Option<(Instant, EndReason)>,
+    pub(crate) ending: Ending,
 
     pub(crate) hot: Hot,
     commands: mpsc::Receiver<Command>,
@@ -146,11 +127,19 @@ pub(crate) struct Session {
     _seat: Seat,
 }
 
-/// What is still missing before media may begin.
-#[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Readiness {
-    pub active: Option<Instant>,
-    pub ready: bool,
+/// How the session comes to its end.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    /// The call has lasted its longest; the agent says goodbye when it can.
+    pub too_long: bool,
+    /// Recognition is dead: the call ends after an apology.
+    pub doomed: bool,
+    /// The session says its last words, which nothing takes back.
+    pub leaving: bool,
+    /// The last words must have been spoken by then.
+    pub farewell_by: Option<(Instant, EndReason)>,
+    /// The call is over at this instant, for this reason.
+    pub closing: Option<(Instant, EndReason)>,
 }
 
 impl Session {
@@ -196,11 +185,7 @@ impl Session {
             floor_due: None,
             inputs: std::collections::VecDeque::new(),
             pumping: false,
-            leg: None,
-            attached: now,
-            flowing: false,
-            readiness: Readiness::default(),
-            lost: None,
+            connection: Connection::new(now),
             greeted: false,
             inbound: media_core::Inbound::new(options.inbound.clone(), media_codec::decoders()),
             vad: parts.vad,
@@ -217,12 +202,7 @@ impl Session {
             failed_replies: 0,
             own_turns: 0,
             turns: 0,
-            too_long: false,
-            doomed: false,
-            leaving: false,
-            leg_events: 0,
-            closing: None,
-            farewell_by: None,
+            ending: Ending::default(),
             hot: Hot::new(),
             commands,
             status,
@@ -241,7 +221,7 @@ impl Session {
     async fn run(mut self: Box<Self>) {
         let reason = loop {
             let now = Instant::now();
-            if let Some((at, reason)) = self.closing
+            if let Some((at, reason)) = self.ending.closing
                 && at <= now
             {
                 break reason;
@@ -255,7 +235,7 @@ impl Session {
                 biased;
                 () = self.token.cancelled() => break EndReason::ServerStopping,
                 due = self.ticks.tick() => self.tick(due),
-                event = Leg::next(&mut self.leg), if self.leg_events < LEG_EVENTS => self.leg_event(event),
+                event = Leg::next(&mut self.connection.leg), if self.connection.leg_events < LEG_EVENTS => self.leg_event(event),
                 decision = self.vad.next() => self.vad_decided(decision),
                 came = self.recogniser.next() => self.recognised(came),
                 came = next_of(&mut self.reply, unheard) => self.replied(came),
@@ -272,13 +252,13 @@ impl Session {
     fn rearm(&mut self, now: Instant) {
         let due = [
             self.floor_due,
-            self.closing.map(|(at, _)| at),
-            self.farewell_by.map(|(at, _)| at),
+            self.ending.closing.map(|(at, _)| at),
+            self.ending.farewell_by.map(|(at, _)| at),
             self.recogniser.deadline(),
             self.reply_due().map(|(at, _)| at),
-            self.lost.map(|since| since + seconds(self.options.reattach_s)),
-            self.readiness_due(),
-            self.unused_due(),
+            self.connection.return_due(&self.options),
+            self.connection.readiness_due(&self.options),
+            self.connection.unused_due(self.greeted, &self.options),
             self.longest(),
         ];
         let far = now + Duration::from_secs(3_600);
@@ -290,26 +270,14 @@ impl Session {
 
     fn reply_due(&self) -> Option<(Instant, reply::Wait)> {
         // While nobody hears the agent, nobody waits for it.
-        if !self.flowing {
+        if !self.connection.flowing {
             return None;
         }
         self.reply.as_ref()?.deadline(&self.options.waits, self.dry)
     }
 
-    fn readiness_due(&self) -> Option<Instant> {
-        let waits = !self.flowing && !self.readiness.ready;
-        self.readiness.active.filter(|_| waits).map(|since| since + ms(self.options.ready_ms))
-    }
-
-    /// A connection that never carries media is no call: it must not keep a place for ever. Lost before it ever carried
-    /// any, it keeps it no longer.
-    fn unused_due(&self) -> Option<Instant> {
-        let unused = !self.flowing && (self.lost.is_none() || !self.greeted);
-        unused.then(|| self.attached + seconds(self.options.connect_s))
-    }
-
     fn longest(&self) -> Option<Instant> {
-        let limited = self.options.longest_call_s > 0 && !self.too_long;
+        let limited = self.options.longest_call_s > 0 && !self.ending.too_long;
         limited.then(|| self.started + seconds(self.options.longest_call_s))
     }
 
@@ -329,21 +297,21 @@ impl Session {
         {
             self.reply_late(wait, now);
         }
-        if come(self.lost.map(|since| since + seconds(self.options.reattach_s))) {
+        if come(self.connection.return_due(&self.options)) {
             self.close(EndReason::ConnectionLost, now);
         }
-        if let Some((_, reason)) = self.farewell_by.take_if(|(at, _)| *at <= now) {
+        if let Some((_, reason)) = self.ending.farewell_by.take_if(|(at, _)| *at <= now) {
             self.close(reason, now);
         }
-        if come(self.readiness_due()) {
-            self.readiness.ready = true;
+        if come(self.connection.readiness_due(&self.options)) {
+            self.connection.readiness.ready = true;
             self.begin_media(now);
         }
-        if come(self.unused_due()) {
+        if come(self.connection.unused_due(self.greeted, &self.options)) {
             self.close(EndReason::ConnectionLost, now);
         }
         if come(self.longest()) {
-            self.too_long = true;
+            self.ending.too_long = true;
             self.say_goodbye_if_too_long(now);
         }
     }
@@ -409,7 +377,7 @@ impl Session {
             Some(Command::Dtmf(digit)) => self.feed(Input::Dtmf(digit)),
             Some(Command::Send(message)) => self.send(media_core::LegCommand::Message(message)),
             Some(Command::Attach(leg)) => self.attach(leg, now),
-            Some(Command::End(EndReason::ServerStopping)) if self.flowing => {
+            Some(Command::End(EndReason::ServerStopping)) if self.connection.flowing => {
                 self.say_goodbye(EndReason::ServerStopping, now);
             }
             Some(Command::End(reason)) => self.close(reason, now),
@@ -420,12 +388,12 @@ impl Session {
 
     /// The call is over, now.
     pub(crate) fn close(&mut self, reason: EndReason, now: Instant) {
-        self.closing = Some((now, reason));
+        self.ending.closing = Some((now, reason));
     }
 
     /// The call is over when what was sent has been heard.
     pub(crate) fn close_gently(&mut self, reason: EndReason, now: Instant) {
-        self.closing.get_or_insert((now + LINGER, reason));
+        self.ending.closing.get_or_insert((now + LINGER, reason));
     }
 
     pub(crate) fn own_turn(&mut self) -> TurnId {

@@ -9,6 +9,7 @@ use domain::{AudioFrame, MediaTime, SessionId, Voice as VoiceChoice};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use media_core::level::is_audible;
 use providers_api::{Ability, Error, ErrorKind, Sink, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
@@ -17,11 +18,8 @@ use crate::clip::{Clip, Clips};
 use crate::history::History;
 use crate::options::{Waits, ms};
 
-/// Louder than this is a sample that a caller can hear.
-const AUDIBLE: u16 = 64;
-
-/// Streams that one turn may use up.
-const ATTEMPTS: u32 = 2;
+/// Failures of the voice that one turn gets over.
+const RETRIES: u32 = 1;
 
 /// Who speaks for this session.
 #[derive(Clone)]
@@ -53,6 +51,12 @@ pub(crate) enum Gave {
     SentenceDone,
 }
 
+/// What another stream goes on with.
+pub(crate) struct Again {
+    /// Where sentences came up for what is left of those that broke off, in ascending order: what follows has moved.
+    pub inserted: Vec<usize>,
+}
+
 pub(crate) struct Voice {
     speaker: Speaker,
     stream: Stream,
@@ -66,7 +70,8 @@ pub(crate) struct Voice {
     streamed: MediaTime,
     /// Whether the oldest given sentence has had a sample.
     sounded: bool,
-    attempts: u32,
+    openings: u32,
+    failures: u32,
     /// Of the present stream, from its opening on.
     attempt: Span,
     /// Since when audio is waited for; `None` while nothing is asked.
@@ -87,7 +92,8 @@ impl Voice {
             finished: 0,
             streamed: MediaTime::ZERO,
             sounded: false,
-            attempts: 0,
+            openings: 0,
+            failures: 0,
             attempt: Span::none(),
             waiting: None,
             first_sentence: None,
@@ -182,37 +188,44 @@ impl Voice {
     /// Hangs up; what has no audio yet gets none.
     pub(crate) fn stop(&mut self) {
         self.history.give_up();
-        self.stream = Stream::Closed;
+        self.close();
         self.backlog.clear();
         self.given.clear();
         self.waiting = None;
     }
 
-    /// Hangs up and tries the rest on a new stream. `false` when this turn has used up its attempts.
-    pub(crate) fn retry(&mut self, now: Instant) -> bool {
-        if self.attempts >= ATTEMPTS {
-            return false;
-        }
+    /// The stream is gone, and with it what was counted on it.
+    fn close(&mut self) {
         self.stream = Stream::Closed;
-        // Of a sentence that broke off, only the words that are not there yet are spoken again.
-        let played_all = self.history.received();
-        let mut again: VecDeque<(usize, String)> = VecDeque::new();
-        let mut shift = 0;
-        for index in std::mem::take(&mut self.given) {
-            let index = index + shift;
-            if let Some((rest, text)) = self.history.split(index, played_all) {
-                shift += rest - index;
-                again.push_back((rest, text));
-            }
-        }
-        again.extend(self.backlog.drain(..).map(|(index, text)| (index + shift, text)));
-        self.backlog = again;
         self.finished = 0;
         self.streamed = MediaTime::ZERO;
         self.sounded = false;
+    }
+
+    /// Hangs up and tries the rest on a new stream. `None` when this turn has used up its retries.
+    pub(crate) fn retry(&mut self, now: Instant) -> Option<Again> {
+        if self.failures >= RETRIES {
+            return None;
+        }
+        self.failures += 1;
+        self.close();
+        // Of a sentence that broke off, only the words that are not there yet are spoken again.
+        let played_all = self.history.received();
+        let mut backlog: VecDeque<(usize, String)> = VecDeque::new();
+        let mut inserted = Vec::new();
+        for index in std::mem::take(&mut self.given) {
+            let index = index + inserted.len();
+            if let Some((rest, text)) = self.history.split(index, played_all) {
+                inserted.extend((rest > index).then_some(rest));
+                backlog.push_back((rest, text));
+            }
+        }
+        let shift = inserted.len();
+        backlog.extend(self.backlog.drain(..).map(|(index, text)| (index + shift, text)));
+        self.backlog = backlog;
         self.waiting = (!self.backlog.is_empty()).then_some(now);
         self.warm();
-        true
+        Some(Again { inserted })
     }
 
     /// When audio must have come; until `dry` there is some to play.
@@ -222,9 +235,9 @@ impl Voice {
         Some(if first { since + ms(waits.first_audio_ms) } else { since.max(dry) + ms(waits.next_audio_ms) })
     }
 
-    /// Whether a first stream failed.
+    /// Whether a stream failed and another took its place.
     pub(crate) fn was_retried(&self) -> bool {
-        self.attempts > 1
+        self.failures > 0
     }
 
     pub(crate) fn timed_out(&self) -> Error {
@@ -246,17 +259,20 @@ impl Voice {
     pub(crate) fn take(&mut self, came: Came, now: Instant) -> Result<Gave, Error> {
         let event = match came {
             Came::Opened(opened) => {
-                let stream = opened.inspect_err(|_| self.stream = Stream::Closed)?;
+                let stream = opened.inspect_err(|_| self.close())?;
                 self.stream = Stream::Open { input: Some(stream.input), events: stream.events };
                 self.feed();
                 return Ok(Gave::Nothing);
             }
-            Came::Event(None) if self.is_caught_up() => {
-                self.stream = Stream::Closed;
+            Came::Event(None) if self.is_even() => {
+                self.close();
+                if !self.backlog.is_empty() {
+                    self.warm();
+                }
                 return Ok(Gave::Nothing);
             }
             Came::Event(None) => return Err(self.failed(ErrorKind::Closed, "ended before all was spoken")),
-            Came::Event(Some(event)) => event.inspect_err(|_| self.stream = Stream::Closed)?,
+            Came::Event(Some(event)) => event.inspect_err(|_| self.close())?,
         };
         match event {
             TtsEvent::Audio(frame) => Ok(self.audio(frame, now).map_or(Gave::Nothing, Gave::Audio)),
@@ -277,6 +293,12 @@ impl Voice {
         }
     }
 
+    /// Whether the stream owes nothing: it may end. One that ends before it gave anything has failed where something
+    /// waits for it.
+    fn is_even(&self) -> bool {
+        self.given.is_empty() && (self.backlog.is_empty() || self.finished > 0)
+    }
+
     fn audio(&mut self, mut frame: AudioFrame, now: Instant) -> Option<AudioFrame> {
         if frame.samples.is_empty() {
             return None;
@@ -287,7 +309,7 @@ impl Voice {
         self.history.audio(index, length);
         self.streamed += length;
         self.hear(&frame, now);
-        self.sounded |= frame.samples.iter().any(|s| s.unsigned_abs() > AUDIBLE);
+        self.sounded |= is_audible(&frame.samples);
         if self.sounded {
             self.waiting = Some(now);
         }
@@ -330,11 +352,11 @@ impl Voice {
     }
 
     fn open(&mut self) -> Opening {
-        self.attempts += 1;
+        self.openings += 1;
         let request = TtsRequest { session: self.speaker.session, voice: self.speaker.voice.clone() };
         let tts = Arc::clone(&self.speaker.tts);
         let provider = tts.info().name.as_str();
-        self.attempt = tracing::info_span!("tts.attempt", provider, number = self.attempts);
+        self.attempt = tracing::info_span!("tts.attempt", provider, number = self.openings);
         Box::pin(async move { tts.open(request).await })
     }
 
@@ -343,7 +365,5 @@ impl Voice {
     }
 }
 
-/// Whether a caller can hear any of it.
-pub(crate) fn is_audible(samples: &[i16]) -> bool {
-    samples.iter().any(|s| s.unsigned_abs() > AUDIBLE)
-}
+#[cfg(test)]
+mod tests;

@@ -24,10 +24,6 @@ pub struct Options {
     /// as it comes would stutter at every delay. It is also how long such a far end may go on after an interruption.
     /// Default 120.
     pub stream_lead_ms: u64,
-    /// `Duck::Lower` lowers the voice to this, in dB. Default -15.
-    pub duck_db: f32,
-    /// `is_full` from this much on, in ms. Default 30000.
-    pub ahead_max_ms: u64,
     pub silence: Silence,
 }
 
@@ -53,8 +49,6 @@ impl Default for Options {
             skip_leading_silence_ms: 400,
             trailing_silence_ms: 400,
             stream_lead_ms: 120,
-            duck_db: -15.0,
-            ahead_max_ms: 30_000,
             silence: Silence::Nothing,
         }
     }
@@ -76,12 +70,6 @@ impl Options {
         }
         if self.stream_lead_ms > 1_000 {
             return Err("playout: stream_lead_ms is at most 1000".to_owned());
-        }
-        if !(-60.0..=0.0).contains(&self.duck_db) {
-            return Err("playout: duck_db is -60 to 0".to_owned());
-        }
-        if self.ahead_max_ms < 1_000 {
-            return Err("playout: ahead_max_ms is at least 1000".to_owned());
         }
         if let Silence::ComfortNoise { level_dbfs } = self.silence
             && !(-90.0..=-30.0).contains(&level_dbfs)

@@ -56,8 +56,69 @@ async fn a_lost_connection_that_comes_back_goes_on_in_mid_sentence() {
     assert_eq!(once, story, "nothing repeated, nothing lost");
     again.say("and on Sundays").await;
     assert_eq!(sim.agent_turn(2).await.0, "You said and on Sundays indeed.");
+    assert!(sim.caller.state.lock().expect("not poisoned").closed.is_some(), "the lost leg was hung up");
+    let detached = sim.events().iter().filter(|e| matches!(e, SessionEvent::Detached)).count();
+    assert_eq!(detached, 1, "lost and replaced, it was gone once");
     let greeted = sim.dialogue.told().iter().filter(|t| matches!(t, Told::Greet(_))).count();
     assert_eq!(greeted, 1, "the same conversation");
+}
+
+/// As after a change of network: the transport sets up a new connection in the place of the one that broke.
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_that_comes_back_on_the_same_leg_goes_on() {
+    let mut setup = Setup { announces_ready: true, ..plain() };
+    setup.replies = vec![vec![say(STORY)]];
+    let sim = Sim::start(setup).await;
+    sim.caller.event(LegEvent::Message("ready".to_owned())).await;
+    wait(300).await;
+    sim.caller.say("when are you open").await;
+    sim.until(3_000, |e| matches!(e, SessionEvent::AgentSaying { .. })).await;
+    wait(2_000).await;
+    for _ in 0..2 {
+        sim.caller.event(LegEvent::Lost).await;
+    }
+    wait(8_000).await;
+    assert!(!sim.handle.status().connected);
+    assert_eq!(sim.caller.state.lock().expect("not poisoned").closed, None, "its transport was hung up");
+    sim.caller.event(LegEvent::Active).await;
+    wait(100).await;
+    assert!(sim.handle.status().connected);
+    assert_eq!(sim.agent_turn(1).await, (STORY.to_owned(), false));
+    sim.caller.say("and on Sundays").await;
+    assert_eq!(sim.agent_turn(2).await.0, "You said and on Sundays indeed.");
+    let gaps = sim.events().into_iter().filter_map(|event| match event {
+        SessionEvent::Detached => Some(None),
+        SessionEvent::Reattached { gap } => Some(Some(gap.as_secs())),
+        _ => None,
+    });
+    assert_eq!(gaps.collect::<Vec<_>>(), [None, Some(8)]);
+    let started = sim.events().iter().filter(|e| matches!(e, SessionEvent::Started)).count();
+    assert_eq!(started, 1, "the same conversation");
+}
+
+/// A transport that waited in vain, or never does, closes its channel some time after the loss.
+#[tokio::test(start_paused = true)]
+async fn a_lost_leg_whose_transport_gives_up_is_detached_once_and_another_may_come() {
+    let tasks = runtime::tasks::Tasks::new();
+    let sim = Sim::start(Setup::default()).await;
+    wait(500).await;
+    let (moved, leg) = Caller::connect(&tasks, Net::default(), 2);
+    sim.handle.attach(leg).await.expect("alive");
+    moved.event(LegEvent::Active).await;
+    wait(500).await;
+    let detached = || sim.events().iter().filter(|e| matches!(e, SessionEvent::Detached)).count();
+    let before = detached();
+    moved.event(LegEvent::Lost).await;
+    wait(5_000).await;
+    tasks.shutdown().await;
+    drop(moved);
+    wait(5_000).await;
+    assert_eq!((detached() - before, sim.handle.status().ended), (1, None));
+    let (again, leg) = Caller::connect(&sim.tasks, Net::default(), 9);
+    sim.handle.attach(leg).await.expect("alive");
+    again.event(LegEvent::Active).await;
+    assert_eq!(sim.agent_turn(1).await, (GREETING.to_owned(), false));
+    assert_eq!(detached() - before, 1);
 }
 
 /// One timeline for ever: a peer that sees numbers jump back drops what comes.

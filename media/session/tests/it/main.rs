@@ -12,6 +12,7 @@ mod background;
 mod barge_in;
 mod connection;
 mod conversation;
+mod disk;
 mod ending;
 mod guess;
 mod limits;

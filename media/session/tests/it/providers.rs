@@ -107,6 +107,29 @@ async fn a_voice_that_breaks_off_goes_on_with_the_words_that_are_missing() {
     assert_eq!(sim.tts.opened(), 2);
 }
 
+/// What is left of the sentence that broke off is a sentence of its own: nobody is told of it twice, and what was said
+/// for the third sentence does not hold for the second.
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_breaks_off_keeps_what_was_said_for_the_sentences_after_it() {
+    const LAST: &str = "Please hold the line until all of this has been said to you.";
+    for (speaks_at_ms, interrupted) in [(3_300, true), (6_200, false)] {
+        let mut setup = plain();
+        setup.tts.faults = vec![Fault::CloseAfter { after_ms: 200 }];
+        setup.replies = vec![vec![say(LONG), Step::Say(Said::Interruptible(false)), say(LAST)]];
+        let sim = Sim::listening(setup, QUESTION, speaks_at_ms).await;
+        let saying = sim.events().into_iter().filter_map(|event| match event {
+            SessionEvent::AgentSaying { text, .. } => Some(text),
+            _ => None,
+        });
+        assert_eq!(saying.collect::<Vec<_>>().join(" "), format!("{LONG} {LAST}"));
+        assert_eq!(sim.tts.opened(), 2, "it broke off");
+        sim.caller.say("wait a moment please I have a question").await;
+        let (text, cut) = sim.agent_turn(1).await;
+        assert_eq!(cut, interrupted, "{text:?}");
+        assert_eq!(text.ends_with(LAST), !interrupted, "{text:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_voice_that_never_works_ends_the_call_with_a_reason() {
     let mut setup = plain();
