@@ -59,7 +59,8 @@ fn a_person_talks_to_the_page_moves_to_another_network_and_reads_the_call() {
     let server = house::speaking();
     let _quiet = house::quiet();
     let speech = testkit::speech("desk_hours.wav");
-    let story = tell("talk.mjs", &server, &[("--speech", speech.to_str().expect("plain"))]);
+    let arguments = [("--token", &*server.token()), ("--speech", speech.to_str().expect("plain"))];
+    let story = tell("talk.mjs", &server, &arguments);
     let report = &story.report;
 
     assert_eq!(story.text("transport"), "webrtc");
