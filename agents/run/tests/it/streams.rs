@@ -80,14 +80,15 @@ async fn a_guess_says_what_the_commit_says_and_leaves_no_trace() {
 #[tokio::test]
 async fn a_graph_that_goes_round_is_not_the_callers_fault() {
     let graph = json!({
-        "name": "round", "version": 1, "entry": "desk", "greeting": ["Hello."], "state": {},
+        "name": "round", "version": 1, "entry": "desk", "greeting": ["Hello."],
+        "state": {"order": {"type": "object", "reducer": "merge"}},
         "nodes": {
             "desk": {"kind": "intent", "intents": {"loop": {"examples": ["round and round"]}}, "unknown": ["What?"]},
             "around": {"kind": "say"}, "turn": {"kind": "router"},
         },
         "edges": [
             {"from": "desk", "on": "loop", "to": "around"}, {"from": "around", "to": "turn"},
-            {"from": "turn", "when": "not exists state.stop", "to": "around"}, {"from": "turn", "to": "desk"},
+            {"from": "turn", "when": "not exists order.stop", "to": "around"}, {"from": "turn", "to": "desk"},
         ],
     });
     let (mut conversation, _) = with(&graph.to_string()).await;
