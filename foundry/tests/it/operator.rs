@@ -11,7 +11,7 @@ use crate::calling::{self, line};
 use crate::house;
 
 /// An address of this machine that is not loopback; where packets to the outside would leave from. Nothing is sent.
-fn address() -> Option<std::net::IpAddr> {
+pub(crate) fn address() -> Option<std::net::IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback())
