@@ -1,6 +1,6 @@
 // The demo page: the widget, what to say to it, and the way to what happened.
 
-import { type Agent, get, signInByAddress } from './api';
+import { type Agent, followLinks, get, signInByAddress } from './api';
 import { h, id, markNavigation, problem } from './dom';
 
 const FALLBACK: Agent = {
@@ -15,6 +15,7 @@ const FALLBACK: Agent = {
 };
 
 markNavigation();
+followLinks();
 const widget = id('widget');
 
 widget.addEventListener('agent-foundry:ended', (event) => {
