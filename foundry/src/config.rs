@@ -52,10 +52,10 @@ pub(crate) struct Overrides {
     /// How clients reach the server, such as https://voice.example.com, where a proxy hides it.
     #[arg(long, env = "FOUNDRY_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
-    /// Whether the server's own pages and programs may call without a token.
+    /// Whether the server's own pages and programs may call without a token. On a closed server the operator gives them out.
     #[arg(long, env = "FOUNDRY_OPEN", value_name = "true|false")]
     open: Option<bool>,
-    /// Lets its bearer read calls and metrics from elsewhere; made and kept in the data directory unless given. Others on the
+    /// Lets its bearer read calls and metrics, and call; made and kept in the data directory unless given. Others on the
     /// machine can read a command line: prefer the environment.
     #[arg(long, env = "FOUNDRY_OPERATOR_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret)]
     operator_token: Option<Secret<String>>,
@@ -80,7 +80,7 @@ pub(crate) struct Overrides {
 }
 
 /// A parser of clap, which may fail; this one never does.
-fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+pub(crate) fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
     Ok(Secret::new(text.to_owned()))
 }
 
@@ -151,13 +151,17 @@ pub(crate) struct Server {
     pub(crate) tls: Tls,
     /// Origins of pages that may embed the voice button.
     pub(crate) allowed_origins: Vec<String>,
-    /// Whether the server's own pages and programs may call without a token.
+    /// Whether the server's own pages and programs may call without a token. On a closed server the operator gives them out.
     pub(crate) open: bool,
-    /// How clients reach the server, such as `https://voice.example.com`, where a proxy hides it. With it everyone needs the
-    /// operator's token to read calls.
+    /// Connections at once from one address, an IPv6 network being one; 0 sets no limit. This machine's own are not
+    /// counted. Where a proxy elsewhere brings all callers, give 0.
+    pub(crate) connections_per_address: usize,
+    /// Calls over WebRTC that were answered and have not connected yet, likewise.
+    pub(crate) connecting_per_address: usize,
+    /// How clients reach the server, such as `https://voice.example.com`, where a proxy hides it.
     pub(crate) public_url: Option<String>,
-    /// Lets its bearer read calls and metrics; at least 16 characters. Unless given, one is made and kept in the data
-    /// directory, and programs on this machine read calls without it.
+    /// Lets its bearer read calls and metrics, call, and give others tokens to call with; at least 16 characters. Unless
+    /// given, one is made and kept in the data directory.
     #[serde(skip_serializing)]
     pub(crate) operator_token: Option<Secret<String>>,
     /// Signs the tokens of pages and calls; at least 16 characters. Random at each start unless given.
@@ -265,6 +269,8 @@ impl Default for Server {
             tls: Tls::default(),
             allowed_origins: Vec::new(),
             open: true,
+            connections_per_address: 256,
+            connecting_per_address: 16,
             public_url: None,
             operator_token: None,
             token_key: None,
@@ -413,8 +419,6 @@ impl Config {
             allowed_origins: server.allowed_origins.clone(),
             public_url: server.public_url.clone(),
             operator_token: server.operator_token.clone(),
-            // Behind a proxy everyone comes from this machine, and who gives a token wants it asked for.
-            local_reads: server.public_url.is_none() && server.operator_token.is_none(),
             token_key: server.token_key.clone(),
             ice_servers: server.ice_servers.iter().map(ice).collect(),
             resume_within_seconds: u64::from(self.session.reattach_s),
@@ -456,109 +460,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_win_over_the_file_and_the_file_over_defaults() {
-        let mut config: Config =
-            toml::from_str("data_dir = \"/srv\"\n[calls]\nmax = 3\n").expect("well-formed");
-        config.apply(Overrides { max_calls: Some(5), ..Overrides::default() });
-        assert_eq!((config.calls.max, config.data_dir), (Some(5), PathBuf::from("/srv")));
-        assert_eq!(config.server, Server::default());
-    }
-
-    #[test]
-    fn a_table_that_names_one_key_changes_no_other() {
-        let text = "[calls]\nmax = 3\n[session]\nreattach_s = 7\n\
-            [session.turn.endpointing]\nmode = { fixed = { ms = 200 } }\n";
-        let config = Config::parse(text).expect("well-formed");
-        assert_eq!(config.calls, Calls { max: Some(3), ..Calls::default() });
-        let mut session = Config::default().session;
-        session.reattach_s = 7;
-        session.turn.endpointing.mode.clone_from(&config.session.turn.endpointing.mode);
-        assert_eq!(config.session, session);
-        assert_ne!(session.turn.endpointing.mode, Config::default().session.turn.endpointing.mode);
-    }
-
-    #[test]
-    fn the_dump_is_read_back_and_shows_no_key() {
-        let mut config = Config::default();
-        config.vendor_environment(|name| (name == "DEEPGRAM_API_KEY").then(|| "dg-very-secret".to_owned()));
-        let dump = config.dump().expect("printable");
-        assert!(!dump.contains("very-secret"));
-        assert!(dump.contains("[secret]"));
-        let again: Config = toml::from_str(&dump).expect("the dump is a configuration");
-        assert_eq!(again.server, config.server);
-    }
-
-    #[test]
-    fn an_unknown_key_and_a_bad_origin_are_refused_by_name() {
-        let unknown = toml::from_str::<Config>("[server]\nlisten_on = 1\n").expect_err("unknown");
-        assert!(unknown.to_string().contains("listen_on"));
-        let mut config = Config::default();
-        config.server.allowed_origins = vec!["example.com/path".to_owned()];
-        assert!(config.validate().expect_err("no scheme").contains("example.com/path"));
-    }
-
-    #[test]
-    fn the_surface_gets_what_the_operator_sets_and_shows_calls_here_only_where_nobody_else_comes_from_here() {
-        let config = |text: &str| {
-            let config = Config::parse(text).expect("well-formed");
-            config.validate().map(|()| config.surface())
-        };
-        assert!(config("").expect("valid").local_reads);
-        let set = config(
-            "[server]\nopen = false\noperator_token = \"0123456789abcdef\"\ntoken_key = \"fedcba9876543210\"\n\
-             [[server.ice_servers]]\nurls = [\"turn:turn.example.com\"]\nusername = \"u\"\ncredential = \"pass\"\n",
-        )
-        .expect("valid");
-        assert_eq!((set.open, set.local_reads), (false, false));
-        assert_eq!(
-            set.operator_token.as_ref().map(|token| token.expose().as_str()),
-            Some("0123456789abcdef")
-        );
-        assert_eq!(set.ice_servers[0].credential.as_deref(), Some("pass"));
-        let proxied = config("[server]\npublic_url = \"https://voice.example.com\"\n").expect("valid");
-        assert_eq!(
-            (proxied.local_reads, proxied.public_url.as_deref()),
-            (false, Some("https://voice.example.com"))
-        );
-        for (wrong, key) in [
-            ("operator_token = \"short\"", "operator_token"),
-            ("public_url = \"voice.example.com/x\"", "public_url"),
-            ("ice_servers = [{ urls = [\"http://x\"] }]", "ice_servers"),
-        ] {
-            let refused = config(&format!("[server]\n{wrong}\n")).expect_err("wrong");
-            assert!(refused.contains(key) && !refused.contains("short"), "{refused}");
-        }
-    }
-
-    #[test]
-    fn no_secret_is_dumped_and_every_one_is_listed() {
-        let text = "[server]\noperator_token = \"very-secret-operator\"\ntoken_key = \"very-secret-signature\"\n\
-            [[server.ice_servers]]\nurls = [\"turn:t\"]\ncredential = \"very-secret-turn\"\n";
-        let dump = Config::parse(text).expect("well-formed").dump().expect("printable");
-        assert!(!dump.contains("very-secret"), "{dump}");
-        for listed in [
-            "server.operator_token: [secret]",
-            "server.token_key: [secret]",
-            "ice_servers[0].credential: [secret]",
-        ] {
-            assert!(dump.contains(listed), "no {listed} in {dump}");
-        }
-        assert!(Config::parse(&dump).is_ok(), "the dump is a configuration: {dump}");
-    }
-
-    #[test]
-    fn what_a_component_cannot_work_with_is_refused_before_it_starts() {
-        for (text, named) in [
-            ("[providers.local.inference]\nniceness = 40\n", "inference.niceness"),
-            ("[session]\nreattach_s = 0\n", "session.reattach_s"),
-        ] {
-            let config: Config = toml::from_str(text).expect("well-formed");
-            let refused = config.validate().expect_err("out of range").to_string();
-            assert!(refused.contains(named), "{refused}");
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,8 @@
 //! The TCP door: accepts connections, with TLS where configured, and serves the router on each until drained.
 
+mod room;
+mod stream;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,7 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
+use self::room::{Place, Room};
+use self::stream::Stream;
 use crate::config::Tls;
+
+pub(crate) use self::room::counted;
 
 const ACCEPT: Kind = Kind::vital("http.accept");
 const CONNECTION: Kind = Kind::new("http.connection");
@@ -28,11 +35,20 @@ const MAX_CONNECTIONS: usize = 4096;
 
 /// A peer that has not finished its TLS handshake, or the head of a request, the first or the next, by then is dropped.
 const HEAD_DEADLINE: Duration = Duration::from_secs(15);
+/// As is one that takes nothing of our answer for this long.
+const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Door {
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    head_deadline: Duration,
+    room: Room,
+    patience: Patience,
+}
+
+#[derive(Clone, Copy)]
+struct Patience {
+    head: Duration,
+    write: Duration,
 }
 
 /// Why the server cannot be reached.
@@ -77,12 +93,20 @@ impl Error {
 }
 
 impl Door {
-    pub(crate) async fn open(address: SocketAddr, tls: &Tls, names: Vec<String>) -> Result<Self, Error> {
+    /// At most `per_address` connections at once from one address; 0 sets no limit.
+    pub(crate) async fn open(
+        address: SocketAddr,
+        tls: &Tls,
+        names: Vec<String>,
+        per_address: usize,
+    ) -> Result<Self, Error> {
         let listener = TcpListener::bind(address).await.map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => Error::InUse { address },
             _ => Error::Listen { address, source },
         })?;
-        Ok(Self { listener, tls: acceptor(tls, names)?, head_deadline: HEAD_DEADLINE })
+        let patience = Patience { head: HEAD_DEADLINE, write: WRITE_PATIENCE };
+        let room = Room::new(MAX_CONNECTIONS, per_address);
+        Ok(Self { listener, tls: acceptor(tls, names)?, room, patience })
     }
 
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
@@ -96,11 +120,10 @@ impl Door {
     /// Serves until `tasks` is cancelled; open WebSockets end with it.
     pub(crate) fn serve(self, router: Router, tasks: &Tasks) {
         let connections = tasks.child();
-        let Self { listener, tls, head_deadline } = self;
+        let Self { listener, tls, room, patience } = self;
         tasks.spawn(ACCEPT, async move {
-            let room = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
             loop {
-                let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+                let Some(permit) = room.any().await else { return };
                 let (stream, peer) = match listener.accept().await {
                     Ok(accepted) => accepted,
                     Err(error) => {
@@ -110,10 +133,13 @@ impl Door {
                         continue;
                     }
                 };
+                let Some(place) = room.place(permit, peer.ip()) else {
+                    tracing::debug!(%peer, "closed: the address has too many connections");
+                    continue;
+                };
                 let (router, tls) = (router.clone(), tls.clone());
                 connections.spawn(CONNECTION, async move {
-                    let _permit = permit;
-                    if let Err(error) = connection(stream, peer, tls, router, head_deadline).await {
+                    if let Err(error) = connection(stream, place, peer, tls, router, patience).await {
                         tracing::debug!(%peer, %error, "connection ended");
                     }
                 });
@@ -124,12 +150,14 @@ impl Door {
 
 async fn connection(
     stream: TcpStream,
+    place: Place,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
-    head_deadline: Duration,
+    patience: Patience,
 ) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
+    let stream = Stream::new(stream, patience.write, place);
     let secure = tls.is_some();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
@@ -140,10 +168,10 @@ async fn connection(
     });
     // HTTP/1.1 alone, which is what we offer in TLS: a server that first finds out the version waits for that without an end.
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_deadline);
+    http.timer(TokioTimer::new()).header_read_timeout(patience.head);
     let served = match tls {
         Some(acceptor) => {
-            let stream = tokio::time::timeout(head_deadline, acceptor.accept(stream))
+            let stream = tokio::time::timeout(patience.head, acceptor.accept(stream))
                 .await
                 .context("TLS handshake too slow")??;
             http.serve_connection(TokioIo::new(stream), service).with_upgrades().await
@@ -151,6 +179,11 @@ async fn connection(
         None => http.serve_connection(TokioIo::new(stream), service).with_upgrades().await,
     };
     Ok(served?)
+}
+
+/// Whether HTTPS could be served so.
+pub(crate) fn check(tls: &Tls) -> Result<(), Error> {
+    acceptor(tls, vec!["localhost".to_owned()]).map(drop)
 }
 
 fn acceptor(tls: &Tls, names: Vec<String>) -> Result<Option<TlsAcceptor>, Error> {
@@ -210,26 +243,83 @@ mod tests {
 
     use super::*;
 
-    /// What a peer that writes `said` and then waits reads until the server closes, and after how long.
-    async fn silent(tls: Tls, said: &str) -> (String, Duration) {
+    /// Serves `router` on a free port of this machine.
+    async fn serving(tls: Tls, change: impl FnOnce(&mut Door), router: Router) -> (SocketAddr, Tasks) {
         crate::cmd::install_crypto();
-        let mut door = Door::open(SocketAddr::from(([127, 0, 0, 1], 0)), &tls, vec!["localhost".to_owned()])
-            .await
-            .expect("a free port");
-        door.head_deadline = Duration::from_millis(200);
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut door = Door::open(address, &tls, vec!["localhost".to_owned()], 0).await.expect("a free port");
+        change(&mut door);
         let address = door.address().expect("bound");
         let tasks = Tasks::new();
-        door.serve(Router::new().route("/", axum::routing::get(|| async { "here" })), &tasks);
+        door.serve(router, &tasks);
+        (address, tasks)
+    }
+
+    fn here() -> Router {
+        Router::new().route("/", axum::routing::get(|| async { "here" }))
+    }
+
+    /// Says `said` and reads until the server closes.
+    async fn said(address: SocketAddr, said: &str) -> String {
         let mut stream = TcpStream::connect(address).await.expect("accepted");
         stream.write_all(said.as_bytes()).await.expect("open");
-        let began = tokio::time::Instant::now();
         let mut answer = Vec::new();
         tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer))
             .await
             .expect("closed by the server")
             .expect("in order");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// What a peer that writes `text` and then waits reads until the server closes, and after how long.
+    async fn silent(tls: Tls, text: &str) -> (String, Duration) {
+        let soon = |door: &mut Door| door.patience.head = Duration::from_millis(200);
+        let (address, tasks) = serving(tls, soon, here()).await;
+        let began = tokio::time::Instant::now();
+        let answer = said(address, text).await;
         tasks.shutdown().await;
-        (String::from_utf8_lossy(&answer).into_owned(), began.elapsed())
+        (answer, began.elapsed())
+    }
+
+    const ONE_REQUEST: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_peer_that_never_reads_its_answer_gives_its_place_to_another() {
+        let one_place = |door: &mut Door| {
+            door.room = Room::new(1, 0);
+            door.patience.write = Duration::from_millis(300);
+        };
+        // More than the system buffers.
+        let large = here().route("/large", axum::routing::get(|| async { vec![0_u8; 64 << 20] }));
+        let (address, tasks) = serving(Tls::default(), one_place, large).await;
+        let mut greedy = TcpStream::connect(address).await.expect("accepted");
+        greedy.write_all(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("open");
+        greedy.readable().await.expect("the answer begins");
+        assert!(said(address, ONE_REQUEST).await.ends_with("here"));
+        tasks.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn an_open_socket_keeps_its_place() {
+        let one_place = |door: &mut Door| door.room = Room::new(1, 0);
+        let socket = axum::routing::any(|upgrade: axum::extract::ws::WebSocketUpgrade| async {
+            upgrade.on_upgrade(|mut socket| async move { while socket.recv().await.is_some() {} })
+        });
+        let (address, tasks) = serving(Tls::default(), one_place, here().route("/ws", socket)).await;
+        let mut open = TcpStream::connect(address).await.expect("accepted");
+        let upgrade = "GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+            sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+        open.write_all(upgrade.as_bytes()).await.expect("open");
+        let mut status = [0; 12];
+        open.read_exact(&mut status).await.expect("an answer");
+        assert_eq!(&status, b"HTTP/1.1 101");
+        let second = said(address, ONE_REQUEST);
+        tokio::pin!(second);
+        let early = tokio::time::timeout(Duration::from_millis(300), &mut second).await;
+        assert!(early.is_err(), "the place was given away: {early:?}");
+        drop(open);
+        assert!(second.await.ends_with("here"));
+        tasks.shutdown().await;
     }
 
     #[tokio::test]

@@ -68,13 +68,9 @@ impl Speech {
     }
 
     fn fake(config: &Config) -> anyhow::Result<Self> {
-        let options = config.providers.fake.clone();
         Ok(Self {
-            stt: Arc::new(providers_fake::FakeStt::new(options.stt.clone())),
-            tts: Arc::new(
-                providers_fake::FakeTts::new(options.tts.clone())
-                    .context("CONFIG_INVALID: in [providers.fake.tts]")?,
-            ),
+            stt: Arc::new(providers_fake::FakeStt::new(config.providers.fake.stt.clone())),
+            tts: Arc::new(fake_tts(config)?),
             embedder: None,
             detector: detector(config)?,
             capacity: None,
@@ -83,23 +79,25 @@ impl Speech {
     }
 
     fn deepgram(config: &Config) -> anyhow::Result<Self> {
-        let chosen = &config.providers.deepgram;
-        let key = chosen
-            .api_key
-            .clone()
-            .context("PROVIDER_KEY_MISSING: set DEEPGRAM_API_KEY, or choose --providers local")?;
-        let mut options = providers_deepgram::Options::new(key);
-        options.base_url.clone_from(&chosen.base_url);
-        options.stt_model.clone_from(&chosen.stt_model);
-        options.tts_model.clone_from(&chosen.tts_model);
+        let options = deepgram_options(config)?;
+        let part = ("providers".to_owned(), format!("deepgram at {}", options.base_url));
         Ok(Self {
             stt: Arc::new(providers_deepgram::DeepgramStt::new(options.clone())),
             tts: Arc::new(providers_deepgram::DeepgramTts::new(options)),
             embedder: None,
             detector: detector(config)?,
             capacity: None,
-            parts: vec![("providers".to_owned(), format!("deepgram at {}", chosen.base_url))],
+            parts: vec![part],
         })
+    }
+
+    /// Whether the chosen providers could be started, as far as that is known without models and network.
+    pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+        match config.providers.speech {
+            config::Speech::Local => Ok(()),
+            config::Speech::Fake => fake_tts(config).map(drop),
+            config::Speech::Deepgram => deepgram_options(config).map(drop),
+        }
     }
 
     /// A detector of its own for each caller.
@@ -131,6 +129,24 @@ impl Speech {
             }
         }
     }
+}
+
+fn fake_tts(config: &Config) -> anyhow::Result<providers_fake::FakeTts> {
+    providers_fake::FakeTts::new(config.providers.fake.tts.clone())
+        .context("CONFIG_INVALID: in [providers.fake.tts]")
+}
+
+fn deepgram_options(config: &Config) -> anyhow::Result<providers_deepgram::Options> {
+    let chosen = &config.providers.deepgram;
+    let key = chosen
+        .api_key
+        .clone()
+        .context("PROVIDER_KEY_MISSING: set DEEPGRAM_API_KEY, or choose --providers local")?;
+    let mut options = providers_deepgram::Options::new(key);
+    options.base_url.clone_from(&chosen.base_url);
+    options.stt_model.clone_from(&chosen.stt_model);
+    options.tts_model.clone_from(&chosen.tts_model);
+    Ok(options)
 }
 
 /// The neural detector runs in this process whoever listens; the energy detector does without models.

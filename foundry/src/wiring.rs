@@ -56,7 +56,8 @@ impl House {
             Some(_given) => None,
             None => Some(operator::kept(&config.data_dir).map_err(|error| coded(error.failure(), error))?),
         };
-        let sockets = sockets()?;
+        let sockets = media_socket::Options::default();
+        sockets.validate().map_err(|wrong| anyhow::anyhow!("the sockets' options: {wrong}"))?;
         let tasks = Arc::new(Tasks::new());
         metrics.keep_up(&tasks);
         keep_tidy(&tasks, calls.clone(), config.calls.keep);
@@ -66,6 +67,7 @@ impl House {
                 advertise: config.server.advertise.clone(),
                 // As long as its session waits for the caller.
                 return_within_ms: u64::from(config.session.reattach_s) * 1_000,
+                max_half_open_per_address: config.server.connecting_per_address,
                 ..media_rtc::Options::default()
             },
             &tasks,
@@ -100,7 +102,6 @@ impl House {
 
     pub(crate) fn router(&self, config: &Config) -> anyhow::Result<Router> {
         let mut options = config.surface();
-        options.socket_message_bytes = sockets()?.longest_message_bytes;
         if let Some(made) = &self.operator_token {
             options.operator_token = Some(made.clone());
         }
@@ -153,13 +154,6 @@ fn room(asked: Option<usize>, carried: Option<usize>) -> (usize, Option<String>)
     }
 }
 
-/// The HTTP surface, which upgrades the sockets, and those who read them have one limit.
-fn sockets() -> anyhow::Result<media_socket::Options> {
-    let options = media_socket::Options::default();
-    options.validate().map_err(|wrong| anyhow::anyhow!("the sockets' options: {wrong}"))?;
-    Ok(options)
-}
-
 /// The oldest logs go while the server runs, too.
 fn keep_tidy(tasks: &Tasks, calls: PathBuf, keep: usize) {
     let own = tasks.child();
@@ -204,8 +198,7 @@ impl Switchboard {
     }
 
     fn titles(&self) -> String {
-        let titles: Vec<String> = self.agents().into_iter().map(|agent| agent.title).collect();
-        format!("Agents: {};", titles.join(", "))
+        format!("Agents: {};", self.catalogue.titles())
     }
 
     pub(crate) fn connect(

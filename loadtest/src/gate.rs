@@ -76,7 +76,7 @@ async fn one(args: &Args, transport: Transport, n: usize) -> anyhow::Result<Row>
     let vendors = Process::vendors(args)?;
     let server = Process::server(args, vendors.port(), n).await?;
     let base = server.sample()?;
-    let target = Target { url: server.url(), agent: "bench".to_owned(), insecure: false };
+    let target = Target { url: server.url(), agent: "bench".to_owned(), token: None, insecure: false };
     let speech = wav::read(&args.wav).with_context(|| "the recording that callers speak")?;
     let began = Instant::now();
     let tasks = Tasks::new();

@@ -9,7 +9,7 @@ mod websocket;
 use std::time::Duration;
 
 use control_api::Problem;
-use domain::{Code, Failure, Retry, Source};
+use domain::{Code, Failure, Retry, Secret, Source};
 use media_core::{Codec, LegCommand, LegEvent};
 use runtime::Tasks;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,8 @@ pub struct Target {
     /// Base URL of the server, such as `http://localhost:7860`.
     pub url: String,
     pub agent: String,
+    /// What a closed server asks for.
+    pub token: Option<Secret<String>>,
     /// Take any certificate: for a server that made its own.
     pub insecure: bool,
 }

@@ -56,7 +56,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         began.elapsed().as_secs_f64(),
         first.as_secs_f64()
     )?;
-    let target = Target { url: server.url(), agent: "front-desk".to_owned(), insecure: false };
+    let target = Target { url: server.url(), agent: "front-desk".to_owned(), token: None, insecure: false };
     let mut outcomes = Vec::new();
     for _ in 0..args.calls {
         outcomes.push(Box::pin(call::run(&target, args.transport, &script, &Options::default())).await?);

@@ -55,6 +55,8 @@ impl Server {
         let said = std::fs::read_to_string(self.folder.path().join("stdout")).unwrap_or_default();
         let (_, rest) = said.split_once(READY_LINE)?;
         let (url, _) = rest.split_once('\n')?;
+        // What follows is for browsers: it signs them in.
+        let (url, _) = url.split_once("/#").unwrap_or((url, ""));
         Some(Ok(url.trim().to_owned()))
     }
 
@@ -88,6 +90,19 @@ impl Server {
     #[must_use]
     pub fn get(&self, path: &str) -> Reply {
         http::request(&self.url, "GET", path, &[], b"").expect("the server answers")
+    }
+
+    /// The operator's token, where the server made it.
+    #[must_use]
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.data_dir().join("operator-token")).unwrap_or_default()
+    }
+
+    /// As the operator.
+    #[must_use]
+    pub fn read(&self, path: &str) -> Reply {
+        let bearer = format!("Bearer {}", self.token());
+        http::request(&self.url, "GET", path, &[("authorization", &bearer)], b"").expect("the server answers")
     }
 
     #[must_use]

@@ -73,8 +73,18 @@ function answer(method, url, host) {
   if (path === `/v1/calls/${call.id}`) return json(call);
   if (path.startsWith('/v1/calls/'))
     return problem(404, 'CALL_UNKNOWN', 'No such call', 'no finished call of that id is on record');
+  if (path === '/v1/widget/token')
+    return scenario === 'closed'
+      ? problem(403, 'OPERATOR_ONLY', 'Only for the operator of this server', 'this server is closed')
+      : json({ token: 'c1.dev', agent: 'front-desk', expires_at: '2030-01-01T00:00:00Z' });
+  if (path === '/v1/operator/session')
+    return problem(403, 'OPERATOR_ONLY', 'Only for the operator of this server', 'not the token');
   if (path === '/start' && method === 'POST')
-    return scenario === 'full' ? full : json({ wsUrl: `ws://${host}/ws` });
+    return scenario === 'full'
+      ? full
+      : scenario === 'closed'
+        ? problem(401, 'TOKEN_REQUIRED', 'A token is needed', 'ask for one')
+        : json({ wsUrl: `ws://${host}/ws` });
   return problem(404, 'PATH_UNKNOWN', 'Nothing here', `there is nothing at ${path}`);
 }
 

@@ -83,6 +83,16 @@ const shots = {
     await page.goto(`${base}/calls`);
     await page.getByTestId('empty').waitFor();
   },
+  closed: async (page) => {
+    await scenario(page, 'closed');
+    await page.goto(`${base}/?transport=websocket`);
+    await start(page);
+    await state('failed')(page);
+  },
+  wronglink: async (page) => {
+    await page.goto(`${base}/#token=wrong`);
+    await page.getByTestId('problem').waitFor();
+  },
   operator: async (page) => {
     await scenario(page, 'closed');
     await page.goto(`${base}/calls`);

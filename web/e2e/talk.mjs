@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { options, recording, story } from './browser.mjs';
 import { Widget } from './widget.mjs';
 
-const { url, speech, out } = options('url', 'speech', 'out');
+const { url, token, speech, out } = options('url', 'token', 'speech', 'out');
 
 await story(
   async (page, folder) => {
-    await page.goto(url);
+    await page.goto(`${url}/#token=${token}`);
     const widget = new Widget(page);
     await widget.call();
     const greeting = await widget.line('agent', '\\w+ \\w+');

@@ -27,7 +27,7 @@ pub use template::{Template, TemplateError};
 pub use validate::{Invalid, Problem, Severity};
 pub use walk::{
     Action, BACKGROUND, Method, Need, Receipt, RestoreError, Scored, Scores, Snapshot, Spoken, ToolError,
-    Walk,
+    Walk, parse_time,
 };
 
 /// What ready-made agents ship with the product; the file name is the agent's name.

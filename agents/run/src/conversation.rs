@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agents_graph::{Action, Need, RestoreError, Snapshot, ToolError, Walk};
-use domain::{Code, EndReason, Failure, Retry, SessionId, Source, TurnId};
+use domain::{EndReason, Failure, Retry, SessionId, TurnId};
 use futures::FutureExt;
 use futures::StreamExt;
 use futures::future::{BoxFuture, Shared};
@@ -301,10 +301,9 @@ impl Reply {
                 Action::Note { name, value } => Step::Noted { name, value },
                 Action::Hold(time) => Step::Hold(time),
                 Action::Interruptible(may) => Step::Interruptible(may),
-                Action::Fail { code, message } => Step::Failed {
-                    failure: Failure { source: Source::Caller, retry: Retry::Never, code: Code(code) },
-                    message,
-                },
+                Action::Fail { code, message } => {
+                    Step::Failed { failure: Failure::platform(code, Retry::Never), message }
+                }
                 Action::End(reason) => Step::End(reason),
             };
             match step {

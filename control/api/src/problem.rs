@@ -75,6 +75,8 @@ codes! {
     OFFER_WITHOUT_AUDIO = Caller, 400, Retry::Never, "The offer has no audio";
     /// Every reserved slot is taken: try again after `Retry-After`.
     SERVER_FULL = Platform, 503, Retry::Now, "All lines are busy";
+    /// Too many calls of one address were answered and have not connected yet.
+    TOO_MANY_CONNECTING = Caller, 429, Retry::Now, "Too many calls are connecting";
     /// The server is about to stop and takes no new calls.
     SERVER_DRAINING = Platform, 503, Retry::Now, "The server takes no new calls";
     /// The peer did not answer within the time an offer may take.

@@ -1,21 +1,29 @@
-//! Permissions: the short-lived token that an embedding page needs to start a call, and the operator's sign-in.
+//! Permissions: the token that a page or program needs to start a call, and the operator's sign-in.
 
 use serde::{Deserialize, Serialize};
+
+use crate::start::IceServer;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// How long the token is to begin calls, in seconds; 30 days at most. For the operator alone to choose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_s: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenAnswer {
-    /// Bound to the asking page's origin, the agent and the expiry.
+    /// Bound to the asking page's origin (to none for a program), the agent and the expiry.
     pub token: String,
     pub agent: String,
     /// RFC 3339, UTC. A call must have begun by then; it may last longer.
     pub expires_at: String,
+    /// STUN and TURN servers for a call over WebRTC.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ice_servers: Vec<IceServer>,
 }
 
 /// `POST /v1/operator/session`: answered with a cookie that page scripts cannot read.

@@ -45,6 +45,13 @@ impl From<Refusal> for Error {
                 retry_after: Some(retry_after),
                 ..Self::new(&problem::SERVER_FULL, "every line is busy; try again in a moment")
             },
+            Refusal::Connecting { retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(
+                    &problem::TOO_MANY_CONNECTING,
+                    "too many calls from this address have not connected yet; try again in a moment",
+                )
+            },
             Refusal::Draining => Self {
                 retry_after: Some(Duration::from_secs(5)),
                 ..Self::new(&problem::SERVER_DRAINING, "this server is about to stop; try again in a moment")

@@ -25,7 +25,6 @@ pub struct Server {
     options: Options,
     ports: Ports,
     tokens: app::token::Tokens,
-    starts: app::starts::Starts,
     summaries: app::calls::Summaries,
 }
 
@@ -40,9 +39,9 @@ impl Server {
     )]
     pub fn new(options: Options, ports: Ports) -> Result<axum::Router, options::Error> {
         options.validate()?;
-        let tokens = app::token::Tokens::new(options.token_key.as_ref());
-        let starts = app::starts::Starts::default();
+        let options = options.normal();
+        let tokens = app::token::Tokens::new(options.token_key.as_ref(), options.operator_token.as_ref());
         let summaries = app::calls::Summaries::default();
-        Ok(router::router(Arc::new(Self { options, ports, tokens, starts, summaries })))
+        Ok(router::router(Arc::new(Self { options, ports, tokens, summaries })))
     }
 }

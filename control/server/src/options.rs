@@ -6,12 +6,16 @@ use control_api::start::IceServer;
 use domain::Secret;
 use serde::Deserialize;
 
+use crate::app::origin;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// Our own pages and clients that are no browser need no token to start a call.
+    /// Our own pages and clients that are no browser need no token to start a call. Otherwise the operator alone gives
+    /// permission.
     pub open: bool,
-    /// Pages elsewhere that may embed the widget, such as `https://www.example.com`. They need a token.
+    /// Pages elsewhere that may embed the widget, such as `https://www.example.com`. They need a token. Binds browsers
+    /// alone: another program can name any origin.
     pub allowed_origins: Vec<String>,
     /// The agent of a client who names none.
     pub default_agent: String,
@@ -21,19 +25,14 @@ pub struct Options {
     pub resume_within_seconds: u64,
     /// Signs tokens. Absent: a random one, so that tokens end with the process.
     pub token_key: Option<Secret<String>>,
-    /// Lets its bearer read calls and metrics. Absent: nobody from elsewhere may.
+    /// Lets its bearer read calls and metrics, call, and give others tokens to call with. Absent: nobody may.
     pub operator_token: Option<Secret<String>>,
-    /// On an open server, clients on the machine itself read calls and metrics without the token. Not for a server behind
-    /// a proxy on the same machine, where everyone comes from there.
-    pub local_reads: bool,
     /// How clients reach us, such as `https://voice.example.com`, where a proxy hides it.
     pub public_url: Option<String>,
     /// STUN and TURN servers that clients are told of.
     pub ice_servers: Vec<IceServer>,
     /// Bodies past this are refused.
     pub body_limit_bytes: usize,
-    /// WebSocket messages past this are refused.
-    pub socket_message_bytes: usize,
     /// An offer must be answered within this.
     pub offer_deadline_ms: u64,
 }
@@ -48,11 +47,9 @@ impl Default for Options {
             resume_within_seconds: 30,
             token_key: None,
             operator_token: None,
-            local_reads: true,
             public_url: None,
             ice_servers: Vec::new(),
             body_limit_bytes: 256 * 1024,
-            socket_message_bytes: 256 * 1024,
             offer_deadline_ms: 10_000,
         }
     }
@@ -86,7 +83,6 @@ impl Options {
             ("token_ttl_seconds", self.token_ttl_seconds, 1, 3600),
             ("resume_within_seconds", self.resume_within_seconds, 1, 600),
             ("body_limit_bytes", self.body_limit_bytes as u64, 16 * 1024, 16 * 1024 * 1024),
-            ("socket_message_bytes", self.socket_message_bytes as u64, 4 * 1024, 16 * 1024 * 1024),
             ("offer_deadline_ms", self.offer_deadline_ms, 100, 60_000),
         ];
         for (field, value, least, most) in ranges {
@@ -102,8 +98,17 @@ impl Options {
         if self.default_agent.is_empty() { Err(Error::NoAgent) } else { Ok(()) }
     }
 
+    /// With origins as browsers write them.
+    pub(crate) fn normal(mut self) -> Self {
+        for origin in self.allowed_origins.iter_mut().chain(&mut self.public_url) {
+            *origin = origin::normal(origin);
+        }
+        self
+    }
+
+    /// By an origin as browsers write it.
     pub(crate) fn allows(&self, origin: &str) -> bool {
-        self.allowed_origins.iter().any(|allowed| allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
+        self.allowed_origins.iter().any(|allowed| allowed == origin)
     }
 
     pub(crate) const fn resume_within(&self) -> Duration {

@@ -1,6 +1,7 @@
 //! What the surface asks of the rest of the program. `foundry` supplies the adapters, tests supply fakes.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ pub trait Calls: Send + Sync {
     /// Reserves a slot for a socket before it is upgraded, so that a refusal is still an HTTP answer. The future runs the
     /// socket to its end; dropping what was returned frees the slot.
     fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal>;
+
+    /// What those who read the sockets take; longer messages end the socket before they see them.
+    fn longest_message_bytes(&self) -> usize;
 }
 
 pub type Accept = Box<dyn FnOnce(WebSocket) -> BoxFuture<'static, ()> + Send>;
@@ -58,6 +62,8 @@ pub struct CallRequest {
     /// A new session, or the one to go on with where `resumes`.
     pub session: SessionId,
     pub agent: String,
+    /// Where the request came from.
+    pub from: Option<IpAddr>,
     /// The caller comes back: `Refusal::SessionUnknown` where the session does not wait for them any more.
     pub resumes: bool,
     /// To be told to the client when its session begins; it proves the right to resume.
@@ -99,6 +105,8 @@ pub enum Refusal {
     OfferWithoutAudio,
     #[error("every line is busy")]
     Full { retry_after: Duration },
+    #[error("too many calls of this address are about to connect")]
+    Connecting { retry_after: Duration },
     #[error("the server is about to stop")]
     Draining,
     #[error("the session has ended or is not known")]

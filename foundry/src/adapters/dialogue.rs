@@ -110,6 +110,10 @@ impl Catalogue {
             .collect()
     }
 
+    pub(crate) fn titles(&self) -> String {
+        self.agents().into_iter().map(|agent| agent.title).collect::<Vec<_>>().join(", ")
+    }
+
     /// A new conversation, how its session is run, and the version of the agent.
     pub(crate) fn dialogue(&self, name: &str, session: SessionId) -> Option<Answering> {
         let ready = self.agents.get(name)?;

@@ -13,6 +13,7 @@ use media_session::{ClientProtocol, Directory, Full, Handle, Leg, Slot, Taken};
 use runtime::Tasks;
 
 use crate::adapters::protocol::Rtvi;
+use crate::listen;
 use crate::wiring::Switchboard;
 
 pub(crate) struct Entry {
@@ -33,7 +34,8 @@ impl Entry {
 
     async fn place(&self, offer: Offer) -> Result<Answer, Refusal> {
         let way = self.way(&offer.call)?;
-        let (answer, peer) = self.rtc.offer(&offer.sdp).map_err(|error| not_answered(&error))?;
+        let from = offer.call.from.and_then(listen::counted);
+        let (answer, peer) = self.rtc.offer_from(&offer.sdp, from).map_err(|error| not_answered(&error))?;
         let leg = Leg {
             transport: "webrtc",
             delivery: Delivery::Datagrams,
@@ -121,6 +123,10 @@ impl Calls for Entry {
             .boxed()
     }
 
+    fn longest_message_bytes(&self) -> usize {
+        self.sockets.longest_message_bytes
+    }
+
     fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal> {
         let way = self.way(&call)?;
         let (board, tasks, options) =
@@ -170,6 +176,7 @@ fn not_answered(error: &media_rtc::Error) -> Refusal {
         Error::Full { .. } | Error::TooManyConnecting { .. } => {
             Refusal::Full { retry_after: Duration::from_secs(2) }
         }
+        Error::TooManyConnectingFrom { .. } => Refusal::Connecting { retry_after: Duration::from_secs(2) },
         Error::PeerUnknown(_) | Error::PeerEnded => Refusal::SessionUnknown,
         Error::OfferInvalid(_) | Error::AnswerInvalid(_) => {
             Refusal::OfferInvalid { reason: error.to_string() }

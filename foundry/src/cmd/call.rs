@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{ArgMatches, FromArgMatches};
+use domain::Secret;
 use loadtest::call::{self, Line, Options, Outcome};
 use loadtest::link::{Target, Transport};
 use loadtest::wav;
@@ -30,6 +31,10 @@ pub(crate) struct Args {
     json: bool,
     #[arg(long, value_enum, default_value = "webrtc")]
     transport: Transport,
+    /// What a closed server asks for: the operator's token, or one that POST /v1/widget/token gave for it. Others on the machine
+    /// can read a command line: prefer the environment.
+    #[arg(long, env = "FOUNDRY_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = crate::config::secret)]
+    token: Option<Secret<String>>,
     /// Take any certificate: for a server that made its own.
     #[arg(long)]
     insecure: bool,
@@ -106,7 +111,12 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let reply =
         Duration::try_from_secs_f64(args.reply_within).context("--reply-within must be 0 or more seconds")?;
     let options = Options { reply, keep_recording: args.out.is_some(), ..Options::default() };
-    let target = Target { url: args.url.clone(), agent: args.agent.clone(), insecure: args.insecure };
+    let target = Target {
+        url: args.url.clone(),
+        agent: args.agent.clone(),
+        token: args.token.clone(),
+        insecure: args.insecure,
+    };
     super::install_crypto();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime

@@ -1,13 +1,17 @@
-//! `foundry doctor`: what is missing on this machine, and how to mend it. Changes nothing.
+//! `foundry doctor`: what would stop `foundry serve` on this machine, and how to mend it. Leaves nothing behind.
 
 use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use inference::store::Depth;
+use runtime::Tasks;
 
-use crate::config::{Config, Overrides, Speech};
+use crate::adapters::dialogue::Catalogue;
+use crate::config::{Config, Detector, Overrides, Speech, Tls};
+use crate::listen;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -24,8 +28,18 @@ struct Finding {
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.overrides)?;
-    let findings =
-        [data_dir(&config), models(&config), tcp(&config), udp(&config), microphone(&config), descriptors()];
+    super::install_crypto();
+    let findings = [
+        data_dir(&config),
+        models(&config),
+        providers(&config),
+        agents(&config)?,
+        tls(&config),
+        tcp(&config),
+        udp(&config),
+        microphone(&config),
+        descriptors(),
+    ];
     let mut out = std::io::stdout().lock();
     for finding in &findings {
         let (sign, text) = match &finding.outcome {
@@ -40,22 +54,24 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn data_dir(config: &Config) -> Finding {
     let path = &config.data_dir;
-    let outcome = writable(path).map(|()| format!("{} can be written", path.display())).map_err(|error| {
+    let outcome = usable(path).map(|()| format!("{} can be written", path.display())).map_err(|error| {
         format!("{} cannot be written ({error}): give another with --data-dir DIR", path.display())
     });
     Finding { what: "data", outcome }
 }
 
-fn writable(path: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(path)?;
-    let probe = path.join(".doctor");
-    std::fs::write(&probe, b"")?;
+/// Whether `path` is a directory that can be written, or could be made one.
+fn usable(path: &Path) -> std::io::Result<()> {
+    let whole = std::path::absolute(path)?;
+    let there = whole.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(&whole);
+    let probe = there.join(format!(".doctor-{}", std::process::id()));
+    std::fs::OpenOptions::new().write(true).create_new(true).open(&probe)?;
     std::fs::remove_file(probe)
 }
 
 fn models(config: &Config) -> Finding {
     let what = "models";
-    if config.providers.speech != Speech::Local {
+    if config.providers.speech != Speech::Local && config.providers.vad == Detector::Energy {
         return Finding { what, outcome: Ok("not needed: other providers listen and speak".to_owned()) };
     }
     let outcome = match super::models::store(config.models_dir.clone()) {
@@ -66,6 +82,33 @@ fn models(config: &Config) -> Finding {
         },
     };
     Finding { what, outcome }
+}
+
+fn providers(config: &Config) -> Finding {
+    let started = crate::speech::Speech::check(config).map_err(|error| format!("{error:#}"));
+    Finding { what: "providers", outcome: started.map(|()| "all is set that they need".to_owned()) }
+}
+
+fn agents(config: &Config) -> anyhow::Result<Finding> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Without a model of meaning: what can be wrong with a definition does not depend on it.
+    let loaded = runtime.block_on(Catalogue::load(config, None, Arc::new(Tasks::new())));
+    let outcome = match loaded {
+        Ok(catalogue) => Ok(format!("{} can be called", catalogue.titles())),
+        Err(error) => Err(format!("{error:#}")),
+    };
+    Ok(Finding { what: "agents", outcome })
+}
+
+fn tls(config: &Config) -> Finding {
+    let tls = &config.server.tls;
+    let outcome = listen::check(tls)
+        .map(|()| {
+            if *tls == Tls::default() { "plain HTTP, as configured" } else { "HTTPS can be served" }
+                .to_owned()
+        })
+        .map_err(|error| format!("{}: {error}", error.failure().code));
+    Finding { what: "tls", outcome }
 }
 
 fn tcp(config: &Config) -> Finding {

@@ -41,7 +41,8 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::Result<ExitCode> {
     let drain = Duration::from_secs(config.server.drain_seconds);
     let mut stop = Stop::new()?;
-    let door = Door::open(config.server.listen, &config.server.tls, names(&config)).await;
+    let server = &config.server;
+    let door = Door::open(server.listen, &server.tls, names(&config), server.connections_per_address).await;
     let door = door.map_err(|error| super::coded(error.failure(), error))?;
     let url = url(&door)?;
     let house = tokio::select! {
@@ -49,7 +50,7 @@ async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::
         () = stop.requested() => return Ok(ExitCode::SUCCESS),
     };
     door.serve(house.router(&config)?, house.tasks());
-    announce(&url, &reading(&url, &config, &house), &house)?;
+    announce(&links(&url, &config, &house), &house)?;
     stop.requested().await;
     if house.calls_now() > 0 {
         eprintln!(
@@ -102,23 +103,25 @@ fn url(door: &Door) -> anyhow::Result<String> {
     Ok(format!("{}://{host}:{}", if door.is_tls() { "https" } else { "http" }, address.port()))
 }
 
-/// How the operator comes to the calls: with the token in the address where others than this machine's own are let in and
-/// we made it. What follows the `#` stays in the browser.
-fn reading(url: &str, config: &Config, house: &House) -> String {
-    let server = &config.server;
-    let public = server.public_url.as_deref().map(|url| url.trim_end_matches('/'));
-    match (house.operator_token(), public) {
-        (None, public) => format!("{}/calls, with the operator's token", public.unwrap_or(url)),
-        (Some(token), Some(public)) => format!("{public}/calls#token={}", token.expose()),
-        (Some(_), None) if server.listen.ip().is_loopback() => format!("{url}/calls"),
-        (Some(token), None) => {
-            let named = house.address().filter(|_| server.listen.ip().is_unspecified());
-            let at = named.map_or_else(
-                || url.to_owned(),
-                |ip| url.replace("//localhost:", &format!("//{}:", bracketed(ip))),
-            );
-            format!("{at}/calls#token={}", token.expose())
-        }
+/// Addresses that a person opens.
+struct Links {
+    here: String,
+    /// From other machines, where they use another.
+    elsewhere: Option<String>,
+    signs_in: bool,
+}
+
+/// With the operator's token where we made it: what follows the `#` stays in the browser, and signs it in.
+fn links(url: &str, config: &Config, house: &House) -> Links {
+    let token = house.operator_token().map(|token| format!("/#token={}", token.expose()));
+    let signing = |base: &str| format!("{base}{}", token.as_deref().unwrap_or_default());
+    let named = house.address().filter(|_| config.server.listen.ip().is_unspecified());
+    let by_name = named.map(|ip| url.replace("//localhost:", &format!("//{}:", bracketed(ip))));
+    let public = config.server.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
+    Links {
+        here: signing(url),
+        elsewhere: public.or(by_name).as_deref().map(signing),
+        signs_in: token.is_some(),
     }
 }
 
@@ -129,11 +132,19 @@ fn bracketed(ip: IpAddr) -> String {
     }
 }
 
-fn announce(url: &str, calls: &str, house: &House) -> anyhow::Result<()> {
+fn announce(links: &Links, house: &House) -> anyhow::Result<()> {
+    let elsewhere =
+        links.elsewhere.iter().map(|link| format!("  From elsewhere: {link}\n")).collect::<String>();
+    let reading = if links.signs_in {
+        "The address signs your browser in to read what was said in calls: keep it to yourself."
+    } else {
+        "What was said in calls is read at /calls, with the operator's token."
+    };
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "\n  Agent Foundry is ready: {url}\n  Press the button and talk. {}\n  What was said in a call: {calls}\n  Stop with Ctrl-C.\n",
+        "\n  Agent Foundry is ready: {}\n{elsewhere}  Press the button and talk. {}\n  {reading}\n  Stop with Ctrl-C.\n",
+        links.here,
         house.says()
     )?;
     out.flush()?;

@@ -59,7 +59,8 @@ fn a_person_talks_to_the_page_moves_to_another_network_and_reads_the_call() {
     let server = house::speaking();
     let _quiet = house::quiet();
     let speech = testkit::speech("desk_hours.wav");
-    let story = tell("talk.mjs", &server, &[("--speech", speech.to_str().expect("plain"))]);
+    let arguments = [("--token", &*server.token()), ("--speech", speech.to_str().expect("plain"))];
+    let story = tell("talk.mjs", &server, &arguments);
     let report = &story.report;
 
     assert_eq!(story.text("transport"), "webrtc");
@@ -140,6 +141,20 @@ fn the_widget_works_on_a_page_that_is_allowed_and_says_why_not_on_another() {
     assert!(story.text("answer").to_lowercase().contains("maple street"), "{}", story.report);
     assert_eq!(story.text("refused"), "ORIGIN_FORBIDDEN");
     assert!(story.text("advice").len() > 20, "{}", story.report);
+}
+
+#[test]
+fn the_page_of_a_closed_server_says_what_to_do_and_is_let_in_by_the_printed_address() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &["--open", "false"]);
+    let story = tell("closed.mjs", &server, &[("--token", &server.token())]);
+    assert_eq!(
+        (story.text("code"), story.text("transport")),
+        ("OPERATOR_ONLY", "webrtc"),
+        "{}",
+        story.report
+    );
+    assert!(story.text("advice").contains("the link that the server printed"), "{}", story.report);
 }
 
 fn pipecat(transport: &str) {

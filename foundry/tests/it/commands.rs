@@ -107,6 +107,51 @@ fn doctor_finds_a_sound_machine_sound_and_a_taken_port_taken() {
 }
 
 #[test]
+fn doctor_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let doctor = |data: &Path| {
+        let mut command =
+            foundry(&["doctor", "--listen", "127.0.0.1:0", "--providers", "fake", "--data-dir"]);
+        run(command.arg(data))
+    };
+    let sound = doctor(&folder.path().join("not/yet/there"));
+    assert_eq!(sound.code, Some(0), "{}{}", sound.stdout, sound.stderr);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("readable").collect();
+    assert!(left.is_empty(), "{left:?}");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("writable");
+    let unsound = doctor(&file.join("data"));
+    assert!(unsound.code == Some(1) && unsound.stdout.contains("--data-dir"), "{}", unsound.stdout);
+}
+
+#[test]
+fn doctor_finds_what_would_stop_serve() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let broken = folder.path().join("agents");
+    std::fs::create_dir(&broken).expect("writable");
+    std::fs::write(broken.join("shop.json"), "{\"name\": \"shop\"}").expect("writable");
+    let config = folder.path().join("foundry.toml");
+    let pem = folder.path().join("none.pem");
+    let text = format!(
+        "agents_dir = {broken:?}\n[providers]\nspeech = \"deepgram\"\n[server.tls]\ncert = {pem:?}\nkey = {pem:?}\n"
+    );
+    std::fs::write(&config, text).expect("writable");
+    let mut command = foundry(&["doctor", "--listen", "127.0.0.1:0", "--data-dir"]);
+    command.arg(folder.path().join("data")).arg("--config").arg(&config);
+    let found = run(command.env_remove("DEEPGRAM_API_KEY").env_remove("FOUNDRY_PROVIDERS"));
+    assert_eq!(found.code, Some(1), "{}", found.stdout);
+    for (what, code) in [
+        ("providers", "PROVIDER_KEY_MISSING"),
+        ("agents", "AGENT_INVALID: "),
+        ("agents", "shop.json"),
+        ("tls", "TLS_CERT_UNREADABLE"),
+    ] {
+        let failed = |line: &&str| line.starts_with("FAIL") && line.contains(what) && line.contains(code);
+        assert!(found.stdout.lines().any(|line| failed(&line)), "no {what} {code}: {}", found.stdout);
+    }
+}
+
+#[test]
 fn the_dumped_configuration_holds_what_is_effective_and_no_secret() {
     let mut command = foundry(&["config", "dump", "--listen", "127.0.0.1:4321", "--max-calls", "7"]);
     let secrets = |command: &mut Command| {

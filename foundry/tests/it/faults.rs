@@ -69,7 +69,7 @@ fn bad_requests_are_answered_with_a_code_and_what_to_do() {
     assert_problem(&socket, 404, "AGENT_UNKNOWN");
     assert_problem(&server.get("/ws?agent=front-desk"), 426, "UPGRADE_REQUIRED");
     assert_problem(&server.get("/nothing/here"), 404, "PATH_UNKNOWN");
-    assert_problem(&server.get("/v1/calls/ses_00000000000000000000000000"), 404, "CALL_UNKNOWN");
+    assert_problem(&server.read("/v1/calls/ses_00000000000000000000000000"), 404, "CALL_UNKNOWN");
     let mut resumed = Socket::open(server.url(), "/ws?resume=forged").expect("answers").expect("upgraded");
     assert_eq!(resumed.receive(), Heard::Closed(Some(4401)));
 
@@ -248,9 +248,9 @@ fn assert_apologises(settings: &str, code: &str) {
     // A voice that only apologises is no agent that works.
     assert_failed(&call.ran, "PROVIDER_FAILED", "provider");
     let record = process::wait_for("the record of the call", Duration::from_secs(10), || {
-        let calls = server.get("/v1/calls").json();
+        let calls = server.read("/v1/calls").json();
         let id = calls["data"][0]["id"].as_str()?.to_owned();
-        Some(server.get(&format!("/v1/calls/{id}")).json())
+        Some(server.read(&format!("/v1/calls/{id}")).json())
     });
     assert_eq!(record["end_reason"], "provider_failed", "{record}");
     let problems = record["problems"].as_array().cloned().unwrap_or_default();
@@ -268,4 +268,37 @@ fn a_voice_that_hangs_is_followed_by_the_apology_within_three_seconds() {
     // The first stream renders the apology at start, the second greets.
     let settings = "[providers.fake.tts]\nfaults = [{ kind = \"none\" }, { kind = \"none\" }]\nalways = { kind = \"hang\" }\n";
     assert_apologises(settings, "TTS_TIMED_OUT");
+}
+
+#[test]
+fn one_address_has_its_share_and_the_machine_itself_is_not_counted() {
+    let _quiet = house::quiet();
+    let settings = "[server]\nconnecting_per_address = 2\nconnections_per_address = 4\n";
+    let server = house::timed(settings, &["--listen", "0.0.0.0:0"]);
+    let Some(address) = crate::operator::address() else {
+        eprintln!("this machine has no address but loopback: nobody comes from elsewhere");
+        return;
+    };
+    let port = server.url().rsplit_once(':').map(|(_, port)| port).expect("a port");
+    let (here, elsewhere) = (format!("http://127.0.0.1:{port}"), format!("http://{address}:{port}"));
+    let body = json!({"sdp": offer(true), "type": "offer"}).to_string();
+    let call = |base: &str| http::request(base, "POST", "/api/offer", &[], body.as_bytes()).expect("answers");
+    for _ in 0..2 {
+        assert_eq!(call(&elsewhere).status, 200);
+    }
+    let refused = call(&elsewhere);
+    assert_problem(&refused, 429, "TOO_MANY_CONNECTING");
+    assert!(refused.header("retry-after").is_some(), "{:?}", refused.headers);
+    for _ in 0..3 {
+        assert_eq!(call(&here).status, 200, "a proxy's callers come from here");
+    }
+    let health = |base: &str| http::request(base, "GET", "/healthz", &[], b"").map(|reply| reply.status);
+    process::wait_for("earlier connections to close", Duration::from_secs(10), || health(&elsewhere).ok());
+    let open: Vec<_> = (0..4)
+        .map(|_| std::net::TcpStream::connect(http::authority(&elsewhere)).expect("accepted"))
+        .collect();
+    assert!(health(&elsewhere).is_err(), "a fifth connection of one address was served");
+    assert_eq!(health(&here).ok(), Some(200));
+    drop(open);
+    process::wait_for("its share is free again", Duration::from_secs(10), || health(&elsewhere).ok());
 }

@@ -24,7 +24,8 @@ fn five_hundred_calls_leave_nothing_behind() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let target = Target { url: server.url().to_owned(), agent: "front-desk".to_owned(), insecure: false };
+    let target =
+        Target { url: server.url().to_owned(), agent: "front-desk".to_owned(), token: None, insecure: false };
 
     // The first hundred fill pools, caches and the allocator's arenas.
     runtime.block_on(calls(&target, 100));

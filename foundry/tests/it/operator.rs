@@ -1,60 +1,58 @@
-//! Who may read what was said: who sits at the machine, and from elsewhere who has the operator's token.
+//! What the operator's token opens: what was said in calls, and a closed server.
 
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
-use testkit::http;
+use testkit::socket::Socket;
+use testkit::{http, process};
 
+use crate::calling::{self, line};
 use crate::house;
 
 /// An address of this machine that is not loopback; where packets to the outside would leave from. Nothing is sent.
-fn address() -> Option<std::net::IpAddr> {
+pub(crate) fn address() -> Option<std::net::IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;
     socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback())
 }
 
 #[test]
-fn calls_are_closed_to_the_network_and_open_by_the_address_that_was_printed() {
+fn calls_are_read_by_the_address_that_was_printed() {
     let _quiet = house::quiet();
     let server = house::timed("", &["--listen", "0.0.0.0:0"]);
     let kept = server.data_dir().join("operator-token");
     let token = std::fs::read_to_string(&kept).expect("a token was made");
     let mode = std::fs::metadata(&kept).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode, 0o600, "others may read the token");
-    let link = format!("/calls#token={token}");
-    assert!(server.log().contains(&link), "the address is not printed: {}", server.log());
+    let link = |base: &str| format!("{base}/#token={token}\n");
+    assert!(server.log().contains(&link(server.url())), "the address is not printed: {}", server.log());
 
-    assert_eq!(server.get("/v1/calls").status, 200, "at the machine itself nobody is asked");
     let port = server.url().rsplit_once(':').map(|(_, port)| port.to_owned()).expect("a port");
-    let ask = |base: &str, headers: &[(&str, &str)]| {
-        http::request(base, "GET", "/v1/calls", headers, b"").expect("the server answers")
+    let ask = |base: &str, path: &str, headers: &[(&str, &str)]| {
+        http::request(base, "GET", path, headers, b"").expect("the server answers")
     };
     let bearer = format!("Bearer {token}");
-    let forwarded = ask(server.url(), &[("x-forwarded-for", "203.0.113.9")]);
-    assert_eq!((forwarded.status, forwarded.json()["code"].as_str()), (403, Some("OPERATOR_ONLY")));
-    assert_eq!(
-        ask(server.url(), &[("x-forwarded-for", "203.0.113.9"), ("authorization", &bearer)]).status,
-        200
-    );
-    let Some(address) = address() else {
-        eprintln!("this machine has no address but loopback: nobody comes from elsewhere");
-        return;
-    };
-    assert!(server.log().contains(&address.to_string()), "{}", server.log());
-    let elsewhere = format!("http://{address}:{port}");
-    for path in ["/v1/calls", "/metrics"] {
-        let refused = http::request(&elsewhere, "GET", path, &[], b"").expect("the server answers");
-        assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("OPERATOR_ONLY")), "{path}");
+    // What a proxy on this machine passes on looks like a request of the machine itself.
+    let here = format!("http://127.0.0.1:{port}");
+    let elsewhere = address().map(|address| format!("http://{address}:{port}"));
+    if let Some(elsewhere) = &elsewhere {
+        assert!(server.log().contains(&link(elsewhere)), "{}", server.log());
     }
-    assert_eq!(ask(&elsewhere, &[("authorization", &bearer)]).status, 200);
-    let body = format!("{{\"token\":\"{token}\"}}");
-    let signed_in = http::request(&elsewhere, "POST", "/v1/operator/session", &[], body.as_bytes())
-        .expect("the server answers");
-    assert_eq!(signed_in.status, 204, "{}", signed_in.text());
-    let cookie =
-        signed_in.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
-    assert_eq!(ask(&elsewhere, &[("cookie", cookie)]).status, 200);
+    for base in [Some(here), elsewhere].iter().flatten() {
+        for path in ["/v1/calls", "/metrics"] {
+            let refused = ask(base, path, &[]);
+            assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("OPERATOR_ONLY")));
+            assert_eq!(ask(base, path, &[("authorization", &bearer)]).status, 200, "{base}{path}");
+        }
+        let body = format!("{{\"token\":\"{token}\"}}");
+        let signed_in = http::request(base, "POST", "/v1/operator/session", &[], body.as_bytes())
+            .expect("the server answers");
+        assert_eq!(signed_in.status, 204, "{}", signed_in.text());
+        let cookie =
+            signed_in.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
+        assert_eq!(ask(base, "/v1/calls", &[("cookie", cookie)]).status, 200);
+    }
 }
 
 #[test]
@@ -78,7 +76,7 @@ fn a_server_behind_a_proxy_gives_its_public_name_and_asks_everyone() {
         &["--public-url", "https://voice.example.com", "--ice-server", "stun:stun.example.com"],
     );
     assert_eq!(server.get("/v1/calls").status, 403, "everyone comes from this machine");
-    assert!(server.log().contains("https://voice.example.com/calls#token="), "{}", server.log());
+    assert!(server.log().contains("https://voice.example.com/#token="), "{}", server.log());
     let start = |transport: &str| server.post("/start", &serde_json::json!({"transport": transport})).json();
     let url = start("websocket")["wsUrl"].as_str().expect("a URL").to_owned();
     assert!(url.starts_with("wss://voice.example.com/ws?"), "{url}");
@@ -87,9 +85,40 @@ fn a_server_behind_a_proxy_gives_its_public_name_and_asks_everyone() {
 }
 
 #[test]
-fn a_closed_server_asks_programs_for_a_token() {
+fn a_closed_server_is_called_with_the_operators_permission_alone() {
     let _quiet = house::quiet();
     let server = house::timed("", &["--open", "false"]);
-    let refused = server.post("/start", &serde_json::json!({"transport": "websocket"}));
-    assert_eq!((refused.status, refused.json()["code"].as_str()), (401, Some("TOKEN_REQUIRED")));
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let call = |transport: &str, token: Option<&str>| {
+        let recording = folder.path().join("reply.wav");
+        let mut command = calling::command(&server, transport, &[line("desk_hours.wav")], &recording);
+        command.env_remove("FOUNDRY_TOKEN").envs(token.map(|token| ("FOUNDRY_TOKEN", token)));
+        process::run(&mut command, Duration::from_secs(60))
+    };
+    let refused = call("webrtc", None);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.starts_with("error: TOKEN_REQUIRED: "), "{}", refused.stderr);
+    // Any program can name the server's own page.
+    let mint = |headers: &[(&str, &str)], body: &str| {
+        http::request(server.url(), "POST", "/v1/widget/token", headers, body.as_bytes()).expect("answers")
+    };
+    let claimed = mint(&[("origin", server.url())], "{}");
+    assert_eq!((claimed.status, claimed.json()["code"].as_str()), (403, Some("OPERATOR_ONLY")));
+
+    let bearer = format!("Bearer {}", server.token());
+    let minted = mint(&[("authorization", &bearer)], "{\"ttl_s\":3600}").json();
+    let minted = minted["token"].as_str().expect("a token");
+    for (transport, token) in [("websocket", server.token().as_str()), ("webrtc", minted), ("mulaw", minted)]
+    {
+        let ran = call(transport, Some(token));
+        assert_eq!(ran.code, Some(0), "{transport}: {}", ran.stderr);
+        assert!(!ran.stdout.contains(token) && !ran.stderr.contains(token), "the token is shown");
+    }
+    let carrier = |path: String| Socket::open(server.url(), &path).expect("answers");
+    assert_eq!(carrier("/media/twilio/front-desk".into()).err().map(|reply| reply.status), Some(401));
+    assert_eq!(
+        carrier("/media/twilio/front-desk/c1.forged".into()).err().map(|reply| reply.status),
+        Some(401)
+    );
+    assert!(carrier(format!("/media/twilio/front-desk/{minted}")).is_ok(), "a carrier is not let in");
 }

@@ -17,7 +17,7 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 pub(crate) struct Process {
     child: Child,
     address: SocketAddr,
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,7 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()
             .context("starting the timed vendors")?;
-        Ok(Self { child, address, _folder: None })
+        Ok(Self { child, address, folder: None })
     }
 
     pub(crate) async fn server(args: &Args, vendors: SocketAddr, calls: usize) -> anyhow::Result<Self> {
@@ -72,7 +72,7 @@ impl Process {
             .arg(folder.path())
             .stdout(Stdio::null());
         let child = command.spawn().with_context(|| format!("starting {command:?}"))?;
-        let mut server = Self { child, address, _folder: Some(folder) };
+        let mut server = Self { child, address, folder: Some(folder) };
         server.ready().await?;
         Ok(server)
     }
@@ -119,7 +119,9 @@ impl Process {
 
     /// The 99th percentile of the server's own media-tick lateness, ms, where it tells.
     pub(crate) async fn lateness(&self) -> Option<f64> {
-        let text = reqwest::get(format!("{}/metrics", self.url())).await.ok()?.text().await.ok()?;
+        let token = std::fs::read_to_string(self.folder.as_ref()?.path().join("operator-token")).ok()?;
+        let asked = reqwest::Client::new().get(format!("{}/metrics", self.url())).bearer_auth(token.trim());
+        let text = asked.send().await.ok()?.error_for_status().ok()?.text().await.ok()?;
         super::report::quantile(&text, "session_tick_lateness_seconds", 0.99).map(|seconds| seconds * 1000.0)
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn start(
 ) -> Result<Started, DialError> {
     let url = format!("{}/start", target.url.trim_end_matches('/'));
     let body = json!({ "transport": transport, "body": { "agent": target.agent }, "enableDefaultIceServers": false });
-    post(http, &url, &body).await
+    post(http, target, &url, &body).await
 }
 
 pub(super) async fn offer(
@@ -56,16 +56,21 @@ pub(super) async fn offer(
     let body = json!({
         "sdp": sdp, "type": "offer", "pc_id": null, "restart_pc": false, "requestData": { "agent": target.agent },
     });
-    post(http, &url, &body).await
+    post(http, target, &url, &body).await
 }
 
 async fn post<T: for<'de> Deserialize<'de>>(
     http: &reqwest::Client,
+    target: &Target,
     url: &str,
     body: &Value,
 ) -> Result<T, DialError> {
     let unreachable = |error: reqwest::Error| DialError::unreachable(url.to_owned(), &error);
-    let response = http.post(url).json(body).send().await.map_err(unreachable)?;
+    let mut request = http.post(url).json(body);
+    if let Some(token) = &target.token {
+        request = request.bearer_auth(token.expose());
+    }
+    let response = request.send().await.map_err(unreachable)?;
     let status = response.status();
     let retry_after = response
         .headers()

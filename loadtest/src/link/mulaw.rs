@@ -14,7 +14,7 @@ use super::{DialError, Link, Target};
 pub(super) async fn dial(target: &Target) -> Result<Link, DialError> {
     let base = target.url.trim_end_matches('/').replacen("http", "ws", 1);
     let url = format!("{base}/media/twilio?agent={}", target.agent);
-    socket::dial(&url, target.insecure, Carrier::default()).await
+    socket::dial(&url, target.token.as_ref(), target.insecure, Carrier::default()).await
 }
 
 #[derive(Default)]

@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use domain::Secret;
 use futures::{SinkExt, StreamExt};
 use media_core::{Codec, LegCommand, LegEvent};
 use runtime::{Kind, Tasks};
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Message, http};
 use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 
 use super::{DialError, Link, QUEUE};
@@ -22,9 +24,16 @@ pub(super) trait Framing: Send + 'static {
     fn decode(&mut self, message: Message, now: Instant) -> Vec<LegEvent>;
 }
 
-pub(super) async fn dial(url: &str, insecure: bool, framing: impl Framing) -> Result<Link, DialError> {
+/// The token goes into a header: addresses are written down on their way.
+pub(super) async fn dial(
+    url: &str,
+    token: Option<&Secret<String>>,
+    insecure: bool,
+    framing: impl Framing,
+) -> Result<Link, DialError> {
+    let request = request(url, token).map_err(|reason| DialError::Local { reason })?;
     let connector = insecure.then(|| Connector::Rustls(trusting()));
-    let (socket, _response) = connect_async_tls_with_config(url, None, true, connector)
+    let (socket, _response) = connect_async_tls_with_config(request, None, true, connector)
         .await
         .map_err(|error| refusal(url, error))?;
     let tasks = Tasks::new();
@@ -33,6 +42,17 @@ pub(super) async fn dial(url: &str, insecure: bool, framing: impl Framing) -> Re
     let codec = framing.codec();
     tasks.spawn(PUMP, pump(socket, framing, event_sender, command_receiver));
     Ok(Link { codec, events, commands, _tasks: tasks })
+}
+
+fn request(url: &str, token: Option<&Secret<String>>) -> Result<http::Request<()>, String> {
+    let mut request = url.into_client_request().map_err(|error| error.to_string())?;
+    if let Some(token) = token {
+        let bearer = http::HeaderValue::from_str(&format!("Bearer {}", token.expose()));
+        let mut bearer = bearer.map_err(|_| "the token holds characters that no token has".to_owned())?;
+        bearer.set_sensitive(true);
+        request.headers_mut().insert(http::header::AUTHORIZATION, bearer);
+    }
+    Ok(request)
 }
 
 fn refusal(url: &str, error: tokio_tungstenite::tungstenite::Error) -> DialError {

@@ -26,7 +26,7 @@ pub(super) async fn dial(target: &Target) -> Result<Link, DialError> {
         url.push_str(if url.contains('?') { "&token=" } else { "?token=" });
         url.push_str(&token);
     }
-    socket::dial(&url, target.insecure, Protobuf::default()).await
+    socket::dial(&url, None, target.insecure, Protobuf::default()).await
 }
 
 /// Packets are numbered here: the wire has no numbers.

@@ -1,10 +1,10 @@
 //! What can go wrong before media flows, each with the code its user can look up.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use domain::{Failure, Retry};
+use domain::{Code, Failure, Retry, Source};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -20,6 +20,10 @@ pub enum Error {
     Full { live: usize, limit: usize },
     #[error("{half_open} connections are being set up and have not sent media yet, the limit is {limit}")]
     TooManyConnecting { half_open: usize, limit: usize },
+    #[error(
+        "{half_open} connections of {from} are being set up and have not sent media yet, the limit is {limit}"
+    )]
+    TooManyConnectingFrom { from: IpAddr, half_open: usize, limit: usize },
     #[error("cannot listen for WebRTC on UDP {address}")]
     Bind {
         address: SocketAddr,
@@ -45,6 +49,9 @@ impl Error {
             Self::PeerUnknown(_) | Self::PeerEnded => Failure::caller("PEER_UNKNOWN"),
             Self::Full { .. } => Failure::platform("PEERS_FULL", SOON),
             Self::TooManyConnecting { .. } => Failure::platform("PEERS_CONNECTING", SOON),
+            Self::TooManyConnectingFrom { .. } => {
+                Failure { source: Source::Caller, retry: SOON, code: Code("TOO_MANY_CONNECTING") }
+            }
             Self::Bind { .. } | Self::Interfaces(_) => Failure::platform("RTC_BIND", Retry::Never),
             Self::Options(_) => Failure::platform("RTC_OPTIONS", Retry::Never),
         }

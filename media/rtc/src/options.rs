@@ -19,6 +19,8 @@ pub struct Options {
     pub max_peers: usize,
     /// Peers that were answered and have not connected yet. More are refused with `PEERS_CONNECTING`.
     pub max_half_open: usize,
+    /// As many of those from one address. More are refused with `TOO_MANY_CONNECTING`; 0 sets no limit.
+    pub max_half_open_per_address: usize,
     /// How long a peer may take from the answer until media can flow.
     pub connect_within_ms: u64,
     /// How long nothing may arrive from a connected peer before it counts as lost. Browsers send at least a
@@ -38,6 +40,7 @@ impl Default for Options {
             advertise: Vec::new(),
             max_peers: 2_000,
             max_half_open: 256,
+            max_half_open_per_address: 16,
             connect_within_ms: 15_000,
             lost_after_ms: 5_000,
             return_within_ms: 30_000,

@@ -1,6 +1,6 @@
 //! The browsers' side of the house: answers offers and hands out peers, all on one UDP port.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -101,8 +101,13 @@ impl Server {
 
     /// Answers a new caller.
     pub fn offer(&self, sdp: &str) -> Result<(Answer, Peer), Error> {
+        self.offer_from(sdp, None)
+    }
+
+    /// Answers a new caller whose connections that are being set up count as those of `from`.
+    pub fn offer_from(&self, sdp: &str, from: Option<IpAddr>) -> Result<(Answer, Peer), Error> {
         let inner = &*self.inner;
-        self.admit(&lock(&inner.table))?;
+        self.admit(&lock(&inner.table), from)?;
         let now = tokio::time::Instant::now().into_std();
         let (mut endpoint, answer) =
             Endpoint::answer(&inner.identity, inner.addresses.announced(), sdp, now)?;
@@ -113,8 +118,8 @@ impl Server {
         let id: PeerId = Arc::from(pc_id.as_str());
         {
             let mut table = lock(&inner.table);
-            self.admit(&table)?;
-            table.insert(Arc::clone(&id), endpoint.ufrag(), inbox_sender, control_sender);
+            self.admit(&table, from)?;
+            table.insert(Arc::clone(&id), from, endpoint.ufrag(), inbox_sender, control_sender);
         }
         let parts = Parts {
             endpoint,
@@ -155,13 +160,20 @@ impl Server {
         control.send(change).await.map_err(|_| Error::PeerEnded)
     }
 
-    fn admit(&self, table: &Table) -> Result<(), Error> {
-        let Options { max_peers, max_half_open, .. } = self.inner.options;
+    fn admit(&self, table: &Table, from: Option<IpAddr>) -> Result<(), Error> {
+        let Options { max_peers, max_half_open, max_half_open_per_address, .. } = self.inner.options;
         if table.peers() >= max_peers {
             return Err(Error::Full { live: table.peers(), limit: max_peers });
         }
         if table.half_open() >= max_half_open {
             return Err(Error::TooManyConnecting { half_open: table.half_open(), limit: max_half_open });
+        }
+        let limit = max_half_open_per_address;
+        if let Some(from) = from.filter(|_| limit > 0) {
+            let half_open = table.half_open_from(from);
+            if half_open >= limit {
+                return Err(Error::TooManyConnectingFrom { from, half_open, limit });
+            }
         }
         Ok(())
     }

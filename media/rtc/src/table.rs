@@ -3,7 +3,7 @@
 //! Plain data, no I/O. Holds nothing for datagrams that name nobody, so a flood of them costs no memory.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,8 @@ pub(crate) struct Table {
 struct Entry {
     inbox: mpsc::Sender<Arrived>,
     control: mpsc::Sender<Control>,
+    /// Where its offer came from.
+    from: Option<IpAddr>,
     ufrag: String,
     addresses: Vec<SocketAddr>,
     connected: bool,
@@ -48,13 +50,15 @@ impl Table {
     pub(crate) fn insert(
         &mut self,
         id: PeerId,
+        from: Option<IpAddr>,
         ufrag: String,
         inbox: mpsc::Sender<Arrived>,
         control: mpsc::Sender<Control>,
     ) {
         self.by_ufrag.insert(ufrag.clone(), Arc::clone(&id));
         self.half_open += 1;
-        self.peers.insert(id, Entry { inbox, control, ufrag, addresses: Vec::new(), connected: false });
+        let entry = Entry { inbox, control, from, ufrag, addresses: Vec::new(), connected: false };
+        self.peers.insert(id, entry);
     }
 
     /// The peer has new ICE credentials; its addresses stay until checks come from others.
@@ -98,6 +102,10 @@ impl Table {
 
     pub(crate) const fn half_open(&self) -> usize {
         self.half_open
+    }
+
+    pub(crate) fn half_open_from(&self, from: IpAddr) -> usize {
+        self.peers.values().filter(|entry| !entry.connected && entry.from == Some(from)).count()
     }
 
     pub(crate) fn routes(&self) -> usize {

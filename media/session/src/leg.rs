@@ -3,6 +3,8 @@
 //! A session outlives its legs. While none carries media, nothing is said into the void and the voice waits. A leg whose
 //! connection broke stays until its transport gives it up: the caller may come back on it.
 
+use std::time::Duration;
+
 use domain::{AgentState, DeadAir, EndReason, FRAME, SessionEvent};
 use media_core::{LegCommand, LegEvent, inbound};
 use media_turn::Input;
@@ -12,6 +14,9 @@ use tokio::time::Instant;
 use crate::options::{Options, ms, seconds};
 use crate::ports::{Leg, Reaction};
 use crate::session::Session;
+
+/// A client whose first connection broke before it carried anything tries the next within this.
+const ANOTHER_WAY_IN: Duration = Duration::from_secs(3);
 
 /// A session's connection: the leg, and how it stands. Without a leg, one that is waited for.
 pub(crate) struct Connection {
@@ -52,11 +57,13 @@ impl Connection {
         self.readiness.active.filter(|_| waits).map(|since| since + ms(options.ready_ms))
     }
 
-    /// A connection that never carries media is no call: it must not keep a place for ever. Lost before it ever carried
-    /// any, it keeps it no longer.
+    /// A connection that never carries media is no call: it must not keep a place for ever. Gone before it ever carried
+    /// any, it keeps it no longer than a client needs to try another way in.
     pub(crate) fn unused_due(&self, greeted: bool, options: &Options) -> Option<Instant> {
         let unused = !self.flowing && (self.lost.is_none() || !greeted);
-        unused.then(|| self.attached + seconds(options.connect_s))
+        let connect = unused.then(|| self.attached + seconds(options.connect_s))?;
+        let gone = self.lost.filter(|_| self.leg.is_none()).map(|since| since + ANOTHER_WAY_IN);
+        Some(gone.map_or(connect, |gone| gone.min(connect)))
     }
 
     /// A caller who was lost is not waited for longer.
@@ -216,7 +223,7 @@ impl Session {
 
     /// The voice begins, and nothing was being sent: it need not wait for the next tick.
     pub(crate) fn tick_at_once(&mut self) {
-        if self.flowing && self.outbound.is_idle() {
+        if self.connection.flowing && self.outbound.is_idle() {
             self.ticks.reset_immediately();
         }
     }

@@ -77,3 +77,25 @@ pub(crate) fn broken(ability: Ability, error: &tungstenite::Error) -> Error {
 pub(crate) fn position(seconds: f64) -> domain::MediaTime {
     domain::MediaTime((seconds.max(0.0) * f64::from(domain::MediaTime::RATE)) as u64)
 }
+
+/// Percent-encoding for a query value.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_value_is_encoded() {
+        assert_eq!(encoded("Maria López&x"), "Maria%20L%C3%B3pez%26x");
+    }
+}

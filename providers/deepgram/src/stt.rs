@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::options::Options;
-use crate::socket::{self, NAME, Socket, position};
+use crate::socket::{self, NAME, Socket, encoded, position};
 use crate::wire::{Alternative, Heard, Listen, Results, json};
 
 /// Two seconds of frames. When full the newest frame is dropped and counted by the session: the vendor is not reading.
@@ -277,27 +277,5 @@ impl Recognition {
             language: self.language.clone(),
             ..Transcript::complete(text, first.from, last.to)
         }
-    }
-}
-
-/// Percent-encoding for a query value.
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_value_is_encoded() {
-        assert_eq!(encoded("Maria López&x"), "Maria%20L%C3%B3pez%26x");
     }
 }

@@ -13,7 +13,7 @@ use providers_api::{
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::options::Options;
-use crate::socket::{self, NAME, Socket};
+use crate::socket::{self, NAME, Socket, encoded};
 use crate::wire::{Speak, Spoken, json};
 
 /// Sentences waiting for the vendor; a turn rarely has more. When full the session waits: text is never dropped.
@@ -33,6 +33,13 @@ impl DeepgramTts {
         let info = ProviderInfo { name: NAME.to_owned(), model: options.tts_model.clone(), rate_hz: RATE_HZ };
         Self { options, info }
     }
+
+    /// A voice is a model at Deepgram.
+    fn query(&self, request: &TtsRequest) -> String {
+        let named = &request.voice.name;
+        let model = encoded(if named.is_empty() { &self.options.tts_model } else { named });
+        format!("/v1/speak?model={model}&encoding=linear16&sample_rate={RATE_HZ}")
+    }
 }
 
 impl Tts for DeepgramTts {
@@ -42,11 +49,7 @@ impl Tts for DeepgramTts {
 
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
         async move {
-            // A voice is a model at Deepgram.
-            let model =
-                if request.voice.name.is_empty() { &self.options.tts_model } else { &request.voice.name };
-            let path = format!("/v1/speak?model={model}&encoding=linear16&sample_rate={RATE_HZ}");
-            let socket = socket::open(&self.options, Ability::Tts, &path).await?;
+            let socket = socket::open(&self.options, Ability::Tts, &self.query(&request)).await?;
             let (input, inputs) = Sink::bounded(INPUT_CAPACITY);
             let state = Synthesis::new(socket, inputs);
             let events =
@@ -218,5 +221,24 @@ impl Synthesis {
             self.ready.push_back(Ok(TtsEvent::SentenceDone { sentence: self.done }));
             self.done += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Secret, SessionId, Voice};
+
+    use super::*;
+
+    #[test]
+    fn a_voice_stays_one_value_of_the_query() {
+        let tts = DeepgramTts::new(Options::new(Secret::new("key".to_owned())));
+        let asked = |name: &str| {
+            let voice = Voice { name: name.to_owned(), ..Voice::default() };
+            tts.query(&TtsRequest { session: SessionId::generate(), voice })
+        };
+        let rest = "encoding=linear16&sample_rate=24000";
+        assert_eq!(asked("aura-2-thalia-en"), format!("/v1/speak?model=aura-2-thalia-en&{rest}"));
+        assert_eq!(asked("a&encoding=mp3 #"), format!("/v1/speak?model=a%26encoding%3Dmp3%20%23&{rest}"));
     }
 }

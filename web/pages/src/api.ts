@@ -90,6 +90,13 @@ export async function get<T>(path: string): Promise<T> {
 export const tokenIn = (hash: string): string | null =>
   new URLSearchParams(hash.replace(/^#/, '')).get('token') || null;
 
+/** Opened where the page is already, such a link changes the address alone. */
+export function followLinks(): void {
+  window.addEventListener('hashchange', () => {
+    if (tokenIn(location.hash)) location.reload();
+  });
+}
+
 /** Signs in by the address where it has a token, which then leaves the address: it must not stay on a screen. */
 export async function signInByAddress(): Promise<void> {
   const token = tokenIn(location.hash);

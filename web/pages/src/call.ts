@@ -1,6 +1,15 @@
 // One finished call: transcript as heard, per turn the waterfall of its response, silences, notes, events.
 
-import { type Call, get, type Latencies, type Line, Refused, signInByAddress, type Turn } from './api';
+import {
+  type Call,
+  followLinks,
+  get,
+  type Latencies,
+  type Line,
+  Refused,
+  signInByAddress,
+  type Turn,
+} from './api';
 import { h, id, markNavigation, problem } from './dom';
 import { events } from './events';
 import {
@@ -21,6 +30,7 @@ const ASK_AGAIN_MS = 600;
 const ASKS = 8;
 
 markNavigation();
+followLinks();
 const content = id('content');
 const session = decodeURIComponent(location.pathname.split('/').pop() ?? '');
 void load(ASKS);

@@ -1,10 +1,11 @@
 // The list of finished calls.
 
-import { type CallSummary, type Calls, get, signInByAddress } from './api';
+import { type CallSummary, type Calls, followLinks, get, signInByAddress } from './api';
 import { h, id, markNavigation, problem } from './dom';
 import { duration, ending, moment, ms, msOrNone } from './words';
 
 markNavigation();
+followLinks();
 const content = id('content');
 const body = h('tbody', {});
 const more = h('button', { type: 'button', 'data-testid': 'more' }, 'Older calls');

@@ -26,14 +26,19 @@ export function markNavigation(): void {
   document.querySelector(`[data-nav="${here}"]`)?.setAttribute('aria-current', 'page');
 }
 
+const SIGN_IN =
+  'Open the link that the server printed at its start: what follows its # signs this browser in. Or enter the token here.';
+
 /** Says what went wrong and, where the operator must sign in, lets them. */
 export function problem(error: unknown, again: () => void): HTMLElement {
   const refused =
     error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
   const attributes = { class: 'problem', 'data-testid': 'problem', 'data-code': refused.code };
   const code = h('a', { href: `/docs/errors/${refused.code}` }, refused.code);
-  const box = h('div', attributes, h('strong', {}, refused.title), refused.message, h('p', {}, code));
-  if (refused.code !== 'OPERATOR_ONLY') return box;
+  const closed = refused.code === 'OPERATOR_ONLY';
+  const what = closed ? SIGN_IN : refused.message;
+  const box = h('div', attributes, h('strong', {}, refused.title), what, h('p', {}, code));
+  if (!closed) return box;
   const input = h('input', {
     type: 'password',
     'aria-label': "Operator's token",

@@ -1,7 +1,7 @@
 // The demo page: the widget, what to say to it, and the way to what happened.
 
-import { type Agent, get } from './api';
-import { h, id, markNavigation } from './dom';
+import { type Agent, followLinks, get, signInByAddress } from './api';
+import { h, id, markNavigation, problem } from './dom';
 
 const FALLBACK: Agent = {
   name: 'front-desk',
@@ -15,6 +15,7 @@ const FALLBACK: Agent = {
 };
 
 markNavigation();
+followLinks();
 const widget = id('widget');
 
 widget.addEventListener('agent-foundry:ended', (event) => {
@@ -24,7 +25,14 @@ widget.addEventListener('agent-foundry:ended', (event) => {
   id('last').hidden = false;
 });
 
+void signIn();
 void show();
+
+/** Of the address that the server printed. Talking needs it on a closed server alone, reading calls always. */
+async function signIn(): Promise<void> {
+  const said = await signInByAddress().catch((error: unknown) => problem(error, () => said?.remove()));
+  if (said) id('sign-in').append(said);
+}
 
 async function show(): Promise<void> {
   const parameters = new URLSearchParams(location.search);

@@ -30,14 +30,19 @@ export class Browser implements Ports {
     void this.context.resume();
   }
 
+  /** Resolves without effect where the call was let go while the browser was still asking the person. */
   async microphone(): Promise<void> {
     if (!window.isSecureContext || !navigator.mediaDevices) throw new CallError(INSECURE);
     this.prepare();
+    const { context } = this;
     const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
     const microphone = await navigator.mediaDevices.getUserMedia({ audio }).catch((error: unknown) => {
       throw new CallError(fromMicrophone(error));
     });
-    const context = this.context ?? new AudioContext();
+    if (!context || context !== this.context) {
+      for (const track of microphone.getTracks()) track.stop();
+      return;
+    }
     const devices = {
       context,
       microphone,
@@ -70,16 +75,16 @@ export class Browser implements Ports {
   }
 
   release(): void {
-    const devices = this.devices;
+    const { devices, context } = this;
     this.devices = null;
     this.context = null;
+    void context?.close();
     if (!devices) return;
     for (const track of devices.microphone.getTracks()) track.stop();
     devices.speaker.srcObject = null;
     devices.voice.disconnect();
     devices.caller.close();
     devices.agent.close();
-    void devices.context.close();
   }
 
   levels(): { caller: number; agent: number } {

@@ -33,6 +33,7 @@ export class Widget extends HTMLElement {
   };
   private readonly onLeave = () => this.call.hangUp();
   private described = '';
+  private known: Server | null = null;
 
   constructor() {
     super();
@@ -48,10 +49,13 @@ export class Widget extends HTMLElement {
     this.view.show(this.call.snapshot);
   }
 
+  /** The same one for as long as the page means the same: it remembers what the server said. */
   private get server(): Server {
     const given = this.getAttribute('server');
     const base = new URL(given || home, location.href).origin;
-    return new Server(base, this.getAttribute('agent') ?? '');
+    const agent = this.getAttribute('agent') ?? '';
+    if (this.known?.base !== base || this.known.agent !== agent) this.known = new Server(base, agent);
+    return this.known;
   }
 
   connectedCallback(): void {

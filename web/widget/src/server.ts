@@ -21,9 +21,21 @@ export class Server {
     return new URL(this.base).origin !== location.origin;
   }
 
+  private ice: RTCIceServer[] | null = null;
+  /** Came along with them, and is worth one call. */
+  private held: string | null = null;
+
+  /** STUN and TURN servers, which come with a permission to call; asked for once. */
+  async iceServers(signal: AbortSignal): Promise<RTCIceServer[]> {
+    if (!this.ice) this.held = await this.askToken(signal);
+    return this.ice ?? [];
+  }
+
   /** Pages elsewhere need permission for each call; our own pages ask only where the server wants it. */
-  async token(signal: AbortSignal): Promise<string | null> {
-    if (!this.elsewhere) return null;
+  private async token(signal: AbortSignal): Promise<string | null> {
+    const { held } = this;
+    this.held = null;
+    if (held || !this.elsewhere) return held;
     return this.askToken(signal);
   }
 
@@ -34,6 +46,7 @@ export class Server {
       this.agent ? { agent: this.agent } : {},
       signal,
     );
+    this.ice = Array.isArray(answer.ice_servers) ? answer.ice_servers : [];
     return String(answer.token);
   }
 

@@ -81,7 +81,7 @@ export function fromClose(code: number, reason: string): Trouble | null {
 }
 
 const REFUSALS = new Set(
-  'AGENT_UNKNOWN SERVER_FULL SERVER_DRAINING ORIGIN_FORBIDDEN TOKEN_REQUIRED TOKEN_INVALID TOKEN_EXPIRED SESSION_UNKNOWN'.split(
+  'AGENT_UNKNOWN SERVER_FULL SERVER_DRAINING ORIGIN_FORBIDDEN OPERATOR_ONLY TOKEN_REQUIRED TOKEN_INVALID TOKEN_EXPIRED SESSION_UNKNOWN'.split(
     ' ',
   ),
 );
@@ -96,6 +96,11 @@ const KNOWN: Record<string, { title: string; advice: string }> = {
   SERVER_FULL: {
     title: 'All lines are busy',
     advice: 'Someone else is talking right now. Try again in a moment.',
+  },
+  OPERATOR_ONLY: {
+    title: 'This server is closed',
+    advice:
+      "Open the link that the server printed at its start, or sign in at /calls with the operator's token.",
   },
   SERVER_DRAINING: { title: 'The server is restarting', advice: 'Try again in a moment.' },
   SESSION_UNKNOWN: { title: 'The call has ended', advice: 'It waited as long as it could. Start a new one.' },

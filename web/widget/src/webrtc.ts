@@ -23,7 +23,10 @@ export async function open(
   signal: AbortSignal,
 ): Promise<Opened> {
   if (typeof RTCPeerConnection === 'undefined') throw new Error('this browser has no WebRTC');
-  const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+  const asked = server.iceServers(signal);
+  // Whoever comes back has the server's permission already.
+  const iceServers = await (resume ? asked.catch(() => []) : asked);
+  const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers });
   const peer = new Peer(connection, media, listener);
   const given = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error('WebRTC did not connect in time')), {

@@ -41,11 +41,46 @@ const connected = () => Context.nodes.reduce((sum, node) => sum + node.to.length
 const listener: Listener = { message: () => undefined, lost: () => undefined };
 
 beforeEach(() => {
+  vi.mocked(websocket.open).mockClear();
   vi.stubGlobal('AudioContext', Context);
   vi.stubGlobal('Audio', class {});
   vi.stubGlobal('window', { isSecureContext: true });
   const microphone = { getTracks: () => [{ stop: () => undefined }], getAudioTracks: () => [] };
   vi.stubGlobal('navigator', { mediaDevices: { getUserMedia: () => Promise.resolve(microphone) } });
+});
+
+describe('a microphone', () => {
+  it('that is lent after its call was hung up is let go, and leaves the next call its own', async () => {
+    const [allow, stopped, closed]: [(() => void)[], string[], Context[]] = [[], [], []];
+    const stream = (name: string) => ({ getTracks: () => [{ stop: () => void stopped.push(name) }] });
+    const names = ['first', 'second'];
+    const asking = () => {
+      const name = names.shift() ?? 'another';
+      return new Promise((lend) => allow.push(() => lend(stream(name))));
+    };
+    vi.stubGlobal('navigator', { mediaDevices: { getUserMedia: asking } });
+    vi.stubGlobal(
+      'AudioContext',
+      class extends Context {
+        override close = () => {
+          closed.push(this);
+          return Promise.resolve();
+        };
+      },
+    );
+    const browser = new Browser(() => new Server('http://localhost', ''));
+    const first = browser.microphone();
+    browser.release();
+    expect(closed.length).toBe(1);
+    const second = browser.microphone();
+    for (const lend of allow) lend();
+    await Promise.all([first, second]);
+    expect(stopped).toEqual(['first']);
+    await browser.open('websocket', null, listener, new AbortController().signal);
+    browser.release();
+    expect(stopped).toEqual(['first', 'second']);
+    expect(closed.length).toBe(2);
+  });
 });
 
 describe('the speaker', () => {

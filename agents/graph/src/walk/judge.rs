@@ -152,7 +152,8 @@ fn minutes(time: Time) -> u32 {
     u32::from(time.hour().unsigned_abs()) * 60 + u32::from(time.minute().unsigned_abs())
 }
 
-pub(super) fn parse_time(text: &str) -> Option<Time> {
+/// As definitions and slots write times: `HH:MM`.
+pub fn parse_time(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
 }

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use crate::compile::{Compiled, Step};
 use crate::state::{self, Write};
+pub use judge::parse_time;
 pub(crate) use listen::{candidates, decide};
 pub(crate) use snapshot::{CollectState, Pending};
 pub use snapshot::{Receipt, RestoreError, Snapshot, Spoken};

@@ -1,14 +1,15 @@
 //! Appointments in a file: one JSON object a line, appended and synced, never rewritten.
 //!
 //! Two bookings of one time cannot both succeed: check and append happen under the lock of the file, so other processes are
-//! kept out as well. The same booking of the same session is stored once, however often it is tried.
+//! kept out as well. The same booking of the same session is stored once, however often it is tried; one with another name,
+//! phone or length is a correction, and stands in place of the line before it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use agents_graph::{ToolError, spoken_list, spoken_time};
+use agents_graph::{ToolError, parse_time, spoken_list, spoken_time};
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -34,6 +35,18 @@ pub struct Appointment {
     pub name: String,
     pub phone: String,
     pub booked_at: String,
+}
+
+impl Appointment {
+    /// The later of two such lines stands.
+    fn is_of_the_same(&self, other: &Self) -> bool {
+        (&self.session, &self.service, self.date, &self.time)
+            == (&other.session, &other.service, other.date, &other.time)
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        (&self.name, &self.phone, self.minutes) == (&other.name, &other.phone, other.minutes)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,10 +123,10 @@ impl Appointments {
         Self { path, clock }
     }
 
-    /// Every appointment in the file, in the order of booking.
+    /// Every appointment that stands, in the order of booking.
     pub fn all(&self) -> io::Result<Vec<Appointment>> {
         match File::open(&self.path) {
-            Ok(mut file) => read(&mut file),
+            Ok(mut file) => Ok(standing(read(&mut file)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -133,38 +146,27 @@ impl Appointments {
         let args: BookArgs = serde_json::from_value(call.args.clone())
             .map_err(|_| Failed::Argument("service, date, time, name, phone"))?;
         let time = parse_time(&args.time).ok_or(Failed::Argument("time"))?;
-        let minutes = args.minutes.filter(|minutes| *minutes > 0).unwrap_or(MINUTES);
-        let mut file = self.open().map_err(|source| self.failed("opened", source))?;
-        file.lock().map_err(|source| self.failed("locked", source))?;
-        let booked = read(&mut file).map_err(|source| self.failed("read", source))?;
-        let again = booked.iter().find(|known| {
-            known.key == call.key
-                || (known.session == call.session
-                    && known.date == args.date
-                    && known.time == args.time
-                    && known.service == args.service)
-        });
-        if let Some(known) = again {
-            return Ok(json!({"status": "booked", "appointment": known}));
-        }
-        let taken = taken(&booked);
-        let from = calendar::minute_of(time);
-        if !calendar::is_free(&taken, args.date, from, minutes) {
-            let next = calendar::next_free(&taken, &args.hours, args.date, from, minutes);
-            let next = next.map(|(date, at)| json!({"date": date.to_string(), "time": calendar::time_of(at).strftime("%H:%M").to_string()}));
-            return Ok(json!({"status": "taken", "next": next}));
-        }
         let appointment = Appointment {
             key: call.key.clone(),
             session: call.session.clone(),
             service: args.service,
             date: args.date,
             time: time.strftime("%H:%M").to_string(),
-            minutes,
+            minutes: args.minutes.filter(|minutes| *minutes > 0).unwrap_or(MINUTES),
             name: args.name,
             phone: args.phone,
             booked_at: self.clock.now().timestamp().to_string(),
         };
+        let mut file = self.open().map_err(|source| self.failed("opened", source))?;
+        file.lock().map_err(|source| self.failed("locked", source))?;
+        let booked = read(&mut file).map_err(|source| self.failed("read", source))?;
+        let (known, others) = known(booked, &appointment);
+        if let Some(known) = known {
+            return Ok(json!({"status": "booked", "appointment": known}));
+        }
+        if let Some(taken) = clash(&others, &appointment, time, &args.hours) {
+            return Ok(taken);
+        }
         // The lock may have been waited for, longer than the caller waits.
         if !call.permit.take() {
             return Err(Failed::Late.into());
@@ -207,6 +209,26 @@ impl Appointments {
     }
 }
 
+/// The line that stores this already, and the appointments of everybody else.
+fn known(lines: Vec<Appointment>, wanted: &Appointment) -> (Option<Appointment>, Vec<Appointment>) {
+    let tried = lines.iter().find(|line| line.key == wanted.key).cloned();
+    let (own, others): (Vec<_>, Vec<_>) =
+        standing(lines).into_iter().partition(|line| line.is_of_the_same(wanted));
+    (tried.or_else(|| own.into_iter().find(|line| line.says_the_same(wanted))), others)
+}
+
+/// The answer where somebody else has the time.
+fn clash(others: &[Appointment], wanted: &Appointment, time: Time, hours: &Value) -> Option<Value> {
+    let taken = taken(others);
+    let from = calendar::minute_of(time);
+    if calendar::is_free(&taken, wanted.date, from, wanted.minutes) {
+        return None;
+    }
+    let next = calendar::next_free(&taken, hours, wanted.date, from, wanted.minutes);
+    let next = next.map(|(date, at)| json!({"date": date.to_string(), "time": calendar::time_of(at).strftime("%H:%M").to_string()}));
+    Some(json!({"status": "taken", "next": next}))
+}
+
 /// Some of the free times over the day, the first always.
 fn spread(free: &[u32]) -> Vec<u32> {
     if free.len() <= TOLD {
@@ -226,6 +248,18 @@ fn taken(booked: &[Appointment]) -> Vec<Taken> {
             })
         })
         .collect()
+}
+
+/// Without what was corrected later; a correction takes the place of what it corrects.
+fn standing(lines: Vec<Appointment>) -> Vec<Appointment> {
+    let mut standing: Vec<Appointment> = Vec::with_capacity(lines.len());
+    for line in lines {
+        match standing.iter_mut().find(|known| known.is_of_the_same(&line)) {
+            Some(known) => *known = line,
+            None => standing.push(line),
+        }
+    }
+    standing
 }
 
 /// A line that a crash left unfinished is no appointment.
@@ -250,11 +284,6 @@ fn append(file: &mut File, appointment: &Appointment) -> io::Result<()> {
     }
     // Of an appointment that is told to have failed, nothing may stay.
     file.write_all(&line).and_then(|()| file.sync_data()).inspect_err(|_| drop(file.set_len(length)))
-}
-
-fn parse_time(text: &str) -> Option<Time> {
-    let (hour, minute) = text.split_once(':')?;
-    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
 }
 
 #[cfg(test)]

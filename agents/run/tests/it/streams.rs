@@ -7,7 +7,7 @@ use std::time::Duration;
 use agents_graph::ToolError;
 use agents_run::tools::{Appointments, Builtin};
 use agents_run::{Agent, Conversation, Permit, Ports, Step, ToolCall, Tools};
-use domain::{SessionId, TurnId};
+use domain::{SessionId, Source, TurnId};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use runtime::tasks::Tasks;
@@ -44,7 +44,11 @@ impl Tools for Slow {
 const ALL: &str = "I'd like to book a haircut next Tuesday at three in the afternoon, my name is Maria Lopez and my number is 555 0142";
 
 async fn conversation() -> (Conversation, Arc<Slow>) {
-    let agent = Arc::new(Agent::load(agents_graph::LIBRARY[1].1, None).await.unwrap());
+    with(agents_graph::LIBRARY[1].1).await
+}
+
+async fn with(definition: &str) -> (Conversation, Arc<Slow>) {
+    let agent = Arc::new(Agent::load(definition, None).await.unwrap());
     let tools = Arc::new(Slow::default());
     let ports = Ports {
         tools: Arc::clone(&tools) as Arc<dyn Tools>,
@@ -71,6 +75,29 @@ async fn a_guess_says_what_the_commit_says_and_leaves_no_trace() {
     let reply: Vec<Step> = conversation.commit(TurnId(1), ALL).collect().await;
     assert_eq!(text(&guess), text(&reply));
     assert!(!text(&reply).is_empty());
+}
+
+#[tokio::test]
+async fn a_graph_that_goes_round_is_not_the_callers_fault() {
+    let graph = json!({
+        "name": "round", "version": 1, "entry": "desk", "greeting": ["Hello."],
+        "state": {"order": {"type": "object", "reducer": "merge"}},
+        "nodes": {
+            "desk": {"kind": "intent", "intents": {"loop": {"examples": ["round and round"]}}, "unknown": ["What?"]},
+            "around": {"kind": "say"}, "turn": {"kind": "router"},
+        },
+        "edges": [
+            {"from": "desk", "on": "loop", "to": "around"}, {"from": "around", "to": "turn"},
+            {"from": "turn", "when": "not exists order.stop", "to": "around"}, {"from": "turn", "to": "desk"},
+        ],
+    });
+    let (mut conversation, _) = with(&graph.to_string()).await;
+    let steps: Vec<Step> = conversation.commit(TurnId(1), "round and round").collect().await;
+    let failure = steps.iter().find_map(|step| match step {
+        Step::Failed { failure, .. } => Some((failure.code.0, failure.source)),
+        _ => None,
+    });
+    assert_eq!(failure, Some(("AGENT_LOOP", Source::Platform)));
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! Who may start a call, who may embed the widget, who may read calls.
 //!
-//! A browser names the page's origin and cannot lie about it; a client without an origin is no browser. On an open
-//! server our own pages and clients that are no browser call freely. Pages elsewhere must be listed and bring a token.
-//! What callers said is for the operator's token, and for who sits at the machine itself.
+//! A browser names the page's origin and cannot lie about it; any other program can name what it likes. On an open server
+//! our own pages and programs call freely. On a closed one they need the operator's permission or a token made with it:
+//! an origin proves nothing there. Pages elsewhere must be listed and bring a token.
 
 use control_api::problem;
 use domain::SessionId;
 use jiff::Timestamp;
 
 use crate::Server;
+use crate::app::origin;
 use crate::app::token::same_secret;
 use crate::error::Error;
 
@@ -19,8 +20,8 @@ pub(crate) struct Client {
     pub(crate) origin: Option<String>,
     /// What the client believes to be our address, with the port.
     pub(crate) host: String,
-    /// The connection comes from this machine, and nothing says that it is a proxy's.
-    pub(crate) local: bool,
+    /// The operator's token, or the cookie made from it; or something else that was sent in their place.
+    pub(crate) credential: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +32,13 @@ enum Relation {
 }
 
 impl Client {
-    /// The port and scheme may be hidden by a proxy: the authority decides.
+    /// The scheme may be hidden by a proxy: the authority decides.
     fn relation(&self, server: &Server) -> Result<Relation, Error> {
         let Some(origin) = &self.origin else { return Ok(Relation::NoBrowser) };
-        let public = server.options.public_url.as_deref().unwrap_or_default().trim_end_matches('/');
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        if authority.is_some_and(|authority| authority == self.host) || origin == public {
+        let scheme = origin.split_once("://").map_or("", |(scheme, _)| scheme);
+        if *origin == origin::normal(&format!("{scheme}://{}", self.host))
+            || Some(origin) == server.options.public_url.as_ref()
+        {
             return Ok(Relation::OwnPage);
         }
         if server.options.allows(origin) {
@@ -48,12 +50,18 @@ impl Client {
         Err(Error::new(&problem::ORIGIN_FORBIDDEN, detail))
     }
 
+    fn is_operator(&self, server: &Server) -> bool {
+        self.credential.as_ref().is_some_and(|given| {
+            is_operators(server, given) || server.tokens.is_operator(given, server.ports.clock.now())
+        })
+    }
+
     fn origin(&self) -> &str {
         self.origin.as_deref().unwrap_or_default()
     }
 }
 
-/// May this client start a call with `agent`?
+/// May this client start a call with `agent`? The operator may.
 pub(crate) fn may_call(
     server: &Server,
     client: &Client,
@@ -61,9 +69,13 @@ pub(crate) fn may_call(
     token: Option<&str>,
 ) -> Result<(), Error> {
     let relation = client.relation(server)?;
+    if relation != Relation::Embedding
+        && (server.options.open && token.is_none() || client.is_operator(server))
+    {
+        return Ok(());
+    }
     match token {
         Some(token) => server.tokens.check_call(token, client.origin(), agent, server.ports.clock.now()),
-        None if server.options.open && relation != Relation::Embedding => Ok(()),
         None => {
             Err(Error::new(&problem::TOKEN_REQUIRED, "ask POST /v1/widget/token and send its token along"))
         }
@@ -80,32 +92,38 @@ pub(crate) fn may_resume(
     server.tokens.check_resume(token)
 }
 
-/// A token for the asking page, and when it expires.
-pub(crate) fn widget_token(
+/// The longest life that the operator may give a token: a carrier keeps one in its settings.
+const LONGEST_TOKEN_SECONDS: u64 = 30 * 24 * 3600;
+
+/// A token for the asking page or program, and when it expires. The operator may choose its life.
+pub(crate) fn call_token(
     server: &Server,
     client: &Client,
     agent: &str,
+    ttl_s: Option<u64>,
 ) -> Result<(String, Timestamp), Error> {
-    if client.relation(server)? == Relation::NoBrowser && !server.options.open {
-        return Err(Error::new(
-            &problem::ORIGIN_FORBIDDEN,
-            "tokens are for pages: the request named no origin",
-        ));
+    let relation = client.relation(server)?;
+    let operator = client.is_operator(server);
+    if relation != Relation::Embedding && !server.options.open && !operator {
+        return Err(operator_only("this server is closed: its operator gives permission to call"));
     }
-    let expires = later(server.ports.clock.now(), server.options.token_ttl_seconds);
+    let life = match ttl_s {
+        None => server.options.token_ttl_seconds,
+        Some(_) if !operator => return Err(operator_only("only the operator chooses a token's life")),
+        Some(life) if (1..=LONGEST_TOKEN_SECONDS).contains(&life) => life,
+        Some(life) => {
+            let detail = format!("`ttl_s` must be between 1 and {LONGEST_TOKEN_SECONDS}, not {life}");
+            return Err(Error::new(&problem::PARAMETER_INVALID, detail));
+        }
+    };
+    let expires = later(server.ports.clock.now(), life);
     Ok((server.tokens.call(client.origin(), agent, expires), expires))
 }
 
-/// May this client read what callers said? `credential` is the operator's token or the cookie made from it.
-pub(crate) fn may_read(server: &Server, client: &Client, credential: Option<&str>) -> Result<(), Error> {
+/// May this client read what callers said?
+pub(crate) fn may_read(server: &Server, client: &Client) -> Result<(), Error> {
     on_own_page(server, client)?;
-    let known = credential.is_some_and(|given| {
-        is_operators(server, given) || server.tokens.is_operator(given, server.ports.clock.now())
-    });
-    // A page elsewhere can point its own name at this machine, and the browser here would then count as its own: a
-    // local client must also call us by a name that nobody else can give out.
-    let at_the_machine = server.options.local_reads && client.local && is_loopback(&client.host);
-    if known || (at_the_machine && server.options.open) {
+    if client.is_operator(server) {
         return Ok(());
     }
     Err(operator_only("sign in with the operator's token; /docs/errors/OPERATOR_ONLY says where it is found"))
@@ -140,47 +158,4 @@ pub(crate) const OPERATOR_SESSION_SECONDS: u64 = 12 * 3600;
 pub(crate) fn later(now: Timestamp, seconds: u64) -> Timestamp {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
-}
-
-/// Names and addresses that mean the machine itself wherever they are said.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_machine_itself_is_told_from_names_and_other_addresses() {
-        for host in [
-            "localhost",
-            "localhost:8080",
-            "127.0.0.1:8080",
-            "127.8.8.8",
-            "[::1]:8080",
-            "[::1]",
-            "[::ffff:127.0.0.1]:1",
-            "a.localhost:1",
-        ] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "evil.example:8080",
-            "localhost.evil.example",
-            "127.0.0.1.evil.example",
-            "192.168.1.9",
-            "[2001:db8::1]:80",
-            "0.0.0.0:80",
-            "",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
 }

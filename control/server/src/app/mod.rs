@@ -4,6 +4,6 @@ pub(crate) mod access;
 pub(crate) mod calls;
 mod event_line;
 pub(crate) mod offer;
-pub(crate) mod starts;
+pub(crate) mod origin;
 pub(crate) mod summary;
 pub(crate) mod token;

@@ -1,5 +1,5 @@
-//! Signed permissions: to start a call from a page, to resume a call, to read calls. Nothing is stored: HMAC-SHA256
-//! over the text before the last dot, each kind under its own prefix.
+//! Signed permissions: to start a call, to begin one that was named, to resume one, to read calls. Nothing is stored:
+//! HMAC-SHA256 over the text before the last dot, each kind under its own prefix.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -13,17 +13,22 @@ use crate::error::Error;
 
 pub(crate) struct Tokens {
     key: [u8; 32],
+    /// What is signed for the operator ends with the operator's token, too.
+    operator: [u8; 32],
 }
 
 const CALL: &str = "c1";
+const START: &str = "s1";
 const RESUME: &str = "r1";
 const OPERATOR: &str = "o1";
 
 impl Tokens {
-    pub(crate) fn new(key: Option<&Secret<String>>) -> Self {
+    pub(crate) fn new(key: Option<&Secret<String>>, operator: Option<&Secret<String>>) -> Self {
         use sha2::Digest;
         let key = key.map_or_else(rand::random, |key| Sha256::digest(key.expose().as_bytes()).into());
-        Self { key }
+        let token = operator.map_or("", |token| token.expose().as_str());
+        let operator = mac(&key, &format!("{OPERATOR}.{token}")).finalize().into_bytes().into();
+        Self { key, operator }
     }
 
     /// Permission to start a call with `agent` from a page of `origin` (empty: a client that is no browser).
@@ -61,6 +66,20 @@ impl Tokens {
         ))
     }
 
+    /// Permission to begin this very session: what `/start` names.
+    pub(crate) fn start(&self, session: SessionId, agent: &str, expires: Timestamp) -> String {
+        self.sign(&format!("{START}.{session}.{}.{}", expires.as_second(), encode(agent)))
+    }
+
+    /// Which session, with which agent. Good until it expires, since clients repeat an offer that was lost.
+    pub(crate) fn check_start(&self, token: &str, now: Timestamp) -> Option<(SessionId, String)> {
+        let fields = self.verify(token, START)?;
+        let [session, expires, agent] = fields[..] else { return None };
+        let expires: i64 = expires.parse().ok()?;
+        (now.as_second() <= expires).then_some(())?;
+        Some((session.parse().ok()?, decode(agent)?))
+    }
+
     /// Permission to take this call up again. Its end is the call's end, which the session knows.
     pub(crate) fn resume(&self, session: SessionId, agent: &str) -> String {
         self.sign(&format!("{RESUME}.{session}.{}", encode(agent)))
@@ -86,23 +105,27 @@ impl Tokens {
             .is_some_and(|fields| matches!(fields[..], [expires] if expires.parse().is_ok_and(|at: i64| now.as_second() <= at)))
     }
 
-    fn mac(&self, text: &str) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
-        mac.update(text.as_bytes());
-        mac
+    fn key(&self, text: &str) -> &[u8; 32] {
+        if text.split('.').next() == Some(OPERATOR) { &self.operator } else { &self.key }
     }
 
     fn sign(&self, text: &str) -> String {
-        format!("{text}.{}", BASE64.encode(self.mac(text).finalize().into_bytes()))
+        format!("{text}.{}", BASE64.encode(mac(self.key(text), text).finalize().into_bytes()))
     }
 
     /// The fields between prefix and signature, when the signature is ours. Compares in constant time.
     fn verify<'a>(&self, token: &'a str, prefix: &str) -> Option<Vec<&'a str>> {
         let (text, signature) = token.rsplit_once('.')?;
-        self.mac(text).verify_slice(&BASE64.decode(signature).ok()?).ok()?;
+        mac(self.key(text), text).verify_slice(&BASE64.decode(signature).ok()?).ok()?;
         let mut fields = text.split('.');
         (fields.next() == Some(prefix)).then(|| fields.collect())
     }
+}
+
+fn mac(key: &[u8; 32], text: &str) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(text.as_bytes());
+    mac
 }
 
 /// Whether two secrets are the same, without telling by time how much of them is.
@@ -134,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_page_its_agent_and_its_time_only() {
-        let tokens = Tokens::new(None);
+        let tokens = Tokens::new(None, None);
         let token = tokens.call("https://shop.example", "front-desk", at(1000));
         assert_eq!(tokens.check_call(&token, "https://shop.example", "front-desk", at(1000)), Ok(()));
         assert_eq!(
@@ -150,7 +173,7 @@ mod tests {
 
     #[test]
     fn no_changed_byte_of_a_token_goes_unnoticed() {
-        let tokens = Tokens::new(Some(&Secret::new("0123456789abcdef".into())));
+        let tokens = Tokens::new(Some(&Secret::new("0123456789abcdef".into())), None);
         let token = tokens.call("https://shop.example", "front-desk", at(1000));
         for index in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
@@ -162,20 +185,34 @@ mod tests {
             );
         }
         assert!(
-            Tokens::new(None).check_call(&token, "https://shop.example", "front-desk", at(1)).is_err(),
+            Tokens::new(None, None).check_call(&token, "https://shop.example", "front-desk", at(1)).is_err(),
             "another key"
         );
     }
 
     #[test]
     fn one_kind_of_token_is_worth_nothing_as_another() {
-        let tokens = Tokens::new(None);
+        let tokens = Tokens::new(None, None);
         let session = SessionId::generate();
         let resume = tokens.resume(session, "front-desk");
         assert_eq!(tokens.check_resume(&resume), Ok((session, "front-desk".to_owned())));
         assert!(!tokens.is_operator(&resume, at(1)));
         assert!(tokens.is_operator(&tokens.operator(at(5)), at(5)));
         assert!(!tokens.is_operator(&tokens.operator(at(5)), at(6)));
+        let start = tokens.start(session, "front-desk", at(9));
+        assert_eq!(tokens.check_start(&start, at(9)), Some((session, "front-desk".to_owned())));
+        assert_eq!(tokens.check_start(&start, at(10)), None);
+        assert_eq!(tokens.check_start(&resume, at(1)), None);
+        assert!(tokens.check_resume(&start).is_err());
         assert!(tokens.check_resume(&tokens.call("", "front-desk", at(9))).is_err());
+    }
+
+    #[test]
+    fn another_operators_token_ends_the_sign_ins_of_the_one_before() {
+        let (key, leaked) = (Secret::new("0123456789abcdef".into()), Secret::new("leaked-somewhere".into()));
+        let cookie = Tokens::new(Some(&key), Some(&leaked)).operator(at(9));
+        assert!(Tokens::new(Some(&key), Some(&leaked)).is_operator(&cookie, at(1)));
+        let rotated = Tokens::new(Some(&key), Some(&Secret::new("quite-another-one".into())));
+        assert!(!rotated.is_operator(&cookie, at(1)));
     }
 }

@@ -1,6 +1,6 @@
 //! What handlers read from a request, with our errors in place of the library's.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::body::BodyDataStream;
@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::Shared;
 use crate::Server;
 use crate::app::access::Client;
+use crate::app::origin;
 use crate::error::Error;
 
 /// A body that has not arrived within this is given up.
@@ -28,14 +29,11 @@ pub(crate) struct Visitor {
     pub(crate) client: Client,
     /// `Authorization: Bearer`.
     pub(crate) bearer: Option<String>,
-    /// The operator's cookie.
-    pub(crate) cookie: Option<String>,
+    /// Where the connection comes from.
+    pub(crate) peer: Option<IpAddr>,
     /// The page or client came over TLS, as far as we can tell.
     pub(crate) secure: bool,
 }
-
-/// What proxies add to a request that they pass on.
-const PROXIED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
 
 pub(crate) const OPERATOR_COOKIE: &str = "foundry_operator";
 
@@ -44,30 +42,20 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let text = |name: header::HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let origin = text(header::ORIGIN).map(str::to_ascii_lowercase);
+        let origin = text(header::ORIGIN).map(origin::normal);
         // A request in absolute form has the authority in its URI.
         let host =
             text(header::HOST).or_else(|| parts.uri.authority().map(axum::http::uri::Authority::as_str));
         let secure = parts.uri.scheme_str() == Some("https")
             || parts.extensions.get::<Tls>().is_some()
             || text(header::HeaderName::from_static("x-forwarded-proto")) == Some("https");
-        let remote = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-        let local = remote.is_some_and(|peer| peer.ip().to_canonical().is_loopback())
-            && !PROXIED.iter().any(|name| parts.headers.contains_key(*name));
-        Ok(Self {
-            client: Client { origin, host: host.unwrap_or_default().to_ascii_lowercase(), local },
-            bearer: text(header::AUTHORIZATION)
-                .and_then(|value| value.strip_prefix("Bearer "))
-                .map(str::to_owned),
-            cookie: cookie(&parts.headers, OPERATOR_COOKIE),
-            secure,
-        })
-    }
-}
-
-impl Visitor {
-    pub(crate) fn operator_credential(&self) -> Option<&str> {
-        self.bearer.as_deref().or(self.cookie.as_deref())
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+        let bearer = text(header::AUTHORIZATION)
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .map(|token| token.trim().to_owned());
+        let credential = bearer.clone().or_else(|| cookie(&parts.headers, OPERATOR_COOKIE));
+        let host = host.unwrap_or_default().to_ascii_lowercase();
+        Ok(Self { client: Client { origin, host, credential }, bearer, peer, secure })
     }
 }
 

@@ -83,22 +83,20 @@ pub(crate) async fn session_candidates(
 pub(crate) fn admit(server: &Shared, visitor: &Visitor, named: Named) -> Answer<CallRequest> {
     if let Some(token) = &named.resume {
         let (session, agent) = access::may_resume(server, &visitor.client, token)?;
-        return Ok(request(server, session, agent, true));
+        return Ok(request(server, visitor, session, agent, true));
     }
     if let Some(session) = &named.session {
         let (session, agent) = started(server, session)?;
-        return Ok(request(server, session, agent, false));
+        return Ok(request(server, visitor, session, agent, false));
     }
     let agent = agent(server, [named.agent, None]);
     let token = named.token.or_else(|| visitor.bearer.clone());
     access::may_call(server, &visitor.client, &agent, token.as_deref())?;
-    Ok(request(server, SessionId::generate(), agent, false))
+    Ok(request(server, visitor, SessionId::generate(), agent, false))
 }
 
-fn started(server: &Server, session: &str) -> Answer<(SessionId, String)> {
-    let known =
-        session.parse().ok().and_then(|id| Some((id, server.starts.agent(id, server.ports.clock.now())?)));
-    known.ok_or_else(|| {
+fn started(server: &Server, named: &str) -> Answer<(SessionId, String)> {
+    server.tokens.check_start(named, server.ports.clock.now()).ok_or_else(|| {
         Error::new(
             &problem::SESSION_UNKNOWN,
             "the session was not started here or waited too long; POST /start again",
@@ -106,8 +104,15 @@ fn started(server: &Server, session: &str) -> Answer<(SessionId, String)> {
     })
 }
 
-fn request(server: &Server, session: SessionId, agent: String, resumes: bool) -> CallRequest {
+fn request(
+    server: &Server,
+    visitor: &Visitor,
+    session: SessionId,
+    agent: String,
+    resumes: bool,
+) -> CallRequest {
     CallRequest {
+        from: visitor.peer,
         session,
         resume_token: server.tokens.resume(session, &agent),
         agent,

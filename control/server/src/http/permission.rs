@@ -1,4 +1,4 @@
-//! Tokens for embedding pages, and the operator's sign-in.
+//! Tokens to call with, and the operator's sign-in.
 
 use axum::Json as Body;
 use axum::http::{StatusCode, header};
@@ -23,8 +23,9 @@ pub(crate) async fn widget_token(
             format!("no agent is called {agent:?}; GET /v1/agents lists those there are"),
         ));
     }
-    let (token, expires) = access::widget_token(&server, &visitor.client, &agent)?;
-    Ok(Body(TokenAnswer { token, agent, expires_at: expires.to_string() }))
+    let (token, expires) = access::call_token(&server, &visitor.client, &agent, request.ttl_s)?;
+    let ice_servers = server.options.ice_servers.clone();
+    Ok(Body(TokenAnswer { token, agent, expires_at: expires.to_string(), ice_servers }))
 }
 
 /// Answers with a cookie that scripts cannot read and other sites cannot send.

@@ -68,7 +68,7 @@ fn open(
 ) -> Answer<Response> {
     let upgrade =
         upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
-    let limit = server.options.socket_message_bytes;
+    let limit = server.ports.calls.longest_message_bytes();
     let upgrade = upgrade
         .max_message_size(limit)
         .max_frame_size(limit)

@@ -15,7 +15,7 @@ pub(crate) struct Named {
     token: Option<String>,
 }
 
-/// Where to connect. Nothing is reserved yet: a client that never comes takes no slot.
+/// Where to connect. Nothing is reserved or stored: a client that never comes takes neither slot nor memory.
 pub(crate) async fn start(
     server: Shared,
     visitor: Visitor,
@@ -26,29 +26,23 @@ pub(crate) async fn start(
     let token = request.body.token.or(query.token).or_else(|| visitor.bearer.clone());
     access::may_call(&server, &visitor.client, &agent, token.as_deref())?;
     server.ports.calls.start(&agent)?;
-    let session = SessionId::generate();
-    server.starts.insert(
-        session,
-        agent,
-        access::later(server.ports.clock.now(), server.options.token_ttl_seconds),
-    );
+    let expires = access::later(server.ports.clock.now(), server.options.token_ttl_seconds);
+    let named = server.tokens.start(SessionId::generate(), &agent, expires);
     Ok(Body(match request.transport {
         Transport::WebSocket => {
-            StartAnswer::WebSocket { ws_url: socket_url(&server, &visitor, session), token: None }
+            StartAnswer::WebSocket { ws_url: socket_url(&server, &visitor, &named), token: None }
         }
-        Transport::WebRtc => {
-            StartAnswer::WebRtc { session_id: session.to_string(), ice_config: ice(&server) }
-        }
+        Transport::WebRtc => StartAnswer::WebRtc { session_id: named, ice_config: ice(&server) },
     }))
 }
 
-/// The session's id in the URL is the permission: it was given to this client and is forgotten soon.
-fn socket_url(server: &Server, visitor: &Visitor, session: SessionId) -> String {
+/// The named session in the URL is the permission: it was given to this client and expires soon.
+fn socket_url(server: &Server, visitor: &Visitor, named: &str) -> String {
     let base = match &server.options.public_url {
-        Some(url) => url.trim_end_matches('/').replacen("http", "ws", 1),
+        Some(url) => url.replacen("http", "ws", 1),
         None => format!("{}://{}", if visitor.secure { "wss" } else { "ws" }, visitor.client.host),
     };
-    format!("{base}{}?session={session}", control_api::paths::SOCKET)
+    format!("{base}{}?session={named}", control_api::paths::SOCKET)
 }
 
 fn ice(server: &Server) -> Option<IceConfig> {

@@ -1,10 +1,9 @@
 use std::time::Duration;
 
-use control_server::Options;
 use control_server::ports::Recorded;
 use domain::{EndReason, SessionEvent, SessionId, TurnId};
 
-use crate::fake::{World, get};
+use crate::fake::{World, get, operated};
 
 fn record(world: &World, words: &str) -> SessionId {
     let id = SessionId::generate();
@@ -25,9 +24,9 @@ fn record(world: &World, words: &str) -> SessionId {
 #[tokio::test]
 async fn calls_are_listed_newest_first_in_pages() {
     let world = World::new();
-    let router = world.router(Options::default());
+    let router = world.router(operated());
     let ids: Vec<_> = ["one", "two", "three"].map(|words| record(&world, words)).to_vec();
-    let first = get("/v1/calls?limit=2").of(&router).await.json();
+    let first = get("/v1/calls?limit=2").operator().of(&router).await.json();
     let words = |page: &serde_json::Value| -> Vec<String> {
         page["data"]
             .as_array()
@@ -39,6 +38,7 @@ async fn calls_are_listed_newest_first_in_pages() {
     assert_eq!((words(&first), &first["has_more"]), (vec!["three".into(), "two".into()], &true.into()));
     let second =
         get(&format!("/v1/calls?limit=2&cursor={}", first["next_cursor"].as_str().expect("a cursor")))
+            .operator()
             .of(&router)
             .await
             .json();
@@ -52,10 +52,10 @@ async fn calls_are_listed_newest_first_in_pages() {
 #[tokio::test]
 async fn a_finished_call_is_read_once_for_the_list() {
     let world = World::new();
-    let router = world.router(Options::default());
+    let router = world.router(operated());
     record(&world, "one");
     for _ in 0..3 {
-        get("/v1/calls").of(&router).await.json();
+        get("/v1/calls").operator().of(&router).await.json();
     }
     assert_eq!(*world.loads.lock().expect("no panic"), 1);
 }
@@ -63,25 +63,25 @@ async fn a_finished_call_is_read_once_for_the_list() {
 #[tokio::test]
 async fn one_broken_log_does_not_hide_the_others() {
     let world = World::new();
-    let router = world.router(Options::default());
+    let router = world.router(operated());
     let broken = record(&world, "one");
     record(&world, "two");
     *world.broken.lock().expect("no panic") = Some(broken);
-    let list = get("/v1/calls").of(&router).await.json();
+    let list = get("/v1/calls").operator().of(&router).await.json();
     assert_eq!(list["data"].as_array().expect("a list").len(), 1);
-    get(&format!("/v1/calls/{broken}")).of(&router).await.is_problem(500, "LOG_UNREADABLE");
+    get(&format!("/v1/calls/{broken}")).operator().of(&router).await.is_problem(500, "LOG_UNREADABLE");
 }
 
 #[tokio::test]
 async fn a_call_is_shown_and_its_log_downloaded() {
     let world = World::new();
-    let router = world.router(Options::default());
+    let router = world.router(operated());
     let id = record(&world, "When are you open?");
-    let call = get(&format!("/v1/calls/{id}")).of(&router).await.json();
+    let call = get(&format!("/v1/calls/{id}")).operator().of(&router).await.json();
     assert_eq!((&call["end_reason"], &call["duration_ms"]), (&"agent_ended".into(), &900.0.into()));
     assert_eq!(call["transcript"][0]["text"], "When are you open?");
     assert_eq!(call["events"][1]["kind"], "ended");
-    let raw = get(&format!("/v1/calls/{id}/events")).of(&router).await;
+    let raw = get(&format!("/v1/calls/{id}/events")).operator().of(&router).await;
     assert_eq!(raw.text, "{\"a\":1}\n{\"b\":2}\n");
     assert_eq!(raw.header("content-type"), Some("application/x-ndjson"));
     assert!(raw.header("content-disposition").expect("a name").contains(&format!("{id}.jsonl")));
@@ -89,9 +89,9 @@ async fn a_call_is_shown_and_its_log_downloaded() {
 
 #[tokio::test]
 async fn a_call_that_is_not_on_record_is_unknown() {
-    let router = World::new().router(Options::default());
+    let router = World::new().router(operated());
     for id in [SessionId::generate().to_string(), "nonsense".into()] {
-        get(&format!("/v1/calls/{id}")).of(&router).await.is_problem(404, "CALL_UNKNOWN");
-        get(&format!("/v1/calls/{id}/events")).of(&router).await.is_problem(404, "CALL_UNKNOWN");
+        get(&format!("/v1/calls/{id}")).operator().of(&router).await.is_problem(404, "CALL_UNKNOWN");
+        get(&format!("/v1/calls/{id}/events")).operator().of(&router).await.is_problem(404, "CALL_UNKNOWN");
     }
 }

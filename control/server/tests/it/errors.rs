@@ -2,7 +2,7 @@ use axum::http::Method;
 use control_server::Options;
 use serde_json::json;
 
-use crate::fake::{World, ask, get, post};
+use crate::fake::{World, ask, get, operated, post};
 
 #[tokio::test]
 async fn paths_and_methods_that_are_not_ours_are_problems_too() {
@@ -18,6 +18,7 @@ async fn paths_and_methods_that_are_not_ours_are_problems_too() {
         .of(&router)
         .await
         .is_problem(400, "PARAMETER_INVALID");
+    let router = World::new().router(operated());
     get("/v1/calls?limit=many").of(&router).await.is_problem(400, "PARAMETER_INVALID");
     get("/v1/calls?cursor=x").of(&router).await.is_problem(400, "PARAMETER_INVALID");
 }

@@ -16,7 +16,7 @@ use control_server::ports::{
     Recorded, Refusal, Renegotiation,
 };
 use control_server::{Options, Ports, Server};
-use domain::SessionId;
+use domain::{Secret, SessionId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -26,6 +26,9 @@ use tower::ServiceExt as _;
 pub(crate) const HOST: &str = "127.0.0.1:8080";
 pub(crate) const OWN_PAGE: &str = "http://127.0.0.1:8080";
 pub(crate) const SHOP: &str = "https://shop.example";
+/// What `operated` servers know their operator by.
+pub(crate) const SECRET: &str = "correct horse battery";
+pub(crate) const LONGEST_MESSAGE: usize = 64 * 1024;
 pub(crate) const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n";
 
@@ -154,6 +157,10 @@ impl Calls for World {
             .boxed()
         }))
     }
+
+    fn longest_message_bytes(&self) -> usize {
+        LONGEST_MESSAGE
+    }
 }
 
 impl CallLog for World {
@@ -265,6 +272,10 @@ impl Ask {
         self
     }
 
+    pub(crate) fn operator(self) -> Self {
+        self.header("authorization", &format!("Bearer {SECRET}"))
+    }
+
     pub(crate) fn on_page(self, origin: &str) -> Self {
         self.header("origin", origin)
     }
@@ -317,6 +328,10 @@ impl Reply {
 
 pub(crate) fn embedding() -> Options {
     Options { allowed_origins: vec![SHOP.into()], ..Options::default() }
+}
+
+pub(crate) fn operated() -> Options {
+    Options { operator_token: Some(Secret::new(SECRET.into())), ..Options::default() }
 }
 
 pub(crate) fn offer_body() -> Value {

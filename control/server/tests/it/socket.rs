@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use control_server::Options;
 use control_server::ports::{Framing, Refusal};
+use domain::Secret;
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::fake::{RETRY, SHOP, World, embedding, get, post};
+use crate::fake::{LONGEST_MESSAGE, RETRY, SHOP, World, embedding, get, operated, post};
 
 struct Listening {
     address: SocketAddr,
@@ -90,6 +91,21 @@ async fn carriers_name_their_agent_in_the_query_or_the_path() {
 }
 
 #[tokio::test]
+async fn carriers_reach_a_closed_server_with_a_token_in_the_path() {
+    let world = World::new();
+    let options =
+        Options { open: false, token_key: Some(Secret::new("a-key-of-enough-length".into())), ..operated() };
+    let server = listen(&world, options.clone()).await;
+    assert_eq!(server.open("/media/twilio/front-desk", None).await.err(), Some(401));
+    let ask = post("/v1/widget/token", json!({"ttl_s": 86_400})).operator();
+    let token = ask.of(&world.router(options)).await.json()["token"].clone();
+    let path = format!("/media/twilio/front-desk/{}", token.as_str().expect("text"));
+    world.pass(80_000);
+    server.open(&path, None).await.expect("open");
+    assert_eq!(server.open(&path, Some("http://localhost")).await.err(), Some(403));
+}
+
+#[tokio::test]
 async fn a_socket_is_refused_before_it_opens() {
     let world = World::new();
     let server = listen(&world, embedding()).await;
@@ -129,7 +145,12 @@ async fn a_message_past_the_limit_ends_the_socket() {
     let world = World::new();
     let server = listen(&world, Options::default()).await;
     let mut socket = server.open("/ws", None).await.expect("open");
+    socket.send(Message::binary(vec![0; LONGEST_MESSAGE])).await.expect("sent");
+    assert!(
+        matches!(socket.next().await, Some(Ok(Message::Binary(_)))),
+        "what the readers take is let through"
+    );
     // The server may hang up while we still write: either way no echo comes.
-    let _ = socket.send(Message::binary(vec![0; 10 << 20])).await;
+    let _ = socket.send(Message::binary(vec![0; LONGEST_MESSAGE + 1])).await;
     assert!(!matches!(socket.next().await, Some(Ok(Message::Binary(_)))));
 }

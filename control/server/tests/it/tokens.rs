@@ -2,7 +2,9 @@ use control_server::Options;
 use domain::Secret;
 use serde_json::json;
 
-use crate::fake::{Ask, OWN_PAGE, Reply, SDP, SHOP, World, embedding, get, offer_body, post};
+use crate::fake::{
+    Ask, OWN_PAGE, Reply, SDP, SECRET, SHOP, World, embedding, get, offer_body, operated, post,
+};
 
 fn with_token(token: &str) -> serde_json::Value {
     json!({"sdp": SDP, "type": "offer", "requestData": {"token": token}})
@@ -84,14 +86,95 @@ async fn tokens_are_given_to_listed_pages_for_known_agents() {
     );
 }
 
+fn closed() -> Options {
+    Options { open: false, allowed_origins: vec![SHOP.into()], ..operated() }
+}
+
 #[tokio::test]
-async fn a_closed_server_lets_nobody_in_without_a_token() {
-    let router = World::new().router(Options { open: false, ..embedding() });
-    post("/api/offer", offer_body()).of(&router).await.is_problem(401, "TOKEN_REQUIRED");
-    post("/api/offer", offer_body()).on_page(OWN_PAGE).of(&router).await.is_problem(401, "TOKEN_REQUIRED");
-    post("/v1/widget/token", json!({})).of(&router).await.is_problem(403, "ORIGIN_FORBIDDEN");
-    let own = token(&router, OWN_PAGE).await;
-    post("/api/offer", with_token(&own)).on_page(OWN_PAGE).of(&router).await.json();
+async fn a_closed_server_lets_nobody_in_by_naming_its_own_origin() {
+    let router = World::new().router(closed());
+    for origin in [None, Some(OWN_PAGE)] {
+        let from = |ask: Ask| origin.into_iter().fold(ask, Ask::on_page);
+        for path in ["/start", "/api/offer"] {
+            from(post(path, offer_body())).of(&router).await.is_problem(401, "TOKEN_REQUIRED");
+        }
+        for wrong in ["", "Bearer wrong"] {
+            let ask = from(post("/v1/widget/token", json!({}))).header("authorization", wrong);
+            ask.of(&router).await.is_problem(403, "OPERATOR_ONLY");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_of_a_closed_server_calls_with_the_operators_cookie() {
+    let router = World::new().router(closed());
+    let signed_in =
+        post("/v1/operator/session", json!({"token": SECRET})).on_page(OWN_PAGE).of(&router).await;
+    let cookie =
+        signed_in.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
+    let ask = post("/v1/widget/token", json!({})).on_page(OWN_PAGE).header("cookie", cookie);
+    let given = ask.of(&router).await.json()["token"].as_str().expect("a token").to_owned();
+    post("/api/offer", with_token(&given)).on_page(OWN_PAGE).of(&router).await.json();
+    post("/api/offer", with_token(&given)).on_page(SHOP).of(&router).await.is_problem(401, "TOKEN_INVALID");
+}
+
+#[tokio::test]
+async fn the_operator_gives_programs_tokens_of_a_chosen_life() {
+    let world = World::new();
+    let router = world.router(closed());
+    let ask = |ttl_s: u64| post("/v1/widget/token", json!({"ttl_s": ttl_s}));
+    for out_of_range in [0, 30 * 24 * 3600 + 1] {
+        ask(out_of_range).operator().of(&router).await.is_problem(400, "PARAMETER_INVALID");
+    }
+    ask(600).on_page(SHOP).of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    let given = ask(600).operator().of(&router).await.json();
+    assert_eq!(given["expires_at"], "2027-01-15T08:10:00Z");
+    let given = given["token"].as_str().expect("a token");
+    world.pass(600);
+    post("/api/offer", with_token(given)).of(&router).await.json();
+    let bearer = format!("Bearer {given}");
+    post("/start", json!({})).header("authorization", &bearer).of(&router).await.json();
+    get("/v1/calls").header("authorization", &bearer).of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    world.pass(1);
+    post("/api/offer", with_token(given)).of(&router).await.is_problem(401, "TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn the_operators_own_token_calls_too() {
+    let router = World::new().router(closed());
+    post("/api/offer", offer_body()).operator().of(&router).await.json();
+    post("/start", json!({})).operator().of(&router).await.json();
+    post("/api/offer", offer_body())
+        .operator()
+        .on_page("https://evil.example")
+        .of(&router)
+        .await
+        .is_problem(403, "ORIGIN_FORBIDDEN");
+}
+
+#[tokio::test]
+async fn permission_comes_with_the_servers_that_help_to_connect() {
+    let servers = serde_json::from_value(json!([{"urls": ["turn:turn.example"], "credential": "c"}]));
+    let options = Options { ice_servers: servers.expect("servers"), ..embedding() };
+    let router = World::new().router(options);
+    let given = post("/v1/widget/token", json!({})).on_page(SHOP).of(&router).await.json();
+    assert_eq!(given["ice_servers"], json!([{"urls": ["turn:turn.example"], "credential": "c"}]));
+}
+
+#[tokio::test]
+async fn an_origin_is_the_same_in_any_case_and_with_the_schemes_own_port() {
+    let options = Options {
+        public_url: Some("https://Voice.Example.com:443/".into()),
+        allowed_origins: vec!["https://Shop.example:443".into()],
+        ..Options::default()
+    };
+    let router = World::new().router(options);
+    let own = post("/api/offer", offer_body()).on_page("https://voice.example.com");
+    own.header("host", "10.0.0.7:7860").of(&router).await.json();
+    let reply = post("/v1/widget/token", json!({})).on_page(SHOP).of(&router).await;
+    reply.json();
+    let listed = get("/v1/agents").on_page(SHOP).of(&router).await;
+    assert_eq!(listed.header("access-control-allow-origin"), Some(SHOP));
 }
 
 #[tokio::test]
@@ -104,66 +187,28 @@ async fn a_configured_key_outlives_the_process() {
 }
 
 const READS: [&str; 4] = ["/v1/calls", "/v1/calls/ses_1", "/v1/calls/ses_1/events", "/metrics"];
-const SECRET: &str = "correct horse battery";
-
-fn operated() -> Options {
-    Options { operator_token: Some(Secret::new(SECRET.into())), ..Options::default() }
-}
-
 #[tokio::test]
-async fn calls_are_read_without_a_token_at_the_machine_itself_alone() {
-    for options in [embedding(), operated()] {
+async fn what_was_said_is_read_with_the_operators_token_alone() {
+    for options in [embedding(), operated(), Options { open: false, ..Options::default() }] {
         let router = World::new().router(options);
-        get("/v1/calls").of(&router).await.json();
-        get("/v1/calls").on_page(OWN_PAGE).of(&router).await.json();
-        get("/v1/calls")
-            .from("[::ffff:127.0.0.1]:9")
-            .header("host", "localhost:8080")
-            .of(&router)
-            .await
-            .json();
         for path in READS {
-            let refused = |ask: Ask| {
-                let router = router.clone();
-                async move { ask.of(&router).await.is_problem(403, "OPERATOR_ONLY") }
-            };
-            refused(get(path).from("192.168.1.7:50000").header("host", "192.168.1.9:8080")).await;
-            // Who knows our name for ourselves is not here because of that.
-            refused(get(path).from("192.168.1.7:50000")).await;
-            refused(get(path).header("host", "voice.example.com")).await;
-            refused(get(path).header("host", "192.168.1.9:8080")).await;
-            // A page that pointed its own name at this machine, and one that is only listed.
-            let evil = get(path).header("host", "evil.example:8080").on_page("http://evil.example:8080");
-            refused(evil).await;
-            refused(get(path).on_page(SHOP)).await;
-            // A proxy on this machine passes on what strangers ask.
-            for header in ["x-forwarded-for", "forwarded", "x-real-ip", "via"] {
-                refused(get(path).header(header, "203.0.113.9")).await;
+            for ask in [
+                get(path),
+                // What a proxy on this machine makes of every stranger's request.
+                get(path).header("host", "localhost:8080"),
+                get(path).from("192.168.1.7:50000").header("host", "192.168.1.9:8080"),
+                get(path).on_page(OWN_PAGE),
+                get(path).on_page(SHOP),
+                get(path).header("host", "evil.example:8080").on_page("http://evil.example:8080"),
+            ] {
+                ask.of(&router).await.is_problem(403, "OPERATOR_ONLY");
             }
         }
     }
-}
-
-#[tokio::test]
-async fn a_public_name_opens_no_calls() {
-    let options = Options { public_url: Some("https://voice.example.com".into()), ..Options::default() };
-    let router = World::new().router(options);
-    let ask = get("/v1/calls").from("192.168.1.7:50000").header("host", "voice.example.com");
-    ask.of(&router).await.is_problem(403, "OPERATOR_ONLY");
-}
-
-#[tokio::test]
-async fn a_server_that_is_closed_or_proxied_asks_everyone_for_the_token() {
-    for options in [
-        Options { open: false, ..operated() },
-        Options { local_reads: false, ..operated() },
-        Options { open: false, ..Options::default() },
-    ] {
-        let router = World::new().router(options);
-        for path in READS {
-            get(path).of(&router).await.is_problem(403, "OPERATOR_ONLY");
-        }
-    }
+    let router = World::new().router(operated());
+    get("/v1/calls").operator().of(&router).await.json();
+    get("/v1/calls").operator().on_page(OWN_PAGE).of(&router).await.json();
+    get("/v1/calls").operator().on_page(SHOP).of(&router).await.is_problem(403, "OPERATOR_ONLY");
 }
 
 #[tokio::test]
@@ -177,11 +222,6 @@ async fn the_operator_signs_in_once_from_anywhere() {
     read().header("authorization", "Bearer correct horse").of(&router).await.is_problem(403, "OPERATOR_ONLY");
     let sign_in = |token: &str| elsewhere(post("/v1/operator/session", json!({"token": token})));
     sign_in("wrong").of(&router).await.is_problem(403, "OPERATOR_ONLY");
-    // At the machine itself nobody needs to, and a wrong token is wrong there, too.
-    post("/v1/operator/session", json!({"token": "wrong"}))
-        .of(&router)
-        .await
-        .is_problem(403, "OPERATOR_ONLY");
     sign_in(SECRET).on_page("https://evil.example").of(&router).await.is_problem(403, "OPERATOR_ONLY");
     let signed_in = sign_in(SECRET).on_page("http://192.168.1.9:8080").of(&router).await;
     assert_eq!(signed_in.status, 204);

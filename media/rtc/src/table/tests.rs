@@ -16,7 +16,7 @@ impl Fixture {
         let mut fixture = Self { table: Table::default(), now, inboxes: Vec::new() };
         for id in ids {
             let (inbox, receiver) = mpsc::channel(4);
-            fixture.table.insert(Arc::from(*id), format!("u-{id}"), inbox, mpsc::channel(1).0);
+            fixture.table.insert(Arc::from(*id), None, format!("u-{id}"), inbox, mpsc::channel(1).0);
             fixture.inboxes.push(receiver);
         }
         fixture

@@ -136,6 +136,22 @@ async fn more_than_the_limits_are_refused_with_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn one_address_holds_some_of_the_connections_that_are_being_set_up() {
+    let tasks = Tasks::new();
+    let server = Server::bind(Options { max_half_open_per_address: 2, ..options() }, &tasks).expect("a port");
+    let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|ip| Some(ip.parse().expect("an address")));
+    let _first = server.offer_from(CHROMIUM, one).expect("room");
+    let (_, second) = server.offer_from(CHROMIUM, one).expect("room");
+    let refused = server.offer_from(CHROMIUM, one).expect_err("its share is taken").failure();
+    assert_eq!(refused.code.0, "TOO_MANY_CONNECTING");
+    assert!(matches!(refused.retry, domain::Retry::After(_)));
+    let _others = server.offer_from(CHROMIUM, other).expect("room for others");
+    let _unknown = server.offer(CHROMIUM).expect("room for who is exempt");
+    drop(second);
+    crate::support::eventually("its share is free", || server.offer_from(CHROMIUM, one).is_ok()).await;
+}
+
+#[tokio::test]
 async fn an_answer_that_does_not_fit_is_refused() {
     let tasks = Tasks::new();
     let (client, _caller, offer) = Client::offer(&caller_options(), &tasks).expect("a socket");

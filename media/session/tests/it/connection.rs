@@ -241,6 +241,23 @@ async fn a_connection_that_never_carries_media_gives_its_place_back() {
     }
 }
 
+/// Sockets that are closed, or refused, before a word: the line is free again at once, nearly.
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_is_gone_before_it_carried_media_gives_its_place_back_soon() {
+    let tasks = runtime::tasks::Tasks::new();
+    let sim = Sim::start_in(
+        &Directory::new(1),
+        tasks.child(),
+        Setup { inactive: true, announces_ready: true, ..Setup::default() },
+    )
+    .await;
+    wait(500).await;
+    let (_, leg) = Caller::connect(&tasks.child(), Net::default(), 2);
+    sim.handle.attach(leg).await.expect("alive");
+    assert_eq!(sim.ended().await, EndReason::ConnectionLost);
+    assert!(sim.started.elapsed() <= Duration::from_secs(4), "{:?}", sim.started.elapsed());
+}
+
 /// The path of a browser: Opus both ways, with the losses of a network.
 #[tokio::test(start_paused = true)]
 async fn words_survive_opus_both_ways() {

@@ -48,6 +48,50 @@ fn the_same_booking_is_stored_once() {
 }
 
 #[test]
+fn a_correction_of_the_same_session_stands_in_place_of_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let book = appointments(&directory);
+    let with = |key: &str, field: &str, value: Value| {
+        let mut call = call("a", key, "15:00");
+        call.args[field] = value;
+        call
+    };
+    let perform = |call: &ToolCall| book.perform(Operation::Book, call).unwrap();
+    perform(&call("a", "1", "15:00"));
+    perform(&call("b", "9", "16:00"));
+    let corrected = perform(&with("2", "phone", json!("5550199")));
+    assert_eq!(
+        (&corrected["status"], &corrected["appointment"]["phone"]),
+        (&json!("booked"), &json!("5550199"))
+    );
+    let named = perform(&with("3", "name", json!("Marina")));
+    assert_eq!(
+        (&named["appointment"]["name"], &named["appointment"]["phone"]),
+        (&json!("Marina"), &json!("5550142"))
+    );
+    let standing = book.all().unwrap();
+    let standing: Vec<_> = standing.iter().map(|known| (&*known.session, &*known.name)).collect();
+    assert_eq!(standing, [("a", "Marina"), ("b", "Maria")], "one appointment, as it was said last");
+    assert_eq!(perform(&with("4", "minutes", json!(90)))["status"], "taken", "too long for who comes next");
+    assert_eq!(
+        perform(&call("a", "1", "15:00"))["appointment"]["key"],
+        "1",
+        "a call that is repeated is no correction"
+    );
+    assert_eq!(book.all().unwrap()[0].name, "Marina");
+}
+
+#[test]
+fn a_time_is_the_same_however_it_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let book = appointments(&directory);
+    for (key, time) in [("1", "09:05"), ("2", "9:05"), ("3", "9:5")] {
+        assert_eq!(book.perform(Operation::Book, &call("a", key, time)).unwrap()["status"], "booked");
+    }
+    assert_eq!(book.all().unwrap().len(), 1);
+}
+
+#[test]
 fn a_booking_that_nobody_waits_for_any_more_is_not_made() {
     let directory = tempfile::tempdir().unwrap();
     let book = appointments(&directory);
