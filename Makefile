@@ -35,6 +35,7 @@ check: ## What CI runs before the tests: formatting, lints, directions, web type
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo run -q --locked -p xtask -- tidy
+	RUSTDOCFLAGS="-D warnings -A rustdoc::bare_urls" cargo doc -q --workspace --no-deps --locked
 	scripts/web.sh build
 	scripts/web.sh check
 

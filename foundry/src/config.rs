@@ -18,10 +18,10 @@ pub(crate) struct Overrides {
     #[arg(long, env = "FOUNDRY_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
     /// Address of the page and the API.
-    #[arg(long, env = "FOUNDRY_LISTEN", value_name = "ADDR:PORT")]
+    #[arg(long, env = "FOUNDRY_LISTEN", value_name = "IP:PORT")]
     listen: Option<SocketAddr>,
-    /// UDP address for the audio of all browsers; the same port as --listen unless given.
-    #[arg(long, env = "FOUNDRY_MEDIA_LISTEN", value_name = "ADDR:PORT")]
+    /// UDP address for the audio of all browsers; every interface at the port of --listen unless given.
+    #[arg(long, env = "FOUNDRY_MEDIA_LISTEN", value_name = "IP:PORT")]
     media_listen: Option<SocketAddr>,
     /// Address that browsers reach this machine by, where it differs from its own; may be repeated.
     #[arg(long, env = "FOUNDRY_ADVERTISE", value_name = "IP", value_delimiter = ',')]

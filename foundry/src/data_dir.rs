@@ -1,14 +1,18 @@
 //! The directory in which a server keeps its calls and appointments. One server at a time: a second would take the logs of
 //! the first one's running calls for what a crash left behind.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use domain::{Failure, Retry};
 
 /// Held as long as the server runs. Its lock ends with the process, however that ends; the file stays.
 const LOCK: &str = "server.lock";
+
+/// Of a directory that is the owner's alone.
+const OWN: u32 = 0o700;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -42,7 +46,10 @@ impl DataDir {
             |source| Error::Unusable { path, source }
         };
         let calls = root.join("calls");
-        fs::create_dir_all(&calls).map_err(unusable(&calls))?;
+        fs::create_dir_all(root).map_err(unusable(root))?;
+        // What was said in calls, names and phone numbers: for nobody else on this machine.
+        DirBuilder::new().recursive(true).mode(OWN).create(&calls).map_err(unusable(&calls))?;
+        fs::set_permissions(&calls, Permissions::from_mode(OWN)).map_err(unusable(&calls))?;
         let path = root.join(LOCK);
         let opened = OpenOptions::new().read(true).append(true).create(true).open(&path);
         let mut lock = opened.map_err(unusable(&path))?;
@@ -72,6 +79,17 @@ impl DataDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_are_the_owners_alone_also_where_they_were_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let calls = folder.path().join("calls");
+        fs::create_dir(&calls).expect("writable");
+        fs::set_permissions(&calls, Permissions::from_mode(0o755)).expect("it is ours");
+        let _held = DataDir::take(folder.path()).expect("nobody has it");
+        let mode = fs::metadata(&calls).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, OWN, "{mode:o}");
+    }
 
     #[test]
     fn one_server_at_a_time() {

@@ -54,11 +54,9 @@ struct Patience {
 /// Why the server cannot be reached.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error(
-        "another program listens on {address}: stop it, or choose another address with --listen ADDR:PORT"
-    )]
+    #[error("another program listens on {address}: stop it, or choose another address with --listen IP:PORT")]
     InUse { address: SocketAddr },
-    #[error("cannot listen on {address}: choose another with --listen ADDR:PORT")]
+    #[error("cannot listen on {address}: choose another with --listen IP:PORT")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot read the certificate {} (PEM expected)", path.display())]
     Certificate { path: PathBuf, source: pem::Error },

@@ -73,7 +73,7 @@ impl House {
             &tasks,
         )
         .map_err(|error| {
-            anyhow::anyhow!("{}: {error}; choose another with --media-listen ADDR:PORT", error.failure().code)
+            anyhow::anyhow!("{}: {error}; choose another with --media-listen IP:PORT", error.failure().code)
         })?;
         let speech = Speech::start(config).await?;
         let address =

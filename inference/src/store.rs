@@ -36,8 +36,9 @@ pub struct Store {
 pub fn default_directory(environment: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
     let set = |name| environment(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-    let cache = cache.or_else(|| set("HOME").map(|home| home.join(".cache"))).ok_or(Error::NoDirectory)?;
-    Ok(cache.join("agent-foundry").join("models"))
+    let cache = cache.or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let own = set("AGENT_FOUNDRY_CACHE").or_else(|| cache.map(|cache| cache.join("agent-foundry")));
+    Ok(own.ok_or(Error::NoDirectory)?.join("models"))
 }
 
 impl Store {
@@ -233,6 +234,11 @@ mod tests {
         assert_eq!(
             default_directory(only("XDG_CACHE_HOME")).unwrap(),
             Path::new("/home/u/agent-foundry/models")
+        );
+        assert_eq!(
+            default_directory(only("AGENT_FOUNDRY_CACHE")).unwrap(),
+            Path::new("/home/u/models"),
+            "as the scripts have it"
         );
         assert!(matches!(default_directory(|_| None), Err(Error::NoDirectory)));
     }

@@ -16,6 +16,8 @@ use crate::link::Link;
 use crate::notes::Notebook;
 use crate::wav::RATE_HZ;
 
+/// How long a goodbye may take to leave.
+const GOODBYE: Duration = Duration::from_secs(1);
 const FRAME_SAMPLES: usize = AudioFrame::samples_per_frame(RATE_HZ);
 
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +122,9 @@ impl Caller {
 
     pub async fn hang_up(&mut self) {
         let _closed = self.link.commands.send(LegCommand::Close).await;
+        // The link goes with us: what says goodbye must have left by then.
+        let gone = async { while self.link.events.recv().await.is_some() {} };
+        let _late = tokio::time::timeout(GOODBYE, gone).await;
         self.over = true;
     }
 

@@ -185,8 +185,12 @@ fn chosen(own: Vec<(String, String)>) -> anyhow::Result<Vec<(String, String)>> {
 }
 
 fn definitions(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let entries = std::fs::read_dir(folder)
-        .with_context(|| format!("reading the agents folder {}", folder.display()))?;
+    let entries = std::fs::read_dir(folder).with_context(|| {
+        format!(
+            "CONFIG_INVALID: agents_dir: cannot read {}: make the folder, or name another",
+            folder.display()
+        )
+    })?;
     let mut found = Vec::new();
     for entry in entries {
         let path = entry?.path();

@@ -17,7 +17,7 @@ use super::coded;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Base URL of the server.
-    #[arg(long, default_value = "http://localhost:7860", value_name = "URL")]
+    #[arg(long, default_value = "http://localhost:7860", value_name = "URL", value_parser = base_url)]
     url: String,
     #[arg(long, default_value = "front-desk", value_name = "NAME")]
     agent: String,
@@ -93,6 +93,12 @@ impl FromArgMatches for Script {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+fn base_url(text: &str) -> Result<String, String> {
+    let known =
+        ["http://", "https://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
+    known.then(|| text.to_owned()).ok_or_else(|| "it begins with http:// or https://".to_owned())
 }
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {

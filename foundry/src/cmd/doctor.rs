@@ -115,7 +115,7 @@ fn tcp(config: &Config) -> Finding {
     let address = config.server.listen;
     let outcome = TcpListener::bind(address)
         .map(|_| format!("{address} is free"))
-        .map_err(|error| format!("cannot listen on {address} ({error}): stop what runs there, or give another with --listen ADDR:PORT"));
+        .map_err(|error| format!("cannot listen on {address} ({error}): stop what runs there, or give another with --listen IP:PORT"));
     Finding { what: "tcp port", outcome }
 }
 
@@ -124,7 +124,7 @@ fn udp(config: &Config) -> Finding {
     let outcome = UdpSocket::bind(address)
         .map(|_| format!("{address} is free; browsers on other machines must reach it by UDP"))
         .map_err(|error| {
-            format!("cannot listen on UDP {address} ({error}): give another with --media-listen ADDR:PORT")
+            format!("cannot listen on UDP {address} ({error}): give another with --media-listen IP:PORT")
         });
     Finding { what: "udp port", outcome }
 }

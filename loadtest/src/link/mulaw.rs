@@ -24,6 +24,8 @@ struct Carrier {
 }
 
 const STREAM: &str = "MZ00000000000000000000000000000001";
+const ACCOUNT: &str = "AC00000000000000000000000000000001";
+const CALL: &str = "CA00000000000000000000000000000001";
 
 impl Framing for Carrier {
     fn codec(&self) -> Codec {
@@ -35,8 +37,8 @@ impl Framing for Carrier {
         let start = json!({
             "event": "start", "sequenceNumber": "1", "streamSid": STREAM,
             "start": {
-                "accountSid": "AC00000000000000000000000000000001", "streamSid": STREAM,
-                "callSid": "CA00000000000000000000000000000001", "tracks": ["inbound"],
+                "accountSid": ACCOUNT, "streamSid": STREAM,
+                "callSid": CALL, "tracks": ["inbound"],
                 "mediaFormat": { "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 }, "customParameters": {},
             },
         });
@@ -44,7 +46,17 @@ impl Framing for Carrier {
     }
 
     fn encode(&mut self, command: LegCommand) -> Option<Message> {
-        let LegCommand::Packet(packet) = command else { return None };
+        let packet = match command {
+            LegCommand::Packet(packet) => packet,
+            LegCommand::Close => {
+                let stop = json!({
+                    "event": "stop", "sequenceNumber": (self.chunk + 2).to_string(), "streamSid": STREAM,
+                    "stop": { "accountSid": ACCOUNT, "callSid": CALL },
+                });
+                return Some(Message::text(stop.to_string()));
+            }
+            LegCommand::Message(_) | LegCommand::Clear => return None,
+        };
         self.chunk += 1;
         // By hand: this runs 50 times a second for each of a hundred callers.
         let payload = STANDARD.encode(&packet.payload);

@@ -6,6 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -201,7 +202,8 @@ impl Appointments {
         if let Some(directory) = self.path.parent() {
             std::fs::create_dir_all(directory)?;
         }
-        OpenOptions::new().read(true).append(true).create(true).open(&self.path)
+        // Names and phone numbers: for nobody else on this machine.
+        OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&self.path)
     }
 
     fn failed(&self, what: &'static str, source: io::Error) -> ToolError {
