@@ -6,6 +6,7 @@
 mod acts;
 mod choices;
 mod dates;
+mod everyday;
 mod names;
 mod numbers;
 mod phones;

@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub kind: WantedKind<'a>,
     /// This one was asked for: a bare value is it.
     pub expected: bool,
+    /// It has a value: only what is said plainly, or as a correction, replaces it.
+    pub held: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +157,7 @@ fn find(
             (enough || bare).then_some((Reading::Digits(found.value), found.from, found.to))
         }
         WantedKind::Choice(choices) => {
-            let found = choices.find(words)?;
+            let found = choices.find(words, !item.held || corrects(words))?;
             Some((Reading::Choice(found.value), found.from, found.to))
         }
         WantedKind::Number => {
@@ -172,6 +174,27 @@ fn find(
         }
         WantedKind::Text => None,
     }
+}
+
+/// The stretch says that something else was wrong.
+fn corrects(words: &Words) -> bool {
+    [
+        "no",
+        "not",
+        "actually",
+        "sorry",
+        "correction",
+        "instead",
+        "rather",
+        "i mean",
+        "i meant",
+        "i said",
+        "change",
+        "make it",
+        "make that",
+    ]
+    .iter()
+    .any(|phrase| words.has(phrase))
 }
 
 /// A short run of digits counts as part of a number where one was asked for and nothing makes it an hour or a day.
@@ -298,7 +321,8 @@ mod tests {
             ("name", WantedKind::Name),
             ("phone", WantedKind::Phone),
         ];
-        let wanted = kinds.map(|(name, kind)| Wanted { name, kind, expected: name == expecting });
+        let wanted =
+            kinds.map(|(name, kind)| Wanted { name, kind, expected: name == expecting, held: false });
         let mut shown: Vec<String> = read(text, &wanted, date(2026, 11, 23))
             .values
             .into_iter()
@@ -367,7 +391,7 @@ mod tests {
 
     #[test]
     fn only_an_asked_for_yes_is_a_value() {
-        let wanted = |expected| [Wanted { name: "ok", kind: WantedKind::YesNo, expected }];
+        let wanted = |expected| [Wanted { name: "ok", kind: WantedKind::YesNo, expected, held: false }];
         assert_eq!(read("yes", &wanted(true), date(2026, 11, 23)).value("ok"), Some(&Reading::YesNo(true)));
         assert_eq!(read("yes", &wanted(false), date(2026, 11, 23)).values, []);
         assert!(read("zero one four two", &wanted(false), date(2026, 11, 23)).only_digits);

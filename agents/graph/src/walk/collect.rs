@@ -345,7 +345,11 @@ impl Walk {
         collecting: &'a Collecting,
         expected: Option<&str>,
     ) -> Vec<Wanted<'a>> {
-        wanted(&self.graph, collecting, expected)
+        let mut wanted = wanted(&self.graph, collecting, expected);
+        for item in &mut wanted {
+            item.held = self.filled(collecting, item.name);
+        }
+        wanted
     }
 
     fn fill(&mut self, node: &str, collecting: &Collecting, text: &str) -> Changes {
@@ -475,7 +479,8 @@ pub(super) fn wanted<'a>(
             SlotKind::Choice => WantedKind::Choice(graph.choices.get(asking.slot.vocabulary.as_ref()?)?),
             other => listen::plain_kind(other),
         };
-        Some(Wanted { name: &asking.slot.name, kind, expected: expected == Some(asking.slot.name.as_str()) })
+        let expected = expected == Some(asking.slot.name.as_str());
+        Some(Wanted { name: &asking.slot.name, kind, expected, held: false })
     };
     collecting.slots.iter().filter_map(want).collect()
 }

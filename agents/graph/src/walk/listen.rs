@@ -108,7 +108,7 @@ impl Walk {
                         }
                         other => plain_kind(other),
                     };
-                    Some(Wanted { name, kind, expected: false })
+                    Some(Wanted { name, kind, expected: false, held: false })
                 })
                 .collect();
             for (name, reading) in understand::read(text, &wanted, self.now.date()).values {
