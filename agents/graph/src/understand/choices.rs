@@ -48,6 +48,12 @@ impl Choices {
             })
         })
     }
+
+    /// Where the longest name that begins at `at` ends.
+    pub(super) fn end_of_name(&self, words: &Words, at: usize) -> Option<usize> {
+        let said = |near| self.names.iter().find(|(_, name)| said_at(words, at, name, near));
+        said(Nearness::Exact).or_else(|| said(Nearness::Plural)).map(|(_, name)| at + name.len())
+    }
 }
 
 /// How much a word may differ from the one that is meant.

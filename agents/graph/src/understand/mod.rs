@@ -16,7 +16,7 @@ mod tokens;
 
 pub use acts::{Reply, is_question, reply, request};
 pub use choices::Choices;
-pub use dates::find as find_date;
+pub use dates::{Day, find as find_date};
 pub(crate) use dates::{month_of, weekday_of};
 pub use names::find as find_name;
 pub use numbers::{cardinal, ordinal};

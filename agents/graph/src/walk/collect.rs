@@ -21,6 +21,18 @@ struct Changes {
     refused: Option<(String, &'static str, Value)>,
     /// A telephone number was begun.
     partial: bool,
+    /// The caller does not want something.
+    denied: bool,
+}
+
+impl Changes {
+    fn is_empty(&self) -> bool {
+        self.filled.is_empty()
+            && self.corrected.is_empty()
+            && self.refused.is_none()
+            && !self.partial
+            && !self.denied
+    }
 }
 
 impl Walk {
@@ -68,14 +80,15 @@ impl Walk {
         let expected = expected(collecting.as_ref(), &state, &words);
         let readings =
             understand::read(text, &self.wanted(&collecting, expected.as_deref()), self.now.date());
-        let named = self.named_slot(&collecting, &words);
+        let named = self.named_slot(&collecting, &words, state.changing);
         let free = expected
             .as_deref()
             .and_then(|name| slot(&collecting, name))
             .is_some_and(|asking| asking.slot.kind == SlotKind::Text);
         let question = understand::is_question(&words, text.contains('?'));
-        let answered =
-            !readings.values.is_empty() || (state.confirming && (reply.is_some() || named.is_some()));
+        let answered = !readings.values.is_empty()
+            || !readings.denied.is_empty()
+            || (state.confirming && (reply.is_some() || named.is_some()));
         if let Some(asides) = &collecting.node.asides
             && (question || !(answered || free))
         {
@@ -89,10 +102,7 @@ impl Walk {
             }
         }
         let changes = self.fill(node, &collecting, text);
-        let untouched = changes.filled.is_empty()
-            && changes.corrected.is_empty()
-            && changes.refused.is_none()
-            && !changes.partial;
+        let untouched = changes.is_empty();
         let next = if state.confirming && untouched {
             self.confirmed(node, &collecting, reply, named, answered, &state)
         } else if untouched {
@@ -142,7 +152,8 @@ impl Walk {
     ) -> Next {
         if let Some(name) = named.filter(|_| reply != Some(Reply::Yes)) {
             self.clear(collecting, &name);
-            self.collect_state(node).confirming = false;
+            let state = self.collect_state(node);
+            (state.confirming, state.changing) = (false, false);
             return self.go_on(node, collecting, &Changes::default());
         }
         match reply {
@@ -153,6 +164,7 @@ impl Walk {
                 }
                 if let Some((_, change)) = &collecting.confirm {
                     self.ask(&format!("{node} change"), change, &Value::Null);
+                    self.collect_state(node).changing = true;
                 }
                 Next::Stop(Action::Wait)
             }
@@ -224,6 +236,9 @@ impl Walk {
             let about = self.about(collecting, name);
             self.say_one(&format!("{node} corrected"), &collecting.corrected, &about);
         }
+        if changes.denied && changes.refused.is_none() && self.miss(node, collecting) {
+            return self.failed(node);
+        }
         let missing = self.missing(collecting);
         let acknowledged = !changes.filled.is_empty() && changes.corrected.is_empty() && !self.spoke;
         if acknowledged && missing.is_some() {
@@ -252,6 +267,7 @@ impl Walk {
         let turn = self.state.turn;
         let state = self.collect_state(node);
         state.confirming = true;
+        state.changing = false;
         state.unheard = false;
         state.read_back = Some(turn);
         state.asked = None;
@@ -315,23 +331,24 @@ impl Walk {
         debug_assert!(written.is_ok(), "validation has checked channel and reducer");
     }
 
-    /// The slot whose words the utterance has, where it asks to change one ("the time is wrong").
-    fn named_slot(&self, collecting: &Collecting, words: &Words) -> Option<String> {
-        let changing = [
-            "change",
-            "wrong",
-            "different",
-            "another",
-            "other",
-            "not right",
-            "incorrect",
-            "no",
-            "fix",
-            "correct the",
-            "update",
-        ]
-        .iter()
-        .any(|word| words.has(word));
+    /// The slot whose words the utterance has, where it asks to change one ("the time is wrong") or was asked which (`asked`).
+    fn named_slot(&self, collecting: &Collecting, words: &Words, asked: bool) -> Option<String> {
+        let changing = asked
+            || [
+                "change",
+                "wrong",
+                "different",
+                "another",
+                "other",
+                "not right",
+                "incorrect",
+                "no",
+                "fix",
+                "correct the",
+                "update",
+            ]
+            .iter()
+            .any(|word| words.has(word));
         if !changing || words.len() > 10 {
             return None;
         }
@@ -361,6 +378,10 @@ impl Walk {
         let mut changes = Changes::default();
         // Days before times: the hours of the day decide about the time.
         readings.values.sort_by_key(|(_, reading)| !matches!(reading, Reading::Date(_)));
+        changes.denied = !readings.denied.is_empty() && readings.values.is_empty();
+        for (name, reading) in &readings.denied {
+            self.deny(collecting, name, reading, &readings);
+        }
         for (name, reading) in &readings.values {
             let Some(asking) = slot(collecting, name) else { continue };
             let reading = match reading {
@@ -411,6 +432,24 @@ impl Walk {
             Err((reason, about)) => {
                 changes.refused.get_or_insert((name.clone(), reason, about));
             }
+        }
+    }
+
+    /// A value that the caller does not want is taken out, unless another one replaces it.
+    fn deny(
+        &mut self,
+        collecting: &Collecting,
+        name: &str,
+        reading: &Reading,
+        readings: &understand::Readings,
+    ) {
+        if readings.value(name).is_some() {
+            return;
+        }
+        let Some(asking) = slot(collecting, name) else { return };
+        let denied = self.judge(collecting, asking, reading).ok();
+        if denied.is_some() && self.held(collecting, name) == denied.as_ref() {
+            self.clear(collecting, name);
         }
     }
 

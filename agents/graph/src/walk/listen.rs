@@ -11,7 +11,7 @@ use super::{Action, BACKGROUND, Method, Pending, Scores, Walk, collect};
 use crate::compile::{Compiled, Step};
 use crate::node::{Act, IntentNode, SlotKind};
 use crate::spoken;
-use crate::understand::{self, Clock, Reading, Wanted, WantedKind, Words};
+use crate::understand::{self, Clock, Day, Reading, Wanted, WantedKind, Words};
 
 /// Most texts of one utterance that are compared with the examples.
 const TEXTS: usize = 4;
@@ -209,7 +209,8 @@ pub(super) const fn plain_kind(kind: SlotKind) -> WantedKind<'static> {
 
 fn reading_value(reading: &Reading) -> Value {
     match reading {
-        Reading::Date(day) => spoken::day_value(*day),
+        Reading::Date(Day::On(day)) => spoken::day_value(*day),
+        Reading::Date(Day::Nonexistent) => json!({"nonexistent": true}),
         Reading::Time(Clock::Exact(time)) => json!(time.strftime("%H:%M").to_string()),
         // Without anything else to go by: the hours in which people are awake.
         Reading::Time(Clock::Either(early, late)) => {

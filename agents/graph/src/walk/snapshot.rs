@@ -86,6 +86,9 @@ pub(crate) struct CollectState {
     /// Questions in a row that brought nothing.
     pub(crate) misses: u32,
     pub(crate) confirming: bool,
+    /// The caller said "no" to the read-back and was asked what to change.
+    #[serde(default)]
+    pub(crate) changing: bool,
     /// The turn that read everything back was cut off before it was heard.
     pub(crate) unheard: bool,
     /// Turn of the last read-back.
