@@ -322,6 +322,54 @@ pub fn is_question(words: &Words, mark: bool) -> bool {
         .any(|phrase| words.has(phrase))
 }
 
+/// Whether the question wants a yes or a no: "are you open on Saturday?", and not "can you tell me when you open?".
+#[must_use]
+pub fn asks_yes_no(words: &Words) -> bool {
+    const VERBS: &[&str] = &[
+        "are", "aren't", "is", "isn't", "do", "does", "did", "will", "can", "could", "would", "have", "has",
+        "should", "am",
+    ];
+    const OPEN: &[&str] = &[
+        "what", "what's", "when", "when's", "where", "where's", "who", "why", "how", "how's", "which", "or",
+    ];
+    let verb = (0..words.len()).find(|at| ASKING.contains(&words.word(*at)));
+    verb.is_some_and(|at| VERBS.contains(&words.word(at)))
+        && !words.tokens.iter().any(|token| OPEN.contains(&token.word.as_str()))
+}
+
+/// Whether a question proposes a value rather than asks for something: "how about Friday?", "can I have Thursday instead?".
+#[must_use]
+pub fn proposes(words: &Words) -> bool {
+    const LEADS: &[&str] = &[
+        "how about",
+        "what about",
+        "what if",
+        "could we say",
+        "can we say",
+        "could we make it",
+        "can we make it",
+        "shall we say",
+    ];
+    const ASKS: &[&str] = &["can i", "could i", "may i", "can we", "could we", "could you", "can you"];
+    const VERBS: &[&str] =
+        &["have", "come", "get", "take", "make", "do", "book", "change", "move", "switch", "put", "go"];
+    const OTHERS: &[&str] =
+        &["how much", "how long", "what time", "what are", "what is", "where", "when", "price", "cost"];
+    let lead = LEADS.iter().any(|lead| words.has(lead))
+        || ASKS.iter().any(|ask| {
+            let ask: Vec<&str> = ask.split(' ').collect();
+            words.position(&ask).is_some_and(|at| VERBS.contains(&words.word(at + ask.len())))
+        });
+    lead && !OTHERS.iter().any(|other| words.has(other))
+}
+
+/// Whether the caller mends what they said before: "no, I meant four".
+#[must_use]
+pub fn mends(words: &Words) -> bool {
+    ["i mean", "i meant", "i said"].iter().any(|phrase| words.has(phrase))
+        || (words.word(0) == "no" && words.len() > 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,6 +426,34 @@ mod tests {
         }
         for text in ["next Tuesday at three", "my name is Maria", "a haircut please"] {
             assert!(!is_question(&Words::new(text), false), "{text}");
+        }
+    }
+
+    #[test]
+    fn yes_no_questions_are_told_from_open_ones() {
+        for (text, yes_no) in [
+            ("are you open on saturday", true),
+            ("hi, do you work on Sundays?", true),
+            ("what are your opening hours on saturday", false),
+            ("when do you close today", false),
+            ("can you tell me when you open", false),
+            ("Saturday", false),
+        ] {
+            assert_eq!(asks_yes_no(&Words::new(text)), yes_no, "{text}");
+        }
+    }
+
+    #[test]
+    fn proposals_are_told_from_questions() {
+        for (text, proposal) in [
+            ("how about the day after tomorrow at noon", true),
+            ("Can I have Thursday instead?", true),
+            ("could we make it four?", true),
+            ("how about telling me how much it is", false),
+            ("can I pay by card", false),
+            ("are you open on Saturday", false),
+        ] {
+            assert_eq!(proposes(&Words::new(text)), proposal, "{text}");
         }
     }
 }

@@ -60,7 +60,7 @@ impl Walk {
     /// Back from an aside: the open question again.
     pub(super) fn come_back(&mut self, node: &str) {
         let Some(collecting) = self.collecting(node) else { return self.home() };
-        self.say_one(&format!("{node} back"), &collecting.back, &Value::Null);
+        self.say_filler(&format!("{node} back"), &collecting.back);
         let next = self.go_on(node, &collecting, &Changes::default());
         self.proceed(node, next);
     }
@@ -85,7 +85,9 @@ impl Walk {
             .as_deref()
             .and_then(|name| slot(&collecting, name))
             .is_some_and(|asking| asking.slot.kind == SlotKind::Text);
-        let question = understand::is_question(&words, text.contains('?'));
+        let proposal =
+            understand::proposes(&words) && readings.values.iter().any(|(_, value)| can_be_proposed(value));
+        let question = understand::is_question(&words, text.contains('?')) && !proposal;
         let answered = !readings.values.is_empty()
             || !readings.denied.is_empty()
             || (state.confirming && (reply.is_some() || named.is_some()));
@@ -173,7 +175,7 @@ impl Walk {
                     return self.failed(node);
                 }
                 if !answered {
-                    self.say_one(&format!("{node} unclear"), &collecting.unclear, &Value::Null);
+                    self.say_filler(&format!("{node} unclear"), &collecting.unclear);
                 }
                 self.read_back(node, collecting)
             }
@@ -188,7 +190,7 @@ impl Walk {
         if self.miss(node, collecting) {
             return self.failed(node);
         }
-        self.say_one(&format!("{node} unclear"), &collecting.unclear, &Value::Null);
+        self.say_filler(&format!("{node} unclear"), &collecting.unclear);
         match self.missing(collecting) {
             Some(asking) => self.put_question(node, asking, true),
             None => self.read_back(node, collecting),
@@ -242,7 +244,7 @@ impl Walk {
         let missing = self.missing(collecting);
         let acknowledged = !changes.filled.is_empty() && changes.corrected.is_empty() && !self.spoke;
         if acknowledged && missing.is_some() {
-            self.say_one(&format!("{node} filled"), &collecting.filled, &Value::Null);
+            self.say_filler(&format!("{node} filled"), &collecting.filled);
         }
         match missing {
             Some(asking) => self.put_question(node, asking, false),
@@ -499,12 +501,26 @@ impl Walk {
 
 /// The slot that a bare value belongs to: the one asked for, or the telephone number that goes on after a breath.
 fn expected(collecting: &Collecting, state: &CollectState, words: &Words) -> Option<String> {
+    if let Some(mended) = mended(collecting, state, words) {
+        return Some(mended);
+    }
     if !state.confirming {
         return state.asked.clone();
     }
     let last = slot(collecting, state.last_filled.as_deref()?)?;
     let goes_on = last.slot.kind == SlotKind::Phone && understand::is_digit_by_digit(words);
     goes_on.then(|| last.slot.name.clone())
+}
+
+/// "No, I meant four": the number that was given last, although something else was asked for since.
+fn mended(collecting: &Collecting, state: &CollectState, words: &Words) -> Option<String> {
+    let last = slot(collecting, state.last_filled.as_deref()?)?;
+    let numeric = matches!(last.slot.kind, SlotKind::Date | SlotKind::Time | SlotKind::Number);
+    (numeric && understand::mends(words)).then(|| last.slot.name.clone())
+}
+
+fn can_be_proposed(value: &Reading) -> bool {
+    matches!(value, Reading::Date(_) | Reading::Time(_))
 }
 
 /// What a collect node looks for in an utterance.

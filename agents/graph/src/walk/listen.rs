@@ -96,6 +96,8 @@ impl Walk {
         let mut heard = Map::new();
         heard.insert("text".to_owned(), json!(text));
         heard.insert("intent".to_owned(), json!(intent));
+        heard.insert("yes_no".to_owned(), json!(understand::asks_yes_no(&Words::new(text))));
+        heard.insert("aside".to_owned(), json!(node != self.state.at));
         if let Some(found) = intents.intents.get(intent) {
             let graph = Arc::clone(&self.graph);
             let wanted: Vec<Wanted<'_>> = found
@@ -169,7 +171,7 @@ impl Walk {
     fn did_not_hear(&mut self) {
         let graph = Arc::clone(&self.graph);
         let question = self.state.question.clone();
-        self.say_one("unclear", &graph.manners.unclear, &Value::Null);
+        self.say_filler("unclear", &graph.manners.unclear);
         self.say(question);
         self.out.push(Action::Wait);
     }

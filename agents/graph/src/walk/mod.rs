@@ -102,8 +102,8 @@ pub struct Walk {
     state: Snapshot,
     out: Vec<Action>,
     now: DateTime,
-    /// What was said in this turn, to be kept as the last reply.
-    saying: Vec<String>,
+    /// What was said in this turn, to be kept as the last reply; `true` is filler, which is not repeated.
+    saying: Vec<(String, bool)>,
     /// Something was said since the last input.
     spoke: bool,
 }
