@@ -363,6 +363,50 @@ pub fn proposes(words: &Words) -> bool {
     lead && !OTHERS.iter().any(|other| words.has(other))
 }
 
+/// The questions of an utterance that asks several: "where are you and how much is a haircut?". Empty where it asks one.
+#[must_use]
+pub fn several_questions(text: &str) -> Vec<String> {
+    /// Fewest words of a question that stands for itself.
+    const LEAST: usize = 3;
+    let mut questions: Vec<String> = Vec::new();
+    for clause in clauses(text) {
+        let words = Words::new(&clause);
+        // "Hi." asks nothing.
+        if words.len() < LEAST {
+            continue;
+        }
+        if !is_question(&words, clause.ends_with('?')) || words.has("book") {
+            return Vec::new();
+        }
+        questions.push(clause);
+    }
+    if questions.len() < 2 { Vec::new() } else { questions }
+}
+
+/// Cut where a sentence ends, and where another question begins after "and" or a comma.
+fn clauses(text: &str) -> Vec<String> {
+    let mut clauses: Vec<Vec<&str>> = vec![Vec::new()];
+    let plain = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let chunks: Vec<&str> = text.split_whitespace().collect();
+    for (at, chunk) in chunks.iter().enumerate() {
+        let before = at.checked_sub(1).map_or("", |at| chunks[at]);
+        let anew = before.ends_with(['?', '.', '!', ';'])
+            || (before.ends_with(',') && asks(&plain(chunk)))
+            || (plain(chunk) == "and" && chunks.get(at + 1).is_some_and(|next| asks(&plain(next))));
+        if anew {
+            clauses.push(Vec::new());
+        }
+        if let Some(clause) = clauses.last_mut() {
+            clause.push(chunk);
+        }
+    }
+    clauses.iter().filter(|clause| !clause.is_empty()).map(|clause| clause.join(" ")).collect()
+}
+
+fn asks(word: &str) -> bool {
+    ASKING.contains(&word) && word != "have" && word != "has"
+}
+
 /// Whether the caller mends what they said before: "no, I meant four".
 #[must_use]
 pub fn mends(words: &Words) -> bool {
@@ -454,6 +498,24 @@ mod tests {
             ("are you open on Saturday", false),
         ] {
             assert_eq!(proposes(&Words::new(text)), proposal, "{text}");
+        }
+    }
+
+    #[test]
+    fn several_questions_come_apart_and_one_stays_whole() {
+        for (text, questions) in [
+            ("where are you and how much is a haircut", vec!["where are you", "and how much is a haircut"]),
+            (
+                "What are your prices, where can I park, and when do you open?",
+                vec!["What are your prices,", "where can I park,", "and when do you open?"],
+            ),
+            ("Hi. Where are you? Do you do colours?", vec!["Where are you?", "Do you do colours?"]),
+            ("When do you close today?", vec![]),
+            ("What? Where is it?", vec![]),
+            ("I'd like a haircut and where can I park?", vec![]),
+            ("Can I book a haircut? Is Friday at ten free?", vec![]),
+        ] {
+            assert_eq!(several_questions(text), questions, "{text}");
         }
     }
 }

@@ -14,7 +14,7 @@ mod slots;
 mod times;
 mod tokens;
 
-pub use acts::{Reply, asks_yes_no, is_question, mends, proposes, reply, request};
+pub use acts::{Reply, asks_yes_no, is_question, mends, proposes, reply, request, several_questions};
 pub use choices::Choices;
 pub use dates::{Day, find as find_date};
 pub(crate) use dates::{month_of, weekday_of};

@@ -95,7 +95,11 @@ impl Walk {
             && (question || !(answered || free))
         {
             match scores {
-                None => return self.need_classes(asides, text),
+                None => {
+                    // What has values as well is one utterance.
+                    let first = if answered { text.to_owned() } else { self.first_question(text) };
+                    return self.need_classes(asides, &first);
+                }
                 Some(scores) => {
                     if self.aside(node, asides, text, scores, answered) {
                         return;

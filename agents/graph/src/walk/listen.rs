@@ -15,6 +15,8 @@ use crate::understand::{self, Clock, Day, Reading, Wanted, WantedKind, Words};
 
 /// Most texts of one utterance that are compared with the examples.
 const TEXTS: usize = 4;
+/// Most questions of one utterance that are answered: nobody keeps more in mind.
+const QUESTIONS: usize = 3;
 
 impl Walk {
     pub(super) fn listen(&mut self, text: &str) {
@@ -37,9 +39,38 @@ impl Walk {
                 self.say(last);
                 self.out.push(Action::Wait);
             }
-            Some(Step::Intent { .. }) => self.need_classes(&node, text),
+            Some(Step::Intent { .. }) => {
+                let first = self.first_question(text);
+                self.need_classes(&node, &first);
+            }
             _ => self.home(),
         }
+    }
+
+    /// What to answer first; where several things are asked, the others wait.
+    pub(super) fn first_question(&mut self, text: &str) -> String {
+        let mut questions = understand::several_questions(text).into_iter().take(QUESTIONS);
+        let first = questions.next().unwrap_or_else(|| text.to_owned());
+        self.state.questions = questions.collect();
+        first
+    }
+
+    /// The next question of an utterance that asked several, once the one before is answered.
+    pub(super) fn next_question(&mut self) {
+        let node = self.state.at.clone();
+        let waits = matches!(self.out.last(), Some(Action::Wait)) && self.state.pending.is_none();
+        let asked = matches!(self.graph.nodes.get(&node), Some(Step::Intent { .. }));
+        if !waits || !asked || self.state.ended.is_some() {
+            return;
+        }
+        if let Some(question) = self.take_question() {
+            self.out.pop();
+            self.need_classes(&node, &question);
+        }
+    }
+
+    pub(super) fn take_question(&mut self) -> Option<String> {
+        (!self.state.questions.is_empty()).then(|| self.state.questions.remove(0))
     }
 
     /// The scores for an utterance have come.

@@ -177,6 +177,7 @@ impl Walk {
             return self.stop(Action::Need(need));
         }
         self.state.pending = None;
+        self.state.questions.clear();
         self.remember(Role::Caller, turn, text);
         self.listen(text);
         self.finish()
@@ -216,6 +217,7 @@ impl Walk {
         {
             self.remember_reply();
             self.out.retain(|action| !matches!(action, Action::Wait));
+            self.state.questions.clear();
             self.state.turn = turn;
             self.remember(Role::Caller, turn, &text);
             self.listen(&text);
@@ -287,6 +289,7 @@ impl Walk {
 
     /// Ends a turn of the caller: it never passes in silence.
     fn finish(&mut self) -> Vec<Action> {
+        self.next_question();
         let failed = self.out.iter().any(|action| matches!(action, Action::Fail { .. }));
         if matches!(self.out.last(), Some(Action::Wait)) && !self.spoke && !failed {
             self.out.pop();
@@ -348,7 +351,10 @@ impl Walk {
             Some(frame) => {
                 self.state.at.clone_from(&frame.collect);
                 self.out.push(Action::Node(frame.collect.clone()));
-                self.come_back(&frame.collect);
+                match self.take_question() {
+                    Some(question) => self.need_classes(&frame.intent, &question),
+                    None => self.come_back(&frame.collect),
+                }
             }
             None => self.home(),
         }

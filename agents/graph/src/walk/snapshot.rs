@@ -49,6 +49,9 @@ pub struct Snapshot {
     pub(crate) question: String,
     pub(crate) pending: Option<Pending>,
     pub(crate) queued: Option<(u32, String)>,
+    /// Further questions of the last utterance, the next one first.
+    #[serde(default)]
+    pub(crate) questions: Vec<String>,
     pub receipts: Vec<Receipt>,
     pub ended: Option<EndReason>,
 }
@@ -156,6 +159,7 @@ impl Snapshot {
             question: String::new(),
             pending: None,
             queued: None,
+            questions: Vec::new(),
             receipts: Vec::new(),
             ended: None,
         }
