@@ -6,6 +6,7 @@
 //! under the key of the call, so that a walk taken up from a snapshot never does the same thing twice.
 
 mod collect;
+mod fill;
 mod judge;
 mod listen;
 mod snapshot;
