@@ -24,6 +24,7 @@ impl Walk {
     pub(super) fn collect_entered(&mut self, node: &str) -> Next {
         let Some(collecting) = self.collecting(node) else { return Next::Stop(Action::Wait) };
         self.state.collects.insert(node.to_owned(), CollectState::default());
+        self.state.questions.clear();
         let text = self.state.heard.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
         // Only words that led here in this turn; a node that follows a tool or an offer starts afresh.
         let fresh = self.state.heard.get("used").is_none();

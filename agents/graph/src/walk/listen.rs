@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use domain::Role;
 use jiff::civil::Date;
 
 use super::{Action, BACKGROUND, Method, Pending, Scores, Walk, collect};
@@ -125,7 +126,9 @@ impl Walk {
     /// Puts intent and entities under `heard`.
     pub(super) fn hear(&mut self, node: &str, intents: &IntentNode, intent: &str, score: f32, text: &str) {
         let mut heard = Map::new();
-        heard.insert("text".to_owned(), json!(text));
+        // Of several questions this may be one; a node that fills slots looks at all that was said.
+        let said = self.state.history.iter().rev().find(|spoken| spoken.role == Role::Caller);
+        heard.insert("text".to_owned(), json!(said.map_or(text, |spoken| spoken.text.as_str())));
         heard.insert("intent".to_owned(), json!(intent));
         heard.insert("yes_no".to_owned(), json!(understand::asks_yes_no(&Words::new(text))));
         heard.insert("aside".to_owned(), json!(node != self.state.at));
