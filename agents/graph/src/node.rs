@@ -164,7 +164,7 @@ pub struct Collect {
     /// Said before the question when nothing was understood.
     #[serde(default)]
     pub unclear: Vec<String>,
-    /// Why a value cannot be: `past`, `too_far`, `closed`, `outside_hours`, `vague`, `too_early`, `too_short`, `too_long`, `too_small`, `too_large`, `step`.
+    /// Why a value cannot be: `no_such_day`, `past`, `too_far`, `closed`, `outside_hours`, `vague`, `too_early`, `too_short`, `too_long`, `too_small`, `too_large`, `step`.
     #[serde(default)]
     pub refusals: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -232,7 +232,8 @@ fn collecting(definition: &AgentDefinition, id: &str, collect: &Collect, problem
     }
 }
 
-pub(crate) const REFUSALS: [&str; 11] = [
+pub(crate) const REFUSALS: [&str; 12] = [
+    "no_such_day",
     "past",
     "too_far",
     "closed",

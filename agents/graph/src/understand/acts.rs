@@ -1,4 +1,4 @@
-//! Talk about the talk: yes, no, "what?", "wait a moment", "never mind", "goodbye"; and whether something is a question.
+//! Talk about the talk: yes, no, "what?", "wait a moment", "never mind", "goodbye".
 
 use super::tokens::Words;
 use crate::node::Act;
@@ -290,36 +290,11 @@ fn trimmed(words: &Words) -> String {
     kept.join(" ")
 }
 
-const ASKING: &[&str] = &[
-    "what", "what's", "whats", "when", "when's", "where", "where's", "wheres", "who", "who's", "why", "how",
-    "how's", "which", "do", "does", "did", "are", "is", "can", "could", "would", "will", "have", "has",
-    "should", "am", "tell",
-];
-
-/// Whether somebody wants to know something. `mark` is a question mark in the text.
+/// Whether the caller mends what they said before: "no, I meant four".
 #[must_use]
-pub fn is_question(words: &Words, mark: bool) -> bool {
-    const LEAD: &[&str] = &[
-        "and", "but", "so", "oh", "hi", "hello", "hey", "um", "uh", "wait", "sorry", "excuse", "me", "okay",
-        "ok", "yes", "well", "actually", "also", "just", "quick", "question", "before", "first", "by", "the",
-        "way",
-    ];
-    let first = (0..words.len()).find(|at| !LEAD.contains(&words.word(*at)));
-    mark || first.is_some_and(|at| ASKING.contains(&words.word(at)))
-        || [
-            "how much",
-            "how long",
-            "what time",
-            "do you",
-            "are you",
-            "where are",
-            "what are",
-            "tell me",
-            "i wonder",
-            "wondering",
-        ]
-        .iter()
-        .any(|phrase| words.has(phrase))
+pub fn mends(words: &Words) -> bool {
+    ["i mean", "i meant", "i said"].iter().any(|phrase| words.has(phrase))
+        || (words.word(0) == "no" && words.len() > 1)
 }
 
 #[cfg(test)]
@@ -363,21 +338,6 @@ mod tests {
             ("Thursday", None),
         ] {
             assert_eq!(reply(&Words::new(text)), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn questions_are_told_from_answers() {
-        for text in [
-            "how much is a haircut",
-            "where are you",
-            "and do you have parking",
-            "you are open on Sunday, what are the prices",
-        ] {
-            assert!(is_question(&Words::new(text), false), "{text}");
-        }
-        for text in ["next Tuesday at three", "my name is Maria", "a haircut please"] {
-            assert!(!is_question(&Words::new(text), false), "{text}");
         }
     }
 }

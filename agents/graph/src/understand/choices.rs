@@ -1,5 +1,6 @@
 //! One of several known things by any of its names, slips of a letter forgiven.
 
+use super::everyday::is_everyday;
 use super::tokens::{Found, Words};
 
 /// Names and synonyms of each option, as words.
@@ -32,29 +33,51 @@ impl Choices {
         Self { names }
     }
 
-    /// The longest name that is said, exactly or with one slip in a long word.
+    /// The longest name that is said plainly; with `slips`, else, one with a slip in a long word.
     #[must_use]
-    pub fn find(&self, words: &Words) -> Option<Found<String>> {
-        [true, false].into_iter().find_map(|exact| {
+    pub fn find(&self, words: &Words, slips: bool) -> Option<Found<String>> {
+        let near: &[Nearness] = if slips {
+            &[Nearness::Exact, Nearness::Plural, Nearness::Slip]
+        } else {
+            &[Nearness::Exact, Nearness::Plural]
+        };
+        near.iter().find_map(|near| {
             self.names.iter().find_map(|(key, name)| {
-                let at = (0..words.len()).find(|at| {
-                    name.iter().enumerate().all(|(offset, word)| same(words.word(at + offset), word, exact))
-                })?;
+                let at = (0..words.len()).find(|at| said_at(words, *at, name, *near))?;
                 Some(Found { value: key.clone(), from: at, to: at + name.len() })
             })
         })
     }
+
+    /// Where the longest name that begins at `at` ends.
+    pub(super) fn end_of_name(&self, words: &Words, at: usize) -> Option<usize> {
+        let said = |near| self.names.iter().find(|(_, name)| said_at(words, at, name, near));
+        said(Nearness::Exact).or_else(|| said(Nearness::Plural)).map(|(_, name)| at + name.len())
+    }
 }
 
-fn same(said: &str, known: &str, exact: bool) -> bool {
+/// How much a word may differ from the one that is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Nearness {
+    Exact,
+    Plural,
+    Slip,
+}
+
+fn said_at(words: &Words, at: usize, name: &[String], near: Nearness) -> bool {
+    name.iter().enumerate().all(|(offset, word)| same(words.word(at + offset), word, near))
+}
+
+fn same(said: &str, known: &str, near: Nearness) -> bool {
     if said == known {
         return true;
     }
-    if said.is_empty() || exact {
+    if said.is_empty() || near == Nearness::Exact {
         return false;
     }
     let plural = said.strip_suffix('s') == Some(known) || known.strip_suffix('s') == Some(said);
-    plural || (known.len() >= 5 && said.len() >= 4 && one_slip(said, known))
+    let long = known.len() >= 5 && said.len() >= 4;
+    plural || (near == Nearness::Slip && long && !is_everyday(said) && one_slip(said, known))
 }
 
 /// Whether the words differ by one letter put in, left out or exchanged.
@@ -87,7 +110,22 @@ mod tests {
             ("a massage", None),
             ("", None),
         ] {
-            assert_eq!(choices.find(&Words::new(text)).map(|found| found.value).as_deref(), key, "{text}");
+            assert_eq!(
+                choices.find(&Words::new(text), true).map(|found| found.value).as_deref(),
+                key,
+                "{text}"
+            );
         }
+    }
+
+    #[test]
+    fn a_common_word_is_no_slip_and_a_slip_counts_only_where_it_may() {
+        let choices = Choices::new([("beard_trim", "shave"), ("colour", "colour"), ("haircut", "haircut")]);
+        for text in ["the earliest you have", "I could come", "can we share", "save it"] {
+            assert_eq!(choices.find(&Words::new(text), true), None, "{text}");
+        }
+        let plainly = |text| choices.find(&Words::new(text), false).map(|found| found.value);
+        assert_eq!(plainly("a haircat"), None);
+        assert_eq!(plainly("two haircuts").as_deref(), Some("haircut"));
     }
 }

@@ -1,4 +1,5 @@
-//! Days: "tomorrow", "next Tuesday", "the 5th", "December third", "in two weeks".
+//! Days: "tomorrow", "next Tuesday", "the 5th", "December third", "in two weeks"; also those that are past or do not exist, so
+//! that they are not taken for others.
 
 use jiff::civil::{Date, Weekday};
 use jiff::{Span, ToSpan};
@@ -30,17 +31,50 @@ const MONTHS: [(&str, &str); 12] = [
     ("december", "dec"),
 ];
 
-/// The first day that is named. `expected` says that a day was asked for, so that a bare "fifth" is one.
+/// A day that was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Day {
+    On(Date),
+    /// "February 30th".
+    Nonexistent,
+}
+
+impl Day {
+    fn of(date: Option<Date>) -> Self {
+        date.map_or(Self::Nonexistent, Self::On)
+    }
+}
+
+/// The first day that is named and can be; where none can be, the first that is named. `expected` says that a day was asked
+/// for, so that a bare "fifth" is one.
 #[must_use]
-pub fn find(words: &Words, today: Date, expected: bool) -> Option<Found<Date>> {
-    (0..words.len()).find_map(|at| {
-        relative(words, at, today)
-            .or_else(|| in_span(words, at, today))
-            .or_else(|| weekday_phrase(words, at, today))
-            .or_else(|| month_day(words, at, today))
-            .or_else(|| slashed(words, at, today))
-            .or_else(|| day_of_month(words, at, today, expected))
-    })
+pub fn find(words: &Words, today: Date, expected: bool) -> Option<Found<Day>> {
+    let mut first = None;
+    let mut at = 0;
+    while at < words.len() {
+        let Some(day) = at_word(words, at, today, expected) else {
+            at += 1;
+            continue;
+        };
+        if matches!(day.value, Day::On(date) if date >= today) {
+            return Some(day);
+        }
+        at = day.to.max(at + 1);
+        first.get_or_insert(day);
+    }
+    first
+}
+
+fn at_word(words: &Words, at: usize, today: Date, expected: bool) -> Option<Found<Day>> {
+    let on = |day: Found<Date>| Found { value: Day::On(day.value), from: day.from, to: day.to };
+    relative(words, at, today)
+        .or_else(|| past(words, at, today))
+        .or_else(|| in_span(words, at, today))
+        .map(on)
+        .or_else(|| weekday_phrase(words, at, today))
+        .or_else(|| month_day(words, at, today))
+        .or_else(|| slashed(words, at, today))
+        .or_else(|| day_of_month(words, at, today, expected))
 }
 
 pub(crate) fn weekday_of(date: Date) -> &'static str {
@@ -51,7 +85,7 @@ pub(crate) fn month_of(date: Date) -> &'static str {
     MONTHS[date.month() as usize - 1].0
 }
 
-fn found(value: Date, from: usize, to: usize) -> Option<Found<Date>> {
+fn found<T>(value: T, from: usize, to: usize) -> Option<Found<T>> {
     Some(Found { value, from, to })
 }
 
@@ -84,6 +118,45 @@ fn relative(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
     }
 }
 
+/// "yesterday", "last Monday", "this past Friday", "two days ago".
+fn past(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
+    if words.starts(at, &["day", "before", "yesterday"]) {
+        return found(plus(today, (-2).days())?, at, at + 3);
+    }
+    if words.word(at) == "yesterday" {
+        return found(plus(today, (-1).days())?, at, at + 1);
+    }
+    if let Some(day) = last_weekday(words, at, today) {
+        return Some(day);
+    }
+    let (count, used) = match words.word(at) {
+        "a" | "an" => (1, 1),
+        _ => cardinal(words, at).filter(|(count, _)| *count <= 60)?,
+    };
+    let unit = match words.word(at + used) {
+        "day" | "days" => 1,
+        "week" | "weeks" => 7,
+        _ => return None,
+    };
+    let ago = words.word(at + used + 1) == "ago";
+    ago.then(|| plus(today, (-unit * i64::from(count)).days()))
+        .flatten()
+        .and_then(|day| found(day, at, at + used + 2))
+}
+
+/// "last Monday", "this past Monday", "Monday last week".
+fn last_weekday(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
+    let lead = at + usize::from(words.word(at) == "this");
+    if matches!(words.word(lead), "last" | "past") {
+        let day = weekday(words.word(lead + 1))?;
+        // 7 days ahead is the same weekday as today: a week back.
+        let back = if day == today.weekday() { 7 } else { 7 - days_until(today, day) };
+        return found(plus(today, i64::from(-back).days())?, at, lead + 2);
+    }
+    let day = weekday(words.word(at)).filter(|_| words.starts(at + 1, &["last", "week"]))?;
+    found(plus(today, i64::from(in_next_week(today, day) - 14).days())?, at, at + 3)
+}
+
 /// "in two weeks", "in a week", "two weeks from now", "a week from Tuesday".
 fn in_span(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
     let start = at + usize::from(words.word(at) == "in");
@@ -113,8 +186,14 @@ fn in_span_unit(words: &Words, at: usize, unit: usize, count: u32, today: Date) 
         if matches!(words.word(end + 1), "now" | "today") {
             return found(plus(today, span)?, at, end + 2);
         }
-        let base = relative(words, end + 1, today).or_else(|| weekday_phrase(words, end + 1, today))?;
-        return found(plus(base.value, span)?, at, base.to);
+        let (base, to) = match relative(words, end + 1, today) {
+            Some(day) => (day.value, day.to),
+            None => match weekday_phrase(words, end + 1, today)? {
+                Found { value: Day::On(day), to, .. } => (day, to),
+                _ => return None,
+            },
+        };
+        return found(plus(base, span)?, at, to);
     }
     (words.word(at) == "in").then(|| plus(today, span)).flatten().and_then(|day| found(day, at, end))
 }
@@ -136,11 +215,11 @@ fn in_next_week(today: Date, day: Weekday) -> i32 {
     7 - i32::from(today.weekday().to_monday_zero_offset()) + i32::from(day.to_monday_zero_offset())
 }
 
-fn weekday_phrase(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
+fn weekday_phrase(words: &Words, at: usize, today: Date) -> Option<Found<Day>> {
     if words.starts(at, &["next", "week"]) {
         let start = at + 2 + usize::from(words.word(at + 2) == "on");
         let day = weekday(words.word(start))?;
-        return found(plus(today, i64::from(in_next_week(today, day)).days())?, at, start + 1);
+        return found(Day::On(plus(today, i64::from(in_next_week(today, day)).days())?), at, start + 1);
     }
     let (lead, start) = match words.word(at) {
         lead @ ("next" | "this" | "coming") => (lead, at + 1),
@@ -166,19 +245,35 @@ fn weekday_phrase(words: &Words, at: usize, today: Date) -> Option<Found<Date>> 
     if let Some(exact) = ordinal_day(words, end, today).or_else(|| month_day(words, end, today)) {
         return found(exact.value, at, exact.to);
     }
-    found(plus(today, i64::from(ahead).days())?, at, end)
+    found(Day::On(plus(today, i64::from(ahead).days())?), at, end)
 }
 
-fn ordinal_day(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
+/// The first of the month in "(the fifth of) next month".
+fn stated_month(words: &Words, at: usize, today: Date) -> Option<(Date, usize)> {
+    let ahead: i64 = match words.word(at) {
+        "last" => -1,
+        "this" => 0,
+        "next" => 1,
+        _ => return None,
+    };
+    let first = plus(today.first_of_month(), ahead.months())?;
+    (words.word(at + 1) == "month").then_some((first, at + 2))
+}
+
+fn ordinal_day(words: &Words, at: usize, today: Date) -> Option<Found<Day>> {
     let start = at + usize::from(words.word(at) == "the");
     let (day, used) = ordinal(words, start)?;
     let mut end = start + used;
     let of = end + usize::from(words.word(end) == "of");
     if let Some(month) = month(words.word(of)) {
         end = of + 1;
-        return found(upcoming(today, month, day)?, at, end);
+        return found(Day::of(upcoming(today, month, day)), at, end);
     }
-    found(upcoming_day(today, day)?, at, end)
+    if let Some((first, to)) = stated_month(words, of, today) {
+        let date = i8::try_from(day).ok().and_then(|day| Date::new(first.year(), first.month(), day).ok());
+        return found(Day::of(date), at, to);
+    }
+    found(Day::On(upcoming_day(today, day)?), at, end)
 }
 
 fn month(word: &str) -> Option<i8> {
@@ -187,7 +282,7 @@ fn month(word: &str) -> Option<i8> {
 }
 
 /// "December third", "December 3", "3 December", "the third of December 2026".
-fn month_day(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
+fn month_day(words: &Words, at: usize, today: Date) -> Option<Found<Day>> {
     if let Some(month) = month(words.word(at)) {
         let start = at + 1 + usize::from(words.word(at + 1) == "the");
         let (day, used) = ordinal(words, start).or_else(|| cardinal(words, start))?;
@@ -200,26 +295,27 @@ fn month_day(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
     with_year(words, today, month, day, at, of + 1)
 }
 
-fn with_year(words: &Words, today: Date, month: i8, day: u32, at: usize, end: usize) -> Option<Found<Date>> {
+fn with_year(words: &Words, today: Date, month: i8, day: u32, at: usize, end: usize) -> Option<Found<Day>> {
     if let Ok(year @ 2000..2200) = words.word(end).parse::<i16>() {
-        return found(Date::new(year, month, i8::try_from(day).ok()?).ok()?, at, end + 1);
+        let date = i8::try_from(day).ok().and_then(|day| Date::new(year, month, day).ok());
+        return found(Day::of(date), at, end + 1);
     }
-    found(upcoming(today, month, day)?, at, end)
+    found(Day::of(upcoming(today, month, day)), at, end)
 }
 
 /// "12/5": month first, as American English writes it, unless only the other order is a date.
-fn slashed(words: &Words, at: usize, today: Date) -> Option<Found<Date>> {
+fn slashed(words: &Words, at: usize, today: Date) -> Option<Found<Day>> {
     let (left, right) = words.word(at).split_once('/')?;
     let (left, right): (u32, u32) = (left.parse().ok()?, right.parse().ok()?);
-    let day = if (1..=12).contains(&left) {
-        upcoming(today, left as i8, right)?
-    } else {
-        upcoming(today, i8::try_from(right).ok()?, left)?
-    };
-    found(day, at, at + 1)
+    let (month, day) = if (1..=12).contains(&left) { (left, right) } else { (right, left) };
+    // "24/7" is no day, and neither is anything that no calendar has.
+    if (left, right) == (24, 7) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    found(Day::of(upcoming(today, i8::try_from(month).ok()?, day)), at, at + 1)
 }
 
-fn day_of_month(words: &Words, at: usize, today: Date, expected: bool) -> Option<Found<Date>> {
+fn day_of_month(words: &Words, at: usize, today: Date, expected: bool) -> Option<Found<Day>> {
     let lead = words.word(at) == "the";
     let digits = words.word(at).as_bytes().first().is_some_and(u8::is_ascii_digit);
     if lead || digits || expected {
@@ -257,7 +353,10 @@ mod tests {
 
     /// 23 November 2026 is a Monday.
     fn at(text: &str) -> Option<String> {
-        find(&Words::new(text), date(2026, 11, 23), false).map(|found| found.value.to_string())
+        find(&Words::new(text), date(2026, 11, 23), false).map(|found| match found.value {
+            Day::On(day) => day.to_string(),
+            Day::Nonexistent => "none".to_owned(),
+        })
     }
 
     #[test]
@@ -306,7 +405,7 @@ mod tests {
         for text in [
             "",
             "three in the afternoon",
-            "february thirtieth",
+            "are you open 24/7",
             "the first time",
             "just a second",
             "may I",
@@ -320,6 +419,36 @@ mod tests {
     #[test]
     fn a_bare_ordinal_counts_where_a_day_was_asked_for() {
         let day = find(&Words::new("fifth"), date(2026, 11, 23), true).map(|found| found.value);
-        assert_eq!(day, Some(date(2026, 12, 5)));
+        assert_eq!(day, Some(Day::On(date(2026, 12, 5))));
+    }
+
+    #[test]
+    fn a_day_that_is_past_or_does_not_exist_is_no_other_day() {
+        for (text, day) in [
+            ("February 30th", "none"),
+            ("february thirtieth", "none"),
+            ("the 31st of April", "none"),
+            ("31 november", "none"),
+            ("monday the 31st of november", "none"),
+            ("2/30", "none"),
+            ("february 29th 2027", "none"),
+            ("february 29th", "2028-02-29"),
+            ("last Monday", "2026-11-16"),
+            ("last friday", "2026-11-20"),
+            ("this past Wednesday", "2026-11-18"),
+            ("thursday last week", "2026-11-19"),
+            ("yesterday", "2026-11-22"),
+            ("the day before yesterday", "2026-11-21"),
+            ("two days ago", "2026-11-21"),
+            ("a week ago", "2026-11-16"),
+            ("the fifth of this month", "2026-11-05"),
+            ("the 25th of next month", "2026-12-25"),
+            ("november 1st 2026", "2026-11-01"),
+            // Another day that can be counts more.
+            ("I came last Monday and I want Thursday", "2026-11-26"),
+            ("not February 30th, March 1st", "2027-03-01"),
+        ] {
+            assert_eq!(at(text).as_deref(), Some(day), "{text}");
+        }
     }
 }

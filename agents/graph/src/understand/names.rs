@@ -245,19 +245,48 @@ fn after(words: &Words, phrase: &[&str]) -> Option<Found<String>> {
 }
 
 fn take(words: &Words, from: usize, start: usize) -> Option<Found<String>> {
-    let mut parts = Vec::new();
+    let mut parts: Vec<String> = Vec::new();
     let mut at = start;
-    while at < words.len() && parts.len() < MOST_WORDS && could_be_name(words.word(at)) {
+    while at < words.len() && parts.len() < MOST_WORDS {
+        // After "Dr." anything is a name.
+        let titled = at > start && is_title(words.word(at - 1));
+        if !(could_be_name(words.word(at)) || titled && is_word(words.word(at))) {
+            break;
+        }
         if words.word(at).chars().count() == 1 && words.word(at + 1).chars().count() == 1 {
             break; // letters: spelled below
         }
-        parts.push(title(&words.tokens[at].text));
+        parts.push(written(words, at));
         at += 1;
-        if words.pause_after(at - 1) {
+        if words.pause_after(at - 1) && !is_title(words.word(at - 1)) {
             break;
         }
     }
+    // "Henry 8": a short number at the very end belongs to the name.
+    let number = words.word(at);
+    if !parts.is_empty() && at + 1 == words.len() && !words.pause_after(at - 1) && is_short_number(number) {
+        parts.push(number.to_owned());
+        at += 1;
+    }
     if parts.is_empty() { None } else { Some(Found { value: parts.join(" "), from, to: at }) }
+}
+
+fn is_title(word: &str) -> bool {
+    matches!(word, "dr" | "mr" | "mrs" | "ms" | "prof" | "st")
+}
+
+fn is_word(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(char::is_alphabetic)
+}
+
+fn is_short_number(word: &str) -> bool {
+    (1..=2).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The word as a person writes it; a title keeps its point.
+fn written(words: &Words, at: usize) -> String {
+    let word = title(&words.tokens[at].text);
+    if is_title(words.word(at)) && words.pause_after(at) { format!("{word}.") } else { word }
 }
 
 /// "Maria Lopez speaking", "Maria speaking".
@@ -402,6 +431,9 @@ mod tests {
             ("Sure, Maria Lopez please", "Maria Lopez"),
             ("m a r i a", "Maria"),
             ("I'm Peter O'Neil", "Peter O'Neil"),
+            ("Dr. Who 3", "Dr. Who 3"),
+            ("it's Mrs. Lopez", "Mrs. Lopez"),
+            ("dr who", "Dr Who"),
         ] {
             assert_eq!(at(text, true).as_deref(), Some(name), "{text}");
         }

@@ -1,11 +1,11 @@
-//! All wanted values in one utterance, in any order, with corrections: what is taken back ("not Tuesday") is not read, what
-//! comes after "no, ..." or "I mean ..." replaces what came before.
+//! All wanted values in one utterance, in any order, with corrections: what is taken back ("not Tuesday", "I don't want a
+//! colour") is no value but a denied one, what comes after "no, ..." or "I mean ..." replaces what came before.
 
 use jiff::civil::Date;
 
 use super::choices::Choices;
 use super::tokens::Words;
-use super::{Clock, Reply, dates, names, numbers, phones, times};
+use super::{Clock, Day, Reply, dates, names, numbers, phones, times};
 
 #[derive(Debug, Clone, Copy)]
 pub enum WantedKind<'a> {
@@ -26,11 +26,13 @@ pub struct Wanted<'a> {
     pub kind: WantedKind<'a>,
     /// This one was asked for: a bare value is it.
     pub expected: bool,
+    /// It has a value: only what is said plainly, or as a correction, replaces it.
+    pub held: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
-    Date(Date),
+    Date(Day),
     Time(Clock),
     /// As a person writes it.
     Name(String),
@@ -47,6 +49,8 @@ pub enum Reading {
 pub struct Readings {
     /// Name of what was wanted and its value.
     pub values: Vec<(String, Reading)>,
+    /// What the caller does not want.
+    pub denied: Vec<(String, Reading)>,
     /// The utterance has nothing but digits: it may continue a number.
     pub only_digits: bool,
 }
@@ -73,7 +77,12 @@ pub fn read(text: &str, wanted: &[Wanted<'_>], today: Date) -> Readings {
     let mut words = Words::new(text);
     let mut readings = Readings { only_digits: only_digits(&words), ..Readings::default() };
     let reply = super::reply(&words);
-    take_back(&mut words);
+    for (from, to) in taken_back(&words, wanted) {
+        let mut denied = Readings::default();
+        read_stretch(&mut words.slice(from, to), wanted, today, None, &mut denied);
+        readings.denied.extend(denied.values);
+        words.take(from, to);
+    }
     for (from, to) in stretches(&words) {
         let mut stretch = words.slice(from, to);
         read_stretch(&mut stretch, wanted, today, reply, &mut readings);
@@ -155,7 +164,7 @@ fn find(
             (enough || bare).then_some((Reading::Digits(found.value), found.from, found.to))
         }
         WantedKind::Choice(choices) => {
-            let found = choices.find(words)?;
+            let found = choices.find(words, !item.held || corrects(words))?;
             Some((Reading::Choice(found.value), found.from, found.to))
         }
         WantedKind::Number => {
@@ -172,6 +181,27 @@ fn find(
         }
         WantedKind::Text => None,
     }
+}
+
+/// The stretch says that something else was wrong.
+fn corrects(words: &Words) -> bool {
+    [
+        "no",
+        "not",
+        "actually",
+        "sorry",
+        "correction",
+        "instead",
+        "rather",
+        "i mean",
+        "i meant",
+        "i said",
+        "change",
+        "make it",
+        "make that",
+    ]
+    .iter()
+    .any(|phrase| words.has(phrase))
 }
 
 /// A short run of digits counts as part of a number where one was asked for and nothing makes it an hour or a day.
@@ -211,46 +241,76 @@ fn only_digits(words: &Words) -> bool {
     })
 }
 
-/// Takes away what the caller takes back: "not Tuesday", "instead of three", "from Tuesday to ...".
-fn take_back(words: &mut Words) {
+/// The stretches that the caller takes back: "not Tuesday", "instead of three", "I don't want a colour", "from Tuesday to ...".
+fn taken_back(words: &Words, wanted: &[Wanted<'_>]) -> Vec<(usize, usize)> {
+    let mut stretches: Vec<(usize, usize)> = Vec::new();
     for at in 0..words.len() {
-        let value = match words.word(at) {
-            "not" => at + 1,
-            "instead" if words.word(at + 1) == "of" => at + 2,
-            "rather" if words.word(at + 1) == "than" => at + 2,
-            "from"
-                if (at + 2..words.len().min(at + 6)).any(|later| words.word(later) == "to")
-                    && changing(words) =>
-            {
-                at + 1
-            }
-            _ => continue,
-        };
-        let mut end = value;
-        while end < words.len()
-            && matches!(words.word(end), "on" | "at" | "the" | "a" | "an" | "for" | "next" | "this" | "my")
-        {
-            end += 1;
-        }
-        if end < words.len()
-            && matches!(
-                words.word(end),
-                "sure" | "right" | "correct" | "yet" | "what" | "good" | "quite" | "really" | "i"
-            )
-        {
+        if stretches.last().is_some_and(|(_, to)| at < *to) {
             continue;
         }
-        // "not half past two": up to the pause, but never further than a short phrase.
-        let last = (end..words.len().min(end + 3)).find(|at| words.pause_after(*at));
-        let clear = |word: &str| matches!(word, "but" | "to" | "make" | "it's" | "i" | "please");
-        let mut to = end + 1;
-        if let Some(last) = last {
-            while to <= last && !clear(words.word(to)) && !is_weekday(words.word(to)) {
-                to += 1;
-            }
+        let Some(start) = denial(words, at, wanted) else { continue };
+        let start = after_filler(words, start);
+        let talk = matches!(
+            words.word(start),
+            "sure" | "right" | "correct" | "yet" | "what" | "good" | "quite" | "really" | "i"
+        );
+        if start < words.len() && talk {
+            continue;
         }
-        words.take(at, to);
+        stretches.push((at, end_of_denied(words, start, wanted)));
     }
+    stretches
+}
+
+/// Where what is denied begins, if something is denied at `at`.
+fn denial(words: &Words, at: usize, wanted: &[Wanted<'_>]) -> Option<usize> {
+    let verb = |at: usize| matches!(words.word(at), "want" | "need" | "like" | "have" | "wish");
+    match words.word(at) {
+        "not" => Some(at + 1 + usize::from(verb(at + 1))),
+        "don't" | "dont" | "didn't" if verb(at + 1) => Some(at + 2),
+        "without" | "except" => Some(at + 1),
+        "instead" if words.word(at + 1) == "of" => Some(at + 2),
+        "rather" if words.word(at + 1) == "than" => Some(at + 2),
+        // "no, Thursday" corrects; "no beard trim" denies.
+        "no" if !words.pause_after(at) && end_of_choice(words, at + 1, wanted).is_some() => Some(at + 1),
+        "from"
+            if (at + 2..words.len().min(at + 6)).any(|later| words.word(later) == "to")
+                && changing(words) =>
+        {
+            Some(at + 1)
+        }
+        _ => None,
+    }
+}
+
+fn after_filler(words: &Words, start: usize) -> usize {
+    const FILLER: &[&str] = &[
+        "on", "at", "the", "a", "an", "for", "next", "this", "my", "any", "to", "have", "get", "come", "time",
+    ];
+    (start..words.len()).find(|at| !FILLER.contains(&words.word(*at))).unwrap_or(words.len())
+}
+
+/// "not half past two": up to the pause, but never further than a short phrase; all of a choice's name.
+fn end_of_denied(words: &Words, start: usize, wanted: &[Wanted<'_>]) -> usize {
+    if let Some(end) = end_of_choice(words, start, wanted) {
+        return end;
+    }
+    let last = (start..words.len().min(start + 3)).find(|at| words.pause_after(*at));
+    let clear = |word: &str| matches!(word, "but" | "to" | "make" | "it's" | "i" | "please");
+    let mut to = start + 1;
+    if let Some(last) = last {
+        while to <= last && !clear(words.word(to)) && !is_weekday(words.word(to)) {
+            to += 1;
+        }
+    }
+    to.min(words.len())
+}
+
+fn end_of_choice(words: &Words, at: usize, wanted: &[Wanted<'_>]) -> Option<usize> {
+    wanted.iter().find_map(|item| match item.kind {
+        WantedKind::Choice(choices) => choices.end_of_name(words, at),
+        _ => None,
+    })
 }
 
 fn is_weekday(word: &str) -> bool {
@@ -298,12 +358,14 @@ mod tests {
             ("name", WantedKind::Name),
             ("phone", WantedKind::Phone),
         ];
-        let wanted = kinds.map(|(name, kind)| Wanted { name, kind, expected: name == expecting });
+        let wanted =
+            kinds.map(|(name, kind)| Wanted { name, kind, expected: name == expecting, held: false });
         let mut shown: Vec<String> = read(text, &wanted, date(2026, 11, 23))
             .values
             .into_iter()
             .map(|(name, value)| match value {
-                Reading::Date(day) => format!("{name}={day}"),
+                Reading::Date(Day::On(day)) => format!("{name}={day}"),
+                Reading::Date(Day::Nonexistent) => format!("{name}=none"),
                 Reading::Time(Clock::Exact(time)) => format!("{name}={}", time.strftime("%H:%M")),
                 Reading::Time(Clock::Either(early, _)) => format!("{name}={}?", early.strftime("%H:%M")),
                 Reading::Time(Clock::Vague(part)) => format!("{name}={}", part.name()),
@@ -360,6 +422,13 @@ mod tests {
             ("make it four", "time=04:00?"),
             ("actually my name is Anna", "name=Anna"),
             ("Friday instead of Tuesday", "date=2026-11-27"),
+            ("I don't want a colour", ""),
+            ("I do not want a beard trim", ""),
+            ("no beard trim", ""),
+            ("no, a beard trim", "service=beard_trim"),
+            ("a haircut without a beard trim", "service=haircut"),
+            ("I don't want a haircut but a colour", "service=colour"),
+            ("not a beard trim", ""),
         ] {
             assert_eq!(booking(text, ""), expected, "{text}");
         }
@@ -367,7 +436,7 @@ mod tests {
 
     #[test]
     fn only_an_asked_for_yes_is_a_value() {
-        let wanted = |expected| [Wanted { name: "ok", kind: WantedKind::YesNo, expected }];
+        let wanted = |expected| [Wanted { name: "ok", kind: WantedKind::YesNo, expected, held: false }];
         assert_eq!(read("yes", &wanted(true), date(2026, 11, 23)).value("ok"), Some(&Reading::YesNo(true)));
         assert_eq!(read("yes", &wanted(false), date(2026, 11, 23)).values, []);
         assert!(read("zero one four two", &wanted(false), date(2026, 11, 23)).only_digits);

@@ -60,9 +60,10 @@ fn exact(words: &Words, at: usize, expected: bool) -> Option<Found<Clock>> {
         end += 2;
     }
     let half = half_of_day(words, end);
-    let lead =
-        matches!(words.before(at, 1), "at" | "around" | "about" | "by" | "after" | "say" | "for" | "to")
-            || matches!((words.before(at, 2), words.before(at, 1)), ("make", "it") | ("make", "that"));
+    let lead = matches!(
+        words.before(at, 1),
+        "at" | "around" | "about" | "by" | "after" | "say" | "for" | "to" | "meant" | "mean"
+    ) || matches!((words.before(at, 2), words.before(at, 1)), ("make", "it") | ("make", "that"));
     let counted = matches!(
         words.word(end),
         "people"

@@ -4,24 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::judge::parse_time;
+use super::fill::Changes;
 use super::snapshot::Frame;
 use super::{Action, CollectState, Next, Scores, Walk, listen};
 use crate::compile::{Asking, Collecting, Compiled, Step};
 use crate::node::SlotKind;
 use crate::state::Write;
-use crate::understand::{self, Clock, Reading, Reply, Wanted, WantedKind, Words};
-
-/// What one utterance did to the slots.
-#[derive(Default)]
-struct Changes {
-    filled: Vec<String>,
-    corrected: Vec<String>,
-    /// The first value that cannot be: slot, reason, what the texts may say about it.
-    refused: Option<(String, &'static str, Value)>,
-    /// A telephone number was begun.
-    partial: bool,
-}
+use crate::understand::{self, Reading, Reply, Wanted, WantedKind, Words};
 
 impl Walk {
     fn collecting(&self, node: &str) -> Option<Arc<Collecting>> {
@@ -35,6 +24,7 @@ impl Walk {
     pub(super) fn collect_entered(&mut self, node: &str) -> Next {
         let Some(collecting) = self.collecting(node) else { return Next::Stop(Action::Wait) };
         self.state.collects.insert(node.to_owned(), CollectState::default());
+        self.state.questions.clear();
         let text = self.state.heard.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
         // Only words that led here in this turn; a node that follows a tool or an offer starts afresh.
         let fresh = self.state.heard.get("used").is_none();
@@ -48,7 +38,7 @@ impl Walk {
     /// Back from an aside: the open question again.
     pub(super) fn come_back(&mut self, node: &str) {
         let Some(collecting) = self.collecting(node) else { return self.home() };
-        self.say_one(&format!("{node} back"), &collecting.back, &Value::Null);
+        self.say_filler(&format!("{node} back"), &collecting.back);
         let next = self.go_on(node, &collecting, &Changes::default());
         self.proceed(node, next);
     }
@@ -68,19 +58,26 @@ impl Walk {
         let expected = expected(collecting.as_ref(), &state, &words);
         let readings =
             understand::read(text, &self.wanted(&collecting, expected.as_deref()), self.now.date());
-        let named = self.named_slot(&collecting, &words);
+        let named = self.named_slot(&collecting, &words, state.changing);
         let free = expected
             .as_deref()
             .and_then(|name| slot(&collecting, name))
             .is_some_and(|asking| asking.slot.kind == SlotKind::Text);
-        let question = understand::is_question(&words, text.contains('?'));
-        let answered =
-            !readings.values.is_empty() || (state.confirming && (reply.is_some() || named.is_some()));
+        let proposal =
+            understand::proposes(&words) && readings.values.iter().any(|(_, value)| can_be_proposed(value));
+        let question = understand::is_question(&words, text.contains('?')) && !proposal;
+        let answered = !readings.values.is_empty()
+            || !readings.denied.is_empty()
+            || (state.confirming && (reply.is_some() || named.is_some()));
         if let Some(asides) = &collecting.node.asides
             && (question || !(answered || free))
         {
             match scores {
-                None => return self.need_classes(asides, text),
+                None => {
+                    // What has values as well is one utterance.
+                    let first = if answered { text.to_owned() } else { self.first_question(text) };
+                    return self.need_classes(asides, &first);
+                }
                 Some(scores) => {
                     if self.aside(node, asides, text, scores, answered) {
                         return;
@@ -89,10 +86,7 @@ impl Walk {
             }
         }
         let changes = self.fill(node, &collecting, text);
-        let untouched = changes.filled.is_empty()
-            && changes.corrected.is_empty()
-            && changes.refused.is_none()
-            && !changes.partial;
+        let untouched = changes.is_empty();
         let next = if state.confirming && untouched {
             self.confirmed(node, &collecting, reply, named, answered, &state)
         } else if untouched {
@@ -142,7 +136,8 @@ impl Walk {
     ) -> Next {
         if let Some(name) = named.filter(|_| reply != Some(Reply::Yes)) {
             self.clear(collecting, &name);
-            self.collect_state(node).confirming = false;
+            let state = self.collect_state(node);
+            (state.confirming, state.changing) = (false, false);
             return self.go_on(node, collecting, &Changes::default());
         }
         match reply {
@@ -153,6 +148,7 @@ impl Walk {
                 }
                 if let Some((_, change)) = &collecting.confirm {
                     self.ask(&format!("{node} change"), change, &Value::Null);
+                    self.collect_state(node).changing = true;
                 }
                 Next::Stop(Action::Wait)
             }
@@ -161,7 +157,7 @@ impl Walk {
                     return self.failed(node);
                 }
                 if !answered {
-                    self.say_one(&format!("{node} unclear"), &collecting.unclear, &Value::Null);
+                    self.say_filler(&format!("{node} unclear"), &collecting.unclear);
                 }
                 self.read_back(node, collecting)
             }
@@ -176,7 +172,7 @@ impl Walk {
         if self.miss(node, collecting) {
             return self.failed(node);
         }
-        self.say_one(&format!("{node} unclear"), &collecting.unclear, &Value::Null);
+        self.say_filler(&format!("{node} unclear"), &collecting.unclear);
         match self.missing(collecting) {
             Some(asking) => self.put_question(node, asking, true),
             None => self.read_back(node, collecting),
@@ -200,7 +196,7 @@ impl Walk {
         Next::On("done".to_owned())
     }
 
-    fn collect_state(&mut self, node: &str) -> &mut CollectState {
+    pub(super) fn collect_state(&mut self, node: &str) -> &mut CollectState {
         self.state.collects.entry(node.to_owned()).or_default()
     }
 
@@ -224,10 +220,13 @@ impl Walk {
             let about = self.about(collecting, name);
             self.say_one(&format!("{node} corrected"), &collecting.corrected, &about);
         }
+        if changes.denied && changes.refused.is_none() && self.miss(node, collecting) {
+            return self.failed(node);
+        }
         let missing = self.missing(collecting);
         let acknowledged = !changes.filled.is_empty() && changes.corrected.is_empty() && !self.spoke;
         if acknowledged && missing.is_some() {
-            self.say_one(&format!("{node} filled"), &collecting.filled, &Value::Null);
+            self.say_filler(&format!("{node} filled"), &collecting.filled);
         }
         match missing {
             Some(asking) => self.put_question(node, asking, false),
@@ -252,6 +251,7 @@ impl Walk {
         let turn = self.state.turn;
         let state = self.collect_state(node);
         state.confirming = true;
+        state.changing = false;
         state.unheard = false;
         state.read_back = Some(turn);
         state.asked = None;
@@ -296,7 +296,7 @@ impl Walk {
         })
     }
 
-    fn filled(&self, collecting: &Collecting, name: &str) -> bool {
+    pub(super) fn filled(&self, collecting: &Collecting, name: &str) -> bool {
         self.held(collecting, name).is_some()
     }
 
@@ -304,34 +304,35 @@ impl Walk {
         self.state.channels.get(&collecting.node.into)?.get(name).filter(|value| !value.is_null())
     }
 
-    fn clear(&mut self, collecting: &Collecting, name: &str) {
+    pub(super) fn clear(&mut self, collecting: &Collecting, name: &str) {
         self.put(collecting, name, Value::Null);
     }
 
-    fn put(&mut self, collecting: &Collecting, name: &str, value: Value) {
+    pub(super) fn put(&mut self, collecting: &Collecting, name: &str, value: Value) {
         let fields = Map::from_iter([(name.to_owned(), value)]);
         let write = Write { channel: collecting.node.into.clone(), value: Value::Object(fields) };
         let written = self.write(vec![write]);
         debug_assert!(written.is_ok(), "validation has checked channel and reducer");
     }
 
-    /// The slot whose words the utterance has, where it asks to change one ("the time is wrong").
-    fn named_slot(&self, collecting: &Collecting, words: &Words) -> Option<String> {
-        let changing = [
-            "change",
-            "wrong",
-            "different",
-            "another",
-            "other",
-            "not right",
-            "incorrect",
-            "no",
-            "fix",
-            "correct the",
-            "update",
-        ]
-        .iter()
-        .any(|word| words.has(word));
+    /// The slot whose words the utterance has, where it asks to change one ("the time is wrong") or was asked which (`asked`).
+    fn named_slot(&self, collecting: &Collecting, words: &Words, asked: bool) -> Option<String> {
+        let changing = asked
+            || [
+                "change",
+                "wrong",
+                "different",
+                "another",
+                "other",
+                "not right",
+                "incorrect",
+                "no",
+                "fix",
+                "correct the",
+                "update",
+            ]
+            .iter()
+            .any(|word| words.has(word));
         if !changing || words.len() > 10 {
             return None;
         }
@@ -345,123 +346,36 @@ impl Walk {
         collecting: &'a Collecting,
         expected: Option<&str>,
     ) -> Vec<Wanted<'a>> {
-        wanted(&self.graph, collecting, expected)
-    }
-
-    fn fill(&mut self, node: &str, collecting: &Collecting, text: &str) -> Changes {
-        let state = self.collect_state(node).clone();
-        let mut readings = {
-            let expected = expected(collecting, &state, &Words::new(text));
-            understand::read(text, &self.wanted(collecting, expected.as_deref()), self.now.date())
-        };
-        let mut changes = Changes::default();
-        // Days before times: the hours of the day decide about the time.
-        readings.values.sort_by_key(|(_, reading)| !matches!(reading, Reading::Date(_)));
-        for (name, reading) in &readings.values {
-            let Some(asking) = slot(collecting, name) else { continue };
-            let reading = match reading {
-                Reading::Digits(digits) => {
-                    match self.digits(node, collecting, asking, digits, readings.only_digits) {
-                        Some(whole) => Reading::Digits(whole),
-                        None => {
-                            changes.partial = true;
-                            continue;
-                        }
-                    }
-                }
-                // "in the morning" beside a known time says nothing new.
-                Reading::Time(Clock::Vague(_)) if self.filled(collecting, name) => continue,
-                other => other.clone(),
-            };
-            self.take(node, collecting, asking, &reading, &mut changes);
+        let mut wanted = wanted(&self.graph, collecting, expected);
+        for item in &mut wanted {
+            item.held = self.filled(collecting, item.name);
         }
-        if readings.values.iter().any(|(_, reading)| matches!(reading, Reading::Date(_))) {
-            self.check_time_again(collecting, &mut changes);
-        }
-        changes
-    }
-
-    fn take(
-        &mut self,
-        node: &str,
-        collecting: &Collecting,
-        asking: &Asking,
-        reading: &Reading,
-        changes: &mut Changes,
-    ) {
-        let name = &asking.slot.name;
-        match self.judge(collecting, asking, reading) {
-            Ok(value) => {
-                let before = self.held(collecting, name).cloned();
-                if before.as_ref() == Some(&value) {
-                    return;
-                }
-                self.put(collecting, name, value);
-                self.collect_state(node).last_filled = Some(name.clone());
-                if before.is_some() {
-                    changes.corrected.push(name.clone())
-                } else {
-                    changes.filled.push(name.clone())
-                }
-            }
-            Err((reason, about)) => {
-                changes.refused.get_or_insert((name.clone(), reason, about));
-            }
-        }
-    }
-
-    /// A time that was fine on the old day may not be on the new one.
-    fn check_time_again(&mut self, collecting: &Collecting, changes: &mut Changes) {
-        let Some(asking) = collecting.slots.iter().find(|asking| asking.slot.kind == SlotKind::Time) else {
-            return;
-        };
-        let held = self.held(collecting, &asking.slot.name).and_then(Value::as_str).and_then(parse_time);
-        let Some(time) = held else { return };
-        if let Err((reason, about)) = self.judge(collecting, asking, &Reading::Time(Clock::Exact(time))) {
-            self.clear(collecting, &asking.slot.name);
-            changes.refused.get_or_insert((asking.slot.name.clone(), reason, about));
-        }
-    }
-
-    /// Puts the parts of a telephone number together. None while it is incomplete.
-    fn digits(
-        &mut self,
-        node: &str,
-        collecting: &Collecting,
-        asking: &Asking,
-        digits: &str,
-        alone: bool,
-    ) -> Option<String> {
-        let fewest = asking.slot.min.unwrap_or(7) as usize;
-        let most = asking.slot.max.unwrap_or(15) as usize;
-        let held = self.held(collecting, &asking.slot.name).and_then(Value::as_str).map(str::to_owned);
-        let state = self.collect_state(node);
-        if digits.len() >= fewest {
-            state.digits.clear();
-            return Some(digits.to_owned());
-        }
-        if let Some(held) = held.filter(|held| alone && held.len() + digits.len() <= most.min(11)) {
-            // The number went on after a breath.
-            if state.last_filled.as_deref() == Some(asking.slot.name.as_str()) {
-                return Some(held + digits);
-            }
-        }
-        state.digits.push_str(digits);
-        if state.digits.len() < fewest {
-            return None;
-        }
-        Some(std::mem::take(&mut state.digits))
+        wanted
     }
 }
 
 /// The slot that a bare value belongs to: the one asked for, or the telephone number that goes on after a breath.
-fn expected(collecting: &Collecting, state: &CollectState, words: &Words) -> Option<String> {
+pub(super) fn expected(collecting: &Collecting, state: &CollectState, words: &Words) -> Option<String> {
+    if let Some(mended) = mended(collecting, state, words) {
+        return Some(mended);
+    }
     if !state.confirming {
         return state.asked.clone();
     }
     let last = slot(collecting, state.last_filled.as_deref()?)?;
     let goes_on = last.slot.kind == SlotKind::Phone && understand::is_digit_by_digit(words);
     goes_on.then(|| last.slot.name.clone())
+}
+
+/// "No, I meant four": the number that was given last, although something else was asked for since.
+fn mended(collecting: &Collecting, state: &CollectState, words: &Words) -> Option<String> {
+    let last = slot(collecting, state.last_filled.as_deref()?)?;
+    let numeric = matches!(last.slot.kind, SlotKind::Date | SlotKind::Time | SlotKind::Number);
+    (numeric && understand::mends(words)).then(|| last.slot.name.clone())
+}
+
+fn can_be_proposed(value: &Reading) -> bool {
+    matches!(value, Reading::Date(_) | Reading::Time(_))
 }
 
 /// What a collect node looks for in an utterance.
@@ -475,7 +389,8 @@ pub(super) fn wanted<'a>(
             SlotKind::Choice => WantedKind::Choice(graph.choices.get(asking.slot.vocabulary.as_ref()?)?),
             other => listen::plain_kind(other),
         };
-        Some(Wanted { name: &asking.slot.name, kind, expected: expected == Some(asking.slot.name.as_str()) })
+        let expected = expected == Some(asking.slot.name.as_str());
+        Some(Wanted { name: &asking.slot.name, kind, expected, held: false })
     };
     collecting.slots.iter().filter_map(want).collect()
 }

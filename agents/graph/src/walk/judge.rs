@@ -8,7 +8,7 @@ use super::collect::slot;
 use crate::compile::{Asking, Collecting};
 use crate::node::SlotKind;
 use crate::spoken;
-use crate::understand::{self, Clock, Reading};
+use crate::understand::{self, Clock, Day, Reading};
 
 /// A value fit for the state, or why not.
 pub(super) type Verdict = Result<Value, (&'static str, Value)>;
@@ -28,7 +28,8 @@ impl Walk {
             }
         };
         match reading {
-            Reading::Date(day) => self.judge_day(collecting, asking, *day),
+            Reading::Date(Day::On(day)) => self.judge_day(collecting, asking, *day),
+            Reading::Date(Day::Nonexistent) => Err(("no_such_day", json!({"label": slot.label}))),
             Reading::Time(clock) => self.judge_time(collecting, asking, *clock),
             Reading::Name(name) => Ok(json!(name)),
             Reading::Digits(digits) => {

@@ -5,16 +5,19 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use domain::Role;
 use jiff::civil::Date;
 
 use super::{Action, BACKGROUND, Method, Pending, Scores, Walk, collect};
 use crate::compile::{Compiled, Step};
 use crate::node::{Act, IntentNode, SlotKind};
 use crate::spoken;
-use crate::understand::{self, Clock, Reading, Wanted, WantedKind, Words};
+use crate::understand::{self, Clock, Day, Reading, Wanted, WantedKind, Words};
 
 /// Most texts of one utterance that are compared with the examples.
 const TEXTS: usize = 4;
+/// Most questions of one utterance that are answered: nobody keeps more in mind.
+const QUESTIONS: usize = 3;
 
 impl Walk {
     pub(super) fn listen(&mut self, text: &str) {
@@ -37,9 +40,38 @@ impl Walk {
                 self.say(last);
                 self.out.push(Action::Wait);
             }
-            Some(Step::Intent { .. }) => self.need_classes(&node, text),
+            Some(Step::Intent { .. }) => {
+                let first = self.first_question(text);
+                self.need_classes(&node, &first);
+            }
             _ => self.home(),
         }
+    }
+
+    /// What to answer first; where several things are asked, the others wait.
+    pub(super) fn first_question(&mut self, text: &str) -> String {
+        let mut questions = understand::several_questions(text).into_iter().take(QUESTIONS);
+        let first = questions.next().unwrap_or_else(|| text.to_owned());
+        self.state.questions = questions.collect();
+        first
+    }
+
+    /// The next question of an utterance that asked several, once the one before is answered.
+    pub(super) fn next_question(&mut self) {
+        let node = self.state.at.clone();
+        let waits = matches!(self.out.last(), Some(Action::Wait)) && self.state.pending.is_none();
+        let asked = matches!(self.graph.nodes.get(&node), Some(Step::Intent { .. }));
+        if !waits || !asked || self.state.ended.is_some() {
+            return;
+        }
+        if let Some(question) = self.take_question() {
+            self.out.pop();
+            self.need_classes(&node, &question);
+        }
+    }
+
+    pub(super) fn take_question(&mut self) -> Option<String> {
+        (!self.state.questions.is_empty()).then(|| self.state.questions.remove(0))
     }
 
     /// The scores for an utterance have come.
@@ -94,8 +126,12 @@ impl Walk {
     /// Puts intent and entities under `heard`.
     pub(super) fn hear(&mut self, node: &str, intents: &IntentNode, intent: &str, score: f32, text: &str) {
         let mut heard = Map::new();
-        heard.insert("text".to_owned(), json!(text));
+        // Of several questions this may be one; a node that fills slots looks at all that was said.
+        let said = self.state.history.iter().rev().find(|spoken| spoken.role == Role::Caller);
+        heard.insert("text".to_owned(), json!(said.map_or(text, |spoken| spoken.text.as_str())));
         heard.insert("intent".to_owned(), json!(intent));
+        heard.insert("yes_no".to_owned(), json!(understand::asks_yes_no(&Words::new(text))));
+        heard.insert("aside".to_owned(), json!(node != self.state.at));
         if let Some(found) = intents.intents.get(intent) {
             let graph = Arc::clone(&self.graph);
             let wanted: Vec<Wanted<'_>> = found
@@ -108,7 +144,7 @@ impl Walk {
                         }
                         other => plain_kind(other),
                     };
-                    Some(Wanted { name, kind, expected: false })
+                    Some(Wanted { name, kind, expected: false, held: false })
                 })
                 .collect();
             for (name, reading) in understand::read(text, &wanted, self.now.date()).values {
@@ -169,7 +205,7 @@ impl Walk {
     fn did_not_hear(&mut self) {
         let graph = Arc::clone(&self.graph);
         let question = self.state.question.clone();
-        self.say_one("unclear", &graph.manners.unclear, &Value::Null);
+        self.say_filler("unclear", &graph.manners.unclear);
         self.say(question);
         self.out.push(Action::Wait);
     }
@@ -209,7 +245,8 @@ pub(super) const fn plain_kind(kind: SlotKind) -> WantedKind<'static> {
 
 fn reading_value(reading: &Reading) -> Value {
     match reading {
-        Reading::Date(day) => spoken::day_value(*day),
+        Reading::Date(Day::On(day)) => spoken::day_value(*day),
+        Reading::Date(Day::Nonexistent) => json!({"nonexistent": true}),
         Reading::Time(Clock::Exact(time)) => json!(time.strftime("%H:%M").to_string()),
         // Without anything else to go by: the hours in which people are awake.
         Reading::Time(Clock::Either(early, late)) => {

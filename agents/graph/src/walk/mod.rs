@@ -6,6 +6,7 @@
 //! under the key of the call, so that a walk taken up from a snapshot never does the same thing twice.
 
 mod collect;
+mod fill;
 mod judge;
 mod listen;
 mod snapshot;
@@ -103,8 +104,8 @@ pub struct Walk {
     state: Snapshot,
     out: Vec<Action>,
     now: DateTime,
-    /// What was said in this turn, to be kept as the last reply.
-    saying: Vec<String>,
+    /// What was said in this turn, to be kept as the last reply; `true` is filler, which is not repeated.
+    saying: Vec<(String, bool)>,
     /// Something was said since the last input.
     spoke: bool,
 }
@@ -178,6 +179,7 @@ impl Walk {
             return self.stop(Action::Need(need));
         }
         self.state.pending = None;
+        self.state.questions.clear();
         self.remember(Role::Caller, turn, text);
         self.listen(text);
         self.finish()
@@ -217,6 +219,7 @@ impl Walk {
         {
             self.remember_reply();
             self.out.retain(|action| !matches!(action, Action::Wait));
+            self.state.questions.clear();
             self.state.turn = turn;
             self.remember(Role::Caller, turn, &text);
             self.listen(&text);
@@ -288,6 +291,7 @@ impl Walk {
 
     /// Ends a turn of the caller: it never passes in silence.
     fn finish(&mut self) -> Vec<Action> {
+        self.next_question();
         let failed = self.out.iter().any(|action| matches!(action, Action::Fail { .. }));
         if matches!(self.out.last(), Some(Action::Wait)) && !self.spoke && !failed {
             self.out.pop();
@@ -349,7 +353,10 @@ impl Walk {
             Some(frame) => {
                 self.state.at.clone_from(&frame.collect);
                 self.out.push(Action::Node(frame.collect.clone()));
-                self.come_back(&frame.collect);
+                match self.take_question() {
+                    Some(question) => self.need_classes(&frame.intent, &question),
+                    None => self.come_back(&frame.collect),
+                }
             }
             None => self.home(),
         }

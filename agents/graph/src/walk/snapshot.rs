@@ -49,6 +49,9 @@ pub struct Snapshot {
     pub(crate) question: String,
     pub(crate) pending: Option<Pending>,
     pub(crate) queued: Option<(u32, String)>,
+    /// Further questions of the last utterance, the next one first.
+    #[serde(default)]
+    pub(crate) questions: Vec<String>,
     pub receipts: Vec<Receipt>,
     pub ended: Option<EndReason>,
 }
@@ -86,6 +89,9 @@ pub(crate) struct CollectState {
     /// Questions in a row that brought nothing.
     pub(crate) misses: u32,
     pub(crate) confirming: bool,
+    /// The caller said "no" to the read-back and was asked what to change.
+    #[serde(default)]
+    pub(crate) changing: bool,
     /// The turn that read everything back was cut off before it was heard.
     pub(crate) unheard: bool,
     /// Turn of the last read-back.
@@ -153,6 +159,7 @@ impl Snapshot {
             question: String::new(),
             pending: None,
             queued: None,
+            questions: Vec::new(),
             receipts: Vec::new(),
             ended: None,
         }

@@ -16,6 +16,16 @@ impl Walk {
         }
     }
 
+    /// Says one of the wordings, which "what?" does not bring back.
+    pub(super) fn say_filler(&mut self, key: &str, texts: &[Template]) {
+        if let Some(text) = self.choose(key, texts, &Value::Null) {
+            self.say(text);
+            if let Some((_, filler)) = self.saying.last_mut() {
+                *filler = true;
+            }
+        }
+    }
+
     /// Says one of the wordings and keeps it as the question that is open.
     pub(super) fn ask(&mut self, key: &str, texts: &[Template], slot: &Value) {
         if let Some(text) = self.choose(key, texts, slot) {
@@ -27,7 +37,7 @@ impl Walk {
     pub(super) fn say(&mut self, text: String) {
         if !text.is_empty() {
             self.spoke = true;
-            self.saying.push(text.clone());
+            self.saying.push((text.clone(), false));
             self.out.push(Action::Say(text));
         }
     }
@@ -79,11 +89,15 @@ impl Walk {
         if self.saying.is_empty() {
             return;
         }
-        let reply = self.saying.join(" ");
-        self.saying.clear();
+        let saying = std::mem::take(&mut self.saying);
+        let joined = |fillers: bool| {
+            let texts = saying.iter().filter(|(_, filler)| fillers || !*filler);
+            texts.map(|(text, _)| text.as_str()).collect::<Vec<_>>().join(" ")
+        };
+        let (reply, matter) = (joined(true), joined(false));
         let turn = self.state.turn;
         self.state.remember(Role::Agent, turn, &reply);
-        self.state.last_reply = reply;
+        self.state.last_reply = if matter.is_empty() { reply } else { matter };
         self.state.unheard = false;
     }
 }

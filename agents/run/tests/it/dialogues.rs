@@ -1,6 +1,6 @@
 //! Plays `agents/library/eval/dialogues/*.txt` against the front desk.
 //!
-//! Lines: `caller:` speaks; `agent~ a|b` the reply has one of these; `asks: slot`; `state: path = value`; `nostate: path` (or
+//! Lines: `caller:` speaks; `agent~ a|b` the reply has one of these, `silent~ a|b` none; `asks: slot`; `state: path = value`; `nostate: path` (or
 //! `path = value`) does not hold; `tool: name` was called for this reply; `notool:` none was; `nudge: n`; `hold: seconds`,
 //! `nohold:`; `end: reason`; `same:` the reply is the one before; `heard: text` the last reply was cut off after this,
 //! `heard-all:` it was not; `history~ text`; `note: name`; `taken: date time` someone has booked it; `broken-tool:` tools fail.
@@ -112,6 +112,11 @@ impl Play {
                     rest.to_lowercase().split('|').any(|part| reply.contains(part.trim())),
                     "is not in the reply".into(),
                 )
+            }
+            "silent~" => {
+                let reply = self.reply.to_lowercase();
+                let said = rest.split('|').find(|part| reply.contains(&part.trim().to_lowercase()));
+                expect(said.is_none(), format!("\"{}\" is in the reply", said.unwrap_or_default()))
             }
             "asks:" => expect(self.asked().contains(rest), format!("it asks for \"{}\"", self.asked())),
             "state:" => {
