@@ -104,7 +104,7 @@ fn settled(server: &Server) -> Holdings {
 
 /// Tasks of each kind, and the peers and routes of WebRTC, by the server's own account.
 fn counts(server: &Server) -> BTreeMap<String, f64> {
-    let text = server.get("/metrics").text();
+    let text = server.read("/metrics").text();
     let gauges = text.lines().filter(|line| line.starts_with("tasks_live{") || line.starts_with("rtc_"));
     let counts: BTreeMap<String, f64> = gauges
         .filter(|line| !line.contains("_total"))

@@ -17,10 +17,11 @@ pub(crate) fn mentions_saturday_hours(text: &str) -> bool {
         && words.iter().any(|word| word == "nine" || word == "four")
 }
 
-/// "Goodbye", or "bye for now", of which a small recogniser hears the first word wrong on a telephone line.
+/// "Goodbye, and have a nice day", or "bye for now": a small recogniser hears the first word wrong now and then.
 fn says_goodbye(heard: &str) -> bool {
     let words = normal(heard);
-    words.iter().any(|word| word.contains("bye")) || words.windows(2).any(|pair| pair == ["for", "now"])
+    words.iter().any(|word| word.contains("bye"))
+        || words.windows(2).any(|pair| pair == ["for", "now"] || pair == ["nice", "day"])
 }
 
 fn asks_for_the_hours(transport: &str) {
