@@ -6,13 +6,17 @@ use std::{fs, io};
 
 const PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Agent Foundry</title>\
 <p>The pages have not been built. Run <code>make run</code>, or <code>npm install --no-save &amp;&amp; npm run build</code> in <code>web/</code>, and start again.</p></html>\n";
+/// What `manual.html` is filled in: without the pages' style the text can still be read, and its links followed.
+const FRAME: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"color-scheme\" content=\"light dark\">\
+<title>{{title}} · Agent Foundry</title><main>{{content}}</main></html>\n";
 const SCRIPT: &str = "console.error('Agent Foundry: the widget has not been built. Run `make run`, or `npm install --no-save && npm run build` in web/.');\n";
 
 fn main() -> io::Result<()> {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
     let pages =
         ["index.html", "calls.html", "call.html"].map(|file| (web.join("pages/dist").join(file), PAGE));
-    for (path, placeholder) in pages.into_iter().chain([(web.join("widget/dist/widget.js"), SCRIPT)]) {
+    let others = [(web.join("pages/dist/manual.html"), FRAME), (web.join("widget/dist/widget.js"), SCRIPT)];
+    for (path, placeholder) in pages.into_iter().chain(others) {
         if !path.exists() {
             fs::create_dir_all(path.parent().expect("every path above has a folder"))?;
             fs::write(&path, placeholder)?;

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use control_api::Problem;
 use rust_embed::{Embed, EmbeddedFile};
 use sha2::{Digest, Sha256};
 
@@ -46,11 +47,17 @@ pub(crate) fn widget(request: &HeaderMap) -> Option<Response> {
     Some(response)
 }
 
+/// How a program that asks for text names it.
+const MARKDOWN: &str = "text/markdown";
+const PLAIN: &str = "text/plain";
+
 /// The page of an error code, or the list of all (`README`): HTML, or its Markdown for a program that asks for text.
 pub(crate) fn error_page(name: &str, request: &HeaderMap) -> Option<Response> {
     let file = Errors::get(&format!("{name}.md"))?;
     let title = if name == "README" { "Errors" } else { name };
-    let html = (!wants_text(request)).then(|| in_frame(title, &file)).flatten();
+    let text = if accepts(request, MARKDOWN) { MARKDOWN } else { PLAIN };
+    let wants_text = !wants_page(request) && accepts(request, text);
+    let html = if wants_text { None } else { in_frame(title, &file) };
     let mut response = match html {
         Some(page) => {
             let tag = tag(&Sha256::digest(page.as_bytes()));
@@ -58,22 +65,35 @@ pub(crate) fn error_page(name: &str, request: &HeaderMap) -> Option<Response> {
         }
         None => {
             let tag = tag(&file.metadata.sha256_hash());
-            send(file.data.into_owned(), "text/plain; charset=utf-8", tag, Keep::Revalidate, request)
+            let kind = format!("{text}; charset=utf-8");
+            send(file.data.into_owned(), &kind, tag, Keep::Revalidate, request)
         }
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Some(response)
 }
 
-fn in_frame(title: &str, file: &EmbeddedFile) -> Option<String> {
-    let frame = Pages::get("manual.html")?;
-    let (frame, text) = (std::str::from_utf8(&frame.data).ok()?, std::str::from_utf8(&file.data).ok()?);
-    manual::page(frame, title, text)
+/// What a problem says, as a page.
+pub(crate) fn problem_page(problem: &Problem) -> Option<String> {
+    manual::problem(&frame()?, problem)
 }
 
-fn wants_text(request: &HeaderMap) -> bool {
-    let accept = request.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    accept.contains("text/plain") && !accept.contains("text/html")
+fn in_frame(title: &str, file: &EmbeddedFile) -> Option<String> {
+    manual::page(&frame()?, title, std::str::from_utf8(&file.data).ok()?)
+}
+
+fn frame() -> Option<String> {
+    String::from_utf8(Pages::get("manual.html")?.data.into_owned()).ok()
+}
+
+/// Browsers name HTML when somebody opens an address; programs and the pages' own scripts do not.
+pub(crate) fn wants_page(request: &HeaderMap) -> bool {
+    accepts(request, "text/html")
+}
+
+fn accepts(request: &HeaderMap, kind: &str) -> bool {
+    let accepted = request.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains(kind))
 }
 
 fn serve(file: EmbeddedFile, keep: Keep, request: &HeaderMap) -> Response {

@@ -1,9 +1,11 @@
-//! The pages of error codes: Markdown from the binary, as HTML in the frame that the other pages have.
+//! Text in the frame that the other pages have: the pages of error codes, Markdown from the binary, and what is answered
+//! to a browser that asked for something else than a page.
 //!
-//! Raw HTML in it is shown as text, and links lead to these pages or to the web: the pages' policy would stop the rest, and
+//! Raw HTML in Markdown is shown as text, and links lead to these pages or to the web: the pages' policy would stop the rest, and
 //! a page of ours need not try.
 
-use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
+use control_api::Problem;
+use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
 
 /// Where the frame, built with the other pages, takes the title and the text.
 const TITLE: &str = "{{title}}";
@@ -11,13 +13,39 @@ const CONTENT: &str = "{{content}}";
 
 /// The whole page. `None`: the frame is not one.
 pub(crate) fn page(frame: &str, title: &str, markdown: &str) -> Option<String> {
+    fill(frame, title, events(markdown))
+}
+
+/// What a problem says, for people: its title, what happened, and the page of its code. `None`: the frame is not one.
+pub(crate) fn problem(frame: &str, problem: &Problem) -> Option<String> {
+    let paragraph = || Event::Start(Tag::Paragraph);
+    let over = || Event::End(TagEnd::Paragraph);
+    let heading = HeadingLevel::H1;
+    let start = Tag::Heading { level: heading, id: None, classes: Vec::new(), attrs: Vec::new() };
+    let link = Tag::Link {
+        link_type: LinkType::Inline,
+        dest_url: problem.docs.as_str().into(),
+        title: "".into(),
+        id: "".into(),
+    };
+    let text = |text| Event::Text(CowStr::Borrowed(text));
+    let events = [
+        vec![Event::Start(start), text(&problem.title), Event::End(TagEnd::Heading(heading))],
+        vec![paragraph(), text(&problem.detail), over()],
+        vec![paragraph(), Event::Start(link), text(&problem.code), Event::End(TagEnd::Link)],
+        vec![text(" · request "), Event::Code(CowStr::Borrowed(&problem.request_id)), over()],
+    ];
+    fill(frame, &problem.title, events.into_iter().flatten())
+}
+
+fn fill<'a>(frame: &str, title: &str, content: impl Iterator<Item = Event<'a>>) -> Option<String> {
     let (head, rest) = frame.split_once(TITLE)?;
     let (middle, end) = rest.split_once(CONTENT)?;
-    let mut page = String::with_capacity(frame.len() + 2 * markdown.len());
+    let mut page = String::with_capacity(2 * frame.len());
     page.push_str(head);
     html::push_html(&mut page, std::iter::once(Event::Text(title.into())));
     page.push_str(middle);
-    html::push_html(&mut page, events(markdown));
+    html::push_html(&mut page, content);
     page.push_str(end);
     Some(page)
 }
@@ -76,6 +104,18 @@ mod tests {
         assert!(!page.contains("<script") && !page.contains("<b "), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("&lt;b onclick=x&gt;"), "{page}");
         assert!(super::page(FRAME, "<x>", "").expect("a frame").starts_with("<title>&lt;x&gt;"));
+    }
+
+    #[test]
+    fn a_problem_is_shown_as_it_was_said_and_nothing_in_it_is_markup() {
+        let detail = "there is nothing at /<script>/[x](https://example.com/)".to_owned();
+        let problem = control_api::problem::PATH_UNKNOWN.problem(detail, "req_<1>".to_owned());
+        let page = super::problem(FRAME, &problem).expect("a frame");
+        assert!(page.starts_with("<title>Nothing here</title><main><h1>Nothing here</h1>"), "{page}");
+        assert!(page.contains("nothing at /&lt;script&gt;/[x](https://example.com/)</p>"), "{page}");
+        assert!(page.contains("<a href=\"/docs/errors/PATH_UNKNOWN\">PATH_UNKNOWN</a>"), "{page}");
+        assert!(page.contains("<code>req_&lt;1&gt;</code>"), "{page}");
+        assert_eq!(page.matches("<a ").count(), 1, "{page}");
     }
 
     #[test]

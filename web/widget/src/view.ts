@@ -23,6 +23,19 @@ const STATES: Record<string, string> = {
   failed: 'Not connected',
 };
 
+/** Characters of a typed message; what is pasted beyond them is cut. */
+const LONGEST = 2000;
+/** From so few left on, the writer is told. */
+const NEAR = 200;
+
+/** What to tell about the room that a typed message leaves. */
+export function roomLeft(length: number): string {
+  const left = LONGEST - length;
+  if (left > NEAR) return '';
+  if (left <= 0) return `No characters left: a message holds ${LONGEST.toLocaleString('en')}.`;
+  return `${left} ${left === 1 ? 'character' : 'characters'} left`;
+}
+
 /** One word for phase and agent state together; also the `data-state` that tests and styles read. */
 export function stateOf({ phase, agentState }: Snapshot): string {
   if (phase !== 'live') return phase;
@@ -59,12 +72,14 @@ export class View {
   private readonly input = h('input', {
     testid: 'text-input',
     type: 'text',
-    maxlength: '2000',
+    maxlength: String(LONGEST),
+    'aria-describedby': 'room',
     placeholder: 'Or type here',
     'aria-label': 'Message to the agent',
     autocomplete: 'off',
     enterkeyhint: 'send',
   });
+  private readonly room = h('p', { class: 'room', id: 'room', testid: 'room', role: 'status' });
   private readonly fills = { caller: h('span', { class: 'fill' }), agent: h('span', { class: 'fill' }) };
   private readonly rows = new Map<number, HTMLElement>();
   private waiting: ReturnType<typeof setInterval> | undefined;
@@ -80,7 +95,9 @@ export class View {
     this.footer.append(
       h('div', { class: 'meters' }, this.meter('caller', 'You'), this.meter('agent', 'Agent')),
       h('div', { class: 'controls' }, this.muteButton, form, this.hangupButton),
+      this.room,
     );
+    this.room.hidden = true;
     this.panel.append(header, this.log, this.notice, this.footer);
     root.append(this.panel);
 
@@ -91,7 +108,9 @@ export class View {
     form.onsubmit = (event) => {
       event.preventDefault();
       if (actions.say(this.input.value)) this.input.value = '';
+      this.measure();
     };
+    this.input.oninput = () => this.measure();
   }
 
   describe(title: string, hint: string): void {
@@ -113,7 +132,10 @@ export class View {
     this.pressed(now.muted);
     if (before?.conversation !== now.conversation) this.lines(now.conversation.lines);
     if (before?.phase !== now.phase || before.trouble !== now.trouble) {
+      const atEnd = this.atEnd();
       this.tell(now);
+      // The notice and the controls take their room from the transcript.
+      if (atEnd) this.toEnd();
       this.focus(before, now);
     }
   }
@@ -124,6 +146,11 @@ export class View {
     this.fills.caller.style.transform = `scaleX(${muted ? 0 : levels.caller.toFixed(3)})`;
     this.fills.agent.style.transform = `scaleX(${levels.agent.toFixed(3)})`;
     if (snapshot?.since != null) this.clock.textContent = clock(now - snapshot.since);
+  }
+
+  private measure(): void {
+    this.room.textContent = roomLeft(this.input.value.length);
+    this.room.hidden = !this.room.textContent;
   }
 
   private pressed(muted: boolean): void {
@@ -140,7 +167,7 @@ export class View {
   }
 
   private lines(lines: readonly Line[]): void {
-    const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+    const atEnd = this.atEnd();
     const kept = new Set(lines.map((line) => line.id));
     for (const [id, row] of this.rows) {
       if (kept.has(id)) continue;
@@ -148,7 +175,15 @@ export class View {
       this.rows.delete(id);
     }
     for (const line of lines) this.line(line);
-    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
+    if (atEnd) this.toEnd();
+  }
+
+  private atEnd(): boolean {
+    return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+  }
+
+  private toEnd(): void {
+    this.log.scrollTop = this.log.scrollHeight;
   }
 
   private line(line: Line): void {

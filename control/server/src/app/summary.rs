@@ -12,6 +12,9 @@ use domain::{EndReason, Latencies, Mark, Role, SessionEvent, TurnId, TurnTimelin
 use crate::app::event_line::describe;
 use crate::ports::Recorded;
 
+/// Of the caller's first words, the list shows this many characters: one may type two thousand.
+const FIRST_WORDS: usize = 120;
+
 /// The page lists this many events; the raw log has the rest. A call of an hour has fewer.
 const EVENTS: usize = 20_000;
 
@@ -37,7 +40,7 @@ pub(crate) fn of(recorded: &Recorded) -> CallSummary {
             SessionEvent::CallerTurn { text, .. } => {
                 summary.turns += 1;
                 if summary.first_words.is_empty() {
-                    summary.first_words.clone_from(text);
+                    summary.first_words = opening(text, FIRST_WORDS);
                 }
             }
             SessionEvent::Interrupted { .. } => summary.interruptions += 1,
@@ -105,8 +108,10 @@ struct Parts {
     caller: Option<(f64, String, bool)>,
     /// When the first sentence was given, and all that was to be said.
     said: Option<(f64, String)>,
-    /// What was heard, and whether there was more.
-    heard: Option<(String, bool)>,
+    /// Absent where the end of the call came before it was known that any of it was heard.
+    heard: Option<String>,
+    /// The caller took the floor from it. A turn that the end of the call cut off was not interrupted.
+    interrupted: bool,
     nodes: Vec<String>,
     timeline: Option<TurnTimeline>,
 }
@@ -124,11 +129,12 @@ impl Turns {
                 }
                 said.push_str(text.trim());
             }
-            SessionEvent::AgentTurn { turn, text, interrupted } => {
+            SessionEvent::AgentTurn { turn, text, .. } => {
                 let parts = self.of(*turn);
                 parts.said.get_or_insert_with(|| (at_ms, text.clone()));
-                parts.heard = Some((text.clone(), *interrupted));
+                parts.heard = Some(text.clone());
             }
+            SessionEvent::Interrupted { turn } => self.of(*turn).interrupted = true,
             SessionEvent::Node { turn, node } => self.of(*turn).nodes.push(node.clone()),
             SessionEvent::TurnFinished { timeline } => {
                 self.of(timeline.turn).timeline = Some(timeline.clone())
@@ -164,7 +170,7 @@ impl Parts {
             unheard: String::new(),
         });
         let agent = self.said.as_ref().map(|(at_ms, said)| {
-            let (text, interrupted) = self.as_heard();
+            let text = self.heard.clone().unwrap_or_default();
             Line {
                 at_ms: self.timeline.as_ref().and_then(|line| line.at(Mark::AgentStarted)).map_or(*at_ms, ms),
                 role: Role::Agent,
@@ -172,23 +178,26 @@ impl Parts {
                 unheard: rest(said, &text).to_owned(),
                 text,
                 typed: false,
-                interrupted,
+                interrupted: self.interrupted,
             }
         });
         caller.into_iter().chain(agent)
     }
 
-    /// A turn without a verdict was cut by the end of the call: nobody knows that any of it was heard.
-    fn as_heard(&self) -> (String, bool) {
-        self.heard.clone().unwrap_or_else(|| (String::new(), self.said.is_some()))
-    }
-
     fn finish(self, turn: TurnId) -> Turn {
-        let (agent_text, interrupted) = self.as_heard();
         let (caller_text, typed) = self.caller.map(|(_, text, typed)| (text, typed)).unwrap_or_default();
         let marks = self.timeline.as_ref().map(marks).unwrap_or_default();
         let latencies = self.timeline.as_ref().and_then(TurnTimeline::latencies).map(|parts| in_ms(&parts));
-        Turn { turn, caller_text, agent_text, typed, interrupted, nodes: self.nodes, marks, latencies }
+        Turn {
+            turn,
+            caller_text,
+            agent_text: self.heard.unwrap_or_default(),
+            typed,
+            interrupted: self.interrupted,
+            nodes: self.nodes,
+            marks,
+            latencies,
+        }
     }
 }
 
@@ -208,6 +217,21 @@ fn in_ms(parts: &Latencies) -> LatenciesMs {
         playout_ms: ms(parts.playout),
         response_ms: ms(parts.response),
     }
+}
+
+/// The first words of `text` that fit in `most` characters, the ellipsis included; a word that does not fit is cut.
+fn opening(text: &str, most: usize) -> String {
+    let text = text.trim();
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let end = text.char_indices().nth(most.saturating_sub(1)).map_or(text.len(), |(at, _)| at);
+    // Up to and with the first character that does not fit: a word that ends right there is whole.
+    let reach = text[end..].chars().next().map_or(end, |next| end + next.len_utf8());
+    let word = text[..reach].rfind(char::is_whitespace).map(|at| text[..at].trim_end());
+    // Scripts without spaces, and one endless word, have no better place.
+    let kept = word.filter(|word| word.chars().count() * 2 > most).unwrap_or(&text[..end]);
+    format!("{kept}…")
 }
 
 /// What of `said` comes after `heard`, where it does; white space apart.

@@ -45,10 +45,33 @@ async fn the_page_of_a_code_is_html_for_people_and_text_for_programs() {
         let again = get("/docs/errors/SESSION_UNKNOWN").header("if-none-match", &tag).of(&router).await;
         assert_eq!(again.status, 304);
     }
-    let text = get("/docs/errors/SESSION_UNKNOWN").header("accept", "text/plain").of(&router).await;
-    assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"));
-    assert_eq!(text.header("vary"), Some("accept"));
-    assert!(text.text.starts_with("# SESSION_UNKNOWN\n"), "{}", text.text);
+    for kind in ["text/plain", "text/markdown"] {
+        let text = get("/docs/errors/SESSION_UNKNOWN").header("accept", kind).of(&router).await;
+        assert_eq!(text.header("content-type"), Some(format!("{kind}; charset=utf-8").as_str()));
+        assert_eq!(text.header("vary"), Some("accept"));
+        assert!(text.text.starts_with("# SESSION_UNKNOWN\n"), "{}", text.text);
+    }
+}
+
+#[tokio::test]
+async fn a_browser_at_an_address_that_is_not_ours_sees_a_page() {
+    let router = World::new().router(Options::default());
+    for (path, status, code) in [
+        ("/mistyped/%3Cb%3E", 404, "PATH_UNKNOWN"),
+        ("/docs/errors/NO_SUCH_CODE", 404, "PATH_UNKNOWN"),
+        ("/start", 405, "METHOD_UNKNOWN"),
+        ("/v1/calls", 403, "OPERATOR_ONLY"),
+    ] {
+        let page = get(path).header("accept", "text/html,*/*;q=0.8").of(&router).await;
+        assert_eq!(page.status, status, "{path}");
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert!(page.header("content-security-policy").is_some(), "{path}");
+        assert_eq!(page.header("cache-control"), Some("no-store"), "{path}");
+        assert!(page.text.contains(&format!("href=\"/docs/errors/{code}\"")), "{}", page.text);
+        assert!(page.text.contains("rel=\"stylesheet\"") && !page.text.contains("{{"), "{}", page.text);
+        let problem = get(path).header("accept", "*/*").of(&router).await.is_problem(status, code);
+        assert_eq!(problem["code"], code);
+    }
 }
 
 #[tokio::test]

@@ -104,6 +104,39 @@ fn the_summary_counts_what_went_wrong() {
 }
 
 #[test]
+fn what_the_caller_said_first_is_cut_at_a_word() {
+    assert_eq!(opening("  When are you open? ", 120), "When are you open?");
+    assert_eq!(opening("one two three", 13), "one two three");
+    assert_eq!(opening("one two three four", 14), "one two three…");
+    assert_eq!(opening("one two three four", 13), "one two…");
+    assert_eq!(opening("何時に開いていますか", 5), "何時に開…");
+    assert_eq!(opening(&format!("a {}", "x".repeat(50)), 10), "a xxxxxxx…");
+    let typed = SessionEvent::CallerTurn { turn: TurnId(1), text: "word ".repeat(400), typed: true };
+    let first = of(&recorded(vec![(5, typed)])).first_words;
+    assert!((110..=120).contains(&first.chars().count()) && first.ends_with("word…"), "{first}");
+}
+
+#[test]
+fn only_what_the_caller_talked_over_is_an_interruption() {
+    let turn = TurnId(0);
+    let left = call(&recorded(vec![
+        (10, SessionEvent::AgentSaying { turn, text: "Hello, how can I help?".into() }),
+        (600, SessionEvent::AgentTurn { turn, text: "Hello,".into(), interrupted: true }),
+        (601, SessionEvent::Ended { reason: EndReason::CallerLeft }),
+    ]));
+    let line = &left.transcript[0];
+    assert_eq!((line.text.as_str(), line.unheard.as_str()), ("Hello,", "how can I help?"));
+    assert_eq!(
+        (left.summary.interruptions, line.interrupted, left.turns_detail[0].interrupted),
+        (0, false, false)
+    );
+    let talked_over = call(&interrupted_call());
+    let lines = talked_over.transcript.iter().filter(|line| line.interrupted).count();
+    let turns = talked_over.turns_detail.iter().filter(|turn| turn.interrupted).count();
+    assert_eq!((talked_over.summary.interruptions, lines, turns), (1, 1, 1));
+}
+
+#[test]
 fn a_reply_without_a_verdict_counts_as_unheard() {
     let cut = recorded(vec![(5, SessionEvent::AgentSaying { turn: TurnId(0), text: "Hello there.".into() })]);
     let call = call(&cut);
