@@ -163,7 +163,7 @@ export const calls = {
       response_max_ms: 811,
       dead_air_ms: 0,
       end_reason: 'caller_left',
-      first_words: 'Where do I find you?',
+      first_words: `${'Where do I find you? '.repeat(5)}Where do I…`,
     },
     {
       ...summary(call),

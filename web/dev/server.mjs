@@ -71,6 +71,13 @@ function answer(method, url, host) {
   if (path === '/v1/calls')
     return json(scenario === 'empty' ? { data: [], next_cursor: null, has_more: false } : calls);
   if (path === `/v1/calls/${call.id}`) return json(call);
+  if (path === `/v1/calls/${call.id.replace('a2', 'ff')}`)
+    return problem(
+      404,
+      'CALL_UNFINISHED',
+      'The call is not on record yet',
+      'the call is still going on or has just ended; it is on record once it has ended',
+    );
   if (path.startsWith('/v1/calls/'))
     return problem(404, 'CALL_UNKNOWN', 'No such call', 'no finished call of that id is on record');
   if (path === '/v1/widget/token')

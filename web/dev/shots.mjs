@@ -51,6 +51,28 @@ const shots = {
     await page.getByTestId('send').click();
     await state('ended')(page);
   },
+  typing: async (page) => {
+    await page.goto(`${base}/?transport=websocket`);
+    await start(page);
+    await page.getByText('forty francs').waitFor();
+    await page.getByTestId('text-input').fill('word '.repeat(380));
+    await page.getByTestId('room').waitFor();
+  },
+  long: async (page) => {
+    await page.goto(`${base}/?transport=websocket`);
+    await start(page);
+    await page.getByText('forty francs').waitFor();
+    await page.getByTestId('text-input').fill('many words '.repeat(180));
+    await page.getByTestId('send').click();
+    await state('ended')(page);
+    const tail = await page.evaluate(
+      () =>
+        document.documentElement.scrollHeight -
+        document.querySelector('main').getBoundingClientRect().bottom -
+        scrollY,
+    );
+    if (tail > 1) throw new Error(`the page goes on for ${tail} px below its content`);
+  },
   full: async (page) => {
     await scenario(page, 'full');
     await page.goto(`${base}/?transport=websocket`);
@@ -96,6 +118,21 @@ const shots = {
   operator: async (page) => {
     await scenario(page, 'closed');
     await page.goto(`${base}/calls`);
+    await page.getByTestId('problem').waitFor();
+  },
+  wrongtoken: async (page) => {
+    await scenario(page, 'closed');
+    await page.goto(`${base}/calls`);
+    await page.getByLabel("Operator's token").fill('wrong');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('Refused').waitFor();
+  },
+  nocall: async (page) => {
+    await page.goto(`${base}/calls/nope`);
+    await page.getByTestId('problem').waitFor({ timeout: 500 });
+  },
+  running: async (page) => {
+    await page.goto(`${base}/calls/${call.id.replace('a2', 'ff')}`);
     await page.getByTestId('problem').waitFor();
   },
   call: async (page) => {

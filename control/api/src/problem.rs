@@ -100,6 +100,8 @@ codes! {
     UPGRADE_REQUIRED = Caller, 426, Retry::Never, "This path expects a WebSocket";
     /// No finished call of that id is on record.
     CALL_UNKNOWN = Caller, 404, Retry::Never, "No such call";
+    /// The call runs, or its log is being completed: ask again.
+    CALL_UNFINISHED = Caller, 404, Retry::Now, "The call is not on record yet";
     /// The session has ended, was never started, or waited too long to be resumed.
     SESSION_UNKNOWN = Caller, 404, Retry::Never, "No such session";
     PATH_UNKNOWN = Caller, 404, Retry::Never, "Nothing here";

@@ -42,6 +42,9 @@ pub trait Calls: Send + Sync {
     /// socket to its end; dropping what was returned frees the slot.
     fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal>;
 
+    /// Whether a session of that id runs here or has ended here: its log may be about to be completed.
+    fn knows(&self, session: SessionId) -> bool;
+
     /// What those who read the sockets take; longer messages end the socket before they see them.
     fn longest_message_bytes(&self) -> usize;
 }

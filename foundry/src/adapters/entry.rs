@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::ws::WebSocket;
 use control_api::offer::Candidate;
 use control_server::ports::{Accept, Answer, CallRequest, Calls, Framing, Offer, Refusal, Renegotiation};
+use domain::SessionId;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::Delivery;
@@ -121,6 +122,10 @@ impl Calls for Entry {
             .collect();
         async move { self.rtc.candidates(&peer, candidates).await.map_err(|error| not_answered(&error)) }
             .boxed()
+    }
+
+    fn knows(&self, session: SessionId) -> bool {
+        self.directory.taken(session).is_some()
     }
 
     fn longest_message_bytes(&self) -> usize {

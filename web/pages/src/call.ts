@@ -25,9 +25,11 @@ import {
   rounded,
 } from './words';
 
-/** A call is written to disk in the moment after it ends: ask again for a while. */
+/** A call is written to disk in the moment after it ends. */
 const ASK_AGAIN_MS = 600;
 const ASKS = 8;
+/** One that is not on record by then still runs. */
+const ASK_LATER_MS = 5000;
 
 markNavigation();
 followLinks();
@@ -40,11 +42,13 @@ async function load(asks: number): Promise<void> {
     await signInByAddress();
     show(await get<Call>(`/v1/calls/${encodeURIComponent(session)}`));
   } catch (error) {
-    if (error instanceof Refused && error.code === 'CALL_UNKNOWN' && asks > 1) {
-      setTimeout(() => void load(asks - 1), ASK_AGAIN_MS);
-      return;
-    }
-    content.replaceChildren(problem(error, () => void load(ASKS)));
+    const unfinished = error instanceof Refused && error.code === 'CALL_UNFINISHED';
+    if (unfinished) setTimeout(() => void load(asks - 1), asks > 1 ? ASK_AGAIN_MS : ASK_LATER_MS);
+    if (unfinished && asks !== 1) return;
+    content.replaceChildren(
+      h('h1', {}, 'Call'),
+      problem(error, () => void load(ASKS)),
+    );
   }
 }
 
@@ -121,11 +125,19 @@ function turnRow(lines: Line[], turn: Turn | undefined, longest: number): HTMLEl
 function speech(line: Line): HTMLElement {
   const what = h('span', { class: 'what' }, line.text);
   if (line.unheard) what.append(' ', h('del', { class: 'unheard', title: 'Not heard' }, line.unheard));
-  if (line.interrupted) what.append(h('span', { class: 'tag cut' }, line.text ? 'interrupted' : 'not heard'));
+  const cut = cutBy(line);
+  if (cut) what.append(h('span', { class: 'tag cut' }, cut));
   if (line.typed) what.append(h('span', { class: 'tag' }, 'typed'));
   const who = h('span', { class: 'who' }, line.role === 'caller' ? 'Caller' : 'Agent');
   const attributes = { class: 'speech', 'data-testid': 'line', 'data-role': line.role };
   return h('div', attributes, who, what, h('time', {}, position(line.at_ms)));
+}
+
+/** Why a line has an end that nobody heard. */
+function cutBy({ interrupted, text, unheard }: Line): string {
+  if (!text && (interrupted || unheard)) return 'not heard';
+  if (interrupted) return 'interrupted';
+  return unheard ? 'cut off' : '';
 }
 
 function waterfall(turn: Turn, latencies: Latencies, longest: number): HTMLElement {

@@ -2,7 +2,7 @@
 
 import { type CallSummary, type Calls, followLinks, get, signInByAddress } from './api';
 import { h, id, markNavigation, problem } from './dom';
-import { duration, ending, moment, ms, msOrNone } from './words';
+import { duration, ending, fullMoment, moment, ms, msOrNone } from './words';
 
 markNavigation();
 followLinks();
@@ -54,13 +54,21 @@ function show(): void {
 }
 
 function row(call: CallSummary): HTMLElement {
-  const link = h('a', { href: `/calls/${call.id}` }, moment(call.started_at));
+  const began = h(
+    'time',
+    { datetime: call.started_at, title: fullMoment(call.started_at) },
+    moment(call.started_at),
+  );
+  const link = h('a', { href: `/calls/${call.id}` }, began);
+  const words = call.first_words
+    ? h('div', { class: 'clamp' }, call.first_words)
+    : h('span', { class: 'quiet' }, 'nothing');
   const silence = call.dead_air_ms > 0 ? ms(call.dead_air_ms) : '–';
   return h(
     'tr',
     { 'data-testid': 'call-row', 'data-id': call.id },
     h('th', { scope: 'row' }, link),
-    h('td', { class: 'words' }, call.first_words || h('span', { class: 'quiet' }, 'nothing')),
+    h('td', { class: 'words' }, words),
     h('td', { class: 'number' }, duration(call.duration_ms)),
     h('td', { class: 'number' }, String(call.turns)),
     h('td', { class: 'number' }, call.interruptions > 0 ? String(call.interruptions) : '–'),

@@ -27,28 +27,37 @@ export function markNavigation(): void {
 }
 
 const SIGN_IN =
-  'Open the link that the server printed at its start: what follows its # signs this browser in. Or enter the token here.';
+  'Open the link that the server printed at its start: what follows its # signs this browser in. Or enter the token here; /docs/errors/OPERATOR_ONLY says where it is found.';
 
-/** Says what went wrong and, where the operator must sign in, lets them. */
-export function problem(error: unknown, again: () => void): HTMLElement {
+/** A text in which the pages it names are links. */
+export function linked(text: string): Child[] {
+  return text
+    .split(/(\/docs\/errors\/[A-Z0-9_]+)/)
+    .map((part, index) => (index % 2 ? h('a', { href: part }, part) : part || null));
+}
+
+/** Says what went wrong and, where the operator must sign in, lets them; `tried` tells that what they entered was refused. */
+export function problem(error: unknown, again: () => void, tried = false): HTMLElement {
   const refused =
     error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
   const attributes = { class: 'problem', 'data-testid': 'problem', 'data-code': refused.code };
   const code = h('a', { href: `/docs/errors/${refused.code}` }, refused.code);
   const closed = refused.code === 'OPERATOR_ONLY';
-  const what = closed ? SIGN_IN : refused.message;
-  const box = h('div', attributes, h('strong', {}, refused.title), what, h('p', {}, code));
+  const what = linked(closed ? SIGN_IN : refused.message);
+  const box = h('div', attributes, h('strong', {}, refused.title), ...what, h('p', {}, code));
   if (!closed) return box;
-  const input = h('input', {
-    type: 'password',
-    'aria-label': "Operator's token",
-    autocomplete: 'current-password',
-  });
-  const form = h('form', {}, input, h('button', { type: 'submit' }, 'Sign in'));
+  const input = h('input', { type: 'password', id: 'token', autocomplete: 'current-password' });
+  const label = h('label', { for: 'token' }, "Operator's token");
+  const form = h('form', {}, label, input, h('button', { type: 'submit' }, 'Sign in'));
   form.onsubmit = (event) => {
     event.preventDefault();
-    signIn(input.value).then(again, (why: unknown) => box.replaceWith(problem(why, again)));
+    signIn(input.value).then(again, (why: unknown) => {
+      const next = problem(why, again, true);
+      box.replaceWith(next);
+      next.querySelector('input')?.focus();
+    });
   };
+  if (tried) form.append(h('p', { class: 'wrong', role: 'alert' }, `Refused: ${refused.message}.`));
   box.append(form);
   return box;
 }

@@ -45,6 +45,10 @@ export function duration(value: number): string {
 export const moment = (text: string): string =>
   new Date(text).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
+/** For where `moment` leaves too much out. */
+export const fullMoment = (text: string): string =>
+  new Date(text).toLocaleString(undefined, { dateStyle: 'full', timeStyle: 'long' });
+
 const ENDINGS: Record<string, string> = {
   caller_left: 'caller hung up',
   agent_ended: 'agent said goodbye',

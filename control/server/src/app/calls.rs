@@ -64,18 +64,27 @@ async fn summarise(server: &Server, id: SessionId) -> Result<Option<CallSummary>
 }
 
 pub(crate) async fn one(server: &Server, id: &str) -> Result<Call, Error> {
-    let recorded = server.ports.log.load(parse(id)?).await?.ok_or_else(|| unknown(id))?;
+    let session = parse(id)?;
+    let recorded = server.ports.log.load(session).await?.ok_or_else(|| missing(server, session))?;
     Ok(summary::call(&recorded))
 }
 
 pub(crate) async fn raw(server: &Server, id: &str) -> Result<(SessionId, RawLog), Error> {
     let session = parse(id)?;
-    let log = server.ports.log.raw(session).await?.ok_or_else(|| unknown(id))?;
+    let log = server.ports.log.raw(session).await?.ok_or_else(|| missing(server, session))?;
     Ok((session, log))
 }
 
 fn parse(id: &str) -> Result<SessionId, Error> {
     id.parse().map_err(|_| unknown(id))
+}
+
+fn missing(server: &Server, session: SessionId) -> Error {
+    if server.ports.calls.knows(session) {
+        let detail = "the call is still going on or has just ended; it is on record once it has ended";
+        return Error::new(&problem::CALL_UNFINISHED, detail);
+    }
+    unknown(&session.to_string())
 }
 
 fn unknown(id: &str) -> Error {

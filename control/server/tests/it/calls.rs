@@ -95,3 +95,15 @@ async fn a_call_that_is_not_on_record_is_unknown() {
         get(&format!("/v1/calls/{id}/events")).operator().of(&router).await.is_problem(404, "CALL_UNKNOWN");
     }
 }
+
+#[tokio::test]
+async fn a_call_that_may_still_be_written_is_worth_another_try() {
+    let world = World::new();
+    let router = world.router(operated());
+    let running = SessionId::generate();
+    *world.running.lock().expect("no panic") = Some(running);
+    for path in [format!("/v1/calls/{running}"), format!("/v1/calls/{running}/events")] {
+        let problem = get(&path).operator().of(&router).await.is_problem(404, "CALL_UNFINISHED");
+        assert_eq!(problem["retryable"], true);
+    }
+}

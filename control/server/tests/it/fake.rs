@@ -48,6 +48,7 @@ pub(crate) struct World {
     pub(crate) hang: Mutex<bool>,
     pub(crate) logs: Mutex<BTreeMap<SessionId, Recorded>>,
     pub(crate) broken: Mutex<Option<SessionId>>,
+    pub(crate) running: Mutex<Option<SessionId>>,
     pub(crate) loads: Mutex<usize>,
     pub(crate) now: Mutex<Timestamp>,
     pub(crate) ready: Mutex<bool>,
@@ -61,6 +62,7 @@ impl World {
             hang: Mutex::default(),
             logs: Mutex::default(),
             broken: Mutex::default(),
+            running: Mutex::default(),
             loads: Mutex::default(),
             now: Mutex::new(Timestamp::from_second(1_800_000_000).expect("in range")),
             ready: Mutex::new(true),
@@ -156,6 +158,10 @@ impl Calls for World {
             }
             .boxed()
         }))
+    }
+
+    fn knows(&self, session: SessionId) -> bool {
+        *self.running.lock().expect("no panic") == Some(session)
     }
 
     fn longest_message_bytes(&self) -> usize {
