@@ -41,11 +41,13 @@ export function problem(error: unknown, again: () => void, tried = false): HTMLE
   const refused =
     error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
   const attributes = { class: 'problem', 'data-testid': 'problem', 'data-code': refused.code };
-  const code = h('a', { href: `/docs/errors/${refused.code}` }, refused.code);
   const closed = refused.code === 'OPERATOR_ONLY';
   const what = linked(closed ? SIGN_IN : refused.message);
-  const box = h('div', attributes, h('strong', {}, refused.title), ...what, h('p', {}, code));
-  if (!closed) return box;
+  const box = h('div', attributes, h('strong', {}, refused.title), ...what);
+  if (!closed) {
+    box.append(h('p', {}, h('a', { href: `/docs/errors/${refused.code}` }, refused.code)));
+    return box;
+  }
   const input = h('input', { type: 'password', id: 'token', autocomplete: 'current-password' });
   const label = h('label', { for: 'token' }, "Operator's token");
   const form = h('form', {}, label, input, h('button', { type: 'submit' }, 'Sign in'));
