@@ -18,24 +18,39 @@ pub(crate) fn page(frame: &str, title: &str, markdown: &str) -> Option<String> {
 
 /// What a problem says, for people: its title, what happened, and the page of its code. `None`: the frame is not one.
 pub(crate) fn problem(frame: &str, problem: &Problem) -> Option<String> {
+    let text = |text| Event::Text(CowStr::Borrowed(text));
     let paragraph = || Event::Start(Tag::Paragraph);
     let over = || Event::End(TagEnd::Paragraph);
+    let link = |shown| {
+        let (link_type, dest_url) = (LinkType::Inline, problem.docs.as_str().into());
+        let start = Tag::Link { link_type, dest_url, title: "".into(), id: "".into() };
+        [Event::Start(start), text(shown), Event::End(TagEnd::Link)]
+    };
     let heading = HeadingLevel::H1;
     let start = Tag::Heading { level: heading, id: None, classes: Vec::new(), attrs: Vec::new() };
-    let link = Tag::Link {
-        link_type: LinkType::Inline,
-        dest_url: problem.docs.as_str().into(),
-        title: "".into(),
-        id: "".into(),
-    };
-    let text = |text| Event::Text(CowStr::Borrowed(text));
-    let events = [
-        vec![Event::Start(start), text(&problem.title), Event::End(TagEnd::Heading(heading))],
-        vec![paragraph(), text(&problem.detail), over()],
-        vec![paragraph(), Event::Start(link), text(&problem.code), Event::End(TagEnd::Link)],
-        vec![text(" · request "), Event::Code(CowStr::Borrowed(&problem.request_id)), over()],
-    ];
-    fill(frame, &problem.title, events.into_iter().flatten())
+    let mut events = vec![Event::Start(start), text(&problem.title), Event::End(TagEnd::Heading(heading))];
+    let detail = sentence(&problem.detail);
+    events.push(paragraph());
+    match detail.split_once(problem.docs.as_str()) {
+        Some((before, after)) => {
+            events.push(text(before));
+            events.extend(link(&problem.docs));
+            events.push(text(after));
+        }
+        None => events.push(text(&detail)),
+    }
+    events.extend([over(), paragraph()]);
+    events.extend(link(&problem.code));
+    events.extend([text(" · request "), Event::Code(CowStr::Borrowed(&problem.request_id)), over()]);
+    fill(frame, &problem.title, events.into_iter())
+}
+
+/// Details are written to stand behind a colon.
+fn sentence(detail: &str) -> String {
+    let mut letters = detail.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let stop = (!detail.ends_with(['.', '?', '!'])).then_some('.');
+    first.into_iter().flatten().chain(letters).chain(stop).collect()
 }
 
 fn fill<'a>(frame: &str, title: &str, content: impl Iterator<Item = Event<'a>>) -> Option<String> {
@@ -112,10 +127,19 @@ mod tests {
         let problem = control_api::problem::PATH_UNKNOWN.problem(detail, "req_<1>".to_owned());
         let page = super::problem(FRAME, &problem).expect("a frame");
         assert!(page.starts_with("<title>Nothing here</title><main><h1>Nothing here</h1>"), "{page}");
-        assert!(page.contains("nothing at /&lt;script&gt;/[x](https://example.com/)</p>"), "{page}");
+        assert!(
+            page.contains("There is nothing at /&lt;script&gt;/[x](https://example.com/).</p>"),
+            "{page}"
+        );
         assert!(page.contains("<a href=\"/docs/errors/PATH_UNKNOWN\">PATH_UNKNOWN</a>"), "{page}");
         assert!(page.contains("<code>req_&lt;1&gt;</code>"), "{page}");
         assert_eq!(page.matches("<a ").count(), 1, "{page}");
+        let detail = "sign in; /docs/errors/OPERATOR_ONLY says how".to_owned();
+        let problem = control_api::problem::OPERATOR_ONLY.problem(detail, "req_1".to_owned());
+        let page = super::problem(FRAME, &problem).expect("a frame");
+        let linked =
+            "<p>Sign in; <a href=\"/docs/errors/OPERATOR_ONLY\">/docs/errors/OPERATOR_ONLY</a> says how.</p>";
+        assert!(page.contains(linked), "{page}");
     }
 
     #[test]

@@ -36,16 +36,22 @@ export function linked(text: string): Child[] {
     .map((part, index) => (index % 2 ? h('a', { href: part }, part) : part || null));
 }
 
+/** The server writes its details to stand behind a colon. */
+export const sentence = (detail: string): string =>
+  detail.charAt(0).toUpperCase() + detail.slice(1) + (/(^|[.?!])$/.test(detail) ? '' : '.');
+
 /** Says what went wrong and, where the operator must sign in, lets them; `tried` tells that what they entered was refused. */
 export function problem(error: unknown, again: () => void, tried = false): HTMLElement {
   const refused =
     error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
   const attributes = { class: 'problem', 'data-testid': 'problem', 'data-code': refused.code };
-  const code = h('a', { href: `/docs/errors/${refused.code}` }, refused.code);
   const closed = refused.code === 'OPERATOR_ONLY';
-  const what = linked(closed ? SIGN_IN : refused.message);
-  const box = h('div', attributes, h('strong', {}, refused.title), ...what, h('p', {}, code));
-  if (!closed) return box;
+  const what = linked(closed ? SIGN_IN : sentence(refused.message));
+  const box = h('div', attributes, h('strong', {}, refused.title), ...what);
+  if (!closed) {
+    box.append(h('p', {}, h('a', { href: `/docs/errors/${refused.code}` }, refused.code)));
+    return box;
+  }
   const input = h('input', { type: 'password', id: 'token', autocomplete: 'current-password' });
   const label = h('label', { for: 'token' }, "Operator's token");
   const form = h('form', {}, label, input, h('button', { type: 'submit' }, 'Sign in'));
