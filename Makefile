@@ -55,7 +55,7 @@ bench: ## Measures the embedded models, then capacity against exactly timed prov
 	cargo build --release --locked -p foundry -p loadtest
 	"$$CARGO_TARGET_DIR/release/foundry" models pull $(if $(FROM),--from "$(FROM)")
 	"$$CARGO_TARGET_DIR/release/loadtest" talk
-	"$$CARGO_TARGET_DIR/release/loadtest" gate $(ARGS)
+	"$$CARGO_TARGET_DIR/release/loadtest" gate --strict $(ARGS)
 
 prove: ## What takes long: a newcomer's path in a fresh Debian root
 	@scripts/setup.sh test

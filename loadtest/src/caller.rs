@@ -163,7 +163,7 @@ impl Caller {
 
     fn listen(&mut self, now: Instant) {
         while let inbound::Output::Frame(frame) = self.inbound.poll(now.into_std()) {
-            self.ear.hear(&frame.samples, now);
+            self.ear.hear(&frame.samples, now, !self.queue.is_empty());
             if self.keep_recording {
                 self.recording.extend_from_slice(&frame.samples);
             }

@@ -24,13 +24,13 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// Takes a received frame of 20 ms.
-    pub fn hear(&mut self, samples: &[i16], now: Instant) {
+    /// Takes a received frame of 20 ms. While the caller speaks too, the agent may pause for them: that is no gap.
+    pub fn hear(&mut self, samples: &[i16], now: Instant, caller_speaks: bool) {
         let voiced = level::rms_dbfs(samples) > VOICE_DBFS;
         if voiced {
             self.began.get_or_insert(now);
             let speaking = self.last_voiced.is_some_and(|last| now - last < Duration::from_millis(200));
-            if let (true, Some(end)) = (speaking, self.lasts_to) {
+            if let (true, Some(end)) = (speaking && !caller_speaks, self.lasts_to) {
                 self.widest_gap = self.widest_gap.max(FRAME + now.saturating_duration_since(end));
             }
             self.last_voiced = Some(now);
@@ -59,17 +59,19 @@ mod tests {
         let (voice, quiet) = (vec![8_000_i16; 320], vec![3_i16; 320]);
         let mut ear = Ear::default();
         let start = Instant::now();
-        ear.hear(&quiet, start);
+        ear.hear(&quiet, start, false);
         assert_eq!(ear.began, None);
-        ear.hear(&voice, start + Duration::from_millis(20));
-        ear.hear(&voice, start + Duration::from_millis(90));
+        ear.hear(&voice, start + Duration::from_millis(20), false);
+        ear.hear(&voice, start + Duration::from_millis(90), false);
         assert_eq!(ear.widest_gap, Duration::from_millis(70));
         // Three at once, then a pause that they bridge.
         for after_ms in [110, 110, 110, 160] {
-            ear.hear(&voice, start + Duration::from_millis(after_ms));
+            ear.hear(&voice, start + Duration::from_millis(after_ms), false);
         }
         assert_eq!(ear.widest_gap, Duration::from_millis(70));
-        assert!(!ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(380)));
-        assert!(ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(460)));
+        ear.hear(&voice, start + Duration::from_millis(300), true);
+        assert_eq!(ear.widest_gap, Duration::from_millis(70), "it gave way");
+        assert!(!ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(520)));
+        assert!(ear.fell_silent(Duration::from_millis(300), start + Duration::from_millis(600)));
     }
 }

@@ -15,6 +15,7 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use runtime::{Kind, Tasks};
 use serde::Deserialize;
 
@@ -53,6 +54,11 @@ impl Delays {
 
 const SERVE: Kind = Kind::vital("vendors.serve");
 
+/// Small messages leave when they are written, as a vendor's do; a socket that cannot be told so still works.
+fn at_once(stream: &mut tokio::net::TcpStream) {
+    let _slower = stream.set_nodelay(true);
+}
+
 /// Serves until `tasks` ends; returns the address that was bound.
 ///
 /// # Errors
@@ -67,7 +73,7 @@ pub async fn serve(address: SocketAddr, delays: Delays, tasks: &Tasks) -> anyhow
         .route("/v1/listen", get(deepgram_listen))
         .route("/v1/speak", get(deepgram_speak))
         .with_state(Arc::new(delays));
-    tasks.spawn(SERVE, async move { axum::serve(listener, router).await });
+    tasks.spawn(SERVE, async move { axum::serve(listener.tap_io(at_once), router).await });
     Ok(bound)
 }
 
