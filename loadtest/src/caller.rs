@@ -162,8 +162,9 @@ impl Caller {
     }
 
     fn listen(&mut self, now: Instant) {
+        let speaks = self.is_speaking();
         while let inbound::Output::Frame(frame) = self.inbound.poll(now.into_std()) {
-            self.ear.hear(&frame.samples, now, !self.queue.is_empty());
+            self.ear.hear(&frame.samples, now, speaks);
             if self.keep_recording {
                 self.recording.extend_from_slice(&frame.samples);
             }

@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use domain::{AudioFrame, MediaTime, VadDecision};
 
+/// Loudness in dB below full scale; digital silence is -90.
+pub(crate) use media_core::level::rms_dbfs as level_dbfs;
+
 use crate::loudness::Loudness;
 
 /// Rate of the audio that every detector of this crate takes.
@@ -74,14 +77,6 @@ impl Windows {
         self.pending.drain(..used);
         jumped
     }
-}
-
-/// Loudness in dB below full scale; digital silence is -90.
-pub(crate) fn level_dbfs(samples: &[i16]) -> f32 {
-    const SILENCE_DBFS: f32 = -90.0;
-    let energy: f64 = samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum();
-    let rms = (energy / samples.len().max(1) as f64).sqrt() / f64::from(i16::MAX);
-    if rms > 0.0 { (20.0 * rms.log10()).max(f64::from(SILENCE_DBFS)) as f32 } else { SILENCE_DBFS }
 }
 
 #[cfg(test)]
