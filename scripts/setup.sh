@@ -18,12 +18,24 @@ as_root() {
 }
 
 # --- system packages -------------------------------------------------------------------------------------------
-packages=(build-essential cmake pkg-config ca-certificates curl python3 python3-pip unzip)
+packages=(build-essential cmake pkg-config ca-certificates curl python3 python3-pip unzip postgresql)
 [ "$what" = test ] && packages+=(chromium)
+
+# The newest major version of PostgreSQL's server programs on this machine, 0 without any.
+postgres_major() {
+  local program newest=0 major
+  for program in /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres "$(readlink -f "$(command -v initdb || true)" | sed 's/initdb$/postgres/')"; do
+    [ -x "$program" ] || continue
+    major=$("$program" --version | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p')
+    [ "${major:-0}" -gt "$newest" ] && newest=$major
+  done
+  echo "$newest"
+}
 
 missing=()
 for package in "${packages[@]}"; do
   case $package in
+    postgresql) [ "$(postgres_major)" -ge 15 ] || missing+=(postgresql) ;;
     # Ubuntu's chromium is a snap stub: any browser that answers to one of these names will do.
     chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium) ;;
     python3) command -v python3 >/dev/null || missing+=(python3) ;;
@@ -35,9 +47,20 @@ if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null || fail "this script installs with apt-get (Debian, Ubuntu). Install by hand, then try again: ${missing[*]}"
   say "installing ${missing[*]}"
   as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 || fail "apt-get update failed: check the network and /etc/apt/sources.list"
+  # The server starts a private cluster of its own: Debian's packages are not to start one for the whole machine.
+  case " ${missing[*]} " in *" postgresql "*)
+    if [ ! -e /etc/postgresql-common ]; then
+      as_root mkdir -p /etc/postgresql-common/createcluster.d
+      echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.d/agent-foundry.conf >/dev/null
+    fi ;;
+  esac
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$cache/apt.log" 2>&1 \
     || { tail -20 "$cache/apt.log" >&2; fail "apt-get could not install: ${missing[*]} (log: $cache/apt.log)"; }
 fi
+
+case " ${packages[*]} " in *" postgresql "*)
+  [ "$(postgres_major)" -ge 15 ] || fail "PostgreSQL $(postgres_major) is what this system has, and 15 or newer is needed: install it from apt.postgresql.org, or give the server a database with --database-url" ;;
+esac
 
 # --- Rust ------------------------------------------------------------------------------------------------------
 path_extra=""

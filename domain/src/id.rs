@@ -90,6 +90,14 @@ ids! {
     /// dev, staging or prod of an organization.
     EnvironmentId = "env";
     AgentId = "agt";
+    /// One published, unchangeable definition of an agent.
+    AgentVersionId = "ver";
+    GreetingId = "grt";
+    /// A way in for callers.
+    ChannelId = "chn";
+    ApiKeyId = "key";
+    /// A data directory, and so whichever server runs on it.
+    ServerId = "srv";
     /// One call or room visit.
     SessionId = "ses";
 }

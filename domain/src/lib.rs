@@ -16,7 +16,10 @@ pub mod timeline;
 pub use agent::{ProviderBinding, Voice};
 pub use audio::{AudioFrame, FRAME, MediaTime};
 pub use failure::{Code, Failure, Retry, Source};
-pub use id::{AgentId, DomainId, EnvironmentId, OrgId, SessionId, TurnId};
+pub use id::{
+    AgentId, AgentVersionId, ApiKeyId, ChannelId, DomainId, EnvironmentId, GreetingId, OrgId, ServerId,
+    SessionId, TurnId,
+};
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, EndReason, Role, SessionEvent};
 pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Word};

@@ -1,0 +1,6 @@
+//! The store on a real Postgres, a database for each test.
+
+mod catalog;
+mod embedded;
+mod isolation;
+mod support;
