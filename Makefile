@@ -9,7 +9,7 @@ ENV := source $(CACHE)/env.sh
 ARGS ?=
 FROM ?=
 
-.PHONY: help run setup models build web check test e2e bench prove
+.PHONY: help run build check test bench sqlx prove
 
 help: ## Lists these commands
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -56,6 +56,10 @@ bench: ## Measures the embedded models, then capacity against exactly timed prov
 	"$$CARGO_TARGET_DIR/release/foundry" models pull $(if $(FROM),--from "$(FROM)")
 	"$$CARGO_TARGET_DIR/release/loadtest" talk
 	"$$CARGO_TARGET_DIR/release/loadtest" gate --strict $(ARGS)
+
+sqlx: ## Writes what Postgres says of every checked statement, after one or a migration changed
+	@scripts/setup.sh run
+	scripts/sqlx.sh
 
 prove: ## What takes long: a newcomer's path in a fresh Debian root
 	@scripts/setup.sh test

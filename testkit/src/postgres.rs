@@ -48,7 +48,7 @@ pub fn copy_of(template: &str, fill: impl FnOnce(&str)) -> String {
     {
         let mut templates = cluster.templates.lock().unwrap_or_else(PoisonError::into_inner);
         if !templates.contains_key(template) {
-            cluster.sql("postgres", &format!("create database {name} owner {OWNER}"));
+            let _none = cluster.sql("postgres", &format!("create database {name} owner {OWNER}"));
             fill(&cluster.url(&name));
             templates.insert(template.to_owned(), ());
         }
@@ -77,7 +77,7 @@ impl Cluster {
         assert_eq!(made.code, Some(0), "initdb: {}", made.stderr);
         let cluster = Self { folder, binaries, postgres: Mutex::new(None), templates: Mutex::default() };
         cluster.resume();
-        cluster.sql("postgres", &format!("create role {OWNER} login createrole"));
+        let _none = cluster.sql("postgres", &format!("create role {OWNER} login createrole"));
         cluster
     }
 
@@ -125,7 +125,7 @@ impl Cluster {
     pub fn create(&self, template: Option<&str>) -> String {
         let name = format!("test_{}", next());
         let from = template.map(|template| format!(" template {template}")).unwrap_or_default();
-        self.sql("postgres", &format!("create database {name} owner {OWNER}{from}"));
+        let _none = self.sql("postgres", &format!("create database {name} owner {OWNER}{from}"));
         self.url(&name)
     }
 

@@ -194,7 +194,8 @@ fn not_capital(c: char) -> bool {
 
 /// Two words at least, and no variable of the environment.
 fn is_code(word: &str) -> bool {
-    const ENVIRONMENT: [&str; 6] = ["AGENT_FOUNDRY_", "FOUNDRY_", "DEEPGRAM_", "XDG_", "TOKIO_", "CARGO_"];
+    const ENVIRONMENT: [&str; 8] =
+        ["AGENT_FOUNDRY_", "FOUNDRY_", "DEEPGRAM_", "XDG_", "TOKIO_", "CARGO_", "LC_", "PG_"];
     word.len() > 5
         && word.contains('_')
         && !word.contains(not_capital)

@@ -2,13 +2,24 @@
 //!
 //! A connection is had in two ways alone: an organization's transaction (`Db::org_tx`), which row-level security confines to its rows, and a
 //! system transaction (`Db::system_tx`), which names its reason and is counted. No transaction is held while anything else is waited for.
+//! What calls leave behind goes through a journal on disk, so that the database may be away (`writer`).
 
+mod at;
 mod db;
 pub mod embedded;
+pub mod entry;
 mod error;
+pub mod histogram;
+mod ingest;
+pub mod journal;
+mod metrics;
 mod tx;
+pub mod writer;
 
 pub use db::{Access, Db};
 pub use embedded::Embedded;
+pub use entry::{Checkpoint, Entry, Happened, Opened};
 pub use error::Error;
+pub use histogram::Histogram;
 pub use tx::{OrgTx, Reason, SystemTx};
+pub use writer::Recorder;

@@ -3,6 +3,7 @@
 use domain::OrgId;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 
+use crate::metrics::SYSTEM_TRANSACTIONS;
 use crate::{Db, Error};
 
 /// In one organization: row-level security shows and takes its rows alone.
@@ -84,9 +85,6 @@ impl SystemTx {
         Ok(self.tx.commit().await?)
     }
 }
-
-/// Transactions across organizations, by `reason`.
-const SYSTEM_TRANSACTIONS: &str = "store_system_transactions_total";
 
 impl Db {
     /// Begins a transaction in which the rows of one organization are all there is.

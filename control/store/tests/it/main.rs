@@ -2,5 +2,6 @@
 
 mod catalog;
 mod embedded;
+mod ingest;
 mod isolation;
 mod support;

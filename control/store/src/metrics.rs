@@ -1,0 +1,8 @@
+//! Names of what the store measures.
+
+/// Transactions across organizations; `reason` is one of `Reason::name`.
+pub(crate) const SYSTEM_TRANSACTIONS: &str = "store_system_transactions_total";
+/// Events of calls that are in the database.
+pub(crate) const EVENTS_WRITTEN: &str = "store_events_written_total";
+/// Entries that were lost; `why` is `queue_full`, `journal_full`, `journal_failed`, `damaged` or `refused`.
+pub(crate) const ENTRIES_LOST: &str = "store_entries_lost_total";

@@ -1,0 +1,278 @@
+//! From running calls to the database: a queue that never makes a call wait, a journal on disk, and one writer that tries until the
+//! database takes it.
+//!
+//! What was put on disk survives the process; what waits in the queue is lost with it, which is a fifth of a second of events.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::{Kind, Tasks};
+use tokio::sync::{mpsc, watch};
+
+use crate::entry::Entry;
+use crate::ingest::Known;
+use crate::journal::{self, Appender, Piece, Taker};
+use crate::metrics::{ENTRIES_LOST, EVENTS_WRITTEN};
+use crate::{Db, Error};
+
+/// Entries between the calls and the disk: seconds of a full server. When full the entry is dropped and counted; a call never waits.
+const QUEUE: usize = 16_384;
+/// What is put on disk at once; so long do entries wait for company.
+const APPEND_EVERY: Duration = Duration::from_millis(200);
+/// Between two looks at the journal while the database takes everything.
+const WRITE_EVERY: Duration = Duration::from_millis(250);
+/// Entries of one transaction.
+const BATCH: usize = 2_000;
+/// After an error, doubling up to the longest.
+const PAUSE_SHORTEST: Duration = Duration::from_millis(500);
+const PAUSE_LONGEST: Duration = Duration::from_secs(5);
+
+const APPEND: Kind = Kind::vital("store.journal");
+const WRITE: Kind = Kind::vital("store.writer");
+
+/// Where calls put what is to be kept. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Entry>,
+    state: watch::Receiver<State>,
+}
+
+/// How the writing goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct State {
+    /// Whether the database took the last batch.
+    pub behind: bool,
+    /// How often everything that was on disk had been written.
+    pub rounds: u64,
+}
+
+impl Recorder {
+    /// Never waits: where the queue is full the entry is lost, and counted.
+    pub fn put(&self, entry: Entry) {
+        if self.queue.try_send(entry).is_err() {
+            lost("queue_full", 1);
+        }
+    }
+
+    #[must_use]
+    pub fn state(&self) -> State {
+        *self.state.borrow()
+    }
+
+    /// Waits until everything that is on disk now has been written. Cancel-safe.
+    pub async fn written(&self) {
+        let mut state = self.state.clone();
+        // The round under way may have begun before the last entry came to the disk.
+        let wanted = state.borrow().rounds + 2;
+        let _ended = state.wait_for(|state| state.rounds >= wanted).await;
+    }
+}
+
+/// Starts both tasks. When `tasks` is told to end, what is in the queue is put on disk first, and then written if the database takes it.
+///
+/// # Errors
+/// When the journal's folder cannot be used.
+pub fn start(folder: &Path, options: journal::Options, db: Db, tasks: &Tasks) -> io::Result<Recorder> {
+    let appender = Appender::open(folder, options)?;
+    let (queue, entries) = mpsc::channel(QUEUE);
+    let (report, state) = watch::channel(State::default());
+    let own = Arc::new(tasks.child());
+    let (ended, appended) = watch::channel(false);
+    tasks.spawn_graceful(APPEND, append(entries, appender, Arc::clone(&own), ended));
+    tasks.spawn_graceful(WRITE, write(Taker::open(folder), db, report, own, appended));
+    Ok(Recorder { queue, state })
+}
+
+fn lost(why: &'static str, count: usize) {
+    metrics::counter!(ENTRIES_LOST, "why" => why).increment(count as u64);
+}
+
+async fn append(
+    mut entries: mpsc::Receiver<Entry>,
+    appender: Appender,
+    tasks: Arc<Tasks>,
+    ended: watch::Sender<bool>,
+) {
+    let token = tasks.token();
+    let mut appender = Some(appender);
+    let mut waiting = Vec::new();
+    let mut last = false;
+    while !last {
+        tokio::select! {
+            count = entries.recv_many(&mut waiting, QUEUE) => last = count == 0,
+            () = token.cancelled() => {
+                last = true;
+                while let Ok(entry) = entries.try_recv() {
+                    waiting.push(entry);
+                }
+            }
+        }
+        if !waiting.is_empty() {
+            appender = put_by(&tasks, appender, std::mem::take(&mut waiting)).await;
+        }
+        if !last && token.run_until_cancelled(tokio::time::sleep(APPEND_EVERY)).await.is_none() {
+            continue;
+        }
+    }
+    ended.send_replace(true);
+}
+
+async fn put_by(tasks: &Tasks, appender: Option<Appender>, entries: Vec<Entry>) -> Option<Appender> {
+    let mut appender = appender?;
+    let count = entries.len();
+    let work = move || {
+        let lines = encode(&entries);
+        let outcome = put_down(&mut appender, &lines, count);
+        (appender, outcome)
+    };
+    match tasks.spawn_blocking(APPEND, work).await {
+        Ok((appender, outcome)) => {
+            if let Err(error) = outcome {
+                tracing::error!(%error, count, "events of calls could not be put on disk and are lost");
+                lost("journal_failed", count);
+            }
+            Some(appender)
+        }
+        Err(panic) => {
+            tracing::error!(error = %panic, "the journal's writer broke off");
+            None
+        }
+    }
+}
+
+fn encode(entries: &[Entry]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(entries.len() * 256);
+    for entry in entries {
+        let begin = lines.len();
+        match serde_json::to_writer(&mut lines, entry) {
+            Ok(()) => lines.push(b'\n'),
+            Err(_) => {
+                lines.truncate(begin);
+                lost("damaged", 1);
+            }
+        }
+    }
+    lines
+}
+
+fn put_down(appender: &mut Appender, lines: &[u8], count: usize) -> io::Result<()> {
+    if appender.has_room(lines.len() as u64) {
+        return appender.append(lines);
+    }
+    tracing::error!(count, "the journal is full: the database has been away for too long; events are lost");
+    lost("journal_full", count);
+    Ok(())
+}
+
+async fn write(
+    mut taker: Taker,
+    db: Db,
+    report: watch::Sender<State>,
+    tasks: Arc<Tasks>,
+    mut appended: watch::Receiver<bool>,
+) {
+    let token = tasks.token();
+    let mut known = Known::default();
+    let mut pause = PAUSE_SHORTEST;
+    loop {
+        // Read before the journal is: after the end of the other task nothing more comes.
+        let last = *appended.borrow_and_update();
+        let read = tasks.spawn_blocking(WRITE, move || {
+            let read = taker.next(BATCH);
+            (taker, read)
+        });
+        let Ok((ours, read)) = read.await else { return };
+        taker = ours;
+        let wait = match read {
+            Ok(None) => {
+                report.send_modify(|state| *state = State { behind: false, rounds: state.rounds + 1 });
+                pause = PAUSE_SHORTEST;
+                WRITE_EVERY
+            }
+            Ok(Some(piece)) => match deliver(&db, &mut known, &piece).await {
+                Ok(()) => {
+                    taker.taken(&piece);
+                    continue;
+                }
+                Err(Behind) => behind(&report, &mut pause),
+            },
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot be read");
+                behind(&report, &mut pause)
+            }
+        };
+        if last {
+            return; // all is written, or stays on disk for the next start
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = token.cancelled() => { let _ended = appended.wait_for(|ended| *ended).await; }
+        }
+    }
+}
+
+/// Says so, and how long to wait this time.
+fn behind(report: &watch::Sender<State>, pause: &mut Duration) -> Duration {
+    report.send_modify(|state| state.behind = true);
+    let wait = *pause;
+    *pause = (wait * 2).min(PAUSE_LONGEST);
+    wait
+}
+
+/// The database is away: the same again later.
+struct Behind;
+
+async fn deliver(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Behind> {
+    if piece.damaged > 0 {
+        tracing::error!(count = piece.damaged, "lines of the journal could not be read");
+        lost("damaged", piece.damaged);
+    }
+    match db.write(known, &piece.entries).await {
+        Ok(written) => {
+            metrics::counter!(EVENTS_WRITTEN).increment(written.events as u64);
+            Ok(())
+        }
+        Err(error) if error.passes() => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the database takes no events now; they wait on disk"
+            );
+            Err(Behind)
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the database refused events; each call's are tried by themselves"
+            );
+            one_by_one(db, known, piece).await
+        }
+    }
+}
+
+/// What one call brings must not keep those of the others.
+async fn one_by_one(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Behind> {
+    let mut sessions: Vec<_> = piece.entries.iter().map(Entry::session).collect();
+    sessions.sort_unstable();
+    sessions.dedup();
+    for session in sessions {
+        let own: Vec<Entry> =
+            piece.entries.iter().filter(|entry| entry.session() == session).cloned().collect();
+        match db.write(known, &own).await {
+            Ok(written) => metrics::counter!(EVENTS_WRITTEN).increment(written.events as u64),
+            Err(error) if error.passes() => return Err(Behind),
+            Err(error) => {
+                tracing::error!(%session, error = &error as &dyn std::error::Error, "the database refuses events of this call; they are lost");
+                lost("refused", own.len());
+            }
+        }
+    }
+    Ok(())
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Setup(error.to_string())
+    }
+}

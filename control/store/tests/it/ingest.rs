@@ -1,0 +1,249 @@
+//! What calls leave behind, on its way to the tables.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use control_store::{Access, Db, Entry, Happened, Histogram, Opened, Recorder, journal, writer};
+use domain::{DeadAir, EndReason, Mark, OrgId, ServerId, SessionEvent, SessionId, TurnId, TurnTimeline};
+use runtime::Tasks;
+use testkit::postgres::Cluster;
+
+use crate::support::{database, sql};
+
+pub(crate) async fn org(url: &str) -> OrgId {
+    let org = OrgId::generate();
+    let name = org.as_uuid().simple();
+    sql(url, &format!("insert into app.orgs (id, name, title) values ('{}', 'o{name}', 'T')", org.as_uuid()))
+        .await;
+    org
+}
+
+pub(crate) fn opened(org: OrgId) -> Opened {
+    Opened {
+        session: SessionId::generate(),
+        org,
+        agent: None,
+        agent_name: "front-desk".to_owned(),
+        version: 3,
+        environment: None,
+        channel: None,
+        transport: "webrtc".to_owned(),
+        provider: "local".to_owned(),
+        server: ServerId::generate(),
+        started_at: "2026-11-26T10:00:30Z".parse().expect("a time"),
+    }
+}
+
+fn timeline(turn: u32, response_ms: u64) -> SessionEvent {
+    let mut timeline = TurnTimeline::new(TurnId(turn));
+    timeline.mark(Mark::SpeechEnded, Duration::from_millis(1000));
+    timeline.mark(Mark::Committed, Duration::from_millis(1000 + response_ms / 2));
+    timeline.mark(Mark::AgentStarted, Duration::from_millis(1000 + response_ms));
+    SessionEvent::TurnFinished { timeline }
+}
+
+/// A whole call with as many turns.
+pub(crate) fn call(opened: &Opened, responses_ms: &[u64]) -> Vec<Entry> {
+    let mut events = vec![SessionEvent::Started];
+    for (turn, response) in (1..).zip(responses_ms) {
+        events.push(SessionEvent::CallerTurn {
+            turn: TurnId(turn),
+            text: format!("question {turn}"),
+            typed: false,
+        });
+        events.push(timeline(turn, *response));
+    }
+    events.push(SessionEvent::DeadAir {
+        turn: None,
+        cause: DeadAir::Thinking,
+        length: Duration::from_millis(2500),
+    });
+    events.push(SessionEvent::Ended { reason: EndReason::CallerLeft });
+    let happened = events.into_iter().zip(0..).map(|(event, sequence)| {
+        Entry::Event(Happened {
+            session: opened.session,
+            sequence,
+            at_us: i64::from(sequence) * 100_000,
+            event,
+        })
+    });
+    std::iter::once(Entry::Opened(opened.clone())).chain(happened).collect()
+}
+
+struct Writing {
+    recorder: Recorder,
+    tasks: Tasks,
+    folder: tempfile::TempDir,
+}
+
+fn writing(db: &Db) -> Writing {
+    let (folder, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
+    let recorder =
+        writer::start(folder.path(), journal::Options::default(), db.clone(), &tasks).expect("writable");
+    Writing { recorder, tasks, folder }
+}
+
+impl Writing {
+    fn put(&self, entries: &[Entry]) {
+        entries.iter().for_each(|entry| self.recorder.put(entry.clone()));
+    }
+
+    /// Ends as a server that is told to stop.
+    async fn end(self) -> tempfile::TempDir {
+        self.tasks.shutdown().await;
+        self.folder
+    }
+}
+
+const CALL: &str = "select agent_name, version, turns, round(response_median_ms), round(response_max_ms), round(dead_air_ms), end_reason, first_words, last_sequence, ended_at is not null from app.sessions";
+
+#[tokio::test]
+async fn a_call_is_written_once_however_often_its_entries_come() {
+    let (db, url) = database().await;
+    let opened = opened(org(&url).await);
+    let entries = call(&opened, &[300, 400, 900]);
+    let first = writing(&db);
+    first.put(&entries);
+    first.put(&entries[2..5]);
+    first.end().await;
+    // As after a crash between the commit and the removal of the segment.
+    let again = writing(&db);
+    again.put(&entries);
+    again.end().await;
+    assert_eq!(sql(&url, CALL).await, "front-desk|3|3|400|900|2500|caller_left|question 1|8|t");
+    assert_eq!(sql(&url, "select count(*), max(sequence) from app.session_events").await, "9|8");
+    assert_eq!(sql(&url, "select count(*) from app.turns where response_us is not null").await, "3");
+    for table in ["minute", "hour"] {
+        let counts = format!("select name, label, value from app.counts_{table} order by 1, 2");
+        assert_eq!(
+            sql(&url, &counts).await,
+            "calls||1\ndead_air_ms|thinking|2500\nended|caller_left|1\nturns||3",
+            "{table}"
+        );
+        let hist = format!(
+            "select stage, count from app.latency_hist_{table} where stage in ('response', 'endpointing') order by 1"
+        );
+        assert_eq!(sql(&url, &hist).await, "endpointing|3\nresponse|3", "{table}");
+    }
+    assert_eq!(
+        sql(
+            &url,
+            "select count(*) from app.sessions where words @@ websearch_to_tsquery('simple', 'question')"
+        )
+        .await,
+        "1"
+    );
+}
+
+#[tokio::test]
+async fn percentiles_are_right_with_two_servers_that_write_at_once() {
+    let (db, url) = database().await;
+    let org = org(&url).await;
+    let other = Db::open(&Access::url(&url).expect("a URL")).await.expect("opened");
+    let (a, b) = (writing(&db), writing(&other));
+    let mut exact: Vec<u64> = Vec::new();
+    for n in 0..60 {
+        let responses: Vec<u64> = (0..20).map(|_| fastrand::u64(80..4000)).collect();
+        exact.extend(&responses);
+        let server = if n % 2 == 0 { &a } else { &b };
+        server.put(&call(&opened(org), &responses));
+    }
+    a.end().await;
+    b.end().await;
+    exact.sort_unstable();
+    for table in ["minute", "hour"] {
+        let stored = sql(
+            &url,
+            &format!("select encode(buckets, 'hex') from app.latency_hist_{table} where stage = 'response'"),
+        )
+        .await;
+        let mut sum = Histogram::default();
+        for line in stored.lines() {
+            sum.merge(&Histogram::from_bytes(&hex::decode(line).expect("hex")).expect("a histogram"));
+        }
+        assert_eq!(sum.count(), 1200);
+        for share in [0.5, 0.95, 0.99] {
+            let truth = exact[(1200.0 * share) as usize - 1] * 1000;
+            let estimate = sum.percentile(share).expect("values");
+            assert!(
+                estimate.abs_diff(truth) as f64 <= truth as f64 * 0.02,
+                "p{share}: {estimate} for {truth}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_wait_on_disk_while_the_database_is_away_and_are_written_once_when_it_is_back() {
+    let cluster = tokio::task::spawn_blocking(Cluster::start).await.expect("started");
+    let url = cluster.create(None);
+    let name = url.split('?').next().and_then(|url| url.rsplit('/').next()).expect("a name").to_owned();
+    let db = Db::open(&Access::url(&url).expect("a URL")).await.expect("migrated");
+    let org = OrgId::generate();
+    let _made = cluster.sql(
+        &name,
+        &format!("insert into app.orgs (id, name, title) values ('{}', 'o', 'T')", org.as_uuid()),
+    );
+    let writing = writing(&db);
+    let calls: Vec<Vec<Entry>> = (0..30).map(|_| call(&opened(org), &[200, 300])).collect();
+    writing.put(&calls[0]);
+    writing.recorder.written().await;
+    tokio::task::block_in_place(|| cluster.kill());
+    for call in &calls[1..] {
+        writing.put(call);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let behind = async {
+        while !writing.recorder.state().behind {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), behind).await.expect("the writer notices");
+    tokio::task::block_in_place(|| cluster.resume());
+    tokio::time::timeout(Duration::from_secs(30), writing.recorder.written()).await.expect("caught up");
+    writing.end().await;
+    db.close().await;
+    let counted = cluster.sql(&name, "select (select count(*) from app.sessions where ended_at is not null), (select count(*) from app.session_events), (select sum(count) from app.latency_hist_hour where stage = 'response'), (select value from app.counts_hour where name = 'calls')");
+    assert_eq!(counted, "30|210|60|30");
+}
+
+#[tokio::test]
+async fn what_a_killed_server_left_in_its_journal_is_written_by_the_next() {
+    let (db, url) = database().await;
+    let opened = opened(org(&url).await);
+    let entries = call(&opened, &[250]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines: Vec<u8> = entries
+        .iter()
+        .flat_map(|entry| [serde_json::to_vec(entry).expect("JSON"), b"\n".to_vec()].concat())
+        .collect();
+    std::fs::write(folder.path().join("000000000007.jsonl"), &lines[..lines.len() - 5]).expect("written");
+    let tasks = Tasks::new();
+    let recorder = writer::start(folder.path(), journal::Options::default(), db, &tasks).expect("writable");
+    recorder.written().await;
+    // The line that the crash cut off is the end of the call.
+    assert_eq!(sql(&url, "select turns, ended_at is null from app.sessions").await, "1|t");
+    tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn one_calls_impossible_event_keeps_no_others() {
+    let (db, url) = database().await;
+    let org = org(&url).await;
+    let (good, bad) = (opened(org), opened(org));
+    let writing = writing(&db);
+    let mut broken = call(&bad, &[200]);
+    // Text with a NUL is no text for Postgres.
+    let text = "a\0b".to_owned();
+    let event = SessionEvent::CallerTurn { turn: TurnId(9), text, typed: true };
+    broken.push(Entry::Event(Happened { session: bad.session, sequence: 99, at_us: 1, event }));
+    writing.put(&broken);
+    writing.put(&call(&good, &[200]));
+    writing.end().await;
+    let counts: BTreeMap<String, String> = sql(&url, "select id, (select count(*) from app.session_events e where e.session_id = s.id) from app.sessions s")
+        .await
+        .lines()
+        .filter_map(|line| line.split_once('|').map(|(id, count)| (id.to_owned(), count.to_owned())))
+        .collect();
+    assert_eq!(counts.get(&good.session.as_uuid().to_string()).map(String::as_str), Some("5"));
+}
