@@ -21,6 +21,6 @@ pub use id::{
     SessionId, TurnId,
 };
 pub use secret::{Pii, Secret, show_pii};
-pub use session::{AgentState, DeadAir, EndReason, Role, SessionEvent};
+pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent};
 pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Word};
 pub use timeline::{Latencies, Mark, TurnTimeline};

@@ -45,6 +45,8 @@ pub enum EndReason {
     ServerStopping,
     /// The call reached its longest permitted duration.
     TooLong,
+    /// The server died, and the caller did not come back in time.
+    Interrupted,
 }
 
 /// Why the caller heard nothing although it was the agent's turn: every wait of the session has one of these names.
@@ -61,6 +63,19 @@ pub enum DeadAir {
     Underrun,
     /// The connection to the caller was gone.
     Connection,
+}
+
+/// What the packets of a recording hold. The rate of samples stands in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    Opus,
+    /// G.711, mu-law.
+    Pcmu,
+    /// G.711, A-law.
+    Pcma,
+    /// 16-bit samples.
+    Pcm16,
 }
 
 /// Everything an observer of a session can see, in the order it happened. Closed on purpose: a new kind is a
@@ -140,6 +155,19 @@ pub enum SessionEvent {
         code: String,
         message: String,
     },
+    /// A part of the recording is as complete as it will be.
+    Recorded {
+        leg: Role,
+        /// Counts from 1 for each leg.
+        part: u32,
+        codec: Encoding,
+        /// From the session's beginning to the part's first sample.
+        offset: Duration,
+        length: Duration,
+        bytes: u64,
+        /// Whether it holds all there was: neither the disk nor the machine was too slow or full for it.
+        complete: bool,
+    },
     /// The connection was lost; the session waits for the caller to come back.
     Detached,
     Reattached {
@@ -202,6 +230,16 @@ impl fmt::Debug for SessionEvent {
                 .field("source", source)
                 .field("code", code)
                 .field("message", message)
+                .finish(),
+            Self::Recorded { leg, part, codec, offset, length, bytes, complete } => f
+                .debug_struct("Recorded")
+                .field("leg", leg)
+                .field("part", part)
+                .field("codec", codec)
+                .field("offset", offset)
+                .field("length", length)
+                .field("bytes", bytes)
+                .field("complete", complete)
                 .finish(),
             Self::Detached => f.write_str("Detached"),
             Self::Reattached { gap } => f.debug_struct("Reattached").field("gap", gap).finish(),

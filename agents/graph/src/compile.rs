@@ -73,6 +73,7 @@ pub(crate) struct Manners {
     pub(crate) farewells: BTreeMap<String, Vec<Template>>,
     pub(crate) unclear: Vec<Template>,
     pub(crate) never_mind: Vec<Template>,
+    pub(crate) returned: Vec<Template>,
 }
 
 /// Checks and prepares a definition; all problems are reported at once.
@@ -309,6 +310,7 @@ impl Compiler {
                 .collect(),
             unclear: self.texts("manners.unclear", &manners.unclear),
             never_mind: self.texts("manners.never_mind", &manners.never_mind),
+            returned: self.texts("manners.returned", &manners.returned),
         }
     }
 }

@@ -102,6 +102,8 @@ pub struct Manners {
     pub unclear: Vec<String>,
     /// Where "never mind" leads when there is nothing to cancel; said and waited.
     pub never_mind: Vec<String>,
+    /// Said to a caller whose call was cut off by a failure of ours and who is back, before what was last asked or said.
+    pub returned: Vec<String>,
     /// Node (of kind `end`, or one that leads there) that says goodbye.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goodbye: Option<String>,
@@ -121,6 +123,7 @@ impl Default for Manners {
             )]),
             unclear: one("Sorry, I didn't catch that."),
             never_mind: one("No problem."),
+            returned: one("Sorry, we were cut off."),
             goodbye: None,
         }
     }

@@ -121,6 +121,11 @@ impl Conversation {
         self.act(|walk, now| walk.nudge(turn.0, count, now))
     }
 
+    /// Takes up, in words, what `resume` took up: asks again what was asked.
+    pub fn returned(&mut self, turn: TurnId) -> BoxStream<'static, Step> {
+        self.act(|walk, now| walk.returned(turn.0, now))
+    }
+
     /// What to say before the session ends by itself.
     pub fn farewell(&mut self, turn: TurnId, reason: EndReason) -> BoxStream<'static, Step> {
         self.act(|walk, now| walk.farewell(turn.0, reason, now))
@@ -130,6 +135,12 @@ impl Conversation {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         lock(&self.shared).walk.snapshot().clone()
+    }
+
+    /// Gives the same at any later time, whoever holds it.
+    #[must_use]
+    pub fn snapshots(&self) -> Snapshots {
+        Snapshots(Arc::clone(&self.shared))
     }
 
     fn now(&self) -> Zoned {
@@ -164,6 +175,18 @@ impl Conversation {
             |mut reply| async move { reply.next().await.map(|step| (step, reply)) },
         )
         .boxed()
+    }
+}
+
+/// A view of a conversation that goes on.
+#[derive(Clone)]
+pub struct Snapshots(Arc<Mutex<State>>);
+
+impl Snapshots {
+    /// As the conversation stands now.
+    #[must_use]
+    pub fn now(&self) -> Snapshot {
+        lock(&self.0).walk.snapshot().clone()
     }
 }
 

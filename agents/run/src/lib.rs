@@ -12,5 +12,5 @@ pub mod tools;
 mod vectors;
 
 pub use agent::{Agent, LoadError};
-pub use conversation::{Conversation, Step};
+pub use conversation::{Conversation, Snapshots, Step};
 pub use ports::{Clock, Permit, Ports, SystemClock, ToolCall, Tools};

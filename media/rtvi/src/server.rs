@@ -160,6 +160,7 @@ impl Server {
             | SessionEvent::Pressed { .. }
             | SessionEvent::Node { .. }
             | SessionEvent::DeadAir { .. }
+            | SessionEvent::Recorded { .. }
             | SessionEvent::Detached => Vec::new(),
         }
     }

@@ -116,7 +116,7 @@ async fn write(file: Box<dyn Write + Send>, header: Header, mut records: mpsc::R
     let mut flushes = tokio::time::interval(FLUSH);
     flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while let Some(writer) = log.take() {
-        let (piece, last) = piece(&mut records, &mut flushes).await;
+        let (piece, last) = piece(&mut records, &mut flushes, PIECE).await;
         match own.spawn_blocking(FLIGHT, move || put(writer, piece, last)).await {
             Ok(Ok(goes_on)) => log = goes_on,
             Ok(Err(error)) => {
@@ -127,10 +127,14 @@ async fn write(file: Box<dyn Write + Send>, header: Header, mut records: mpsc::R
     }
 }
 
-/// What came within a second, and whether nothing more comes. Cancel-safe: no.
-async fn piece(records: &mut mpsc::Receiver<Record>, flushes: &mut Interval) -> (Vec<Record>, bool) {
+/// What came until the next flush is due, at most so many, and whether nothing more comes. Cancel-safe: no.
+pub(crate) async fn piece<T>(
+    records: &mut mpsc::Receiver<T>,
+    flushes: &mut Interval,
+    most: usize,
+) -> (Vec<T>, bool) {
     let mut piece = Vec::new();
-    while piece.len() < PIECE {
+    while piece.len() < most {
         tokio::select! {
             biased;
             record = records.recv() => match record {

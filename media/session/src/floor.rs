@@ -4,6 +4,7 @@
 //! thinking and synthesis are hung up before the next input is looked at.
 
 use domain::{DeadAir, EndReason, Mark, MediaTime, SessionEvent, TurnId};
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use media_core::{LegCommand, playout};
 use media_flight::Record;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::options::seconds;
 use crate::ports::Said;
+use crate::recording::Mode;
 use crate::reply::{self, Effect, Reply, Wait};
 use crate::session::Session;
 use crate::speak::Voice;
@@ -58,7 +60,8 @@ impl Session {
         match output {
             Output::Greet(turn) => {
                 self.greeted = true;
-                let stream = self.dialogue.greet(turn);
+                let greeting = self.dialogue.greet(turn);
+                let stream = self.with_notice(greeting);
                 self.speak(turn, stream, None, now);
             }
             Output::Prepare => self.recogniser.prepare(),
@@ -87,6 +90,20 @@ impl Session {
             Output::Event(event) => self.tell(event),
             Output::Timeout(_) => {}
         }
+    }
+
+    /// A caller who is recorded is told so first, and cannot talk over it.
+    fn with_notice(&self, greeting: BoxStream<'static, Said>) -> BoxStream<'static, Said> {
+        let options = &self.options.recording;
+        if self.recording.is_none() || options.mode != Mode::Notice {
+            return greeting;
+        }
+        let notice = [
+            Said::Interruptible(false),
+            Said::Text(format!("{} ", options.notice)),
+            Said::Interruptible(true),
+        ];
+        futures::stream::iter(notice).chain(greeting).boxed()
     }
 
     fn speculate(&mut self, turn: TurnId, text: &str, now: Instant) {

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use domain::{AgentState, DeadAir, EndReason, FRAME, SessionEvent};
-use media_core::{LegCommand, LegEvent, inbound};
+use domain::{AgentState, DeadAir, EndReason, FRAME, Role, SessionEvent};
+use media_core::{LegCommand, LegEvent, Packet, inbound};
 use media_turn::Input;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
@@ -96,6 +96,9 @@ impl Session {
             return self.close(EndReason::ConnectionLost, now);
         }
         let transport = leg.transport;
+        if let Some(recording) = &mut self.recording {
+            recording.leg(transport);
+        }
         self.status.send_modify(|status| {
             status.connected = true;
             status.transport = transport;
@@ -137,6 +140,9 @@ impl Session {
         let Some(event) = event else { return self.detach(now) };
         match event {
             LegEvent::Packet(packet) => {
+                if let Some(recording) = &mut self.recording {
+                    recording.packet(Role::Caller, packet.clone());
+                }
                 self.inbound.push(packet, now.into_std());
                 self.listen(now);
             }
@@ -170,7 +176,10 @@ impl Session {
                 }
                 self.emit(SessionEvent::Reattached { gap });
             }
-            _ => self.emit(SessionEvent::Started),
+            _ => match self.resumed.take() {
+                Some(resumed) => self.emit(SessionEvent::Reattached { gap: resumed.gap }),
+                None => self.emit(SessionEvent::Started),
+            },
         }
         self.feed(Input::MediaActive);
         if let Some(reply) = self.reply.as_ref().filter(|reply| !reply.held) {
@@ -205,7 +214,7 @@ impl Session {
             return;
         }
         while let Some(sent) = self.outbound.tick(slot(due, now)) {
-            self.send(LegCommand::Packet(sent.packet));
+            self.send_audio(sent.packet);
             self.playout_events(now);
             if let Some((turn, position)) = sent.heard
                 && let Some(reply) = self.reply.as_mut().filter(|reply| reply.turn == turn)
@@ -240,13 +249,28 @@ impl Session {
         }
     }
 
+    /// What is sent is recorded, and nothing else.
+    fn send_audio(&mut self, packet: Packet) {
+        let recorded = self.recording.is_some().then(|| packet.clone());
+        let sent = self.give(LegCommand::Packet(packet));
+        if let (true, Some(recording), Some(packet)) = (sent, &mut self.recording, recorded) {
+            recording.packet(Role::Agent, packet);
+        }
+    }
+
     /// Never waits: a leg without room loses the command, which is counted. A closed one says so through its events.
     pub(crate) fn send(&mut self, command: LegCommand) {
-        if let Some(leg) = &self.connection.leg
-            && let Err(TrySendError::Full(_)) = leg.commands.try_send(command)
-        {
+        let _lost = self.give(command);
+    }
+
+    /// As `send`; returns whether the leg has it.
+    fn give(&mut self, command: LegCommand) -> bool {
+        let Some(leg) = &self.connection.leg else { return false };
+        let sent = leg.commands.try_send(command);
+        if let Err(TrySendError::Full(_)) = sent {
             self.hot.leg_dropped();
         }
+        sent.is_ok()
     }
 
     pub(crate) fn show(&mut self, state: AgentState) {

@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod options;
 mod outbound;
 pub mod ports;
+pub mod recording;
 mod reply;
 pub mod sentence;
 mod session;
@@ -27,5 +28,7 @@ pub use clip::{Clip, Clips};
 pub use directory::{Directory, Full, Place, Slot, Taken};
 pub use handle::{Gone, Handle, Status};
 pub use options::Options;
-pub use ports::{ClientProtocol, Dialogue, Leg, Reaction, Said, SessionSink};
-pub use session::{Parts, start};
+pub use ports::{
+    ClientProtocol, Dialogue, Leg, Reaction, RecordedPart, RecordingFile, Recordings, Said, SessionSink,
+};
+pub use session::{Parts, Resumed, start};

@@ -14,7 +14,7 @@ pub const ENDED_TOTAL: &str = "session_ended_total";
 pub const RESPONSE_SECONDS: &str = "session_response_seconds";
 /// Seconds of silence that had a cause. `cause`: `DeadAir` in snake case.
 pub const DEAD_AIR_SECONDS: &str = "session_dead_air_seconds";
-/// What a bounded queue refused. `queue`: `stt`, `leg`, `flight`.
+/// What a bounded queue refused. `queue`: `stt`, `leg`, `flight`, `recording`.
 pub const DROPPED_TOTAL: &str = "session_dropped_total";
 /// Interruptions, and ducks that were none. `outcome`: `taken`, `resumed`.
 pub const BARGE_IN_TOTAL: &str = "session_barge_in_total";

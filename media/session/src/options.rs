@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::{Language, Voice};
 use serde::{Deserialize, Serialize};
 
-use crate::background;
+use crate::{background, recording};
 
 /// A lost caller is waited for this long at most: the call keeps its place meanwhile, and the token to come back its worth.
 const LONGEST_REATTACH_S: u32 = 600;
@@ -42,6 +42,8 @@ pub struct Options {
     /// A sound that repeats under the whole call, such as an office; absent: none. Whoever starts the session reads
     /// the file.
     pub background: Option<background::Options>,
+    /// Whether both legs of the call are kept.
+    pub recording: recording::Options,
 }
 
 /// Deadlines of what a session waits for, in ms. Whatever they are, the caller's wait for an answer ends with
@@ -99,6 +101,7 @@ impl Default for Options {
             speak_ahead: true,
             thinking_sound: false,
             background: None,
+            recording: recording::Options::default(),
         }
     }
 }
@@ -114,6 +117,7 @@ impl Options {
         if let Some(background) = &self.background {
             background.validate()?;
         }
+        self.recording.validate()?;
         let waits = &self.waits;
         for (name, value) in [
             ("waits.open_ms", waits.open_ms),
@@ -158,6 +162,28 @@ mod tests {
         for reattach_s in [0, LONGEST_REATTACH_S + 1] {
             let wrong = Options { reattach_s, ..Options::default() }.validate().expect_err("out of range");
             assert!(wrong.contains("session.reattach_s"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_notice_that_says_nothing_is_refused_where_it_would_be_said() {
+        let parse = |json| serde_json::from_value::<Options>(json).expect("well-formed");
+        for (recording, wrong) in [
+            (serde_json::json!({ "mode": "notice" }), false),
+            (serde_json::json!({ "mode": "on", "notice": "" }), false),
+            (serde_json::json!({ "mode": "notice", "notice": " " }), true),
+            (serde_json::json!({ "notice": "x".repeat(301) }), true),
+        ] {
+            let said = parse(serde_json::json!({ "recording": recording.clone() })).validate();
+            assert_eq!(
+                said.is_err_and(|said| said.contains("session.recording.notice")),
+                wrong,
+                "{recording}"
+            );
+        }
+        for unknown in [serde_json::json!({ "mode": "always" }), serde_json::json!({ "legs": 1 })] {
+            let options = serde_json::json!({ "recording": unknown });
+            assert!(serde_json::from_value::<Options>(options).is_err());
         }
     }
 }

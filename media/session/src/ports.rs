@@ -1,8 +1,9 @@
 //! What a session asks of the outside. `foundry` supplies the adapters, tests supply fakes.
 
+use std::io::{self, Seek, Write};
 use std::time::Duration;
 
-use domain::{EndReason, Failure, SessionEvent, SessionId, TurnId};
+use domain::{Encoding, EndReason, Failure, Role, SessionEvent, SessionId, TurnId};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use media_core::{Codec, Delivery, LegCommand, LegEvent};
@@ -71,6 +72,41 @@ pub enum Said {
 /// Sees every event of the session, in order. Must not block: an adapter queues, and counts what it drops.
 pub trait SessionSink: Send {
     fn event(&mut self, session: SessionId, at: Duration, event: &SessionEvent);
+}
+
+/// Where the recording of one session goes. Called in order, on threads that may block.
+pub trait Recordings: Send {
+    /// A file for the part, which begins now: its length and size are not known yet.
+    ///
+    /// # Errors
+    /// What keeps it from being written; the leg is not recorded then.
+    fn begin(&mut self, part: &RecordedPart) -> io::Result<Box<dyn RecordingFile>>;
+
+    /// Nothing more is written to the part.
+    ///
+    /// # Errors
+    /// What keeps that from being remembered.
+    fn end(&mut self, part: &RecordedPart) -> io::Result<()>;
+}
+
+/// A file that is written to, and whose header is mended as it grows.
+pub trait RecordingFile: Write + Seek + Send {}
+
+impl<F: Write + Seek + Send> RecordingFile for F {}
+
+/// A part of one leg's recording.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedPart {
+    pub leg: Role,
+    /// Counts from 1 for each leg.
+    pub part: u32,
+    pub codec: Encoding,
+    /// From the session's zero to its first sample.
+    pub offset: Duration,
+    pub length: Duration,
+    pub bytes: u64,
+    /// Nothing is known to be missing. Of a part that begins: that packets before it were not lost.
+    pub complete: bool,
 }
 
 /// The client's protocol (RTVI), as a pure machine: the session is its only driver.

@@ -30,7 +30,8 @@ use crate::listen::{Heard, Recogniser, Ring};
 use crate::metrics::{Active, ENDED_TOTAL, Hot};
 use crate::options::{Options, seconds};
 use crate::outbound::Outbound;
-use crate::ports::{ClientProtocol, Dialogue, Leg, SessionSink};
+use crate::ports::{ClientProtocol, Dialogue, Leg, Recordings, SessionSink};
+use crate::recording::{Mode, Recording};
 use crate::reply::{self, Reply};
 use crate::speak::Speaker;
 
@@ -59,13 +60,26 @@ pub struct Parts {
     pub leg: Leg,
     /// Where the event log of the call goes.
     pub flight: Option<Box<dyn std::io::Write + Send>>,
+    /// Where its recording goes, if `Options::recording` wants one.
+    pub recordings: Option<Box<dyn Recordings>>,
     /// Spoken when a provider fails.
     pub apology: Clip,
     /// Sentences that need no synthesis.
     pub clips: Arc<Clips>,
     /// What sounds under the whole call.
     pub background: Option<Background>,
+    /// The call began on a server that died.
+    pub resumed: Option<Resumed>,
     pub options: Options,
+}
+
+/// A call that another session began, whose caller is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumed {
+    /// The next turn.
+    pub turn: TurnId,
+    /// Since the last event of that session.
+    pub gap: Duration,
 }
 
 /// Starts the session in its place. It ends by itself, with its place in the directory, or with `tasks`.
@@ -83,6 +97,7 @@ pub(crate) struct Session {
     pub(crate) options: Options,
     pub(crate) started: Instant,
     pub(crate) observers: Observers,
+    pub(crate) recording: Option<Recording>,
     pub(crate) protocol: Box<dyn ClientProtocol>,
     pub(crate) dialogue: Box<dyn Dialogue>,
 
@@ -95,6 +110,8 @@ pub(crate) struct Session {
 
     pub(crate) connection: Connection,
     pub(crate) greeted: bool,
+    /// Until media flows again.
+    pub(crate) resumed: Option<Resumed>,
 
     pub(crate) inbound: media_core::Inbound,
     pub(crate) vad: Vad,
@@ -175,13 +192,17 @@ impl Session {
         let zero = jiff::Timestamp::now();
         let header = Header::new(id, parts.agent, parts.agent_version, options.turn.clone(), zero)
             .over(parts.leg.transport);
+        let recordings = parts.recordings.filter(|_| options.recording.mode != Mode::Off);
         let mut session = Self {
             id,
             started: now,
             observers: Observers::new(parts.sink, parts.flight.map(|file| (file, header)), &own),
+            recording: recordings.map(|store| Recording::start(store, now, &own)),
             protocol: parts.protocol,
             dialogue: parts.dialogue,
-            floor: TurnMachine::new(options.turn.clone(), now.into_std()),
+            floor: TurnMachine::new(options.turn.clone(), now.into_std())
+                .counting_from(parts.resumed.map_or(TurnId(0), |resumed| resumed.turn)),
+            resumed: parts.resumed,
             floor_due: None,
             inputs: std::collections::VecDeque::new(),
             pumping: false,
@@ -241,6 +262,7 @@ impl Session {
                 came = next_of(&mut self.reply, unheard) => self.replied(came),
                 came = next_of(&mut self.guess, Duration::ZERO) => self.guessed(came),
                 score = scored(&mut self.score) => self.scored(score),
+                report = Recording::next(&mut self.recording) => self.recorded(report),
                 () = &mut self.timer => self.deadlines(),
                 command = self.commands.recv() => self.command(command),
             }
@@ -405,6 +427,7 @@ impl Session {
         let now = Instant::now();
         self.conclude_reply(true, now);
         self.finish_timelines();
+        self.finish_recording().await;
         self.emit(domain::SessionEvent::Ended { reason });
         self.send(media_core::LegCommand::Close);
         let name = serde_json::to_value(reason).ok().and_then(|name| name.as_str().map(str::to_owned));

@@ -95,6 +95,13 @@ impl TurnMachine {
         }
     }
 
+    /// The first turn that is given out, where turns before it were had elsewhere.
+    #[must_use]
+    pub fn counting_from(mut self, turn: TurnId) -> Self {
+        self.next_turn = turn;
+        self
+    }
+
     /// Takes one input; what follows from it is waiting in `poll` afterwards.
     pub fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.t = self.clock.advance(now);

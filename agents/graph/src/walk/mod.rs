@@ -245,6 +245,25 @@ impl Walk {
         }
     }
 
+    /// The call was cut off by a failure of ours, and the caller is back: what was asked is asked again. A caller who had heard nothing
+    /// yet is greeted.
+    pub fn returned(&mut self, turn: u32, now: &Zoned) -> Vec<Action> {
+        if self.state.history.is_empty() && self.state.ended.is_none() {
+            return self.start(turn, now);
+        }
+        self.begin(turn, now);
+        if let Some(reason) = self.state.ended {
+            return self.stop(Action::End(reason));
+        }
+        let graph = Arc::clone(&self.graph);
+        self.say_one("returned", &graph.manners.returned, &Value::Null);
+        let open = &self.state.question;
+        let again = if open.is_empty() { self.state.last_reply.clone() } else { open.clone() };
+        self.say(again);
+        self.remember_aside();
+        self.stop(Action::Wait)
+    }
+
     /// The session ends for a reason of its own: what to say before.
     pub fn farewell(&mut self, turn: u32, reason: EndReason, now: &Zoned) -> Vec<Action> {
         self.begin(turn, now);

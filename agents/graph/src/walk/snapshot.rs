@@ -185,6 +185,12 @@ impl Snapshot {
         }
     }
 
+    /// The last turn that said or was told something.
+    #[must_use]
+    pub const fn turn(&self) -> u32 {
+        self.turn
+    }
+
     pub(crate) fn keep_receipt(&mut self, receipt: Receipt) {
         if self.receipts.len() >= RECEIPTS {
             self.receipts.remove(0);

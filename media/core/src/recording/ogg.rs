@@ -1,6 +1,9 @@
 //! Ogg Opus, RFC 7845 in RFC 3533: one packet after the other, one page a second.
 
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use crate::packet::{Codec, Packet};
 use crate::recording::Error;
@@ -10,15 +13,22 @@ const PRE_SKIP: u16 = 312;
 const PAGE_UNITS: u64 = 48_000;
 /// A page has at most so many segments of 255 bytes.
 const SEGMENTS_MAX: usize = 255;
-/// 20 ms of silence: CELT, fullband, one frame that libopus itself sends for digital silence.
-const SILENCE: [u8; 3] = [0xf8, 0xff, 0xfe];
-const SILENCE_UNITS: u32 = 960;
+/// Silence as libopus itself sends it: CELT, fullband, one frame of 20, 10, 5 or 2.5 ms. The first byte tells the length,
+/// here with it in 1/48000 s; longest first.
+const SILENCES: [(u8, u32); 4] = [(0xf8, 960), (0xf0, 480), (0xe8, 240), (0xe0, 120)];
+const SILENCE_REST: [u8; 2] = [0xff, 0xfe];
+/// What silence is rounded to.
+const SILENCE_STEP: u64 = 120;
+
+/// Header, segments, and as many bytes as these can hold.
+const PAGE_BYTES_MOST: u64 = 27 + 255 + 255 * 255;
 
 const CONTINUES_NOT: u8 = 0;
 const FIRST: u8 = 2;
 const LAST: u8 = 4;
 
-/// Writes one track. Dropping it without `finish` leaves a file that players take, short of the last second.
+/// Writes one track. Dropping it without `finish` leaves a file that players take, short of what came since the last
+/// second began or `flush` was called.
 pub struct OggOpus<W: Write> {
     out: W,
     serial: u32,
@@ -27,6 +37,9 @@ pub struct OggOpus<W: Write> {
     granule: u64,
     /// Position after the last packet of the page before.
     flushed: u64,
+    /// The last packet, which is kept back so that the page that ends the file is never empty.
+    last: Option<(Bytes, u32)>,
+    written: u64,
     segments: Vec<u8>,
     body: Vec<u8>,
 }
@@ -40,6 +53,8 @@ impl<W: Write> OggOpus<W> {
             page: 0,
             granule: 0,
             flushed: 0,
+            last: None,
+            written: 0,
             segments: Vec::with_capacity(SEGMENTS_MAX),
             body: Vec::new(),
         };
@@ -66,39 +81,72 @@ impl<W: Write> OggOpus<W> {
             return Err(Error::Codec { recording: Codec::Opus, packet: packet.codec });
         }
         match packet.units() {
-            Some(units) => self.append(&packet.payload, units),
+            Some(units) => self.append(packet.payload.clone(), units),
             None => Ok(()),
         }
     }
 
-    /// At least this much silence, in whole packets of 20 ms; how much was written is returned, in 1/48000 s.
+    /// This much silence, to the nearest 2.5 ms; how much was written is returned. In 1/48000 s.
     pub fn silence(&mut self, units: u64) -> Result<u64, Error> {
-        let packets = units.div_ceil(u64::from(SILENCE_UNITS));
-        for _ in 0..packets {
-            self.append(&SILENCE, SILENCE_UNITS)?;
+        let mut left = (units + SILENCE_STEP / 2) / SILENCE_STEP * SILENCE_STEP;
+        let written = left;
+        for (head, length) in SILENCES {
+            let packet = Bytes::copy_from_slice(&[head, SILENCE_REST[0], SILENCE_REST[1]]);
+            while left >= u64::from(length) {
+                self.append(packet.clone(), length)?;
+                left -= u64::from(length);
+            }
         }
-        Ok(packets * u64::from(SILENCE_UNITS))
+        Ok(written)
+    }
+
+    /// Everything but the last packet goes out now.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        if !self.segments.is_empty() {
+            self.write_page(CONTINUES_NOT, self.granule)?;
+        }
+        self.out.flush()?;
+        Ok(())
+    }
+
+    /// What was written so far, in 1/48000 s.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        self.granule + self.last.as_ref().map_or(0, |(_, units)| u64::from(*units))
+    }
+
+    /// Of the file, as far as it has gone out.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.written
     }
 
     /// Writes what is left and marks the end.
-    pub fn finish(mut self) -> Result<W, Error> {
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.settle()?;
         self.write_page(LAST, self.granule)?;
         self.out.flush()?;
-        Ok(self.out)
+        Ok(())
     }
 
-    fn append(&mut self, payload: &[u8], units: u32) -> Result<(), Error> {
-        let segments = payload.len() / 255 + 1;
-        if segments > SEGMENTS_MAX {
+    fn append(&mut self, payload: Bytes, units: u32) -> Result<(), Error> {
+        if payload.len() / 255 + 1 > SEGMENTS_MAX {
             return Ok(()); // 64 KiB are no Opus packet.
         }
-        // A page is written when the next packet comes, so that the last page is never empty.
-        let is_full = self.segments.len() + segments > SEGMENTS_MAX;
+        self.settle()?;
+        self.last = Some((payload, units));
+        Ok(())
+    }
+
+    /// The packet that was kept back goes into its page, which begins a new one where the one before is full.
+    fn settle(&mut self) -> Result<(), Error> {
+        let Some((payload, units)) = self.last.take() else { return Ok(()) };
+        let is_full = self.segments.len() + payload.len() / 255 + 1 > SEGMENTS_MAX;
         if is_full || self.granule - self.flushed >= PAGE_UNITS {
             self.write_page(CONTINUES_NOT, self.granule)?;
             self.out.flush()?;
         }
-        self.add(payload);
+        self.add(&payload);
         self.granule += u64::from(units);
         Ok(())
     }
@@ -124,10 +172,32 @@ impl<W: Write> OggOpus<W> {
         let checksum = crc(&page);
         page[22..26].copy_from_slice(&checksum.to_le_bytes());
         self.out.write_all(&page)?;
+        self.written += page.len() as u64;
         self.page += 1;
         self.flushed = self.granule;
         Ok(())
     }
+}
+
+/// How long the file sounds up to its last whole page. `None`: no Ogg.
+pub(super) fn length<F: Read + Seek>(file: &mut F) -> std::io::Result<Option<Duration>> {
+    let bytes = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(bytes.saturating_sub(2 * PAGE_BYTES_MOST)))?;
+    let mut tail = Vec::new();
+    Read::by_ref(file).take(2 * PAGE_BYTES_MOST).read_to_end(&mut tail)?;
+    let ends = |at: &usize| whole_page(tail.get(*at..).unwrap_or_default());
+    let granule =
+        (0..tail.len()).rev().filter(|at| tail[*at..].starts_with(b"OggS\0")).find_map(|at| ends(&at));
+    Ok(granule.map(|units| super::duration(units, Codec::Opus.clock_hz())))
+}
+
+/// The position that the page tells, where all of it is there.
+fn whole_page(page: &[u8]) -> Option<u64> {
+    let granule = u64::from_le_bytes(page.get(6..14)?.try_into().ok()?);
+    let segments = usize::from(*page.get(26)?);
+    let body: usize = page.get(27..27 + segments)?.iter().map(|length| usize::from(*length)).sum();
+    page.get(..27 + segments + body)?;
+    Some(granule)
 }
 
 static CRC: [u32; 256] = crc_table();

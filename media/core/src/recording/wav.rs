@@ -1,6 +1,7 @@
 //! WAV of G.711 as it was on the wire, or of 16-bit samples.
 
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::time::Duration;
 
 use crate::packet::{Codec, Packet};
 use crate::recording::Error;
@@ -10,6 +11,7 @@ const FORMAT_ALAW: u16 = 6;
 const FORMAT_ULAW: u16 = 7;
 /// Where the length of the data stands; the header before the data is two bytes longer for the laws.
 const RIFF_LENGTH_AT: u64 = 4;
+const HEADER_MOST: usize = 46;
 /// The format can count no further than 4 GiB.
 const DATA_MAX: u32 = u32::MAX - 64;
 
@@ -21,6 +23,8 @@ pub struct Wav<W: Write + Seek> {
     header: u32,
     data: u32,
     updated: u32,
+    /// The data has an odd length and was padded.
+    pad: u32,
 }
 
 impl<W: Write + Seek> Wav<W> {
@@ -48,7 +52,7 @@ impl<W: Write + Seek> Wav<W> {
         }
         header.extend(b"data\0\0\0\0");
         out.write_all(&header)?;
-        let mut wav = Self { out, codec, header: header.len() as u32, data: 0, updated: 0 };
+        let mut wav = Self { out, codec, header: header.len() as u32, data: 0, updated: 0, pad: 0 };
         wav.update()?;
         Ok(wav)
     }
@@ -61,29 +65,48 @@ impl<W: Write + Seek> Wav<W> {
         self.append(&packet.payload)
     }
 
-    /// This many samples of silence.
-    pub fn silence(&mut self, samples: u64) -> Result<(), Error> {
+    /// This many samples of silence; how many were written is returned.
+    pub fn silence(&mut self, samples: u64) -> Result<u64, Error> {
         const PIECE: usize = 1_024;
-        let (byte, width) = match self.codec {
-            Codec::Pcmu => (0xff, 1),
-            Codec::Pcma => (0xd5, 1),
-            _ => (0, 2),
+        let byte = match self.codec {
+            Codec::Pcmu => 0xff,
+            Codec::Pcma => 0xd5,
+            Codec::Opus | Codec::Pcm16 { .. } => 0,
         };
-        let mut left = samples.saturating_mul(width).min(u64::from(DATA_MAX - self.data)) as usize;
+        let mut left = samples
+            .saturating_mul(u64::from(width(self.codec)))
+            .min(u64::from(DATA_MAX - self.data)) as usize;
         while left > 0 {
             let piece = left.min(PIECE);
             self.append(&[byte; PIECE][..piece])?;
             left -= piece;
         }
-        Ok(())
+        Ok(samples)
     }
 
-    pub fn finish(mut self) -> Result<W, Error> {
+    /// Everything goes out now, and the header says so.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.update()
+    }
+
+    /// Samples written so far.
+    #[must_use]
+    pub fn units(&self) -> u64 {
+        u64::from(self.data / width(self.codec))
+    }
+
+    /// Of the file.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.header) + u64::from(self.data) + u64::from(self.pad)
+    }
+
+    pub fn finish(&mut self) -> Result<(), Error> {
         if self.data % 2 == 1 {
+            self.pad = 1;
             self.out.write_all(&[0])?; // Chunks are padded to even length; the pad is not counted.
         }
-        self.update()?;
-        Ok(self.out)
+        self.update()
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -109,4 +132,65 @@ impl<W: Write + Seek> Wav<W> {
         self.updated = self.data;
         Ok(())
     }
+}
+
+/// Bytes of a sample.
+const fn width(codec: Codec) -> u32 {
+    match codec {
+        Codec::Pcmu | Codec::Pcma => 1,
+        Codec::Opus | Codec::Pcm16 { .. } => 2,
+    }
+}
+
+/// Makes the header of a recording tell the length of its file, which a crash has left it behind. Returns whether it is a
+/// recording that `Wav` began; another is left alone.
+pub(super) fn mend<F: Read + Write + Seek>(file: &mut F) -> std::io::Result<bool> {
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut header = Vec::with_capacity(HEADER_MOST);
+    Read::by_ref(file).take(HEADER_MOST as u64).read_to_end(&mut header)?;
+    let Some(shape) = shape(&header) else { return Ok(false) };
+    let data =
+        u32::try_from(length.saturating_sub(u64::from(shape.data_at))).unwrap_or(DATA_MAX).min(DATA_MAX);
+    let data = data - data % u32::from(shape.block);
+    file.seek(SeekFrom::Start(RIFF_LENGTH_AT))?;
+    file.write_all(&(shape.data_at - 8 + data + data % 2).to_le_bytes())?;
+    file.seek(SeekFrom::Start(u64::from(shape.data_at) - 4))?;
+    file.write_all(&data.to_le_bytes())?;
+    file.flush()?;
+    Ok(true)
+}
+
+struct Shape {
+    data_at: u32,
+    rate_hz: u32,
+    block: u16,
+}
+
+fn shape(header: &[u8]) -> Option<Shape> {
+    let two = |at: usize| Some(u16::from_le_bytes(header.get(at..at + 2)?.try_into().ok()?));
+    let four = |at: usize| Some(u32::from_le_bytes(header.get(at..at + 4)?.try_into().ok()?));
+    if header.get(..4)? != b"RIFF" || header.get(8..16)? != b"WAVEfmt " {
+        return None;
+    }
+    let data_at = match four(16)? {
+        16 => 44_u32,
+        18 => 46,
+        _ => return None,
+    };
+    let at = data_at as usize;
+    let block = two(32)?;
+    let fits = header.get(at - 8..at - 4)? == b"data" && (1..=2).contains(&block);
+    fits.then_some(Shape { data_at, rate_hz: four(24)?, block })
+}
+
+/// How long the file sounds, whatever its header says. `None`: no recording that `Wav` began.
+pub(super) fn length<F: Read + Seek>(file: &mut F) -> std::io::Result<Option<Duration>> {
+    let bytes = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut header = Vec::with_capacity(HEADER_MOST);
+    Read::by_ref(file).take(HEADER_MOST as u64).read_to_end(&mut header)?;
+    let Some(shape) = shape(&header) else { return Ok(None) };
+    let samples = bytes.saturating_sub(u64::from(shape.data_at)) / u64::from(shape.block);
+    Ok(Some(super::duration(samples, shape.rate_hz)))
 }

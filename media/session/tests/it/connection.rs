@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use domain::{EndReason, SessionEvent};
+use domain::{EndReason, SessionEvent, TurnId};
 use media_core::{Codec, Delivery, LegEvent};
-use media_session::Directory;
+use media_session::{Directory, Resumed};
 
 use crate::caller::Caller;
 use crate::dialogue::{Told, say};
@@ -61,6 +61,24 @@ async fn a_lost_connection_that_comes_back_goes_on_in_mid_sentence() {
     assert_eq!(detached, 1, "lost and replaced, it was gone once");
     let greeted = sim.dialogue.told().iter().filter(|t| matches!(t, Told::Greet(_))).count();
     assert_eq!(greeted, 1, "the same conversation");
+}
+
+/// The server died, and another takes the call up: its turns go on where they were, and observers see a return and no second beginning.
+#[tokio::test(start_paused = true)]
+async fn a_call_taken_up_by_another_server_goes_on_with_its_turns() {
+    let resumed = Some(Resumed { turn: TurnId(7), gap: ms(4_000) });
+    let sim = Sim::start(Setup { resumed, ..Setup::default() }).await;
+    assert_eq!(sim.agent_turn(1).await.0, GREETING);
+    sim.caller.say("and on Sundays").await;
+    sim.agent_turn(2).await;
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Reattached { gap } if *gap == ms(4_000))));
+    assert!(!sim.saw(|e| matches!(e, SessionEvent::Started)));
+    let turns: Vec<u32> = sim
+        .events()
+        .iter()
+        .filter_map(|e| if let SessionEvent::AgentTurn { turn, .. } = e { Some(turn.0) } else { None })
+        .collect();
+    assert_eq!(turns, [7, 8]);
 }
 
 /// As after a change of network: the transport sets up a new connection in the place of the one that broke.

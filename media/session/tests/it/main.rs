@@ -18,4 +18,5 @@ mod guess;
 mod limits;
 mod logs;
 mod providers;
+mod recording;
 mod storm;

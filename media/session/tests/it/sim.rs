@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use domain::{EndReason, SessionEvent, SessionId, TurnTimeline};
 use media_core::{Codec, Delivery, LegEvent};
-use media_session::ports::{ClientProtocol, Reaction, SessionSink};
-use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, sentence};
+use media_session::ports::{ClientProtocol, Reaction, Recordings, SessionSink};
+use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, Resumed, sentence};
 use media_vad::{EndOfTurn, EnergyVad, Vad};
 use providers_fake::{FakeStt, FakeTts, Faults, Lexicon, SttOptions, TtsOptions};
 use runtime::tasks::Tasks;
@@ -30,11 +30,13 @@ pub(crate) struct Setup {
     pub announces_ready: bool,
     pub clips: Clips,
     pub background: Option<Background>,
+    pub resumed: Option<Resumed>,
     /// Connect, but let no media flow yet.
     pub inactive: bool,
     pub codec: Codec,
     pub delivery: Delivery,
     pub flight: Option<Box<dyn std::io::Write + Send>>,
+    pub recordings: Option<Box<dyn Recordings>>,
 }
 
 impl Default for Setup {
@@ -50,10 +52,12 @@ impl Default for Setup {
             announces_ready: false,
             clips: Clips::new(),
             background: None,
+            resumed: None,
             inactive: false,
             codec: Codec::Pcm16 { rate_hz: RATE_HZ },
             delivery: Delivery::Datagrams,
             flight: None,
+            recordings: None,
         }
     }
 }
@@ -168,9 +172,11 @@ impl Sim {
             protocol: Box::new(Plain { announces_ready: setup.announces_ready }),
             leg,
             flight: setup.flight,
+            recordings: setup.recordings,
             apology: Clip { text: APOLOGY.to_owned(), samples: samples.into(), rate_hz: 24_000 },
             clips: Arc::new(setup.clips),
             background: setup.background,
+            resumed: setup.resumed,
             options: setup.options,
         };
         let slot = directory.reserve().expect("a free slot");
