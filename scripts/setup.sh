@@ -19,7 +19,7 @@ as_root() {
 
 # --- system packages -------------------------------------------------------------------------------------------
 packages=(build-essential cmake pkg-config ca-certificates curl python3 python3-pip unzip postgresql)
-[ "$what" = test ] && packages+=(chromium)
+[ "$what" = test ] && packages+=(chromium python3-venv)
 
 # The newest major version of PostgreSQL's server programs on this machine, 0 without any.
 postgres_major() {
@@ -39,6 +39,7 @@ for package in "${packages[@]}"; do
     # Ubuntu's chromium is a snap stub: any browser that answers to one of these names will do.
     chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium) ;;
     python3) command -v python3 >/dev/null || missing+=(python3) ;;
+    python3-venv) python3 -m ensurepip --version >/dev/null 2>&1 || missing+=(python3-venv) ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip) ;;
     *) dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package") ;;
   esac
@@ -104,6 +105,18 @@ if [ -z "$node_have" ] || [ "$(printf '%s\n%s\n' "$node_have" "$node_wanted" | s
     rm -rf "$work"
   fi
   path_extra="$node_dir/bin${path_extra:+:$path_extra}"
+fi
+
+# --- schemathesis: asks the API what its document says, for the tests ---------------------------------------------
+if [ "$what" = test ]; then
+  schemathesis=4.32.5
+  asker="$cache/schemathesis-$schemathesis"
+  if [ ! -x "$asker/bin/st" ]; then
+    say "installing schemathesis $schemathesis under $cache"
+    rm -rf "$asker"
+    { python3 -m venv "$asker" && "$asker/bin/python" -m pip install -q --disable-pip-version-check "schemathesis==$schemathesis"; } >&2 \
+      || { rm -rf "$asker"; fail "schemathesis could not be fetched with pip: check the network"; }
+  fi
 fi
 
 {

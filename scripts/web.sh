@@ -16,8 +16,9 @@ install() {
 
 case ${1:-build} in
   build)
-    sources=$(find . -path ./node_modules -prune -o -path '*/dist' -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
-    if [ "$(cat node_modules/.built 2>/dev/null)" != "$sources" ] || [ ! -f pages/dist/manual.html ] || [ ! -f widget/dist/widget.js ]; then
+    sources=$(find . -name node_modules -prune -o -path '*/dist' -prune -o -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+    if [ "$(cat node_modules/.built 2>/dev/null)" != "$sources" ] || [ ! -f pages/dist/manual.html ] || [ ! -f widget/dist/widget.js ] \
+      || [ ! -f console/dist/index.html ]; then
       install
       npm run --silent build >&2
       printf '%s\n' "$sources" >node_modules/.built

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::{self, Reply};
+use crate::postgres;
 use crate::process::{self, Holdings};
 
 /// Local models are loaded, warmed and measured before a server is ready, on a machine that may be busy.
@@ -20,6 +21,8 @@ pub struct Server {
     child: Child,
     url: String,
     folder: TempDir,
+    /// Of the cluster that the tests of this process share.
+    database: String,
 }
 
 impl Server {
@@ -36,15 +39,31 @@ impl Server {
     /// The server ended before it was ready.
     pub fn launch(program: &str, args: &[&str]) -> Result<Self, (ExitStatus, String)> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let child = spawn(program, args, folder.path());
-        let mut server = Self { child, url: String::new(), folder };
-        let outcome = process::wait_for("a server that is ready", READY_WITHIN, || server.look());
-        match outcome {
+        let database = postgres::empty();
+        let child = spawn(program, args, folder.path(), &database);
+        let mut server = Self { child, url: String::new(), folder, database };
+        server.get_ready()?;
+        Ok(server)
+    }
+
+    /// Starts it again on the same data, after it has ended or, where it still runs, as after a power cut.
+    ///
+    /// # Errors
+    /// The server ended before it was ready.
+    pub fn restart(&mut self, program: &str, args: &[&str]) -> Result<(), (ExitStatus, String)> {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+        self.child = spawn(program, args, self.folder.path(), &self.database);
+        self.get_ready()
+    }
+
+    fn get_ready(&mut self) -> Result<(), (ExitStatus, String)> {
+        match process::wait_for("a server that is ready", READY_WITHIN, || self.look()) {
             Ok(url) => {
-                server.url = url;
-                Ok(server)
+                self.url = url;
+                Ok(())
             }
-            Err(status) => Err((status, server.log())),
+            Err(status) => Err((status, self.log())),
         }
     }
 
@@ -58,6 +77,12 @@ impl Server {
         // What follows is for browsers: it signs them in.
         let (url, _) = url.split_once("/#").unwrap_or((url, ""));
         Some(Ok(url.trim().to_owned()))
+    }
+
+    /// URL of its database.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        &self.database
     }
 
     #[must_use]
@@ -136,9 +161,11 @@ impl Drop for Server {
     }
 }
 
-fn spawn(program: &str, args: &[&str], folder: &Path) -> Child {
+fn spawn(program: &str, args: &[&str], folder: &Path, database: &str) -> Child {
     let file = |name: &str| std::fs::File::create(folder.join(name)).expect("writable");
     let mut command = Command::new(program);
+    // In the environment, which a test's own flag overrides.
+    command.env("FOUNDRY_DATABASE_URL", database);
     command.args(["serve", "--data-dir"]).arg(folder.join("data")).args(args);
     if !args.contains(&"--listen") {
         command.args(["--listen", "127.0.0.1:0"]);

@@ -323,6 +323,8 @@ select app.protect('app.sessions');
 create index sessions_newest on app.sessions (org_id, started_at desc, id desc);
 create index sessions_by_agent on app.sessions (org_id, agent_name, started_at desc, id desc);
 create index sessions_by_end on app.sessions (org_id, end_reason, started_at desc, id desc);
+create index sessions_unsummarised on app.sessions (ended_at) where ended_at is not null and summary is null;
+create index sessions_recorded on app.sessions (org_id, started_at) where recorded;
 create index sessions_open on app.sessions (server_id) where ended_at is null;
 create index sessions_running on app.sessions (org_id, last_event_at) where ended_at is null;
 create index sessions_words on app.sessions using gin (words);

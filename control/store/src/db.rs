@@ -117,6 +117,17 @@ impl Db {
         Ok(db)
     }
 
+    /// The server's version, without changing anything.
+    ///
+    /// # Errors
+    /// When it does not answer or is too old.
+    pub async fn look(access: &Access) -> Result<String, Error> {
+        let mut owner = access.owner.clone().application_name("agent-foundry-look").connect().await?;
+        let version = check_version(&mut owner).await?;
+        owner.close().await?;
+        Ok(version)
+    }
+
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version

@@ -76,6 +76,15 @@ pub struct Options {
     pub binaries: Option<PathBuf>,
 }
 
+/// Major version of the PostgreSQL that a private cluster would run.
+///
+/// # Errors
+/// When none is fit.
+pub async fn installed(options: &Options) -> Result<u32, Error> {
+    let found = binaries::find(options.binaries.as_deref()).await;
+    found.map(|installed| installed.major).ok_or(Error::NotInstalled)
+}
+
 /// The running cluster.
 #[derive(Debug)]
 pub struct Embedded {
@@ -103,6 +112,18 @@ impl Embedded {
         set_up(&place).await.map_err(Error::Setup)?;
         tracing::info!(folder = %place.data().display(), version = installed.major, "the private database runs");
         Ok(Self { place, postgres, child })
+    }
+
+    /// How to reach the cluster under `folder` that another process runs; `None` where none does.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn reach(folder: &Path) -> Result<Option<Access>, Error> {
+        if !folder.is_dir() {
+            return Ok(None);
+        }
+        let place = Place::choose(folder)?;
+        Ok(place.runs().then(|| Access::private(place.socket(), Place::PORT)))
     }
 
     /// How to reach it.

@@ -3,17 +3,18 @@
 //! 64 buckets for each doubling: a bucket is at most 1.6 % wide and its middle at most 0.8 % off. Values are microseconds; below 64
 //! they are exact. Stored as pairs of variable-length numbers (distance to the bucket before, count), about two bytes a bucket.
 
-use std::collections::BTreeMap;
-
 /// Buckets of one doubling, as a power of two.
 const BITS: u32 = 6;
 const WITHIN: u64 = 1 << BITS;
 /// About 19 hours; what is longer counts as this long.
 const LONGEST_US: u64 = (1 << 36) - 1;
+/// One more than the bucket of the longest.
+const BUCKETS: usize = ((36 - BITS as u64 + 1) * WITHIN) as usize;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Histogram {
-    buckets: BTreeMap<u16, u64>,
+    /// By bucket, up to the last in use: months of histograms are added up for one chart.
+    counts: Vec<u64>,
 }
 
 /// Bytes that are no histogram.
@@ -23,18 +24,43 @@ pub struct Damaged;
 
 impl Histogram {
     pub fn record(&mut self, value_us: u64) {
-        *self.buckets.entry(bucket(value_us)).or_default() += 1;
+        self.add(bucket(value_us), 1);
     }
 
     pub fn merge(&mut self, other: &Self) {
-        for (bucket, count) in &other.buckets {
-            *self.buckets.entry(*bucket).or_default() += count;
+        for (bucket, count) in other.used() {
+            self.add(bucket, count);
         }
+    }
+
+    /// Adds what `to_bytes` wrote.
+    ///
+    /// # Errors
+    /// When the bytes were not made by it; what was read until then is added.
+    pub fn merge_bytes(&mut self, mut bytes: &[u8]) -> Result<(), Damaged> {
+        let mut at: u64 = 0;
+        while !bytes.is_empty() {
+            at = at.checked_add(read(&mut bytes)?).ok_or(Damaged)?;
+            let bucket = usize::try_from(at).ok().filter(|bucket| *bucket < BUCKETS).ok_or(Damaged)?;
+            self.add(bucket, read(&mut bytes)?);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, bucket: usize, count: u64) {
+        if bucket >= self.counts.len() {
+            self.counts.resize(bucket + 1, 0);
+        }
+        self.counts[bucket] = self.counts[bucket].saturating_add(count);
+    }
+
+    fn used(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.counts.iter().copied().enumerate().filter(|(_, count)| *count > 0)
     }
 
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.buckets.values().sum()
+        self.counts.iter().sum()
     }
 
     /// The smallest value that at least `share` (0 to 1) of all values do not exceed, in microseconds. `None` where there is none.
@@ -48,50 +74,52 @@ impl Histogram {
         )]
         let rank = ((self.count() as f64 * share).ceil() as u64).max(1);
         let mut seen = 0;
-        self.buckets.iter().find_map(|(bucket, count)| {
+        self.used().find_map(|(bucket, count)| {
             seen += count;
-            (seen >= rank).then(|| middle(*bucket))
+            (seen >= rank).then(|| middle(bucket))
         })
     }
 
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.buckets.len() * 2);
+        let mut bytes = Vec::new();
         let mut before = 0;
-        for (bucket, count) in &self.buckets {
-            write(&mut bytes, u64::from(*bucket - before));
-            write(&mut bytes, *count);
-            before = *bucket;
+        for (bucket, count) in self.used() {
+            write(&mut bytes, (bucket - before) as u64);
+            write(&mut bytes, count);
+            before = bucket;
         }
         bytes
     }
 
     /// # Errors
     /// When the bytes were not made by `to_bytes`.
-    pub fn from_bytes(mut bytes: &[u8]) -> Result<Self, Damaged> {
-        let mut buckets = BTreeMap::new();
-        let mut at: u64 = 0;
-        while !bytes.is_empty() {
-            at = at.checked_add(read(&mut bytes)?).ok_or(Damaged)?;
-            let bucket = u16::try_from(at).map_err(|_| Damaged)?;
-            let count = read(&mut bytes)?;
-            buckets.insert(bucket, count);
-        }
-        Ok(Self { buckets })
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut histogram = Self::default();
+        histogram.merge_bytes(bytes)?;
+        Ok(histogram)
     }
 }
 
-fn bucket(value_us: u64) -> u16 {
+impl PartialEq for Histogram {
+    fn eq(&self, other: &Self) -> bool {
+        self.used().eq(other.used())
+    }
+}
+
+impl Eq for Histogram {}
+
+fn bucket(value_us: u64) -> usize {
     let value = value_us.min(LONGEST_US);
     if value < WITHIN {
-        return u16::try_from(value).unwrap_or(u16::MAX);
+        return value as usize;
     }
     let shift = value.ilog2() - BITS;
-    u16::try_from(u64::from(shift) * WITHIN + (value >> shift)).unwrap_or(u16::MAX)
+    (u64::from(shift) * WITHIN + (value >> shift)) as usize
 }
 
-fn middle(bucket: u16) -> u64 {
-    let bucket = u64::from(bucket);
+fn middle(bucket: usize) -> u64 {
+    let bucket = bucket as u64;
     if bucket < 2 * WITHIN {
         return bucket;
     }
@@ -136,6 +164,7 @@ mod tests {
     #[test]
     fn neighbouring_buckets_meet_without_a_gap() {
         let mut last = 0;
+        assert!(bucket(u64::MAX) < BUCKETS);
         for value in 0..200_000 {
             let bucket = bucket(value);
             assert!(bucket == last || bucket == last + 1, "{value}: {last} to {bucket}");

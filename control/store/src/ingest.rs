@@ -13,6 +13,7 @@ use crate::at::{from_database, to_database};
 use crate::entry::{Checkpoint, Entry, Happened, Opened};
 use crate::histogram::Histogram;
 use crate::{Db, Error, Reason};
+pub use fold::STAGES;
 use fold::{Change, Folded, Key, Series};
 
 /// What events need of the call they belong to.

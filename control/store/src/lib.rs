@@ -4,16 +4,33 @@
 //! system transaction (`Db::system_tx`), which names its reason and is counted. No transaction is held while anything else is waited for.
 //! What calls leave behind goes through a journal on disk, so that the database may be away (`writer`).
 
+pub mod agent;
+pub mod alias;
+pub mod api_key;
 mod at;
+pub mod audit;
+pub mod channel;
 mod db;
+pub mod domain;
+pub mod draft;
 pub mod embedded;
 pub mod entry;
+pub mod environment;
 mod error;
+pub mod greeting;
 pub mod histogram;
+pub mod idempotency;
 mod ingest;
 pub mod journal;
+pub mod latency;
 mod metrics;
+pub mod org;
+pub mod outbox;
+mod page;
+pub mod serving;
+pub mod session;
 mod tx;
+pub mod version;
 pub mod writer;
 
 pub use db::{Access, Db};
@@ -21,5 +38,6 @@ pub use embedded::Embedded;
 pub use entry::{Checkpoint, Entry, Happened, Opened};
 pub use error::Error;
 pub use histogram::Histogram;
+pub use page::{Page, Place};
 pub use tx::{OrgTx, Reason, SystemTx};
 pub use writer::Recorder;

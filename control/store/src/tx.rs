@@ -45,6 +45,8 @@ pub enum Reason {
     CloseInterrupted,
     /// Outdated rows of all organizations.
     Retention,
+    /// Ended calls of which nobody has said what came of them.
+    Summarise,
     /// Which agents this process answers for.
     LoadAgents,
     /// Whether the database is fit: roles, policies.
@@ -62,6 +64,7 @@ impl Reason {
             Self::WriteEvents => "write_events",
             Self::CloseInterrupted => "close_interrupted",
             Self::Retention => "retention",
+            Self::Summarise => "summarise",
             Self::LoadAgents => "load_agents",
             Self::Inspect => "inspect",
         }

@@ -132,6 +132,11 @@ impl Place {
         Ok(())
     }
 
+    /// Whether a Postgres runs on these files.
+    pub(super) fn runs(&self) -> bool {
+        self.leftover().is_some()
+    }
+
     /// The process that holds the files, if it is a Postgres of ours.
     fn leftover(&self) -> Option<u32> {
         let file = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;

@@ -16,8 +16,7 @@ const FIRST_WORDS: usize = 120;
 const SEARCHED: usize = 4_000;
 
 /// As stages are stored; the response is the sum of the others.
-pub(crate) const STAGES: [&str; 6] =
-    ["response", "endpointing", "thinking", "sentence", "synthesis", "playout"];
+pub const STAGES: [&str; 6] = ["response", "endpointing", "thinking", "sentence", "synthesis", "playout"];
 
 #[derive(Debug, Default)]
 pub(crate) struct Folded {
@@ -159,6 +158,7 @@ impl Change {
             SessionEvent::Interrupted { .. } => self.interruptions += 1,
             SessionEvent::DeadAir { length, .. } => self.dead_air_ms += ms(*length),
             SessionEvent::Failed { .. } => self.failures += 1,
+            SessionEvent::Recorded { .. } => self.recorded = true,
             SessionEvent::Ended { reason } => {
                 let reason = name_of(reason);
                 self.ended = Some(Ended { at, reason, duration_ms: ms(happened.at()) });

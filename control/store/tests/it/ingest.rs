@@ -8,7 +8,7 @@ use domain::{DeadAir, EndReason, Mark, OrgId, ServerId, SessionEvent, SessionId,
 use runtime::Tasks;
 use testkit::postgres::Cluster;
 
-use crate::support::{database, sql};
+use crate::support::{apart, database, sql};
 
 pub(crate) async fn org(url: &str) -> OrgId {
     let org = OrgId::generate();
@@ -175,7 +175,7 @@ async fn percentiles_are_right_with_two_servers_that_write_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_wait_on_disk_while_the_database_is_away_and_are_written_once_when_it_is_back() {
-    let cluster = tokio::task::spawn_blocking(Cluster::start).await.expect("started");
+    let cluster = apart(Cluster::start).await;
     let url = cluster.create(None);
     let name = url.split('?').next().and_then(|url| url.rsplit('/').next()).expect("a name").to_owned();
     let db = Db::open(&Access::url(&url).expect("a URL")).await.expect("migrated");

@@ -2,7 +2,7 @@
 
 use testkit::postgres;
 
-use crate::support::{database, sql};
+use crate::support::{apart, database, sql};
 
 /// A row of each table, in the order of their references. `$O` stands for the organization, `$N` for a number that differs between them.
 const ROWS: &[(&str, &str)] = &[
@@ -71,7 +71,7 @@ async fn attempt(url: &str, org: Option<&str>, statement: String) -> Result<Stri
     let context = org.map(|org| format!("set local app.org_id = '{org}';")).unwrap_or_default();
     let (url, whole) =
         (url.to_owned(), format!("begin; set local role foundry_app; {context} {statement}; rollback"));
-    tokio::task::spawn_blocking(move || postgres::try_sql(&url, &whole)).await.expect("answered")
+    apart(move || postgres::try_sql(&url, &whole)).await
 }
 
 /// How many rows it saw or changed; a refusal is none.

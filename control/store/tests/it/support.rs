@@ -3,7 +3,7 @@ use testkit::postgres;
 
 /// A migrated database of the test's own, and its URL.
 pub(crate) async fn database() -> (Db, String) {
-    let url = tokio::task::spawn_blocking(|| {
+    let url = apart(|| {
         postgres::copy_of("store", |url| {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -13,7 +13,7 @@ pub(crate) async fn database() -> (Db, String) {
             });
         })
     });
-    let url = url.await.expect("made");
+    let url = url.await;
     let db = Db::open(&Access::url(&url).expect("a URL")).await.expect("opened");
     (db, url)
 }
@@ -21,5 +21,11 @@ pub(crate) async fn database() -> (Db, String) {
 /// What the superuser sees.
 pub(crate) async fn sql(url: &str, statement: &str) -> String {
     let (url, statement) = (url.to_owned(), statement.to_owned());
-    tokio::task::spawn_blocking(move || postgres::sql(&url, &statement)).await.expect("answered")
+    apart(move || postgres::sql(&url, &statement)).await
+}
+
+/// Work that blocks, and is waited for.
+#[expect(clippy::disallowed_methods, reason = "it has an owner: the test waits for its end")]
+pub(crate) async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("it ends")
 }

@@ -1,0 +1,160 @@
+//! How quickly agents answered and what went wrong, over minutes for the last hours and over hours for the last weeks.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::{Postgres, QueryBuilder};
+
+use crate::at::{from_database, to_database};
+use crate::histogram::Histogram;
+use crate::{Error, OrgTx};
+
+/// What a range is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grain {
+    Minute,
+    Hour,
+}
+
+/// Which calls; what is `None` does not narrow.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub agent_name: Option<String>,
+    pub version: Option<i32>,
+    pub transport: Option<String>,
+    pub provider: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub grain: Grain,
+    /// Points are this far apart; a whole number of grains.
+    pub step: Duration,
+}
+
+/// By stage and by the point's time.
+pub type Latencies = BTreeMap<String, BTreeMap<Timestamp, Histogram>>;
+
+/// By name, label and the point's time.
+pub type Counts = BTreeMap<(String, String), BTreeMap<Timestamp, i64>>;
+
+/// Histograms of every stage.
+///
+/// # Errors
+/// When the database does not answer, or what is stored is damaged.
+pub async fn latencies(tx: &mut OrgTx, range: &Range, filter: &Filter) -> Result<Latencies, Error> {
+    let table = match range.grain {
+        Grain::Minute => "app.latency_hist_minute",
+        Grain::Hour => "app.latency_hist_hour",
+    };
+    let mut query = QueryBuilder::<Postgres>::new("select stage, at, buckets from ");
+    query.push(table);
+    within(&mut query, tx, range, filter);
+    // Named, so that the key's index serves the range of each.
+    query.push(" and stage = any(").push_bind(STAGES.map(str::to_owned).to_vec()).push(")");
+    let rows: Vec<(String, time::OffsetDateTime, Vec<u8>)> =
+        query.build_query_as().fetch_all(tx.connection()).await?;
+    let mut found = Latencies::new();
+    for (stage, at, bytes) in rows {
+        let sum = found.entry(stage).or_default().entry(range.point(from_database(at))).or_default();
+        sum.merge_bytes(&bytes).map_err(|damaged| Error::Content(damaged.to_string()))?;
+    }
+    Ok(found)
+}
+
+pub use crate::ingest::STAGES;
+
+/// Sums of everything that is counted.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn counts(tx: &mut OrgTx, range: &Range, filter: &Filter) -> Result<Counts, Error> {
+    let table = match range.grain {
+        Grain::Minute => "app.counts_minute",
+        Grain::Hour => "app.counts_hour",
+    };
+    let mut query = QueryBuilder::<Postgres>::new("select name, label, at, sum(value)::bigint from ");
+    query.push(table);
+    within(&mut query, tx, range, filter);
+    query.push(" group by 1, 2, 3");
+    let rows: Vec<(String, String, time::OffsetDateTime, i64)> =
+        query.build_query_as().fetch_all(tx.connection()).await?;
+    let mut found = Counts::new();
+    for (name, label, at, value) in rows {
+        *found.entry((name, label)).or_default().entry(range.point(from_database(at))).or_default() += value;
+    }
+    Ok(found)
+}
+
+/// What the filters can be set to in a range.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Values {
+    pub agents: Vec<String>,
+    pub versions: Vec<i32>,
+    pub transports: Vec<String>,
+    pub providers: Vec<String>,
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn values(tx: &mut OrgTx, range: &Range) -> Result<Values, Error> {
+    let org = tx.org();
+    let row = sqlx::query!(
+        r#"select coalesce(array_agg(distinct agent_name), '{}') as "agents!", coalesce(array_agg(distinct version), '{}') as "versions!",
+                  coalesce(array_agg(distinct transport), '{}') as "transports!", coalesce(array_agg(distinct provider), '{}') as "providers!"
+           from app.counts_hour where org_id = $1 and at >= date_trunc('hour', $2::timestamptz, 'UTC') and at < $3 and name = 'calls'"#,
+        org.as_uuid(),
+        to_database(range.from),
+        to_database(range.to),
+    )
+    .fetch_one(tx.connection())
+    .await?;
+    Ok(Values {
+        agents: row.agents,
+        versions: row.versions,
+        transports: row.transports,
+        providers: row.providers,
+    })
+}
+
+fn within(query: &mut QueryBuilder<Postgres>, tx: &OrgTx, range: &Range, filter: &Filter) {
+    query.push(" where org_id = ").push_bind(tx.org().as_uuid());
+    query.push(" and at >= ").push_bind(to_database(range.from));
+    query.push(" and at < ").push_bind(to_database(range.to));
+    if let Some(version) = filter.version {
+        query.push(" and version = ").push_bind(version);
+    }
+    for (column, value) in [
+        (" and agent_name = ", &filter.agent_name),
+        (" and transport = ", &filter.transport),
+        (" and provider = ", &filter.provider),
+    ] {
+        if let Some(value) = value {
+            query.push(column).push_bind(value.clone());
+        }
+    }
+}
+
+impl Range {
+    /// The beginning of the step that a time lies in.
+    fn point(&self, at: Timestamp) -> Timestamp {
+        let step = i64::try_from(self.step.as_secs()).unwrap_or(60).max(1);
+        let second = at.as_second();
+        Timestamp::from_second(second - second.rem_euclid(step)).unwrap_or(at)
+    }
+
+    /// Every point of the range, whether something happened or not.
+    #[must_use]
+    pub fn points(&self) -> Vec<Timestamp> {
+        let step = i64::try_from(self.step.as_secs()).unwrap_or(60).max(1);
+        let (first, last) = (self.point(self.from).as_second(), self.to.as_second());
+        (0..)
+            .map(|n| first + n * step)
+            .take_while(|second| *second < last)
+            .filter_map(|second| Timestamp::from_second(second).ok())
+            .collect()
+    }
+}

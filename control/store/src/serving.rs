@@ -1,0 +1,162 @@
+//! What callers can reach: which version of which agent each environment serves, what it greets with, and the ways in.
+
+use domain::{AgentId, ChannelId, EnvironmentId, OrgId};
+
+use crate::{Error, SystemTx};
+
+/// One agent in one environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serving {
+    pub org: OrgId,
+    pub org_name: String,
+    pub agent: AgentId,
+    pub agent_name: String,
+    pub environment: EnvironmentId,
+    pub environment_name: String,
+    pub version: i32,
+    pub definition: String,
+    /// In place of the definition's own greeting.
+    pub greeting: Option<Vec<String>>,
+}
+
+/// A channel that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    pub org: OrgId,
+    pub channel: ChannelId,
+    pub kind: String,
+    pub address: String,
+    pub agent: AgentId,
+    pub environment: EnvironmentId,
+}
+
+/// What one version or draft says, for a trial call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trial {
+    pub agent: AgentId,
+    pub version: i32,
+    pub definition: String,
+    /// Changes when the definition does.
+    pub revision: i32,
+}
+
+/// Everything that is served, of all organizations.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all(tx: &mut SystemTx) -> Result<Vec<Serving>, Error> {
+    let rows = sqlx::query!(
+        r#"select o.id as org, o.name as org_name, a.id as agent, a.name as agent_name, e.id as environment, e.name as environment_name,
+                  v.number as version, v.definition, g.wordings as "greeting?"
+           from app.agent_aliases l
+           join app.orgs o on o.id = l.org_id
+           join app.agents a on a.org_id = l.org_id and a.id = l.agent_id and a.archived_at is null
+           join app.environments e on e.org_id = l.org_id and e.id = l.environment_id
+           join app.agent_versions v on v.org_id = l.org_id and v.id = l.version_id
+           left join lateral (
+               select wordings from app.greetings g
+               where g.org_id = l.org_id and g.enabled
+                 and (g.agent_id is null or g.agent_id = a.id)
+                 and (g.domain_id is null or g.domain_id = a.domain_id)
+                 and (g.environment_id is null or g.environment_id = e.id)
+               -- The agent before its domain before the organization; within each, the one of this environment.
+               order by g.agent_id is null, g.domain_id is null, g.environment_id is null limit 1
+           ) g on true
+           order by o.created_at, a.name, e.name"#
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Serving {
+            org: OrgId::from_uuid(row.org),
+            org_name: row.org_name,
+            agent: AgentId::from_uuid(row.agent),
+            agent_name: row.agent_name,
+            environment: EnvironmentId::from_uuid(row.environment),
+            environment_name: row.environment_name,
+            version: row.version,
+            definition: row.definition,
+            greeting: row.greeting,
+        })
+        .collect())
+}
+
+/// Every open channel, of all organizations.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn ways(tx: &mut SystemTx) -> Result<Vec<Way>, Error> {
+    let rows = sqlx::query!(
+        "select org_id, id, kind, address, agent_id, environment_id from app.channels where enabled order by id"
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Way {
+            org: OrgId::from_uuid(row.org_id),
+            channel: ChannelId::from_uuid(row.id),
+            kind: row.kind,
+            address: row.address,
+            agent: AgentId::from_uuid(row.agent_id),
+            environment: EnvironmentId::from_uuid(row.environment_id),
+        })
+        .collect())
+}
+
+/// Something that differs when what `all` and `ways` say may differ: cheap enough to ask every second.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stamp(tx: &mut SystemTx) -> Result<String, Error> {
+    let stamp = sqlx::query_scalar!(
+        r#"select concat_ws(' ',
+              (select concat(count(*), max(updated_at), sum(revision)) from app.agent_aliases),
+              (select concat(count(*), max(updated_at), sum(revision)) from app.greetings),
+              (select concat(count(*), max(updated_at), sum(revision)) from app.channels),
+              (select concat(count(*), max(updated_at), sum(revision)) from app.agents)) as "stamp!""#
+    )
+    .fetch_one(tx.connection())
+    .await?;
+    Ok(stamp)
+}
+
+/// The draft of an agent, by its name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn draft(tx: &mut crate::OrgTx, agent: &str) -> Result<Option<Trial>, Error> {
+    let row = sqlx::query!(
+        "select a.id, d.definition, d.revision from app.agents a join app.agent_drafts d on d.org_id = a.org_id and d.agent_id = a.id where a.name = $1",
+        agent
+    )
+    .fetch_optional(tx.connection())
+    .await?;
+    Ok(row.map(|row| Trial {
+        agent: AgentId::from_uuid(row.id),
+        version: 0,
+        definition: row.definition,
+        revision: row.revision,
+    }))
+}
+
+/// One version of an agent, by the agent's name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn version(tx: &mut crate::OrgTx, agent: &str, number: i32) -> Result<Option<Trial>, Error> {
+    let row = sqlx::query!(
+        "select a.id, v.definition from app.agents a join app.agent_versions v on v.org_id = a.org_id and v.agent_id = a.id where a.name = $1 and v.number = $2",
+        agent,
+        number
+    )
+    .fetch_optional(tx.connection())
+    .await?;
+    Ok(row.map(|row| Trial {
+        agent: AgentId::from_uuid(row.id),
+        version: number,
+        definition: row.definition,
+        revision: number,
+    }))
+}
