@@ -13,16 +13,20 @@ const SCRIPT: &str = "console.error('Agent Foundry: the widget has not been buil
 
 fn main() -> io::Result<()> {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
-    let pages =
-        ["index.html", "calls.html", "call.html"].map(|file| (web.join("pages/dist").join(file), PAGE));
-    let others = [(web.join("pages/dist/manual.html"), FRAME), (web.join("widget/dist/widget.js"), SCRIPT)];
-    for (path, placeholder) in pages.into_iter().chain(others) {
+    let files = [
+        (web.join("pages/dist/index.html"), PAGE),
+        (web.join("console/dist/index.html"), PAGE),
+        (web.join("pages/dist/manual.html"), FRAME),
+        (web.join("widget/dist/widget.js"), SCRIPT),
+    ];
+    for (path, placeholder) in files {
         if !path.exists() {
             fs::create_dir_all(path.parent().expect("every path above has a folder"))?;
             fs::write(&path, placeholder)?;
         }
     }
     fs::create_dir_all(web.join("../docs/errors"))?;
+    println!("cargo::rerun-if-changed=../../web/console/dist");
     println!("cargo::rerun-if-changed=../../web/pages/dist");
     println!("cargo::rerun-if-changed=../../web/widget/dist");
     Ok(())

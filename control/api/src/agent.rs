@@ -1,8 +1,10 @@
 //! An agent as a caller sees it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CallableAgent)]
 pub struct Agent {
     /// What a client asks for, such as `front-desk`.
     pub name: String,
@@ -15,7 +17,8 @@ pub struct Agent {
     pub suggestions: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CallableAgents)]
 pub struct Agents {
     pub data: Vec<Agent>,
     /// The one that a client gets who names none.

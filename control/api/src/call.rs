@@ -1,20 +1,37 @@
 //! A finished call as its page shows it. Times are milliseconds since the call began, with microseconds kept,
 //! so that the parts of a response add up.
 
-use domain::{DeadAir, EndReason, Mark, Role, SessionId, Source, TurnId};
+use domain::{DeadAir, Mark, Role, SessionId, Source, TurnId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CallSummary {
+    #[schema(value_type = String, example = "ses_0190d2f0c0de7000800000000000abcd")]
     pub id: SessionId,
+    /// Name of the agent.
     pub agent: String,
+    /// Of the agent; 0 is its draft.
+    pub version: i32,
+    /// Absent for trials of drafts and older versions.
+    pub environment: Option<String>,
     /// `webrtc`, `websocket`, `twilio`.
     pub transport: String,
-    /// RFC 3339, UTC.
+    /// Who listened and spoke, such as `local`.
+    pub provider: String,
+    #[schema(format = DateTime)]
     pub started_at: String,
+    /// So far, where the call is under way.
     pub duration_ms: f64,
-    pub end_reason: Option<EndReason>,
+    pub running: bool,
+    /// `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `interrupted` (the
+    /// server died and the caller did not come back in time).
+    pub end_reason: Option<String>,
+    /// What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`.
+    pub outcome: Option<String>,
+    /// A sentence or two, a moment after the call's end.
+    pub summary: Option<String>,
     /// Turns of the caller.
     pub turns: u32,
     pub interruptions: u32,
@@ -23,37 +40,100 @@ pub struct CallSummary {
     pub response_max_ms: Option<f64>,
     pub dead_air_ms: f64,
     pub failures: u32,
+    /// Some of it can be heard.
+    pub recorded: bool,
     /// What the caller said first; empty where they said nothing.
     pub first_words: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Calls {
-    pub data: Vec<CallSummary>,
-    /// Pass as `cursor` for the calls before these.
-    pub next_cursor: Option<SessionId>,
-    pub has_more: bool,
+/// Which calls.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct CallQuery {
+    /// Name of an agent.
+    pub agent: Option<String>,
+    pub transport: Option<String>,
+    /// Name of an environment.
+    pub environment: Option<String>,
+    pub end_reason: Option<String>,
+    pub outcome: Option<String>,
+    /// Begun at this time or later, RFC 3339.
+    pub from: Option<String>,
+    /// Begun before this time.
+    pub to: Option<String>,
+    /// Words that were said by either side; `"in this order"`, `-without`, `this or that`.
+    pub q: Option<String>,
+    /// With a response that took longer, in ms.
+    pub slower_than_ms: Option<f64>,
+    /// With failures or dead air.
+    pub problems: Option<bool>,
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    pub limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Call {
     #[serde(flatten)]
     pub summary: CallSummary,
+    /// What the agent noted last under each name.
+    #[schema(value_type = Object)]
+    pub fields: Value,
     pub transcript: Vec<Line>,
     pub turns_detail: Vec<Turn>,
     pub dead_air: Vec<Silence>,
     pub notes: Vec<Note>,
     pub problems: Vec<CallFailure>,
     pub events: Vec<Event>,
-    /// The call had more events than are listed here; the raw log has all.
+    /// The call had more events than are listed here; `/events` has all.
     pub events_truncated: bool,
 }
 
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TurnList {
+    pub data: Vec<Turn>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct EventQuery {
+    /// Those after this place in the call.
+    pub after: Option<i32>,
+    #[param(minimum = 1, maximum = 1000, default = 500)]
+    pub limit: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EventPage {
+    pub data: Vec<NumberedEvent>,
+    /// Pass as `after` for the events after these.
+    pub next_after: Option<i32>,
+    pub has_more: bool,
+}
+
+/// One event with its place in the call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NumberedEvent {
+    pub sequence: i32,
+    pub at_ms: f64,
+    /// Such as `caller_turn`.
+    pub kind: String,
+    #[schema(value_type = Option<u32>)]
+    pub turn: Option<TurnId>,
+    pub text: String,
+}
+
 /// What one side contributed, as it was heard.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Line {
     pub at_ms: f64,
+    /// `caller` or `agent`.
+    #[schema(value_type = String)]
     pub role: Role,
+    #[schema(value_type = u32)]
     pub turn: TurnId,
     pub text: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -65,8 +145,9 @@ pub struct Line {
     pub unheard: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Turn {
+    #[schema(value_type = u32)]
     pub turn: TurnId,
     pub caller_text: String,
     pub agent_text: String,
@@ -78,14 +159,15 @@ pub struct Turn {
     pub latencies: Option<LatenciesMs>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MarkAt {
+    #[schema(value_type = String)]
     pub mark: Mark,
     pub at_ms: f64,
 }
 
 /// The first five add up to `response_ms`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LatenciesMs {
     pub endpointing_ms: f64,
     pub thinking_ms: f64,
@@ -95,37 +177,44 @@ pub struct LatenciesMs {
     pub response_ms: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Silence {
     pub at_ms: f64,
+    #[schema(value_type = Option<u32>)]
     pub turn: Option<TurnId>,
+    #[schema(value_type = String)]
     pub cause: DeadAir,
     pub length_ms: f64,
 }
 
 /// Something the agent noted, such as a booked appointment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Note {
     pub at_ms: f64,
     pub name: String,
+    #[schema(value_type = Object)]
     pub value: Value,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CallFailure {
     pub at_ms: f64,
+    #[schema(value_type = Option<u32>)]
     pub turn: Option<TurnId>,
+    /// `caller`, `provider` or `platform`.
+    #[schema(value_type = String)]
     pub source: Source,
     pub code: String,
     pub message: String,
 }
 
 /// One event of the log in one line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     pub at_ms: f64,
     /// The event's type as in the log, such as `caller_turn`.
     pub kind: String,
+    #[schema(value_type = Option<u32>)]
     pub turn: Option<TurnId>,
     pub text: String,
 }

@@ -7,6 +7,11 @@ pub const WIDGET: &str = "/widget.js";
 pub const ASSETS: &str = "/assets/{*file}";
 pub const CALLS_PAGE: &str = "/calls";
 pub const CALL_PAGE: &str = "/calls/{id}";
+/// The operator's console: one page, whose script reads the rest of the path.
+pub const CONSOLE: &str = "/console";
+pub const CONSOLE_HOME: &str = "/console/";
+pub const CONSOLE_PAGE: &str = "/console/{*path}";
+pub const CONSOLE_ASSETS: &str = "/console/assets/{*file}";
 /// All codes with their meanings.
 pub const ERROR_PAGES: &str = "/docs/errors";
 pub const ERROR_PAGE: &str = "/docs/errors/{code}";
@@ -23,10 +28,19 @@ pub const TWILIO: &str = "/media/twilio";
 pub const TWILIO_AGENT: &str = "/media/twilio/{agent}";
 pub const TWILIO_TOKEN: &str = "/media/twilio/{agent}/{token}";
 
-pub const AGENTS: &str = "/v1/agents";
-pub const CALLS: &str = "/v1/calls";
-pub const CALL: &str = "/v1/calls/{id}";
-pub const CALL_EVENTS: &str = "/v1/calls/{id}/events";
+pub const SESSIONS: &str = "/v1/sessions";
+pub const SESSION: &str = "/v1/sessions/{id}";
+pub const SESSION_TURNS: &str = "/v1/sessions/{id}/turns";
+pub const SESSION_EVENTS: &str = "/v1/sessions/{id}/events";
+/// The flight log.
+pub const SESSION_LOG: &str = "/v1/sessions/{id}/log";
+pub const SESSION_RECORDINGS: &str = "/v1/sessions/{id}/recordings";
+/// One file of them.
+pub const SESSION_RECORDING: &str = "/v1/sessions/{id}/recordings/{file}";
+pub const LATENCY: &str = "/v1/latency";
+pub const ACTIVITY: &str = "/v1/activity";
+/// Whom the page or widget may offer to call. Public.
+pub const WIDGET_AGENTS: &str = "/v1/widget/agents";
 pub const WIDGET_TOKEN: &str = "/v1/widget/token";
 /// Exchanges the operator's token for a cookie, so that the pages can show calls.
 pub const OPERATOR_SESSION: &str = "/v1/operator/session";
@@ -34,3 +48,38 @@ pub const OPERATOR_SESSION: &str = "/v1/operator/session";
 pub const HEALTH: &str = "/healthz";
 pub const READY: &str = "/readyz";
 pub const METRICS: &str = "/metrics";
+
+pub const OPENAPI: &str = "/openapi.json";
+/// The document of `OPENAPI`, to read.
+pub const DOCS: &str = "/docs";
+
+pub const ORGANIZATIONS: &str = "/v1/organizations";
+pub const ORGANIZATION: &str = "/v1/organizations/{id}";
+pub const DOMAINS: &str = "/v1/domains";
+pub const DOMAIN: &str = "/v1/domains/{id}";
+pub const ENVIRONMENTS: &str = "/v1/environments";
+pub const ENVIRONMENT: &str = "/v1/environments/{id}";
+pub const TEMPLATES: &str = "/v1/templates";
+pub const AGENTS: &str = "/v1/agents";
+/// `{id}` of an agent is its id or its name.
+pub const AGENT: &str = "/v1/agents/{id}";
+pub const AGENT_DRAFT: &str = "/v1/agents/{id}/draft";
+pub const AGENT_PUBLISH: &str = "/v1/agents/{id}/publish";
+pub const AGENT_VERSIONS: &str = "/v1/agents/{id}/versions";
+pub const AGENT_VERSION: &str = "/v1/agents/{id}/versions/{number}";
+pub const AGENT_RESTORE: &str = "/v1/agents/{id}/versions/{number}/restore";
+pub const AGENT_COMPARE: &str = "/v1/agents/{id}/compare";
+pub const AGENT_ALIASES: &str = "/v1/agents/{id}/aliases";
+pub const AGENT_ALIAS: &str = "/v1/agents/{id}/aliases/{environment}";
+pub const AGENT_ROLLBACK: &str = "/v1/agents/{id}/rollback";
+pub const AGENT_RELEASES: &str = "/v1/agents/{id}/releases";
+pub const GREETINGS: &str = "/v1/greetings";
+pub const GREETING: &str = "/v1/greetings/{id}";
+pub const CHANNELS: &str = "/v1/channels";
+pub const CHANNEL: &str = "/v1/channels/{id}";
+pub const API_KEYS: &str = "/v1/api-keys";
+pub const API_KEY: &str = "/v1/api-keys/{id}";
+pub const API_KEY_ROTATE: &str = "/v1/api-keys/{id}/rotate";
+pub const AUDIT: &str = "/v1/audit";
+pub const PROVIDERS: &str = "/v1/providers";
+pub const ABOUT: &str = "/v1/about";

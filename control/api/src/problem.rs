@@ -2,10 +2,12 @@
 
 use domain::{Code, Failure, Retry, Source};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// Page that explains the code, relative to the server.
     #[serde(rename = "type")]
@@ -21,6 +23,22 @@ pub struct Problem {
     pub request_id: String,
     /// Whether the same request may succeed later.
     pub retryable: bool,
+    /// What is wrong in the body, field by field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// The resource as it is now, where it is not as the request took it to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, nullable = false)]
+    pub current: Option<Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer into the body (RFC 6901); empty for the whole.
+    pub pointer: String,
+    /// `unknown`, `missing`, `invalid`, `too_long`, …
+    pub code: String,
+    pub detail: String,
 }
 
 /// A code with its fixed answers.
@@ -49,6 +67,8 @@ impl Definition {
             docs,
             request_id,
             retryable: self.failure.retry != Retry::Never,
+            errors: Vec::new(),
+            current: None,
         }
     }
 }
@@ -98,19 +118,54 @@ codes! {
     PARAMETER_INVALID = Caller, 400, Retry::Never, "A parameter cannot be read";
     /// The path is for WebSocket clients.
     UPGRADE_REQUIRED = Caller, 426, Retry::Never, "This path expects a WebSocket";
-    /// No finished call of that id is on record.
-    CALL_UNKNOWN = Caller, 404, Retry::Never, "No such call";
-    /// The call runs, or its log is being completed: ask again.
-    CALL_UNFINISHED = Caller, 404, Retry::Now, "The call is not on record yet";
+    /// No flight log of the call lies in this server's data directory.
+    LOG_MISSING = Caller, 404, Retry::Never, "The call's log is not here";
+    /// The call was not recorded, or has no such part.
+    RECORDING_UNKNOWN = Caller, 404, Retry::Never, "No such recording";
+    /// The range lies beyond the end of the file.
+    RANGE_UNSATISFIABLE = Caller, 416, Retry::Never, "The range asks for what there is not";
+    /// A file of the recording could not be read.
+    RECORDING_UNREADABLE = Platform, 500, Retry::Now, "The call's recording cannot be read";
     /// The session has ended, was never started, or waited too long to be resumed.
     SESSION_UNKNOWN = Caller, 404, Retry::Never, "No such session";
     PATH_UNKNOWN = Caller, 404, Retry::Never, "Nothing here";
     METHOD_UNKNOWN = Caller, 405, Retry::Never, "The path does not know this method";
     /// The log of the call could not be read.
     LOG_UNREADABLE = Platform, 500, Retry::Now, "The call's log cannot be read";
+    /// The path is the control plane's: send an API key or the operator's token.
+    CREDENTIAL_REQUIRED = Caller, 401, Retry::Never, "A key is needed";
+    /// The key is not one of ours, has expired or was revoked.
+    CREDENTIAL_INVALID = Caller, 401, Retry::Never, "The key is not valid";
+    /// Nothing of that id in the organization of the key.
+    NOT_FOUND = Caller, 404, Retry::Never, "No such thing";
+    /// Something else has what must be unique.
+    CONFLICT = Caller, 409, Retry::Never, "There is one already";
+    /// Others refer to it.
+    IN_USE = Caller, 409, Retry::Never, "It is in use";
+    /// The body refers to something that is not there.
+    REFERENCE_UNKNOWN = Caller, 422, Retry::Never, "The body refers to nothing";
+    /// The draft has problems of severity `error`.
+    AGENT_INVALID = Caller, 422, Retry::Never, "The agent's definition cannot be used";
+    /// No release of this environment came before the one that is served.
+    NOTHING_TO_ROLL_BACK = Caller, 409, Retry::Never, "There is nothing to go back to";
+    /// The resource has another revision than `If-Match` says: `current` is it.
+    PRECONDITION_FAILED = Caller, 412, Retry::Never, "Somebody else was faster";
+    /// This change needs `If-Match` with the revision that it was made from.
+    PRECONDITION_REQUIRED = Caller, 428, Retry::Never, "The revision is missing";
+    /// The same `Idempotency-Key` came with another body.
+    IDEMPOTENCY_KEY_REUSED = Caller, 422, Retry::Never, "The idempotency key was used for something else";
+    /// The first request with this `Idempotency-Key` is being answered.
+    IDEMPOTENCY_KEY_IN_USE = Caller, 409, Retry::Now, "The first request is still being answered";
+    /// The key has used up its requests of this minute.
+    RATE_LIMITED = Caller, 429, Retry::Now, "Too many requests";
+    /// The database does not answer.
+    STORE_UNAVAILABLE = Platform, 503, Retry::Now, "The database does not answer";
     /// A fault of ours; the request id finds it in the log.
     INTERNAL = Platform, 500, Retry::Now, "The server failed";
 }
+
+/// The JSON can be read and is not what the path expects: `errors` says where. The code of `BODY_INVALID`, another status.
+pub const BODY_UNFIT: Definition = Definition { status: 422, ..BODY_INVALID };
 
 #[cfg(test)]
 mod tests {

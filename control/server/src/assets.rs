@@ -18,6 +18,10 @@ struct Pages;
 struct Widget;
 
 #[derive(Embed)]
+#[folder = "../../web/console/dist"]
+struct Console;
+
+#[derive(Embed)]
 #[folder = "../../docs/errors"]
 struct Errors;
 
@@ -36,6 +40,14 @@ pub(crate) fn page(name: &str, request: &HeaderMap) -> Option<Response> {
 
 pub(crate) fn asset(name: &str, request: &HeaderMap) -> Option<Response> {
     Pages::get(&format!("assets/{name}")).map(|file| serve(file, Keep::Forever, request))
+}
+
+pub(crate) fn console(request: &HeaderMap) -> Option<Response> {
+    Console::get("index.html").map(|file| serve(file, Keep::Revalidate, request))
+}
+
+pub(crate) fn console_asset(name: &str, request: &HeaderMap) -> Option<Response> {
+    Console::get(&format!("assets/{name}")).map(|file| serve(file, Keep::Forever, request))
 }
 
 pub(crate) fn widget(request: &HeaderMap) -> Option<Response> {
@@ -71,6 +83,13 @@ pub(crate) fn error_page(name: &str, request: &HeaderMap) -> Option<Response> {
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     Some(response)
+}
+
+/// Text of ours in the pages' frame.
+pub(crate) fn manual_page(title: &str, markdown: &str, request: &HeaderMap) -> Option<Response> {
+    let page = manual::page(&frame()?, title, markdown)?;
+    let tag = tag(&Sha256::digest(page.as_bytes()));
+    Some(send(page.into_bytes(), "text/html; charset=utf-8", tag, Keep::Revalidate, request))
 }
 
 /// What a problem says, as a page.

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use control_api::problem::{self, Definition};
+use control_api::problem::{self, Definition, FieldError};
+use serde_json::Value;
 
-use crate::ports::{LogError, Refusal};
+use crate::ports::{LogError, RecordingError, Refusal};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {detail}", .definition.code())]
@@ -14,11 +15,21 @@ pub(crate) struct Error {
     pub(crate) definition: &'static Definition,
     pub(crate) detail: String,
     pub(crate) retry_after: Option<Duration>,
+    /// Field by field, where a body is not as it should be.
+    pub(crate) errors: Vec<FieldError>,
+    /// The resource as it is, where the client took it to be otherwise.
+    pub(crate) current: Option<Value>,
 }
 
 impl Error {
     pub(crate) fn new(definition: &'static Definition, detail: impl Into<String>) -> Self {
-        Self { definition, detail: detail.into(), retry_after: None }
+        Self { definition, detail: detail.into(), retry_after: None, errors: Vec::new(), current: None }
+    }
+
+    /// A fault of ours, whose cause stands in the log alone.
+    pub(crate) fn fault(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "request failed");
+        Self::new(&problem::INTERNAL, "the server failed; its log says why, by the request's id")
     }
 }
 
@@ -36,9 +47,11 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let said = refusal.to_string();
         match refusal {
-            Refusal::AgentUnknown { .. } => {
-                Self::new(&problem::AGENT_UNKNOWN, format!("{said}; GET /v1/agents lists those there are"))
-            }
+            Refusal::AgentUnknown { .. } => Self::new(
+                &problem::AGENT_UNKNOWN,
+                format!("{said}; GET /v1/widget/agents lists those there are"),
+            ),
+            Refusal::AgentUnfit { .. } => Self::new(&problem::AGENT_INVALID, said),
             Refusal::OfferInvalid { .. } => Self::new(&problem::OFFER_INVALID, said),
             Refusal::OfferWithoutAudio => Self::new(&problem::OFFER_WITHOUT_AUDIO, NO_AUDIO),
             Refusal::Full { retry_after } => Self {
@@ -74,5 +87,47 @@ impl From<LogError> for Error {
             &problem::LOG_UNREADABLE,
             "the log lies in the data directory but could not be read; the server's log says why",
         )
+    }
+}
+
+impl From<RecordingError> for Error {
+    fn from(error: RecordingError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "recording unreadable");
+        Self::new(
+            &problem::RECORDING_UNREADABLE,
+            "the recording lies in the data directory but could not be read; the server's log says why",
+        )
+    }
+}
+
+impl From<control_store::Error> for Error {
+    fn from(error: control_store::Error) -> Self {
+        use control_store::Error as Store;
+        match &error {
+            Store::Unavailable(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "database");
+                Self {
+                    retry_after: Some(Duration::from_secs(1)),
+                    ..Self::new(
+                        &problem::STORE_UNAVAILABLE,
+                        "the database does not answer; try again in a moment",
+                    )
+                }
+            }
+            Store::Conflict { constraint } if constraint == "idempotency_keys_claim" => Self::new(
+                &problem::IDEMPOTENCY_KEY_IN_USE,
+                "another request took this key over; nothing was done, try again",
+            ),
+            Store::Conflict { .. } => {
+                Self::new(&problem::CONFLICT, "there is one already that has what must be unique")
+            }
+            Store::Reference { .. } => {
+                Self::new(&problem::REFERENCE_UNKNOWN, "the body refers to something that is not there")
+            }
+            Store::Value { constraint } => {
+                Self::new(&problem::BODY_UNFIT, format!("a value is not allowed ({constraint})"))
+            }
+            _ => Self::fault(&error),
+        }
     }
 }

@@ -7,29 +7,41 @@ mod app;
 mod assets;
 mod error;
 mod http;
+pub mod jobs;
 mod manual;
 mod metrics;
 mod middleware;
+mod openapi;
 pub mod options;
 pub mod ports;
 mod router;
+mod store;
 
 use std::sync::Arc;
 
+pub use app::code::AdminCode;
+pub use app::definition::{pointer, problems};
+pub use app::keys::NewKey;
+pub use app::seed::{Definition, Source, seed};
 pub use http::Tls;
+pub use openapi::json as openapi;
 pub use options::Options;
 pub use ports::Ports;
+pub use store::Store;
 
 /// What every handler shares.
 pub struct Server {
     options: Options,
     ports: Ports,
     tokens: app::token::Tokens,
-    summaries: app::calls::Summaries,
+    store: Store,
+    code: Arc<AdminCode>,
+    keys: app::keys::Keys,
+    limits: app::limit::Limits,
 }
 
 impl Server {
-    /// The whole surface. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that calls know their peer.
+    /// The whole surface. `store` may be opened later, and `code` signs one browser in. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that calls know their peer.
     ///
     /// # Errors
     /// What is wrong with the options, by name.
@@ -37,11 +49,17 @@ impl Server {
         clippy::new_ret_no_self,
         reason = "the router is the server; nothing else of it is of use outside"
     )]
-    pub fn new(options: Options, ports: Ports) -> Result<axum::Router, options::Error> {
+    pub fn new(
+        options: Options,
+        ports: Ports,
+        store: Store,
+        code: Arc<AdminCode>,
+    ) -> Result<axum::Router, options::Error> {
         options.validate()?;
         let options = options.normal();
         let tokens = app::token::Tokens::new(options.token_key.as_ref(), options.operator_token.as_ref());
-        let summaries = app::calls::Summaries::default();
-        Ok(router::router(Arc::new(Self { options, ports, tokens, summaries })))
+        let keys = app::keys::Keys::default();
+        let limits = app::limit::Limits::new(options.requests_per_minute);
+        Ok(router::router(Arc::new(Self { options, ports, tokens, store, code, keys, limits })))
     }
 }

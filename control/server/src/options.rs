@@ -35,6 +35,8 @@ pub struct Options {
     pub body_limit_bytes: usize,
     /// An offer must be answered within this.
     pub offer_deadline_ms: u64,
+    /// Requests that an API key, or the operator, may make in a minute.
+    pub requests_per_minute: u32,
 }
 
 impl Default for Options {
@@ -51,6 +53,7 @@ impl Default for Options {
             ice_servers: Vec::new(),
             body_limit_bytes: 256 * 1024,
             offer_deadline_ms: 10_000,
+            requests_per_minute: 600,
         }
     }
 }
@@ -84,6 +87,7 @@ impl Options {
             ("resume_within_seconds", self.resume_within_seconds, 1, 600),
             ("body_limit_bytes", self.body_limit_bytes as u64, 16 * 1024, 16 * 1024 * 1024),
             ("offer_deadline_ms", self.offer_deadline_ms, 100, 60_000),
+            ("requests_per_minute", u64::from(self.requests_per_minute), 1, 1_000_000),
         ];
         for (field, value, least, most) in ranges {
             if value < least || value > most {

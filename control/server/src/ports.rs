@@ -2,29 +2,74 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
 use bytes::Bytes;
+use control_api::about::{Provider, StoreKind};
+use control_api::agents::DefinitionProblem;
 use control_api::health::Readiness;
 use control_api::offer::Candidate;
-use domain::{SessionEvent, SessionId};
+use control_api::recording::Name;
+use domain::{Encoding, OrgId, SessionEvent, SessionId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use serde_json::Value;
 
 #[derive(Clone)]
 pub struct Ports {
     pub calls: Arc<dyn Calls>,
     pub log: Arc<dyn CallLog>,
+    pub recordings: Arc<dyn Recordings>,
     pub health: Arc<dyn Health>,
     pub metrics: Arc<dyn Metrics>,
     pub clock: Arc<dyn Clock>,
+    pub definitions: Arc<dyn Definitions>,
+    pub platform: Arc<dyn Platform>,
+}
+
+/// What the program that runs agents makes of their definitions.
+pub trait Definitions: Send + Sync {
+    /// What is wrong with a definition: what `control_server::problems` finds, and what only the program knows, such as its
+    /// settings. Called at each save of a draft.
+    fn check(&self, definition: &Value) -> Vec<DefinitionProblem>;
+
+    /// What an agent's names lead to has changed: a version was published, an alias moved, the agent was archived, or its
+    /// draft was saved. Must not wait.
+    fn published(&self, org: OrgId, agent: &str);
+}
+
+/// What is running here.
+pub trait Platform: Send + Sync {
+    fn running(&self) -> Running;
+
+    fn providers(&self) -> Vec<Provider>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    pub version: String,
+    pub commit: Option<String>,
+    pub started_at: jiff::Timestamp,
+    /// Of the data directory.
+    pub server_id: String,
+    pub store: StoreKind,
 }
 
 /// Places calls. Every refusal comes before any media flows.
 pub trait Calls: Send + Sync {
     fn agents(&self) -> Vec<control_api::Agent>;
+
+    /// Makes ready what `agent` names where that is a draft or an older version: before `start`, `offer` or `socket` with it.
+    fn prepare(&self, agent: &str) -> BoxFuture<'_, Result<(), Refusal>>;
+
+    /// Whether there is such an agent, hidden ones too, or such a draft or version that was prepared.
+    fn has(&self, agent: &str) -> bool;
+
+    /// What callers of a hostname are connected to, as a name for an agent.
+    fn of_host(&self, host: &str) -> Option<String>;
 
     /// Would a call to this agent be taken now? Reserves nothing: a client that asks and never comes holds no slot.
     fn start(&self, agent: &str) -> Result<(), Refusal>;
@@ -102,6 +147,9 @@ pub struct Answer {
 pub enum Refusal {
     #[error("no agent is called {agent:?}")]
     AgentUnknown { agent: String },
+    /// A draft or an older version that cannot be called.
+    #[error("agent {agent:?} cannot be called as it stands: {reason}")]
+    AgentUnfit { agent: String, reason: String },
     #[error("the offer cannot be answered: {reason}")]
     OfferInvalid { reason: String },
     #[error("the offer has no audio")]
@@ -118,19 +166,9 @@ pub enum Refusal {
     Failed { message: String },
 }
 
-/// Logs of finished calls.
+/// Flight logs of finished calls.
 pub trait CallLog: Send + Sync {
-    /// Ids of finished calls, newest first; with `before`, only older ones.
-    fn recent(
-        &self,
-        before: Option<SessionId>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<SessionId>, LogError>>;
-
-    /// `None`: no finished call of that id.
-    fn load(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Recorded>, LogError>>;
-
-    /// The log as it lies on disk, one JSON object a line.
+    /// The log as it lies on disk, one JSON object a line. `None`: there is none.
     fn raw(&self, id: SessionId) -> BoxFuture<'_, Result<Option<RawLog>, LogError>>;
 }
 
@@ -157,6 +195,47 @@ pub struct Recorded {
 pub struct RawLog {
     pub bytes: BoxStream<'static, io::Result<Bytes>>,
     pub length: Option<u64>,
+}
+
+/// Recordings of calls, running and finished.
+pub trait Recordings: Send + Sync {
+    /// The caller's parts in order, then the agent's; none where nothing is kept.
+    fn parts(&self, id: SessionId) -> BoxFuture<'_, Result<Vec<RecordedPart>, RecordingError>>;
+
+    /// Removes whatever there is of a call.
+    fn remove(&self, id: SessionId) -> BoxFuture<'_, Result<(), RecordingError>>;
+
+    /// `None`: no such part.
+    fn open(&self, id: SessionId, name: Name)
+    -> BoxFuture<'_, Result<Option<RecordingFile>, RecordingError>>;
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the recording of {id} cannot be read")]
+pub struct RecordingError {
+    pub id: SessionId,
+    #[source]
+    pub source: io::Error,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedPart {
+    pub name: Name,
+    pub codec: Encoding,
+    /// From the call's beginning.
+    pub offset: Duration,
+    pub length: Duration,
+    pub bytes: u64,
+    pub complete: bool,
+}
+
+/// A part as it was when it was opened: what a running call adds is not seen.
+pub struct RecordingFile {
+    pub length: u64,
+    /// Another where the content is another. Letters, digits and hyphens.
+    pub tag: String,
+    /// Gives a stretch of the file, within its length.
+    pub read: Box<dyn FnOnce(Range<u64>) -> BoxStream<'static, io::Result<Bytes>> + Send>,
 }
 
 pub trait Health: Send + Sync {

@@ -3,12 +3,21 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use control_api::paths;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use crate::Server;
-use crate::http::{agents, calls, health, offer, pages, permission, socket, start};
-use crate::middleware;
+use crate::http::{
+    about, agents, api_keys, audit, channels, domains, drafts, environments, greetings, health, latency,
+    offer, organizations, pages, permission, recordings, releases, sessions, socket, start, versions, widget,
+};
+use crate::middleware::{self, idempotency, principal};
+use crate::{Server, openapi};
+
+type Documented = OpenApiRouter<Arc<Server>>;
 
 pub(crate) fn router(server: Arc<Server>) -> Router {
     // Used by pages elsewhere that embed the widget.
@@ -16,12 +25,12 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route(paths::START, post(start::start))
         .route(paths::OFFER, post(offer::offer).patch(offer::candidates))
         .route(paths::SESSION_OFFER, post(offer::session_offer).patch(offer::session_candidates))
-        .route(paths::AGENTS, get(agents::list))
+        .merge(embedded().split_for_parts().0)
         .method_not_allowed_fallback(pages::method_unknown) // before the layer, which would not see OPTIONS otherwise
         .layer(middleware::cors::allowed(&server.options));
     // Answers every page, so that one that may not use the server can read why.
     let asking = Router::new()
-        .route(paths::WIDGET_TOKEN, post(permission::widget_token))
+        .merge(permitting().split_for_parts().0)
         .method_not_allowed_fallback(pages::method_unknown)
         .layer(middleware::cors::anyone());
     let sockets = Router::new()
@@ -30,28 +39,100 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route(paths::TWILIO_AGENT, any(socket::twilio_agent))
         .route(paths::TWILIO_TOKEN, any(socket::twilio_token));
     let operating = Router::new()
-        .route(paths::CALLS, get(calls::list))
-        .route(paths::CALL, get(calls::one))
-        .route(paths::CALL_EVENTS, get(calls::events))
         .route(paths::METRICS, get(health::metrics))
-        .route(paths::OPERATOR_SESSION, post(permission::operator_session))
         .route(paths::HEALTH, get(health::live))
-        .route(paths::READY, get(health::ready));
+        .route(paths::READY, get(health::ready))
+        .merge(signing_in().split_for_parts().0);
+    // The last layer is the outermost: whose request it is comes first.
+    let controlling = control()
+        .split_for_parts()
+        .0
+        .method_not_allowed_fallback(pages::method_unknown)
+        .route_layer(from_fn_with_state(Arc::clone(&server), idempotency::once))
+        .route_layer(from_fn_with_state(Arc::clone(&server), principal::identify));
     let pages = Router::new()
         .route(paths::HOME, get(pages::home))
         .route(paths::CALLS_PAGE, get(pages::calls))
         .route(paths::CALL_PAGE, get(pages::call))
+        .route(paths::CONSOLE, get(pages::console))
+        .route(paths::CONSOLE_HOME, get(pages::console))
+        .route(paths::CONSOLE_PAGE, get(pages::console))
+        .route(paths::CONSOLE_ASSETS, get(pages::console_asset))
         .route(paths::WIDGET, get(pages::widget))
         .route(paths::ASSETS, get(pages::asset))
+        .route(paths::OPENAPI, get(pages::document))
+        .route(paths::DOCS, get(pages::docs))
         .route(paths::ERROR_PAGES, get(pages::errors))
         .route(paths::ERROR_PAGE, get(pages::error));
     let routes = calling
         .merge(asking)
         .merge(sockets)
         .merge(operating)
+        .merge(controlling)
         .merge(pages)
         .fallback(pages::unknown)
         .method_not_allowed_fallback(pages::method_unknown)
         .with_state(server);
     middleware::around(routes)
+}
+
+/// All that the OpenAPI document describes.
+pub(crate) fn documented() -> Documented {
+    let whole = Documented::with_openapi(openapi::Whole::openapi());
+    whole.merge(control()).merge(embedded()).merge(permitting()).merge(signing_in())
+}
+
+fn embedded() -> Documented {
+    Documented::new().routes(routes!(widget::agents))
+}
+
+fn permitting() -> Documented {
+    Documented::new().routes(routes!(permission::widget_token))
+}
+
+fn signing_in() -> Documented {
+    Documented::new().routes(routes!(permission::sign_in, permission::sign_out))
+}
+
+/// What needs a key, or the operator.
+fn control() -> Documented {
+    Documented::new()
+        .routes(routes!(organizations::list, organizations::create))
+        .routes(routes!(organizations::one, organizations::change))
+        .routes(routes!(domains::list, domains::create))
+        .routes(routes!(domains::one, domains::change, domains::delete))
+        .routes(routes!(environments::list, environments::create))
+        .routes(routes!(environments::one, environments::change, environments::delete))
+        .routes(routes!(agents::templates))
+        .routes(routes!(agents::list, agents::create))
+        .routes(routes!(agents::one, agents::change, agents::delete))
+        .routes(routes!(drafts::one, drafts::save))
+        .routes(routes!(drafts::publish))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::one))
+        .routes(routes!(drafts::restore))
+        .routes(routes!(versions::compare))
+        .routes(routes!(releases::list))
+        .routes(routes!(releases::put))
+        .routes(routes!(releases::roll_back))
+        .routes(routes!(releases::list_releases))
+        .routes(routes!(greetings::list, greetings::create))
+        .routes(routes!(greetings::one, greetings::change, greetings::delete))
+        .routes(routes!(channels::list, channels::create))
+        .routes(routes!(channels::one, channels::change, channels::delete))
+        .routes(routes!(api_keys::list, api_keys::create))
+        .routes(routes!(api_keys::one, api_keys::revoke))
+        .routes(routes!(api_keys::rotate))
+        .routes(routes!(audit::list))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::one))
+        .routes(routes!(sessions::turns))
+        .routes(routes!(sessions::events))
+        .routes(routes!(sessions::log))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::file))
+        .routes(routes!(latency::latency))
+        .routes(routes!(latency::activity))
+        .routes(routes!(about::providers))
+        .routes(routes!(about::about))
 }

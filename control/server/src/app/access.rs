@@ -9,8 +9,8 @@ use domain::SessionId;
 use jiff::Timestamp;
 
 use crate::Server;
-use crate::app::origin;
 use crate::app::token::same_secret;
+use crate::app::{keys, origin};
 use crate::error::Error;
 
 /// Who asks, as the request says.
@@ -22,6 +22,8 @@ pub(crate) struct Client {
     pub(crate) host: String,
     /// The operator's token, or the cookie made from it; or something else that was sent in their place.
     pub(crate) credential: Option<String>,
+    /// The credential is a key of the organization whose agents are called; `recognise` finds out.
+    pub(crate) member: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +58,33 @@ impl Client {
         })
     }
 
+    fn may_call_anything(&self, server: &Server) -> bool {
+        self.member || self.is_operator(server)
+    }
+
     fn origin(&self) -> &str {
         self.origin.as_deref().unwrap_or_default()
     }
 }
 
-/// May this client start a call with `agent`? The operator may.
+/// Finds out whether the client has a key of the organization. A bad one is as good as none here: a call may need none.
+pub(crate) async fn recognise(server: &Server, client: &mut Client) {
+    let Some(key) = client.credential.as_ref().filter(|given| given.starts_with(keys::PREFIX)) else {
+        return;
+    };
+    let Ok(opened) = server.store.opened() else { return };
+    let owner = server.keys.owner(&opened.db, key, server.ports.clock.now()).await;
+    client.member = owner.is_ok_and(|owner| owner.org == opened.organization);
+}
+
+/// `front-desk@draft` and `front-desk@3` are for those who make agents; `front-desk@staging` is for callers.
+fn is_unreleased(agent: &str) -> bool {
+    agent.split_once('@').is_some_and(|(_, which)| {
+        which == "draft" || (!which.is_empty() && which.bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+/// May this client start a call with `agent`? The operator may, and who has a key of the organization.
 pub(crate) fn may_call(
     server: &Server,
     client: &Client,
@@ -70,16 +93,29 @@ pub(crate) fn may_call(
 ) -> Result<(), Error> {
     let relation = client.relation(server)?;
     if relation != Relation::Embedding
-        && (server.options.open && token.is_none() || client.is_operator(server))
+        && (server.options.open && token.is_none() && !is_unreleased(agent)
+            || client.may_call_anything(server))
     {
         return Ok(());
     }
     match token {
         Some(token) => server.tokens.check_call(token, client.origin(), agent, server.ports.clock.now()),
+        None if is_unreleased(agent) => Err(Error::new(
+            &problem::TOKEN_REQUIRED,
+            "drafts and versions by number are called with an API key or as the operator",
+        )),
         None => {
             Err(Error::new(&problem::TOKEN_REQUIRED, "ask POST /v1/widget/token and send its token along"))
         }
     }
+}
+
+/// What is not released is not even looked for on behalf of strangers.
+pub(crate) fn may_name(server: &Server, client: &Client, agent: &str) -> Result<(), Error> {
+    if is_unreleased(agent) && !client.may_call_anything(server) {
+        return Err(operator_only("what is not released is called by the operator or with an API key"));
+    }
+    Ok(())
 }
 
 /// Which session does this resume token take up again? The page must still be one that may call.
@@ -103,9 +139,14 @@ pub(crate) fn call_token(
     ttl_s: Option<u64>,
 ) -> Result<(String, Timestamp), Error> {
     let relation = client.relation(server)?;
-    let operator = client.is_operator(server);
+    let operator = client.may_call_anything(server);
     if relation != Relation::Embedding && !server.options.open && !operator {
         return Err(operator_only("this server is closed: its operator gives permission to call"));
+    }
+    if is_unreleased(agent) && !operator {
+        return Err(operator_only(
+            "drafts and versions by number are for the operator, and those with an API key",
+        ));
     }
     let life = match ttl_s {
         None => server.options.token_ttl_seconds,
@@ -129,13 +170,43 @@ pub(crate) fn may_read(server: &Server, client: &Client) -> Result<(), Error> {
     Err(operator_only("sign in with the operator's token; /docs/errors/OPERATOR_ONLY says where it is found"))
 }
 
-/// The cookie's value for a client that knows the operator's token.
-pub(crate) fn sign_in(server: &Server, client: &Client, token: &str) -> Result<String, Error> {
+/// How somebody shows that they are the operator.
+pub(crate) enum Proof<'a> {
+    Token(&'a str),
+    /// Of the link that the server printed: good once.
+    Code(&'a str),
+}
+
+/// The cookie's value for a client that proves to be the operator.
+pub(crate) fn sign_in(server: &Server, client: &Client, proof: &Proof<'_>) -> Result<String, Error> {
     on_own_page(server, client)?;
-    if !is_operators(server, token) {
-        return Err(operator_only("this is not the operator's token"));
+    match proof {
+        Proof::Token(token) if !is_operators(server, token) => {
+            return Err(operator_only("this is not the operator's token"));
+        }
+        Proof::Code(code) if !server.code.redeem(code) => {
+            return Err(operator_only(
+                "this code was used, or is of an earlier start: start the server again for another, or sign in with the operator's token",
+            ));
+        }
+        Proof::Token(_) | Proof::Code(_) => {}
     }
     Ok(server.tokens.operator(later(server.ports.clock.now(), OPERATOR_SESSION_SECONDS)))
+}
+
+/// With either of the operator's credentials?
+pub(crate) fn is_operator(server: &Server, client: &Client) -> bool {
+    client.is_operator(server)
+}
+
+/// What comes with the cookie must come from our own pages; what changes anything must say so.
+pub(crate) fn own_page_only(server: &Server, client: &Client, must_say: bool) -> Result<(), Error> {
+    let own = client.relation(server) == Ok(Relation::OwnPage);
+    if own || (client.origin.is_none() && !must_say) {
+        return Ok(());
+    }
+    let detail = "with the operator's cookie only this server's own pages may do this: send its `Origin`, or the token as bearer";
+    Err(Error::new(&problem::ORIGIN_FORBIDDEN, detail))
 }
 
 fn on_own_page(server: &Server, client: &Client) -> Result<(), Error> {

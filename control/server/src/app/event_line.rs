@@ -56,6 +56,11 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
             ("dead_air", *turn, format!("{} of silence, cause: {cause:?}", span(*length)).to_lowercase())
         }
         E::Failed { turn, code, message, .. } => ("failed", *turn, format!("{code}: {message}")),
+        E::Recorded { leg, part, length, complete, .. } => {
+            let cut = if *complete { "" } else { ", not all of it" };
+            let line = format!("{leg:?} recorded, part {part}: {}{cut}", span(*length));
+            ("recorded", None, line.to_lowercase())
+        }
         E::Detached => ("detached", None, "the connection was lost; waiting for the caller".to_owned()),
         E::Reattached { gap } => ("reattached", None, format!("the caller is back after {}", span(*gap))),
         E::Ended { reason } => ("ended", None, reason_text(*reason).to_owned()),

@@ -1,9 +1,32 @@
-//! The rules: who may call, what a token is worth, what a finished call amounts to. No HTTP types.
+//! The rules: who may call, what a token is worth, what a finished call amounts to; what is configured, by whom. No HTTP types.
 
 pub(crate) mod access;
-pub(crate) mod calls;
+pub(crate) mod afterwards;
+pub(crate) mod agents;
+pub(crate) mod aliases;
+pub(crate) mod api_keys;
+pub(crate) mod audit;
+pub(crate) mod channels;
+pub(crate) mod code;
+mod compare;
+pub(crate) mod ctx;
+pub(crate) mod definition;
+pub(crate) mod domains;
+pub(crate) mod drafts;
+pub(crate) mod environments;
 mod event_line;
+mod fields;
+pub(crate) mod greetings;
+pub(crate) mod keys;
+pub(crate) mod latency;
+pub(crate) mod limit;
 pub(crate) mod offer;
+pub(crate) mod organizations;
 pub(crate) mod origin;
+pub(crate) mod paging;
+pub(crate) mod recordings;
+pub(crate) mod seed;
+pub(crate) mod sessions;
 pub(crate) mod summary;
 pub(crate) mod token;
+pub(crate) mod versions;

@@ -8,59 +8,31 @@ use control_api::call::{
     Call, CallFailure, CallSummary, Event, LatenciesMs, Line, MarkAt, Note, Silence, Turn,
 };
 use domain::{EndReason, Latencies, Mark, Role, SessionEvent, TurnId, TurnTimeline};
+use serde_json::Value;
 
 use crate::app::event_line::describe;
 use crate::ports::Recorded;
 
-/// Of the caller's first words, the list shows this many characters: one may type two thousand.
-const FIRST_WORDS: usize = 120;
-
 /// The page lists this many events; the raw log has the rest. A call of an hour has fewer.
 const EVENTS: usize = 20_000;
 
-pub(crate) fn of(recorded: &Recorded) -> CallSummary {
-    let mut responses = Vec::new();
-    let mut summary = CallSummary {
-        id: recorded.id,
-        agent: recorded.agent.clone(),
-        transport: recorded.transport.clone(),
-        started_at: recorded.started_at.to_string(),
-        duration_ms: recorded.events.last().map_or(0.0, |(at, _)| ms(*at)),
-        end_reason: None,
-        turns: 0,
-        interruptions: 0,
-        response_median_ms: None,
-        response_max_ms: None,
-        dead_air_ms: 0.0,
-        failures: 0,
-        first_words: String::new(),
-    };
-    for (_, event) in &recorded.events {
-        match event {
-            SessionEvent::CallerTurn { text, .. } => {
-                summary.turns += 1;
-                if summary.first_words.is_empty() {
-                    summary.first_words = opening(text, FIRST_WORDS);
-                }
-            }
-            SessionEvent::Interrupted { .. } => summary.interruptions += 1,
-            SessionEvent::TurnFinished { timeline } => {
-                responses.extend(timeline.latencies().map(|parts| ms(parts.response)))
-            }
-            SessionEvent::DeadAir { length, .. } => summary.dead_air_ms += ms(*length),
-            SessionEvent::Failed { .. } => summary.failures += 1,
-            SessionEvent::Ended { reason } => summary.end_reason = Some(*reason),
-            _ => {}
-        }
-    }
-    responses.sort_by(f64::total_cmp);
-    summary.response_median_ms = median(&responses);
-    summary.response_max_ms = responses.last().copied();
-    summary
+/// What was said, as it was heard.
+pub(crate) fn transcript(events: &[(Duration, SessionEvent)]) -> Vec<Line> {
+    seen(events).transcript()
 }
 
-pub(crate) fn call(recorded: &Recorded) -> Call {
+pub(crate) fn turns(events: &[(Duration, SessionEvent)]) -> Vec<Turn> {
+    seen(events).finish()
+}
+
+fn seen(events: &[(Duration, SessionEvent)]) -> Turns {
     let mut turns = Turns::default();
+    events.iter().for_each(|(at, event)| turns.see(ms(*at), event));
+    turns
+}
+
+pub(crate) fn call(summary: CallSummary, fields: Value, recorded: &Recorded) -> Call {
+    let turns = seen(&recorded.events);
     let (mut dead_air, mut notes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (at, event) in &recorded.events {
         let at_ms = ms(*at);
@@ -78,12 +50,13 @@ pub(crate) fn call(recorded: &Recorded) -> Call {
                 code: code.clone(),
                 message: message.clone(),
             }),
-            other => turns.see(at_ms, other),
+            _ => {}
         }
     }
     let events = recorded.events.iter().take(EVENTS).map(|(at, event)| line_of(*at, event)).collect();
     Call {
-        summary: of(recorded),
+        summary,
+        fields,
         transcript: turns.transcript(),
         turns_detail: turns.finish(),
         dead_air,
@@ -220,7 +193,7 @@ fn in_ms(parts: &Latencies) -> LatenciesMs {
 }
 
 /// The first words of `text` that fit in `most` characters, the ellipsis included; a word that does not fit is cut.
-fn opening(text: &str, most: usize) -> String {
+pub(crate) fn opening(text: &str, most: usize) -> String {
     let text = text.trim();
     if text.chars().count() <= most {
         return text.to_owned();
@@ -246,15 +219,6 @@ fn rest<'a>(said: &'a str, heard: &str) -> &'a str {
     remaining
 }
 
-fn median(sorted: &[f64]) -> Option<f64> {
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        n if n % 2 == 1 => Some(sorted[middle]),
-        _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
-    }
-}
-
 /// Whole microseconds, so that sums in the page are exact to what it shows.
 #[expect(clippy::cast_precision_loss, reason = "a call would have to last 285 years")]
 pub(crate) fn ms(duration: Duration) -> f64 {
@@ -271,6 +235,7 @@ pub(crate) const fn reason_text(reason: EndReason) -> &'static str {
         EndReason::ProviderFailed => "a provider failed",
         EndReason::ServerStopping => "the server stopped",
         EndReason::TooLong => "the call reached its longest duration",
+        EndReason::Interrupted => "the server died",
     }
 }
 

@@ -21,6 +21,7 @@ const CALL: &str = "c1";
 const START: &str = "s1";
 const RESUME: &str = "r1";
 const OPERATOR: &str = "o1";
+const CURSOR: &str = "p1";
 
 impl Tokens {
     pub(crate) fn new(key: Option<&Secret<String>>, operator: Option<&Secret<String>>) -> Self {
@@ -103,6 +104,15 @@ impl Tokens {
     pub(crate) fn is_operator(&self, token: &str, now: Timestamp) -> bool {
         self.verify(token, OPERATOR)
             .is_some_and(|fields| matches!(fields[..], [expires] if expires.parse().is_ok_and(|at: i64| now.as_second() <= at)))
+    }
+
+    /// Of a place in a list; `fields` are separated by dots.
+    pub(crate) fn cursor(&self, fields: &str) -> String {
+        self.sign(&format!("{CURSOR}.{fields}"))
+    }
+
+    pub(crate) fn check_cursor<'a>(&self, cursor: &'a str) -> Option<Vec<&'a str>> {
+        self.verify(cursor, CURSOR)
     }
 
     fn key(&self, text: &str) -> &[u8; 32] {

@@ -6,13 +6,16 @@ use std::time::Duration;
 use axum::body::BodyDataStream;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::{HeaderMap, header, request::Parts};
-use control_api::problem;
+use control_api::problem::{self, FieldError};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Shared;
 use crate::Server;
 use crate::app::access::Client;
+use crate::app::ctx::{Ctx, Expected};
+use crate::app::definition;
 use crate::app::origin;
 use crate::error::Error;
 
@@ -55,7 +58,7 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
             .map(|token| token.trim().to_owned());
         let credential = bearer.clone().or_else(|| cookie(&parts.headers, OPERATOR_COOKIE));
         let host = host.unwrap_or_default().to_ascii_lowercase();
-        Ok(Self { client: Client { origin, host, credential }, bearer, peer, secure })
+        Ok(Self { client: Client { origin, host, credential, member: false }, bearer, peer, secure })
     }
 }
 
@@ -72,6 +75,148 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 /// A JSON body within the limit and the deadline, whatever its content type says.
 pub(crate) struct Json<T>(pub(crate) T);
 
+/// A JSON body of the control plane: what is not known of it is refused, with its place.
+pub(crate) struct Body<T>(pub(crate) T);
+
+/// Of those: a definition may have 400 KiB.
+const BODY_LIMIT: usize = 512 * 1024;
+
+impl<T: DeserializeOwned> FromRequest<std::sync::Arc<Server>> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &std::sync::Arc<Server>) -> Result<Self, Error> {
+        let bytes = whole(request).await?;
+        let value: Value = serde_json::from_slice(if bytes.is_empty() { b"{}" } else { &bytes })
+            .map_err(|error| Error::new(&problem::BODY_INVALID, format!("the body is not JSON: {error}")))?;
+        if !value.is_object() {
+            return Err(unfit(String::new(), "invalid", NO_OBJECT.to_owned()));
+        }
+        if let Some(pointer) = without_text(&value) {
+            return Err(unfit(pointer, "invalid", "a text must not have the character U+0000".to_owned()));
+        }
+        serde_path_to_error::deserialize(value).map(Self).map_err(|error| {
+            let said = error.inner().to_string();
+            let (mut pointer, code) = (pointer_of(error.path()), code_of(&said));
+            // The library names the object where a field is missing: the field helps more.
+            if code == "missing"
+                && let Some(field) = said.split('`').nth(1)
+            {
+                pointer = format!("{pointer}/{field}");
+            }
+            unfit(pointer, code, said)
+        })
+    }
+}
+
+/// The library would take the fields from a list, too, by their order.
+const NO_OBJECT: &str = "the body must be a JSON object";
+
+/// The whole body of a request to the control plane.
+pub(crate) async fn whole(request: Request) -> Result<bytes::Bytes, Error> {
+    body(request, BODY_LIMIT).await
+}
+
+fn unfit(pointer: String, code: &str, said: String) -> Error {
+    let detail = if pointer.is_empty() { said.clone() } else { format!("{pointer}: {said}") };
+    let errors = vec![FieldError { pointer, code: code.to_owned(), detail: said }];
+    Error { errors, ..Error::new(&problem::BODY_UNFIT, detail) }
+}
+
+fn code_of(said: &str) -> &'static str {
+    if said.starts_with("unknown field") {
+        "unknown"
+    } else if said.starts_with("missing field") {
+        "missing"
+    } else {
+        "invalid"
+    }
+}
+
+fn pointer_of(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => definition::step(&mut pointer, key),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// Where a text has U+0000, which no database takes.
+fn without_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| without_text(item).map(|rest| format!("/{index}{rest}"))),
+        Value::Object(fields) => fields.iter().find_map(|(key, item)| {
+            let mut pointer = String::new();
+            definition::step(&mut pointer, key);
+            if key.contains('\0') { Some(pointer) } else { without_text(item).map(|rest| pointer + &rest) }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// `If-Match`: the revision that a change was made from.
+pub(crate) struct IfMatch(pub(crate) Expected);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(Expected::Anything)) };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Self(Expected::Present));
+        }
+        let digits = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+        let number = digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        number.map(|number| Self(Expected::Revision(number))).ok_or_else(|| {
+            let detail = "`If-Match` must be the ETag of the resource, such as \"3\", or *";
+            Error::new(&problem::PARAMETER_INVALID, detail)
+        })
+    }
+}
+
+impl utoipa::IntoParams for IfMatch {
+    fn into_params(
+        _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+    ) -> Vec<utoipa::openapi::path::Parameter> {
+        use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+        use utoipa::openapi::schema::{ObjectBuilder, Type};
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^(\"?[0-9]{1,9}\"?|\\*)$"));
+        vec![
+            ParameterBuilder::new()
+                .name("if-match")
+                .parameter_in(ParameterIn::Header)
+                .description(Some("The ETag of the resource that the change was made from, or `*`"))
+                .schema(Some(schema))
+                .build(),
+        ]
+    }
+}
+
+/// Put there by `middleware::principal`, before any handler of the control plane.
+impl<S: Sync> FromRequestParts<S> for Ctx {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(nobody)
+    }
+}
+
+pub(crate) fn nobody() -> Error {
+    Error::new(
+        &problem::CREDENTIAL_REQUIRED,
+        "send `Authorization: Bearer` with an API key of your organization",
+    )
+}
+
 impl<T: DeserializeOwned> FromRequest<std::sync::Arc<Server>> for Json<T> {
     type Rejection = Error;
 
@@ -80,7 +225,11 @@ impl<T: DeserializeOwned> FromRequest<std::sync::Arc<Server>> for Json<T> {
         let invalid = |error: serde_json::Error| {
             Error::new(&problem::BODY_INVALID, format!("the body is not the JSON expected here: {error}"))
         };
-        serde_json::from_slice(if bytes.is_empty() { b"{}" } else { &bytes }).map(Self).map_err(invalid)
+        let bytes = if bytes.is_empty() { b"{}" } else { &bytes[..] };
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Error::new(&problem::BODY_INVALID, NO_OBJECT));
+        }
+        serde_json::from_slice(bytes).map(Self).map_err(invalid)
     }
 }
 
@@ -136,6 +285,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            let detail = "a parameter must not have the character U+0000";
+            return Err(Error::new(&problem::PARAMETER_INVALID, detail));
+        }
         match axum::extract::Query::<T>::from_request_parts(parts, state).await {
             Ok(query) => Ok(Self(query.0)),
             Err(rejection) => Err(Error::new(&problem::PARAMETER_INVALID, rejection.body_text())),
@@ -157,11 +310,13 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The agent a client means, in the order: what it named here, what it named there, the default.
-pub(crate) fn agent(server: &Shared, named: [Option<String>; 2]) -> String {
+/// The agent a client means, in the order: what it named here, what it named there, that of the hostname, the default.
+pub(crate) fn agent(server: &Shared, visitor: &Visitor, named: [Option<String>; 2]) -> String {
+    let host = visitor.client.host.rsplit_once(':').map_or(visitor.client.host.as_str(), |(host, _)| host);
     named
         .into_iter()
         .flatten()
         .find(|name| !name.is_empty())
+        .or_else(|| server.ports.calls.of_host(host))
         .unwrap_or_else(|| server.options.default_agent.clone())
 }

@@ -1,16 +1,33 @@
 //! Thin handlers: extract, ask the rules, ask a port, answer.
 
+pub(crate) mod about;
 pub(crate) mod agents;
-pub(crate) mod calls;
+mod answer;
+pub(crate) mod api_keys;
+pub(crate) mod audit;
+pub(crate) mod channels;
+mod documented;
+pub(crate) mod domains;
+pub(crate) mod drafts;
+pub(crate) mod environments;
 mod extract;
+pub(crate) mod greetings;
 pub(crate) mod health;
+pub(crate) mod latency;
 pub(crate) mod offer;
+pub(crate) mod organizations;
 pub(crate) mod pages;
 pub(crate) mod permission;
+pub(crate) mod recordings;
+pub(crate) mod releases;
+pub(crate) mod sessions;
 pub(crate) mod socket;
 pub(crate) mod start;
+pub(crate) mod versions;
+pub(crate) mod widget;
 
 pub use extract::Tls;
+pub(crate) use extract::{OPERATOR_COOKIE, Visitor, nobody, whole};
 
 use std::sync::Arc;
 

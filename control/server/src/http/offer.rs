@@ -25,7 +25,7 @@ pub(crate) struct Named {
 
 pub(crate) async fn offer(
     server: Shared,
-    visitor: Visitor,
+    mut visitor: Visitor,
     Query(query): Query<Named>,
     Json(mut request): Json<OfferRequest>,
 ) -> Answer<Body<OfferAnswer>> {
@@ -33,6 +33,7 @@ pub(crate) async fn offer(
     if let Some(peer) = request.pc_id.take() {
         return renegotiate(&server, peer, request).await;
     }
+    access::recognise(&server, &mut visitor.client).await;
     let data = request.request_data.clone().unwrap_or_default();
     let call = admit(
         &server,
@@ -49,7 +50,7 @@ pub(crate) async fn offer(
 
 pub(crate) async fn session_offer(
     server: Shared,
-    visitor: Visitor,
+    mut visitor: Visitor,
     Path(session): Path<String>,
     Json(mut request): Json<OfferRequest>,
 ) -> Answer<Body<OfferAnswer>> {
@@ -57,6 +58,7 @@ pub(crate) async fn session_offer(
     if let Some(peer) = request.pc_id.take() {
         return renegotiate(&server, peer, request).await;
     }
+    access::recognise(&server, &mut visitor.client).await;
     let resume = request.request_data.as_ref().and_then(|data| data.resume.clone());
     let call = admit(&server, &visitor, Named { session: Some(session), resume, ..Named::default() })?;
     answer(&server, call, request).await
@@ -89,7 +91,7 @@ pub(crate) fn admit(server: &Shared, visitor: &Visitor, named: Named) -> Answer<
         let (session, agent) = started(server, session)?;
         return Ok(request(server, visitor, session, agent, false));
     }
-    let agent = agent(server, [named.agent, None]);
+    let agent = agent(server, visitor, [named.agent, None]);
     let token = named.token.or_else(|| visitor.bearer.clone());
     access::may_call(server, &visitor.client, &agent, token.as_deref())?;
     Ok(request(server, visitor, SessionId::generate(), agent, false))
@@ -122,6 +124,7 @@ fn request(
 }
 
 async fn answer(server: &Server, call: CallRequest, request: OfferRequest) -> Answer<Body<OfferAnswer>> {
+    server.ports.calls.prepare(&call.agent).await?;
     let (session_id, resume_token) = (call.session.to_string(), call.resume_token.clone());
     let answer = within(server, server.ports.calls.offer(Offer { call, sdp: request.sdp })).await?;
     let resume_within_ms = server.options.resume_within_seconds * 1000;

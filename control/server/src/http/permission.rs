@@ -1,43 +1,67 @@
 //! Tokens to call with, and the operator's sign-in.
 
-use axum::Json as Body;
+use axum::Json as Answered;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use control_api::problem;
 use control_api::widget::{OperatorSignIn, TokenAnswer, TokenRequest};
+use control_api::{paths, problem};
 
+use super::documented::{Permit, Public, SignIn};
 use super::extract::{Json, OPERATOR_COOKIE, Visitor, agent};
 use super::{Answer, Shared};
-use crate::app::access;
+use crate::app::access::{self, Proof};
 use crate::error::Error;
 
+/// A token to start a call with, for the asking page or program.
+#[utoipa::path(post, path = paths::WIDGET_TOKEN, operation_id = "create_call_token", tag = "widget", request_body = Option<TokenRequest>,
+    security((), ("operator" = []), ("operator_cookie" = [])),
+    responses((status = 200, description = "The token", body = TokenAnswer), Permit))]
 pub(crate) async fn widget_token(
     server: Shared,
-    visitor: Visitor,
+    mut visitor: Visitor,
     Json(request): Json<TokenRequest>,
-) -> Answer<Body<TokenAnswer>> {
-    let agent = agent(&server, [request.agent, None]);
-    if !server.ports.calls.agents().iter().any(|known| known.name == agent) {
+) -> Answer<Answered<TokenAnswer>> {
+    let agent = agent(&server, &visitor, [request.agent, None]);
+    access::recognise(&server, &mut visitor.client).await;
+    access::may_name(&server, &visitor.client, &agent)?;
+    server.ports.calls.prepare(&agent).await?;
+    if !server.ports.calls.has(&agent) {
         return Err(Error::new(
             &problem::AGENT_UNKNOWN,
-            format!("no agent is called {agent:?}; GET /v1/agents lists those there are"),
+            format!("no agent is called {agent:?}; GET /v1/widget/agents lists those there are"),
         ));
     }
     let (token, expires) = access::call_token(&server, &visitor.client, &agent, request.ttl_s)?;
     let ice_servers = server.options.ice_servers.clone();
-    Ok(Body(TokenAnswer { token, agent, expires_at: expires.to_string(), ice_servers }))
+    Ok(Answered(TokenAnswer { token, agent, expires_at: expires.to_string(), ice_servers }))
 }
 
-/// Answers with a cookie that scripts cannot read and other sites cannot send.
-pub(crate) async fn operator_session(
+/// Signs a browser in as the operator: answers with a cookie that scripts cannot read and other sites cannot send.
+#[utoipa::path(post, path = paths::OPERATOR_SESSION, operation_id = "sign_in", tag = "operator", request_body = OperatorSignIn, security(()),
+    responses((status = 204, description = "Signed in", headers(("set-cookie" = String, description = "`foundry_operator`, for twelve hours"))), SignIn))]
+pub(crate) async fn sign_in(
     server: Shared,
     visitor: Visitor,
     Json(request): Json<OperatorSignIn>,
 ) -> Answer<Response> {
-    let value = access::sign_in(&server, &visitor.client, request.token.expose())?;
+    let proof = match &request {
+        OperatorSignIn::Token(by) => Proof::Token(by.token.expose()),
+        OperatorSignIn::Code(by) => Proof::Code(by.code.expose()),
+    };
+    let value = access::sign_in(&server, &visitor.client, &proof)?;
+    Ok(cookie(&visitor, &value, access::OPERATOR_SESSION_SECONDS))
+}
+
+/// Signs the browser out.
+#[utoipa::path(delete, path = paths::OPERATOR_SESSION, operation_id = "sign_out", tag = "operator", security(()),
+    responses((status = 204, description = "Signed out"), Public))]
+pub(crate) async fn sign_out(visitor: Visitor) -> Response {
+    cookie(&visitor, "", 0)
+}
+
+fn cookie(visitor: &Visitor, value: &str, seconds: u64) -> Response {
     let secure = if visitor.secure { "; Secure" } else { "" };
-    let age = access::OPERATOR_SESSION_SECONDS;
     let cookie =
-        format!("{OPERATOR_COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}");
-    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
+        format!("{OPERATOR_COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response()
 }

@@ -12,9 +12,10 @@ use control_api::problem;
 use super::extract::{Path, Query, Visitor};
 use super::offer::{Named, admit};
 use super::{Answer, Shared};
+use crate::app::access;
 use crate::error::Error;
 use crate::middleware;
-use crate::ports::Framing;
+use crate::ports::{Accept, Framing};
 
 /// How long the far end may take to read why it was refused.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -27,7 +28,7 @@ pub(crate) async fn pipecat(
     Query(named): Query<Named>,
     upgrade: Upgrade,
 ) -> Answer<Response> {
-    open(&server, &visitor, named, Framing::Pipecat, upgrade)
+    open(&server, visitor, named, Framing::Pipecat, upgrade).await
 }
 
 pub(crate) async fn twilio(
@@ -37,7 +38,7 @@ pub(crate) async fn twilio(
     upgrade: Upgrade,
 ) -> Answer<Response> {
     let named = Named { agent: named.agent, token: named.token, ..Named::default() };
-    open(&server, &visitor, named, Framing::Twilio, upgrade)
+    open(&server, visitor, named, Framing::Twilio, upgrade).await
 }
 
 pub(crate) async fn twilio_agent(
@@ -46,7 +47,7 @@ pub(crate) async fn twilio_agent(
     Path(agent): Path<String>,
     upgrade: Upgrade,
 ) -> Answer<Response> {
-    open(&server, &visitor, Named { agent: Some(agent), ..Named::default() }, Framing::Twilio, upgrade)
+    open(&server, visitor, Named { agent: Some(agent), ..Named::default() }, Framing::Twilio, upgrade).await
 }
 
 pub(crate) async fn twilio_token(
@@ -56,12 +57,12 @@ pub(crate) async fn twilio_token(
     upgrade: Upgrade,
 ) -> Answer<Response> {
     let named = Named { agent: Some(agent), token: Some(token), ..Named::default() };
-    open(&server, &visitor, named, Framing::Twilio, upgrade)
+    open(&server, visitor, named, Framing::Twilio, upgrade).await
 }
 
-fn open(
+async fn open(
     server: &Shared,
-    visitor: &Visitor,
+    mut visitor: Visitor,
     named: Named,
     framing: Framing,
     upgrade: Upgrade,
@@ -73,14 +74,19 @@ fn open(
         .max_message_size(limit)
         .max_frame_size(limit)
         .on_failed_upgrade(|error| tracing::debug!(%error, "the upgrade failed"));
+    access::recognise(server, &mut visitor.client).await;
     let returns = named.resume.is_some();
-    let admitted = admit(server, visitor, named)
-        .and_then(|call| server.ports.calls.socket(call, framing).map_err(Error::from));
-    match admitted {
+    match accept(server, &visitor, named, framing).await {
         Ok(accept) => Ok(upgrade.on_upgrade(accept)),
         Err(error) if returns => Ok(upgrade.on_upgrade(move |socket| refuse(socket, error))),
         Err(error) => Err(error),
     }
+}
+
+async fn accept(server: &Shared, visitor: &Visitor, named: Named, framing: Framing) -> Answer<Accept> {
+    let call = admit(server, visitor, named)?;
+    server.ports.calls.prepare(&call.agent).await?;
+    Ok(server.ports.calls.socket(call, framing)?)
 }
 
 async fn refuse(mut socket: WebSocket, error: Error) {

@@ -18,13 +18,15 @@ pub(crate) struct Named {
 /// Where to connect. Nothing is reserved or stored: a client that never comes takes neither slot nor memory.
 pub(crate) async fn start(
     server: Shared,
-    visitor: Visitor,
+    mut visitor: Visitor,
     Query(query): Query<Named>,
     Json(request): Json<StartRequest>,
 ) -> Answer<Body<StartAnswer>> {
-    let agent = agent(&server, [request.body.agent, query.agent]);
+    let agent = agent(&server, &visitor, [request.body.agent, query.agent]);
     let token = request.body.token.or(query.token).or_else(|| visitor.bearer.clone());
+    access::recognise(&server, &mut visitor.client).await;
     access::may_call(&server, &visitor.client, &agent, token.as_deref())?;
+    server.ports.calls.prepare(&agent).await?;
     server.ports.calls.start(&agent)?;
     let expires = access::later(server.ports.clock.now(), server.options.token_ttl_seconds);
     let named = server.tokens.start(SessionId::generate(), &agent, expires);

@@ -2,7 +2,9 @@
 
 pub(crate) mod cors;
 mod headers;
+pub(crate) mod idempotency;
 mod observe;
+pub(crate) mod principal;
 pub(crate) mod problem;
 mod request_id;
 

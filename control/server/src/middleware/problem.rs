@@ -19,7 +19,8 @@ pub(crate) async fn write(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<Error>() else { return response };
     count(&error);
-    let problem = error.definition.problem(error.detail, id);
+    let mut problem = error.definition.problem(error.detail, id);
+    (problem.errors, problem.current) = (error.errors, error.current);
     let page = if wants_page { assets::problem_page(&problem) } else { None };
     let (kind, body) = match page {
         Some(page) => ("text/html; charset=utf-8", page.into_bytes()),
@@ -33,6 +34,9 @@ pub(crate) async fn write(request: Request, next: Next) -> Response {
     headers.append(header::VARY, HeaderValue::from_static("accept"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.remove(header::CONTENT_LENGTH);
+    if problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     if let Some(wait) = error.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
     }

@@ -18,7 +18,7 @@ async fn preflights_of_listed_pages_pass_and_others_do_not() {
         ("/api/offer", "POST"),
         ("/api/offer", "PATCH"),
         ("/sessions/ses_1/api/offer", "PATCH"),
-        ("/v1/agents", "GET"),
+        ("/v1/widget/agents", "GET"),
     ] {
         let reply = preflight(path, SHOP, method).of(&router).await;
         assert!(reply.status.is_success(), "{path}: {}", reply.status);
@@ -49,6 +49,6 @@ async fn a_page_that_is_not_listed_can_read_why_it_gets_no_token_and_nothing_mor
     let problem = refused.is_problem(403, "ORIGIN_FORBIDDEN");
     assert!(problem["detail"].as_str().expect("text").contains("https://evil.example"));
     assert_eq!(refused.header("access-control-allow-origin"), Some("https://evil.example"));
-    let calls = get("/v1/calls").on_page(SHOP).of(&router).await;
+    let calls = get("/v1/sessions").on_page(SHOP).of(&router).await;
     assert_eq!(calls.header("access-control-allow-origin"), None, "calls are never for other origins");
 }

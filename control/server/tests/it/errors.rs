@@ -2,7 +2,8 @@ use axum::http::Method;
 use control_server::Options;
 use serde_json::json;
 
-use crate::fake::{World, ask, get, operated, post};
+use crate::fake::{World, ask, get, post};
+use crate::plane::Plane;
 
 #[tokio::test]
 async fn paths_and_methods_that_are_not_ours_are_problems_too() {
@@ -11,16 +12,33 @@ async fn paths_and_methods_that_are_not_ours_are_problems_too() {
     get("/assets/../../Cargo.toml").of(&router).await.is_problem(404, "PATH_UNKNOWN");
     get("/docs/errors/NO_SUCH_CODE").of(&router).await.is_problem(404, "PATH_UNKNOWN");
     ask(Method::DELETE, "/start").of(&router).await.is_problem(405, "METHOD_UNKNOWN");
-    for path in ["/v1/calls/%ff", "/v1/calls/%ff/events", "/assets/%ff", "/docs/errors/%ff"] {
+    for path in ["/assets/%ff", "/docs/errors/%ff"] {
         get(path).of(&router).await.is_problem(400, "PARAMETER_INVALID");
     }
     post("/sessions/%ff/api/offer", json!({"sdp": "v=0", "type": "offer"}))
         .of(&router)
         .await
         .is_problem(400, "PARAMETER_INVALID");
-    let router = World::new().router(operated());
-    get("/v1/calls?limit=many").of(&router).await.is_problem(400, "PARAMETER_INVALID");
-    get("/v1/calls?cursor=x").of(&router).await.is_problem(400, "PARAMETER_INVALID");
+    let plane = Plane::new().await;
+    for path in [
+        "/v1/sessions/%ff",
+        "/v1/sessions/%ff/events",
+        "/v1/sessions?limit=many",
+        "/v1/sessions?limit=0",
+        "/v1/sessions?limit=101",
+        "/v1/sessions?cursor=x",
+        "/v1/sessions?from=yesterday",
+        "/v1/sessions?q=a%00b",
+        "/v1/sessions?colour=red",
+        "/v1/sessions/ses_1/events?limit=0",
+        "/v1/sessions/ses_1/events?limit=1001",
+        "/v1/latency?window=2h",
+        "/v1/latency?version=-1",
+        "/v1/activity?version=-1",
+        "/v1/activity?agent=%00",
+    ] {
+        plane.send(get(path)).await.is_problem(400, "PARAMETER_INVALID");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Ports that remember what they were asked and answer as told; a client that speaks to the router without a socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,14 +9,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use control_api::about::{Provider, StoreKind};
+use control_api::agents::DefinitionProblem;
 use control_api::health::{Check, Readiness};
 use control_api::offer::Candidate;
+use control_api::recording::{Container, Name};
 use control_server::ports::{
-    Accept, Answer, CallLog, CallRequest, Calls, Clock, Framing, Health, LogError, Metrics, Offer, RawLog,
-    Recorded, Refusal, Renegotiation,
+    Accept, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Health, LogError, Metrics,
+    Offer, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation,
+    Running,
 };
-use control_server::{Options, Ports, Server};
-use domain::{Secret, SessionId};
+use control_server::{AdminCode, Options, Ports, Server, Store};
+use domain::{Encoding, OrgId, Secret, SessionId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -40,18 +44,27 @@ pub(crate) struct Seen {
     pub(crate) sockets: Vec<(CallRequest, Framing)>,
 }
 
+/// A part of a recording.
+pub(crate) type Content = (Name, Vec<u8>);
+
 /// The whole world behind the router.
 pub(crate) struct World {
     pub(crate) seen: Mutex<Seen>,
     pub(crate) refuse: Mutex<Option<Refusal>>,
     /// Offers are never answered.
     pub(crate) hang: Mutex<bool>,
-    pub(crate) logs: Mutex<BTreeMap<SessionId, Recorded>>,
+    /// Agents that were to be made ready.
+    pub(crate) prepared: Mutex<Vec<String>>,
+    /// Hostnames, and what their callers are connected to.
+    pub(crate) hosts: Mutex<BTreeMap<String, String>>,
+    pub(crate) logs: Mutex<BTreeSet<SessionId>>,
+    pub(crate) recordings: Mutex<BTreeMap<SessionId, Vec<Content>>>,
     pub(crate) broken: Mutex<Option<SessionId>>,
-    pub(crate) running: Mutex<Option<SessionId>>,
-    pub(crate) loads: Mutex<usize>,
     pub(crate) now: Mutex<Timestamp>,
     pub(crate) ready: Mutex<bool>,
+    /// Whose names lead somewhere else now.
+    pub(crate) published: Mutex<Vec<(OrgId, String)>>,
+    pub(crate) code: Arc<AdminCode>,
 }
 
 impl World {
@@ -60,24 +73,34 @@ impl World {
             seen: Mutex::default(),
             refuse: Mutex::default(),
             hang: Mutex::default(),
+            prepared: Mutex::default(),
+            hosts: Mutex::default(),
             logs: Mutex::default(),
+            recordings: Mutex::default(),
             broken: Mutex::default(),
-            running: Mutex::default(),
-            loads: Mutex::default(),
             now: Mutex::new(Timestamp::from_second(1_800_000_000).expect("in range")),
             ready: Mutex::new(true),
+            published: Mutex::default(),
+            code: Arc::new(AdminCode::generate()),
         })
     }
 
     pub(crate) fn router(self: &Arc<Self>, options: Options) -> Router {
+        self.router_on(options, Store::absent())
+    }
+
+    pub(crate) fn router_on(self: &Arc<Self>, options: Options, store: Store) -> Router {
         let ports = Ports {
             calls: self.clone(),
             log: self.clone(),
+            recordings: self.clone(),
             health: self.clone(),
             metrics: self.clone(),
             clock: self.clone(),
+            definitions: self.clone(),
+            platform: self.clone(),
         };
-        Server::new(options, ports).expect("options are valid")
+        Server::new(options, ports, store, self.code.clone()).expect("options are valid")
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -93,7 +116,7 @@ impl World {
         if let Some(refusal) = self.refuse.lock().expect("no panic").clone() {
             return Err(refusal);
         }
-        if agent != "front-desk" {
+        if !self.has(agent) {
             return Err(Refusal::AgentUnknown { agent: agent.to_owned() });
         }
         Ok(())
@@ -108,6 +131,20 @@ impl Calls for World {
             description: String::new(),
             suggestions: vec!["When are you open?".into()],
         }]
+    }
+
+    fn prepare(&self, agent: &str) -> BoxFuture<'_, Result<(), Refusal>> {
+        self.prepared.lock().expect("no panic").push(agent.to_owned());
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn has(&self, agent: &str) -> bool {
+        let prepared = self.prepared.lock().expect("no panic").iter().any(|known| known == agent);
+        agent == "front-desk" || (agent == "front-desk@draft" && prepared)
+    }
+
+    fn of_host(&self, host: &str) -> Option<String> {
+        self.hosts.lock().expect("no panic").get(host).cloned()
     }
 
     fn start(&self, agent: &str) -> Result<(), Refusal> {
@@ -160,8 +197,8 @@ impl Calls for World {
         }))
     }
 
-    fn knows(&self, session: SessionId) -> bool {
-        *self.running.lock().expect("no panic") == Some(session)
+    fn knows(&self, _: SessionId) -> bool {
+        false
     }
 
     fn longest_message_bytes(&self) -> usize {
@@ -170,38 +207,12 @@ impl Calls for World {
 }
 
 impl CallLog for World {
-    fn recent(
-        &self,
-        before: Option<SessionId>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<SessionId>, LogError>> {
-        let logs = self.logs.lock().expect("no panic");
-        let ids = logs
-            .keys()
-            .rev()
-            .filter(|id| before.is_none_or(|before| **id < before))
-            .take(limit)
-            .copied()
-            .collect();
-        async move { Ok(ids) }.boxed()
-    }
-
-    fn load(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Recorded>, LogError>> {
-        *self.loads.lock().expect("no panic") += 1;
-        let found = self.logs.lock().expect("no panic").get(&id).cloned();
-        let broken = *self.broken.lock().expect("no panic") == Some(id);
-        async move {
-            if broken {
-                Err(LogError { id: Some(id), reason: "cut".into(), source: None })
-            } else {
-                Ok(found)
-            }
-        }
-        .boxed()
-    }
-
     fn raw(&self, id: SessionId) -> BoxFuture<'_, Result<Option<RawLog>, LogError>> {
-        let known = self.logs.lock().expect("no panic").contains_key(&id);
+        if *self.broken.lock().expect("no panic") == Some(id) {
+            let error = LogError { id: Some(id), reason: "cut".into(), source: None };
+            return std::future::ready(Err(error)).boxed();
+        }
+        let known = self.logs.lock().expect("no panic").contains(&id);
         let bytes = || {
             futures::StreamExt::boxed(futures::stream::iter([
                 Ok("{\"a\":1}\n".into()),
@@ -209,6 +220,47 @@ impl CallLog for World {
             ]))
         };
         async move { Ok(known.then(|| RawLog { bytes: bytes(), length: Some(16) })) }.boxed()
+    }
+}
+
+impl Recordings for World {
+    fn parts(&self, id: SessionId) -> BoxFuture<'_, Result<Vec<RecordedPart>, RecordingError>> {
+        let found = self.recordings.lock().expect("no panic").get(&id).cloned().unwrap_or_default();
+        let parts = found.into_iter().map(|(name, content)| RecordedPart {
+            name,
+            codec: if name.container == Container::Ogg { Encoding::Opus } else { Encoding::Pcm16 },
+            offset: Duration::from_millis(u64::from(name.part - 1) * 1_500),
+            length: Duration::from_millis(250),
+            bytes: content.len() as u64,
+            complete: true,
+        });
+        std::future::ready(Ok(parts.collect())).boxed()
+    }
+
+    fn remove(&self, id: SessionId) -> BoxFuture<'_, Result<(), RecordingError>> {
+        self.recordings.lock().expect("no panic").remove(&id);
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn open(
+        &self,
+        id: SessionId,
+        name: Name,
+    ) -> BoxFuture<'_, Result<Option<RecordingFile>, RecordingError>> {
+        if *self.broken.lock().expect("no panic") == Some(id) {
+            let source = std::io::Error::other("a bad sector");
+            return std::future::ready(Err(RecordingError { id, source })).boxed();
+        }
+        let all = self.recordings.lock().expect("no panic").get(&id).cloned().unwrap_or_default();
+        let found = all.into_iter().find(|(known, _)| *known == name).map(|(_, content)| RecordingFile {
+            length: content.len() as u64,
+            tag: format!("{:x}-1", content.len()),
+            read: Box::new(move |range| {
+                let bytes = content[range.start as usize..range.end as usize].to_vec();
+                futures::StreamExt::boxed(futures::stream::iter([Ok(bytes.into())]))
+            }),
+        });
+        std::future::ready(Ok(found)).boxed()
     }
 }
 
@@ -223,6 +275,32 @@ impl Health for World {
 impl Metrics for World {
     fn render(&self) -> String {
         "# TYPE foundry_calls gauge\nfoundry_calls 1\n".into()
+    }
+}
+
+impl Definitions for World {
+    fn check(&self, definition: &Value) -> Vec<DefinitionProblem> {
+        control_server::problems(definition)
+    }
+
+    fn published(&self, org: OrgId, agent: &str) {
+        self.published.lock().expect("no panic").push((org, agent.to_owned()));
+    }
+}
+
+impl Platform for World {
+    fn running(&self) -> Running {
+        Running {
+            version: "0.1.0".into(),
+            commit: None,
+            started_at: Timestamp::from_second(1_800_000_000).expect("in range"),
+            server_id: "srv_00000000000070008000000000000001".into(),
+            store: StoreKind::Private,
+        }
+    }
+
+    fn providers(&self) -> Vec<Provider> {
+        vec![Provider { kind: "stt".into(), name: "fake".into(), detail: String::new(), ready: true }]
     }
 }
 
@@ -269,6 +347,10 @@ impl Ask {
         }
         self.request = self.request.header(name, value);
         self
+    }
+
+    pub(crate) fn key(self, key: &str) -> Self {
+        self.header("authorization", &format!("Bearer {key}"))
     }
 
     /// From another address.

@@ -5,7 +5,8 @@ use crate::fake::{World, get};
 #[tokio::test]
 async fn pages_come_with_a_policy_that_runs_our_scripts_only() {
     let router = World::new().router(Options::default());
-    for path in ["/", "/calls", "/calls/ses_0190a0b0c0d07000800000000000000a"] {
+    let console = ["/console", "/console/", "/console/agents/front-desk/versions"];
+    for path in ["/", "/calls", "/calls/ses_0190a0b0c0d07000800000000000000a"].into_iter().chain(console) {
         let page = get(path).of(&router).await;
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
@@ -14,6 +15,19 @@ async fn pages_come_with_a_policy_that_runs_our_scripts_only() {
         assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(page.header("cache-control"), Some("no-cache"));
     }
+}
+
+#[tokio::test]
+async fn an_asset_of_the_console_is_kept_for_ever_and_never_the_page() {
+    let router = World::new().router(Options::default());
+    let page = get("/console").of(&router).await;
+    get("/console/assets/of-another-version.js").of(&router).await.is_problem(404, "PATH_UNKNOWN");
+    // Where the pages have not been built, the page names none.
+    let Some((_, rest)) = page.text.split_once("src=\"/console/assets/") else { return };
+    let name = rest.split('"').next().expect("a name");
+    let script = get(&format!("/console/assets/{name}")).of(&router).await;
+    assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
+    assert_eq!(script.header("cache-control"), Some("public, max-age=31536000, immutable"));
 }
 
 #[tokio::test]
@@ -60,7 +74,7 @@ async fn a_browser_at_an_address_that_is_not_ours_sees_a_page() {
         ("/mistyped/%3Cb%3E", 404, "PATH_UNKNOWN"),
         ("/docs/errors/NO_SUCH_CODE", 404, "PATH_UNKNOWN"),
         ("/start", 405, "METHOD_UNKNOWN"),
-        ("/v1/calls", 403, "OPERATOR_ONLY"),
+        ("/v1/sessions", 401, "CREDENTIAL_REQUIRED"),
     ] {
         let page = get(path).header("accept", "text/html,*/*;q=0.8").of(&router).await;
         assert_eq!(page.status, status, "{path}");

@@ -123,10 +123,21 @@ async fn an_unknown_agent_is_named() {
 }
 
 #[tokio::test]
+async fn callers_of_a_hostname_are_connected_to_its_agent_unless_they_name_one() {
+    let world = World::new();
+    let router = world.router(Options::default());
+    world.hosts.lock().expect("no panic").insert("shop.example".into(), "nobody".into());
+    let on_host = |body| post("/start", body).header("host", "shop.example:8080");
+    on_host(json!({})).of(&router).await.is_problem(404, "AGENT_UNKNOWN");
+    on_host(json!({"body": {"agent": "front-desk"}})).of(&router).await.json();
+    post("/start", json!({})).of(&router).await.json();
+}
+
+#[tokio::test]
 async fn agents_health_and_metrics_answer() {
     let world = World::new();
     let router = world.router(operated());
-    let agents = get("/v1/agents").of(&router).await.json();
+    let agents = get("/v1/widget/agents").of(&router).await.json();
     assert_eq!(
         (&agents["default"], &agents["data"][0]["title"]),
         (&json!("front-desk"), &json!("Front desk"))

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::fake::{
     Ask, OWN_PAGE, Reply, SDP, SECRET, SHOP, World, embedding, get, offer_body, operated, post,
 };
+use crate::plane::Plane;
 
 fn with_token(token: &str) -> serde_json::Value {
     json!({"sdp": SDP, "type": "offer", "requestData": {"token": token}})
@@ -134,7 +135,7 @@ async fn the_operator_gives_programs_tokens_of_a_chosen_life() {
     post("/api/offer", with_token(given)).of(&router).await.json();
     let bearer = format!("Bearer {given}");
     post("/start", json!({})).header("authorization", &bearer).of(&router).await.json();
-    get("/v1/calls").header("authorization", &bearer).of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    get("/metrics").header("authorization", &bearer).of(&router).await.is_problem(403, "OPERATOR_ONLY");
     world.pass(1);
     post("/api/offer", with_token(given)).of(&router).await.is_problem(401, "TOKEN_EXPIRED");
 }
@@ -173,7 +174,7 @@ async fn an_origin_is_the_same_in_any_case_and_with_the_schemes_own_port() {
     own.header("host", "10.0.0.7:7860").of(&router).await.json();
     let reply = post("/v1/widget/token", json!({})).on_page(SHOP).of(&router).await;
     reply.json();
-    let listed = get("/v1/agents").on_page(SHOP).of(&router).await;
+    let listed = get("/v1/widget/agents").on_page(SHOP).of(&router).await;
     assert_eq!(listed.header("access-control-allow-origin"), Some(SHOP));
 }
 
@@ -186,40 +187,68 @@ async fn a_configured_key_outlives_the_process() {
     post("/api/offer", with_token(&token)).on_page(SHOP).of(&other).await.is_problem(401, "TOKEN_INVALID");
 }
 
-const READS: [&str; 4] = ["/v1/calls", "/v1/calls/ses_1", "/v1/calls/ses_1/events", "/metrics"];
+const READS: [&str; 9] = [
+    "/v1/sessions",
+    "/v1/sessions/ses_1",
+    "/v1/sessions/ses_1/turns",
+    "/v1/sessions/ses_1/events",
+    "/v1/sessions/ses_1/log",
+    "/v1/sessions/ses_1/recordings",
+    "/v1/sessions/ses_1/recordings/caller-1.ogg",
+    "/v1/latency",
+    "/v1/activity",
+];
+
+/// From everywhere that a stranger may ask from.
+fn strangers(path: &str) -> [Ask; 6] {
+    [
+        get(path),
+        // What a proxy on this machine makes of every stranger's request.
+        get(path).header("host", "localhost:8080"),
+        get(path).from("192.168.1.7:50000").header("host", "192.168.1.9:8080"),
+        get(path).on_page(OWN_PAGE),
+        get(path).on_page(SHOP),
+        get(path).header("host", "evil.example:8080").on_page("http://evil.example:8080"),
+    ]
+}
+
 #[tokio::test]
-async fn what_was_said_is_read_with_the_operators_token_alone() {
+async fn what_was_said_is_read_with_a_key_or_by_the_operator_alone() {
     for options in [embedding(), operated(), Options { open: false, ..Options::default() }] {
         let router = World::new().router(options);
-        for path in READS {
-            for ask in [
-                get(path),
-                // What a proxy on this machine makes of every stranger's request.
-                get(path).header("host", "localhost:8080"),
-                get(path).from("192.168.1.7:50000").header("host", "192.168.1.9:8080"),
-                get(path).on_page(OWN_PAGE),
-                get(path).on_page(SHOP),
-                get(path).header("host", "evil.example:8080").on_page("http://evil.example:8080"),
-            ] {
-                ask.of(&router).await.is_problem(403, "OPERATOR_ONLY");
-            }
+        for ask in strangers("/metrics") {
+            ask.of(&router).await.is_problem(403, "OPERATOR_ONLY");
+        }
+        for ask in READS.into_iter().flat_map(strangers) {
+            ask.of(&router).await.is_problem(401, "CREDENTIAL_REQUIRED");
         }
     }
     let router = World::new().router(operated());
-    get("/v1/calls").operator().of(&router).await.json();
-    get("/v1/calls").operator().on_page(OWN_PAGE).of(&router).await.json();
-    get("/v1/calls").operator().on_page(SHOP).of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    get("/metrics").operator().on_page(OWN_PAGE).of(&router).await;
+    get("/metrics").operator().on_page(SHOP).of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    let plane = Plane::new().await;
+    for path in READS {
+        let wrong = get(path).header("authorization", "Bearer correct horse");
+        wrong.of(&plane.router).await.is_problem(401, "CREDENTIAL_INVALID");
+        let call = post("/v1/widget/token", json!({})).of(&plane.router).await.json();
+        let call = get(path).key(call["token"].as_str().expect("a token"));
+        call.of(&plane.router).await.is_problem(401, "CREDENTIAL_INVALID");
+    }
+    for path in ["/v1/sessions", "/v1/latency", "/v1/activity"] {
+        plane.get(path).await;
+        get(path).operator().of(&plane.router).await.json();
+        get(path).operator().on_page(OWN_PAGE).of(&plane.router).await.json();
+    }
 }
 
 #[tokio::test]
 async fn the_operator_signs_in_once_from_anywhere() {
-    let world = World::new();
-    let router = world.router(operated());
+    let Plane { world, router, .. } = Plane::new().await;
     let elsewhere = |ask: Ask| ask.from("192.168.1.7:50000").header("host", "192.168.1.9:8080");
-    let read = || elsewhere(get("/v1/calls"));
-    read().of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    let read = || elsewhere(get("/v1/sessions"));
+    read().of(&router).await.is_problem(401, "CREDENTIAL_REQUIRED");
     read().header("authorization", &format!("Bearer {SECRET}")).of(&router).await.json();
-    read().header("authorization", "Bearer correct horse").of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    read().key("correct horse").of(&router).await.is_problem(401, "CREDENTIAL_INVALID");
     let sign_in = |token: &str| elsewhere(post("/v1/operator/session", json!({"token": token})));
     sign_in("wrong").of(&router).await.is_problem(403, "OPERATOR_ONLY");
     sign_in(SECRET).on_page("https://evil.example").of(&router).await.is_problem(403, "OPERATOR_ONLY");
@@ -232,6 +261,8 @@ async fn the_operator_signs_in_once_from_anywhere() {
     );
     let pair = cookie.split(';').next().expect("a pair").to_owned();
     read().header("cookie", &format!("theme=dark; {pair}")).of(&router).await.json();
+    let foreign = read().header("cookie", &pair).on_page("https://evil.example");
+    foreign.of(&router).await.is_problem(403, "ORIGIN_FORBIDDEN");
     world.pass(12 * 3600 + 1);
-    read().header("cookie", &pair).of(&router).await.is_problem(403, "OPERATOR_ONLY");
+    read().header("cookie", &pair).of(&router).await.is_problem(401, "CREDENTIAL_INVALID");
 }

@@ -22,6 +22,36 @@ fn recorded(events: Vec<(u64, SessionEvent)>) -> Recorded {
     }
 }
 
+/// As its row says it; what the page makes of its events is tested here.
+fn row(recorded: &Recorded) -> CallSummary {
+    CallSummary {
+        id: recorded.id,
+        agent: recorded.agent.clone(),
+        version: 1,
+        environment: None,
+        transport: recorded.transport.clone(),
+        provider: "local".into(),
+        started_at: recorded.started_at.to_string(),
+        duration_ms: 0.0,
+        running: false,
+        end_reason: None,
+        outcome: None,
+        summary: None,
+        turns: 0,
+        interruptions: 0,
+        response_median_ms: None,
+        response_max_ms: None,
+        dead_air_ms: 0.0,
+        failures: 0,
+        recorded: false,
+        first_words: String::new(),
+    }
+}
+
+fn page(recorded: &Recorded) -> Call {
+    call(row(recorded), serde_json::json!({"appointment": "at ten"}), recorded)
+}
+
 fn interrupted_call() -> Recorded {
     let saying = |turn, text: &str| SessionEvent::AgentSaying { turn: TurnId(turn), text: text.into() };
     recorded(vec![
@@ -67,7 +97,7 @@ fn interrupted_call() -> Recorded {
 
 #[test]
 fn an_interrupted_reply_is_shown_as_heard_with_the_rest_apart() {
-    let call = call(&interrupted_call());
+    let call = page(&interrupted_call());
     let said: Vec<_> =
         call.transcript.iter().map(|line| (line.role, line.text.as_str(), line.unheard.as_str())).collect();
     assert_eq!(
@@ -83,7 +113,7 @@ fn an_interrupted_reply_is_shown_as_heard_with_the_rest_apart() {
 
 #[test]
 fn the_parts_of_a_response_add_up_on_the_page_too() {
-    let call = call(&interrupted_call());
+    let call = page(&interrupted_call());
     let parts = call.turns_detail[1].latencies.expect("answered");
     let sum =
         parts.endpointing_ms + parts.thinking_ms + parts.sentence_ms + parts.synthesis_ms + parts.playout_ms;
@@ -93,14 +123,16 @@ fn the_parts_of_a_response_add_up_on_the_page_too() {
 }
 
 #[test]
-fn the_summary_counts_what_went_wrong() {
-    let summary = of(&interrupted_call());
-    assert_eq!((summary.turns, summary.interruptions, summary.failures), (1, 1, 1));
-    assert_eq!(summary.end_reason, Some(EndReason::CallerLeft));
-    assert_eq!(summary.response_median_ms, Some(580.0));
-    assert!((summary.dead_air_ms - 700.0).abs() < 1e-6);
-    assert_eq!(summary.first_words, "When are you open?");
-    assert_eq!(summary.started_at, "2026-01-02T03:04:05Z");
+fn what_went_wrong_is_listed_with_its_time() {
+    let recorded = interrupted_call();
+    let call = page(&recorded);
+    let silence = &call.dead_air[0];
+    assert_eq!((silence.at_ms, silence.length_ms, silence.cause), (6000.0, 700.0, DeadAir::Synthesis));
+    let problem = &call.problems[0];
+    assert_eq!((problem.at_ms, problem.code.as_str()), (6001.0, "TTS_TIMED_OUT"));
+    assert_eq!((call.dead_air.len(), call.problems.len(), call.notes.len()), (1, 1, 0));
+    assert_eq!((call.events.len(), call.events_truncated), (recorded.events.len(), false));
+    assert_eq!((&call.summary, &call.fields["appointment"]), (&row(&recorded), &"at ten".into()));
 }
 
 #[test]
@@ -111,42 +143,30 @@ fn what_the_caller_said_first_is_cut_at_a_word() {
     assert_eq!(opening("one two three four", 13), "one two…");
     assert_eq!(opening("何時に開いていますか", 5), "何時に開…");
     assert_eq!(opening(&format!("a {}", "x".repeat(50)), 10), "a xxxxxxx…");
-    let typed = SessionEvent::CallerTurn { turn: TurnId(1), text: "word ".repeat(400), typed: true };
-    let first = of(&recorded(vec![(5, typed)])).first_words;
+    let first = opening(&"word ".repeat(400), 120);
     assert!((110..=120).contains(&first.chars().count()) && first.ends_with("word…"), "{first}");
 }
 
 #[test]
 fn only_what_the_caller_talked_over_is_an_interruption() {
     let turn = TurnId(0);
-    let left = call(&recorded(vec![
+    let left = page(&recorded(vec![
         (10, SessionEvent::AgentSaying { turn, text: "Hello, how can I help?".into() }),
         (600, SessionEvent::AgentTurn { turn, text: "Hello,".into(), interrupted: true }),
         (601, SessionEvent::Ended { reason: EndReason::CallerLeft }),
     ]));
     let line = &left.transcript[0];
     assert_eq!((line.text.as_str(), line.unheard.as_str()), ("Hello,", "how can I help?"));
-    assert_eq!(
-        (left.summary.interruptions, line.interrupted, left.turns_detail[0].interrupted),
-        (0, false, false)
-    );
-    let talked_over = call(&interrupted_call());
+    assert_eq!((line.interrupted, left.turns_detail[0].interrupted), (false, false));
+    let talked_over = page(&interrupted_call());
     let lines = talked_over.transcript.iter().filter(|line| line.interrupted).count();
     let turns = talked_over.turns_detail.iter().filter(|turn| turn.interrupted).count();
-    assert_eq!((talked_over.summary.interruptions, lines, turns), (1, 1, 1));
+    assert_eq!((lines, turns), (1, 1));
 }
 
 #[test]
 fn a_reply_without_a_verdict_counts_as_unheard() {
     let cut = recorded(vec![(5, SessionEvent::AgentSaying { turn: TurnId(0), text: "Hello there.".into() })]);
-    let call = call(&cut);
+    let call = page(&cut);
     assert_eq!((call.transcript[0].text.as_str(), call.transcript[0].unheard.as_str()), ("", "Hello there."));
-    assert_eq!(call.summary.end_reason, None);
-}
-
-#[test]
-fn the_median_of_an_even_number_lies_between() {
-    assert_eq!(median(&[]), None);
-    assert_eq!(median(&[1.0, 2.0, 9.0]), Some(2.0));
-    assert_eq!(median(&[1.0, 2.0, 4.0, 9.0]), Some(3.0));
 }

@@ -1,0 +1,147 @@
+//! What came of a call, by rule: who called for what, what the agent noted, how it ended. Pure.
+
+use control_store::session::Afterwards;
+use domain::{EndReason, Role, SessionEvent};
+use serde_json::{Map, Value};
+
+use crate::app::summary;
+use crate::ports::Recorded;
+
+/// Of the caller's first words, the summary quotes as many characters.
+const QUOTED: usize = 80;
+
+/// Outcomes where nothing was noted.
+const FAILED: &str = "failed";
+const SILENT: &str = "silent";
+const ANSWERED: &str = "answered";
+
+pub(crate) fn of(recorded: &Recorded) -> Afterwards {
+    let fields = noted(recorded);
+    let end = recorded.events.iter().rev().find_map(|(_, event)| match event {
+        SessionEvent::Ended { reason } => Some(*reason),
+        _ => None,
+    });
+    let words = caller_words(recorded);
+    let outcome = outcome(&fields, &words, end);
+    Afterwards { summary: sentence(&words, &fields, end), outcome, fields: Value::Object(fields) }
+}
+
+/// What the graph itself notes of every turn; it is in the events.
+const UNDERSTOOD: &str = "intent";
+
+/// The last value of everything that the agent noted.
+fn noted(recorded: &Recorded) -> Map<String, Value> {
+    let mut fields = Map::new();
+    for (_, event) in &recorded.events {
+        if let SessionEvent::Noted { name, value } = event
+            && name != UNDERSTOOD
+        {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+    fields
+}
+
+fn caller_words(recorded: &Recorded) -> Vec<String> {
+    let lines = summary::transcript(&recorded.events);
+    lines.into_iter().filter(|line| line.role == Role::Caller).map(|line| line.text).collect()
+}
+
+/// What the agent noted names the outcome, such as `appointment`; otherwise whether anything was said and how it ended.
+fn outcome(fields: &Map<String, Value>, words: &[String], end: Option<EndReason>) -> String {
+    if let Some(noted) = fields.keys().next_back() {
+        return noted.clone();
+    }
+    let broken =
+        matches!(end, Some(EndReason::ProviderFailed | EndReason::Interrupted | EndReason::ServerStopping));
+    if broken {
+        FAILED.to_owned()
+    } else if words.is_empty() {
+        SILENT.to_owned()
+    } else {
+        ANSWERED.to_owned()
+    }
+}
+
+fn sentence(words: &[String], fields: &Map<String, Value>, end: Option<EndReason>) -> String {
+    let mut text = match words.first() {
+        None => "The caller said nothing.".to_owned(),
+        Some(first) => {
+            let turns = words.len();
+            let more = if turns == 1 { String::new() } else { format!(" and spoke {turns} times in all") };
+            format!("The caller began with \u{201c}{}\u{201d}{more}.", summary::opening(first, QUOTED))
+        }
+    };
+    for (name, value) in fields {
+        text.push_str(&format!(" Noted {}: {}.", name.replace('_', " "), plain(value)));
+    }
+    if let Some(end) = end {
+        text.push_str(&format!(" It ended because {}.", summary::reason_text(end)));
+    }
+    text
+}
+
+/// A value as a person reads it.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let parts = fields.iter().filter(|(_, value)| !value.is_null());
+            parts
+                .map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        }
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use domain::{SessionId, TurnId};
+    use serde_json::json;
+
+    use super::*;
+
+    fn recorded(events: Vec<SessionEvent>) -> Recorded {
+        Recorded {
+            id: SessionId::generate(),
+            agent: "front-desk".to_owned(),
+            transport: "webrtc".to_owned(),
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            events: events.into_iter().map(|event| (Duration::ZERO, event)).collect(),
+        }
+    }
+
+    fn caller(turn: u32, text: &str) -> SessionEvent {
+        SessionEvent::CallerTurn { turn: TurnId(turn), text: text.to_owned(), typed: false }
+    }
+
+    #[test]
+    fn a_booking_is_its_outcome_with_its_fields() {
+        let value = json!({"service": "a haircut", "name": "Maria", "note": null});
+        let after = of(&recorded(vec![
+            caller(1, "I'd like a haircut"),
+            caller(2, "Maria"),
+            SessionEvent::Noted { name: "appointment".to_owned(), value: value.clone() },
+            SessionEvent::Ended { reason: EndReason::AgentEnded },
+        ]));
+        assert_eq!((after.outcome.as_str(), &after.fields["appointment"]), ("appointment", &value));
+        assert_eq!(
+            after.summary,
+            "The caller began with \u{201c}I'd like a haircut\u{201d} and spoke 2 times in all. Noted appointment: name Maria, service a haircut. It ended because the agent said goodbye."
+        );
+    }
+
+    #[test]
+    fn calls_without_notes_are_told_apart_by_what_happened() {
+        let outcome = |events| of(&recorded(events)).outcome;
+        let ended = |reason| SessionEvent::Ended { reason };
+        assert_eq!(outcome(vec![ended(EndReason::CallerLeft)]), "silent");
+        assert_eq!(outcome(vec![caller(1, "hours?"), ended(EndReason::CallerLeft)]), "answered");
+        assert_eq!(outcome(vec![caller(1, "hours?"), ended(EndReason::Interrupted)]), "failed");
+    }
+}

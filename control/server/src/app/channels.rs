@@ -1,0 +1,120 @@
+//! Channels: where callers come in.
+
+use control_api::channel::{Channel, ChannelChange, ChannelKind, NewChannel};
+use control_api::{List, Paging};
+use control_store::channel as store;
+use domain::ChannelId;
+
+use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
+use super::fields::Fields;
+use super::paging;
+use crate::Server;
+use crate::error::Error;
+
+const TAKEN: &str = "there is a channel of that kind and address";
+const UNKNOWN: &str = "the agent or environment is not there";
+
+pub(crate) fn shown(row: store::Channel) -> Channel {
+    Channel {
+        id: row.id,
+        // The schema takes no others.
+        kind: ChannelKind::named(&row.kind).unwrap_or(ChannelKind::Widget),
+        address: row.address,
+        agent_id: row.agent,
+        environment_id: row.environment,
+        enabled: row.enabled,
+        revision: row.revision,
+        created_at: row.created_at.to_string(),
+        updated_at: row.updated_at.to_string(),
+    }
+}
+
+pub(crate) async fn list(ctx: &Ctx, server: &Server, asked: &Paging) -> Result<List<Channel>, Error> {
+    let page = paging::page(server, "channels", asked)?;
+    let mut tx = ctx.tx(server).await?;
+    let rows = store::list(&mut tx, page).await?;
+    tx.commit().await?;
+    Ok(paging::list(server, "channels", page, rows, |row| (row.created_at, row.id.as_uuid()), shown))
+}
+
+pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<Channel>, Error> {
+    let wanted = parsed(id)?;
+    let mut tx = ctx.tx(server).await?;
+    let found = store::find(&mut tx, wanted).await?.ok_or_else(|| missing("channel", id))?;
+    tx.commit().await?;
+    let revision = found.revision;
+    Ok(Done::found(shown(found), revision))
+}
+
+pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewChannel) -> Result<Done<Channel>, Error> {
+    let address = if new.kind == ChannelKind::Host { new.address.to_ascii_lowercase() } else { new.address };
+    let mut fields = Fields::default();
+    check_address(&mut fields, new.kind, &address);
+    fields.check()?;
+    let mut tx = ctx.tx(server).await?;
+    let (id, place) = (ChannelId::generate(), (new.kind.name(), address.as_str()));
+    let enabled = new.enabled.unwrap_or(true);
+    let row = store::create(&mut tx, id, place, new.agent_id, new.environment_id, enabled).await;
+    let made = shown(row.map_err(refused(TAKEN, UNKNOWN))?);
+    let change = Change::of("channel.create", made.id).to(&made);
+    let revision = made.revision;
+    ctx.commit(tx, change, Done::made(made, revision)).await
+}
+
+pub(crate) async fn change(
+    ctx: &Ctx,
+    server: &Server,
+    id: &str,
+    expected: Expected,
+    wanted: ChannelChange,
+) -> Result<Done<Channel>, Error> {
+    let key = parsed(id)?;
+    let mut tx = ctx.tx(server).await?;
+    let before = store::lock(&mut tx, key).await?.map(shown).ok_or_else(|| missing("channel", id))?;
+    expected.check(before.revision, &before)?;
+    let agent = wanted.agent_id.unwrap_or(before.agent_id);
+    let environment = wanted.environment_id.unwrap_or(before.environment_id);
+    let row = store::update(&mut tx, key, agent, environment, wanted.enabled.unwrap_or(before.enabled)).await;
+    let after = shown(row.map_err(refused(TAKEN, UNKNOWN))?);
+    let change = Change::of("channel.update", key).from(&before).to(&after);
+    let revision = after.revision;
+    ctx.commit(tx, change, Done::found(after, revision)).await
+}
+
+pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expected) -> Result<(), Error> {
+    let key = parsed(id)?;
+    let mut tx = ctx.tx(server).await?;
+    let before = store::lock(&mut tx, key).await?.map(shown).ok_or_else(|| missing("channel", id))?;
+    expected.check(before.revision, &before)?;
+    store::delete(&mut tx, key).await?;
+    ctx.audit(&mut tx, &Change::of("channel.delete", key).from(&before)).await?;
+    Ok(tx.commit().await?)
+}
+
+fn parsed(id: &str) -> Result<ChannelId, Error> {
+    id.parse().map_err(|_| missing("channel", id))
+}
+
+fn check_address(fields: &mut Fields, kind: ChannelKind, address: &str) {
+    fields.text("/address", address, 1, 253);
+    let wrong = match kind {
+        ChannelKind::Number => {
+            let digits = address.strip_prefix('+').unwrap_or_default();
+            let fits = (2..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+            (!fits).then_some("a number is `+` and 2 to 15 digits")
+        }
+        ChannelKind::Host => {
+            let fits = address.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+                && !address.starts_with(['-', '.'])
+                && !address.ends_with(['-', '.']);
+            (!fits).then_some("a hostname has letters, digits, hyphens and dots")
+        }
+        ChannelKind::Widget | ChannelKind::Room => {
+            let fits = address.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+            (!fits).then_some("an address has ASCII characters alone")
+        }
+    };
+    if let Some(detail) = wrong {
+        fields.wrong("/address", "invalid", detail);
+    }
+}

@@ -1,0 +1,207 @@
+//! Drafts: saved as they are, published once nothing in them is an error.
+
+use control_api::agents::{DefinitionProblem, Draft, DraftChange, Publish, Severity, Version};
+use control_api::problem::{self, FieldError};
+use control_store::{OrgTx, agent, alias, draft as store, outbox, version};
+use domain::{AgentId, AgentVersionId};
+use serde_json::{Value, json};
+
+use super::ctx::{Change, Ctx, Done, Expected, missing};
+use super::fields::Fields;
+use super::{agents, aliases, definition, versions};
+use crate::Server;
+use crate::error::Error;
+
+/// Of a definition's JSON.
+const LARGEST: usize = 400 * 1024;
+const NOTE_MOST: usize = 1000;
+
+fn shown(server: &Server, row: store::Draft) -> Draft {
+    let definition = definition::value(&row.definition);
+    Draft {
+        agent_id: row.agent,
+        problems: server.ports.definitions.check(&definition),
+        definition,
+        base_version: row.base,
+        revision: row.revision,
+        updated_at: row.updated_at.to_string(),
+        updated_by: row.updated_by,
+    }
+}
+
+async fn of(tx: &mut OrgTx, agent: AgentId) -> Result<store::Draft, Error> {
+    store::find(tx, agent).await?.ok_or_else(|| missing("draft of the agent", &agent.to_string()))
+}
+
+pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<Draft>, Error> {
+    let mut tx = ctx.tx(server).await?;
+    let agent = agents::named(&mut tx, id).await?;
+    let found = of(&mut tx, agent.id).await?;
+    tx.commit().await?;
+    let revision = found.revision;
+    Ok(Done::found(shown(server, found), revision))
+}
+
+pub(crate) async fn save(
+    ctx: &Ctx,
+    server: &Server,
+    id: &str,
+    expected: Expected,
+    wanted: DraftChange,
+) -> Result<Done<Draft>, Error> {
+    let expected = expected.required()?;
+    let text = definition::text(&wanted.definition);
+    let mut tx = ctx.tx(server).await?;
+    let agent = agents::held_in_use(&mut tx, id).await?;
+    let before = of(&mut tx, agent.id).await?;
+    stale(server, expected, &before)?;
+    fits(&wanted.definition, &text, &agent.name)?;
+    write(ctx, server, tx, &agent, (&before, &text, before.base), "agent.draft").await
+}
+
+fn stale(server: &Server, expected: Expected, before: &store::Draft) -> Result<(), Error> {
+    match expected {
+        // What is wrong with the draft is worked out for those alone who are shown it.
+        Expected::Revision(revision) if revision != before.revision => {
+            expected.check(before.revision, &shown(server, before.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fits(definition: &Value, text: &str, name: &str) -> Result<(), Error> {
+    let mut fields = Fields::default();
+    if !definition.is_object() {
+        fields.wrong("/definition", "invalid", "a definition is a JSON object");
+    } else if definition.get("name").and_then(Value::as_str) != Some(name) {
+        fields.wrong(
+            "/definition/name",
+            "invalid",
+            format!("the definition's name must be the agent's, {name:?}"),
+        );
+    }
+    if text.len() > LARGEST {
+        fields.wrong("/definition", "too_long", format!("{} bytes are more than {LARGEST}", text.len()));
+    }
+    fields.check()
+}
+
+/// A version becomes the draft.
+pub(crate) async fn restore(
+    ctx: &Ctx,
+    server: &Server,
+    id: &str,
+    number: i32,
+    expected: Expected,
+) -> Result<Done<Draft>, Error> {
+    let expected = expected.required()?;
+    let mut tx = ctx.tx(server).await?;
+    let agent = agents::held_in_use(&mut tx, id).await?;
+    let text = version::definition(&mut tx, agent.id, number).await?;
+    let text = text.ok_or_else(|| missing("version", &format!("{}@{number}", agent.name)))?;
+    let before = of(&mut tx, agent.id).await?;
+    stale(server, expected, &before)?;
+    write(ctx, server, tx, &agent, (&before, &text, Some(number)), "agent.restore").await
+}
+
+async fn write(
+    ctx: &Ctx,
+    server: &Server,
+    mut tx: OrgTx,
+    agent: &agent::Agent,
+    (before, text, base): (&store::Draft, &str, Option<i32>),
+    action: &str,
+) -> Result<Done<Draft>, Error> {
+    let after = store::write(&mut tx, agent.id, text, base, &ctx.principal.actor()).await?;
+    let change = Change::of(action, agent.id).from(&trace(before)).to(&trace(&after));
+    let revision = after.revision;
+    let done = ctx.commit(tx, change, Done::found(shown(server, after), revision)).await?;
+    server.ports.definitions.published(ctx.org, &agent.name);
+    Ok(done)
+}
+
+/// Of a draft in the audit log: a definition at each save would be most of the database.
+fn trace(draft: &store::Draft) -> Value {
+    let hash = versions::hash(&version::content_hash(&draft.definition));
+    json!({"revision": draft.revision, "base_version": draft.base, "content_hash": hash})
+}
+
+/// The draft becomes the next version, or the one that says the same, and the environment serves it.
+pub(crate) async fn publish(
+    ctx: &Ctx,
+    server: &Server,
+    id: &str,
+    expected: Expected,
+    wanted: Publish,
+) -> Result<Done<Version>, Error> {
+    let expected = expected.required()?;
+    let note = wanted.note.unwrap_or_default();
+    let mut fields = Fields::default();
+    fields.text("/note", &note, 0, NOTE_MOST);
+    fields.check()?;
+    let mut tx = ctx.tx(server).await?;
+    let agent = agents::held_in_use(&mut tx, id).await?;
+    let environment = aliases::environment_of_body(&mut tx, wanted.environment.as_deref()).await?;
+    let draft = of(&mut tx, agent.id).await?;
+    stale(server, expected, &draft)?;
+    refuse_errors(server.ports.definitions.check(&definition::value(&draft.definition)))?;
+    let known = version::same(&mut tx, agent.id, &draft.definition).await?;
+    let status = if known.is_some() { 200 } else { 201 };
+    let number = match known {
+        Some(known) => known.number,
+        None => {
+            let by = ctx.principal.actor();
+            let id = AgentVersionId::generate();
+            let new = version::NewVersion { id, definition: &draft.definition, note: &note, by: &by };
+            version::create(&mut tx, agent.id, new).await?.number
+        }
+    };
+    let after = publish_version(ctx, &mut tx, &agent, number, environment.id).await?;
+    if draft.base != Some(number) {
+        // The draft goes on from what was published: its content and so its revision stay.
+        store::rebase(&mut tx, agent.id, number).await?;
+    }
+    let change = Change::of("agent.publish", agent.id)
+        .to(&json!({"version": number, "environment": environment.name, "content_hash": after.content_hash}));
+    let done = ctx.commit(tx, change, Done { body: after, status, revision: None }).await?;
+    server.ports.definitions.published(ctx.org, &agent.name);
+    Ok(done)
+}
+
+async fn publish_version(
+    ctx: &Ctx,
+    tx: &mut OrgTx,
+    agent: &agent::Agent,
+    number: i32,
+    environment: domain::EnvironmentId,
+) -> Result<Version, Error> {
+    let found = async |tx: &mut OrgTx| {
+        let found = version::find(tx, agent.id, number).await?;
+        found.ok_or_else(|| missing("version", &format!("{}@{number}", agent.name)))
+    };
+    let version = found(tx).await?;
+    let served = alias::find(tx, agent.id, environment).await?;
+    // What is served already is not released again: going back would lead nowhere.
+    if served.is_none_or(|alias| alias.version != version.id) {
+        let kind = alias::ReleaseKind::Publish;
+        alias::point(tx, agent.id, environment, version.id, kind, &ctx.principal.actor()).await?;
+        let told = json!({"agent_id": agent.id, "version": number, "environment_id": environment});
+        outbox::write(tx, "agent.published", &told).await?;
+    }
+    Ok(versions::shown(found(tx).await?, None))
+}
+
+fn refuse_errors(problems: Vec<DefinitionProblem>) -> Result<(), Error> {
+    let errors: Vec<_> = problems
+        .into_iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .map(|problem| FieldError {
+            pointer: problem.pointer,
+            code: "invalid".to_owned(),
+            detail: problem.detail,
+        })
+        .collect();
+    let Some(first) = errors.first() else { return Ok(()) };
+    let detail = format!("{}: {} (pointers are into the definition)", first.pointer, first.detail);
+    Err(Error { errors, ..Error::new(&problem::AGENT_INVALID, detail) })
+}

@@ -1,0 +1,210 @@
+//! Calls on record: the list, one of them, and its parts. A running call is there from its first event.
+
+use std::time::Duration;
+
+use control_api::call::{Call, CallQuery, CallSummary, EventPage, EventQuery, NumberedEvent, Turn};
+use control_api::{List, Paging, problem};
+use control_store::session::{self, Filter, Session};
+use control_store::{OrgTx, environment};
+use domain::{EnvironmentId, SessionId};
+use jiff::Timestamp;
+
+use crate::Server;
+use crate::app::ctx::{Ctx, missing};
+use crate::app::event_line::describe;
+use crate::app::paging;
+use crate::app::summary;
+use crate::error::Error;
+use crate::ports::{RawLog, Recorded};
+
+/// Events of one call that are read at once.
+const EVENTS: i64 = 20_000;
+/// Of cursors.
+const SCOPE: &str = "sessions";
+const EVENT_PAGE: u32 = 500;
+const EVENT_PAGE_MOST: u32 = 1000;
+
+/// Newest first.
+pub(crate) async fn list(ctx: &Ctx, server: &Server, query: &CallQuery) -> Result<List<CallSummary>, Error> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor.clone() };
+    let page = paging::page(server, SCOPE, &paging)?;
+    let mut tx = ctx.tx(server).await?;
+    let found = match filter(&mut tx, query).await? {
+        Some(filter) => session::list(&mut tx, &filter, page).await?,
+        None => Vec::new(),
+    };
+    let names = Environments::of(&mut tx).await?;
+    tx.commit().await?;
+    let place = |session: &Session| (session.started_at, session.id.as_uuid());
+    Ok(paging::list(server, SCOPE, page, found, place, |session| summarised(&session, &names, server)))
+}
+
+/// `None`: nothing can fit.
+async fn filter(tx: &mut OrgTx, query: &CallQuery) -> Result<Option<Filter>, Error> {
+    let environment = match &query.environment {
+        None => None,
+        Some(name) => match environment::named(tx, name).await? {
+            Some(found) => Some(found.id),
+            None => return Ok(None),
+        },
+    };
+    let time = |name: &str, text: &Option<String>| -> Result<Option<Timestamp>, Error> {
+        let Some(text) = text else { return Ok(None) };
+        let wrong = || {
+            Error::new(
+                &problem::PARAMETER_INVALID,
+                format!("`{name}`: {text:?} is no time such as 2026-11-26T10:00:00Z"),
+            )
+        };
+        text.parse().map(Some).map_err(|_| wrong())
+    };
+    Ok(Some(Filter {
+        agent_name: query.agent.clone(),
+        transport: query.transport.clone(),
+        environment,
+        end_reason: query.end_reason.clone(),
+        outcome: query.outcome.clone(),
+        from: time("from", &query.from)?,
+        to: time("to", &query.to)?,
+        words: query.q.clone().filter(|words| !words.trim().is_empty()),
+        slower_than_ms: query.slower_than_ms,
+        problems: query.problems.unwrap_or(false),
+    }))
+}
+
+pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Call, Error> {
+    let (found, recorded, names) = read(ctx, server, id).await?;
+    let summary = summarised(&found, &names, server);
+    Ok(summary::call(summary, found.fields, &recorded))
+}
+
+pub(crate) async fn turns(ctx: &Ctx, server: &Server, id: &str) -> Result<Vec<Turn>, Error> {
+    let (_, recorded, _) = read(ctx, server, id).await?;
+    Ok(summary::turns(&recorded.events))
+}
+
+pub(crate) async fn events(
+    ctx: &Ctx,
+    server: &Server,
+    id: &str,
+    query: &EventQuery,
+) -> Result<EventPage, Error> {
+    let limit = query.limit.unwrap_or(EVENT_PAGE);
+    if !(1..=EVENT_PAGE_MOST).contains(&limit) {
+        let detail = format!("`limit` must be between 1 and {EVENT_PAGE_MOST}, not {limit}");
+        return Err(Error::new(&problem::PARAMETER_INVALID, detail));
+    }
+    let (session, limit) = (parse(id)?, limit as usize);
+    let mut tx = ctx.tx(server).await?;
+    session::find(&mut tx, session).await?.ok_or_else(|| unknown(id))?;
+    let mut found = session::events(&mut tx, session, query.after.unwrap_or(-1), limit as i64 + 1).await?;
+    tx.commit().await?;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let next_after = found.last().filter(|_| has_more).map(|event| event.sequence);
+    let data = found.into_iter().map(|event| {
+        let at = Duration::from_micros(u64::try_from(event.at_us).unwrap_or_default());
+        let (kind, turn, text) = describe(&event.event);
+        NumberedEvent { sequence: event.sequence, at_ms: summary::ms(at), kind, turn, text }
+    });
+    Ok(EventPage { data: data.collect(), next_after, has_more })
+}
+
+/// The flight log, which replays the call's decisions; calls of other servers and old ones have none here.
+pub(crate) async fn log(ctx: &Ctx, server: &Server, id: &str) -> Result<(SessionId, RawLog), Error> {
+    let session = own(ctx, server, id).await?;
+    let missing = || {
+        Error::new(
+            &problem::LOG_MISSING,
+            "the log of this call is not in this server's data directory (any more); it is written when the call ends",
+        )
+    };
+    let log = server.ports.log.raw(session).await?.ok_or_else(missing)?;
+    Ok((session, log))
+}
+
+/// That the call is one of the organization's.
+pub(crate) async fn own(ctx: &Ctx, server: &Server, id: &str) -> Result<SessionId, Error> {
+    let session = parse(id)?;
+    let mut tx = ctx.tx(server).await?;
+    session::find(&mut tx, session).await?.ok_or_else(|| unknown(id))?;
+    tx.commit().await?;
+    Ok(session)
+}
+
+async fn read(ctx: &Ctx, server: &Server, id: &str) -> Result<(Session, Recorded, Environments), Error> {
+    let session = parse(id)?;
+    let mut tx = ctx.tx(server).await?;
+    let found = session::find(&mut tx, session).await?.ok_or_else(|| unknown(id))?;
+    let events = session::events(&mut tx, session, -1, EVENTS).await?;
+    let names = Environments::of(&mut tx).await?;
+    tx.commit().await?;
+    let recorded = recorded(&found, events);
+    Ok((found, recorded, names))
+}
+
+pub(crate) fn recorded(found: &Session, events: Vec<session::Event>) -> Recorded {
+    let events = events
+        .into_iter()
+        .map(|event| (Duration::from_micros(u64::try_from(event.at_us).unwrap_or_default()), event.event));
+    Recorded {
+        id: found.id,
+        agent: found.agent_name.clone(),
+        transport: found.transport.clone(),
+        started_at: found.started_at,
+        events: events.collect(),
+    }
+}
+
+/// Names of the organization's environments.
+struct Environments(Vec<(EnvironmentId, String)>);
+
+impl Environments {
+    async fn of(tx: &mut OrgTx) -> Result<Self, Error> {
+        Ok(Self(environment::names(tx).await?))
+    }
+
+    fn name(&self, id: Option<EnvironmentId>) -> Option<String> {
+        self.0.iter().find(|(known, _)| Some(*known) == id).map(|(_, name)| name.clone())
+    }
+}
+
+fn summarised(found: &Session, names: &Environments, server: &Server) -> CallSummary {
+    let count = |number: i32| u32::try_from(number).unwrap_or_default();
+    let running = found.ended_at.is_none();
+    let so_far = || {
+        let until = if running { server.ports.clock.now() } else { found.last_event_at };
+        let length = until.duration_since(found.started_at);
+        summary::ms(Duration::try_from(length).unwrap_or_default())
+    };
+    CallSummary {
+        id: found.id,
+        agent: found.agent_name.clone(),
+        version: found.version,
+        environment: names.name(found.environment),
+        transport: found.transport.clone(),
+        provider: found.provider.clone(),
+        started_at: found.started_at.to_string(),
+        duration_ms: found.duration_ms.unwrap_or_else(so_far),
+        running,
+        end_reason: found.end_reason.clone(),
+        outcome: found.outcome.clone(),
+        summary: found.summary.clone(),
+        turns: count(found.turns),
+        interruptions: count(found.interruptions),
+        response_median_ms: found.response_median_ms,
+        response_max_ms: found.response_max_ms,
+        dead_air_ms: found.dead_air_ms,
+        failures: count(found.failures),
+        recorded: found.recorded,
+        first_words: found.first_words.clone(),
+    }
+}
+
+fn parse(id: &str) -> Result<SessionId, Error> {
+    id.parse().map_err(|_| unknown(id))
+}
+
+fn unknown(id: &str) -> Error {
+    missing("call", id)
+}

@@ -1,0 +1,19 @@
+//! Work that no request asks for. Each job looks again after a while; an error is told and tried again.
+
+mod afterwards;
+mod forgetting;
+mod retention;
+
+use std::sync::Arc;
+
+use control_store::Db;
+use runtime::Tasks;
+
+use crate::ports::Recordings;
+
+/// Starts all of them; they end with `tasks`.
+pub fn start(db: &Db, recordings: Arc<dyn Recordings>, tasks: &Tasks) {
+    tasks.spawn(afterwards::KIND, afterwards::run(db.clone()));
+    tasks.spawn(forgetting::KIND, forgetting::run(db.clone()));
+    tasks.spawn(retention::KIND, retention::run(db.clone(), recordings));
+}

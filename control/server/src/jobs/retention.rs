@@ -1,0 +1,40 @@
+//! Removes recordings that their organization keeps no longer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_store::session;
+use control_store::{Db, Reason};
+use runtime::Kind;
+
+use crate::ports::Recordings;
+
+pub(super) const KIND: Kind = Kind::new("jobs.retention");
+const EVERY: Duration = Duration::from_secs(600);
+const BATCH: i64 = 200;
+
+pub(super) async fn run(db: Db, recordings: Arc<dyn Recordings>) {
+    loop {
+        if let Err(error) = look(&db, recordings.as_ref()).await {
+            tracing::warn!(error = %format!("{error:#}"), "old recordings could not be removed; again later");
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn look(db: &Db, recordings: &dyn Recordings) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    loop {
+        let mut tx = db.system_tx(Reason::Retention).await?;
+        let old = session::recorded_too_long(&mut tx, BATCH).await?;
+        tx.commit().await?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        for (org, id) in old {
+            recordings.remove(id).await?;
+            let mut tx = db.org_tx(org).await?;
+            session::unrecord(&mut tx, id).await?;
+            tx.commit().await?;
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Work that no request asks for, against a real database.
+
+use std::time::Duration;
+
+use control_api::recording::Name;
+use control_server::jobs;
+use domain::{Encoding, EndReason, Role};
+use runtime::Tasks;
+use serde_json::{Value, json};
+
+use crate::fake::{ask, get};
+use crate::plane::Plane;
+use crate::record::begun;
+
+/// What a job has to do is done by then; a test that fails waits so long.
+const WITHIN: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Waits until the statement says so.
+async fn until(plane: &Plane, statement: &str, wanted: &str) {
+    let look = async {
+        while plane.sql(statement).await != wanted {
+            tokio::time::sleep(AGAIN).await;
+        }
+    };
+    let in_time = tokio::time::timeout(WITHIN, look).await.is_ok();
+    assert!(in_time, "{statement} never said {wanted}");
+}
+
+#[tokio::test]
+async fn an_ended_call_is_summed_up_by_itself_and_a_running_one_is_not() {
+    let plane = Plane::new().await;
+    let booked = begun(plane.org, 600)
+        .caller(3000, 1, "I would like a haircut")
+        .noted(3060, "appointment", json!({"service": "a haircut"}))
+        .ended(9000, EndReason::AgentEnded);
+    let running = begun(plane.org, 60).caller(10, 1, "Hello?");
+    plane.record(&[running.clone(), booked.clone()]).await;
+    let tasks = Tasks::new();
+    jobs::start(&plane.db, plane.world.clone(), &tasks);
+    until(&plane, "select count(*) from app.sessions where summary is not null", "1").await;
+    tasks.shutdown().await;
+    let call = plane.get(&format!("/v1/sessions/{}", booked.id())).await;
+    assert_eq!(
+        (&call["outcome"], &call["fields"]["appointment"]["service"]),
+        (&json!("appointment"), &json!("a haircut"))
+    );
+    assert!(
+        call["summary"].as_str().is_some_and(|summary| summary.contains("I would like a haircut")),
+        "{call}"
+    );
+    assert_eq!(plane.get("/v1/sessions?outcome=appointment").await["data"][0]["id"], call["id"]);
+    let running = plane.get(&format!("/v1/sessions/{}", running.id())).await;
+    assert_eq!((&running["outcome"], &running["summary"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test]
+async fn one_call_that_cannot_be_read_does_not_keep_the_others_from_being_summed_up() {
+    let plane = Plane::new().await;
+    let newer = begun(plane.org, 600).ended(10, EndReason::CallerLeft);
+    let after = begun(plane.org, 500).caller(5, 1, "Hello?").ended(10, EndReason::CallerLeft);
+    plane.record(&[newer.clone(), after.clone()]).await;
+    // As a newer server writes what this one does not know.
+    let id = newer.id().as_uuid();
+    plane.sql(&format!("update app.session_events set event = '{{\"type\": \"unheard_of\"}}' where session_id = '{id}' and sequence = 0")).await;
+    let tasks = Tasks::new();
+    jobs::start(&plane.db, plane.world.clone(), &tasks);
+    let done = format!("select outcome from app.sessions where id = '{}'", after.id().as_uuid());
+    until(&plane, &done, "answered").await;
+    tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn recordings_are_removed_when_their_organization_keeps_them_no_longer() {
+    let plane = Plane::new().await;
+    let (other, theirs) = plane.other("other").await;
+    let calls =
+        [plane.org, plane.org, other].map(|org| begun(org, 60).recorded().ended(900, EndReason::CallerLeft));
+    plane.record(&calls).await;
+    let [old, young, kept] = calls.map(|call| call.id());
+    for id in [old, young, kept] {
+        let file = (Name::new(Role::Caller, 1, Encoding::Opus), b"0123".to_vec());
+        plane.world.recordings.lock().expect("no panic").insert(id, vec![file]);
+    }
+    plane.sql("update app.sessions set started_at = now() - interval '3 days'").await;
+    plane.sql(&format!("update app.sessions set started_at = now() where id = '{}'", young.as_uuid())).await;
+    plane.sql("update app.orgs set recordings_keep_days = 2 where name <> 'other'").await;
+    let tasks = Tasks::new();
+    jobs::start(&plane.db, plane.world.clone(), &tasks);
+    until(&plane, "select count(*) from app.sessions where recorded", "2").await;
+    tasks.shutdown().await;
+    let left: Vec<_> = plane.world.recordings.lock().expect("no panic").keys().copied().collect();
+    assert_eq!(left.len(), 2);
+    assert!(!left.contains(&old), "the other organization keeps all of its own");
+    assert_eq!(plane.get(&format!("/v1/sessions/{old}")).await["recorded"], false);
+    assert_eq!(plane.get(&format!("/v1/sessions/{old}/recordings")).await["data"], json!([]));
+    assert_eq!(plane.get(&format!("/v1/sessions/{young}")).await["recorded"], true);
+    let theirs = get(&format!("/v1/sessions/{kept}/recordings/caller-1.ogg")).key(&theirs);
+    assert_eq!(theirs.of(&plane.router).await.text, "0123");
+}
+
+#[tokio::test]
+async fn answers_to_repeated_requests_are_forgotten_after_a_day() {
+    let plane = Plane::new().await;
+    for (name, key) in [("one", "old"), ("two", "young")] {
+        let request = ask(axum::http::Method::POST, "/v1/domains").json(&json!({"name": name}));
+        plane.send(request.header("idempotency-key", key)).await.json();
+    }
+    plane
+        .sql("update app.idempotency_keys set created_at = now() - interval '25 hours' where key = 'old'")
+        .await;
+    let tasks = Tasks::new();
+    jobs::start(&plane.db, plane.world.clone(), &tasks);
+    until(&plane, "select string_agg(key, ',') from app.idempotency_keys", "young").await;
+    tasks.shutdown().await;
+}

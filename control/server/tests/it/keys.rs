@@ -1,0 +1,188 @@
+//! Keys, the operator, and how many requests they may make.
+
+use axum::http::Method;
+use control_server::{Options, Store};
+use serde_json::json;
+
+use crate::fake::{OWN_PAGE, SHOP, World, ask, get, post};
+use crate::plane::{Plane, text};
+
+#[tokio::test]
+async fn without_a_key_or_with_a_bad_one_nothing_is_answered() {
+    let plane = Plane::new().await;
+    let none = get("/v1/agents").of(&plane.router).await;
+    assert_eq!(none.header("www-authenticate"), Some("Bearer"));
+    none.is_problem(401, "CREDENTIAL_REQUIRED");
+    let unknown = control_server::NewKey::generate().secret.expose().clone();
+    let mut mistyped = plane.key.clone();
+    mistyped.pop();
+    for key in ["x", "fdy_", mistyped.as_str(), unknown.as_str(), ""] {
+        get("/v1/agents").key(key).of(&plane.router).await.is_problem(401, "CREDENTIAL_INVALID");
+    }
+    // Before the database is there, too.
+    let early = World::new().router_on(Options::default(), Store::absent());
+    get("/v1/agents").key(&plane.key).of(&early).await.is_problem(503, "STORE_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn a_key_is_shown_once_rotated_with_grace_and_dies_at_once() {
+    let plane = Plane::new().await;
+    let expires = "2027-06-01T00:00:00Z";
+    let made = plane.post("/v1/api-keys", json!({"name": "ci", "expires_at": expires})).await.json();
+    let (id, first) = (text(&made["id"]), text(&made["key"]));
+    assert!(first.starts_with("fdy_") && text(&made["hint"]).ends_with(&first[first.len() - 4..]));
+    let path = format!("/v1/api-keys/{id}");
+    let found = plane.get(&path).await;
+    assert!(found.get("key").is_none() && found["expires_at"] == expires);
+    let works = async |key: &str| get("/v1/domains").key(key).of(&plane.router).await.status.as_u16();
+    assert_eq!(works(&first).await, 200);
+    let rotate = format!("{path}/rotate");
+    let second = text(&plane.post(&rotate, json!({"grace_seconds": 3600})).await.json()["key"]);
+    assert_eq!((works(&first).await, works(&second).await), (200, 200));
+    plane.world.pass(3601);
+    assert_eq!((works(&first).await, works(&second).await), (401, 200));
+    let third = text(&plane.post(&rotate, json!({"grace_seconds": 0})).await.json()["key"]);
+    assert_eq!((works(&second).await, works(&third).await), (401, 200));
+    assert!(plane.get(&path).await["last_used_at"].is_string());
+    assert_eq!(plane.delete(&path).await.status.as_u16(), 204);
+    assert_eq!(works(&third).await, 401);
+    assert!(plane.get(&path).await["revoked_at"].is_string());
+    plane.post(&rotate, json!({})).await.is_problem(409, "CONFLICT");
+    for body in [
+        json!({"name": ""}),
+        json!({"name": "x", "expires_at": "2020-01-01T00:00:00Z"}),
+        json!({"name": "x", "expires_at": "soon"}),
+    ] {
+        plane.post("/v1/api-keys", body).await.is_problem(422, "BODY_INVALID");
+    }
+}
+
+#[tokio::test]
+async fn a_key_ends_when_it_expires() {
+    let plane = Plane::new().await;
+    let now = *plane.world.now.lock().expect("no panic");
+    let expires = now.checked_add(jiff::SignedDuration::from_secs(60)).expect("in range").to_string();
+    let made = plane.post("/v1/api-keys", json!({"name": "short", "expires_at": expires})).await.json();
+    let key = text(&made["key"]);
+    assert_eq!(get("/v1/domains").key(&key).of(&plane.router).await.status.as_u16(), 200);
+    plane.world.pass(60);
+    get("/v1/domains").key(&key).of(&plane.router).await.is_problem(401, "CREDENTIAL_INVALID");
+}
+
+#[tokio::test]
+async fn the_operator_acts_in_the_organization_they_name_and_alone_makes_new_ones() {
+    let plane = Plane::new().await;
+    plane.post("/v1/organizations", json!({"name": "mine"})).await.is_problem(403, "OPERATOR_ONLY");
+    let (other, key) = plane.other("other").await;
+    let of = |org: &str| get("/v1/about").operator().header("foundry-organization", org);
+    assert_eq!(of(&other.to_string()).of(&plane.router).await.json()["organization"]["name"], "other");
+    assert_eq!(get("/v1/about").operator().of(&plane.router).await.json()["organization"]["name"], "default");
+    for unknown in ["org_00000000000070008000000000000000", "nonsense"] {
+        of(unknown).of(&plane.router).await.is_problem(404, "NOT_FOUND");
+    }
+    let all = get("/v1/organizations").operator().of(&plane.router).await.json();
+    assert_eq!(all["data"].as_array().expect("a list").len(), 2);
+    let own = get("/v1/organizations").key(&key).of(&plane.router).await.json();
+    assert_eq!(
+        (own["data"].as_array().expect("a list").len(), &own["data"][0]["name"]),
+        (1, &json!("other"))
+    );
+    let change = json!({"title": "Other", "recordings_keep_days": 30});
+    let changed = ask(Method::PATCH, &format!("/v1/organizations/{other}"))
+        .json(&change)
+        .key(&key)
+        .of(&plane.router)
+        .await
+        .json();
+    assert_eq!((&changed["title"], &changed["recordings_keep_days"]), (&json!("Other"), &json!(30)));
+    let kept = ask(Method::PATCH, &format!("/v1/organizations/{other}"))
+        .json(&json!({"recordings_keep_days": null}));
+    assert_eq!(kept.key(&key).of(&plane.router).await.json()["recordings_keep_days"], json!(null));
+    let environments = get("/v1/environments").key(&key).of(&plane.router).await.json();
+    assert_eq!(environments["data"].as_array().expect("a list").len(), 3);
+}
+
+#[tokio::test]
+async fn the_cookie_changes_things_from_our_own_pages_alone_and_a_code_signs_in_once() {
+    let plane = Plane::new().await;
+    let code = plane.world.code.shown().expect("there is one");
+    let signed =
+        post("/v1/operator/session", json!({"code": code})).on_page(OWN_PAGE).of(&plane.router).await;
+    assert_eq!(signed.status.as_u16(), 204);
+    let cookie = signed.header("set-cookie").expect("a cookie").split(';').next().expect("a pair").to_owned();
+    post("/v1/operator/session", json!({"code": code}))
+        .of(&plane.router)
+        .await
+        .is_problem(403, "OPERATOR_ONLY");
+    for body in [json!({}), json!({"code": "x", "token": "y"})] {
+        post("/v1/operator/session", body).of(&plane.router).await.is_problem(400, "BODY_INVALID");
+    }
+    let read = get("/v1/domains").header("cookie", &cookie);
+    assert_eq!(read.of(&plane.router).await.status.as_u16(), 200);
+    let create = |name: &str| post("/v1/domains", json!({"name": name})).header("cookie", &cookie);
+    assert_eq!(create("a").on_page(OWN_PAGE).of(&plane.router).await.status.as_u16(), 201);
+    create("b").on_page(SHOP).of(&plane.router).await.is_problem(403, "ORIGIN_FORBIDDEN");
+    create("b").of(&plane.router).await.is_problem(403, "ORIGIN_FORBIDDEN");
+    get("/v1/domains")
+        .header("cookie", &cookie)
+        .on_page(SHOP)
+        .of(&plane.router)
+        .await
+        .is_problem(403, "ORIGIN_FORBIDDEN");
+    let out = ask(Method::DELETE, "/v1/operator/session").of(&plane.router).await;
+    assert!(out.status.as_u16() == 204 && out.header("set-cookie").expect("a cookie").contains("Max-Age=0"));
+}
+
+#[tokio::test]
+async fn each_answer_says_how_many_requests_are_left_and_what_is_over_is_refused() {
+    let plane = Plane::with(5).await;
+    let mut left = Vec::new();
+    for _ in 0..5 {
+        let reply = plane.send(get("/v1/domains")).await;
+        assert_eq!(reply.header("ratelimit-policy"), Some("\"default\";q=5;w=60"));
+        assert_eq!(reply.header("x-ratelimit-limit"), Some("5"));
+        left.push(reply.header("x-ratelimit-remaining").expect("said").to_owned());
+    }
+    assert_eq!(left, ["4", "3", "2", "1", "0"]);
+    let refused = plane.send(get("/v1/domains")).await;
+    refused.is_problem(429, "RATE_LIMITED");
+    assert!(
+        refused
+            .header("retry-after")
+            .is_some_and(|wait| (1..=12).contains(&wait.parse::<u32>().expect("seconds")))
+    );
+    assert!(refused.header("ratelimit").is_some_and(|said| said.starts_with("\"default\";r=0;t=")));
+    let operator = get("/v1/domains").operator().of(&plane.router).await;
+    assert_eq!(operator.status.as_u16(), 200, "each has a bucket of their own");
+}
+
+#[tokio::test]
+async fn drafts_and_versions_by_number_are_called_by_those_who_make_agents() {
+    let plane = Plane::new().await;
+    let (_, other) = plane.other("other").await;
+    let start = |agent: &str| post("/start", json!({"body": {"agent": agent}}));
+    let token = |agent: &str| post("/v1/widget/token", json!({"agent": agent}));
+    for agent in ["front-desk@draft", "front-desk@3"] {
+        start(agent).of(&plane.router).await.is_problem(401, "TOKEN_REQUIRED");
+        start(agent).key(&other).of(&plane.router).await.is_problem(401, "TOKEN_INVALID");
+        token(agent).of(&plane.router).await.is_problem(403, "OPERATOR_ONLY");
+        let seen = plane.world.prepared.lock().expect("no panic").iter().any(|known| known == agent);
+        assert!(!seen, "{agent} is not made ready for strangers");
+        // There is a draft and no third version.
+        let (status, code) =
+            if agent.ends_with("draft") { (200, None) } else { (404, Some("AGENT_UNKNOWN")) };
+        for reply in [
+            start(agent).key(&plane.key).of(&plane.router).await,
+            start(agent).operator().of(&plane.router).await,
+            token(agent).key(&plane.key).of(&plane.router).await,
+        ] {
+            assert_eq!(reply.status.as_u16(), status, "{}", reply.text);
+            code.map(|code| reply.is_problem(status, code));
+        }
+    }
+    let given = token("front-desk@draft").key(&plane.key).of(&plane.router).await.json();
+    let given = post("/start", json!({"body": {"agent": "front-desk@draft", "token": given["token"]}}));
+    assert_eq!(given.of(&plane.router).await.status.as_u16(), 200);
+    assert_eq!(start("front-desk").key(&plane.key).of(&plane.router).await.status.as_u16(), 200);
+    start("front-desk@staging").of(&plane.router).await.is_problem(404, "AGENT_UNKNOWN");
+}
