@@ -9,3 +9,8 @@ declare module 'virtual:worklets' {
   const text: string;
   export default text;
 }
+declare module '*.svg' {
+  /** Its address. */
+  const url: string;
+  export default url;
+}

@@ -17,7 +17,7 @@ await context.grantPermissions(['microphone'], { origin: base });
 
 /** The far side: answers offers, greets the protocol, hears the caller. */
 const far = await context.newPage();
-await far.goto(`${base}/v1/agents`);
+await far.goto(`${base}/v1/widget/agents`);
 await far.evaluate(() => {
   const peers = [];
   const tell = (channel, type, data) =>

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
+import { consoleApi, meanwhile, reset } from './console-api.mjs';
 import { agents, call, calls } from './fixtures.mjs';
 
 const web = fileURLToPath(new URL('..', import.meta.url));
@@ -14,7 +15,7 @@ const POLICY = /const POLICY: &str = "([^"]+)"/
   .exec(readFileSync(join(web, '../control/server/src/middleware/headers.rs'), 'utf8'))[1]
   .replaceAll(/\\\s+/g, '');
 
-/** What the next requests meet: `full`, `empty`, `closed`, or `talk`. */
+/** What the next requests meet: `full`, `empty`, `closed`, `down`, or `talk`. */
 let scenario = 'talk';
 
 const problem = (status, code, title, detail, headers = {}) => ({
@@ -45,47 +46,35 @@ const file = (path) => ({
   body: readFileSync(join(web, path)),
 });
 
-function answer(method, url, host) {
+function answer(request, url, text) {
+  const { method } = request;
+  const { host } = request.headers;
   const path = url.pathname;
   const full = problem(503, 'SERVER_FULL', 'All lines are busy', 'every line is busy', {
     'retry-after': '9',
   });
   if (path === '/dev/scenario') {
     scenario = url.searchParams.get('name') ?? 'talk';
+    reset();
     return json({ scenario });
   }
+  if (path === '/dev/meanwhile') {
+    const { agent, ...fields } = JSON.parse(text);
+    meanwhile(agent, (definition) => Object.assign(definition, fields));
+    return json({});
+  }
+  if (path.startsWith('/console/assets/')) return file(join('console/dist', normalize(path.slice(8))));
+  if (path === '/console' || path.startsWith('/console/')) return file('console/dist/index.html');
   if (path === '/') return file('pages/dist/index.html');
-  if (path === '/calls') return file('pages/dist/calls.html');
-  if (path.startsWith('/calls/')) return file('pages/dist/call.html');
   if (path === '/widget.js') return file('widget/dist/widget.js');
   if (path.startsWith('/assets/')) return file(join('pages/dist', normalize(path)));
-  if (path === '/v1/agents') return json(agents);
-  if (path.startsWith('/v1/calls') && scenario === 'closed') {
-    return problem(
-      403,
-      'OPERATOR_ONLY',
-      'Only for the operator of this server',
-      "sign in with the operator's token",
-    );
-  }
-  if (path === '/v1/calls')
-    return json(scenario === 'empty' ? { data: [], next_cursor: null, has_more: false } : calls);
-  if (path === `/v1/calls/${call.id}`) return json(call);
-  if (path === `/v1/calls/${call.id.replace('a2', 'ff')}`)
-    return problem(
-      404,
-      'CALL_UNFINISHED',
-      'The call is not on record yet',
-      'the call is still going on or has just ended; it is on record once it has ended',
-    );
-  if (path.startsWith('/v1/calls/'))
-    return problem(404, 'CALL_UNKNOWN', 'No such call', 'no finished call of that id is on record');
+  if (path === '/v1/widget/agents') return json(agents);
   if (path === '/v1/widget/token')
     return scenario === 'closed'
       ? problem(403, 'OPERATOR_ONLY', 'Only for the operator of this server', 'this server is closed')
       : json({ token: 'c1.dev', agent: 'front-desk', expires_at: '2030-01-01T00:00:00Z' });
-  if (path === '/v1/operator/session')
-    return problem(403, 'OPERATOR_ONLY', 'Only for the operator of this server', 'not the token');
+  const given = path.startsWith('/v1/') && consoleApi(request, url, text, scenario);
+  if (given) return given;
   if (path === '/start' && method === 'POST')
     return scenario === 'full'
       ? full
@@ -95,11 +84,12 @@ function answer(method, url, host) {
   return problem(404, 'PATH_UNKNOWN', 'Nothing here', `there is nothing at ${path}`);
 }
 
-const server = createServer((request, response) => {
-  request.resume();
+const server = createServer(async (request, response) => {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
   let reply;
   try {
-    reply = answer(request.method, new URL(request.url, 'http://x'), request.headers.host);
+    reply = answer(request, new URL(request.url, 'http://x'), Buffer.concat(chunks).toString());
   } catch {
     reply = problem(404, 'PATH_UNKNOWN', 'Nothing here', 'no such file; run npm run build first');
   }

@@ -1,5 +1,5 @@
 // Looks at every page and state in Chromium, light and dark, wide and narrow: writes dev/shots/*.png, and fails on an
-// accessibility finding, a script error or a breach of the content policy. usage: node dev/shots.mjs [name]
+// accessibility finding, a script error or a breach of the content policy. usage: node dev/shots.mjs [name or its beginning-]
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { AUTOPLAY, launch } from './chromium.mjs';
@@ -22,6 +22,11 @@ const looks = [
   { name: 'light-narrow', colorScheme: 'light', viewport: { width: 360, height: 740 } },
   { name: 'dark-narrow', colorScheme: 'dark', viewport: { width: 360, height: 740 } },
 ];
+
+/** The console is a tool for large screens that works on small ones. */
+const consoleLooks = looks.map((look) =>
+  look.viewport.width > 400 ? { ...look, viewport: { width: 1440, height: 900 } } : look,
+);
 
 const state = (name) => (page) =>
   page.locator(`[data-testid=widget][data-state=${name}]`).waitFor({ timeout: 15_000 });
@@ -96,15 +101,6 @@ const shots = {
     await start(page);
     await state('failed')(page);
   },
-  calls: async (page) => {
-    await page.goto(`${base}/calls`);
-    await page.getByTestId('call-row').first().waitFor();
-  },
-  nocalls: async (page) => {
-    await scenario(page, 'empty');
-    await page.goto(`${base}/calls`);
-    await page.getByTestId('empty').waitFor();
-  },
   closed: async (page) => {
     await scenario(page, 'closed');
     await page.goto(`${base}/?transport=websocket`);
@@ -115,52 +111,30 @@ const shots = {
     await page.goto(`${base}/#token=wrong`);
     await page.getByTestId('problem').waitFor();
   },
-  operator: async (page) => {
-    await scenario(page, 'closed');
-    await page.goto(`${base}/calls`);
-    await page.getByTestId('problem').waitFor();
-  },
-  wrongtoken: async (page) => {
-    await scenario(page, 'closed');
-    await page.goto(`${base}/calls`);
-    await page.getByLabel("Operator's token").fill('wrong');
-    await page.getByRole('button', { name: 'Sign in' }).click();
-    await page.getByText('Refused').waitFor();
-  },
-  nocall: async (page) => {
-    await page.goto(`${base}/calls/nope`);
-    await page.getByTestId('problem').waitFor({ timeout: 500 });
-  },
-  running: async (page) => {
-    await page.goto(`${base}/calls/${call.id.replace('a2', 'ff')}`);
-    await page.getByTestId('problem').waitFor();
-  },
-  call: async (page) => {
-    await page.goto(`${base}/calls/${call.id}`);
-    await page.getByTestId('turn').first().waitFor();
-    await page
-      .locator('details')
-      .first()
-      .click({ position: { x: 5, y: 5 } });
-  },
 };
+
+const { consoleShots } = await import('./console-shots.mjs');
+Object.assign(shots, consoleShots(base, scenario));
 
 const findings = [];
 for (const [name, steps] of Object.entries(shots)) {
-  if (only && only !== name) continue;
-  for (const look of looks) {
+  if (only && only !== name && !(only.endsWith('-') && name.startsWith(only))) continue;
+  const inConsole = name.startsWith('console-');
+  for (const look of inConsole ? consoleLooks : looks) {
     const page = await browser.newPage({ ...look, deviceScaleFactor: 1 });
     page.on('pageerror', (error) => findings.push(`${name} ${look.name}: ${error}`));
     page.on('console', (entry) => {
-      if (/Content Security Policy/.test(entry.text()))
-        findings.push(`${name} ${look.name}: ${entry.text()}`);
+      const said = entry.text();
+      const refused = /Failed to load resource/.test(said); // what a state is about
+      if (/Content Security Policy/.test(said) || (inConsole && entry.type() === 'error' && !refused))
+        findings.push(`${name} ${look.name}: ${said}`);
     });
     await scenario(page, 'talk');
     try {
       await steps(page);
       await page.screenshot({
         path: `${out}${name}-${look.name}.png`,
-        fullPage: name === 'call' || name === 'home',
+        fullPage: name === 'home' || inConsole,
       });
       if (name !== 'lost') {
         await page.evaluate(axe);

@@ -26,7 +26,7 @@ await story(
     const greeting = await allowed.line('agent', '\\w+ \\w+');
     const transport = await allowed.data('transport');
     await allowed.hangUp();
-    await page.goto(`${url}/calls`);
+    await page.goto(`${url}/console/calls`);
     await page.getByTestId('call-row').or(page.getByTestId('empty')).first().waitFor();
     return { code, advice, greeting, transport };
   },

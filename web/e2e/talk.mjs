@@ -45,7 +45,7 @@ await story(
     ];
     await widget.hangUp();
 
-    await page.goto(`${url}/calls/${session}`);
+    await page.goto(`${url}/console/calls/${session}`);
     await page.getByTestId('turn').first().waitFor();
     await page.screenshot({ path: join(folder, 'call-page.png'), fullPage: false });
     return {

@@ -86,32 +86,36 @@ export async function get<T>(path: string): Promise<T> {
   return answer(await fetch(path).catch(unreachable));
 }
 
-/** The operator's token in an address that `foundry serve` printed: `#token=...`, the part that no server is sent. */
-export const tokenIn = (hash: string): string | null =>
-  new URLSearchParams(hash.replace(/^#/, '')).get('token') || null;
+/** What signs in, in an address that `foundry serve` printed (`#admin=...`, good once) or that somebody made of the operator's token
+ * (`#token=...`): the part that no server is sent. */
+export const proofIn = (hash: string): { code: string } | { token: string } | null => {
+  const named = new URLSearchParams(hash.replace(/^#/, ''));
+  const [code, token] = [named.get('admin'), named.get('token')];
+  return code ? { code } : token ? { token } : null;
+};
 
 /** Opened where the page is already, such a link changes the address alone. */
 export function followLinks(): void {
   window.addEventListener('hashchange', () => {
-    if (tokenIn(location.hash)) location.reload();
+    if (proofIn(location.hash)) location.reload();
   });
 }
 
 /** Signs in by the address where it has a token, which then leaves the address: it must not stay on a screen. */
 export async function signInByAddress(): Promise<void> {
-  const token = tokenIn(location.hash);
-  if (!token) return;
+  const proof = proofIn(location.hash);
+  if (!proof) return;
   history.replaceState(null, '', location.pathname + location.search);
-  await signIn(token);
+  await signIn(proof);
 }
 
-/** The operator's token becomes a cookie that no script can read. */
-export async function signIn(token: string): Promise<void> {
+/** The proof becomes a cookie that no script can read. */
+export async function signIn(proof: { code: string } | { token: string }): Promise<void> {
   const headers = { 'content-type': 'application/json' };
   const response = await fetch('/v1/operator/session', {
     method: 'POST',
     headers,
-    body: JSON.stringify({ token }),
+    body: JSON.stringify(proof),
   }).catch(unreachable);
   if (!response.ok) await answer(response);
 }

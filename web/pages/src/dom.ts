@@ -57,7 +57,7 @@ export function problem(error: unknown, again: () => void, tried = false): HTMLE
   const form = h('form', {}, label, input, h('button', { type: 'submit' }, 'Sign in'));
   form.onsubmit = (event) => {
     event.preventDefault();
-    signIn(input.value).then(again, (why: unknown) => {
+    signIn({ token: input.value }).then(again, (why: unknown) => {
       const next = problem(why, again, true);
       box.replaceWith(next);
       next.querySelector('input')?.focus();

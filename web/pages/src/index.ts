@@ -21,7 +21,7 @@ const widget = id('widget');
 widget.addEventListener('agent-foundry:ended', (event) => {
   const { sessionId } = (event as CustomEvent<{ sessionId: string | null }>).detail;
   if (!sessionId) return;
-  id<HTMLAnchorElement>('last-link').href = `/calls/${encodeURIComponent(sessionId)}`;
+  id<HTMLAnchorElement>('last-link').href = `/console/calls/${encodeURIComponent(sessionId)}`;
   id('last').hidden = false;
 });
 
@@ -39,7 +39,7 @@ async function show(): Promise<void> {
   const wanted = parameters.get('agent');
   const transport = parameters.get('transport');
   if (transport) widget.setAttribute('transport', transport);
-  const agents = await get<{ data: Agent[]; default: string }>('/v1/agents').catch(() => null);
+  const agents = await get<{ data: Agent[]; default: string }>('/v1/widget/agents').catch(() => null);
   const name = wanted ?? agents?.default ?? FALLBACK.name;
   const agent = agents?.data.find((one) => one.name === name) ?? { ...FALLBACK, name };
   widget.setAttribute('agent', agent.name);

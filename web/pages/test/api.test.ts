@@ -1,17 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { tokenIn } from '../src/api';
+import { proofIn } from '../src/api';
 import { sentence } from '../src/dom';
 
 describe('an address that signs the operator in', () => {
-  it('has the token behind the #', () => {
-    expect(tokenIn('#token=0123abc')).toBe('0123abc');
-    expect(tokenIn('#x=1&token=a%2Bb')).toBe('a+b');
+  it('has the token or the code behind the #', () => {
+    expect(proofIn('#token=0123abc')).toEqual({ token: '0123abc' });
+    expect(proofIn('#x=1&token=a%2Bb')).toEqual({ token: 'a+b' });
+    expect(proofIn('#admin=0123abc')).toEqual({ code: '0123abc' });
   });
 
   it('is no other address', () => {
-    expect(tokenIn('')).toBeNull();
-    expect(tokenIn('#events')).toBeNull();
-    expect(tokenIn('#token=')).toBeNull();
+    expect(proofIn('')).toBeNull();
+    expect(proofIn('#events')).toBeNull();
+    expect(proofIn('#token=')).toBeNull();
   });
 });
 

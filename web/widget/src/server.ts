@@ -99,7 +99,7 @@ export class Server {
   }
 
   async agents(): Promise<{ name: string; title: string; description: string; suggestions: string[] }[]> {
-    const answer = await this.json('/v1/agents', 'GET');
+    const answer = await this.json('/v1/widget/agents', 'GET');
     return Array.isArray(answer.data) ? answer.data : [];
   }
 

@@ -151,6 +151,7 @@ const ENDINGS: Record<string, string> = {
   provider_failed: 'The agent had a fault and had to end the call.',
   server_stopping: 'The server is restarting.',
   too_long: 'The call reached its longest duration.',
+  interrupted: 'The call was interrupted by a failure of the server.',
 };
 
 export const ending = (reason: string): string => ENDINGS[reason] ?? 'The call has ended.';

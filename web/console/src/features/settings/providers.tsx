@@ -1,0 +1,51 @@
+import { Loading, Problem, Scroll } from '../../shell';
+import { useProviders } from './queries';
+
+const KINDS: Record<string, string> = {
+  stt: 'Hears',
+  llm: 'Thinks',
+  tts: 'Speaks',
+  vad: 'Notices speech',
+  embed: 'Compares meanings',
+};
+
+export function Providers() {
+  const providers = useProviders();
+  if (providers.isPending) return <Loading rows={4} />;
+  if (providers.isError) return <Problem error={providers.error} again={() => void providers.refetch()} />;
+  return (
+    <div className="stack">
+      <Scroll label="Providers">
+        <table className="cards" data-testid="providers">
+          <thead>
+            <tr>
+              <th scope="col">Does</th>
+              <th scope="col">Provider</th>
+              <th scope="col">Which</th>
+              <th scope="col">State</th>
+            </tr>
+          </thead>
+          <tbody>
+            {providers.data.data.map((one) => (
+              <tr key={one.kind + one.name}>
+                <th scope="row">
+                  {KINDS[one.kind] ?? one.kind} <span className="quiet small">{one.kind}</span>
+                </th>
+                <td>{one.name}</td>
+                <td className="break">{one.detail}</td>
+                <td className="tight">
+                  <span className={one.ready ? 'tag good' : 'tag warn'}>
+                    {one.ready ? 'ready' : 'not ready'}
+                  </span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+      <p className="quiet small">
+        Keys of providers are set where the server is started, and never shown here.
+      </p>
+    </div>
+  );
+}

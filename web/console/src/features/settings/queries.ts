@@ -1,0 +1,74 @@
+// What the settings ask the server, and what they tell it.
+
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { api, type Channel, type Greeting, ifMatch, type Organization, once, taken } from '../../server';
+
+const LIST = { params: { query: { limit: 100 } } };
+
+export const useKeys = () =>
+  useQuery({ queryKey: ['api-keys'], queryFn: () => taken(api.GET('/v1/api-keys', LIST)) });
+export const useGreetings = () =>
+  useQuery({ queryKey: ['greetings'], queryFn: () => taken(api.GET('/v1/greetings', LIST)) });
+export const useChannels = () =>
+  useQuery({ queryKey: ['channels'], queryFn: () => taken(api.GET('/v1/channels', LIST)) });
+export const useAgents = () =>
+  useQuery({ queryKey: ['agents'], queryFn: () => taken(api.GET('/v1/agents', LIST)) });
+export const useEnvironments = () =>
+  useQuery({
+    queryKey: ['environments'],
+    queryFn: () => taken(api.GET('/v1/environments', LIST)),
+    staleTime: 60_000,
+  });
+export const useProviders = () =>
+  useQuery({ queryKey: ['providers'], queryFn: () => taken(api.GET('/v1/providers')) });
+export const useAudit = () =>
+  useQuery({ queryKey: ['audit'], queryFn: () => taken(api.GET('/v1/audit', LIST)) });
+
+/** The list is asked for anew when something in it was changed. */
+export function useChange<A, T>(key: string, change: (given: A) => Promise<T>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: change,
+    onSuccess: () => client.invalidateQueries({ queryKey: [key] }),
+  });
+}
+
+export const createKey = (body: { name: string; expires_at?: string }) =>
+  taken(api.POST('/v1/api-keys', { body, headers: once() }));
+export const rotateKey = ({ id, grace_seconds }: { id: string; grace_seconds: number }) =>
+  taken(
+    api.POST('/v1/api-keys/{id}/rotate', {
+      params: { path: { id } },
+      body: { grace_seconds },
+      headers: once(),
+    }),
+  );
+export const revokeKey = (id: string) => taken(api.DELETE('/v1/api-keys/{id}', { params: { path: { id } } }));
+
+export type GreetingGiven = Pick<Greeting, 'wordings' | 'enabled'> & {
+  agent_id?: string;
+  environment_id?: string;
+};
+export const createGreeting = (body: GreetingGiven) =>
+  taken(api.POST('/v1/greetings', { body, headers: once() }));
+export const changeGreeting = (
+  { id, revision }: Greeting,
+  body: Partial<Pick<Greeting, 'wordings' | 'enabled'>>,
+) => taken(api.PATCH('/v1/greetings/{id}', { params: { path: { id } }, body, headers: ifMatch(revision) }));
+export const removeGreeting = ({ id }: Greeting) =>
+  taken(api.DELETE('/v1/greetings/{id}', { params: { path: { id } } }));
+
+export type ChannelGiven = Pick<Channel, 'kind' | 'address' | 'agent_id' | 'environment_id' | 'enabled'>;
+export const createChannel = (body: ChannelGiven) =>
+  taken(api.POST('/v1/channels', { body, headers: once() }));
+/** Kind and address stay: another address is another channel. */
+export const changeChannel = ({ id, revision }: Channel, { kind: _, address: __, ...body }: ChannelGiven) =>
+  taken(api.PATCH('/v1/channels/{id}', { params: { path: { id } }, body, headers: ifMatch(revision) }));
+export const removeChannel = ({ id }: Channel) =>
+  taken(api.DELETE('/v1/channels/{id}', { params: { path: { id } } }));
+
+export const changeOrganization = (
+  { id, revision }: Organization,
+  body: { title: string; recordings_keep_days?: number },
+) =>
+  taken(api.PATCH('/v1/organizations/{id}', { params: { path: { id } }, body, headers: ifMatch(revision) }));

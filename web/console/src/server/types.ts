@@ -1,0 +1,41 @@
+// Names for what the generated client gives, taken from the paths that give it.
+
+import type { paths } from '../../../api-client/schema';
+
+type Answers<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends { responses: infer R }
+  ? R extends { 200: { content: { 'application/json': infer T } } }
+    ? T
+    : R extends { 201: { content: { 'application/json': infer T } } }
+      ? T
+      : never
+  : never;
+type Listed<P extends keyof paths> =
+  Answers<P, 'get' & keyof paths[P]> extends { data: (infer T)[] } ? T : never;
+
+export type Agent = Answers<'/v1/agents/{id}', 'get'>;
+export type Template = Listed<'/v1/templates'>;
+export type Draft = Answers<'/v1/agents/{id}/draft', 'get'>;
+export type Problem = Draft['problems'][number];
+export type Version = Listed<'/v1/agents/{id}/versions'>;
+export type Alias = Listed<'/v1/agents/{id}/aliases'>;
+export type Release = Listed<'/v1/agents/{id}/releases'>;
+export type Comparison = Answers<'/v1/agents/{id}/compare', 'get'>;
+export type Environment = Listed<'/v1/environments'>;
+export type CallSummary = Listed<'/v1/sessions'>;
+export type Call = Answers<'/v1/sessions/{id}', 'get'>;
+export type Line = Call['transcript'][number];
+export type Turn = Call['turns_detail'][number];
+export type CallEvent = Call['events'][number];
+export type Recording = Listed<'/v1/sessions/{id}/recordings'>;
+export type Latency = Answers<'/v1/latency', 'get'>;
+export type Activity = Answers<'/v1/activity', 'get'>;
+export type ApiKey = Listed<'/v1/api-keys'>;
+export type NewApiKey = Answers<'/v1/api-keys', 'post'>;
+export type Greeting = Listed<'/v1/greetings'>;
+export type Channel = Listed<'/v1/channels'>;
+export type Organization = Answers<'/v1/organizations/{id}', 'get'>;
+export type Provider = Listed<'/v1/providers'>;
+export type About = Answers<'/v1/about', 'get'>;
+export type AuditEntry = Listed<'/v1/audit'>;
+/** An agent's JSON, as `agents/graph` defines it; a draft may be anything. */
+export type Definition = Draft['definition'];

@@ -1,0 +1,11 @@
+export { colourAt } from './colour';
+export { Confirm } from './confirm';
+export { Copy } from './copy';
+export * from './icons';
+export { Layout, useAbout } from './layout';
+export { notice } from './notices';
+export { Page } from './page';
+export { useScheme } from './scheme';
+export { Scroll } from './scroll';
+export { queries, secretIn, session, signIn, signInByAddress } from './session';
+export { Empty, Loading, Problem, Time } from './states';

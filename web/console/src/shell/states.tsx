@@ -1,0 +1,98 @@
+// Nothing yet, not yet, and not at all: each says what to do.
+
+import { Button } from '@mantine/core';
+import { Fragment, type ReactNode } from 'react';
+import { refusalOf } from '../server';
+import { fullMoment, moment, sentence } from '../words';
+
+export function Time({ at }: { at: string }) {
+  return (
+    <time dateTime={at} title={fullMoment(at)}>
+      {moment(at)}
+    </time>
+  );
+}
+
+export function Empty({
+  title,
+  children,
+  action,
+}: {
+  title: string;
+  children: ReactNode;
+  action?: ReactNode;
+}) {
+  return (
+    <div className="empty" data-testid="empty">
+      <strong>{title}</strong>
+      <p>{children}</p>
+      {action && <div className="row">{action}</div>}
+    </div>
+  );
+}
+
+export function Loading({ rows = 5 }: { rows?: number }) {
+  return (
+    <div className="skeleton" role="status">
+      <span className="hidden">Loading…</span>
+      {Array.from({ length: rows }, (_, row) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the rows are alike
+        <span key={row} aria-hidden="true" />
+      ))}
+    </div>
+  );
+}
+
+/** A text in which the pages it names are links. */
+function linked(text: string): ReactNode {
+  return text.split(/(\/docs\/errors\/[A-Z0-9_]+)/).map((part, index) =>
+    index % 2 ? (
+      <a key={part} href={part}>
+        {part}
+      </a>
+    ) : (
+      <Fragment key={part}>{part}</Fragment>
+    ),
+  );
+}
+
+/** What the server refused and why, with the page of its code and the name under which its log has the request. */
+export function Problem({
+  error,
+  again,
+  small = false,
+}: {
+  error: unknown;
+  again?: (() => void) | undefined;
+  small?: boolean;
+}) {
+  const { title, detail, code, requestId, errors } = refusalOf(error);
+  return (
+    <div className={small ? 'problem small' : 'problem'} role="alert" data-testid="problem" data-code={code}>
+      <strong>{title}</strong>
+      {detail && <span>{linked(sentence(detail))}</span>}
+      {errors.length > 0 && (
+        <ul>
+          {errors.map((one) => (
+            <li key={one.pointer + one.detail}>
+              <code>{one.pointer || '/'}</code> {one.detail}
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className="row small">
+        {again && (
+          <Button variant="default" onClick={again}>
+            Try again
+          </Button>
+        )}
+        {code && (
+          <a className="mono" href={`/docs/errors/${code}`}>
+            {code}
+          </a>
+        )}
+        {requestId && <span className="mono quiet">{requestId}</span>}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,439 @@
+// The stand-in for the server's API as the console uses it: remembers what is written until it is stopped.
+import { deepStrictEqual } from 'node:assert';
+import {
+  about,
+  activity,
+  ago,
+  agents as allAgents,
+  audit,
+  channels,
+  consoleCalls,
+  environments,
+  greetings,
+  keys,
+  latency,
+  organization,
+  providers,
+  sound,
+  summaryOf,
+  templates,
+} from './console-fixtures.mjs';
+
+const TOKEN = 'dev';
+const STATE = {
+  agents: new Map(),
+  keys: [...keys],
+  greetings: structuredClone(greetings),
+  channels: structuredClone(channels),
+  organization: structuredClone(organization),
+};
+
+export function reset() {
+  STATE.agents = new Map(structuredClone(allAgents).map((one) => [one.agent.name, one]));
+  STATE.keys = structuredClone(keys);
+  STATE.greetings = structuredClone(greetings);
+  STATE.channels = structuredClone(channels);
+  STATE.organization = structuredClone(organization);
+}
+reset();
+
+const now = () => new Date().toISOString();
+const json = (value, status = 200) => ({
+  status,
+  headers: { 'content-type': 'application/json', ...(value?.revision && { etag: `"${value.revision}"` }) },
+  body: JSON.stringify(value),
+});
+const nothing = { status: 204, headers: {}, body: '' };
+const problem = (status, code, title, detail, more = {}) => ({
+  status,
+  headers: { 'content-type': 'application/problem+json', 'x-request-id': 'req_01dev' },
+  body: JSON.stringify({
+    type: `/docs/errors/${code}`,
+    title,
+    status,
+    detail,
+    code,
+    docs: `/docs/errors/${code}`,
+    request_id: 'req_01dev',
+    retryable: status >= 500,
+    ...more,
+  }),
+});
+const page = (data) => ({ data, next_cursor: null, has_more: false });
+const same = (a, b) => {
+  try {
+    deepStrictEqual(a, b);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** A few of the real checks, so that fields show something. */
+function problemsOf(definition) {
+  const found = [];
+  const report = (pointer, detail, severity = 'error', node = null) =>
+    found.push({ pointer, node, field: pointer.split('/').at(-1), detail, severity });
+  const speed = definition.voice?.speed;
+  if (speed !== undefined && (typeof speed !== 'number' || speed < 0.5 || speed > 2))
+    report('/voice/speed', 'must be between 0.5 and 2');
+  (definition.greeting ?? []).forEach((text, index) => {
+    if (!text.trim()) report(`/greeting/${index}`, 'a wording must say something');
+    if ((text.match(/\{if/g) ?? []).length !== (text.match(/\{end\}/g) ?? []).length)
+      report(`/greeting/${index}`, '{if} without {end}');
+  });
+  const nodes = definition.nodes ?? {};
+  if (!nodes[definition.entry]) report('/entry', `there is no node "${definition.entry}"`);
+  for (const [id, node] of Object.entries(nodes)) {
+    if (!['say', 'intent', 'collect', 'router', 'tool', 'end'].includes(node?.kind))
+      report(`/nodes/${id}/kind`, `"${node?.kind}" is no kind of node`, 'error', id);
+    const reached = (definition.edges ?? []).some((edge) => edge.to === id);
+    const named = [definition.entry, definition.manners?.goodbye].includes(id);
+    if (!reached && !named) report(`/nodes/${id}`, 'no path leads to this node', 'warning', id);
+  }
+  return found;
+}
+
+const draftOf = ({ agent, draft }) => ({
+  agent_id: agent.id,
+  ...draft,
+  problems: problemsOf(draft.definition),
+});
+const versionOf = (one, { definition, ...version }) => ({
+  ...version,
+  environments: Object.keys(one.agent.aliases).filter((name) => one.agent.aliases[name] === version.number),
+});
+
+function changes(before, after, pointer = '') {
+  const object = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (object(before) && object(after)) {
+    return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((name) =>
+      changes(before[name], after[name], `${pointer}/${name}`),
+    );
+  }
+  if (same(before, after)) return [];
+  const kind = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed';
+  return [{ pointer, kind, before: before ?? null, after: after ?? null }];
+}
+
+function stale(request, revision, current) {
+  const wanted = request.headers['if-match'];
+  if (!wanted) return problem(428, 'PRECONDITION_REQUIRED', 'A precondition is needed', 'send If-Match');
+  if (wanted !== `"${revision}"`)
+    return problem(412, 'PRECONDITION_FAILED', 'It was changed meanwhile', 'the draft is not what it was', {
+      current,
+    });
+  return null;
+}
+
+function touched(one, draftToo = true) {
+  one.agent.updated_at = now();
+  if (!draftToo) return;
+  one.draft.updated_at = now();
+  one.draft.updated_by = 'operator';
+  const latest = one.versions.at(-1);
+  one.agent.draft_differs = !latest || !same(latest.definition, one.draft.definition);
+  one.agent.title = one.draft.definition.title ?? one.agent.title;
+}
+
+function put(one, environment, version, kind) {
+  const previous_version = one.agent.aliases[environment] ?? null;
+  one.agent.aliases[environment] = version;
+  one.releases.push({
+    environment,
+    version,
+    previous_version,
+    kind,
+    created_by: 'operator',
+    created_at: now(),
+  });
+  return { environment, version, revision: one.releases.length, updated_at: now() };
+}
+
+function agentRoute(one, [what, ...rest], request, url, body) {
+  const { method } = request;
+  const { agent, draft, versions } = one;
+  if (!what) {
+    if (method === 'DELETE') STATE.agents.delete(agent.name);
+    return method === 'DELETE' ? nothing : json(agent);
+  }
+  if (what === 'draft') {
+    if (method === 'GET') return json(draftOf(one));
+    const refused = stale(request, draft.revision, draftOf(one));
+    if (refused) return refused;
+    draft.definition = body.definition;
+    draft.revision += 1;
+    agent.draft_revision = draft.revision;
+    touched(one);
+    return json(draftOf(one));
+  }
+  if (what === 'publish') {
+    const refused = stale(request, draft.revision, draftOf(one));
+    if (refused) return refused;
+    const errors = problemsOf(draft.definition).filter((found) => found.severity === 'error');
+    if (errors.length > 0)
+      return problem(422, 'AGENT_INVALID', 'The agent has mistakes', 'it cannot be published', {
+        errors: errors.map(({ pointer, detail }) => ({ pointer, code: 'AGENT_INVALID', detail })),
+      });
+    const environment = body.environment ?? 'prod';
+    const known = versions.find((version) => same(version.definition, draft.definition));
+    const version = known ?? {
+      id: `ver_${agent.name}_${versions.length + 1}`,
+      number: versions.length + 1,
+      content_hash: `sha256:${Date.now().toString(16)}f00d`,
+      note: body.note ?? '',
+      created_by: 'operator',
+      created_at: now(),
+      definition: structuredClone(draft.definition),
+    };
+    if (!known) versions.push(version);
+    agent.latest_version = versions.length;
+    draft.base_version = version.number;
+    put(one, environment, version.number, 'publish');
+    touched(one);
+    return json(versionOf(one, version), known ? 200 : 201);
+  }
+  if (what === 'versions') {
+    if (rest.length === 0) return json(page(versions.map((version) => versionOf(one, version)).reverse()));
+    const version = versions.find(({ number }) => String(number) === rest[0]);
+    if (!version) return problem(404, 'NOT_FOUND', 'Not found', 'there is no such version');
+    if (rest[1] !== 'restore') return json({ ...versionOf(one, version), definition: version.definition });
+    const refused = stale(request, draft.revision, draftOf(one));
+    if (refused) return refused;
+    draft.definition = structuredClone(version.definition);
+    draft.revision += 1;
+    touched(one);
+    return json(draftOf(one));
+  }
+  if (what === 'compare') {
+    const of = (name) =>
+      name === 'draft'
+        ? draft.definition
+        : versions.find(({ number }) => String(number) === name)?.definition;
+    const [from, to] = [url.searchParams.get('from'), url.searchParams.get('to')];
+    return json({ from, to, changes: changes(of(from), of(to)) });
+  }
+  if (what === 'aliases') {
+    if (rest[0]) return json(put(one, rest[0], body.version, 'set'));
+    return json({
+      data: Object.entries(agent.aliases).map(([environment, version]) => ({
+        environment,
+        version,
+        revision: 1,
+        updated_at:
+          one.releases.findLast((release) => release.environment === environment)?.created_at ?? now(),
+      })),
+    });
+  }
+  if (what === 'rollback') {
+    const environment = body?.environment ?? 'prod';
+    const last = one.releases.findLast(
+      (release) => release.environment === environment && release.kind !== 'rollback',
+    );
+    if (!last?.previous_version)
+      return problem(
+        409,
+        'NOTHING_TO_ROLL_BACK',
+        'There is nothing to roll back to',
+        'this was the first release',
+      );
+    return json(put(one, environment, last.previous_version, 'rollback'));
+  }
+  if (what === 'releases') return json(page(one.releases.toReversed()));
+  return null;
+}
+
+function createAgent({ name, title, template }) {
+  if (STATE.agents.has(name))
+    return problem(409, 'CONFLICT', 'It exists already', `there is an agent "${name}"`);
+  const definition = structuredClone(
+    templates.find((one) => one.name === template)?.definition ?? templates[1].definition,
+  );
+  Object.assign(definition, { name, title: title ?? name });
+  const agent = {
+    id: `agt_dev_${name}`,
+    name,
+    title: title ?? name,
+    domain_id: 'dom_main',
+    revision: 1,
+    created_at: now(),
+    updated_at: now(),
+    archived: false,
+    latest_version: null,
+    draft_revision: 1,
+    draft_differs: true,
+    aliases: {},
+  };
+  const draft = { definition, base_version: null, revision: 1, updated_at: now(), updated_by: 'operator' };
+  STATE.agents.set(name, { agent, draft, versions: [], releases: [] });
+  return json(agent, 201);
+}
+
+function sessions(url) {
+  const wanted = (name) => url.searchParams.get(name);
+  const found = consoleCalls.filter((call) => {
+    for (const name of ['agent', 'transport', 'environment', 'end_reason', 'outcome'])
+      if (wanted(name) && call[name] !== wanted(name)) return false;
+    if (wanted('from') && call.started_at < wanted('from')) return false;
+    if (wanted('to') && call.started_at > wanted('to')) return false;
+    if (wanted('problems') === 'true' && call.failures === 0) return false;
+    if (wanted('slower_than_ms') && !((call.response_max_ms ?? 0) > Number(wanted('slower_than_ms'))))
+      return false;
+    const words = (wanted('q') ?? '').toLowerCase();
+    return (
+      !words ||
+      call.transcript.some((line) => `${line.text} ${line.unheard ?? ''}`.toLowerCase().includes(words))
+    );
+  });
+  const limit = Number(wanted('limit') ?? 50);
+  const from = Number(wanted('cursor') ?? 0);
+  const data = found.slice(from, from + limit).map(summaryOf);
+  const has_more = from + limit < found.length;
+  return json({ data, next_cursor: has_more ? String(from + limit) : null, has_more });
+}
+
+function sessionRoute([id, what, file], request) {
+  const call = consoleCalls.find((one) => one.id === id);
+  if (!call) return problem(404, 'NOT_FOUND', 'Not found', 'the organization has no such call');
+  if (!what) {
+    const { recordings: _, ...rest } = call;
+    return json(rest);
+  }
+  if (what === 'log') {
+    const lines = call.events.map((event) => JSON.stringify(event)).join('\n');
+    return {
+      status: 200,
+      headers: {
+        'content-type': 'application/jsonl',
+        'content-disposition': `attachment; filename="${id}.jsonl"`,
+      },
+      body: lines,
+    };
+  }
+  if (what === 'recordings' && !file) return json({ data: call.recordings });
+  const part = call.recordings.find((one) => one.url.endsWith(`/${file}`));
+  if (what !== 'recordings' || !part)
+    return problem(404, 'NOT_FOUND', 'Not found', 'there is no such recording');
+  const bytes = sound(call, part);
+  const [, from, to] = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? '') ?? [];
+  const headers = { 'content-type': 'audio/wav', 'accept-ranges': 'bytes' };
+  if (from === undefined) return { status: 200, headers, body: bytes };
+  const last = Math.min(bytes.length - 1, to ? Number(to) : bytes.length - 1);
+  headers['content-range'] = `bytes ${from}-${last}/${bytes.length}`;
+  return { status: 206, headers, body: bytes.subarray(Number(from), last + 1) };
+}
+
+function listed(name, prefix, [id, what], request, body) {
+  const list = STATE[name];
+  const found = list.find((one) => one.id === id);
+  if (!id && request.method === 'POST') {
+    const made = {
+      id: `${prefix}_dev${list.length}`,
+      enabled: true,
+      revision: 1,
+      created_at: now(),
+      updated_at: now(),
+      ...body,
+    };
+    if (name === 'keys') Object.assign(made, { hint: 'fdy_…9d3e', created_by: 'operator' });
+    list.push(made);
+    return json(name === 'keys' ? { ...made, key: secret() } : made, 201);
+  }
+  if (!id) return json(page(list));
+  if (!found) return problem(404, 'NOT_FOUND', 'Not found', 'there is nothing of that id');
+  if (what === 'rotate') return json({ ...found, key: secret() });
+  if (request.method === 'DELETE') {
+    if (name === 'keys') found.revoked_at = now();
+    else STATE[name] = list.filter((one) => one !== found);
+    return nothing;
+  }
+  if (request.method === 'PATCH')
+    Object.assign(found, body, { revision: found.revision + 1, updated_at: now() });
+  return json(found);
+}
+
+const secret = () => `fdy_prod_all_${'9f3b5d6e7f80aQ2rT8xWkLm4'.repeat(2).slice(0, 43)}_k3Zx`;
+
+/** The answer to a request of the console, or `null` where it is none. `scenario` as in `server.mjs`. */
+export function consoleApi(request, url, text, scenario) {
+  const parts = url.pathname.split('/').slice(2).map(decodeURIComponent);
+  const [what, id, ...rest] = parts;
+  const body = text ? JSON.parse(text) : null;
+  if (what === 'operator') {
+    if (request.method === 'DELETE') return nothing;
+    if (scenario === 'closed' || ![body?.token, body?.code].includes(TOKEN))
+      return problem(403, 'OPERATOR_ONLY', 'Only for the operator of this server', 'not the token');
+    return nothing;
+  }
+  if (scenario === 'closed')
+    return problem(
+      401,
+      'CREDENTIAL_REQUIRED',
+      'A credential is needed',
+      'sign in as the operator, or send an API key',
+    );
+  if (scenario === 'down')
+    return problem(
+      503,
+      'STORE_UNAVAILABLE',
+      'The store does not answer',
+      'the database is being restarted; calls go on meanwhile',
+    );
+  if (what === 'agents') {
+    if (!id && request.method === 'POST') return createAgent(body);
+    if (!id)
+      return json(page(scenario === 'empty' ? [] : [...STATE.agents.values()].map(({ agent }) => agent)));
+    const one = STATE.agents.get(id) ?? [...STATE.agents.values()].find(({ agent }) => agent.id === id);
+    if (!one) return problem(404, 'NOT_FOUND', 'Not found', `there is no agent "${id}"`);
+    return agentRoute(one, rest, request, url, body);
+  }
+  if (what === 'sessions') {
+    if (id) return sessionRoute([id, ...rest], request);
+    return scenario === 'empty' ? json(page([])) : sessions(url);
+  }
+  if (what === 'templates') return json({ data: templates });
+  if (what === 'environments') return json(page(environments));
+  if (what === 'domains')
+    return json(page([{ ...environments[0], id: 'dom_main', name: 'main', title: 'Main' }]));
+  if (what === 'latency') return json(empty(scenario, latency(url.searchParams.get('window') ?? '1h')));
+  if (what === 'activity') return json(empty(scenario, activity(url.searchParams.get('window') ?? '1h')));
+  if (what === 'api-keys') return listed('keys', 'key', [id, ...rest], request, body);
+  if (what === 'greetings') return listed('greetings', 'grt', [id, ...rest], request, body);
+  if (what === 'channels') return listed('channels', 'chn', [id, ...rest], request, body);
+  if (what === 'organizations') {
+    if (request.method === 'PATCH')
+      Object.assign(STATE.organization, body, { revision: STATE.organization.revision + 1 });
+    return json(id ? STATE.organization : page([STATE.organization]));
+  }
+  if (what === 'providers') return json({ data: providers });
+  if (what === 'about') return json({ ...about, organization: STATE.organization });
+  if (what === 'audit') return json(page(audit));
+  return null;
+}
+
+/** A server that nobody has called yet. */
+function empty(scenario, answer) {
+  if (scenario !== 'empty') return answer;
+  for (const stage of Object.values(answer.stages ?? {}))
+    Object.assign(stage, { count: 0, p50_ms: null, p95_ms: null, p99_ms: null, series: [] });
+  if (answer.totals) {
+    answer.totals = Object.fromEntries(Object.keys(answer.totals).map((name) => [name, 0]));
+    Object.assign(answer, {
+      series: [],
+      active_calls: 0,
+      dead_air_by_cause: {},
+      failures_by_code: {},
+      ended_by_reason: {},
+    });
+  }
+  return answer;
+}
+
+/** Somebody else writes the draft of an agent. */
+export function meanwhile(name, change) {
+  const one = STATE.agents.get(name);
+  change(one.draft.definition);
+  one.draft.revision += 1;
+  one.draft.updated_by = 'key ci';
+  one.draft.updated_at = ago(0);
+}

@@ -1,0 +1,165 @@
+// Each page and state of the console, as `shots.mjs` looks at them.
+import { callId } from './console-fixtures.mjs';
+
+const put = (base, path, body) =>
+  fetch(`${base}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+export const consoleShots = (base, scenario) => {
+  const open = (path, shown) => async (page) => {
+    await page.goto(`${base}/console${path}`);
+    await page.getByTestId(shown).first().waitFor();
+  };
+  const agents = open('/agents', 'agent-row');
+  const draft = (name) => open(`/agents/${name}`, 'node');
+  return {
+    'console-agents': agents,
+    'console-agents-empty': async (page) => {
+      await scenario(page, 'empty');
+      await open('/agents', 'empty')(page);
+    },
+    'console-agents-down': async (page) => {
+      await scenario(page, 'down');
+      await open('/agents', 'problem')(page);
+    },
+    'console-create': async (page) => {
+      await agents(page);
+      await page.getByTestId('create-agent').click();
+      await page.getByTestId('template-empty').waitFor();
+      await page.getByTestId('new-title').fill('Zahnarzt Müller');
+      await page.waitForTimeout(300);
+    },
+    'console-draft': draft('front-desk'),
+    'console-draft-problems': async (page) => {
+      await draft('florist')(page);
+      await page.getByTestId('field-greeting-0').fill('Corner Florist, {if now.hour < 12}good morning.');
+      await page.getByTestId('field-voice-speed').fill('9');
+      await page.getByTestId('findings').waitFor();
+      await page.locator('[data-node=desk] summary').click();
+      await page.getByTestId('field-nodes-desk').fill('{\n  "kind": "intent",\n  "intents": {,}\n}');
+    },
+    'console-merge': async (page) => {
+      await draft('florist')(page);
+      await put(base, '/dev/meanwhile', {
+        agent: 'florist',
+        greeting: ['Florist, hi.'],
+        title: 'Florist on the corner',
+      });
+      await page.getByTestId('field-greeting-0').fill('Good day, this is the Corner Florist.');
+      await page.getByTestId('merge').waitFor();
+      await page.getByTestId('choose-theirs').check();
+    },
+    'console-talk': async (page) => {
+      await page.goto(`${base}/console/agents/florist?transport=websocket`);
+      await page.getByTestId('talk').click();
+      await page.getByTestId('start').click();
+      await page.getByTestId('line').filter({ hasText: 'How can I help' }).waitFor();
+      await page.waitForTimeout(500);
+    },
+    'console-publish': async (page) => {
+      await draft('florist')(page);
+      await page.getByTestId('publish').click();
+      await page.getByTestId('publish-note').fill('Says good day; the second wording is new');
+      await page.getByRole('dialog').locator('summary').click();
+      await page.waitForTimeout(300);
+    },
+    'console-versions': open('/agents/front-desk/versions?from=1&to=3', 'change'),
+    'console-rollback': async (page) => {
+      await open('/agents/front-desk/versions', 'environment-version')(page);
+      await page.getByTestId('roll-back').first().click();
+      await page.getByTestId('confirm').waitFor();
+      await page.waitForTimeout(300);
+    },
+    'console-releases': open('/agents/front-desk/releases', 'releases'),
+    'console-calls': open('/calls', 'call-row'),
+    'console-calls-filtered': async (page) => {
+      await open('/calls?q=parking&agent=front-desk&range=7d&slower=600', 'call-row')(page);
+      await page.waitForTimeout(300);
+      if (page.viewportSize().width < 700) await page.getByTestId('filters').click();
+    },
+    'console-calls-none': open('/calls?q=zebra', 'empty'),
+    'console-calls-empty': async (page) => {
+      await scenario(page, 'empty');
+      await open('/calls', 'empty')(page);
+    },
+    'console-call': async (page) => {
+      await open(`/calls/${callId(1)}`, 'turn')(page);
+      await page.locator('[data-testid=waveform][data-state=drawn]').waitFor();
+      await page.getByTestId('play').click();
+      await page.waitForFunction(
+        () => Number(document.querySelector('[data-testid=position]').dataset.ms) > 900,
+      );
+      await page.getByTestId('line').nth(4).click();
+      await page.locator('[data-testid=line][data-heard=true]').waitFor();
+      await page.waitForTimeout(700);
+      await page.getByTestId('play').click();
+    },
+    'console-call-running': open(`/calls/${callId(0)}`, 'running'),
+    'console-call-cut': async (page) => {
+      await open(`/calls/${callId(4)}`, 'interrupted-call')(page);
+      await page.locator('[data-testid=waveform][data-state=drawn]').waitFor();
+    },
+    'console-call-disk': async (page) => {
+      await open(`/calls/${callId(3)}`, 'recording-missing')(page);
+      await page.locator('[data-testid=waveform][data-state=drawn]').waitFor();
+    },
+    'console-call-unrecorded': open(`/calls/${callId(16)}`, 'recording-missing'),
+    'console-call-unknown': open('/calls/nope', 'problem'),
+    'console-latency': async (page) => {
+      await open('/latency?window=24h', 'chart')(page);
+      await page.waitForTimeout(400);
+    },
+    'console-latency-live': async (page) => {
+      await open('/latency?window=5m', 'chart')(page);
+      await page.waitForTimeout(2300);
+    },
+    'console-latency-empty': async (page) => {
+      await scenario(page, 'empty');
+      await open('/latency', 'empty')(page);
+    },
+    'console-keys': open('/settings/keys', 'keys'),
+    'console-key-new': async (page) => {
+      await open('/settings/keys', 'keys')(page);
+      await page.getByTestId('new-key').click();
+      await page.getByTestId('key-name').fill('Booking page');
+      await page.getByTestId('make-key').click();
+      await page.getByTestId('key').waitFor();
+      await page.waitForTimeout(400);
+    },
+    'console-revoke': async (page) => {
+      await open('/settings/keys', 'keys')(page);
+      await page.getByTestId('revoke').first().click();
+      await page.getByTestId('confirm').waitFor();
+      await page.waitForTimeout(300);
+    },
+    'console-greetings': open('/settings/greetings', 'greeting-row'),
+    'console-greeting-new': async (page) => {
+      await open('/settings/greetings', 'greeting-row')(page);
+      await page.getByTestId('new-greeting').click();
+      await page.getByTestId('greeting-wordings').waitFor();
+      await page.waitForTimeout(300);
+    },
+    'console-channels': open('/settings/channels', 'channel-row'),
+    'console-organization': open('/settings/organization', 'organization-title'),
+    'console-providers': open('/settings/providers', 'providers'),
+    'console-audit': open('/settings/audit', 'audit'),
+    'console-about': open('/settings/about', 'about'),
+    'console-sign-in': async (page) => {
+      await scenario(page, 'closed');
+      await open('/calls', 'sign-in')(page);
+      await page.getByTestId('token').fill('wrong');
+      await page.getByTestId('enter').click();
+      await page.getByText('Only for the operator').waitFor();
+    },
+    'console-scheme': async (page) => {
+      await draft('florist')(page);
+      await page.getByTestId('scheme').click();
+      await page.getByTestId('scheme').click();
+      await page.waitForTimeout(400);
+    },
+    'console-nowhere': open('/nowhere', 'empty'),
+  };
+};
