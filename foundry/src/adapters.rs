@@ -2,8 +2,12 @@
 
 pub(crate) mod background;
 pub(crate) mod call_log;
+pub(crate) mod catalogue;
+pub(crate) mod control;
 pub(crate) mod dialogue;
 pub(crate) mod entry;
 pub(crate) mod health;
 pub(crate) mod protocol;
+pub(crate) mod recordings;
+pub(crate) mod returning;
 pub(crate) mod sink;

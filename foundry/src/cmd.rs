@@ -3,13 +3,36 @@
 pub(crate) mod call;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod key;
 pub(crate) mod models;
+pub(crate) mod openapi;
+pub(crate) mod organization;
 pub(crate) mod serve;
+
+use crate::config::Config;
+use crate::store::Visit;
 
 /// Two crypto libraries may be linked; the process chooses one before the first connection.
 pub(crate) fn install_crypto() {
     // A second call in the same process (tests) finds it installed already; that is what is wanted.
     let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
+
+/// For a command that works on what is stored, beside the server that runs on it or without one.
+pub(crate) fn with_store<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Visit) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    install_crypto();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let visit = Visit::pay(config).await?;
+        let done = work(&visit).await;
+        visit.end().await;
+        done
+    })
 }
 
 /// An error with its stable code in front, as who runs a command sees it; `docs/errors` has a page for each.

@@ -38,6 +38,13 @@ pub(crate) struct Overrides {
     /// Where calls, appointments and the operator's token are kept.
     #[arg(long, env = "FOUNDRY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// An existing PostgreSQL (15 or newer) in place of the private one, such as postgres://user:password@host/database. Others on the
+    /// machine can read a command line: prefer the environment.
+    #[arg(long, env = "FOUNDRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = secret)]
+    database_url: Option<Secret<String>>,
+    /// Folder of PostgreSQL's programs for the private database; looked for unless given.
+    #[arg(long, env = "FOUNDRY_POSTGRES_BIN", value_name = "DIR")]
+    postgres_bin: Option<PathBuf>,
     /// Where the speech models lie.
     #[arg(long, env = "FOUNDRY_MODELS_DIR", value_name = "DIR")]
     models_dir: Option<PathBuf>,
@@ -59,7 +66,7 @@ pub(crate) struct Overrides {
     /// machine can read a command line: prefer the environment.
     #[arg(long, env = "FOUNDRY_OPERATOR_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = secret)]
     operator_token: Option<Secret<String>>,
-    /// Signs the tokens of pages and calls; random at each start unless given, so that they end with the process.
+    /// Signs the tokens of pages and calls; made and kept in the data directory unless given.
     #[arg(long, env = "FOUNDRY_TOKEN_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
     token_key: Option<Secret<String>>,
     /// STUN or TURN server that clients are told of, such as stun:stun.example.com:3478; may be repeated. Credentials go into
@@ -129,6 +136,8 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) providers: Providers,
     pub(crate) calls: Calls,
+    pub(crate) store: Store,
+    pub(crate) recordings: Recordings,
     pub(crate) session: media_session::Options,
     /// Where calls, appointments and the operator's token are kept.
     pub(crate) data_dir: PathBuf,
@@ -158,13 +167,15 @@ pub(crate) struct Server {
     pub(crate) connections_per_address: usize,
     /// Calls over WebRTC that were answered and have not connected yet, likewise.
     pub(crate) connecting_per_address: usize,
+    /// Requests to the API that a key, or the operator, may make in a minute.
+    pub(crate) requests_per_minute: u32,
     /// How clients reach the server, such as `https://voice.example.com`, where a proxy hides it.
     pub(crate) public_url: Option<String>,
     /// Lets its bearer read calls and metrics, call, and give others tokens to call with; at least 16 characters. Unless
     /// given, one is made and kept in the data directory.
     #[serde(skip_serializing)]
     pub(crate) operator_token: Option<Secret<String>>,
-    /// Signs the tokens of pages and calls; at least 16 characters. Random at each start unless given.
+    /// Signs the tokens of pages and calls; at least 16 characters. Made and kept in the data directory unless given.
     #[serde(skip_serializing)]
     pub(crate) token_key: Option<Secret<String>>,
     /// STUN and TURN servers that clients are told of.
@@ -231,12 +242,41 @@ pub(crate) struct Calls {
     pub(crate) keep: usize,
 }
 
+/// Where agents, calls and keys are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Store {
+    /// An existing PostgreSQL; a private one in the data directory unless given.
+    #[serde(skip_serializing)]
+    pub(crate) url: Option<Secret<String>>,
+    /// Folder of PostgreSQL's programs for the private one; looked for unless given.
+    pub(crate) postgres_bin: Option<PathBuf>,
+    /// While the database is away, events of calls wait on disk, at most this much; what comes beyond is lost and counted.
+    pub(crate) journal_limit_mb: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: None, postgres_bin: None, journal_limit_mb: 1024 }
+    }
+}
+
+/// Of agents that ask for it (`session.recording`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Recordings {
+    /// How long, in days since it was last written to, the recording of a call is kept. 0 keeps all.
+    pub(crate) keep_days: u32,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
+            store: Store::default(),
             server: Server::default(),
             providers: Providers::default(),
             calls: Calls::default(),
+            recordings: Recordings::default(),
             session: session_defaults(),
             data_dir: PathBuf::from("data"),
             models_dir: None,
@@ -260,6 +300,12 @@ impl Default for Calls {
     }
 }
 
+impl Default for Recordings {
+    fn default() -> Self {
+        Self { keep_days: 30 }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -271,6 +317,7 @@ impl Default for Server {
             open: true,
             connections_per_address: 256,
             connecting_per_address: 16,
+            requests_per_minute: 600,
             public_url: None,
             operator_token: None,
             token_key: None,
@@ -357,6 +404,8 @@ impl Config {
         set(&mut self.server.listen, overrides.listen);
         set(&mut self.providers.speech, overrides.providers);
         set(&mut self.data_dir, overrides.data_dir);
+        self.store.url = overrides.database_url.or(self.store.url.take());
+        self.store.postgres_bin = overrides.postgres_bin.or(self.store.postgres_bin.take());
         set(&mut self.log.filter, overrides.log);
         set(&mut self.log.format, overrides.log_format);
         set(&mut self.server.open, overrides.open);
@@ -395,6 +444,9 @@ impl Config {
         if self.calls.max == Some(0) {
             return Err("calls.max must be at least 1".to_owned());
         }
+        if self.store.journal_limit_mb < 16 {
+            return Err("store.journal_limit_mb must be at least 16".to_owned());
+        }
         for url in self.server.ice_servers.iter().flat_map(|server| &server.urls) {
             if !["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| url.starts_with(scheme)) {
                 return Err(format!("server.ice_servers: {url:?} must begin with stun:, turn: or turns:"));
@@ -421,6 +473,7 @@ impl Config {
             operator_token: server.operator_token.clone(),
             token_key: server.token_key.clone(),
             ice_servers: server.ice_servers.iter().map(ice).collect(),
+            requests_per_minute: server.requests_per_minute,
             resume_within_seconds: u64::from(self.session.reattach_s),
             ..control_server::Options::default()
         }
@@ -441,6 +494,7 @@ impl Config {
         let server = &self.server;
         let mut secrets = vec![
             ("providers.deepgram.api_key".to_owned(), &self.providers.deepgram.api_key),
+            ("store.url".to_owned(), &self.store.url),
             ("server.operator_token".to_owned(), &server.operator_token),
             ("server.token_key".to_owned(), &server.token_key),
         ];
@@ -448,6 +502,14 @@ impl Config {
             secrets.push((format!("server.ice_servers[{index}].credential"), &ice.credential));
         }
         secrets
+    }
+
+    /// Who listens and speaks, as calls on record name it.
+    pub(crate) fn provider(&self) -> String {
+        serde_json::to_value(self.providers.speech)
+            .ok()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 
     /// The UDP address that carries the audio of all browsers.

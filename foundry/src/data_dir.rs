@@ -35,6 +35,7 @@ impl Error {
 #[derive(Debug)]
 pub(crate) struct DataDir {
     calls: PathBuf,
+    recordings: PathBuf,
     _lock: File,
 }
 
@@ -45,11 +46,13 @@ impl DataDir {
             let path = path.to_owned();
             |source| Error::Unusable { path, source }
         };
-        let calls = root.join("calls");
+        let [calls, recordings] = ["calls", "recordings"].map(|name| root.join(name));
         fs::create_dir_all(root).map_err(unusable(root))?;
         // What was said in calls, names and phone numbers: for nobody else on this machine.
-        DirBuilder::new().recursive(true).mode(OWN).create(&calls).map_err(unusable(&calls))?;
-        fs::set_permissions(&calls, Permissions::from_mode(OWN)).map_err(unusable(&calls))?;
+        for folder in [&calls, &recordings] {
+            DirBuilder::new().recursive(true).mode(OWN).create(folder).map_err(unusable(folder))?;
+            fs::set_permissions(folder, Permissions::from_mode(OWN)).map_err(unusable(folder))?;
+        }
         let path = root.join(LOCK);
         let opened = OpenOptions::new().read(true).append(true).create(true).open(&path);
         let mut lock = opened.map_err(unusable(&path))?;
@@ -67,12 +70,17 @@ impl DataDir {
         }
         let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
         written.map_err(unusable(&path))?;
-        Ok(Self { calls, _lock: lock })
+        Ok(Self { calls, recordings, _lock: lock })
     }
 
     /// Where the logs of calls lie.
     pub(crate) fn calls(&self) -> &Path {
         &self.calls
+    }
+
+    /// Where what was heard in them lies.
+    pub(crate) fn recordings(&self) -> &Path {
+        &self.recordings
     }
 }
 
@@ -86,9 +94,11 @@ mod tests {
         let calls = folder.path().join("calls");
         fs::create_dir(&calls).expect("writable");
         fs::set_permissions(&calls, Permissions::from_mode(0o755)).expect("it is ours");
-        let _held = DataDir::take(folder.path()).expect("nobody has it");
-        let mode = fs::metadata(&calls).expect("it is there").permissions().mode();
-        assert_eq!(mode & 0o777, OWN, "{mode:o}");
+        let held = DataDir::take(folder.path()).expect("nobody has it");
+        for folder in [held.calls(), held.recordings()] {
+            let mode = fs::metadata(folder).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, OWN, "{mode:o}");
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod listen;
 mod operator;
 mod overlay;
 mod speech;
+mod store;
+mod switchboard;
 mod wiring;
 
 use std::process::ExitCode;
@@ -31,6 +33,14 @@ enum Command {
     Models(cmd::models::Args),
     /// Say what is missing on this machine and how to mend it.
     Doctor(cmd::doctor::Args),
+    /// API keys: make, list, revoke.
+    Key(cmd::key::Args),
+    /// Write the agents of an organization into files, for git.
+    Export(cmd::export::Args),
+    /// Take agents from files.
+    Import(cmd::import::Args),
+    /// Print the OpenAPI document of the HTTP API.
+    Openapi,
     /// The effective configuration.
     Config(cmd::config::Args),
 }
@@ -41,6 +51,10 @@ fn main() -> ExitCode {
         Command::Call(args) => cmd::call::run(args),
         Command::Models(args) => cmd::models::run(args),
         Command::Doctor(args) => cmd::doctor::run(args),
+        Command::Key(args) => cmd::key::run(args),
+        Command::Export(args) => cmd::export::run(args),
+        Command::Import(args) => cmd::import::run(args),
+        Command::Openapi => cmd::openapi::run(),
         Command::Config(args) => cmd::config::run(args),
     };
     outcome.unwrap_or_else(|error| {

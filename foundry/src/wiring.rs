@@ -3,30 +3,30 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use axum::Router;
-use control_server::Ports;
 use control_server::ports::SystemClock;
-use domain::{Secret, Voice};
-use media_session::ports::NOT_UNDERSTOOD;
-use media_session::{ClientProtocol, Clip, Clips, Directory, Leg, Parts, Place, sentence};
+use control_server::{AdminCode, Ports};
+use domain::{OrgId, Secret};
+use media_session::Directory;
 use runtime::{Kind, Tasks};
 
 use crate::adapters::call_log::CallLog;
-use crate::adapters::dialogue::{Answering, Catalogue};
+use crate::adapters::catalogue::{self, Catalogue, Source};
+use crate::adapters::control::{Definitions, Platform};
 use crate::adapters::entry::Entry;
 use crate::adapters::health::{Health, Metrics};
-use crate::adapters::sink::Sink;
+use crate::adapters::recordings::{self, Recordings};
+use crate::adapters::returning::Returning;
 use crate::cmd::coded;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::operator;
 use crate::speech::{CALLS_WITHOUT_MODELS, Speech};
-
-/// What the agent says when a provider fails, rendered at start so that it needs none.
-const APOLOGY: &str = "I'm sorry, I'm having a technical problem. Please give me a moment.";
+use crate::store::Store;
+use crate::switchboard::{Folders, Record, Switchboard};
 
 const TIDY: Kind = Kind::new("calls.tidy");
 const TIDY_EVERY: Duration = Duration::from_secs(600);
@@ -37,8 +37,14 @@ pub(crate) struct House {
     directory: Directory,
     board: Arc<Switchboard>,
     ports: Ports,
+    store: Store,
+    /// The default organization.
+    home: OrgId,
+    /// Signs one browser in.
+    code: Arc<AdminCode>,
     /// Where it was made here and not configured.
     operator_token: Option<Secret<String>>,
+    token_key: Secret<String>,
     /// An address of this machine that others may reach it by.
     address: Option<IpAddr>,
     /// Where the room is not what was asked for.
@@ -52,15 +58,28 @@ impl House {
         let calls = data.calls().to_owned();
         CallLog::tidy(&calls, config.calls.keep, true)
             .with_context(|| format!("reading {}", calls.display()))?;
+        let recordings = data.recordings().to_owned();
+        let keep_days = config.recordings.keep_days;
+        recordings::mend(&recordings)
+            .and_then(|()| recordings::tidy(&recordings, keep_days, SystemTime::now()))
+            .with_context(|| format!("reading {}", recordings.display()))?;
         let operator_token = match &config.server.operator_token {
             Some(_given) => None,
-            None => Some(operator::kept(&config.data_dir).map_err(|error| coded(error.failure(), error))?),
+            None => Some(
+                operator::kept(&config.data_dir, operator::TOKEN)
+                    .map_err(|error| coded(error.failure(), error))?,
+            ),
+        };
+        let token_key = match &config.server.token_key {
+            Some(given) => given.clone(),
+            None => operator::kept(&config.data_dir, operator::KEY)
+                .map_err(|error| coded(error.failure(), error))?,
         };
         let sockets = media_socket::Options::default();
         sockets.validate().map_err(|wrong| anyhow::anyhow!("the sockets' options: {wrong}"))?;
         let tasks = Arc::new(Tasks::new());
         metrics.keep_up(&tasks);
-        keep_tidy(&tasks, calls.clone(), config.calls.keep);
+        keep_tidy(&tasks, calls.clone(), config.calls.keep, recordings.clone(), keep_days);
         let rtc = media_rtc::Server::bind(
             media_rtc::Options {
                 listen: config.media_listen(),
@@ -75,14 +94,40 @@ impl House {
         .map_err(|error| {
             anyhow::anyhow!("{}: {error}; choose another with --media-listen IP:PORT", error.failure().code)
         })?;
+        let store = Store::open(config).await?;
         let speech = Speech::start(config).await?;
         let address =
             rtc.candidates_announced().iter().map(SocketAddr::ip).find(|address| !address.is_loopback());
         let (room, note) = room(config.calls.max, speech.capacity);
         let directory = Directory::new(room);
         let parts = speech.parts.clone();
-        let catalogue = Catalogue::load(config, speech.embedder.clone(), Arc::clone(&tasks)).await?;
-        let board = Arc::new(Switchboard::new(speech, catalogue, calls.clone()).await);
+        let sources = catalogue::sources(config, speech.embedder.clone()).await?;
+        let home = seed(&store, sources).await?;
+        let catalogue =
+            Catalogue::load(config, store.db().clone(), home, speech.embedder.clone(), Arc::clone(&tasks))
+                .await?;
+        let catalogue = Arc::new(catalogue);
+        catalogue.follow(&tasks);
+        let record = Record {
+            recorder: store.recorder().clone(),
+            server: store.server(),
+            provider: config.provider(),
+        };
+        let folders = Folders { calls: calls.clone(), recordings: recordings.clone() };
+        let patience = Duration::from_secs(u64::from(config.session.reattach_s));
+        let returning =
+            Returning::find(store.db(), store.recorder().clone(), store.server(), patience, &tasks).await;
+        let returning = returning.map_err(|error| coded(error.failure(), error))?;
+        for version in returning.versions() {
+            // Callers come back to the version that they talked to.
+            catalogue
+                .prepare(&version)
+                .await
+                .context("AGENT_INVALID: making ready what was called before")?;
+        }
+        let platform = Platform::new(&parts, &store);
+        let board = Switchboard::new(speech, Arc::clone(&catalogue), record, folders, returning).await;
+        let board = Arc::new(board);
         let entry = Entry {
             board: Arc::clone(&board),
             directory: directory.clone(),
@@ -92,12 +137,33 @@ impl House {
         };
         let ports = Ports {
             calls: Arc::new(entry),
-            log: Arc::new(CallLog::new(calls, tasks.child())),
+            log: Arc::new(CallLog::new(calls)),
+            recordings: Arc::new(Recordings::new(recordings, tasks.child())),
             health: Arc::new(Health { directory: directory.clone(), parts }),
             metrics: Arc::new(Metrics { process: metrics, rtc }),
             clock: Arc::new(SystemClock),
+            definitions: Arc::new(Definitions {
+                catalogue: Arc::clone(&catalogue),
+                tasks: Arc::clone(&tasks),
+            }),
+            platform: Arc::new(platform),
         };
-        Ok(Self { tasks, directory, board, ports, operator_token, address, note, _data: data })
+        control_server::jobs::start(store.db(), Arc::clone(&ports.recordings), &tasks);
+        let code = Arc::new(AdminCode::generate());
+        Ok(Self {
+            tasks,
+            directory,
+            board,
+            ports,
+            store,
+            home,
+            code,
+            operator_token,
+            token_key,
+            address,
+            note,
+            _data: data,
+        })
     }
 
     pub(crate) fn router(&self, config: &Config) -> anyhow::Result<Router> {
@@ -105,12 +171,14 @@ impl House {
         if let Some(made) = &self.operator_token {
             options.operator_token = Some(made.clone());
         }
-        Ok(control_server::Server::new(options, self.ports.clone())?)
+        options.token_key = Some(self.token_key.clone());
+        let store = control_server::Store::of(self.store.db().clone(), self.home);
+        Ok(control_server::Server::new(options, self.ports.clone(), store, Arc::clone(&self.code))?)
     }
 
-    /// Made at start or before; `None` where the operator gave one, which is theirs to know.
-    pub(crate) fn operator_token(&self) -> Option<&Secret<String>> {
-        self.operator_token.as_ref()
+    /// Good once, for the link that is printed.
+    pub(crate) fn admin_code(&self) -> Option<String> {
+        self.code.shown()
     }
 
     pub(crate) fn address(&self) -> Option<IpAddr> {
@@ -136,8 +204,10 @@ impl House {
         self.directory.drain(deadline, grace).await
     }
 
+    /// The store last: what calls leave behind at their end is written.
     pub(crate) async fn shutdown(&self) {
         self.tasks.shutdown().await;
+        self.store.close().await;
     }
 }
 
@@ -154,90 +224,34 @@ fn room(asked: Option<usize>, carried: Option<usize>) -> (usize, Option<String>)
     }
 }
 
-/// The oldest logs go while the server runs, too.
-fn keep_tidy(tasks: &Tasks, calls: PathBuf, keep: usize) {
+/// The oldest logs and recordings go while the server runs, too.
+fn keep_tidy(tasks: &Tasks, calls: PathBuf, keep: usize, recordings: PathBuf, keep_days: u32) {
     let own = tasks.child();
     tasks.spawn(TIDY, async move {
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
-            let folder = calls.clone();
-            let tidied = own.spawn_blocking(TIDY, move || CallLog::tidy(&folder, keep, false)).await;
-            if let Ok(Err(error)) = tidied {
-                tracing::warn!(%error, "old call logs could not be removed");
+            let (calls, recordings) = (calls.clone(), recordings.clone());
+            let tidy = move || {
+                CallLog::tidy(&calls, keep, false)
+                    .and_then(|()| recordings::tidy(&recordings, keep_days, SystemTime::now()))
+            };
+            if let Ok(Err(error)) = own.spawn_blocking(TIDY, tidy).await {
+                tracing::warn!(%error, "old call logs or recordings could not be removed");
             }
         }
     });
 }
 
-/// Connects a caller's leg to an agent in a new session.
-pub(crate) struct Switchboard {
-    catalogue: Catalogue,
-    speech: Speech,
-    apology: Clip,
-    clips: Arc<Clips>,
-    calls: PathBuf,
-}
-
-impl Switchboard {
-    async fn new(speech: Speech, catalogue: Catalogue, calls: PathBuf) -> Self {
-        let voice = Voice::default();
-        let apology = speech.clip(APOLOGY, &voice).await.unwrap_or_else(|| Clip::tones(APOLOGY));
-        let mut clips = Clips::new();
-        for text in sentence::cut(NOT_UNDERSTOOD) {
-            clips.extend(speech.clip(&text, &voice).await.map(|clip| (text, clip)));
-        }
-        Self { catalogue, speech, apology, clips: Arc::new(clips), calls }
-    }
-
-    pub(crate) fn has(&self, agent: &str) -> bool {
-        self.catalogue.has(agent)
-    }
-
-    pub(crate) fn agents(&self) -> Vec<control_api::Agent> {
-        self.catalogue.agents()
-    }
-
-    fn titles(&self) -> String {
-        format!("Agents: {};", self.catalogue.titles())
-    }
-
-    pub(crate) fn connect(
-        &self,
-        place: Place,
-        tasks: &Tasks,
-        agent: &str,
-        resume_within: Duration,
-        leg: Leg,
-        protocol: Box<dyn ClientProtocol>,
-    ) {
-        let id = place.id();
-        let Some(Answering { dialogue, mut options, background, version }) =
-            self.catalogue.dialogue(agent, id)
-        else {
-            return;
-        };
-        options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
-        let flight = Some(crate::adapters::call_log::create(&self.calls, id));
-        let parts = Parts {
-            agent: agent.to_owned(),
-            agent_version: version,
-            stt: Arc::clone(&self.speech.stt),
-            tts: Arc::clone(&self.speech.tts),
-            vad: self.speech.vad(),
-            end_of_turn: self.speech.end_of_turn(),
-            dialogue,
-            sink: Box::new(Sink),
-            protocol,
-            leg,
-            flight,
-            apology: self.apology.clone(),
-            clips: Arc::clone(&self.clips),
-            background,
-            options,
-        };
-        // The directory keeps the handle; the session ends by itself.
-        drop(media_session::start(place, tasks, parts));
-    }
+/// The default organization with its agents: made at the first start, brought up to the agents folder at every other.
+async fn seed(store: &Store, sources: Vec<Source>) -> anyhow::Result<OrgId> {
+    let definitions = sources.into_iter().map(|source| control_server::Definition {
+        name: source.name,
+        title: source.title,
+        json: source.json,
+        source: if source.shipped { control_server::Source::Shipped } else { control_server::Source::Folder },
+    });
+    let seeded = control_server::seed(store.db(), definitions.collect()).await;
+    seeded.map_err(|error| coded(error.failure(), error))
 }
 
 #[cfg(test)]

@@ -5,16 +5,14 @@
 //! a line is no log and is removed.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use control_server::ports::{self, LogError, RawLog, Recorded};
+use control_server::ports::{self, LogError, RawLog};
 use domain::SessionId;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use media_flight::{Reader, Record};
-use runtime::{Kind, Tasks};
 use tokio::io::AsyncReadExt;
 
 const LIVE: &str = "live";
@@ -23,17 +21,13 @@ const ENDED: &str = "jsonl";
 /// Piece of a raw log handed to the network at once.
 const CHUNK: usize = 64 * 1024;
 
-const READ: Kind = Kind::new("calls.read");
-
 pub(crate) struct CallLog {
     folder: PathBuf,
-    /// Owner of the work on files.
-    tasks: Tasks,
 }
 
 impl CallLog {
-    pub(crate) fn new(folder: PathBuf, tasks: Tasks) -> Self {
-        Self { folder, tasks }
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder }
     }
 
     /// Gives what a crash left behind its final name, and removes the oldest logs beyond `keep` (0 keeps all). A log with
@@ -57,19 +51,6 @@ impl CallLog {
             }
         }
         Ok(())
-    }
-
-    /// Does the work on a thread that may block.
-    async fn read<T: Send + 'static>(
-        &self,
-        id: Option<SessionId>,
-        work: impl FnOnce(&Path) -> Result<T, LogError> + Send + 'static,
-    ) -> Result<T, LogError> {
-        let folder = self.folder.clone();
-        let done = self.tasks.spawn_blocking(READ, move || work(&folder)).await;
-        done.unwrap_or_else(|panic| {
-            Err(LogError { id, reason: "reading broke off".to_owned(), source: Some(panic.into()) })
-        })
     }
 }
 
@@ -137,62 +118,7 @@ fn listed(folder: &Path, ending: &str) -> io::Result<Vec<SessionId>> {
     Ok(ids)
 }
 
-fn read(folder: &Path, id: SessionId) -> Result<Option<Recorded>, LogError> {
-    let failed = |error: media_flight::Error| LogError {
-        id: Some(id),
-        reason: error.to_string(),
-        source: Some(error.into()),
-    };
-    let file = match File::open(path(folder, id, ENDED)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error.into())),
-    };
-    let reader = Reader::new(BufReader::new(file)).map_err(failed)?;
-    let header = reader.header().clone();
-    let mut events = Vec::new();
-    for record in reader {
-        match record.map_err(failed)? {
-            // What the turn machine tells observers stands in the log as its decision.
-            Record::Event(at, event) | Record::Output(at, media_turn::Output::Event(event)) => {
-                events.push((at, event))
-            }
-            _ => {}
-        }
-    }
-    Ok(Some(Recorded {
-        id,
-        agent: header.agent,
-        transport: header.transport,
-        started_at: header.started,
-        events,
-    }))
-}
-
 impl ports::CallLog for CallLog {
-    fn recent(
-        &self,
-        before: Option<SessionId>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<SessionId>, LogError>> {
-        async move {
-            let ids = self.read(None, |folder| {
-                listed(folder, ENDED).map_err(|error| LogError {
-                    id: None,
-                    reason: "the folder cannot be read".to_owned(),
-                    source: Some(error.into()),
-                })
-            });
-            let wanted = ids.await?.into_iter().filter(|id| before.is_none_or(|before| *id < before));
-            Ok(wanted.take(limit).collect())
-        }
-        .boxed()
-    }
-
-    fn load(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Recorded>, LogError>> {
-        self.read(Some(id), move |folder| read(folder, id)).boxed()
-    }
-
     fn raw(&self, id: SessionId) -> BoxFuture<'_, Result<Option<RawLog>, LogError>> {
         async move {
             let failed = |error: io::Error| LogError {
@@ -222,22 +148,18 @@ impl ports::CallLog for CallLog {
 mod tests {
     use super::*;
 
-    fn log(folder: &tempfile::TempDir) -> CallLog {
-        CallLog::new(folder.path().to_owned(), Tasks::new())
-    }
-
     fn begun(folder: &tempfile::TempDir, id: SessionId) -> Box<dyn Write + Send> {
         let mut live = create(folder.path(), id);
         live.write_all(b"a line\n").expect("writable");
         live
     }
 
-    async fn listed_now(log: &CallLog) -> Vec<SessionId> {
-        ports::CallLog::recent(log, None, 10).await.expect("listed")
+    fn listed_now(folder: &tempfile::TempDir) -> Vec<SessionId> {
+        listed(folder.path(), ENDED).expect("readable")
     }
 
-    #[tokio::test]
-    async fn a_running_call_is_not_listed_and_the_oldest_go_first() {
+    #[test]
+    fn a_running_call_is_not_listed_and_the_oldest_go_first() {
         let folder = tempfile::tempdir().expect("a folder");
         let ids: Vec<SessionId> = (0..3).map(|_| SessionId::generate()).collect();
         for id in &ids {
@@ -245,27 +167,26 @@ mod tests {
         }
         let running = SessionId::generate();
         let live = begun(&folder, running);
-        let log = log(&folder);
         let newest_first: Vec<SessionId> = ids.iter().rev().copied().collect();
-        assert_eq!(listed_now(&log).await, newest_first);
+        assert_eq!(listed_now(&folder), newest_first);
         std::mem::forget(live); // the process was killed
         CallLog::tidy(folder.path(), 2, true).expect("tidied");
-        assert_eq!(listed_now(&log).await, [running, ids[2]]);
+        assert_eq!(listed_now(&folder), [running, ids[2]]);
     }
 
-    #[tokio::test]
-    async fn a_log_without_a_line_is_removed_and_not_listed_as_a_call() {
+    #[test]
+    fn a_log_without_a_line_is_removed_and_not_listed_as_a_call() {
         let folder = tempfile::tempdir().expect("a folder");
         drop(create(folder.path(), SessionId::generate()));
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0, "made before its first line");
         fs::write(path(folder.path(), SessionId::generate(), LIVE), b"").expect("writable"); // a crash left it
         CallLog::tidy(folder.path(), 0, true).expect("tidied");
-        assert_eq!(listed_now(&log(&folder)).await, []);
+        assert_eq!(listed_now(&folder), []);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
     }
 
-    #[tokio::test]
-    async fn a_log_that_cannot_be_removed_keeps_no_other() {
+    #[test]
+    fn a_log_that_cannot_be_removed_keeps_no_other() {
         let folder = tempfile::tempdir().expect("a folder");
         let ids: Vec<SessionId> = (0..4).map(|_| SessionId::generate()).collect();
         for id in [ids[0], ids[2], ids[3]] {
@@ -273,17 +194,6 @@ mod tests {
         }
         fs::create_dir(path(folder.path(), ids[1], ENDED)).expect("writable");
         CallLog::tidy(folder.path(), 1, true).expect("the rest is tidied");
-        assert_eq!(listed_now(&log(&folder)).await, [ids[3], ids[1]]);
-    }
-
-    #[tokio::test]
-    async fn a_call_that_never_was_is_none_and_a_damaged_log_is_an_error_with_its_cause() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let log = log(&folder);
-        let id = SessionId::generate();
-        assert!(ports::CallLog::load(&log, id).await.expect("readable").is_none());
-        fs::write(path(folder.path(), id, ENDED), b"nonsense\n").expect("writable");
-        let error = ports::CallLog::load(&log, id).await.expect_err("damaged");
-        assert!(std::error::Error::source(&error).is_some(), "{error}");
+        assert_eq!(listed_now(&folder), [ids[3], ids[1]]);
     }
 }

@@ -15,7 +15,7 @@ use runtime::Tasks;
 
 use crate::adapters::protocol::Rtvi;
 use crate::listen;
-use crate::wiring::Switchboard;
+use crate::switchboard::Switchboard;
 
 pub(crate) struct Entry {
     pub(crate) board: Arc<Switchboard>,
@@ -53,6 +53,9 @@ impl Entry {
         match self.directory.taken(call.session) {
             Some(Taken::Running(session)) => Ok(Way::Back(session)),
             Some(Taken::Ended) => Err(Refusal::SessionUnknown),
+            None if call.resumes && self.board.returning().has(call.session) => {
+                self.directory.reserve().map(Way::New).map_err(|full| refusal(&full))
+            }
             None if call.resumes => Err(Refusal::SessionUnknown),
             None => self.reserve(&call.agent).map(Way::New),
         }
@@ -90,6 +93,23 @@ async fn join(
 impl Calls for Entry {
     fn agents(&self) -> Vec<control_api::Agent> {
         self.board.agents()
+    }
+
+    fn prepare(&self, agent: &str) -> BoxFuture<'_, Result<(), Refusal>> {
+        let agent = agent.to_owned();
+        async move {
+            let made = self.board.catalogue().prepare(&agent).await;
+            made.map_err(|error| Refusal::AgentUnfit { agent, reason: format!("{error:#}") })
+        }
+        .boxed()
+    }
+
+    fn has(&self, agent: &str) -> bool {
+        self.board.has(agent)
+    }
+
+    fn of_host(&self, host: &str) -> Option<String> {
+        self.board.catalogue().of_host(host)
     }
 
     fn start(&self, agent: &str) -> Result<(), Refusal> {

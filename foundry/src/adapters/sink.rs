@@ -1,14 +1,41 @@
-//! The session's `SessionSink` on the process log: what an operator wants to see of every call, without what was said.
+//! The session's `SessionSink`: to the store what happened, each event with its place in the call, and to the process log what an
+//! operator wants to see of every call, without what was said.
 
 use std::time::Duration;
 
+use control_store::{Entry, Happened, Recorder};
 use domain::{SessionEvent, SessionId};
 use media_session::SessionSink;
 
-pub(crate) struct Sink;
+pub(crate) struct Sink {
+    recorder: Recorder,
+    /// Of the next event.
+    sequence: i32,
+    /// From the call's beginning to this session's, where the call began on a server that died.
+    since: Duration,
+}
+
+impl Sink {
+    pub(crate) fn new(recorder: Recorder) -> Self {
+        Self { recorder, sequence: 0, since: Duration::ZERO }
+    }
+
+    /// Goes on with a call that has events up to before `sequence`, `since` after its beginning.
+    pub(crate) fn resumed(recorder: Recorder, sequence: i32, since: Duration) -> Self {
+        Self { recorder, sequence, since }
+    }
+
+    fn keep(&mut self, session: SessionId, at: Duration, event: &SessionEvent) {
+        let at_us = i64::try_from((self.since + at).as_micros()).unwrap_or(i64::MAX);
+        let event = event.clone();
+        self.recorder.put(Entry::Event(Happened { session, sequence: self.sequence, at_us, event }));
+        self.sequence = self.sequence.saturating_add(1);
+    }
+}
 
 impl SessionSink for Sink {
     fn event(&mut self, session: SessionId, at: Duration, event: &SessionEvent) {
+        self.keep(session, at, event);
         match event {
             SessionEvent::Started => tracing::info!(%session, "call started"),
             SessionEvent::Ended { reason } => tracing::info!(%session, ?reason, lasted = ?at, "call ended"),

@@ -4,12 +4,11 @@ use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
+use control_store::{Access, Db, embedded};
 use inference::store::Depth;
-use runtime::Tasks;
 
-use crate::adapters::dialogue::Catalogue;
+use crate::adapters::catalogue;
 use crate::config::{Config, Detector, Overrides, Speech, Tls};
 use crate::listen;
 
@@ -31,6 +30,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     super::install_crypto();
     let findings = [
         data_dir(&config),
+        database(&config)?,
         models(&config),
         providers(&config),
         agents(&config)?,
@@ -58,6 +58,27 @@ fn data_dir(config: &Config) -> Finding {
         format!("{} cannot be written ({error}): give another with --data-dir DIR", path.display())
     });
     Finding { what: "data", outcome }
+}
+
+fn database(config: &Config) -> anyhow::Result<Finding> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = match &config.store.url {
+        None => {
+            let options = embedded::Options { binaries: config.store.postgres_bin.clone() };
+            let installed = runtime.block_on(embedded::installed(&options));
+            installed
+                .map(|major| format!("PostgreSQL {major} is installed for the private database"))
+                .map_err(|error| error.to_string())
+        }
+        Some(url) => runtime.block_on(reached(url.expose())).map_err(|error| format!("{error:#}")),
+    };
+    Ok(Finding { what: "database", outcome })
+}
+
+/// Looks and changes nothing.
+async fn reached(url: &str) -> anyhow::Result<String> {
+    let version = Db::look(&Access::url(url)?).await?;
+    Ok(format!("PostgreSQL {version} answers"))
 }
 
 /// Whether `path` is a directory that can be written, or could be made one.
@@ -92,9 +113,11 @@ fn providers(config: &Config) -> Finding {
 fn agents(config: &Config) -> anyhow::Result<Finding> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Without a model of meaning: what can be wrong with a definition does not depend on it.
-    let loaded = runtime.block_on(Catalogue::load(config, None, Arc::new(Tasks::new())));
-    let outcome = match loaded {
-        Ok(catalogue) => Ok(format!("{} can be called", catalogue.titles())),
+    let outcome = match runtime.block_on(catalogue::sources(config, None)) {
+        Ok(sources) => {
+            let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+            Ok(format!("{} can be called", names.join(", ")))
+        }
         Err(error) => Err(format!("{error:#}")),
     };
     Ok(Finding { what: "agents", outcome })

@@ -111,17 +111,17 @@ struct Links {
     signs_in: bool,
 }
 
-/// With the operator's token where we made it: what follows the `#` stays in the browser, and signs it in.
+/// With a code that is good once: what follows the `#` stays in the browser, and signs it in.
 fn links(url: &str, config: &Config, house: &House) -> Links {
-    let token = house.operator_token().map(|token| format!("/#token={}", token.expose()));
-    let signing = |base: &str| format!("{base}{}", token.as_deref().unwrap_or_default());
+    let code = house.admin_code().map(|code| format!("/#admin={code}"));
+    let signing = |base: &str| format!("{base}{}", code.as_deref().unwrap_or_default());
     let named = house.address().filter(|_| config.server.listen.ip().is_unspecified());
     let by_name = named.map(|ip| url.replace("//localhost:", &format!("//{}:", bracketed(ip))));
     let public = config.server.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
     Links {
         here: signing(url),
         elsewhere: public.or(by_name).as_deref().map(signing),
-        signs_in: token.is_some(),
+        signs_in: code.is_some(),
     }
 }
 
@@ -136,9 +136,9 @@ fn announce(links: &Links, house: &House) -> anyhow::Result<()> {
     let elsewhere =
         links.elsewhere.iter().map(|link| format!("  From elsewhere: {link}\n")).collect::<String>();
     let reading = if links.signs_in {
-        "The address signs your browser in to read what was said in calls: keep it to yourself."
+        "The address signs one browser in, once: to make agents, and to read and hear calls, under /console."
     } else {
-        "What was said in calls is read at /calls, with the operator's token."
+        "Agents are made and calls are read under /console, with the operator's token."
     };
     let mut out = std::io::stdout().lock();
     writeln!(

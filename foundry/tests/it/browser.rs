@@ -103,6 +103,27 @@ fn a_person_talks_to_the_page_moves_to_another_network_and_reads_the_call() {
     }
 }
 
+/// What a newcomer does in the first hour: an agent from a template, a call to its draft, a version, what happened in the call and how it
+/// sounded, a greeting changed by a program, and the version before it back again.
+#[test]
+fn a_newcomer_makes_an_agent_hears_its_call_and_goes_back_a_version() {
+    let server = house::speaking();
+    let _quiet = house::quiet();
+    let speech = testkit::speech("desk_hours.wav");
+    let arguments = [("--token", &*server.token()), ("--speech", speech.to_str().expect("plain"))];
+    let story = tell("console.mjs", &server, &arguments);
+    let report = &story.report;
+    assert_eq!(report["breaches"], Value::Array(Vec::new()), "the pages' policy was broken");
+    assert!(story.text("greeting").contains("newcomer"), "the draft's own greeting: {report}");
+    assert_eq!((&report["first"], &report["second"]), (&1.into(), &2.into()), "{report}");
+    assert!(story.text("back").contains("v1"), "{report}");
+    let seen = &report["seen"];
+    assert!(seen["played_ms"].as_f64().is_some_and(|played| played > 1_500.0), "it was not heard: {seen}");
+    let waterfalls = seen["waterfalls"].as_array().cloned().unwrap_or_default();
+    assert!(!waterfalls.is_empty(), "no waterfall: {seen}");
+    waterfalls.iter().for_each(adds_up);
+}
+
 fn adds_up(waterfall: &Value) {
     let sum: f64 = waterfall["parts"].as_array().into_iter().flatten().filter_map(Value::as_f64).sum();
     let total = waterfall["total"].as_str().unwrap_or_default();

@@ -69,7 +69,7 @@ fn bad_requests_are_answered_with_a_code_and_what_to_do() {
     assert_problem(&socket, 404, "AGENT_UNKNOWN");
     assert_problem(&server.get("/ws?agent=front-desk"), 426, "UPGRADE_REQUIRED");
     assert_problem(&server.get("/nothing/here"), 404, "PATH_UNKNOWN");
-    assert_problem(&server.read("/v1/calls/ses_00000000000000000000000000"), 404, "CALL_UNKNOWN");
+    assert_problem(&server.read("/v1/sessions/ses_00000000000000000000000000"), 404, "NOT_FOUND");
     let mut resumed = Socket::open(server.url(), "/ws?resume=forged").expect("answers").expect("upgraded");
     assert_eq!(resumed.receive(), Heard::Closed(Some(4401)));
 
@@ -248,9 +248,11 @@ fn assert_apologises(settings: &str, code: &str) {
     // A voice that only apologises is no agent that works.
     assert_failed(&call.ran, "PROVIDER_FAILED", "provider");
     let record = process::wait_for("the record of the call", Duration::from_secs(10), || {
-        let calls = server.read("/v1/calls").json();
-        let id = calls["data"][0]["id"].as_str()?.to_owned();
-        Some(server.read(&format!("/v1/calls/{id}")).json())
+        let calls = server.read("/v1/sessions").json();
+        let id = calls["data"].as_array()?.iter().find(|call| call["running"] == false)?["id"]
+            .as_str()?
+            .to_owned();
+        Some(server.read(&format!("/v1/sessions/{id}")).json())
     });
     assert_eq!(record["end_reason"], "provider_failed", "{record}");
     let problems = record["problems"].as_array().cloned().unwrap_or_default();

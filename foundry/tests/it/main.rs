@@ -3,9 +3,11 @@
 //! Tests with local models expect that `foundry models pull` ran; browser tests expect the packages of `web/` and a Chromium:
 //! `make test` sees to both.
 
+mod agents;
 mod browser;
 mod calling;
 mod commands;
+mod crash;
 mod ears;
 mod faults;
 mod house;
@@ -13,6 +15,7 @@ mod leaks;
 mod logs;
 mod newcomer;
 mod operator;
+mod recordings;
 mod repeats;
 mod returns;
 mod shutdown;

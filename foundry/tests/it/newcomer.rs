@@ -142,10 +142,10 @@ fn a_finished_call_is_on_record_with_parts_that_add_up() {
     let call = calling::place(&server, "websocket", &[line("desk_price.wav")]);
     call.assert_answered(1);
     let newest = || {
-        let calls = server.read("/v1/calls").json();
+        let calls = server.read("/v1/sessions").json();
         let id =
             calls["data"].as_array()?.iter().find(|call| call["transport"] == "websocket")?["id"].clone();
-        let record = server.read(&format!("/v1/calls/{}", id.as_str()?));
+        let record = server.read(&format!("/v1/sessions/{}", id.as_str()?));
         // The server is shared: the newest call is this one once it has ended.
         let ours = record.status == 200 && record.text().contains(call.agent(1));
         (ours && record.json()["end_reason"] != serde_json::Value::Null).then(|| record.json())
@@ -172,6 +172,6 @@ fn a_finished_call_is_on_record_with_parts_that_add_up() {
         assert!((sum - part("response_ms")).abs() < 1.0, "{turn}");
         assert!(part("response_ms") > 0.0, "{turn}");
     }
-    let log = server.read(&format!("/v1/calls/{}/events", record["id"].as_str().unwrap_or_default()));
+    let log = server.read(&format!("/v1/sessions/{}/log", record["id"].as_str().unwrap_or_default()));
     assert!(log.status == 200 && log.text().lines().count() > 10, "the raw log has every event");
 }

@@ -25,8 +25,18 @@ fn calls_are_read_by_the_address_that_was_printed() {
     let token = std::fs::read_to_string(&kept).expect("a token was made");
     let mode = std::fs::metadata(&kept).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode, 0o600, "others may read the token");
-    let link = |base: &str| format!("{base}/#token={token}\n");
-    assert!(server.log().contains(&link(server.url())), "the address is not printed: {}", server.log());
+    let log = server.log();
+    let (_, code) = log.split_once("/#admin=").expect("a link is printed");
+    let code: String = code.chars().take_while(char::is_ascii_hexdigit).collect();
+    let link = |base: &str| format!("{base}/#admin={code}\n");
+    assert!(log.contains(&link(server.url())) && !log.contains(&token), "the address is not printed: {log}");
+    let redeem = || {
+        let body = format!("{{\"code\":\"{code}\"}}");
+        http::request(server.url(), "POST", "/v1/operator/session", &[], body.as_bytes())
+            .expect("the server answers")
+            .status
+    };
+    assert_eq!((redeem(), redeem()), (204, 403), "the link is good once");
 
     let port = server.url().rsplit_once(':').map(|(_, port)| port.to_owned()).expect("a port");
     let ask = |base: &str, path: &str, headers: &[(&str, &str)]| {
@@ -40,9 +50,9 @@ fn calls_are_read_by_the_address_that_was_printed() {
         assert!(server.log().contains(&link(elsewhere)), "{}", server.log());
     }
     for base in [Some(here), elsewhere].iter().flatten() {
-        for path in ["/v1/calls", "/metrics"] {
+        for path in ["/v1/sessions", "/metrics"] {
             let refused = ask(base, path, &[]);
-            assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("OPERATOR_ONLY")));
+            assert!([401, 403].contains(&refused.status), "{}", refused.text());
             assert_eq!(ask(base, path, &[("authorization", &bearer)]).status, 200, "{base}{path}");
         }
         let body = format!("{{\"token\":\"{token}\"}}");
@@ -51,7 +61,7 @@ fn calls_are_read_by_the_address_that_was_printed() {
         assert_eq!(signed_in.status, 204, "{}", signed_in.text());
         let cookie =
             signed_in.header("set-cookie").and_then(|cookie| cookie.split(';').next()).expect("a cookie");
-        assert_eq!(ask(base, "/v1/calls", &[("cookie", cookie)]).status, 200);
+        assert_eq!(ask(base, "/v1/sessions", &[("cookie", cookie)]).status, 200);
     }
 }
 
@@ -60,9 +70,9 @@ fn a_given_token_is_asked_of_everyone_and_is_neither_printed_nor_kept() {
     let _quiet = house::quiet();
     let settings = "[server]\noperator_token = \"given-by-the-operator\"\n";
     let server = house::timed(settings, &[]);
-    assert_eq!(server.get("/v1/calls").status, 403);
+    assert_eq!(server.get("/v1/sessions").status, 401);
     let headers = [("authorization", "Bearer given-by-the-operator")];
-    let read = http::request(server.url(), "GET", "/v1/calls", &headers, b"").expect("the server answers");
+    let read = http::request(server.url(), "GET", "/v1/sessions", &headers, b"").expect("the server answers");
     assert_eq!(read.status, 200);
     assert!(!server.log().contains("given-by-the-operator"), "{}", server.log());
     assert!(!server.data_dir().join("operator-token").exists());
@@ -75,8 +85,8 @@ fn a_server_behind_a_proxy_gives_its_public_name_and_asks_everyone() {
         "",
         &["--public-url", "https://voice.example.com", "--ice-server", "stun:stun.example.com"],
     );
-    assert_eq!(server.get("/v1/calls").status, 403, "everyone comes from this machine");
-    assert!(server.log().contains("https://voice.example.com/#token="), "{}", server.log());
+    assert_eq!(server.get("/v1/sessions").status, 401, "everyone comes from this machine");
+    assert!(server.log().contains("https://voice.example.com/#admin="), "{}", server.log());
     let start = |transport: &str| server.post("/start", &serde_json::json!({"transport": transport})).json();
     let url = start("websocket")["wsUrl"].as_str().expect("a URL").to_owned();
     assert!(url.starts_with("wss://voice.example.com/ws?"), "{url}");

@@ -79,7 +79,7 @@ fn a_call_that_never_came_about_names_the_code_and_what_to_do() {
     let server = house::timed("", &[]);
     for transport in ["webrtc", "websocket", "mulaw"] {
         let refused = call(server.url(), &["--agent", "nobody", "--transport", transport]);
-        assert_failed(&refused, "AGENT_UNKNOWN", "/v1/agents");
+        assert_failed(&refused, "AGENT_UNKNOWN", "/v1/widget/agents");
     }
     assert_failed(&call(server.url(), &["--wav", "none.wav"]), "RECORDING_UNUSABLE", "none.wav");
     drop(server);

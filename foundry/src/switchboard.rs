@@ -1,0 +1,158 @@
+//! Connects a caller's leg to an agent: everything a session is made of, put together for one call.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_store::{Entry, Opened, Recorder};
+use domain::{ServerId, SessionId, Voice};
+use media_session::ports::NOT_UNDERSTOOD;
+use media_session::{ClientProtocol, Clip, Clips, Leg, Parts, Place, sentence};
+use runtime::Tasks;
+
+use crate::adapters::catalogue::{Callable, Catalogue};
+use crate::adapters::returning::Returning;
+use crate::adapters::sink::Sink;
+use crate::adapters::{dialogue, recordings};
+use crate::speech::Speech;
+
+/// What the agent says when a provider fails, rendered at start so that it needs none.
+const APOLOGY: &str = "I'm sorry, I'm having a technical problem. Please give me a moment.";
+
+/// Connects a caller's leg to an agent in a new session.
+pub(crate) struct Switchboard {
+    catalogue: Arc<Catalogue>,
+    record: Record,
+    speech: Speech,
+    apology: Clip,
+    clips: Arc<Clips>,
+    folders: Folders,
+    returning: Returning,
+}
+
+/// Where files of calls lie.
+pub(crate) struct Folders {
+    pub(crate) calls: PathBuf,
+    pub(crate) recordings: PathBuf,
+}
+
+impl Switchboard {
+    pub(crate) async fn new(
+        speech: Speech,
+        catalogue: Arc<Catalogue>,
+        record: Record,
+        folders: Folders,
+        returning: Returning,
+    ) -> Self {
+        let voice = Voice::default();
+        let apology = speech.clip(APOLOGY, &voice).await.unwrap_or_else(|| Clip::tones(APOLOGY));
+        let mut clips = Clips::new();
+        for text in sentence::cut(NOT_UNDERSTOOD) {
+            clips.extend(speech.clip(&text, &voice).await.map(|clip| (text, clip)));
+        }
+        Self { catalogue, record, speech, apology, clips: Arc::new(clips), folders, returning }
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Calls that wait for their callers since a server died.
+    pub(crate) fn returning(&self) -> &Returning {
+        &self.returning
+    }
+
+    pub(crate) fn has(&self, agent: &str) -> bool {
+        self.catalogue.find(agent).is_some()
+    }
+
+    pub(crate) fn agents(&self) -> Vec<control_api::Agent> {
+        self.catalogue.agents()
+    }
+
+    pub(crate) fn titles(&self) -> String {
+        format!("Agents: {};", self.catalogue.titles())
+    }
+
+    pub(crate) fn connect(
+        &self,
+        place: Place,
+        tasks: &Tasks,
+        agent: &str,
+        resume_within: Duration,
+        leg: Leg,
+        protocol: Box<dyn ClientProtocol>,
+    ) {
+        let id = place.id();
+        let back = self.returning.take(id, jiff::Timestamp::now());
+        let Some(callable) = self.catalogue.find(back.as_ref().map_or(agent, |back| &back.agent)) else {
+            return;
+        };
+        let ready = Arc::clone(&callable.ready);
+        let mut options = ready.options.clone();
+        options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
+        // A replay needs a log from the call's beginning.
+        let flight = back.is_none().then(|| crate::adapters::call_log::create(&self.folders.calls, id));
+        let resumed = back.as_ref().map(|back| back.resumed);
+        let (sink, snapshot) = match back {
+            Some(back) => {
+                (Sink::resumed(self.record.recorder.clone(), back.sequence, back.since), back.snapshot)
+            }
+            None => (self.record.open(id, &callable, leg.transport), None),
+        };
+        let parts = Parts {
+            agent: callable.name.clone(),
+            agent_version: callable.version.to_string(),
+            stt: Arc::clone(&self.speech.stt),
+            tts: Arc::clone(&self.speech.tts),
+            vad: self.speech.vad(),
+            end_of_turn: self.speech.end_of_turn(),
+            dialogue: dialogue::begin(
+                &ready,
+                self.catalogue.ports(),
+                id,
+                self.record.recorder.clone(),
+                snapshot,
+            ),
+            sink: Box::new(sink),
+            protocol,
+            leg,
+            flight,
+            recordings: Some(recordings::shelf(&self.folders.recordings, id)),
+            apology: self.apology.clone(),
+            clips: Arc::clone(&self.clips),
+            background: ready.background.clone(),
+            resumed,
+            options,
+        };
+        // The directory keeps the handle; the session ends by itself.
+        drop(media_session::start(place, tasks, parts));
+    }
+}
+
+/// Puts calls on record.
+pub(crate) struct Record {
+    pub(crate) recorder: Recorder,
+    pub(crate) server: ServerId,
+    /// Who listens and speaks.
+    pub(crate) provider: String,
+}
+
+impl Record {
+    fn open(&self, session: SessionId, callable: &Callable, transport: &str) -> Sink {
+        self.recorder.put(Entry::Opened(Opened {
+            session,
+            org: callable.org,
+            agent: Some(callable.agent),
+            agent_name: callable.name.clone(),
+            version: callable.version,
+            environment: callable.environment,
+            channel: callable.channel,
+            transport: transport.to_owned(),
+            provider: self.provider.clone(),
+            server: self.server,
+            started_at: jiff::Timestamp::now(),
+        }));
+        Sink::new(self.recorder.clone())
+    }
+}

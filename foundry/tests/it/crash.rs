@@ -1,0 +1,197 @@
+//! A server that is killed in mid-call: what was on record stays, the caller comes back to the same conversation, and a call to which nobody
+//! comes back is closed. A database that is killed and comes back: calls notice nothing, and nothing is lost or written twice.
+
+use std::time::Duration;
+
+use media_rtvi::pipecat::Frame;
+use serde_json::{Value, json};
+use testkit::postgres::Cluster;
+use testkit::socket::{Heard, Socket};
+use testkit::{Server, process};
+
+use crate::house;
+use crate::repeats::READY;
+
+const WITHIN: Duration = Duration::from_secs(20);
+/// More than come between any two things that are waited for: audio is a frame each 20 ms, for 20 s.
+const MESSAGES: u32 = 1_500;
+
+/// A caller who types, and keeps what they were told.
+struct Caller {
+    socket: Socket,
+    heard: Vec<Value>,
+}
+
+impl Caller {
+    fn connect(server: &Server, path: &str) -> Self {
+        let socket = Socket::open(server.url(), path).expect("answers").expect("upgraded");
+        let mut caller = Self { socket, heard: Vec::new() };
+        caller.send(READY);
+        caller
+    }
+
+    /// Until the agent has said something to its end, so that nothing typed interrupts it. Wordings differ from call to call.
+    fn answered(&mut self) {
+        self.until("an answer", |message| message["type"] == "bot-transcription");
+        self.until("its end", |message| message["type"] == "bot-stopped-speaking");
+    }
+
+    /// Until the agent hangs up.
+    fn ends(&mut self) {
+        let ended = std::iter::repeat_with(|| self.socket.receive()).take(MESSAGES as usize);
+        assert!(ended.into_iter().any(|heard| matches!(heard, Heard::Closed(_))), "the call does not end");
+    }
+
+    fn send(&mut self, message: &str) {
+        self.socket.send(&Frame::Message(message.to_owned()).encode()).expect("the call goes on");
+    }
+
+    fn say(&mut self, text: &str) {
+        self.send(
+            &json!({"label": "rtvi-ai", "type": "send-text", "id": "9", "data": {"content": text}})
+                .to_string(),
+        );
+    }
+
+    /// Reads on until a message fits.
+    fn until(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..MESSAGES {
+            let bytes = match self.socket.receive() {
+                Heard::Message(bytes) => bytes,
+                Heard::Control(_) => continue,
+                ended => unreachable!("{ended:?} before {what} came: {:?}", self.said()),
+            };
+            let Ok(Frame::Message(text)) = Frame::decode(bytes.into()) else { continue };
+            let message: Value = serde_json::from_str(&text).expect("JSON");
+            self.heard.push(message.clone());
+            if wanted(&message) {
+                return message;
+            }
+        }
+        unreachable!("{what} does not come: {:?}", self.said())
+    }
+
+    fn said(&self) -> Vec<&str> {
+        let said = self.heard.iter().filter(|message| message["type"] == "bot-transcription");
+        said.filter_map(|message| message["data"]["text"].as_str()).collect()
+    }
+
+    /// Until the agent has said something with these words in it.
+    fn told(&mut self, words: &str) {
+        self.until(words, |message| {
+            message["type"] == "bot-transcription"
+                && message["data"]["text"].as_str().is_some_and(|text| text.to_lowercase().contains(words))
+        });
+    }
+}
+
+fn running(server: &Server) -> Option<Value> {
+    let calls = server.read("/v1/sessions").json();
+    calls["data"].as_array()?.iter().find(|call| call["running"] == true).cloned()
+}
+
+fn record(server: &Server, id: &str) -> Value {
+    let reply = server.read(&format!("/v1/sessions/{id}"));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()
+}
+
+fn sequences(server: &Server, id: &str) -> Vec<i64> {
+    let events = server.read(&format!("/v1/sessions/{id}/events?limit=1000")).json();
+    events["data"].as_array().into_iter().flatten().filter_map(|event| event["sequence"].as_i64()).collect()
+}
+
+#[test]
+fn a_caller_comes_back_after_a_crash_to_the_same_conversation() {
+    let _quiet = house::quiet();
+    let mut server = house::timed("", &[]);
+    let mut caller = Caller::connect(&server, "/ws?agent=front-desk");
+    let ready = caller.until("the session", |message| message.to_string().contains("resume_token"));
+    let token = ready.pointer("/data/d/resume_token").and_then(Value::as_str).expect("it is told").to_owned();
+    caller.answered();
+    caller.say("I would like to book a haircut please");
+    caller.answered();
+    caller.say("on Tuesday");
+    caller.answered();
+    let call = process::wait_for("the call on record", WITHIN, || {
+        running(&server).filter(|call| call["turns"] == 2)
+    });
+    let id = call["id"].as_str().expect("an id").to_owned();
+    process::signal(server.pid(), "KILL");
+    server.restart(house::PROGRAM, &["--providers", "fake"]).expect("started again");
+
+    let mut caller = Caller::connect(&server, &format!("/ws?resume={token}"));
+    caller.told("cut off");
+    caller.until("the end of the question", |message| message["type"] == "bot-stopped-speaking");
+    caller.say("at ten in the morning");
+    caller.answered();
+    caller.say("goodbye");
+    caller.ends();
+    process::wait_for("the end", WITHIN, || (record(&server, &id)["running"] == false).then_some(()));
+    let record = record(&server, &id);
+    assert_ne!(record["end_reason"], "interrupted", "{record}");
+    let said = record["transcript"].to_string().to_lowercase();
+    for words in ["book a haircut", "on tuesday", "cut off", "at ten in the morning"] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+    let sequences = sequences(&server, &id);
+    let expected: Vec<i64> = (0..).take(sequences.len()).collect();
+    assert_eq!(sequences, expected, "events are missing or there twice");
+    assert_eq!(record["turns"], 4, "{record}");
+}
+
+#[test]
+fn a_call_to_which_nobody_comes_back_is_closed_as_interrupted_and_its_page_is_complete() {
+    let _quiet = house::quiet();
+    let mut server = house::timed("", &[]);
+    let mut caller = Caller::connect(&server, "/ws?agent=front-desk");
+    caller.answered();
+    caller.say("What are your opening hours?");
+    caller.answered();
+    let call = process::wait_for("the call on record", WITHIN, || {
+        running(&server).filter(|call| call["turns"] == 1)
+    });
+    let id = call["id"].as_str().expect("an id").to_owned();
+    process::signal(server.pid(), "KILL");
+    let config = server.data_dir().join("impatient.toml");
+    std::fs::write(&config, "[providers]\nspeech = \"fake\"\n[session]\nreattach_s = 1\n").expect("writable");
+    server.restart(house::PROGRAM, &["--config", config.to_str().expect("plain")]).expect("started again");
+    let record = process::wait_for("the end of the call", WITHIN, || {
+        let record = record(&server, &id);
+        (record["end_reason"] == "interrupted" && record["summary"].is_string()).then_some(record)
+    });
+    assert_eq!((&record["outcome"], &record["turns"]), (&"failed".into(), &1.into()));
+    assert!(record["transcript"].to_string().contains("opening hours"), "{record}");
+    let late = Socket::open(server.url(), "/ws?resume=forged").expect("answers").expect("upgraded").receive();
+    assert_eq!(late, Heard::Closed(Some(4401)));
+}
+
+#[test]
+fn a_database_that_is_killed_in_mid_call_is_not_noticed_by_the_caller_and_loses_nothing() {
+    let _quiet = house::quiet();
+    let cluster = Cluster::start();
+    let url = cluster.create(None);
+    let server = house::timed("", &["--database-url", &url]);
+    let mut caller = Caller::connect(&server, "/ws?agent=front-desk");
+    caller.answered();
+    caller.say("What are your opening hours?");
+    caller.answered();
+    let call = process::wait_for("the call on record", WITHIN, || running(&server));
+    let id = call["id"].as_str().expect("an id").to_owned();
+    cluster.kill();
+    caller.say("How much is a haircut?");
+    caller.answered();
+    assert_eq!(server.read("/v1/sessions").status, 503);
+    caller.say("goodbye");
+    caller.ends();
+    cluster.resume();
+    let record = process::wait_for("everything that waited", Duration::from_secs(60), || {
+        let reply = server.read(&format!("/v1/sessions/{id}"));
+        (reply.status == 200 && reply.json()["end_reason"] == "agent_ended").then(|| reply.json())
+    });
+    assert_eq!(record["turns"], 3, "{record}");
+    let sequences = sequences(&server, &id);
+    let expected: Vec<i64> = (0..).take(sequences.len()).collect();
+    assert_eq!(sequences, expected, "events are missing or there twice");
+    drop(server);
+}
