@@ -8,7 +8,6 @@ process.argv[2] = process.argv[2] ?? '';
 const only = process.argv[2];
 process.argv[2] = '8092';
 const { server } = await import('./server.mjs');
-const { call } = await import('./fixtures.mjs');
 const base = 'http://127.0.0.1:8092';
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const out = new URL('shots/', import.meta.url).pathname;
