@@ -46,10 +46,10 @@ impl DataDir {
             let path = path.to_owned();
             |source| Error::Unusable { path, source }
         };
-        let [calls, recordings] = ["calls", "recordings"].map(|name| root.join(name));
+        let [calls, recordings, journal] = ["calls", "recordings", "journal"].map(|name| root.join(name));
         fs::create_dir_all(root).map_err(unusable(root))?;
         // What was said in calls, names and phone numbers: for nobody else on this machine.
-        for folder in [&calls, &recordings] {
+        for folder in [&calls, &recordings, &journal] {
             DirBuilder::new().recursive(true).mode(OWN).create(folder).map_err(unusable(folder))?;
             fs::set_permissions(folder, Permissions::from_mode(OWN)).map_err(unusable(folder))?;
         }

@@ -12,6 +12,7 @@ use runtime::{Kind, Tasks};
 
 use crate::cmd::coded;
 use crate::config::Config;
+use crate::data_dir::DataDir;
 
 const WATCH: Kind = Kind::new("store.watch");
 /// Between tries to start a cluster that died.
@@ -85,7 +86,8 @@ impl Store {
 /// The database for one command: of the server that runs on the data directory, or for as long as the command takes.
 pub(crate) struct Visit {
     pub(crate) db: Db,
-    cluster: Option<Embedded>,
+    /// Started for the command alone, on a directory that no server has.
+    cluster: Option<(Embedded, DataDir)>,
 }
 
 impl Visit {
@@ -98,8 +100,10 @@ impl Visit {
             None => match Embedded::reach(&folder).map_err(|error| coded(error.failure(), error))? {
                 Some(access) => (access, None),
                 None => {
+                    let lock =
+                        DataDir::take(&config.data_dir).map_err(|error| coded(error.failure(), error))?;
                     let cluster = start_private(config).await?;
-                    (cluster.access(), Some(cluster))
+                    (cluster.access(), Some((cluster, lock)))
                 }
             },
         };
@@ -109,7 +113,7 @@ impl Visit {
 
     pub(crate) async fn end(self) {
         self.db.close().await;
-        if let Some(cluster) = self.cluster {
+        if let Some((cluster, _lock)) = self.cluster {
             cluster.stop().await;
         }
     }
@@ -128,7 +132,7 @@ async fn watch(mut cluster: Embedded, token: tokio_util::sync::CancellationToken
         while let Err(error) = cluster.revive().await {
             tracing::error!(error = &error as &dyn std::error::Error, "the private database does not start");
             if token.run_until_cancelled(tokio::time::sleep(REVIVE_EVERY)).await.is_none() {
-                return;
+                return cluster.stop().await;
             }
         }
     }

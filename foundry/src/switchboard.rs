@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_server::ports::CallRequest;
 use control_store::{Entry, Opened, Recorder};
 use domain::{ServerId, SessionId, Voice};
 use media_session::ports::NOT_UNDERSTOOD;
@@ -78,22 +79,26 @@ impl Switchboard {
         &self,
         place: Place,
         tasks: &Tasks,
-        agent: &str,
-        resume_within: Duration,
+        call: &CallRequest,
         leg: Leg,
         protocol: Box<dyn ClientProtocol>,
     ) {
         let id = place.id();
         let back = self.returning.take(id, jiff::Timestamp::now());
-        let Some(callable) = self.catalogue.find(back.as_ref().map_or(agent, |back| &back.agent)) else {
-            return;
+        // Who comes back when nobody waits any more begins no second call under the id of the first.
+        let callable = match &back {
+            Some(back) => Some(back.callable.clone()),
+            None if call.resumes => None,
+            None => self.catalogue.find(&call.agent),
         };
+        let Some(callable) = callable else { return };
         let ready = Arc::clone(&callable.ready);
         let mut options = ready.options.clone();
-        options.reattach_s = u32::try_from(resume_within.as_secs()).unwrap_or(options.reattach_s);
+        options.reattach_s = u32::try_from(call.resume_within.as_secs()).unwrap_or(options.reattach_s);
         // A replay needs a log from the call's beginning.
         let flight = back.is_none().then(|| crate::adapters::call_log::create(&self.folders.calls, id));
         let resumed = back.as_ref().map(|back| back.resumed);
+        let since = back.as_ref().map_or(Duration::ZERO, |back| back.since);
         let (sink, snapshot) = match back {
             Some(back) => {
                 (Sink::resumed(self.record.recorder.clone(), back.sequence, back.since), back.snapshot)
@@ -118,7 +123,7 @@ impl Switchboard {
             protocol,
             leg,
             flight,
-            recordings: Some(recordings::shelf(&self.folders.recordings, id)),
+            recordings: Some(recordings::shelf(&self.folders.recordings, id, since)),
             apology: self.apology.clone(),
             clips: Arc::clone(&self.clips),
             background: ready.background.clone(),

@@ -115,16 +115,16 @@ impl House {
         };
         let folders = Folders { calls: calls.clone(), recordings: recordings.clone() };
         let patience = Duration::from_secs(u64::from(config.session.reattach_s));
-        let returning =
-            Returning::find(store.db(), store.recorder().clone(), store.server(), patience, &tasks).await;
+        let returning = Returning::find(
+            &catalogue,
+            store.db(),
+            store.recorder().clone(),
+            store.server(),
+            patience,
+            &tasks,
+        )
+        .await;
         let returning = returning.map_err(|error| coded(error.failure(), error))?;
-        for version in returning.versions() {
-            // Callers come back to the version that they talked to.
-            catalogue
-                .prepare(&version)
-                .await
-                .context("AGENT_INVALID: making ready what was called before")?;
-        }
         let platform = Platform::new(&parts, &store);
         let board = Switchboard::new(speech, Arc::clone(&catalogue), record, folders, returning).await;
         let board = Arc::new(board);

@@ -905,7 +905,7 @@ export interface components {
             id: string;
             /** Format: int32 */
             interruptions: number;
-            /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`. */
+            /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`. */
             outcome?: string | null;
             /** @description Who listened and spoke, such as `local`. */
             provider: string;
@@ -1258,7 +1258,7 @@ export interface components {
                 id: string;
                 /** Format: int32 */
                 interruptions: number;
-                /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`. */
+                /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`. */
                 outcome?: string | null;
                 /** @description Who listened and spoke, such as `local`. */
                 provider: string;
@@ -1721,20 +1721,6 @@ export interface components {
              * @default null
              */
             ttl_s?: number | null;
-        };
-        Turn: {
-            agent_text: string;
-            caller_text: string;
-            interrupted: boolean;
-            latencies?: components["schemas"]["LatenciesMs"] | null;
-            marks: components["schemas"]["MarkAt"][];
-            nodes: string[];
-            /** Format: int32 */
-            turn: number;
-            typed: boolean;
-        };
-        TurnList: {
-            data: components["schemas"]["Turn"][];
         };
         Turn: {
             agent_text: string;
@@ -4668,7 +4654,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent; `OPERATOR_ONLY`: Only for the operator of this server */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -29,11 +29,18 @@ const STATEMENT_LIMIT: &str = "15s";
 const IDLE_LIMIT: &str = "30s";
 
 /// How the database is reached, and in which hats.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Access {
     owner: PgConnectOptions,
     /// Whether the roles are logins of their own (the private cluster), or put on by one login after it has come in.
     logins: bool,
+}
+
+impl std::fmt::Debug for Access {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("host", &self.owner.get_host()).finish_non_exhaustive()
+    }
 }
 
 impl Access {

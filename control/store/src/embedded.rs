@@ -29,8 +29,8 @@ const SUPERUSER: &str = "postgres";
 
 /// A cluster is made in seconds, on a machine that may be busy starting.
 const INIT_WITHIN: Duration = Duration::from_secs(120);
-/// A start may have to recover first.
-const START_WITHIN: Duration = Duration::from_secs(60);
+/// A start may have to recover first, which takes as long as there is log to read.
+const START_WITHIN: Duration = Duration::from_secs(600);
 /// A fast shutdown writes a checkpoint.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(50);

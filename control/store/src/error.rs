@@ -47,6 +47,20 @@ impl Error {
         }
     }
 
+    /// Whether the database will never take it: what it says itself is wrong, and not how the database stands.
+    #[must_use]
+    pub fn refuses(&self) -> bool {
+        match self {
+            Self::Conflict { .. } | Self::Reference { .. } | Self::Value { .. } | Self::Content(_) => true,
+            // Data exceptions and limits of the program; everything else (a full disk, a lock, a time limit) may pass.
+            Self::Other(sqlx::Error::Database(database)) => {
+                database.code().is_some_and(|code| code.starts_with("22") || code.starts_with("54"))
+            }
+            Self::Other(sqlx::Error::Encode(_)) => true,
+            _ => false,
+        }
+    }
+
     /// Whether the same may succeed once the database is back.
     #[must_use]
     pub const fn passes(&self) -> bool {

@@ -34,6 +34,13 @@ pub(crate) struct Known(HashMap<SessionId, Call>);
 /// Past this many all are forgotten, and read again when they are needed.
 const KNOWN: usize = 10_000;
 
+impl Known {
+    /// After a transaction that was undone: what it learnt may not be there.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) events: usize,

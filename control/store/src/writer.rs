@@ -147,7 +147,10 @@ fn encode(entries: &[Entry]) -> Vec<u8> {
     for entry in entries {
         let begin = lines.len();
         match serde_json::to_writer(&mut lines, entry) {
-            Ok(()) => lines.push(b'\n'),
+            Ok(()) => {
+                no_nul(&mut lines[begin..]);
+                lines.push(b'\n');
+            }
             Err(_) => {
                 lines.truncate(begin);
                 lost("damaged", 1);
@@ -155,6 +158,16 @@ fn encode(entries: &[Entry]) -> Vec<u8> {
         }
     }
     lines
+}
+
+/// Postgres takes no U+0000 in a text, and callers may type one: it becomes the sign for what cannot be shown.
+fn no_nul(line: &mut [u8]) {
+    const NUL: &[u8] = br"\u0000";
+    let mut at = 0;
+    while let Some(found) = line[at..].windows(NUL.len()).position(|window| window == NUL) {
+        line[at + found..][..NUL.len()].copy_from_slice(br"\ufffd");
+        at += found + NUL.len();
+    }
 }
 
 fn put_down(appender: &mut Appender, lines: &[u8], count: usize) -> io::Result<()> {
@@ -178,7 +191,7 @@ async fn write(
     let mut pause = PAUSE_SHORTEST;
     loop {
         // Read before the journal is: after the end of the other task nothing more comes.
-        let last = *appended.borrow_and_update();
+        let last = *appended.borrow_and_update() || appended.has_changed().is_err();
         let read = tasks.spawn_blocking(WRITE, move || {
             let read = taker.next(BATCH);
             (taker, read)
@@ -234,7 +247,8 @@ async fn deliver(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Behind
             metrics::counter!(EVENTS_WRITTEN).increment(written.events as u64);
             Ok(())
         }
-        Err(error) if error.passes() => {
+        Err(error) if !error.refuses() => {
+            known.clear();
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "the database takes no events now; they wait on disk"
@@ -242,6 +256,7 @@ async fn deliver(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Behind
             Err(Behind)
         }
         Err(error) => {
+            known.clear();
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the database refused events; each call's are tried by themselves"
@@ -261,8 +276,9 @@ async fn one_by_one(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Beh
             piece.entries.iter().filter(|entry| entry.session() == session).cloned().collect();
         match db.write(known, &own).await {
             Ok(written) => metrics::counter!(EVENTS_WRITTEN).increment(written.events as u64),
-            Err(error) if error.passes() => return Err(Behind),
+            Err(error) if !error.refuses() => return Err(Behind),
             Err(error) => {
+                known.clear();
                 tracing::error!(%session, error = &error as &dyn std::error::Error, "the database refuses events of this call; they are lost");
                 lost("refused", own.len());
             }

@@ -9,12 +9,20 @@ use media_session::{Background, background};
 /// Longer recordings cost memory for every agent (0.2 MB a second) and are no better to listen to.
 const LONGEST_S: u32 = 30;
 
-/// Reads the file; a relative path counts from `folder`.
+/// Reads the file below `folder`: definitions come from whoever may edit agents, and must not name any other file of the machine.
 ///
 /// # Errors
 /// Names the file and what is wrong with it.
 pub(crate) fn load(options: &background::Options, folder: &Path) -> anyhow::Result<Background> {
-    let path = folder.join(&options.file);
+    let named = Path::new(&options.file);
+    let plain = named.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    let below = plain && !folder.as_os_str().is_empty();
+    let path = folder.join(named);
+    anyhow::ensure!(
+        below && path.is_file(),
+        "the background {}: there is no such file below the agents folder",
+        named.display()
+    );
     read(&path, options.gain_db).with_context(|| format!("the background {}", path.display()))
 }
 

@@ -107,6 +107,7 @@ pub(crate) struct Catalogue {
     trials: Mutex<HashMap<String, Trial>>,
     /// By the hash of what they are made of; those in use.
     made: Mutex<HashMap<[u8; 32], Arc<Ready>>>,
+    reloading: tokio::sync::Mutex<()>,
 }
 
 impl Catalogue {
@@ -131,6 +132,7 @@ impl Catalogue {
             served: watch::Sender::default(),
             trials: Mutex::default(),
             made: Mutex::default(),
+            reloading: tokio::sync::Mutex::default(),
         };
         catalogue.reload().await.context("STORE_FAILED: loading the agents")?;
         Ok(catalogue)
@@ -154,6 +156,8 @@ impl Catalogue {
 
     /// Makes ready what has changed. A definition that cannot be made ready leaves in place what was served before.
     pub(crate) async fn reload(&self) -> Result<(), control_store::Error> {
+        // One after the other: of two the slower must not put back what it read first.
+        let _turn = self.reloading.lock().await;
         let mut tx = self.db.system_tx(Reason::LoadAgents).await?;
         let stamp = serving::stamp(&mut tx).await?;
         if self.served.borrow().stamp == stamp {
@@ -228,15 +232,35 @@ impl Catalogue {
             .map_err(|error| format!("{error:#}"))
     }
 
+    /// An agent of an organization at one of its versions (0: the draft), whether it is served or not. `None`: there is none.
+    pub(crate) async fn at(&self, org: OrgId, agent: &str, version: i32) -> anyhow::Result<Option<Callable>> {
+        let Some(found) = self.stored(org, agent, version).await? else { return Ok(None) };
+        let ready = self.ready(&found.definition, found.version, None).await?;
+        Ok(Some(Callable {
+            org,
+            agent: found.agent,
+            name: agent.to_owned(),
+            version: found.version,
+            environment: None,
+            channel: None,
+            ready,
+        }))
+    }
+
+    async fn stored(&self, org: OrgId, agent: &str, version: i32) -> anyhow::Result<Option<serving::Trial>> {
+        let mut tx = self.db.org_tx(org).await?;
+        let found = match version {
+            0 => serving::draft(&mut tx, agent).await?,
+            number => serving::version(&mut tx, agent, number).await?,
+        };
+        tx.commit().await?;
+        Ok(found)
+    }
+
     /// Makes a draft or an older version ready, where `name` asks for one. After it `find` knows it.
     pub(crate) async fn prepare(&self, name: &str) -> anyhow::Result<()> {
         let Some((agent, trial)) = Wanted::of(name).trial() else { return Ok(()) };
-        let mut tx = self.db.org_tx(self.home).await?;
-        let found = match trial {
-            None => serving::draft(&mut tx, agent).await?,
-            Some(number) => serving::version(&mut tx, agent, number).await?,
-        };
-        tx.commit().await?;
+        let found = self.stored(self.home, agent, trial.unwrap_or_default()).await?;
         let Some(found) = found else { return Ok(()) };
         let known =
             self.trials.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(|trial| trial.revision);
@@ -252,6 +276,7 @@ impl Catalogue {
             channel: None,
             ready: self.ready(&found.definition, found.version, None).await?,
         };
+        self.forget_unused();
         let mut trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
         if trials.len() >= TRIALS {
             trials.clear();

@@ -79,7 +79,7 @@ async fn join(
         Way::Back(session) => session,
         Way::New(slot) => match slot.enter(call.session, tasks) {
             Ok(place) => {
-                board.connect(place, tasks, &call.agent, call.resume_within, leg, rtvi(call));
+                board.connect(place, tasks, call, leg, rtvi(call));
                 return Ok(());
             }
             // Two came at once, and the other was quicker.

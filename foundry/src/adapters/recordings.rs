@@ -49,14 +49,28 @@ struct Note {
     complete: bool,
 }
 
-/// Where a new call writes its recording to. Nothing is made before the first part begins.
-pub(crate) fn shelf(folder: &Path, id: SessionId) -> Box<dyn media_session::Recordings> {
-    Box::new(Shelf { folder: folder.join(id.to_string()) })
+/// Where a call writes its recording to, `since` after its beginning where a server that died has some of it already. Nothing is made
+/// before the first part begins.
+pub(crate) fn shelf(folder: &Path, id: SessionId, since: Duration) -> Box<dyn media_session::Recordings> {
+    Box::new(Shelf { folder: folder.join(id.to_string()), since, before: None })
 }
 
 struct Shelf {
     /// Of the call.
     folder: PathBuf,
+    since: Duration,
+    /// Parts of either leg that were there before; looked for when the first begins.
+    before: Option<u32>,
+}
+
+impl Shelf {
+    fn name(&mut self, part: &media_session::RecordedPart) -> Name {
+        let folder = &self.folder;
+        let before = *self.before.get_or_insert_with(|| {
+            names(folder).unwrap_or_default().iter().map(|name| name.part).max().unwrap_or_default()
+        });
+        Name::new(part.leg, before + part.part, part.codec)
+    }
 }
 
 impl media_session::Recordings for Shelf {
@@ -65,10 +79,15 @@ impl media_session::Recordings for Shelf {
         part: &media_session::RecordedPart,
     ) -> io::Result<Box<dyn media_session::RecordingFile>> {
         DirBuilder::new().recursive(true).mode(OWN_FOLDER).create(&self.folder)?;
-        let name = Name::new(part.leg, part.part, part.codec);
+        let name = self.name(part);
         let path = self.folder.join(name.to_string());
         let file = OpenOptions::new().write(true).create_new(true).mode(OWN_FILE).open(path)?;
-        let note = Note { codec: part.codec, offset_us: us(part.offset), length_us: None, complete: false };
+        let note = Note {
+            codec: part.codec,
+            offset_us: us(self.since + part.offset),
+            length_us: None,
+            complete: false,
+        };
         keep(&self.folder, name, &note)?;
         Ok(Box::new(file))
     }
@@ -76,11 +95,12 @@ impl media_session::Recordings for Shelf {
     fn end(&mut self, part: &media_session::RecordedPart) -> io::Result<()> {
         let note = Note {
             codec: part.codec,
-            offset_us: us(part.offset),
+            offset_us: us(self.since + part.offset),
             length_us: Some(us(part.length)),
             complete: part.complete,
         };
-        keep(&self.folder, Name::new(part.leg, part.part, part.codec), &note)
+        let name = self.name(part);
+        keep(&self.folder, name, &note)
     }
 }
 
@@ -317,7 +337,7 @@ mod tests {
         let id = SessionId::generate();
         let here = Recordings::new(folder.path().to_owned(), Tasks::new());
         assert_eq!(here.parts(id).await.expect("nothing is kept"), []);
-        let mut shelf = shelf(folder.path(), id);
+        let mut shelf = shelf(folder.path(), id, Duration::ZERO);
         let mut agent = shelf.begin(&part(Role::Agent, 1, Encoding::Opus)).expect("writable");
         let mut caller = shelf.begin(&part(Role::Caller, 2, Encoding::Pcm16)).expect("writable");
         agent.write_all(b"not whole").expect("writable");
@@ -361,7 +381,11 @@ mod tests {
     fn a_recording_is_the_owners_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let id = SessionId::generate();
-        drop(shelf(folder.path(), id).begin(&part(Role::Caller, 1, Encoding::Opus)).expect("writable"));
+        drop(
+            shelf(folder.path(), id, Duration::ZERO)
+                .begin(&part(Role::Caller, 1, Encoding::Opus))
+                .expect("writable"),
+        );
         let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         let call = folder.path().join(id.to_string());
         assert_eq!(mode(&call), OWN_FOLDER);
@@ -374,7 +398,7 @@ mod tests {
     fn what_a_crash_left_behind_is_mended_and_what_is_foreign_left_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let call = folder.path().join(SessionId::generate().to_string());
-        let mut shelf = Shelf { folder: call.clone() };
+        let mut shelf = Shelf { folder: call.clone(), since: Duration::ZERO, before: None };
         let file = media_session::Recordings::begin(&mut shelf, &part(Role::Caller, 1, Encoding::Pcm16));
         file.expect("writable").write_all(&stale()).expect("writable");
         fs::write(call.join("notes.txt"), b"mine").expect("writable");
@@ -391,7 +415,7 @@ mod tests {
     fn recordings_go_when_they_are_too_old_and_not_before() {
         let folder = tempfile::tempdir().expect("a folder");
         let call = folder.path().join(SessionId::generate().to_string());
-        let mut shelf = Shelf { folder: call.clone() };
+        let mut shelf = Shelf { folder: call.clone(), since: Duration::ZERO, before: None };
         drop(media_session::Recordings::begin(&mut shelf, &part(Role::Caller, 1, Encoding::Opus)));
         fs::create_dir(folder.path().join("elsewhere")).expect("writable");
         let in_days = |days: u64| SystemTime::now() + Duration::from_secs(days * SECONDS_A_DAY);

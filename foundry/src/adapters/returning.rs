@@ -13,12 +13,16 @@ use jiff::Timestamp;
 use media_session::Resumed;
 use runtime::{Kind, Tasks};
 
+use crate::adapters::catalogue::{Callable, Catalogue};
+
 const CLOSE: Kind = Kind::new("calls.interrupted");
+/// A start waits so long for what an earlier server left on disk.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(20);
 
 /// A call to go on with.
 pub(crate) struct Return {
-    /// Name of the agent, at the version that the call began with.
-    pub(crate) agent: String,
+    /// At the version that the call began with, of the organization that had it.
+    pub(crate) callable: Callable,
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) resumed: Resumed,
     /// Of its next event.
@@ -28,18 +32,27 @@ pub(crate) struct Return {
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct Returning(Arc<Mutex<HashMap<SessionId, LeftOpen>>>);
+pub(crate) struct Returning(Arc<Mutex<HashMap<SessionId, Waiting>>>);
+
+struct Waiting {
+    call: LeftOpen,
+    /// `None`: what it began with cannot be called any more.
+    callable: Option<Callable>,
+}
 
 impl Returning {
-    /// Finds what was left open, after everything that waited on disk has been written.
+    /// Finds what was left open, after what waited on disk has been written; a database that takes nothing now is not waited for.
     pub(crate) async fn find(
+        catalogue: &Catalogue,
         db: &Db,
         recorder: Recorder,
         server: ServerId,
         patience: Duration,
         tasks: &Tasks,
     ) -> Result<Self, control_store::Error> {
-        recorder.written().await;
+        if tokio::time::timeout(WRITTEN_WITHIN, recorder.written()).await.is_err() {
+            tracing::warn!("events of earlier calls still wait on disk; the server starts without them");
+        }
         let mut tx = db.system_tx(Reason::CloseInterrupted).await?;
         let open = session::left_open(&mut tx, server).await?;
         tx.commit().await?;
@@ -51,7 +64,10 @@ impl Returning {
             calls = open.len(),
             "calls were cut off when the server died; their callers may come back"
         );
-        returning.lock().extend(open.into_iter().map(|call| (call.session.id, call)));
+        for call in open {
+            let callable = returning.callable(catalogue, &call, patience).await;
+            returning.lock().insert(call.session.id, Waiting { call, callable });
+        }
         let waiting = returning.clone();
         tasks.spawn(CLOSE, async move {
             tokio::time::sleep(patience).await;
@@ -60,23 +76,30 @@ impl Returning {
         Ok(returning)
     }
 
-    /// What their agents must be ready at.
-    pub(crate) fn versions(&self) -> Vec<String> {
-        let mut wanted: Vec<String> =
-            self.lock().values().map(|call| called(&call.session.agent_name, call.session.version)).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        wanted
+    /// Whom the call goes on with, where its caller may still be there and its agent can still be called.
+    async fn callable(&self, catalogue: &Catalogue, call: &LeftOpen, patience: Duration) -> Option<Callable> {
+        let session = &call.session;
+        if between(session.last_event_at, Timestamp::now()) > patience * 4 {
+            return None; // long gone: it is closed with the others
+        }
+        let found = catalogue.at(session.org, &session.agent_name, session.version).await;
+        found.unwrap_or_else(|error| {
+            tracing::warn!(session = %session.id, error = %format!("{error:#}"), "this call cannot be gone on with");
+            None
+        })
     }
 
     /// Whether the call waits for its caller.
     pub(crate) fn has(&self, session: SessionId) -> bool {
-        self.lock().contains_key(&session)
+        self.lock().get(&session).is_some_and(|waiting| waiting.callable.is_some())
     }
 
     /// The call is taken up; nobody else can.
     pub(crate) fn take(&self, session: SessionId, now: Timestamp) -> Option<Return> {
-        let call = self.lock().remove(&session)?;
+        let mut waiting = self.lock();
+        let callable = waiting.get(&session)?.callable.clone()?;
+        let call = waiting.remove(&session)?.call;
+        drop(waiting);
         let snapshot = call.checkpoint.and_then(|state| {
             serde_json::from_value::<Snapshot>(state)
                 .inspect_err(
@@ -88,7 +111,7 @@ impl Returning {
         let turn = snapshot.as_ref().map_or(0, Snapshot::turn) + 1;
         let turn = TurnId(turn.max(u32::try_from(found.turns).unwrap_or_default() + 1));
         Some(Return {
-            agent: called(&found.agent_name, found.version),
+            callable,
             snapshot,
             resumed: Resumed { turn, gap: between(found.last_event_at, now) },
             sequence: found.last_sequence + 1,
@@ -98,7 +121,7 @@ impl Returning {
 
     /// Nobody came back.
     fn close(&self, recorder: &Recorder) {
-        for (id, call) in self.lock().drain() {
+        for (id, Waiting { call, .. }) in self.lock().drain() {
             let at = between(call.session.started_at, call.session.last_event_at);
             recorder.put(Entry::Event(Happened {
                 session: id,
@@ -110,14 +133,9 @@ impl Returning {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, LeftOpen>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// As the catalogue names what a call began with.
-fn called(agent: &str, version: i32) -> String {
-    if version == 0 { format!("{agent}@draft") } else { format!("{agent}@{version}") }
 }
 
 fn between(from: Timestamp, to: Timestamp) -> Duration {

@@ -96,6 +96,9 @@ async fn take(tx: &mut OrgTx, args: &Args, json: &str) -> anyhow::Result<String>
     let name = &definition.name;
     let title = if definition.title.is_empty() { name } else { &definition.title };
     let (id, mut said) = match agent::lock(tx, None, name).await? {
+        Some(found) if found.archived_at.is_some() => {
+            anyhow::bail!("{name} is archived, and its name stays taken: give the agent another name")
+        }
         Some(found) => (found.id, format!("{name}: ")),
         None => {
             let id = AgentId::generate();
@@ -105,7 +108,7 @@ async fn take(tx: &mut OrgTx, args: &Args, json: &str) -> anyhow::Result<String>
     };
     let before = draft::find(tx, id).await?;
     let base = version::latest(tx, id).await?.map(|latest| latest.number);
-    if before.as_ref().is_some_and(|draft| draft.definition == json) {
+    if before.as_ref().is_some_and(|draft| says_the_same(&draft.definition, json)) {
         said.push_str("draft as it was");
     } else {
         draft::write(tx, id, json, base, ACTOR).await?;
@@ -129,6 +132,12 @@ async fn take(tx: &mut OrgTx, args: &Args, json: &str) -> anyhow::Result<String>
 async fn publish(tx: &mut OrgTx, id: AgentId, name: &str, json: &str, note: &str) -> anyhow::Result<String> {
     let found = environment::named(tx, name).await?;
     let found = found.with_context(|| format!("the organization has no environment {name:?}"))?;
+    if let Some(served) = alias::find(tx, id, found.id).await?
+        && let Some(definition) = version::definition(tx, id, served.number).await?
+        && says_the_same(&definition, json)
+    {
+        return Ok(format!(", {name} serves version {} already", served.number));
+    }
     let version = match version::same(tx, id, json).await? {
         Some(version) => version,
         None => {
@@ -142,4 +151,12 @@ async fn publish(tx: &mut OrgTx, id: AgentId, name: &str, json: &str, note: &str
     alias::point(tx, id, found.id, version.id, ReleaseKind::Publish, ACTOR).await?;
     draft::rebase(tx, id, version.number).await?;
     Ok(format!(", version {} published to {name}", version.number))
+}
+
+/// However it is written, and whatever number it gives itself.
+fn says_the_same(a: &str, b: &str) -> bool {
+    let read = |json| {
+        agents_graph::parse(json).map(|definition| agents_graph::AgentDefinition { version: 0, ..definition })
+    };
+    matches!((read(a), read(b)), (Ok(a), Ok(b)) if a == b)
 }

@@ -51,6 +51,10 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewChannel) -> Resul
     let mut fields = Fields::default();
     check_address(&mut fields, new.kind, &address);
     fields.check()?;
+    if new.kind == ChannelKind::Host {
+        // Whoever has a hostname takes every call that names no agent there.
+        ctx.operator("gives hostnames to organizations")?;
+    }
     let mut tx = ctx.tx(server).await?;
     let (id, place) = (ChannelId::generate(), (new.kind.name(), address.as_str()));
     let enabled = new.enabled.unwrap_or(true);

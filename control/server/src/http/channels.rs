@@ -5,7 +5,7 @@ use control_api::channel::{Channel, ChannelChange, NewChannel};
 use control_api::{List, Paging, paths};
 
 use super::answer::{Gone, Whole};
-use super::documented::{Change, Find, Make, Read, Remove};
+use super::documented::{Change, Find, MakeChannel, Read, Remove};
 use super::extract::{Body, IfMatch, Path, Query};
 use super::{Answer, Shared};
 use crate::app::channels as app;
@@ -24,7 +24,7 @@ pub(crate) async fn list(
 
 #[utoipa::path(post, path = paths::CHANNELS, operation_id = "create_channel", tag = "channels", request_body = NewChannel,
     params(("idempotency-key" = Option<String>, Header, description = "Done once, however often it is sent: kept for 24 h", min_length = 1, max_length = 255)),
-    responses((status = 201, description = "Made", body = Channel, headers(("etag" = String, description = "The revision"))), Make))]
+    responses((status = 201, description = "Made", body = Channel, headers(("etag" = String, description = "The revision"))), MakeChannel))]
 pub(crate) async fn create(server: Shared, ctx: Ctx, Body(new): Body<NewChannel>) -> Answer<Whole<Channel>> {
     Ok(Whole(app::create(&ctx, &server, new).await?))
 }

@@ -65,6 +65,8 @@ kinds! {
     FindRecording = [ALWAYS, [&problem::RECORDING_UNKNOWN, &problem::RECORDING_UNREADABLE, &problem::RANGE_UNSATISFIABLE]];
     /// A new one.
     Make = [ALWAYS, BODY, [&problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
+    /// Hostnames are the operator's to give.
+    MakeChannel = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
     MakeOrganization = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
     Change = [ALWAYS, BODY, [&problem::CONFLICT, &problem::IN_USE, &problem::REFERENCE_UNKNOWN, &problem::PRECONDITION_FAILED]];
     /// Of what two may edit at once.

@@ -124,7 +124,9 @@ fn request(
 }
 
 async fn answer(server: &Server, call: CallRequest, request: OfferRequest) -> Answer<Body<OfferAnswer>> {
-    server.ports.calls.prepare(&call.agent).await?;
+    if !call.resumes {
+        server.ports.calls.prepare(&call.agent).await?;
+    }
     let (session_id, resume_token) = (call.session.to_string(), call.resume_token.clone());
     let answer = within(server, server.ports.calls.offer(Offer { call, sdp: request.sdp })).await?;
     let resume_within_ms = server.options.resume_within_seconds * 1000;

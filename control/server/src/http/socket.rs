@@ -85,7 +85,9 @@ async fn open(
 
 async fn accept(server: &Shared, visitor: &Visitor, named: Named, framing: Framing) -> Answer<Accept> {
     let call = admit(server, visitor, named)?;
-    server.ports.calls.prepare(&call.agent).await?;
+    if !call.resumes {
+        server.ports.calls.prepare(&call.agent).await?;
+    }
     Ok(server.ports.calls.socket(call, framing)?)
 }
 

@@ -27,14 +27,20 @@ async fn look(db: &Db, recordings: &dyn Recordings) -> Result<(), Box<dyn std::e
         let mut tx = db.system_tx(Reason::Retention).await?;
         let old = session::recorded_too_long(&mut tx, BATCH).await?;
         tx.commit().await?;
-        if old.is_empty() {
-            return Ok(());
-        }
+        let mut removed = 0;
         for (org, id) in old {
-            recordings.remove(id).await?;
+            if let Err(error) = recordings.remove(id).await {
+                tracing::warn!(session = %id, error = &error as &dyn std::error::Error, "this recording cannot be removed");
+                continue;
+            }
+            removed += 1;
             let mut tx = db.org_tx(org).await?;
             session::unrecord(&mut tx, id).await?;
             tx.commit().await?;
+        }
+        // Those that cannot be removed come again at the next look.
+        if removed == 0 {
+            return Ok(());
         }
     }
 }

@@ -231,9 +231,13 @@ async fn channels_lead_to_agents_and_a_hostname_is_of_one_organization() {
     let agent = text(&plane.get("/v1/agents/front-desk").await["id"]);
     let environment = text(&plane.get("/v1/environments").await["data"][0]["id"]);
     let body = |kind: &str, address: &str| json!({"kind": kind, "address": address, "agent_id": agent, "environment_id": environment});
-    let made = plane.post("/v1/channels", body("host", "Voice.Example.com")).await.json();
+    plane.post("/v1/channels", body("host", "voice.example.com")).await.is_problem(403, "OPERATOR_ONLY");
+    let given = async |address: &str| {
+        crate::fake::post("/v1/channels", body("host", address)).operator().of(&plane.router).await
+    };
+    let made = given("Voice.Example.com").await.json();
     assert_eq!(made["address"], "voice.example.com");
-    plane.post("/v1/channels", body("host", "voice.example.com")).await.is_problem(409, "CONFLICT");
+    given("voice.example.com").await.is_problem(409, "CONFLICT");
     assert_eq!(plane.post("/v1/channels", body("number", "+41441234567")).await.status.as_u16(), 201);
     for (kind, address) in
         [("number", "0441234567"), ("number", "+"), ("host", "a b"), ("widget", ""), ("fax", "1")]

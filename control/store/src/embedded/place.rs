@@ -42,7 +42,9 @@ impl Place {
         } else {
             None
         };
-        let folder = if runs_as.is_none() || may_be_entered(&wanted) {
+        // What lies there already is used where it lies, as its owner.
+        let there = wanted.join("data/PG_VERSION").is_file();
+        let folder = if runs_as.is_none() || there || may_be_entered(&wanted) {
             wanted
         } else {
             Path::new(SYSTEM_PLACE).join(short_name(&wanted))
@@ -52,7 +54,9 @@ impl Place {
         let socket = if near.as_os_str().len() <= SOCKET_PATH {
             near
         } else {
-            std::env::temp_dir().join(format!("agent-foundry-{}", short_name(&folder)))
+            // Root's own place where we are root: a name below /tmp could be somebody else's.
+            let short = if runs_as.is_some() { PathBuf::from(SYSTEM_PLACE) } else { std::env::temp_dir() };
+            short.join(format!("s-{}", short_name(&folder)))
         };
         closed_folder(&socket).map_err(unusable(&socket))?;
         if let Some((user, group)) = runs_as {

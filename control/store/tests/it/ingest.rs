@@ -227,16 +227,28 @@ async fn what_a_killed_server_left_in_its_journal_is_written_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_text_with_a_nul_is_kept_with_a_sign_in_its_place() {
+    let (db, url) = database().await;
+    let opened = opened(org(&url).await);
+    let writing = writing(&db);
+    let mut entries = call(&opened, &[200]);
+    let event = SessionEvent::CallerTurn { turn: TurnId(9), text: "a\0b".to_owned(), typed: true };
+    entries.push(Entry::Event(Happened { session: opened.session, sequence: 99, at_us: 1, event }));
+    writing.put(&entries);
+    writing.end().await;
+    let kept = sql(&url, "select event ->> 'text' from app.session_events where sequence = 99").await;
+    assert_eq!(kept, "a\u{fffd}b");
+}
+
+#[tokio::test]
 async fn one_calls_impossible_event_keeps_no_others() {
     let (db, url) = database().await;
     let org = org(&url).await;
     let (good, bad) = (opened(org), opened(org));
     let writing = writing(&db);
-    let mut broken = call(&bad, &[200]);
-    // Text with a NUL is no text for Postgres.
-    let text = "a\0b".to_owned();
-    let event = SessionEvent::CallerTurn { turn: TurnId(9), text, typed: true };
-    broken.push(Entry::Event(Happened { session: bad.session, sequence: 99, at_us: 1, event }));
+    // Longer than what an index takes, and of no pattern that could be compressed.
+    let name: String = std::iter::repeat_with(fastrand::alphanumeric).take(20_000).collect();
+    let broken = call(&Opened { agent_name: name, ..bad }, &[200]);
     writing.put(&broken);
     writing.put(&call(&good, &[200]));
     writing.end().await;
