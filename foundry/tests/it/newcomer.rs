@@ -17,11 +17,16 @@ pub(crate) fn mentions_saturday_hours(text: &str) -> bool {
         && words.iter().any(|word| word == "nine" || word == "four")
 }
 
-/// "Goodbye, and have a nice day", or "bye for now": a small recogniser hears the first word wrong now and then.
+/// "Goodbye, and have a nice day", or "thanks for calling, bye for now": a small recogniser hears a word wrong now and then. What
+/// comes before the answer is the greeting, which may thank for calling, too.
 fn says_goodbye(heard: &str) -> bool {
     let words = normal(heard);
+    let after = words.iter().rposition(|word| word.starts_with("saturday")).unwrap_or_default();
+    let words = &words[after..];
     words.iter().any(|word| word.contains("bye"))
-        || words.windows(2).any(|pair| pair == ["for", "now"] || pair == ["nice", "day"])
+        || words
+            .windows(2)
+            .any(|pair| [["for", "now"], ["for", "calling"], ["nice", "day"]].iter().any(|said| pair == said))
 }
 
 fn asks_for_the_hours(transport: &str) {
