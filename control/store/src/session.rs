@@ -1,6 +1,6 @@
 //! Calls as they are listed, read and closed.
 
-use domain::{AgentId, ChannelId, EndReason, EnvironmentId, OrgId, ServerId, SessionEvent, SessionId};
+use domain::{AgentId, ChannelId, EnvironmentId, OrgId, ServerId, SessionEvent, SessionId};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::{Postgres, QueryBuilder};
@@ -359,12 +359,6 @@ pub async fn left_open(tx: &mut SystemTx, server: ServerId) -> Result<Vec<LeftOp
         .into_iter()
         .map(|open| LeftOpen { session: open.row.into(), checkpoint: open.checkpoint })
         .collect())
-}
-
-/// As events store it.
-#[must_use]
-pub fn end_reason_name(reason: EndReason) -> String {
-    serde_json::to_value(reason).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -235,16 +235,14 @@ impl Catalogue {
     /// An agent of an organization at one of its versions (0: the draft), whether it is served or not. `None`: there is none.
     pub(crate) async fn at(&self, org: OrgId, agent: &str, version: i32) -> anyhow::Result<Option<Callable>> {
         let Some(found) = self.stored(org, agent, version).await? else { return Ok(None) };
+        self.tried(org, agent, &found).await.map(Some)
+    }
+
+    /// What was stored, made ready beside what is served.
+    async fn tried(&self, org: OrgId, name: &str, found: &serving::Trial) -> anyhow::Result<Callable> {
         let ready = self.ready(&found.definition, found.version, None).await?;
-        Ok(Some(Callable {
-            org,
-            agent: found.agent,
-            name: agent.to_owned(),
-            version: found.version,
-            environment: None,
-            channel: None,
-            ready,
-        }))
+        let (agent, name, version) = (found.agent, name.to_owned(), found.version);
+        Ok(Callable { org, agent, name, version, environment: None, channel: None, ready })
     }
 
     async fn stored(&self, org: OrgId, agent: &str, version: i32) -> anyhow::Result<Option<serving::Trial>> {
@@ -267,15 +265,7 @@ impl Catalogue {
         if known == Some(found.revision) {
             return Ok(());
         }
-        let callable = Callable {
-            org: self.home,
-            agent: found.agent,
-            name: agent.to_owned(),
-            version: found.version,
-            environment: None,
-            channel: None,
-            ready: self.ready(&found.definition, found.version, None).await?,
-        };
+        let callable = self.tried(self.home, agent, &found).await?;
         self.forget_unused();
         let mut trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
         if trials.len() >= TRIALS {

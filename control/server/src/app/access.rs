@@ -143,11 +143,7 @@ pub(crate) fn call_token(
     if relation != Relation::Embedding && !server.options.open && !operator {
         return Err(operator_only("this server is closed: its operator gives permission to call"));
     }
-    if is_unreleased(agent) && !operator {
-        return Err(operator_only(
-            "drafts and versions by number are for the operator, and those with an API key",
-        ));
-    }
+    may_name(server, client, agent)?;
     let life = match ttl_s {
         None => server.options.token_ttl_seconds,
         Some(_) if !operator => return Err(operator_only("only the operator chooses a token's life")),
