@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::call::{self, Line, Options};
 use crate::link::{Target, Transport};
-use crate::vendors::Delays;
 use crate::wav;
+use loadtest_vendors::Delays;
 use machine::{Process, Sample};
 use report::{Measured, Row};
 

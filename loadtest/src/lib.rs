@@ -10,5 +10,4 @@ pub mod gate;
 pub mod link;
 pub mod notes;
 pub mod talk;
-pub mod vendors;
 pub mod wav;

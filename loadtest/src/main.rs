@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use loadtest::{gate, talk, vendors};
+use loadtest::{gate, talk};
+use loadtest_vendors::{Delays, Stage};
 
 #[derive(Parser)]
 #[command(name = "loadtest", about = "Measures a voice agent server from outside")]
@@ -20,7 +21,7 @@ enum Command {
         #[arg(long, default_value = "127.0.0.1:7870")]
         listen: SocketAddr,
         #[command(flatten)]
-        delays: vendors::Delays,
+        delays: Delays,
     },
     /// Start vendors and a server, call it with many callers, print what it took and what limits it.
     Gate(gate::Args),
@@ -37,7 +38,7 @@ fn main() -> anyhow::Result<ExitCode> {
         match args.command {
             Command::Vendors { listen, delays } => {
                 let tasks = runtime::Tasks::new();
-                let bound = vendors::serve(listen, delays, &tasks).await?;
+                let bound = loadtest_vendors::serve(listen, Stage::new(delays), &tasks).await?;
                 eprintln!("timed vendors on {bound}");
                 tokio::signal::ctrl_c().await?;
                 tasks.shutdown().await;

@@ -15,6 +15,9 @@ const HATS: &str = include_str!("hats.sql");
 /// Of the roles' statements and of migrations: one server at a time.
 const LOCK: i64 = 0x666f_756e_6472_7900;
 
+const ROLE_ATTEMPTS: u32 = 5;
+const OVERTAKEN_PAUSE: Duration = Duration::from_millis(50);
+
 /// Oldest server: `security_invoker` of views and `nulls not distinct` came with it.
 const OLDEST: u32 = 150_000;
 
@@ -149,6 +152,12 @@ impl Db {
         Ok(())
     }
 
+    /// Connections that are open now, idle ones too.
+    #[must_use]
+    pub fn connections(&self) -> u32 {
+        self.app.size() + self.system.size()
+    }
+
     /// Waits for what runs and closes every connection.
     pub async fn close(&self) {
         self.app.close().await;
@@ -196,7 +205,7 @@ async fn prepare(owner: &mut PgConnection, logins: bool) -> Result<(), Error> {
 
 async fn brought_up(owner: &mut PgConnection, logins: bool) -> Result<(), Error> {
     for statements in [ROLES, if logins { "" } else { HATS }] {
-        sqlx::raw_sql(statements).execute(&mut *owner).await.map_err(|error| {
+        make_roles(owner, statements).await.map_err(|error| {
             Error::Setup(format!(
                 "the roles foundry_app and foundry_system cannot be made ({error}): have an administrator make them and grant them to the role of the database's URL, or give that role createrole"
             ))
@@ -208,4 +217,23 @@ async fn brought_up(owner: &mut PgConnection, logins: bool) -> Result<(), Error>
         MigrateError::VersionMismatch(version) => Error::SchemaChanged { version },
         other => Error::Migration(other),
     })
+}
+
+/// Roles belong to the whole cluster, locks to one database: another server may make them in the same moment, in its own
+/// database. The statements find what is there, so that whoever came second tries again.
+async fn make_roles(owner: &mut PgConnection, statements: &'static str) -> Result<(), sqlx::Error> {
+    for _ in 1..ROLE_ATTEMPTS {
+        match sqlx::raw_sql(statements).execute(&mut *owner).await {
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| overtaken(&code)) => {
+                tokio::time::sleep(OVERTAKEN_PAUSE).await;
+            }
+            other => return other.map(drop),
+        }
+    }
+    sqlx::raw_sql(statements).execute(owner).await.map(drop)
+}
+
+/// Unique violation, duplicate object, or a tuple that another transaction changed meanwhile (an internal error, to Postgres).
+fn overtaken(code: &str) -> bool {
+    ["23505", "42710", "XX000"].contains(&code)
 }

@@ -6,3 +6,5 @@ pub(crate) const SYSTEM_TRANSACTIONS: &str = "store_system_transactions_total";
 pub(crate) const EVENTS_WRITTEN: &str = "store_events_written_total";
 /// Entries that were lost; `why` is `queue_full`, `journal_full`, `journal_failed`, `damaged` or `refused`.
 pub(crate) const ENTRIES_LOST: &str = "store_entries_lost_total";
+/// Connections to the database that are open, idle ones too. They come with load and go after ten idle minutes.
+pub(crate) const CONNECTIONS: &str = "store_connections";

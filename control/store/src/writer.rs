@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use crate::entry::Entry;
 use crate::ingest::Known;
 use crate::journal::{self, Appender, Piece, Taker};
-use crate::metrics::{ENTRIES_LOST, EVENTS_WRITTEN};
+use crate::metrics::{CONNECTIONS, ENTRIES_LOST, EVENTS_WRITTEN};
 use crate::{Db, Error};
 
 /// Entries between the calls and the disk: seconds of a full server. When full the entry is dropped and counted; a call never waits.
@@ -79,10 +79,18 @@ pub fn start(folder: &Path, options: journal::Options, db: Db, tasks: &Tasks) ->
     let (queue, entries) = mpsc::channel(QUEUE);
     let (report, state) = watch::channel(State::default());
     let own = Arc::new(tasks.child());
-    let (ended, appended) = watch::channel(false);
-    tasks.spawn_graceful(APPEND, append(entries, appender, Arc::clone(&own), ended));
+    let (journal, appended) = watch::channel(Appended::default());
+    tasks.spawn_graceful(APPEND, append(entries, appender, Arc::clone(&own), journal));
     tasks.spawn_graceful(WRITE, write(Taker::open(folder), db, report, own, appended));
     Ok(Recorder { queue, state })
+}
+
+/// What the one task has put on disk for the other.
+#[derive(Debug, Clone, Copy, Default)]
+struct Appended {
+    batches: u64,
+    /// Nothing more comes.
+    ended: bool,
 }
 
 fn lost(why: &'static str, count: usize) {
@@ -93,7 +101,7 @@ async fn append(
     mut entries: mpsc::Receiver<Entry>,
     appender: Appender,
     tasks: Arc<Tasks>,
-    ended: watch::Sender<bool>,
+    journal: watch::Sender<Appended>,
 ) {
     let token = tasks.token();
     let mut appender = Some(appender);
@@ -111,12 +119,13 @@ async fn append(
         }
         if !waiting.is_empty() {
             appender = put_by(&tasks, appender, std::mem::take(&mut waiting)).await;
+            journal.send_modify(|appended| appended.batches += 1);
         }
         if !last && token.run_until_cancelled(tokio::time::sleep(APPEND_EVERY)).await.is_none() {
             continue;
         }
     }
-    ended.send_replace(true);
+    journal.send_modify(|appended| appended.ended = true);
 }
 
 async fn put_by(tasks: &Tasks, appender: Option<Appender>, entries: Vec<Entry>) -> Option<Appender> {
@@ -184,22 +193,33 @@ async fn write(
     db: Db,
     report: watch::Sender<State>,
     tasks: Arc<Tasks>,
-    mut appended: watch::Receiver<bool>,
+    mut appended: watch::Receiver<Appended>,
 ) {
     let token = tasks.token();
     let mut known = Known::default();
     let mut pause = PAUSE_SHORTEST;
+    // How many batches had come when the journal was last seen to hold no more. Before the first look: unknown.
+    let mut emptied = None;
     loop {
+        metrics::gauge!(CONNECTIONS).set(f64::from(db.connections()));
         // Read before the journal is: after the end of the other task nothing more comes.
-        let last = *appended.borrow_and_update() || appended.has_changed().is_err();
-        let read = tasks.spawn_blocking(WRITE, move || {
-            let read = taker.next(BATCH);
-            (taker, read)
-        });
-        let Ok((ours, read)) = read.await else { return };
-        taker = ours;
+        let before = *appended.borrow_and_update();
+        let last = before.ended || appended.has_changed().is_err();
+        // A thread is not woken to find nothing.
+        let read = if emptied == Some(before.batches) {
+            Ok(None)
+        } else {
+            let reading = tasks.spawn_blocking(WRITE, move || {
+                let read = taker.next(BATCH);
+                (taker, read)
+            });
+            let Ok((ours, read)) = reading.await else { return };
+            taker = ours;
+            read
+        };
         let wait = match read {
             Ok(None) => {
+                emptied = Some(before.batches);
                 report.send_modify(|state| *state = State { behind: false, rounds: state.rounds + 1 });
                 pause = PAUSE_SHORTEST;
                 WRITE_EVERY
@@ -221,7 +241,7 @@ async fn write(
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = token.cancelled() => { let _ended = appended.wait_for(|ended| *ended).await; }
+            () = token.cancelled() => { let _ended = appended.wait_for(|appended| appended.ended).await; }
         }
     }
 }

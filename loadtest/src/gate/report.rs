@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::call::Outcome;
 use crate::link::Transport;
-use crate::vendors::Delays;
+use loadtest_vendors::Delays;
 
 /// Added at the median beyond the vendors' delays and the endpointing setting, ms.
 const ADDED_MEDIAN_MS: f64 = 40.0;

@@ -356,7 +356,7 @@ impl Session {
             self.dead_air(None, domain::DeadAir::Recognition, length);
         }
         match heard {
-            Heard::Nothing | Heard::Event(SttEvent::Usage { .. }) => {}
+            Heard::Nothing | Heard::Event(SttEvent::Usage(_) | SttEvent::Served(_)) => {}
             Heard::Event(SttEvent::Transcript(transcript)) => self.transcript(transcript),
             Heard::Event(SttEvent::EndOfTurn(score)) => self.feed(Input::EndOfTurn(score)),
             Heard::Retrying(error) => self.provider_failed(None, &error),

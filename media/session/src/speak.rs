@@ -290,6 +290,7 @@ impl Voice {
                 Ok(Gave::Nothing)
             }
             TtsEvent::SentenceDone { .. } => self.sentence_done(now).map(|()| Gave::SentenceDone),
+            TtsEvent::Usage(_) | TtsEvent::Served(_) => Ok(Gave::Nothing),
         }
     }
 

@@ -26,6 +26,35 @@ pub struct Trial {
     pub word: String,
 }
 
+/// What a vendor may do wrong, as its stand-in can be told to and as every implementation is tried with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Adversity {
+    /// The credentials are refused.
+    Unauthorized,
+    /// There is no credit or quota left.
+    Exhausted,
+    /// Too many requests; where the vendor's protocol says when to come back: in 3 s.
+    Limited,
+    /// The vendor is overloaded or failing (5xx, 529, 1011, 1012, 1013).
+    Overloaded,
+    /// The request is refused as wrong.
+    Rejected,
+    /// The connection is taken and never answered.
+    Hang,
+    /// The request or socket is accepted, and nothing ever comes.
+    Mute,
+    /// Every answer takes so many times longer.
+    Slow(u32),
+    /// The first answer is none that the protocol knows.
+    Garbage,
+    /// The first answer is larger than any real one.
+    Oversized,
+    /// The connection breaks so long after it began to answer, ms.
+    BreaksAfter(u64),
+    /// Success is claimed and nothing given: no words, no audio, no text.
+    Empty,
+}
+
 /// The rule that does not hold, and how.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}: {found}")]
@@ -194,6 +223,7 @@ async fn sentences_sound_in_order(tts: &dyn Tts, trial: &Trial) -> Result<(), Br
             Some(TtsEvent::SentenceDone { sentence }) => {
                 return Err(broken(RULE, format!("sentence {sentence} was done without a voiced sample")));
             }
+            Some(TtsEvent::Usage(_) | TtsEvent::Served(_)) => {}
             None => return Err(broken(RULE, format!("the events ended after {done} of 2 sentences"))),
         }
     }

@@ -20,8 +20,10 @@ pub enum ErrorKind {
     Unreachable,
     /// The credentials were refused.
     Unauthorized,
-    /// Over a quota or rate limit; after this time it may work again.
+    /// Over a rate limit, or the vendor is overloaded; after this time it may work again.
     Limited(Option<Duration>),
+    /// Out of credit or quota: nothing helps but a payment or another plan.
+    Exhausted,
     /// The request is wrong for this vendor; the same request fails again.
     Rejected,
     /// The vendor ended a running stream.
@@ -57,7 +59,7 @@ impl Error {
     #[must_use]
     pub fn failure(&self) -> Failure {
         let retry = match self.kind {
-            ErrorKind::Unauthorized | ErrorKind::Rejected => Retry::Never,
+            ErrorKind::Unauthorized | ErrorKind::Exhausted | ErrorKind::Rejected => Retry::Never,
             ErrorKind::Limited(Some(after)) => Retry::After(after),
             ErrorKind::Full => Retry::After(Duration::from_secs(5)),
             _ => Retry::Now,
@@ -73,6 +75,7 @@ impl Error {
                     (Ability::$ability, ErrorKind::Unreachable) => concat!($prefix, "_UNREACHABLE"),
                     (Ability::$ability, ErrorKind::Unauthorized) => concat!($prefix, "_UNAUTHORIZED"),
                     (Ability::$ability, ErrorKind::Limited(_)) => concat!($prefix, "_LIMITED"),
+                    (Ability::$ability, ErrorKind::Exhausted) => concat!($prefix, "_EXHAUSTED"),
                     (Ability::$ability, ErrorKind::Rejected) => concat!($prefix, "_REJECTED"),
                     (Ability::$ability, ErrorKind::Closed) => concat!($prefix, "_CLOSED"),
                     (Ability::$ability, ErrorKind::Protocol) => concat!($prefix, "_PROTOCOL"),
@@ -102,6 +105,7 @@ impl fmt::Display for ErrorKind {
             Self::Unreachable => "could not be reached",
             Self::Unauthorized => "refused the credentials",
             Self::Limited(_) => "is over its limit",
+            Self::Exhausted => "has no credit or quota left",
             Self::Rejected => "rejected the request",
             Self::Closed => "closed the stream",
             Self::Protocol => "sent what it should not",

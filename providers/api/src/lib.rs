@@ -12,11 +12,15 @@ pub mod llm;
 pub mod sink;
 pub mod stt;
 pub mod tts;
+pub mod usage;
 
 pub use embed::Embedder;
 pub use error::{Ability, Error, ErrorKind};
 pub use info::ProviderInfo;
-pub use llm::{Llm, LlmEvent, LlmRequest};
+pub use llm::{
+    Finish, Llm, LlmEvent, LlmRequest, LlmStream, Message, OutputSchema, ToolCall, ToolChoice, ToolSpec,
+};
 pub use sink::{Closed, Sink};
 pub use stt::{Stt, SttEvent, SttInput, SttRequest, SttStream};
 pub use tts::{Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
+pub use usage::Usage;

@@ -1,6 +1,6 @@
 //! Speech to text.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use domain::{AudioFrame, Language, Score, SessionId, Transcript};
 use futures::future::BoxFuture;
@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use crate::error::Error;
 use crate::info::ProviderInfo;
 use crate::sink::Sink;
+use crate::usage::Usage;
 
 pub trait Stt: Send + Sync {
     fn info(&self) -> &ProviderInfo;
@@ -52,6 +53,8 @@ pub enum SttEvent {
     Transcript(Transcript),
     /// The recogniser's own judgement of the end of the turn, where it has one.
     EndOfTurn(Score),
-    /// Audio billed so far.
-    Usage { audio: Duration },
+    /// What was used since this was last given: once a turn or so, and last.
+    Usage(Usage),
+    /// Who serves the stream from here on. Given by routes.
+    Served(Arc<ProviderInfo>),
 }

@@ -1,5 +1,7 @@
 //! Text to speech.
 
+use std::sync::Arc;
+
 use domain::{AudioFrame, SessionId, Voice, Word};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -7,6 +9,7 @@ use futures::stream::BoxStream;
 use crate::error::Error;
 use crate::info::ProviderInfo;
 use crate::sink::Sink;
+use crate::usage::Usage;
 
 pub trait Tts: Send + Sync {
     fn info(&self) -> &ProviderInfo;
@@ -44,4 +47,8 @@ pub enum TtsEvent {
     Words { sentence: usize, words: Vec<Word> },
     /// All audio of the sentence was given. A sentence without anything to speak gives this alone and is no failure.
     SentenceDone { sentence: usize },
+    /// What was used since this was last given; of the last sentence, before the end.
+    Usage(Usage),
+    /// Who speaks from here on. Given by routes.
+    Served(Arc<ProviderInfo>),
 }

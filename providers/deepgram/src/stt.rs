@@ -32,7 +32,12 @@ pub struct DeepgramStt {
 impl DeepgramStt {
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let info = ProviderInfo { name: NAME.to_owned(), model: options.stt_model.clone(), rate_hz: 16_000 };
+        let info = ProviderInfo {
+            name: NAME.to_owned(),
+            model: options.stt_model.clone(),
+            rate_hz: 16_000,
+            ..ProviderInfo::default()
+        };
         Self { options, info }
     }
 

@@ -30,7 +30,12 @@ pub struct DeepgramTts {
 impl DeepgramTts {
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let info = ProviderInfo { name: NAME.to_owned(), model: options.tts_model.clone(), rate_hz: RATE_HZ };
+        let info = ProviderInfo {
+            name: NAME.to_owned(),
+            model: options.tts_model.clone(),
+            rate_hz: RATE_HZ,
+            ..ProviderInfo::default()
+        };
         Self { options, info }
     }
 

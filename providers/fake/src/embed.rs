@@ -14,7 +14,8 @@ pub struct FakeEmbedder {
 impl FakeEmbedder {
     #[must_use]
     pub fn new(options: EmbedOptions) -> Self {
-        let info = ProviderInfo { name: "fake".to_owned(), model: "words".to_owned(), rate_hz: 0 };
+        let info =
+            ProviderInfo { name: "fake".to_owned(), model: "words".to_owned(), ..ProviderInfo::default() };
         Self { info, options }
     }
 

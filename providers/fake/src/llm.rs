@@ -3,15 +3,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::Role;
 use futures::future::BoxFuture;
-use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, stream};
-use providers_api::{Ability, Error, ErrorKind, Llm, LlmEvent, LlmRequest, ProviderInfo};
+use providers_api::{
+    Ability, Error, ErrorKind, Finish, Llm, LlmEvent, LlmRequest, LlmStream, Message, ProviderInfo, ToolCall,
+    Usage,
+};
 use tokio::time::Instant;
 
 use crate::fault::{Fault, Faults};
-use crate::options::{LlmOptions, ms};
+use crate::options::{Answer, LlmOptions, ms};
 use crate::stt::refuse;
 
 pub struct FakeLlm {
@@ -23,7 +24,8 @@ pub struct FakeLlm {
 impl FakeLlm {
     #[must_use]
     pub fn new(options: LlmOptions) -> Self {
-        let info = ProviderInfo { name: "fake".to_owned(), model: "script".to_owned(), rate_hz: 0 };
+        let info =
+            ProviderInfo { name: "fake".to_owned(), model: "script".to_owned(), ..ProviderInfo::default() };
         Self { info, faults: Faults::new(&options.faults, options.always), options }
     }
 
@@ -33,17 +35,25 @@ impl FakeLlm {
         self.faults.clone()
     }
 
-    fn answer(&self, request: &LlmRequest) -> String {
-        let last = request.messages.iter().rev().find(|m| m.role == Role::Caller);
-        let asked = last.map_or("", |m| m.text.as_str());
+    fn answer(&self, request: &LlmRequest) -> Answer {
+        let asked = request.messages.iter().rev().find_map(|message| match message {
+            Message::Caller(text) => Some(text.as_str()),
+            Message::ToolResult { content, .. } => Some(content.as_str()),
+            Message::Agent { .. } => None,
+        });
+        let asked = asked.unwrap_or_default();
         let lower = asked.to_lowercase();
         let scripted = self.options.answers.iter().find(|a| lower.contains(&a.to.to_lowercase()));
-        scripted.map_or_else(|| self.options.otherwise.replace("{}", asked), |a| a.text.clone())
+        let otherwise =
+            || Answer { to: String::new(), text: self.options.otherwise.clone(), calls: Vec::new() };
+        let mut answer = scripted.cloned().unwrap_or_else(otherwise);
+        answer.text = answer.text.replace("{}", asked);
+        answer
     }
 
     fn plan(&self, request: &LlmRequest, fault: Fault) -> VecDeque<(Instant, Result<LlmEvent, Error>)> {
         let begun = Instant::now();
-        let answer = if fault == Fault::Empty { String::new() } else { self.answer(request) };
+        let answer = if fault == Fault::Empty { Answer::default() } else { self.answer(request) };
         let error = |kind, at| (at, Err(Error::new(Ability::Llm, kind, "fake", "on demand")));
         if fault == Fault::Garbage {
             return [error(ErrorKind::Protocol, begun)].into();
@@ -51,7 +61,7 @@ impl FakeLlm {
         let mut at = begun + ms(self.options.first_token_ms) * fault.factor();
         let per_token = Duration::from_secs(1) * fault.factor() / self.options.tokens_per_second.max(1);
         let mut due = VecDeque::new();
-        for token in answer.split_inclusive(' ') {
+        for token in answer.text.split_inclusive(' ') {
             match fault {
                 Fault::CloseAfter { after_ms } if at > begun + ms(after_ms) => {
                     due.push_back(error(ErrorKind::Closed, begun + ms(after_ms)));
@@ -66,10 +76,18 @@ impl FakeLlm {
             due.push_back((at, Ok(LlmEvent::Text(token.to_owned()))));
             at += per_token;
         }
-        let count = |text: &str| text.split_whitespace().count() as u64;
-        let input_tokens =
-            count(&request.instructions) + request.messages.iter().map(|m| count(&m.text)).sum::<u64>();
-        due.push_back((at, Ok(LlmEvent::Usage { input_tokens, output_tokens: count(&answer) })));
+        let finish = if answer.calls.is_empty() { Finish::Stop } else { Finish::ToolCalls };
+        for (number, call) in answer.calls.into_iter().enumerate() {
+            let id = format!("call-{number}");
+            due.push_back((
+                at,
+                Ok(LlmEvent::ToolCall(ToolCall { id, name: call.name, arguments: call.arguments })),
+            ));
+        }
+        let input_tokens = words(&request.instructions) + request.messages.iter().map(spoken).sum::<u64>();
+        let usage = Usage { input_tokens, output_tokens: words(&answer.text), ..Usage::default() };
+        due.push_back((at, Ok(LlmEvent::Usage(usage))));
+        due.push_back((at, Ok(LlmEvent::Finished(finish))));
         due
     }
 }
@@ -79,10 +97,7 @@ impl Llm for FakeLlm {
         &self.info
     }
 
-    fn chat(
-        &self,
-        request: LlmRequest,
-    ) -> BoxFuture<'_, Result<BoxStream<'static, Result<LlmEvent, Error>>, Error>> {
+    fn chat(&self, request: LlmRequest) -> BoxFuture<'_, Result<LlmStream, Error>> {
         async move {
             let fault = self.faults.take();
             refuse(fault, Ability::Llm).await?;
@@ -98,5 +113,16 @@ impl Llm for FakeLlm {
             .boxed())
         }
         .boxed()
+    }
+}
+
+fn words(text: &str) -> u64 {
+    text.split_whitespace().count() as u64
+}
+
+fn spoken(message: &Message) -> u64 {
+    match message {
+        Message::Caller(text) | Message::Agent { text, .. } => words(text),
+        Message::ToolResult { content, .. } => words(content),
     }
 }

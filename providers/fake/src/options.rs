@@ -101,7 +101,7 @@ impl TtsOptions {
 pub struct LlmOptions {
     pub first_token_ms: u64,
     pub tokens_per_second: u32,
-    /// Answers where the last message contains the key, ignoring case; the first that fits wins.
+    /// Answers where the last message (of the caller, or what a tool gave) contains the key, ignoring case; the first that fits wins.
     pub answers: Vec<Answer>,
     /// The answer to everything else, `{}` stands for what was asked.
     pub otherwise: String,
@@ -109,11 +109,22 @@ pub struct LlmOptions {
     pub always: Fault,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     pub to: String,
+    /// `{}` stands for what was asked, or what the tool gave.
     pub text: String,
+    /// Tools that it calls after the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Call>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    pub name: String,
+    pub arguments: serde_json::Value,
 }
 
 impl Default for LlmOptions {

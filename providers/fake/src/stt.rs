@@ -1,14 +1,13 @@
 //! An ear with exact delays: understands tone-pair words (`lexicon`), or recites lines for voices it cannot.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use domain::{MediaTime, Transcript, Word};
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use providers_api::{
-    Ability, Error, ErrorKind, ProviderInfo, Sink, Stt, SttEvent, SttInput, SttRequest, SttStream,
+    Ability, Error, ErrorKind, ProviderInfo, Sink, Stt, SttEvent, SttInput, SttRequest, SttStream, Usage,
 };
 use tokio::time::Instant;
 
@@ -33,7 +32,12 @@ impl FakeStt {
     #[must_use]
     pub fn new(options: SttOptions) -> Self {
         Self {
-            info: ProviderInfo { name: "fake".to_owned(), model: "ear".to_owned(), rate_hz: 16_000 },
+            info: ProviderInfo {
+                name: "fake".to_owned(),
+                model: "ear".to_owned(),
+                rate_hz: 16_000,
+                ..ProviderInfo::default()
+            },
             faults: Faults::new(&options.faults, options.always),
             options,
             lexicon: Lexicon::shared(),
@@ -273,12 +277,12 @@ impl Hearing {
             transcript.words =
                 words.map(|said| Word { text: said.text, from: said.from, to: said.to }).collect();
         }
-        self.since = self.end;
+        let audio_in = (self.end - std::mem::replace(&mut self.since, self.end)).as_duration();
         self.partial.clear();
         let ready = begun + ms(self.options.final_delay_ms) * self.fault.factor();
         self.due.push((ready.max(Instant::now()), Ok(SttEvent::Transcript(transcript))));
-        let audio: Duration = self.end.as_duration();
-        self.due.push((ready.max(Instant::now()), Ok(SttEvent::Usage { audio })));
+        self.due
+            .push((ready.max(Instant::now()), Ok(SttEvent::Usage(Usage { audio_in, ..Usage::default() }))));
     }
 
     fn after(&mut self, delay_ms: u64, event: SttEvent) {

@@ -32,8 +32,12 @@ impl FakeTts {
     /// When the options make no voice.
     pub fn new(options: TtsOptions) -> Result<Self, Invalid> {
         options.validate()?;
-        let info =
-            ProviderInfo { name: "fake".to_owned(), model: "voice".to_owned(), rate_hz: options.rate_hz };
+        let info = ProviderInfo {
+            name: "fake".to_owned(),
+            model: "voice".to_owned(),
+            rate_hz: options.rate_hz,
+            ..ProviderInfo::default()
+        };
         let faults = Faults::new(&options.faults, options.always);
         Ok(Self { info, faults, options, lexicon: Lexicon::shared() })
     }

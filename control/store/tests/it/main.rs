@@ -4,4 +4,5 @@ mod catalog;
 mod embedded;
 mod ingest;
 mod isolation;
+mod opening;
 mod support;

@@ -29,7 +29,12 @@ impl Tts for Streams {
 }
 
 fn voice(streams: impl Into<VecDeque<Vec<TtsEvent>>>) -> Voice {
-    let info = ProviderInfo { name: "test".to_owned(), model: "voice".to_owned(), rate_hz: RATE_HZ };
+    let info = ProviderInfo {
+        name: "test".to_owned(),
+        model: "voice".to_owned(),
+        rate_hz: RATE_HZ,
+        ..ProviderInfo::default()
+    };
     Voice::new(Speaker {
         tts: Arc::new(Streams(info, Mutex::new(streams.into()))),
         voice: VoiceChoice::default(),

@@ -50,7 +50,11 @@ impl LocalEmbedder {
         })?;
         let bert =
             read(store, Member::MiniLmWeights, |bytes| Bert::read(&Tensors::read(bytes)?, vocabulary.len()))?;
-        let info = ProviderInfo { name: NAME.to_owned(), model: "all-MiniLM-L6-v2".to_owned(), rate_hz: 0 };
+        let info = ProviderInfo {
+            name: NAME.to_owned(),
+            model: "all-MiniLM-L6-v2".to_owned(),
+            ..ProviderInfo::default()
+        };
         let model = Arc::new(Model { pieces: vocabulary, bert });
         Ok(Self { model, pool: Arc::clone(pool), info })
     }

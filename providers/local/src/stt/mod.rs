@@ -46,8 +46,12 @@ impl LocalStt {
     /// Where a model file is missing or damaged.
     pub fn load(engine: &Engine, store: &Store, options: Options) -> Result<Self, inference::Error> {
         let recognizer = Recognizer::load(engine, store)?;
-        let info =
-            ProviderInfo { name: NAME.to_owned(), model: "moonshine-tiny-en".to_owned(), rate_hz: RATE_HZ };
+        let info = ProviderInfo {
+            name: NAME.to_owned(),
+            model: "moonshine-tiny-en".to_owned(),
+            rate_hz: RATE_HZ,
+            ..ProviderInfo::default()
+        };
         let streams_max = options.streams_max;
         let shared = Arc::new(Shared { recognizer, pool: Arc::clone(engine.pool()), options });
         Ok(Self { shared, info, streams_max, streams: Arc::new(Semaphore::new(streams_max)) })

@@ -90,6 +90,7 @@ impl LocalTts {
             name: NAME.to_owned(),
             model: "piper-en_US-joe-medium".to_owned(),
             rate_hz: resample::OUT_HZ,
+            ..ProviderInfo::default()
         };
         Ok(Self { shared, info, _warm_up: Mutex::new(warm_up) })
     }

@@ -98,6 +98,7 @@ async fn speak(voice: &LocalTts, sentences: &[&str]) -> Heard {
                 heard.words[sentence] = words;
             }
             TtsEvent::SentenceDone { sentence } => heard.done.push(sentence),
+            TtsEvent::Usage(_) | TtsEvent::Served(_) => {}
         }
     }
     heard

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
-use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::Delays;
+use crate::Delays;
+use crate::sound::{self, voiced};
 
 const PIECE: Duration = Duration::from_millis(100);
 
@@ -52,8 +52,7 @@ pub(super) async fn run(mut socket: WebSocket, rate_hz: u32, delays: Delays) {
 /// Audio of one flush, each piece with the instant it is sent at.
 fn plan(jobs: &mut VecDeque<Job>, text: &str, rate_hz: u32, delays: Delays, flush: u64) {
     let speed = u32::try_from(delays.tts_speed.max(1)).unwrap_or(1);
-    let length =
-        Duration::from_millis(delays.tts_ms_per_char) * u32::try_from(text.chars().count()).unwrap_or(0);
+    let length = sound::length(text, delays);
     let earliest = jobs.back().map_or_else(Instant::now, |job| job.due.max(Instant::now()));
     let mut due = earliest + delays.tts_first_byte();
     let mut at = Duration::ZERO;
@@ -65,17 +64,4 @@ fn plan(jobs: &mut VecDeque<Job>, text: &str, rate_hz: u32, delays: Delays, flus
     }
     let flushed = json!({ "type": "Flushed", "sequence_id": flush });
     jobs.push_back(Job { due, message: Message::Text(flushed.to_string().into()) });
-}
-
-/// 220 Hz with harmonics at about -20 dBFS: voice as far as level meters and detectors can tell.
-fn voiced(at: Duration, length: Duration, rate_hz: u32) -> Bytes {
-    let first = (at.as_secs_f64() * f64::from(rate_hz)).round() as u64;
-    let count = (length.as_secs_f64() * f64::from(rate_hz)).round() as u64;
-    (first..first + count)
-        .flat_map(|n| {
-            let phase = std::f64::consts::TAU * 220.0 * n as f64 / f64::from(rate_hz);
-            let sample = phase.sin() + 0.5 * (2.0 * phase).sin() + 0.25 * (3.0 * phase).sin();
-            ((sample * 3_000.0) as i16).to_le_bytes()
-        })
-        .collect()
 }

@@ -1,0 +1,1 @@
+//! Which greeting a caller hears, in which words and voice.

@@ -1,0 +1,1 @@
+//! Google: Gemini, Cloud Speech-to-Text, Cloud Text-to-Speech.

@@ -1,0 +1,144 @@
+//! The one outbound HTTP client.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use providers_api::ErrorKind;
+
+use crate::codes::Fault;
+
+/// Of a body that says what is wrong, so much is read.
+const LARGEST_REFUSAL: usize = 16 << 10;
+
+/// Cheap to clone; all clones share the connections, which are kept by host and scheme.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: reqwest::Client,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    pub connect_within: Duration,
+    /// Free connections are kept for so long.
+    pub idle_for: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { connect_within: Duration::from_secs(5), idle_for: Duration::from_secs(90) }
+    }
+}
+
+/// The head of an answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    /// Without parameters, lower-case; empty where there was none.
+    pub content_type: String,
+    pub retry_after: Option<Duration>,
+    /// Lower-case names.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Answer {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+pub type Body = BoxStream<'static, Result<Bytes, Fault>>;
+
+impl Client {
+    /// # Panics
+    /// Never: the options hold nothing that the TLS library could refuse.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let inner = reqwest::Client::builder()
+            .connect_timeout(options.connect_within)
+            .pool_idle_timeout(options.idle_for)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("agent-foundry/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .expect("the options are ours");
+        Self { inner }
+    }
+
+    /// A request to be filled and given to `send`.
+    #[must_use]
+    pub fn post(&self, url: &str) -> reqwest::RequestBuilder {
+        self.inner.post(url)
+    }
+
+    #[must_use]
+    pub fn get(&self, url: &str) -> reqwest::RequestBuilder {
+        self.inner.get(url)
+    }
+
+    /// Sends; a good answer comes with its body to be streamed, any other is a fault. Dropping the future or the body ends the request.
+    ///
+    /// # Errors
+    /// When nobody answers, and what `refused` makes of a status that is not 2xx.
+    pub async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        refused: impl FnOnce(&Answer, &str) -> Fault,
+    ) -> Result<(Answer, Body), Fault> {
+        let response = request.send().await.map_err(|error| sending(&error))?;
+        let answer = head(&response);
+        if (200..300).contains(&answer.status) {
+            let body = response.bytes_stream().map(|piece| piece.map_err(|error| reading(&error)));
+            return Ok((answer, body.boxed()));
+        }
+        let mut text = Vec::new();
+        let mut body = response.bytes_stream();
+        while let Some(Ok(piece)) = body.next().await
+            && text.len() < LARGEST_REFUSAL
+        {
+            text.extend_from_slice(&piece);
+        }
+        text.truncate(LARGEST_REFUSAL);
+        Err(refused(&answer, &String::from_utf8_lossy(&text)))
+    }
+}
+
+fn head(response: &reqwest::Response) -> Answer {
+    let headers: Vec<(String, String)> = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let find = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let content_type = find("content-type").and_then(|value| value.split(';').next()).unwrap_or_default();
+    Answer {
+        status: response.status().as_u16(),
+        content_type: content_type.trim().to_ascii_lowercase(),
+        retry_after: find("retry-after").and_then(|value| value.trim().parse().ok()).map(Duration::from_secs),
+        headers,
+    }
+}
+
+/// Without the address: it may hold a key in its query.
+fn sending(error: &reqwest::Error) -> Fault {
+    let kind = if error.is_timeout() { ErrorKind::TimedOut } else { ErrorKind::Unreachable };
+    Fault::new(kind, cause(error))
+}
+
+fn reading(error: &reqwest::Error) -> Fault {
+    Fault::new(ErrorKind::Closed, cause(error))
+}
+
+/// The innermost reason, which is what a person can act on.
+fn cause(error: &reqwest::Error) -> String {
+    let mut source: &dyn std::error::Error = error;
+    while let Some(inner) = source.source() {
+        source = inner;
+    }
+    if std::ptr::eq(source, std::ptr::from_ref(error) as *const _) {
+        return "the request failed".to_owned();
+    }
+    source.to_string()
+}
