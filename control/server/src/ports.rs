@@ -68,6 +68,9 @@ pub trait Calls: Send + Sync {
     /// Whether there is such an agent, hidden ones too, or such a draft or version that was prepared.
     fn has(&self, agent: &str) -> bool;
 
+    /// Whose agent a name means, as far as the name tells.
+    fn owner(&self, agent: &str) -> Option<OrgId>;
+
     /// What callers of a hostname are connected to, as a name for an agent.
     fn of_host(&self, host: &str) -> Option<String>;
 

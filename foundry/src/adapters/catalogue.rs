@@ -257,15 +257,16 @@ impl Catalogue {
 
     /// Makes a draft or an older version ready, where `name` asks for one. After it `find` knows it.
     pub(crate) async fn prepare(&self, name: &str) -> anyhow::Result<()> {
-        let Some((agent, trial)) = Wanted::of(name).trial() else { return Ok(()) };
-        let found = self.stored(self.home, agent, trial.unwrap_or_default()).await?;
+        let Some((org, wanted)) = self.wanted(name) else { return Ok(()) };
+        let Some((agent, trial)) = wanted.trial() else { return Ok(()) };
+        let found = self.stored(org, agent, trial.unwrap_or_default()).await?;
         let Some(found) = found else { return Ok(()) };
         let known =
             self.trials.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(|trial| trial.revision);
         if known == Some(found.revision) {
             return Ok(());
         }
-        let callable = self.tried(self.home, agent, &found).await?;
+        let callable = self.tried(org, agent, &found).await?;
         self.forget_unused();
         let mut trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
         if trials.len() >= TRIALS {
@@ -276,17 +277,34 @@ impl Catalogue {
     }
 
     /// Whom a caller means: `front-desk`, `front-desk@staging`, a channel's id, and what was prepared: `front-desk@draft`, `front-desk@3`.
+    /// Agents of another organization than the default one have its id before their name: `org_.../front-desk`.
     pub(crate) fn find(&self, name: &str) -> Option<Callable> {
         let served = Arc::clone(&self.served.borrow());
-        match Wanted::of(name) {
+        let (org, wanted) = self.wanted(name)?;
+        match wanted {
             Wanted::Channel(id) => served.channels.get(id).cloned(),
             Wanted::Environment(agent, environment) => {
-                served.agents.get(&(self.home, agent.to_owned(), environment.to_owned())).cloned()
+                served.agents.get(&(org, agent.to_owned(), environment.to_owned())).cloned()
             }
             Wanted::Draft(_) | Wanted::Version(..) => {
                 let trials = self.trials.lock().unwrap_or_else(PoisonError::into_inner);
                 trials.get(name).map(|trial| trial.callable.clone())
             }
+        }
+    }
+
+    /// Whose agent a name means; of a channel, only where there is one.
+    pub(crate) fn owner(&self, name: &str) -> Option<OrgId> {
+        match self.wanted(name)? {
+            (_, Wanted::Channel(id)) => self.served.borrow().channels.get(id).map(|callable| callable.org),
+            (org, _) => Some(org),
+        }
+    }
+
+    fn wanted<'a>(&self, name: &'a str) -> Option<(OrgId, Wanted<'a>)> {
+        match name.split_once('/') {
+            None => Some((self.home, Wanted::of(name))),
+            Some((org, name)) => Some((org.parse().ok()?, Wanted::of(name))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use axum::extract::ws::WebSocket;
 use control_api::offer::Candidate;
 use control_server::ports::{Accept, Answer, CallRequest, Calls, Framing, Offer, Refusal, Renegotiation};
-use domain::SessionId;
+use domain::{OrgId, SessionId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::Delivery;
@@ -106,6 +106,10 @@ impl Calls for Entry {
 
     fn has(&self, agent: &str) -> bool {
         self.board.has(agent)
+    }
+
+    fn owner(&self, agent: &str) -> Option<OrgId> {
+        self.board.catalogue().owner(agent)
     }
 
     fn of_host(&self, host: &str) -> Option<String> {

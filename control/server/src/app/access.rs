@@ -5,7 +5,7 @@
 //! an origin proves nothing there. Pages elsewhere must be listed and bring a token.
 
 use control_api::problem;
-use domain::SessionId;
+use domain::{OrgId, SessionId};
 use jiff::Timestamp;
 
 use crate::Server;
@@ -22,8 +22,10 @@ pub(crate) struct Client {
     pub(crate) host: String,
     /// The operator's token, or the cookie made from it; or something else that was sent in their place.
     pub(crate) credential: Option<String>,
-    /// The credential is a key of the organization whose agents are called; `recognise` finds out.
-    pub(crate) member: bool,
+    /// The organization that the operator says it acts in.
+    pub(crate) named: Option<OrgId>,
+    /// The credential is a key of this organization; `recognise` finds out.
+    pub(crate) member: Option<OrgId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +60,14 @@ impl Client {
         })
     }
 
-    fn may_call_anything(&self, server: &Server) -> bool {
-        self.member || self.is_operator(server)
+    /// Drafts, versions by number, and on a closed server everything: for the operator and for those whose agent it is.
+    fn may_call_anything(&self, server: &Server, agent: &str) -> bool {
+        self.member.is_some_and(|org| server.ports.calls.owner(agent) == Some(org)) || self.is_operator(server)
+    }
+
+    /// The organization whose agents are meant where an agent is named without one.
+    pub(crate) fn acts_in(&self, server: &Server) -> Option<OrgId> {
+        self.member.or_else(|| self.named.filter(|_| self.is_operator(server)))
     }
 
     fn origin(&self) -> &str {
@@ -67,14 +75,19 @@ impl Client {
     }
 }
 
-/// Finds out whether the client has a key of the organization. A bad one is as good as none here: a call may need none.
+/// Finds out whose key the client has. A bad one is as good as none here: a call may need none.
 pub(crate) async fn recognise(server: &Server, client: &mut Client) {
     let Some(key) = client.credential.as_ref().filter(|given| given.starts_with(keys::PREFIX)) else {
         return;
     };
     let Ok(opened) = server.store.opened() else { return };
     let owner = server.keys.owner(&opened.db, key, server.ports.clock.now()).await;
-    client.member = owner.is_ok_and(|owner| owner.org == opened.organization);
+    client.member = owner.ok().map(|owner| owner.org);
+}
+
+/// Agents of other organizations than the server's own are nobody's to call by name: a channel or a host leads to them.
+fn is_foreign(server: &Server, agent: &str) -> bool {
+    agent.contains('/') && server.ports.calls.owner(agent) != server.store.opened().ok().map(|opened| opened.organization)
 }
 
 /// `front-desk@draft` and `front-desk@3` are for those who make agents; `front-desk@staging` is for callers.
@@ -93,13 +106,17 @@ pub(crate) fn may_call(
 ) -> Result<(), Error> {
     let relation = client.relation(server)?;
     if relation != Relation::Embedding
-        && (server.options.open && token.is_none() && !is_unreleased(agent)
-            || client.may_call_anything(server))
+        && (server.options.open && token.is_none() && !is_unreleased(agent) && !is_foreign(server, agent)
+            || client.may_call_anything(server, agent))
     {
         return Ok(());
     }
     match token {
         Some(token) => server.tokens.check_call(token, client.origin(), agent, server.ports.clock.now()),
+        None if is_foreign(server, agent) => Err(Error::new(
+            &problem::TOKEN_REQUIRED,
+            "agents of this organization are called by name with its API key, or by a channel",
+        )),
         None if is_unreleased(agent) => Err(Error::new(
             &problem::TOKEN_REQUIRED,
             "drafts and versions by number are called with an API key or as the operator",
@@ -112,8 +129,8 @@ pub(crate) fn may_call(
 
 /// What is not released is not even looked for on behalf of strangers.
 pub(crate) fn may_name(server: &Server, client: &Client, agent: &str) -> Result<(), Error> {
-    if is_unreleased(agent) && !client.may_call_anything(server) {
-        return Err(operator_only("what is not released is called by the operator or with an API key"));
+    if (is_unreleased(agent) || is_foreign(server, agent)) && !client.may_call_anything(server, agent) {
+        return Err(operator_only("what is not released, or is another organization's, is called by the operator or with its API key"));
     }
     Ok(())
 }
@@ -139,7 +156,7 @@ pub(crate) fn call_token(
     ttl_s: Option<u64>,
 ) -> Result<(String, Timestamp), Error> {
     let relation = client.relation(server)?;
-    let operator = client.may_call_anything(server);
+    let operator = client.may_call_anything(server, agent);
     if relation != Relation::Embedding && !server.options.open && !operator {
         return Err(operator_only("this server is closed: its operator gives permission to call"));
     }

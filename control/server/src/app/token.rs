@@ -67,6 +67,13 @@ impl Tokens {
         ))
     }
 
+    /// The agent that a token of ours was made for, whatever else may be wrong with it.
+    pub(crate) fn agent_of(&self, token: &str) -> Option<String> {
+        let fields = self.verify(token, CALL)?;
+        let [_, _, agent] = fields[..] else { return None };
+        decode(agent)
+    }
+
     /// Permission to begin this very session: what `/start` names.
     pub(crate) fn start(&self, session: SessionId, agent: &str, expires: Timestamp) -> String {
         self.sign(&format!("{START}.{session}.{}.{}", expires.as_second(), encode(agent)))

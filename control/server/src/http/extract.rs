@@ -18,6 +18,7 @@ use crate::app::ctx::{Ctx, Expected};
 use crate::app::definition;
 use crate::app::origin;
 use crate::error::Error;
+use crate::middleware::ORGANIZATION;
 
 /// A body that has not arrived within this is given up.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
@@ -58,7 +59,8 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
             .map(|token| token.trim().to_owned());
         let credential = bearer.clone().or_else(|| cookie(&parts.headers, OPERATOR_COOKIE));
         let host = host.unwrap_or_default().to_ascii_lowercase();
-        Ok(Self { client: Client { origin, host, credential, member: false }, bearer, peer, secure })
+        let named = text(ORGANIZATION).and_then(|org| org.parse().ok());
+        Ok(Self { client: Client { origin, host, credential, named, member: None }, bearer, peer, secure })
     }
 }
 
@@ -310,13 +312,34 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The agent a client means, in the order: what it named here, what it named there, that of the hostname, the default.
-pub(crate) fn agent(server: &Shared, visitor: &Visitor, named: [Option<String>; 2]) -> String {
+/// The agent a client means, in the order: what it named here, what it named there, that of the hostname, the default. Who has a key, or
+/// is the operator and says for whom, means the agents of that organization, and so does who has a token that was made for one of
+/// them. After `access::recognise`.
+pub(crate) fn agent(
+    server: &Shared,
+    visitor: &Visitor,
+    named: [Option<String>; 2],
+    token: Option<&str>,
+) -> String {
     let host = visitor.client.host.rsplit_once(':').map_or(visitor.client.host.as_str(), |(host, _)| host);
-    named
-        .into_iter()
-        .flatten()
-        .find(|name| !name.is_empty())
-        .or_else(|| server.ports.calls.of_host(host))
-        .unwrap_or_else(|| server.options.default_agent.clone())
+    let name = named.into_iter().flatten().find(|name| !name.is_empty());
+    if name.is_none()
+        && let Some(channel) = server.ports.calls.of_host(host)
+    {
+        return channel;
+    }
+    let name = name.unwrap_or_else(|| server.options.default_agent.clone());
+    if name.contains('/') || is_channel(&name) {
+        return name;
+    }
+    let home = server.store.opened().ok().map(|opened| opened.organization);
+    if let Some(org) = visitor.client.acts_in(server).filter(|org| Some(*org) != home) {
+        return format!("{org}/{name}");
+    }
+    let of_token = token.and_then(|token| server.tokens.agent_of(token));
+    of_token.filter(|of| of.split_once('/').is_some_and(|(_, plain)| plain == name)).unwrap_or(name)
+}
+
+fn is_channel(name: &str) -> bool {
+    name.parse::<domain::ChannelId>().is_ok()
 }

@@ -91,8 +91,8 @@ pub(crate) fn admit(server: &Shared, visitor: &Visitor, named: Named) -> Answer<
         let (session, agent) = started(server, session)?;
         return Ok(request(server, visitor, session, agent, false));
     }
-    let agent = agent(server, visitor, [named.agent, None]);
     let token = named.token.or_else(|| visitor.bearer.clone());
+    let agent = agent(server, visitor, [named.agent, None], token.as_deref());
     access::may_call(server, &visitor.client, &agent, token.as_deref())?;
     Ok(request(server, visitor, SessionId::generate(), agent, false))
 }

@@ -21,8 +21,8 @@ pub(crate) async fn widget_token(
     mut visitor: Visitor,
     Json(request): Json<TokenRequest>,
 ) -> Answer<Answered<TokenAnswer>> {
-    let agent = agent(&server, &visitor, [request.agent, None]);
     access::recognise(&server, &mut visitor.client).await;
+    let agent = agent(&server, &visitor, [request.agent, None], None);
     access::may_name(&server, &visitor.client, &agent)?;
     server.ports.calls.prepare(&agent).await?;
     if !server.ports.calls.has(&agent) {

@@ -22,9 +22,9 @@ pub(crate) async fn start(
     Query(query): Query<Named>,
     Json(request): Json<StartRequest>,
 ) -> Answer<Body<StartAnswer>> {
-    let agent = agent(&server, &visitor, [request.body.agent, query.agent]);
-    let token = request.body.token.or(query.token).or_else(|| visitor.bearer.clone());
     access::recognise(&server, &mut visitor.client).await;
+    let token = request.body.token.or(query.token).or_else(|| visitor.bearer.clone());
+    let agent = agent(&server, &visitor, [request.body.agent, query.agent], token.as_deref());
     access::may_call(&server, &visitor.client, &agent, token.as_deref())?;
     server.ports.calls.prepare(&agent).await?;
     server.ports.calls.start(&agent)?;

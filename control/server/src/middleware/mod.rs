@@ -8,6 +8,7 @@ pub(crate) mod principal;
 pub(crate) mod problem;
 mod request_id;
 
+pub(crate) use principal::ORGANIZATION;
 pub(crate) use request_id::RequestId;
 
 use axum::{Router, middleware::from_fn};

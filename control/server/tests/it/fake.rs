@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) hang: Mutex<bool>,
     /// Agents that were to be made ready.
     pub(crate) prepared: Mutex<Vec<String>>,
+    /// The organization of names without one.
+    pub(crate) home: Mutex<Option<OrgId>>,
     /// Hostnames, and what their callers are connected to.
     pub(crate) hosts: Mutex<BTreeMap<String, String>>,
     pub(crate) logs: Mutex<BTreeSet<SessionId>>,
@@ -74,6 +76,7 @@ impl World {
             refuse: Mutex::default(),
             hang: Mutex::default(),
             prepared: Mutex::default(),
+            home: Mutex::default(),
             hosts: Mutex::default(),
             logs: Mutex::default(),
             recordings: Mutex::default(),
@@ -139,8 +142,16 @@ impl Calls for World {
     }
 
     fn has(&self, agent: &str) -> bool {
-        let prepared = self.prepared.lock().expect("no panic").iter().any(|known| known == agent);
+        let prepared = self.prepared.lock().expect("no panic").iter().any(|known| known.ends_with(agent));
+        let agent = agent.split_once('/').map_or(agent, |(_, name)| name);
         agent == "front-desk" || (agent == "front-desk@draft" && prepared)
+    }
+
+    fn owner(&self, agent: &str) -> Option<OrgId> {
+        match agent.split_once('/') {
+            Some((org, _)) => org.parse().ok(),
+            None => *self.home.lock().expect("no panic"),
+        }
     }
 
     fn of_host(&self, host: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use axum::http::Method;
 use control_server::{Options, Store};
 use serde_json::json;
 
-use crate::fake::{OWN_PAGE, SHOP, World, ask, get, post};
+use crate::fake::{Ask, OWN_PAGE, SHOP, World, ask, get, offer_body, post};
 use crate::plane::{Plane, text};
 
 #[tokio::test]
@@ -164,7 +164,11 @@ async fn drafts_and_versions_by_number_are_called_by_those_who_make_agents() {
     let token = |agent: &str| post("/v1/widget/token", json!({"agent": agent}));
     for agent in ["front-desk@draft", "front-desk@3"] {
         start(agent).of(&plane.router).await.is_problem(401, "TOKEN_REQUIRED");
-        start(agent).key(&other).of(&plane.router).await.is_problem(401, "TOKEN_INVALID");
+        start(&format!("{}/{agent}", plane.org))
+            .key(&other)
+            .of(&plane.router)
+            .await
+            .is_problem(401, "TOKEN_INVALID");
         token(agent).of(&plane.router).await.is_problem(403, "OPERATOR_ONLY");
         let seen = plane.world.prepared.lock().expect("no panic").iter().any(|known| known == agent);
         assert!(!seen, "{agent} is not made ready for strangers");
@@ -185,4 +189,35 @@ async fn drafts_and_versions_by_number_are_called_by_those_who_make_agents() {
     assert_eq!(given.of(&plane.router).await.status.as_u16(), 200);
     assert_eq!(start("front-desk").key(&plane.key).of(&plane.router).await.status.as_u16(), 200);
     start("front-desk@staging").of(&plane.router).await.is_problem(404, "AGENT_UNKNOWN");
+}
+
+#[tokio::test]
+async fn an_organizations_agents_are_called_by_name_with_its_key_and_by_whom_it_gives_a_token() {
+    let plane = Plane::new().await;
+    let (org, key) = plane.other("other").await;
+    let theirs = format!("{org}/front-desk");
+    let start = |body: serde_json::Value| post("/start", json!({"body": body}));
+    let called = async |ask: Ask| {
+        let reply = ask.of(&plane.router).await;
+        assert_eq!(reply.status.as_u16(), 200, "{}", reply.text);
+        let asked = reply.json()["sessionId"].as_str().expect("a session").to_owned();
+        let offer = post(&format!("/sessions/{asked}/api/offer"), offer_body());
+        assert_eq!(offer.of(&plane.router).await.status.as_u16(), 200);
+        plane.world.seen.lock().expect("no panic").offers.pop().expect("it came").call.agent
+    };
+    assert_eq!(called(start(json!({"agent": "front-desk"})).key(&key)).await, theirs);
+    assert_eq!(called(start(json!({"agent": "front-desk"})).key(&plane.key)).await, "front-desk");
+    let operator = start(json!({"agent": "front-desk"})).operator();
+    assert_eq!(called(operator.header("foundry-organization", &org.to_string())).await, theirs);
+
+    let given = post("/v1/widget/token", json!({"agent": "front-desk"})).key(&key).of(&plane.router).await.json();
+    let with_token = start(json!({"agent": "front-desk", "token": given["token"]}));
+    assert_eq!(called(with_token).await, theirs, "the token says whose");
+
+    start(json!({"agent": theirs})).of(&plane.router).await.is_problem(401, "TOKEN_REQUIRED");
+    start(json!({"agent": theirs})).key(&plane.key).of(&plane.router).await.is_problem(401, "TOKEN_INVALID");
+    post("/v1/widget/token", json!({"agent": theirs}))
+        .of(&plane.router)
+        .await
+        .is_problem(403, "OPERATOR_ONLY");
 }

@@ -31,6 +31,7 @@ impl Plane {
         let (db, url) = opened().await;
         let org = control_server::seed(&db, vec![front_desk()]).await.expect("seeded");
         let world = World::new();
+        *world.home.lock().expect("no panic") = Some(org);
         let operator_token = Some(Secret::new(SECRET.into()));
         let options = Options { operator_token, requests_per_minute, ..Options::default() };
         let router = world.router_on(options, Store::of(db.clone(), org));
