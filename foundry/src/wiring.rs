@@ -121,6 +121,7 @@ impl House {
             store.recorder().clone(),
             store.server(),
             patience,
+            recordings.clone(),
             &tasks,
         )
         .await;
@@ -148,7 +149,7 @@ impl House {
             }),
             platform: Arc::new(platform),
         };
-        control_server::jobs::start(store.db(), Arc::clone(&ports.recordings), &tasks);
+        control_server::jobs::start(store.db(), store.server(), Arc::clone(&ports.recordings), &tasks);
         let code = Arc::new(AdminCode::generate());
         Ok(Self {
             tasks,

@@ -8,7 +8,7 @@ use sqlx::{Postgres, QueryBuilder};
 
 use crate::at::{from_database, to_database};
 use crate::histogram::Histogram;
-use crate::{Error, OrgTx};
+use crate::{Error, OrgTx, SystemTx};
 
 /// What a range is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +136,29 @@ fn within(query: &mut QueryBuilder<Postgres>, tx: &OrgTx, range: &Range, filter:
             query.push(column).push_bind(value.clone());
         }
     }
+}
+
+/// Measures of minutes are read for the last hours alone; after so many, those of hours are all there is.
+const MINUTES_KEPT_HOURS: i32 = 48;
+
+/// Removes measures of minutes past their time, of every organization.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_minutes(tx: &mut SystemTx) -> Result<u64, Error> {
+    let latencies = sqlx::query!(
+        "delete from app.latency_hist_minute where at < now() - make_interval(hours => $1)",
+        MINUTES_KEPT_HOURS
+    )
+    .execute(tx.connection())
+    .await?;
+    let counts = sqlx::query!(
+        "delete from app.counts_minute where at < now() - make_interval(hours => $1)",
+        MINUTES_KEPT_HOURS
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(latencies.rows_affected() + counts.rows_affected())
 }
 
 impl Range {

@@ -303,16 +303,22 @@ pub async fn summarise(tx: &mut OrgTx, id: SessionId, afterwards: &Afterwards) -
     Ok(())
 }
 
-/// Calls whose recordings their organizations keep no longer.
+/// Calls of a server, which has the files, whose recordings their organizations keep no longer.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn recorded_too_long(tx: &mut SystemTx, limit: i64) -> Result<Vec<(OrgId, SessionId)>, Error> {
+pub async fn recorded_too_long(
+    tx: &mut SystemTx,
+    server: ServerId,
+    limit: i64,
+) -> Result<Vec<(OrgId, SessionId)>, Error> {
     let rows = sqlx::query!(
         "select s.org_id, s.id from app.orgs o join app.sessions s on s.org_id = o.id
          where o.recordings_keep_days is not null and s.recorded and s.started_at < now() - make_interval(days => o.recordings_keep_days)
+            and s.server_id = $2
          limit $1",
-        limit
+        limit,
+        server.as_uuid()
     )
     .fetch_all(tx.connection())
     .await?;

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use control_api::recording::{Container, Name};
 use control_server::ports::{self, RecordedPart, RecordingError, RecordingFile};
-use domain::{Encoding, Role, SessionId};
+use domain::{Encoding, Role, SessionEvent, SessionId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, stream};
@@ -208,6 +208,21 @@ fn note(folder: &Path, name: Name) -> Note {
         };
         Note { codec, offset_us: 0, length_us: None, complete: false }
     })
+}
+
+/// What lies there of a call, as the event that a part's end would have been. Blocks.
+pub(crate) fn found(folder: &Path, id: SessionId) -> Vec<SessionEvent> {
+    let parts = parts(&folder.join(id.to_string())).unwrap_or_default();
+    let event = |part: RecordedPart| SessionEvent::Recorded {
+        leg: part.name.leg,
+        part: part.name.part,
+        codec: part.codec,
+        offset: part.offset,
+        length: part.length,
+        bytes: part.bytes,
+        complete: part.complete,
+    };
+    parts.into_iter().map(event).collect()
 }
 
 fn parts(folder: &Path) -> io::Result<Vec<RecordedPart>> {

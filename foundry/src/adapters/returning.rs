@@ -2,6 +2,7 @@
 //! interrupted.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use media_session::Resumed;
 use runtime::{Kind, Tasks};
 
 use crate::adapters::catalogue::{Callable, Catalogue};
+use crate::adapters::recordings;
 
 const CLOSE: Kind = Kind::new("calls.interrupted");
 /// A start waits so long for what an earlier server left on disk.
@@ -48,6 +50,7 @@ impl Returning {
         recorder: Recorder,
         server: ServerId,
         patience: Duration,
+        recordings: PathBuf,
         tasks: &Tasks,
     ) -> Result<Self, control_store::Error> {
         if tokio::time::timeout(WRITTEN_WITHIN, recorder.written()).await.is_err() {
@@ -71,7 +74,7 @@ impl Returning {
         let waiting = returning.clone();
         tasks.spawn(CLOSE, async move {
             tokio::time::sleep(patience).await;
-            waiting.close(&recorder);
+            waiting.close(&recorder, &recordings);
         });
         Ok(returning)
     }
@@ -120,15 +123,16 @@ impl Returning {
     }
 
     /// Nobody came back.
-    fn close(&self, recorder: &Recorder) {
-        for (id, Waiting { call, .. }) in self.lock().drain() {
+    fn close(&self, recorder: &Recorder, recordings: &Path) {
+        let left: Vec<_> = self.lock().drain().collect();
+        for (id, Waiting { call, .. }) in left {
             let at = between(call.session.started_at, call.session.last_event_at);
-            recorder.put(Entry::Event(Happened {
-                session: id,
-                sequence: call.session.last_sequence + 1,
-                at_us: i64::try_from(at.as_micros()).unwrap_or(i64::MAX),
-                event: SessionEvent::Ended { reason: EndReason::Interrupted },
-            }));
+            let at_us = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+            let ended = SessionEvent::Ended { reason: EndReason::Interrupted };
+            let last = recordings::found(recordings, id).into_iter().chain([ended]);
+            for (sequence, event) in (call.session.last_sequence + 1..).zip(last) {
+                recorder.put(Entry::Event(Happened { session: id, sequence, at_us, event }));
+            }
             tracing::info!(session = %id, "a call that was cut off is closed as interrupted");
         }
     }

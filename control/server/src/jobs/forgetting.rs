@@ -1,8 +1,8 @@
-//! Forgets answers to repeated requests once nobody may ask for them again.
+//! Forgets answers to repeated requests once nobody may ask for them again, and measures by the minute once those by the hour say the same.
 
 use std::time::Duration;
 
-use control_store::{Db, Reason, idempotency};
+use control_store::{Db, Reason, idempotency, latency};
 use runtime::Kind;
 
 pub(super) const KIND: Kind = Kind::new("jobs.forgetting");
@@ -23,5 +23,6 @@ pub(super) async fn run(db: Db) {
 async fn look(db: &Db) -> Result<(), control_store::Error> {
     let mut tx = db.system_tx(Reason::Retention).await?;
     let _gone = idempotency::forget(&mut tx).await?;
+    let _gone = latency::forget_minutes(&mut tx).await?;
     tx.commit().await
 }

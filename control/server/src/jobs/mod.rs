@@ -7,13 +7,15 @@ mod retention;
 use std::sync::Arc;
 
 use control_store::Db;
+use domain::ServerId;
 use runtime::Tasks;
 
 use crate::ports::Recordings;
 
 /// Starts all of them; they end with `tasks`.
-pub fn start(db: &Db, recordings: Arc<dyn Recordings>, tasks: &Tasks) {
+/// `recordings` are those of `server`.
+pub fn start(db: &Db, server: ServerId, recordings: Arc<dyn Recordings>, tasks: &Tasks) {
     tasks.spawn(afterwards::KIND, afterwards::run(db.clone()));
     tasks.spawn(forgetting::KIND, forgetting::run(db.clone()));
-    tasks.spawn(retention::KIND, retention::run(db.clone(), recordings));
+    tasks.spawn(retention::KIND, retention::run(db.clone(), server, recordings));
 }

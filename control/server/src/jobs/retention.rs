@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use control_store::session;
 use control_store::{Db, Reason};
+use domain::ServerId;
 use runtime::Kind;
 
 use crate::ports::Recordings;
@@ -13,19 +14,23 @@ pub(super) const KIND: Kind = Kind::new("jobs.retention");
 const EVERY: Duration = Duration::from_secs(600);
 const BATCH: i64 = 200;
 
-pub(super) async fn run(db: Db, recordings: Arc<dyn Recordings>) {
+pub(super) async fn run(db: Db, server: ServerId, recordings: Arc<dyn Recordings>) {
     loop {
-        if let Err(error) = look(&db, recordings.as_ref()).await {
+        if let Err(error) = look(&db, server, recordings.as_ref()).await {
             tracing::warn!(error = %format!("{error:#}"), "old recordings could not be removed; again later");
         }
         tokio::time::sleep(EVERY).await;
     }
 }
 
-async fn look(db: &Db, recordings: &dyn Recordings) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn look(
+    db: &Db,
+    server: ServerId,
+    recordings: &dyn Recordings,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     loop {
         let mut tx = db.system_tx(Reason::Retention).await?;
-        let old = session::recorded_too_long(&mut tx, BATCH).await?;
+        let old = session::recorded_too_long(&mut tx, server, BATCH).await?;
         tx.commit().await?;
         let mut removed = 0;
         for (org, id) in old {

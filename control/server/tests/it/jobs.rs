@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::fake::{ask, get};
 use crate::plane::Plane;
-use crate::record::begun;
+use crate::record::{SERVER, begun};
 
 /// What a job has to do is done by then; a test that fails waits so long.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ async fn an_ended_call_is_summed_up_by_itself_and_a_running_one_is_not() {
     let running = begun(plane.org, 60).caller(10, 1, "Hello?");
     plane.record(&[running.clone(), booked.clone()]).await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, plane.world.clone(), &tasks);
+    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
     until(&plane, "select count(*) from app.sessions where summary is not null", "1").await;
     tasks.shutdown().await;
     let call = plane.get(&format!("/v1/sessions/{}", booked.id())).await;
@@ -64,7 +64,7 @@ async fn one_call_that_cannot_be_read_does_not_keep_the_others_from_being_summed
     let id = newer.id().as_uuid();
     plane.sql(&format!("update app.session_events set event = '{{\"type\": \"unheard_of\"}}' where session_id = '{id}' and sequence = 0")).await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, plane.world.clone(), &tasks);
+    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
     let done = format!("select outcome from app.sessions where id = '{}'", after.id().as_uuid());
     until(&plane, &done, "answered").await;
     tasks.shutdown().await;
@@ -78,6 +78,11 @@ async fn recordings_are_removed_when_their_organization_keeps_them_no_longer() {
         [plane.org, plane.org, other].map(|org| begun(org, 60).recorded().ended(900, EndReason::CallerLeft));
     plane.record(&calls).await;
     let [old, young, kept] = calls.map(|call| call.id());
+    // The files of another server lie elsewhere: it removes them itself.
+    let elsewhere = begun(plane.org, 60).recorded().ended(900, EndReason::CallerLeft);
+    plane.record(std::slice::from_ref(&elsewhere)).await;
+    let id = elsewhere.id().as_uuid();
+    plane.sql(&format!("update app.sessions set server_id = id where id = '{id}'")).await;
     for id in [old, young, kept] {
         let file = (Name::new(Role::Caller, 1, Encoding::Opus), b"0123".to_vec());
         plane.world.recordings.lock().expect("no panic").insert(id, vec![file]);
@@ -86,8 +91,8 @@ async fn recordings_are_removed_when_their_organization_keeps_them_no_longer() {
     plane.sql(&format!("update app.sessions set started_at = now() where id = '{}'", young.as_uuid())).await;
     plane.sql("update app.orgs set recordings_keep_days = 2 where name <> 'other'").await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, plane.world.clone(), &tasks);
-    until(&plane, "select count(*) from app.sessions where recorded", "2").await;
+    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
+    until(&plane, "select count(*) from app.sessions where recorded", "3").await;
     tasks.shutdown().await;
     let left: Vec<_> = plane.world.recordings.lock().expect("no panic").keys().copied().collect();
     assert_eq!(left.len(), 2);
@@ -110,7 +115,21 @@ async fn answers_to_repeated_requests_are_forgotten_after_a_day() {
         .sql("update app.idempotency_keys set created_at = now() - interval '25 hours' where key = 'old'")
         .await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, plane.world.clone(), &tasks);
+    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
     until(&plane, "select string_agg(key, ',') from app.idempotency_keys", "young").await;
     tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn measures_of_minutes_give_way_to_those_of_hours() {
+    let plane = Plane::new().await;
+    plane.record(&[begun(plane.org, 60).caller(10, 1, "Hello?").ended(900, EndReason::CallerLeft)]).await;
+    let minutes = "select count(*) > 0 from app.counts_minute";
+    assert_eq!(plane.sql(minutes).await, "t");
+    plane.sql("update app.counts_minute set at = at - interval '400 days'").await;
+    let tasks = Tasks::new();
+    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
+    until(&plane, minutes, "f").await;
+    tasks.shutdown().await;
+    assert_eq!(plane.sql("select count(*) > 0 from app.counts_hour").await, "t");
 }
