@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+use testkit::process::Ran;
 use testkit::words::{error_rate, normal};
 use testkit::{Server, process};
 
@@ -31,15 +32,24 @@ impl Story {
 
 fn tell(script: &str, server: &Server, arguments: &[(&str, &str)]) -> Story {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let ran = act(script, server.url(), &folder, arguments);
+    told(script, folder, &ran, &server.log())
+}
+
+/// Runs a story to its end.
+fn act(script: &str, url: &str, folder: &tempfile::TempDir, arguments: &[(&str, &str)]) -> Ran {
     let mut command = Command::new("node");
-    command.arg(house::root().join("web/e2e").join(script)).args(["--url", server.url()]);
+    command.arg(house::root().join("web/e2e").join(script)).args(["--url", url]);
     command.arg("--out").arg(folder.path());
     for (name, value) in arguments {
         command.args([name, value]);
     }
-    let ran = process::run(&mut command, STORY_WITHIN);
+    process::run(&mut command, STORY_WITHIN)
+}
+
+fn told(script: &str, folder: tempfile::TempDir, ran: &Ran, log: &str) -> Story {
     keep_pictures(&folder);
-    assert_eq!(ran.code, Some(0), "{script}\n{}\n{}\nserver:\n{}", ran.stdout, ran.stderr, server.log());
+    assert_eq!(ran.code, Some(0), "{script}\n{}\n{}\nserver:\n{log}", ran.stdout, ran.stderr);
     let report: Value =
         ran.stdout.lines().last().and_then(|line| serde_json::from_str(line).ok()).expect("one line of JSON");
     eprintln!("{script}: {report}");
@@ -148,14 +158,40 @@ fn where_udp_is_blocked_the_widget_falls_back_to_a_websocket_and_comes_back_to_i
     assert!(normal(story.text("second")).iter().any(|word| word == "forty"), "{report}");
 }
 
+/// The page comes back by itself, over WebRTC, to the conversation that the server had when it was killed.
+#[test]
+fn a_page_comes_back_to_its_call_after_the_server_was_killed_and_started_again() {
+    let _quiet = house::quiet();
+    let port = free_port();
+    let listen = ["--listen", &format!("127.0.0.1:{port}")];
+    let mut server = house::timed("", &listen);
+    let (url, token) = (server.url().to_owned(), server.token());
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let ran = std::thread::scope(|scope| {
+        let acting = scope.spawn(|| act("crash.mjs", &url, &folder, &[("--token", &token)]));
+        let talking = folder.path().join("talking");
+        process::wait_for("a call that is under way", STORY_WITHIN, || {
+            (talking.exists() || acting.is_finished()).then_some(())
+        });
+        process::signal(server.pid(), "KILL");
+        server
+            .restart(house::PROGRAM, &[&["--providers", "fake"], &listen[..]].concat())
+            .expect("started again");
+        acting.join().expect("the story ends")
+    });
+    let story = told("crash.mjs", folder, &ran, &server.log());
+    let report = &story.report;
+    assert_eq!(report["back"]["session"], report["session"], "another call");
+    assert_eq!(report["back"]["transport"], "webrtc");
+    let lines = report["lines"].as_array().map_or(0, Vec::len) as u64;
+    assert!(Some(lines) > report["kept"].as_u64(), "lines were lost: {report}");
+}
+
 #[test]
 fn the_widget_works_on_a_page_that_is_allowed_and_says_why_not_on_another() {
     let _quiet = house::quiet();
     // The page's origin must be known before the server starts.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|free| free.local_addr())
-        .expect("a free port")
-        .port();
+    let port = free_port();
     let origin = format!("http://shop.localhost:{port}");
     let server = house::timed("", &["--allow-origin", &origin]);
     let story = tell("embed.mjs", &server, &[("--port", &port.to_string())]);
@@ -176,6 +212,11 @@ fn the_page_of_a_closed_server_says_what_to_do_and_is_let_in_by_the_printed_addr
         story.report
     );
     assert!(story.text("advice").contains("the link that the server printed"), "{}", story.report);
+}
+
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+    free.expect("a free port").port()
 }
 
 fn pipecat(transport: &str) {
