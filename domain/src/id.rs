@@ -96,6 +96,9 @@ ids! {
     /// A way in for callers.
     ChannelId = "chn";
     ApiKeyId = "key";
+    /// An organization's account at a vendor of speech or language.
+    ProviderAccountId = "pac";
+    SecretId = "sec";
     /// A data directory, and so whichever server runs on it.
     ServerId = "srv";
     /// One call or room visit.

@@ -21,6 +21,7 @@ pub mod offer;
 pub mod organization;
 pub mod paths;
 pub mod problem;
+pub mod provider_account;
 pub mod recording;
 pub mod start;
 pub mod widget;

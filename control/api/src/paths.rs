@@ -77,6 +77,12 @@ pub const GREETINGS: &str = "/v1/greetings";
 pub const GREETING: &str = "/v1/greetings/{id}";
 pub const CHANNELS: &str = "/v1/channels";
 pub const CHANNEL: &str = "/v1/channels/{id}";
+/// What this server can have accounts at.
+pub const VENDORS: &str = "/v1/vendors";
+pub const PROVIDER_ACCOUNTS: &str = "/v1/provider-accounts";
+pub const PROVIDER_ACCOUNT: &str = "/v1/provider-accounts/{id}";
+pub const PROVIDER_ACCOUNT_TRIAL: &str = "/v1/provider-accounts/{id}/test";
+pub const PROVIDER_ACCOUNT_VOICES: &str = "/v1/provider-accounts/{id}/voices";
 pub const API_KEYS: &str = "/v1/api-keys";
 pub const API_KEY: &str = "/v1/api-keys/{id}";
 pub const API_KEY_ROTATE: &str = "/v1/api-keys/{id}/rotate";

@@ -146,6 +146,10 @@ codes! {
     REFERENCE_UNKNOWN = Caller, 422, Retry::Never, "The body refers to nothing";
     /// The draft has problems of severity `error`.
     AGENT_INVALID = Caller, 422, Retry::Never, "The agent's definition cannot be used";
+    /// The vendor refused or did not answer; the detail says what it said.
+    VENDOR_FAILED = Provider, 502, Retry::Now, "The vendor did not answer as it should";
+    /// Sealed with another master key, or damaged.
+    SECRET_UNREADABLE = Platform, 503, Retry::Never, "A stored secret cannot be opened";
     /// No release of this environment came before the one that is served.
     NOTHING_TO_ROLL_BACK = Caller, 409, Retry::Never, "There is nothing to go back to";
     /// The resource has another revision than `If-Match` says: `current` is it.

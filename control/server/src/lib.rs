@@ -23,6 +23,7 @@ pub use app::code::AdminCode;
 pub use app::definition::{pointer, problems};
 pub use app::keys::NewKey;
 pub use app::seed::{Definition, Source, seed};
+pub use app::vault::{CannotOpen, Vault};
 pub use http::Tls;
 pub use openapi::json as openapi;
 pub use options::Options;
@@ -38,10 +39,11 @@ pub struct Server {
     code: Arc<AdminCode>,
     keys: app::keys::Keys,
     limits: app::limit::Limits,
+    vault: Arc<Vault>,
 }
 
 impl Server {
-    /// The whole surface. `store` may be opened later, and `code` signs one browser in. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that calls know their peer.
+    /// The whole surface. `store` may be opened later, and `code` signs one browser in; `vault` seals what is kept encrypted. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that calls know their peer.
     ///
     /// # Errors
     /// What is wrong with the options, by name.
@@ -54,12 +56,13 @@ impl Server {
         ports: Ports,
         store: Store,
         code: Arc<AdminCode>,
+        vault: Arc<Vault>,
     ) -> Result<axum::Router, options::Error> {
         options.validate()?;
         let options = options.normal();
         let tokens = app::token::Tokens::new(options.token_key.as_ref(), options.operator_token.as_ref());
         let keys = app::keys::Keys::default();
         let limits = app::limit::Limits::new(options.requests_per_minute);
-        Ok(router::router(Arc::new(Self { options, ports, tokens, store, code, keys, limits })))
+        Ok(router::router(Arc::new(Self { options, ports, tokens, store, code, keys, limits, vault })))
     }
 }

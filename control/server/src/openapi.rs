@@ -21,6 +21,7 @@ use crate::{http, router};
     tags(
         (name = "agents", description = "Agents, drafts, versions, releases"),
         (name = "sessions", description = "Calls on record, what they took and what came of them"),
+        (name = "providers", description = "Accounts at vendors of speech and language"),
         (name = "greetings", description = "What is said first"),
         (name = "channels", description = "Where callers come in"),
         (name = "organizations", description = "Tenants"),

@@ -13,7 +13,10 @@ use control_api::agents::DefinitionProblem;
 use control_api::health::Readiness;
 use control_api::offer::Candidate;
 use control_api::recording::Name;
-use domain::{Encoding, OrgId, SessionEvent, SessionId};
+use control_api::provider_account::{
+    AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
+};
+use domain::{Encoding, OrgId, ProviderAccountId, Secret, SessionEvent, SessionId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde_json::Value;
@@ -28,6 +31,33 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub definitions: Arc<dyn Definitions>,
     pub platform: Arc<dyn Platform>,
+    pub vendors: Arc<dyn Vendors>,
+}
+
+/// An account at a vendor, with its key.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub org: OrgId,
+    pub id: ProviderAccountId,
+    pub name: String,
+    pub vendor: Vendor,
+    pub options: AccountOptions,
+    pub key: Option<Secret<String>>,
+}
+
+/// Whoever calls vendors of speech and language.
+pub trait Vendors: Send + Sync {
+    fn all(&self) -> Vec<VendorAbout>;
+
+    /// Makes a small real request; ends within its own deadline.
+    fn try_out(&self, account: Account, wanted: TrialRequest) -> BoxFuture<'_, TrialAnswer>;
+
+    /// # Errors
+    /// What the vendor said, for people.
+    fn voices(&self, account: Account) -> BoxFuture<'_, Result<Vec<VoiceChoice>, String>>;
+
+    /// Accounts of the organization are others now. Must not wait.
+    fn changed(&self, org: OrgId);
 }
 
 /// What the program that runs agents makes of their definitions.

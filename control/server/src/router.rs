@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::http::{
     about, agents, api_keys, audit, channels, domains, drafts, environments, greetings, health, latency,
-    offer, organizations, pages, permission, recordings, releases, sessions, socket, start, versions, widget,
+    offer, organizations, pages, permission, provider_accounts, recordings, releases, sessions, socket, start, versions, widget,
 };
 use crate::middleware::{self, idempotency, principal};
 use crate::{Server, openapi};
@@ -120,6 +120,11 @@ fn control() -> Documented {
         .routes(routes!(greetings::one, greetings::change, greetings::delete))
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::one, channels::change, channels::delete))
+        .routes(routes!(provider_accounts::vendors))
+        .routes(routes!(provider_accounts::list, provider_accounts::create))
+        .routes(routes!(provider_accounts::one, provider_accounts::change, provider_accounts::delete))
+        .routes(routes!(provider_accounts::try_out))
+        .routes(routes!(provider_accounts::voices))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::one, api_keys::revoke))
         .routes(routes!(api_keys::rotate))

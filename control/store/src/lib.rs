@@ -27,6 +27,8 @@ mod metrics;
 pub mod org;
 pub mod outbox;
 mod page;
+pub mod provider_account;
+pub mod secret;
 pub mod serving;
 pub mod session;
 mod tx;

@@ -49,6 +49,8 @@ pub enum Reason {
     Summarise,
     /// Which agents this process answers for.
     LoadAgents,
+    /// With which accounts this process calls vendors.
+    LoadProviders,
     /// Whether the database is fit: roles, policies.
     Inspect,
 }
@@ -66,6 +68,7 @@ impl Reason {
             Self::Retention => "retention",
             Self::Summarise => "summarise",
             Self::LoadAgents => "load_agents",
+            Self::LoadProviders => "load_providers",
             Self::Inspect => "inspect",
         }
     }

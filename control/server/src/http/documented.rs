@@ -79,6 +79,12 @@ kinds! {
         &problem::CONFLICT, &problem::NOTHING_TO_ROLL_BACK, &problem::REFERENCE_UNKNOWN,
         &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
     ]];
+    /// The operator alone chooses addresses.
+    MakeAccount = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
+    ChangeAccount = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::PRECONDITION_FAILED]];
+    /// The vendor is asked.
+    AskVendor = [ALWAYS, [&problem::SECRET_UNREADABLE, &problem::VENDOR_FAILED]];
+    TryVendor = [ALWAYS, BODY, [&problem::SECRET_UNREADABLE]];
     Remove = [ALWAYS, [&problem::IN_USE, &problem::PRECONDITION_FAILED]];
     /// Tokens to call with.
     Permit = [BODY, [

@@ -18,6 +18,7 @@ pub(crate) mod offer;
 pub(crate) mod organizations;
 pub(crate) mod pages;
 pub(crate) mod permission;
+pub(crate) mod provider_accounts;
 pub(crate) mod recordings;
 pub(crate) mod releases;
 pub(crate) mod sessions;

@@ -13,13 +13,16 @@ use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
 use control_api::health::{Check, Readiness};
 use control_api::offer::Candidate;
+use control_api::provider_account::{
+    Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
+};
 use control_api::recording::{Container, Name};
 use control_server::ports::{
-    Accept, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Health, LogError, Metrics,
+    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Health, LogError, Metrics,
     Offer, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation,
-    Running,
+    Running, Vendors,
 };
-use control_server::{AdminCode, Options, Ports, Server, Store};
+use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -32,6 +35,10 @@ pub(crate) const OWN_PAGE: &str = "http://127.0.0.1:8080";
 pub(crate) const SHOP: &str = "https://shop.example";
 /// What `operated` servers know their operator by.
 pub(crate) const SECRET: &str = "correct horse battery";
+/// What vendors take.
+pub(crate) const KEY_OF_VENDOR: &str = "vendor-key-0123456789";
+/// What they refuse to list their voices for.
+pub(crate) const REFUSED_KEY: &str = "another-key-entirely";
 pub(crate) const LONGEST_MESSAGE: usize = 64 * 1024;
 pub(crate) const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n";
@@ -67,6 +74,8 @@ pub(crate) struct World {
     /// Whose names lead somewhere else now.
     pub(crate) published: Mutex<Vec<(OrgId, String)>>,
     pub(crate) code: Arc<AdminCode>,
+    /// Accounts that vendors were called with.
+    pub(crate) called: Mutex<Vec<Account>>,
 }
 
 impl World {
@@ -85,6 +94,7 @@ impl World {
             ready: Mutex::new(true),
             published: Mutex::default(),
             code: Arc::new(AdminCode::generate()),
+            called: Mutex::default(),
         })
     }
 
@@ -102,8 +112,10 @@ impl World {
             clock: self.clone(),
             definitions: self.clone(),
             platform: self.clone(),
+            vendors: self.clone(),
         };
-        Server::new(options, ports, store, self.code.clone()).expect("options are valid")
+        let vault = Arc::new(Vault::new(&Secret::new("a master key of the tests".to_owned())));
+        Server::new(options, ports, store, self.code.clone(), vault).expect("options are valid")
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -123,6 +135,53 @@ impl World {
             return Err(Refusal::AgentUnknown { agent: agent.to_owned() });
         }
         Ok(())
+    }
+}
+
+impl Vendors for World {
+    fn all(&self) -> Vec<VendorAbout> {
+        let about = |vendor: Vendor| VendorAbout {
+            vendor,
+            title: vendor.name().to_owned(),
+            abilities: vec![Ability::Tts],
+            needs_key: vendor != Vendor::OpenaiCompatible,
+            needs_region: vendor == Vendor::Azure,
+            needs_base_url: vendor == Vendor::OpenaiCompatible,
+            key_variable: None,
+            stt_model: None,
+            llm_model: None,
+            tts_model: None,
+            voice: None,
+        };
+        Vendor::ALL.map(about).to_vec()
+    }
+
+    /// Answers those whose key it knows.
+    fn try_out(&self, account: Account, wanted: TrialRequest) -> BoxFuture<'_, TrialAnswer> {
+        let ok = account.key.as_ref().is_some_and(|key| key.expose() == KEY_OF_VENDOR);
+        self.called.lock().expect("no panic").push(account);
+        let answer = TrialAnswer {
+            ok,
+            model: wanted.model.unwrap_or_default(),
+            open_ms: ok.then_some(1.0),
+            first_ms: ok.then_some(2.0),
+            whole_ms: ok.then_some(3.0),
+            text: None,
+            audio: None,
+            code: (!ok).then(|| "TTS_UNAUTHORIZED".to_owned()),
+            detail: None,
+        };
+        std::future::ready(answer).boxed()
+    }
+
+    fn voices(&self, account: Account) -> BoxFuture<'_, Result<Vec<VoiceChoice>, String>> {
+        let known = account.key.is_none_or(|key| key.expose() != REFUSED_KEY);
+        let voice = VoiceChoice { id: "v1".into(), name: "Ann".into(), language: None, preview_url: None };
+        std::future::ready(if known { Ok(vec![voice]) } else { Err("the vendor refused the key".to_owned()) }).boxed()
+    }
+
+    fn changed(&self, org: OrgId) {
+        self.published.lock().expect("no panic").push((org, "accounts".to_owned()));
     }
 }
 

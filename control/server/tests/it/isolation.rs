@@ -11,6 +11,8 @@ use crate::record::begun;
 async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
     let agent = plane.get("/v1/agents/front-desk").await;
     let environment = text(&plane.get("/v1/environments").await["data"][0]["id"]);
+    let account = json!({"name": "voices", "vendor": "deepgram", "key": "k"});
+    let account = plane.post("/v1/provider-accounts", account).await.json();
     let greeting = plane.post("/v1/greetings", json!({"wordings": ["Hello."]})).await.json();
     let channel =
         json!({"kind": "widget", "address": "w", "agent_id": agent["id"], "environment_id": environment});
@@ -23,6 +25,7 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
         ("/v1/domains/", text(&plane.get("/v1/domains").await["data"][0]["id"])),
         ("/v1/environments/", environment),
         ("/v1/agents/", text(&agent["id"])),
+        ("/v1/provider-accounts/", text(&account["id"])),
         ("/v1/greetings/", text(&greeting["id"])),
         ("/v1/channels/", text(&channel["id"])),
         ("/v1/api-keys/", text(&plane.get("/v1/api-keys").await["data"][0]["id"])),
@@ -34,6 +37,7 @@ fn body(path: &str) -> Value {
     match path.rsplit('/').next().expect("a part") {
         "draft" => json!({"definition": {"name": "front-desk"}}),
         "{environment}" => json!({"version": 1}),
+        "test" => json!({"ability": "tts"}),
         _ => json!({}),
     }
 }
@@ -69,6 +73,7 @@ async fn another_organizations_key_finds_none_of_what_is_ours() {
     for list in [
         "agents",
         "greetings",
+        "provider-accounts",
         "channels",
         "audit",
         "api-keys",

@@ -1,5 +1,6 @@
 //! HTTP dialogues with the router over fake ports and a real database: every route, every error, permissions, limits, tenants.
 
+mod accounts;
 mod cors;
 mod document;
 mod errors;

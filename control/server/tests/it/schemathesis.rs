@@ -8,7 +8,7 @@ use control_api::recording::Name;
 use domain::{Encoding, EndReason, Role};
 use serde_json::json;
 
-use crate::fake::SECRET;
+use crate::fake::{KEY_OF_VENDOR, SECRET};
 use crate::plane::Plane;
 use crate::record::begun;
 
@@ -40,6 +40,8 @@ async fn what_is_answered_is_what_the_document_says() {
     for name in ["one", "two"] {
         plane.post("/v1/domains", json!({"name": name})).await.json();
     }
+    let account = json!({"name": "voices", "vendor": "elevenlabs", "key": KEY_OF_VENDOR});
+    plane.post("/v1/provider-accounts", account).await.json();
     let call = begun(plane.org, 60).caller(10, 1, "Hello?").answered(10, 1, 300).recorded();
     let call = call.ended(900, EndReason::CallerLeft);
     plane.record(std::slice::from_ref(&call)).await;

@@ -23,6 +23,14 @@ const ROWS: &[(&str, &str)] = &[
         "agent_releases",
         "(id, org_id, agent_id, environment_id, version_id, kind, created_by) values ('$O', '$O', '$O', '$O', '$O', 'publish', 't')",
     ),
+    (
+        "secrets",
+        "(id, org_id, sealed, wrapped_key, master_key, hint) values ('$O', '$O', 'x', 'x', 'k', '...')",
+    ),
+    (
+        "provider_accounts",
+        "(id, org_id, name, vendor, secret_id) values ('$O', '$O', 'own', 'deepgram', '$O')",
+    ),
     ("greetings", "(id, org_id, wordings) values ('$O', '$O', '{hello}')"),
     (
         "channels",

@@ -1,0 +1,212 @@
+//! An organization's accounts at vendors of speech and language: with whose key, where, and with which models.
+
+use domain::{ProviderAccountId, Secret};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Vendor {
+    Anthropic,
+    Assemblyai,
+    /// Azure Speech.
+    Azure,
+    AzureOpenai,
+    Cartesia,
+    Deepgram,
+    Elevenlabs,
+    /// The Gemini API.
+    Gemini,
+    /// Cloud Speech-to-Text and Text-to-Speech. The key is the JSON of a service account, or an API key.
+    Google,
+    Openai,
+    /// Any server that speaks OpenAI's protocol: vLLM, Ollama, llama.cpp, Groq, LocalAI, speaches.
+    OpenaiCompatible,
+}
+
+impl Vendor {
+    pub const ALL: [Self; 11] = [
+        Self::Anthropic,
+        Self::Assemblyai,
+        Self::Azure,
+        Self::AzureOpenai,
+        Self::Cartesia,
+        Self::Deepgram,
+        Self::Elevenlabs,
+        Self::Gemini,
+        Self::Google,
+        Self::Openai,
+        Self::OpenaiCompatible,
+    ];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Anthropic => "anthropic",
+            Self::Assemblyai => "assemblyai",
+            Self::Azure => "azure",
+            Self::AzureOpenai => "azure_openai",
+            Self::Cartesia => "cartesia",
+            Self::Deepgram => "deepgram",
+            Self::Elevenlabs => "elevenlabs",
+            Self::Gemini => "gemini",
+            Self::Google => "google",
+            Self::Openai => "openai",
+            Self::OpenaiCompatible => "openai_compatible",
+        }
+    }
+
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|vendor| vendor.name() == name)
+    }
+}
+
+/// What a vendor is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ability {
+    /// Speech to text.
+    Stt,
+    /// Language model.
+    Llm,
+    /// Text to speech.
+    Tts,
+}
+
+/// What is not the vendor's own default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountOptions {
+    /// Address of the API, `https://…` or `wss://…`. Given by the operator alone, since the server connects to it.
+    #[schema(min_length = 8, max_length = 300, pattern = "^(https?|wss?)://[^?#@ ]+$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// Azure's region, Google's location.
+    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9-]+$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stt_model: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm_model: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tts_model: Option<String>,
+    /// Where an agent names none.
+    #[schema(min_length = 1, max_length = 200)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voice: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProviderAccount {
+    #[schema(value_type = String, example = "pac_019ab0e61c7a7d53a1d1d8ea5e3a6f10")]
+    pub id: ProviderAccountId,
+    /// What agents' definitions name.
+    pub name: String,
+    pub vendor: Vendor,
+    pub options: AccountOptions,
+    /// The key's last characters. The key itself is never shown.
+    pub key_hint: Option<String>,
+    pub enabled: bool,
+    pub revision: i32,
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProviderAccount {
+    #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
+    pub name: String,
+    pub vendor: Vendor,
+    /// Kept encrypted, never returned.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 8000, pattern = "^[^\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f]+$")]
+    pub key: Option<Secret<String>>,
+    #[serde(default)]
+    pub options: AccountOptions,
+    pub enabled: Option<bool>,
+}
+
+/// What is left out stays as it is. Name and vendor never change: make another account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderAccountChange {
+    /// In place of the former one.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 8000, pattern = "^[^\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f]+$")]
+    pub key: Option<Secret<String>>,
+    pub options: Option<AccountOptions>,
+    pub enabled: Option<bool>,
+}
+
+/// A real request, small and paid for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrialRequest {
+    pub ability: Ability,
+    /// The account's, or the vendor's default, unless given.
+    #[schema(min_length = 1, max_length = 200)]
+    pub model: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    pub voice: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TrialAnswer {
+    pub ok: bool,
+    /// The model that answered.
+    pub model: String,
+    /// Until the vendor had accepted the request.
+    pub open_ms: Option<f64>,
+    /// Until the first word, token or voiced sample.
+    pub first_ms: Option<f64>,
+    pub whole_ms: Option<f64>,
+    /// What was recognised or written.
+    pub text: Option<String>,
+    /// What was spoken: a WAV file in base64.
+    pub audio: Option<String>,
+    /// Of the failure; its page is at `/docs/errors/CODE`.
+    pub code: Option<String>,
+    pub detail: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Voices {
+    pub data: Vec<VoiceChoice>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VoiceChoice {
+    /// What agents' definitions name.
+    pub id: String,
+    pub name: String,
+    pub language: Option<String>,
+    /// A sample to listen to.
+    pub preview_url: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Vendors {
+    pub data: Vec<VendorAbout>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VendorAbout {
+    pub vendor: Vendor,
+    pub title: String,
+    pub abilities: Vec<Ability>,
+    pub needs_key: bool,
+    pub needs_region: bool,
+    pub needs_base_url: bool,
+    /// Name of the environment variable that makes an account of the default organization at the first start.
+    pub key_variable: Option<String>,
+    pub stt_model: Option<String>,
+    pub llm_model: Option<String>,
+    pub tts_model: Option<String>,
+    pub voice: Option<String>,
+}
