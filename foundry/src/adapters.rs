@@ -1,5 +1,7 @@
 //! Adapters between rooms that do not know each other: each implements one room's port with another room's work.
 
+pub(crate) mod accounts;
+pub(crate) mod attempts;
 pub(crate) mod background;
 pub(crate) mod call_log;
 pub(crate) mod catalogue;

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use control_api::start::IceServer;
+use control_server::GivenAccount;
 use domain::{Failure, Retry, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::cmd::coded;
 use crate::overlay;
+use crate::vendors;
 
 /// Flags and environment variables of every command that needs a configuration.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -69,6 +71,10 @@ pub(crate) struct Overrides {
     /// Signs the tokens of pages and calls; made and kept in the data directory unless given.
     #[arg(long, env = "FOUNDRY_TOKEN_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
     token_key: Option<Secret<String>>,
+    /// Seals vendors' keys and other secrets in the database; made and kept in the data directory unless given. Without it they cannot
+    /// be opened again.
+    #[arg(long, env = "FOUNDRY_MASTER_KEY", value_name = "KEY", hide_env_values = true, value_parser = secret)]
+    master_key: Option<Secret<String>>,
     /// STUN or TURN server that clients are told of, such as stun:stun.example.com:3478; may be repeated. Credentials go into
     /// the configuration file.
     #[arg(long = "ice-server", env = "FOUNDRY_ICE_SERVERS", value_name = "URL", value_delimiter = ',')]
@@ -146,6 +152,9 @@ pub(crate) struct Config {
     /// Folder of agent definitions (*.json) served beside the shipped ones.
     pub(crate) agents_dir: Option<PathBuf>,
     pub(crate) log: runtime::telemetry::Options,
+    /// Accounts at vendors whose keys are in the environment: made for the default organization at the first start.
+    #[serde(skip)]
+    pub(crate) accounts: Vec<GivenAccount>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,6 +258,9 @@ pub(crate) struct Store {
     /// An existing PostgreSQL; a private one in the data directory unless given.
     #[serde(skip_serializing)]
     pub(crate) url: Option<Secret<String>>,
+    /// Seals vendors' keys and other secrets; made and kept in the data directory unless given.
+    #[serde(skip_serializing)]
+    pub(crate) master_key: Option<Secret<String>>,
     /// Folder of PostgreSQL's programs for the private one; looked for unless given.
     pub(crate) postgres_bin: Option<PathBuf>,
     /// While the database is away, events of calls wait on disk, at most this much; what comes beyond is lost and counted.
@@ -257,7 +269,7 @@ pub(crate) struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { url: None, postgres_bin: None, journal_limit_mb: 1024 }
+        Self { url: None, master_key: None, postgres_bin: None, journal_limit_mb: 1024 }
     }
 }
 
@@ -282,6 +294,7 @@ impl Default for Config {
             models_dir: None,
             agents_dir: None,
             log: runtime::telemetry::Options::default(),
+            accounts: Vec::new(),
         }
     }
 }
@@ -393,6 +406,7 @@ impl Config {
         if let Some(url) = variable("DEEPGRAM_BASE_URL") {
             self.providers.deepgram.base_url = url;
         }
+        self.accounts = vendors::given(variable);
     }
 
     fn apply(&mut self, overrides: Overrides) {
@@ -412,6 +426,7 @@ impl Config {
         self.server.public_url = overrides.public_url.or(self.server.public_url.take());
         self.server.operator_token = overrides.operator_token.or(self.server.operator_token.take());
         self.server.token_key = overrides.token_key.or(self.server.token_key.take());
+        self.store.master_key = overrides.master_key.or(self.store.master_key.take());
         self.server.media_listen = overrides.media_listen.or(self.server.media_listen);
         self.models_dir = overrides.models_dir.or(self.models_dir.take());
         self.calls.max = overrides.max_calls.or(self.calls.max);
@@ -497,6 +512,7 @@ impl Config {
             ("store.url".to_owned(), &self.store.url),
             ("server.operator_token".to_owned(), &server.operator_token),
             ("server.token_key".to_owned(), &server.token_key),
+            ("store.master_key".to_owned(), &self.store.master_key),
         ];
         for (index, ice) in server.ice_servers.iter().enumerate() {
             secrets.push((format!("server.ice_servers[{index}].credential"), &ice.credential));

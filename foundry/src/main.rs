@@ -10,6 +10,7 @@ mod overlay;
 mod speech;
 mod store;
 mod switchboard;
+mod vendors;
 mod wiring;
 
 use std::process::ExitCode;

@@ -11,6 +11,8 @@ use domain::{Failure, Retry, Secret};
 pub(crate) const TOKEN: &str = "operator-token";
 /// Signs what clients are given to come back with: a caller whose server died comes back to the next.
 pub(crate) const KEY: &str = "token-key";
+/// Seals vendors' keys in the database.
+pub(crate) const MASTER_KEY: &str = "master-key";
 /// What the HTTP surface takes at least.
 const LEAST: usize = 16;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agents_run::Ports;
 use control_server::ports::CallRequest;
 use control_store::{Entry, Opened, Recorder};
 use domain::{ServerId, SessionId, Voice};
@@ -11,6 +12,7 @@ use media_session::ports::NOT_UNDERSTOOD;
 use media_session::{ClientProtocol, Clip, Clips, Leg, Parts, Place, sentence};
 use runtime::Tasks;
 
+use crate::adapters::accounts::Bench;
 use crate::adapters::catalogue::{Callable, Catalogue};
 use crate::adapters::returning::Returning;
 use crate::adapters::sink::Sink;
@@ -25,6 +27,7 @@ pub(crate) struct Switchboard {
     catalogue: Arc<Catalogue>,
     record: Record,
     speech: Speech,
+    bench: Arc<Bench>,
     apology: Clip,
     clips: Arc<Clips>,
     folders: Folders,
@@ -40,6 +43,7 @@ pub(crate) struct Folders {
 impl Switchboard {
     pub(crate) async fn new(
         speech: Speech,
+        bench: Arc<Bench>,
         catalogue: Arc<Catalogue>,
         record: Record,
         folders: Folders,
@@ -51,7 +55,7 @@ impl Switchboard {
         for text in sentence::cut(NOT_UNDERSTOOD) {
             clips.extend(speech.clip(&text, &voice).await.map(|clip| (text, clip)));
         }
-        Self { catalogue, record, speech, apology, clips: Arc::new(clips), folders, returning }
+        Self { catalogue, record, speech, bench, apology, clips: Arc::new(clips), folders, returning }
     }
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
@@ -105,16 +109,18 @@ impl Switchboard {
             }
             None => (self.record.open(id, &callable, leg.transport), None),
         };
+        let (org, chosen) = (callable.org, &ready.providers);
+        let ports = Ports { llm: self.bench.llm(org, &chosen.llm), ..self.catalogue.ports().clone() };
         let parts = Parts {
             agent: callable.name.clone(),
             agent_version: callable.version.to_string(),
-            stt: Arc::clone(&self.speech.stt),
-            tts: Arc::clone(&self.speech.tts),
+            stt: self.bench.stt(org, &chosen.stt),
+            tts: self.bench.tts(org, &chosen.tts, &options.voice),
             vad: self.speech.vad(),
             end_of_turn: self.speech.end_of_turn(),
             dialogue: dialogue::begin(
                 &ready,
-                self.catalogue.ports(),
+                &ports,
                 id,
                 self.record.recorder.clone(),
                 snapshot,

@@ -8,12 +8,13 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use axum::Router;
 use control_server::ports::SystemClock;
-use control_server::{AdminCode, Ports};
+use control_server::{AdminCode, Ports, Vault};
 use domain::{OrgId, Secret};
 use media_session::Directory;
 use runtime::{Kind, Tasks};
 
 use crate::adapters::call_log::CallLog;
+use crate::adapters::accounts::{Bench, Vendors};
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
 use crate::adapters::entry::Entry;
@@ -42,6 +43,7 @@ pub(crate) struct House {
     home: OrgId,
     /// Signs one browser in.
     code: Arc<AdminCode>,
+    vault: Arc<Vault>,
     /// Where it was made here and not configured.
     operator_token: Option<Secret<String>>,
     token_key: Secret<String>,
@@ -103,6 +105,13 @@ impl House {
         let parts = speech.parts.clone();
         let sources = catalogue::sources(config, speech.embedder.clone()).await?;
         let home = seed(&store, sources).await?;
+        let vault = Arc::new(Vault::new(&master_key(config)?));
+        let made = control_server::seed_accounts(store.db(), home, &vault, &config.accounts).await;
+        for name in made.map_err(|error| coded(error.failure(), error))? {
+            tracing::info!(account = name, "an account at a vendor was made of a key in the environment");
+        }
+        let bench = Bench::open(store.db().clone(), Arc::clone(&vault), &speech, &tasks).await;
+        let bench = bench.map_err(|error| coded(error.failure(), error))?;
         let catalogue =
             Catalogue::load(config, store.db().clone(), home, speech.embedder.clone(), Arc::clone(&tasks))
                 .await?;
@@ -127,7 +136,7 @@ impl House {
         .await;
         let returning = returning.map_err(|error| coded(error.failure(), error))?;
         let platform = Platform::new(&parts, &store);
-        let board = Switchboard::new(speech, Arc::clone(&catalogue), record, folders, returning).await;
+        let board = Switchboard::new(speech, Arc::clone(&bench), Arc::clone(&catalogue), record, folders, returning).await;
         let board = Arc::new(board);
         let entry = Entry {
             board: Arc::clone(&board),
@@ -148,6 +157,7 @@ impl House {
                 tasks: Arc::clone(&tasks),
             }),
             platform: Arc::new(platform),
+            vendors: Arc::new(Vendors(bench)),
         };
         control_server::jobs::start(store.db(), store.server(), Arc::clone(&ports.recordings), &tasks);
         let code = Arc::new(AdminCode::generate());
@@ -159,6 +169,7 @@ impl House {
             store,
             home,
             code,
+            vault,
             operator_token,
             token_key,
             address,
@@ -174,7 +185,7 @@ impl House {
         }
         options.token_key = Some(self.token_key.clone());
         let store = control_server::Store::of(self.store.db().clone(), self.home);
-        Ok(control_server::Server::new(options, self.ports.clone(), store, Arc::clone(&self.code))?)
+        Ok(control_server::Server::new(options, self.ports.clone(), store, Arc::clone(&self.code), Arc::clone(&self.vault))?)
     }
 
     /// Good once, for the link that is printed.
@@ -241,6 +252,14 @@ fn keep_tidy(tasks: &Tasks, calls: PathBuf, keep: usize, recordings: PathBuf, ke
             }
         }
     });
+}
+
+fn master_key(config: &Config) -> anyhow::Result<Secret<String>> {
+    match &config.store.master_key {
+        Some(given) => Ok(given.clone()),
+        None => operator::kept(&config.data_dir, operator::MASTER_KEY)
+            .map_err(|error| coded(error.failure(), error)),
+    }
 }
 
 /// The default organization with its agents: made at the first start, brought up to the agents folder at every other.

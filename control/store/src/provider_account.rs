@@ -88,6 +88,20 @@ pub async fn lock(tx: &mut OrgTx, id: ProviderAccountId) -> Result<Option<Provid
     Ok(row.map(|row| row!(row)))
 }
 
+/// Whether there is one of that name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_taken(tx: &mut OrgTx, name: &str) -> Result<bool, Error> {
+    let taken = sqlx::query_scalar!(
+        r#"select exists (select from app.provider_accounts where name = $1) as "taken!""#,
+        name
+    )
+    .fetch_one(tx.connection())
+    .await?;
+    Ok(taken)
+}
+
 /// What is asked for of a new one.
 #[derive(Debug, Clone, Copy)]
 pub struct New<'a> {
@@ -190,6 +204,19 @@ pub async fn usable(tx: &mut SystemTx) -> Result<Vec<Usable>, Error> {
     .fetch_all(tx.connection())
     .await?;
     Ok(rows.into_iter().map(|row| usable!(OrgId::from_uuid(row.org_id), row)).collect())
+}
+
+/// Something that differs when `usable` may differ: cheap enough to ask every second.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stamp(tx: &mut SystemTx) -> Result<String, Error> {
+    let stamp = sqlx::query_scalar!(
+        r#"select concat(count(*), max(updated_at), sum(revision)) as "stamp!" from app.provider_accounts"#
+    )
+    .fetch_one(tx.connection())
+    .await?;
+    Ok(stamp)
 }
 
 /// One account, switched on or not, with its key.

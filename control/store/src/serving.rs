@@ -116,7 +116,6 @@ pub async fn stamp(tx: &mut SystemTx) -> Result<String, Error> {
               (select concat(count(*), max(updated_at), sum(revision)) from app.greetings),
               (select concat(count(*), max(updated_at), sum(revision)) from app.channels),
               (select concat(count(*), max(updated_at), sum(revision)) from app.environments),
-              (select concat(count(*), max(updated_at), sum(revision)) from app.provider_accounts),
               (select concat(count(*), max(updated_at), sum(revision)) from app.agents)) as "stamp!""#
     )
     .fetch_one(tx.connection())

@@ -21,6 +21,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
+use crate::adapters::accounts::Providers;
 use crate::adapters::background;
 use crate::config::Config;
 use crate::overlay;
@@ -40,6 +41,8 @@ struct Settings {
     /// Laid over the server's session options; any depth.
     session: Value,
     page: Page,
+    /// Who listens, thinks and speaks, in the order in which they are asked.
+    providers: Providers,
 }
 
 /// What the page shows beside the button.
@@ -58,6 +61,7 @@ pub(crate) struct Ready {
     pub(crate) page: Page,
     pub(crate) options: media_session::Options,
     pub(crate) background: Option<Background>,
+    pub(crate) providers: Providers,
 }
 
 /// Somebody whom a caller can be connected to.
@@ -471,8 +475,15 @@ async fn ready(
     folder: &Path,
 ) -> anyhow::Result<Ready> {
     let agent = Agent::load_cached(json, embedder, vectors).await?;
-    let (page, options, background) = settled(&agent.graph().definition, base, folder)?;
-    Ok(Ready { agent: Arc::new(agent), page, options, background })
+    let Settled { page, options, background, providers } = settled(&agent.graph().definition, base, folder)?;
+    Ok(Ready { agent: Arc::new(agent), page, options, background, providers })
+}
+
+struct Settled {
+    page: Page,
+    options: media_session::Options,
+    background: Option<Background>,
+    providers: Providers,
 }
 
 /// What a definition's `options` say, laid over the server's.
@@ -480,7 +491,7 @@ fn settled(
     definition: &AgentDefinition,
     base: &media_session::Options,
     folder: &Path,
-) -> anyhow::Result<(Page, media_session::Options, Option<Background>)> {
+) -> anyhow::Result<Settled> {
     let settings: Settings = match &definition.options {
         serde_json::Value::Null => Settings::default(),
         options => serde_json::from_value(options.clone()).context("field \"options\"")?,
@@ -496,7 +507,7 @@ fn settled(
     options.validate().map_err(|wrong| anyhow::anyhow!("field \"options.session\": {wrong}"))?;
     let background = options.background.as_ref().map(|chosen| background::load(chosen, folder)).transpose();
     let background = background.context("field \"options.session.background\"")?;
-    Ok((settings.page, options, background))
+    Ok(Settled { page: settings.page, options, background, providers: settings.providers })
 }
 
 fn overlaid(

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 
 use super::{aliases, definition, organizations};
 
+pub(crate) mod accounts;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
     pub name: String,

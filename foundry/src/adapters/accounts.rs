@@ -1,0 +1,283 @@
+//! Who listens, thinks and speaks in a call: the organization's accounts in the order that the agent names, behind routes, with the server's
+//! own models as one of them. Follows the database.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_api::provider_account::{TrialAnswer, TrialRequest, VendorAbout, VoiceChoice};
+use control_server::Vault;
+use control_server::ports::{self, Account};
+use control_store::{Db, Reason, provider_account};
+use domain::{OrgId, Voice};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use providers_api::{Llm, Stt, Tts};
+use providers_route::{Alternative, Health, LlmRoute, Options, Setting, SttRoute, TtsRoute};
+use runtime::{Kind, Tasks};
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use crate::adapters::attempts::Attempts;
+use crate::speech::Speech;
+use crate::vendors::{self, Reach};
+
+mod trial;
+
+const RELOAD: Kind = Kind::new("accounts.reload");
+const FOLLOW: Kind = Kind::new("accounts.follow");
+/// So late is another server's change seen; one's own is at once.
+const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+/// What agents call the server's own models.
+pub(crate) const BUILT_IN: &str = "built-in";
+
+/// What an agent's definition says under `options.providers`: for each ability an order, of which the first that works serves. Empty: the
+/// built-in models listen and speak, and the organization's accounts think, in the order in which they were made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Providers {
+    pub(crate) stt: Vec<Binding>,
+    pub(crate) llm: Vec<Binding>,
+    pub(crate) tts: Vec<Binding>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Binding {
+    /// Name of an account, or `built-in`.
+    provider: String,
+    /// The account's own unless given.
+    #[serde(default)]
+    model: Option<String>,
+    /// Of a voice, as the vendor names it; the agent's own where it is the first, else the account's.
+    #[serde(default)]
+    voice: Option<String>,
+    /// Comes first while answers are slower than the agent's target.
+    #[serde(default)]
+    cheap: bool,
+}
+
+type Accounts = HashMap<(OrgId, String), Arc<Account>>;
+
+/// The accounts of every organization, and the routes made of them.
+pub(crate) struct Bench {
+    db: Db,
+    vault: Arc<Vault>,
+    reach: Reach,
+    own_stt: Arc<dyn Stt>,
+    own_tts: Arc<dyn Tts>,
+    health: Arc<Health>,
+    attempts: Arc<Attempts>,
+    accounts: watch::Sender<Arc<Known>>,
+    tasks: Arc<Tasks>,
+}
+
+#[derive(Default)]
+struct Known {
+    stamp: String,
+    accounts: Accounts,
+    /// Names in the order in which the accounts were made.
+    order: HashMap<OrgId, Vec<String>>,
+}
+
+impl Bench {
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn open(
+        db: Db,
+        vault: Arc<Vault>,
+        speech: &Speech,
+        tasks: &Arc<Tasks>,
+    ) -> Result<Arc<Self>, control_store::Error> {
+        let attempts = Arc::new(Attempts);
+        let reach = Reach {
+            client: providers_link::Client::new(providers_link::http::Options::default()),
+            pool: providers_link::Pool::new(tasks),
+        };
+        let bench = Arc::new(Self {
+            db,
+            vault,
+            reach,
+            own_stt: Arc::clone(&speech.stt),
+            own_tts: Arc::clone(&speech.tts),
+            health: Arc::new(Health::new(providers_route::breaker::Options::default(), attempts.clone())),
+            attempts,
+            accounts: watch::Sender::default(),
+            tasks: Arc::clone(tasks),
+        });
+        bench.reload().await?;
+        let following = Arc::clone(&bench);
+        tasks.spawn(FOLLOW, async move {
+            loop {
+                tokio::time::sleep(FOLLOW_EVERY).await;
+                if let Err(error) = following.reload().await {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "the accounts could not be looked at");
+                }
+            }
+        });
+        Ok(bench)
+    }
+
+    /// Reads the accounts again where they have changed. One whose key cannot be opened is left out and named in the log.
+    pub(crate) async fn reload(&self) -> Result<(), control_store::Error> {
+        let mut tx = self.db.system_tx(Reason::LoadProviders).await?;
+        let stamp = provider_account::stamp(&mut tx).await?;
+        if self.accounts.borrow().stamp == stamp {
+            return Ok(());
+        }
+        let stored = provider_account::usable(&mut tx).await?;
+        tx.commit().await?;
+        let mut known = Known { stamp, ..Known::default() };
+        for row in stored {
+            let (org, name) = (row.org, row.name.clone());
+            match self.vault.account(row) {
+                Ok(account) => {
+                    known.order.entry(org).or_default().push(name.clone());
+                    known.accounts.insert((org, name), Arc::new(account));
+                }
+                Err(reason) => {
+                    tracing::error!(%org, %reason, "an account at a vendor cannot be used");
+                }
+            }
+        }
+        self.accounts.send_replace(Arc::new(known));
+        Ok(())
+    }
+
+    /// Who listens to callers of an agent.
+    pub(crate) fn stt(&self, org: OrgId, bindings: &[Binding]) -> Arc<dyn Stt> {
+        let known = Arc::clone(&self.accounts.borrow());
+        let ways: Vec<_> = bindings
+            .iter()
+            .filter_map(|binding| {
+                let provider = self.found(&known, org, binding, Arc::clone(&self.own_stt), vendors::stt)?;
+                Some(Alternative::new(provider, org.to_string()))
+            })
+            .collect();
+        if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
+            return Arc::clone(&self.own_stt);
+        }
+        match SttRoute::new(ways, self.setting(Options::stt())) {
+            Ok(route) => Arc::new(route),
+            Err(error) => {
+                tracing::error!(%error, "no route for speech to text; the built-in models listen");
+                Arc::clone(&self.own_stt)
+            }
+        }
+    }
+
+    /// Who speaks for an agent whose own voice is `voice`.
+    pub(crate) fn tts(&self, org: OrgId, bindings: &[Binding], voice: &Voice) -> Arc<dyn Tts> {
+        let known = Arc::clone(&self.accounts.borrow());
+        let ways: Vec<_> = bindings
+            .iter()
+            .enumerate()
+            .filter_map(|(place, binding)| {
+                let provider = self.found(&known, org, binding, Arc::clone(&self.own_tts), vendors::tts)?;
+                let mut way = Alternative::new(provider, org.to_string());
+                // A voice is known to its own vendor alone: the agent's is that of the first.
+                let name = binding.voice.clone().or_else(|| (place > 0).then(String::new));
+                way.voice = name.map(|name| Voice { name, ..voice.clone() });
+                way.cheap = binding.cheap;
+                Some(way)
+            })
+            .collect();
+        if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
+            return Arc::clone(&self.own_tts);
+        }
+        match TtsRoute::new(ways, self.setting(Options::tts())) {
+            Ok(route) => Arc::new(route),
+            Err(error) => {
+                tracing::error!(%error, "no route for text to speech; the built-in voice speaks");
+                Arc::clone(&self.own_tts)
+            }
+        }
+    }
+
+    /// Who thinks for an agent; `None`: nobody, since the organization has no account that can.
+    pub(crate) fn llm(&self, org: OrgId, bindings: &[Binding]) -> Option<Arc<dyn Llm>> {
+        let known = Arc::clone(&self.accounts.borrow());
+        let every: Vec<Binding>;
+        let bindings = if bindings.is_empty() {
+            let names = known.order.get(&org).into_iter().flatten();
+            every = names.map(|name| Binding::to(name)).collect();
+            &every
+        } else {
+            bindings
+        };
+        let ways: Vec<_> = bindings
+            .iter()
+            .filter_map(|binding| {
+                let account = known.accounts.get(&(org, binding.provider.clone()))?;
+                let provider = vendors::llm(&self.reach, account, binding.model.as_deref()).ok()?;
+                let mut way = Alternative::new(provider, org.to_string());
+                way.cheap = binding.cheap;
+                Some(way)
+            })
+            .collect();
+        let route = LlmRoute::new(ways, self.setting(Options::llm())).ok()?;
+        Some(Arc::new(route))
+    }
+
+    fn setting(&self, options: Options) -> Setting {
+        Setting {
+            options,
+            health: Arc::clone(&self.health),
+            observer: self.attempts.clone(),
+            pace: None,
+        }
+    }
+
+    /// Whoever a binding names; said in the log where there is nobody, since the call goes on with the others.
+    fn found<P: ?Sized>(
+        &self,
+        known: &Known,
+        org: OrgId,
+        binding: &Binding,
+        own: Arc<P>,
+        make: impl Fn(&Reach, &Account, Option<&str>) -> Result<Arc<P>, vendors::Unfit>,
+    ) -> Option<Arc<P>> {
+        if binding.provider == BUILT_IN {
+            return Some(own);
+        }
+        let Some(account) = known.accounts.get(&(org, binding.provider.clone())) else {
+            tracing::warn!(%org, account = binding.provider, "the agent names an account that is not there or switched off");
+            return None;
+        };
+        make(&self.reach, account, binding.model.as_deref())
+            .inspect_err(|reason| tracing::warn!(%org, account = binding.provider, %reason, "an account cannot serve"))
+            .ok()
+    }
+}
+
+impl Binding {
+    fn to(name: &str) -> Self {
+        Self { provider: name.to_owned(), model: None, voice: None, cheap: false }
+    }
+}
+
+/// The part of the bench that the control plane sees.
+pub(crate) struct Vendors(pub(crate) Arc<Bench>);
+
+impl ports::Vendors for Vendors {
+    fn all(&self) -> Vec<VendorAbout> {
+        vendors::all()
+    }
+
+    fn try_out(&self, account: Account, wanted: TrialRequest) -> BoxFuture<'_, TrialAnswer> {
+        async move { trial::run(&self.0.reach, &account, &wanted, self.0.own_tts.as_ref()).await }.boxed()
+    }
+
+    fn voices(&self, account: Account) -> BoxFuture<'_, Result<Vec<VoiceChoice>, String>> {
+        async move { vendors::voices(&self.0.reach, &account).await }.boxed()
+    }
+
+    fn changed(&self, _: OrgId) {
+        let bench = Arc::clone(&self.0);
+        self.0.tasks.spawn(RELOAD, async move {
+            if let Err(error) = bench.reload().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the accounts are read again in a moment");
+            }
+        });
+    }
+}
