@@ -13,10 +13,13 @@ import {
   keys,
   latency,
   organization,
+  providerAccounts,
   providers,
   sound,
   summaryOf,
   templates,
+  vendors,
+  voices,
 } from './console-fixtures.mjs';
 
 const TOKEN = 'dev';
@@ -25,6 +28,7 @@ const STATE = {
   keys: [...keys],
   greetings: structuredClone(greetings),
   channels: structuredClone(channels),
+  accounts: structuredClone(providerAccounts),
   organization: structuredClone(organization),
 };
 
@@ -33,6 +37,7 @@ export function reset() {
   STATE.keys = structuredClone(keys);
   STATE.greetings = structuredClone(greetings);
   STATE.channels = structuredClone(channels);
+  STATE.accounts = structuredClone(providerAccounts);
   STATE.organization = structuredClone(organization);
 }
 reset();
@@ -406,9 +411,48 @@ export function consoleApi(request, url, text, scenario) {
     return json(id ? STATE.organization : page([STATE.organization]));
   }
   if (what === 'providers') return json({ data: providers });
+  if (what === 'vendors') return json({ data: vendors });
+  if (what === 'provider-accounts') {
+    if (scenario === 'empty' && !id) return json(page([]));
+    if (rest[0] === 'voices') return json({ data: voices });
+    if (rest[0] === 'test')
+      return json(
+        tried(
+          STATE.accounts.find((one) => one.id === id),
+          body,
+        ),
+      );
+    if (body?.key) Object.assign(body, { key_hint: `…${body.key.slice(-4)}`, key: undefined });
+    return listed('accounts', 'pac', [id, ...rest], request, body);
+  }
   if (what === 'about') return json({ ...about, organization: STATE.organization });
   if (what === 'audit') return json(page(audit));
   return null;
+}
+
+/** A vendor that answers, or one whose key is refused. */
+function tried(account, { ability }) {
+  const none = { open_ms: null, first_ms: null, whole_ms: null, text: null, audio: null };
+  if (account?.name === 'azure')
+    return {
+      ...none,
+      ok: false,
+      model: '',
+      code: 'TTS_UNAUTHORIZED',
+      detail: 'azure: text to speech refused the credentials: HTTP 401',
+    };
+  const text = { llm: 'Hello there, lovely to meet you!', stt: 'What are your opening hours on Saturday?' };
+  return {
+    ...none,
+    ok: true,
+    model: 'gpt-4.1-mini',
+    open_ms: 182.4,
+    first_ms: 311.9,
+    whole_ms: 640.2,
+    text: text[ability] ?? null,
+    code: null,
+    detail: null,
+  };
 }
 
 /** A server that nobody has called yet. */

@@ -660,6 +660,67 @@ export const providers = [
   { kind: 'embed', name: 'local', detail: 'all-MiniLM-L6-v2', ready: true },
 ];
 
+const account = (name, vendor, key_hint, options, enabled = true) => ({
+  id: `pac_${name.padEnd(32, '0')}`,
+  name,
+  vendor,
+  options,
+  key_hint,
+  enabled,
+  revision: 1,
+  created_at: ago(9 * DAY),
+  updated_at: ago(2 * DAY),
+});
+
+export const providerAccounts = [
+  account('openai', 'openai', '…x8Qa', { llm_model: 'gpt-4.1-mini' }),
+  account('deepgram', 'deepgram', '…90fe', { stt_model: 'nova-3' }),
+  account('azure', 'azure', '…77aa', { region: 'westeurope' }, false),
+  account('own-llm', 'openai_compatible', null, {
+    base_url: 'http://10.0.0.7:8000/v1',
+    llm_model: 'qwen3-8b',
+  }),
+];
+
+const vendor = (vendor, title, abilities, more = {}) => ({
+  vendor,
+  title,
+  abilities,
+  needs_key: true,
+  needs_region: false,
+  needs_base_url: false,
+  key_variable: `${vendor.toUpperCase()}_API_KEY`,
+  stt_model: null,
+  llm_model: null,
+  tts_model: null,
+  voice: null,
+  ...more,
+});
+
+export const vendors = [
+  vendor('anthropic', 'Anthropic', ['llm']),
+  vendor('azure', 'Azure Speech', ['stt', 'tts'], {
+    needs_region: true,
+    voice: 'en-US-AvaMultilingualNeural',
+  }),
+  vendor('deepgram', 'Deepgram', ['stt', 'tts'], { stt_model: 'nova-3', voice: 'aura-2-thalia-en' }),
+  vendor('openai', 'OpenAI', ['stt', 'llm', 'tts'], {
+    stt_model: 'gpt-4o-mini-transcribe',
+    llm_model: 'gpt-4.1-mini',
+    voice: 'alloy',
+  }),
+  vendor('openai_compatible', "A server that speaks OpenAI's protocol", ['stt', 'llm', 'tts'], {
+    needs_key: false,
+    needs_base_url: true,
+    key_variable: null,
+  }),
+];
+
+export const voices = [
+  { id: 'alloy', name: 'Alloy', language: 'en', preview_url: null },
+  { id: 'coral', name: 'Coral', language: 'en', preview_url: 'https://voices.example/coral.mp3' },
+];
+
 export const about = {
   version: '0.9.0',
   started_at: ago(3 * DAY),

@@ -144,7 +144,25 @@ export const consoleShots = (base, scenario) => {
     },
     'console-channels': open('/settings/channels', 'channel-row'),
     'console-organization': open('/settings/organization', 'organization-title'),
-    'console-providers': open('/settings/providers', 'providers'),
+    'console-providers': open('/settings/providers', 'account-row'),
+    'console-providers-empty': async (page) => {
+      await scenario(page, 'empty');
+      await open('/settings/providers', 'new-account')(page);
+    },
+    'console-providers-new': async (page) => {
+      await open('/settings/providers', 'account-row')(page);
+      await page.getByTestId('new-account').click();
+      await page.getByTestId('account-vendor').selectOption('openai');
+      await page.getByTestId('account-key').fill('sk-0123456789');
+      await page.waitForTimeout(300);
+    },
+    'console-providers-test': async (page) => {
+      await open('/settings/providers', 'account-row')(page);
+      await page.getByTestId('test-account').first().click();
+      await page.getByTestId('run-test').click();
+      await page.getByTestId('test-passed').waitFor();
+      await page.waitForTimeout(300);
+    },
     'console-audit': open('/settings/audit', 'audit'),
     'console-about': open('/settings/about', 'about'),
     'console-sign-in': async (page) => {

@@ -6,7 +6,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { consoleApi, meanwhile, reset } from './console-api.mjs';
-import { agents } from './fixtures.mjs';
+import { agents, call } from './fixtures.mjs';
 
 const web = fileURLToPath(new URL('..', import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };

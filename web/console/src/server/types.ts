@@ -35,6 +35,10 @@ export type Greeting = Listed<'/v1/greetings'>;
 export type Channel = Listed<'/v1/channels'>;
 export type Organization = Answers<'/v1/organizations/{id}', 'get'>;
 export type Provider = Listed<'/v1/providers'>;
+export type ProviderAccount = Listed<'/v1/provider-accounts'>;
+export type Vendor = Listed<'/v1/vendors'>;
+export type Ability = Vendor['abilities'][number];
+export type TrialAnswer = Answers<'/v1/provider-accounts/{id}/test', 'post'>;
 export type About = Answers<'/v1/about', 'get'>;
 export type AuditEntry = Listed<'/v1/audit'>;
 /** An agent's JSON, as `agents/graph` defines it; a draft may be anything. */

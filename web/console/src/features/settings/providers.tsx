@@ -1,4 +1,5 @@
 import { Loading, Problem, Scroll } from '../../shell';
+import { Accounts } from './accounts';
 import { useProviders } from './queries';
 
 const KINDS: Record<string, string> = {
@@ -15,6 +16,8 @@ export function Providers() {
   if (providers.isError) return <Problem error={providers.error} again={() => void providers.refetch()} />;
   return (
     <div className="stack">
+      <Accounts />
+      <h2>Built in</h2>
       <Scroll label="Providers">
         <table className="cards" data-testid="providers">
           <thead>
@@ -43,9 +46,6 @@ export function Providers() {
           </tbody>
         </table>
       </Scroll>
-      <p className="quiet small">
-        Keys of providers are set where the server is started, and never shown here.
-      </p>
     </div>
   );
 }

@@ -1,7 +1,17 @@
 // What the settings ask the server, and what they tell it.
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { api, type Channel, type Greeting, ifMatch, type Organization, once, taken } from '../../server';
+import {
+  type Ability,
+  api,
+  type Channel,
+  type Greeting,
+  ifMatch,
+  type Organization,
+  once,
+  type ProviderAccount,
+  taken,
+} from '../../server';
 
 const LIST = { params: { query: { limit: 100 } } };
 
@@ -23,6 +33,27 @@ export const useProviders = () =>
   useQuery({ queryKey: ['providers'], queryFn: () => taken(api.GET('/v1/providers')) });
 export const useAudit = () =>
   useQuery({ queryKey: ['audit'], queryFn: () => taken(api.GET('/v1/audit', LIST)) });
+
+export const useAccounts = () =>
+  useQuery({
+    queryKey: ['provider-accounts'],
+    queryFn: () => taken(api.GET('/v1/provider-accounts', LIST)),
+  });
+export const useVendors = () =>
+  useQuery({
+    queryKey: ['vendors'],
+    queryFn: () => taken(api.GET('/v1/vendors')),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+/** Asked of the vendor, so only where somebody wants to choose. */
+export const useVoices = (id: string, wanted: boolean) =>
+  useQuery({
+    queryKey: ['voices', id],
+    queryFn: () => taken(api.GET('/v1/provider-accounts/{id}/voices', { params: { path: { id } } })),
+    enabled: wanted,
+    retry: false,
+    staleTime: 300_000,
+  });
 
 /** The list is asked for anew when something in it was changed. */
 export function useChange<A, T>(key: string, change: (given: A) => Promise<T>) {
@@ -72,3 +103,20 @@ export const changeOrganization = (
   body: { title: string; recordings_keep_days?: number },
 ) =>
   taken(api.PATCH('/v1/organizations/{id}', { params: { path: { id } }, body, headers: ifMatch(revision) }));
+
+export type AccountGiven = Pick<ProviderAccount, 'name' | 'vendor' | 'options' | 'enabled'> & { key: string };
+export const createAccount = ({ key, ...body }: AccountGiven) =>
+  taken(api.POST('/v1/provider-accounts', { body: { ...body, ...(key && { key }) }, headers: once() }));
+/** Name and vendor stay: another vendor is another account. */
+export const changeAccount = ({ id, revision }: ProviderAccount, { key, options, enabled }: AccountGiven) =>
+  taken(
+    api.PATCH('/v1/provider-accounts/{id}', {
+      params: { path: { id } },
+      body: { options, enabled, ...(key && { key }) },
+      headers: ifMatch(revision),
+    }),
+  );
+export const removeAccount = ({ id }: ProviderAccount) =>
+  taken(api.DELETE('/v1/provider-accounts/{id}', { params: { path: { id } } }));
+export const tryAccount = ({ id, ...body }: { id: string; ability: Ability; voice?: string }) =>
+  taken(api.POST('/v1/provider-accounts/{id}/test', { params: { path: { id } }, body }));
