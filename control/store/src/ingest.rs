@@ -44,8 +44,8 @@ impl Known {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) events: usize,
-    /// Of calls that are not on record, or were written before.
-    pub(crate) passed_over: usize,
+    /// Of calls that are not on record, since what they began with was lost.
+    pub(crate) unknown: usize,
 }
 
 impl Db {
@@ -64,7 +64,8 @@ impl Db {
         add_counts(connection, &folded.series).await?;
         checkpoint(connection, &sorted.checkpoints).await?;
         tx.commit().await?;
-        Ok(Written { events: count, passed_over: sorted.events.len() - count })
+        let unknown = sorted.events.iter().filter(|event| !known.0.contains_key(&event.session)).count();
+        Ok(Written { events: count, unknown })
     }
 }
 
