@@ -97,7 +97,7 @@ impl House {
             anyhow::anyhow!("{}: {error}; choose another with --media-listen IP:PORT", error.failure().code)
         })?;
         let store = Store::open(config).await?;
-        let speech = Speech::start(config).await?;
+        let speech = Speech::start(config, &tasks).await?;
         let address =
             rtc.candidates_announced().iter().map(SocketAddr::ip).find(|address| !address.is_loopback());
         let (room, note) = room(config.calls.max, speech.capacity);
