@@ -140,7 +140,6 @@ impl Scene {
 
 /// # Errors
 /// The refusal.
-#[expect(clippy::result_large_err, reason = "an answer of axum, made once for a connection")]
 fn check(terms: &Terms, headers: &HeaderMap, fate: Option<Adversity>) -> Result<u32, Response> {
     let authorization =
         headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();

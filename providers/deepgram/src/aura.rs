@@ -8,7 +8,7 @@ use providers_link::pcm::Samples;
 use providers_link::{Endpoint, Fault, Frame, SpeakingProtocol, Spoken};
 use tokio::time::Instant;
 
-use crate::wire::{self, Speak, control, fault, read};
+use crate::wire::{self, Say, control, fault, read};
 
 /// More than 20 flushes a minute on one connection are answered with warnings. A turn's are counted from its begin, so that the
 /// minute is taken somewhat longer.
@@ -75,7 +75,7 @@ impl Reply {
         }
         self.unflushed = false;
         self.flushed_to.push_back(self.sent);
-        out.push(control(&Speak::Flush));
+        out.push(control(&Say::Flush));
     }
 
     fn text(&mut self, text: &str, spoken: &mut Vec<Spoken>) -> Result<(), Fault> {
@@ -108,7 +108,7 @@ impl SpeakingProtocol for Reply {
     }
 
     fn sentence(&mut self, _index: usize, text: &str, out: &mut Vec<Frame>) {
-        out.push(control(&Speak::Speak { text }));
+        out.push(control(&Say::Speak { text }));
         (self.sent, self.unflushed) = (self.sent + 1, true);
         if self.left > 0 {
             self.left -= 1;
@@ -128,7 +128,7 @@ impl SpeakingProtocol for Reply {
     }
 
     fn cancel(&mut self, out: &mut Vec<Frame>) -> bool {
-        out.push(control(&Speak::Clear));
+        out.push(control(&Say::Clear));
         true
     }
 
@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn flushes_of(out: &[Frame]) -> usize {
-        out.iter().filter(|frame| **frame == control(&Speak::Flush)).count()
+        out.iter().filter(|frame| **frame == control(&Say::Flush)).count()
     }
 
     fn hear(reply: &mut Reply, text: &str) -> Vec<Spoken> {
@@ -217,7 +217,7 @@ mod tests {
     fn a_turn_that_is_cut_off_is_over_when_the_vendor_says_so() {
         let mut reply = reply(&Flushes::default(), Instant::now());
         let mut out = Vec::new();
-        assert!(reply.cancel(&mut out) && out == [control(&Speak::Clear)]);
+        assert!(reply.cancel(&mut out) && out == [control(&Say::Clear)]);
         assert!(!reply.is_settled(None) && !reply.is_settled(Some(&Frame::Binary(vec![0, 0].into()))));
         assert!(!reply.is_settled(Some(&Frame::Text(r#"{"type":"Flushed"}"#.to_owned()))));
         assert!(reply.is_settled(Some(&Frame::Text(r#"{"type":"Cleared","sequence_id":0}"#.to_owned()))));

@@ -114,7 +114,7 @@ pub(crate) enum TurnEvent {
 /// Control messages of the speaking socket.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type")]
-pub(crate) enum Speak<'a> {
+pub(crate) enum Say<'a> {
     Speak { text: &'a str },
     Flush,
     Clear,
@@ -256,8 +256,8 @@ mod tests {
     fn control_messages_have_the_documented_shape() {
         assert_eq!(json(&Listen::Finalize), r#"{"type":"Finalize"}"#);
         assert_eq!(json(&Listen::ForceEndTurn), r#"{"type":"ForceEndTurn"}"#);
-        assert_eq!(json(&Speak::Speak { text: "Hi." }), r#"{"type":"Speak","text":"Hi."}"#);
-        assert_eq!(json(&Speak::Clear), r#"{"type":"Clear"}"#);
+        assert_eq!(json(&Say::Speak { text: "Hi." }), r#"{"type":"Speak","text":"Hi."}"#);
+        assert_eq!(json(&Say::Clear), r#"{"type":"Clear"}"#);
     }
 
     #[test]

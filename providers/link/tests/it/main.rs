@@ -50,11 +50,12 @@ impl Peer {
     async fn until(&mut self, text: &str) -> usize {
         let mut samples = 0;
         loop {
-            match self.next().await {
+            let got = self.next().await;
+            assert_ne!(got, Got::Gone, "{text:?} was waited for");
+            match got {
                 Got::Text(got) if got == text => return samples,
-                Got::Text(_) => {}
                 Got::Samples(count) => samples += count,
-                Got::Gone => panic!("{text:?} was waited for"),
+                Got::Text(_) | Got::Gone => {}
             }
         }
     }
@@ -63,28 +64,29 @@ impl Peer {
     async fn hear(&mut self, samples: usize) {
         let mut heard = 0;
         while heard < samples {
-            match self.next().await {
-                Got::Samples(count) => heard += count,
-                Got::Text(_) => {}
-                Got::Gone => panic!("{samples} samples were waited for, {heard} came"),
+            let got = self.next().await;
+            assert_ne!(got, Got::Gone, "{samples} samples were waited for, {heard} came");
+            if let Got::Samples(count) = got {
+                heard += count;
             }
         }
     }
 }
 
-/// Serves connections one after the other by the script; its address.
+/// Serves connections by the script, each as it comes; its address.
 async fn serve<F, S>(tasks: &Tasks, script: F) -> String
 where
     F: Fn(usize, Peer) -> S + Send + 'static,
-    S: Future<Output = ()> + Send,
+    S: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is free");
     let address = listener.local_addr().expect("bound");
+    let own = tasks.child();
     tasks.spawn(SERVE, async move {
         for number in 0.. {
             let Ok((stream, _)) = listener.accept().await else { return };
             let Ok(socket) = tokio_tungstenite::accept_async(stream).await else { continue };
-            script(number, Peer(socket)).await;
+            own.spawn(SERVE, script(number, Peer(socket)));
         }
     });
     format!("ws://{address}/?key=sk-secret")

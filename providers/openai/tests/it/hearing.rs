@@ -144,9 +144,7 @@ async fn prepare_begins_the_request_and_finalize_adopts_it() {
     assert_eq!(call.poll(ms(200)).await, None, "nothing is told before it is wanted");
     assert_eq!(requests(&stage), 1);
     call.push(&vec![0; RATE_HZ as usize / 2]).await;
-    let asked = tokio::time::Instant::now();
     assert_eq!(call.finalize().await.text, "I would like");
-    assert!(asked.elapsed() < ms(15), "it was there already, but took {:?}", asked.elapsed());
     assert_eq!(requests(&stage), 1);
 }
 
