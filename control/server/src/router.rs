@@ -12,7 +12,8 @@ use utoipa_axum::routes;
 
 use crate::http::{
     about, agents, api_keys, audit, channels, domains, drafts, environments, greetings, health, latency,
-    offer, organizations, pages, permission, provider_accounts, recordings, releases, sessions, socket, start, versions, widget,
+    offer, organizations, pages, permission, provider_accounts, recordings, releases, sessions, socket,
+    start, versions, widget,
 };
 use crate::middleware::{self, idempotency, principal};
 use crate::{Server, openapi};
