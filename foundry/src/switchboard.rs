@@ -16,7 +16,7 @@ use crate::adapters::accounts::Bench;
 use crate::adapters::catalogue::{Callable, Catalogue};
 use crate::adapters::returning::Returning;
 use crate::adapters::sink::Sink;
-use crate::adapters::{dialogue, recordings};
+use crate::adapters::{accounts, dialogue, recordings};
 use crate::speech::Speech;
 
 /// What the agent says when a provider fails, rendered at start so that it needs none.
@@ -72,11 +72,18 @@ impl Switchboard {
     }
 
     pub(crate) fn agents(&self) -> Vec<control_api::Agent> {
-        self.catalogue.agents()
+        self.catalogue.agents(|callable| self.can_think(callable))
     }
 
     pub(crate) fn titles(&self) -> String {
-        format!("Agents: {};", self.catalogue.titles())
+        let titles: Vec<String> = self.agents().into_iter().map(|agent| agent.title).collect();
+        format!("Agents: {};", titles.join(", "))
+    }
+
+    /// An agent that needs a language model has one.
+    fn can_think(&self, callable: &Callable) -> bool {
+        let ready = &callable.ready;
+        !ready.needs_llm() || self.bench.llm(callable.org, &ready.providers.llm).is_some()
     }
 
     pub(crate) fn connect(
@@ -97,7 +104,11 @@ impl Switchboard {
         };
         let Some(callable) = callable else { return };
         let ready = Arc::clone(&callable.ready);
+        let (org, chosen) = (callable.org, &ready.providers);
         let mut options = ready.options.clone();
+        if !chosen.stt.is_empty() || !chosen.tts.is_empty() {
+            patience(&mut options.waits);
+        }
         options.reattach_s = u32::try_from(call.resume_within.as_secs()).unwrap_or(options.reattach_s);
         // A replay needs a log from the call's beginning.
         let flight = back.is_none().then(|| crate::adapters::call_log::create(&self.folders.calls, id));
@@ -109,7 +120,6 @@ impl Switchboard {
             }
             None => (self.record.open(id, &callable, leg.transport), None),
         };
-        let (org, chosen) = (callable.org, &ready.providers);
         let ports = Ports { llm: self.bench.llm(org, &chosen.llm), ..self.catalogue.ports().clone() };
         let parts = Parts {
             agent: callable.name.clone(),
@@ -133,6 +143,13 @@ impl Switchboard {
         // The directory keeps the handle; the session ends by itself.
         drop(media_session::start(place, tasks, parts));
     }
+}
+
+/// A route gives up by itself, after it has asked the others: the session must not hang up before.
+fn patience(waits: &mut media_session::Waits) {
+    waits.open_ms = waits.open_ms.max(2_000);
+    waits.final_ms = waits.final_ms.max(accounts::STT_GIVES_UP_MS);
+    waits.first_audio_ms = waits.first_audio_ms.max(accounts::TTS_GIVES_UP_MS);
 }
 
 /// Puts calls on record.

@@ -67,6 +67,8 @@ pub enum TemplateName {
     Empty,
     /// The desk of a small business: opening hours, prices, appointments.
     FrontDesk,
+    /// Free conversation with tools; thinks with a language model.
+    Assistant,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

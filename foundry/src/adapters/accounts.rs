@@ -13,7 +13,7 @@ use domain::{OrgId, Voice};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use providers_api::{Llm, Stt, Tts};
-use providers_route::{Alternative, Health, LlmRoute, Options, Setting, SttRoute, TtsRoute};
+use providers_route::{Alternative, Bounds, Health, LlmRoute, Options, Setting, SttRoute, TtsRoute};
 use runtime::{Kind, Tasks};
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -28,6 +28,11 @@ const RELOAD: Kind = Kind::new("accounts.reload");
 const FOLLOW: Kind = Kind::new("accounts.follow");
 /// So late is another server's change seen; one's own is at once.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+/// A caller who waits for longer than this has been left in silence: everything that a route tries fits in.
+pub(crate) const STT_GIVES_UP_MS: u32 = 2_200;
+pub(crate) const TTS_GIVES_UP_MS: u32 = 2_300;
+/// Shorter than a node waits for its model (`timeout_ms`), so that another model is asked in time.
+const LLM_GIVES_UP_MS: u64 = 1_900;
 /// What agents call the server's own models.
 pub(crate) const BUILT_IN: &str = "built-in";
 
@@ -160,7 +165,7 @@ impl Bench {
         if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
             return Arc::clone(&self.own_stt);
         }
-        match SttRoute::new(ways, self.setting(Options::stt())) {
+        match SttRoute::new(ways, self.setting(hearing())) {
             Ok(route) => Arc::new(route),
             Err(error) => {
                 tracing::error!(%error, "no route for speech to text; the built-in models listen");
@@ -188,7 +193,7 @@ impl Bench {
         if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
             return Arc::clone(&self.own_tts);
         }
-        match TtsRoute::new(ways, self.setting(Options::tts())) {
+        match TtsRoute::new(ways, self.setting(speaking())) {
             Ok(route) => Arc::new(route),
             Err(error) => {
                 tracing::error!(%error, "no route for text to speech; the built-in voice speaks");
@@ -218,7 +223,7 @@ impl Bench {
                 Some(way)
             })
             .collect();
-        let route = LlmRoute::new(ways, self.setting(Options::llm())).ok()?;
+        let route = LlmRoute::new(ways, self.setting(thinking())).ok()?;
         Some(Arc::new(route))
     }
 
@@ -247,6 +252,30 @@ impl Bench {
                 |reason| tracing::warn!(%org, account = binding.provider, %reason, "an account cannot serve"),
             )
             .ok()
+    }
+}
+
+fn hearing() -> Options {
+    Options { give_up_after_ms: u64::from(STT_GIVES_UP_MS) - 100, ..Options::stt() }
+}
+
+fn speaking() -> Options {
+    Options {
+        connect_ms: 1_000,
+        first: Bounds { floor_ms: 300, ceiling_ms: 1_200, default_ms: 900 },
+        hedge: Some(Bounds { floor_ms: 100, ceiling_ms: 700, default_ms: 450 }),
+        give_up_after_ms: u64::from(TTS_GIVES_UP_MS) - 100,
+        ..Options::tts()
+    }
+}
+
+fn thinking() -> Options {
+    Options {
+        connect_ms: 1_000,
+        first: Bounds { floor_ms: 400, ceiling_ms: 1_600, default_ms: 1_300 },
+        hedge: Some(Bounds { floor_ms: 150, ceiling_ms: 900, default_ms: 700 }),
+        give_up_after_ms: LLM_GIVES_UP_MS,
+        ..Options::llm()
     }
 }
 

@@ -329,19 +329,15 @@ impl Catalogue {
             .collect()
     }
 
-    /// Those that a person may choose.
-    pub(crate) fn agents(&self) -> Vec<control_api::Agent> {
+    /// Those that a person may choose, of those that can serve.
+    pub(crate) fn agents(&self, can_serve: impl Fn(&Callable) -> bool) -> Vec<control_api::Agent> {
         let page = |callable: Callable| control_api::Agent {
             title: callable.ready.title().to_owned(),
             name: callable.name,
             description: callable.ready.page.description.clone(),
             suggestions: callable.ready.page.suggestions.clone(),
         };
-        self.shown().into_iter().map(page).collect()
-    }
-
-    pub(crate) fn titles(&self) -> String {
-        self.agents().into_iter().map(|agent| agent.title).collect::<Vec<_>>().join(", ")
+        self.shown().into_iter().filter(can_serve).map(page).collect()
     }
 
     /// What conversations of its agents work with.
@@ -414,6 +410,12 @@ fn dressed(definition: &str, version: i32, greeting: Option<&[String]>) -> anyho
 }
 
 impl Ready {
+    /// Whether a node of it thinks with a language model.
+    pub(crate) fn needs_llm(&self) -> bool {
+        let definition = &self.agent.graph().definition;
+        definition.nodes.values().any(|node| matches!(node, agents_graph::Node::Llm(_)))
+    }
+
     fn title(&self) -> &str {
         let definition = &self.agent.graph().definition;
         if definition.title.is_empty() { &definition.name } else { &definition.title }

@@ -18,7 +18,8 @@ fn foundry(server: &Server, arguments: &[&str]) -> Ran {
     process::run(&mut command, WITHIN)
 }
 
-fn with(server: &Server, key: &str, method: &str, path: &str, body: &Value) -> http::Reply {
+/// With a key of the default organization, or the operator's token.
+pub(crate) fn with(server: &Server, key: &str, method: &str, path: &str, body: &Value) -> http::Reply {
     let bearer = format!("Bearer {key}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let body = if body.is_null() { String::new() } else { body.to_string() };

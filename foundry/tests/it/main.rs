@@ -20,4 +20,6 @@ mod repeats;
 mod returns;
 mod shutdown;
 mod tls;
+mod typing;
+mod vendors;
 mod verdicts;

@@ -27,7 +27,7 @@ pub use background::Background;
 pub use clip::{Clip, Clips};
 pub use directory::{Directory, Full, Place, Slot, Taken};
 pub use handle::{Gone, Handle, Status};
-pub use options::Options;
+pub use options::{Options, Waits};
 pub use ports::{
     ClientProtocol, Dialogue, Leg, Reaction, RecordedPart, RecordingFile, Recordings, Said, SessionSink,
 };

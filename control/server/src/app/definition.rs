@@ -109,15 +109,24 @@ pub(crate) fn templates() -> Vec<Template> {
                     .to_owned(),
             definition: template(TemplateName::FrontDesk),
         },
+        Template {
+            name: TemplateName::Assistant,
+            title: "Assistant".to_owned(),
+            description: "Free conversation with tools. Thinks with a language model: needs an account at a vendor that has one."
+                .to_owned(),
+            definition: template(TemplateName::Assistant),
+        },
     ]
+}
+
+fn shipped(wanted: &str) -> Value {
+    LIBRARY.iter().find(|(name, _)| *name == wanted).map_or(Value::Null, |(_, json)| value(json))
 }
 
 fn template(name: TemplateName) -> Value {
     match name {
-        TemplateName::FrontDesk => LIBRARY
-            .iter()
-            .find(|(name, _)| *name == "front-desk")
-            .map_or(Value::Null, |(_, json)| value(json)),
+        TemplateName::FrontDesk => shipped("front-desk"),
+        TemplateName::Assistant => shipped("assistant"),
         TemplateName::Empty => json!({
             "name": "empty",
             "version": 1,

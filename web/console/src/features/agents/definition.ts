@@ -38,6 +38,7 @@ export const KINDS = {
   intent: { intents: {}, unknown: ['Sorry, I did not get that.'] },
   collect: { into: '', slots: [] },
   router: {},
+  llm: { instructions: 'You answer the telephone. Speak in one or two short sentences.' },
   tool: { tool: '', args: {} },
   end: { text: ['Goodbye.'] },
 } satisfies Record<string, JsonObject>;

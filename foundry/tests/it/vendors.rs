@@ -1,0 +1,155 @@
+//! Accounts at vendors, whose places exactly timed servers take that speak the vendors' own protocols: what callers hear of them, and of
+//! their outages.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use loadtest_vendors::{Delays, Stage};
+use providers_api::conformance::Adversity;
+use runtime::Tasks;
+use serde_json::{Value, json};
+use testkit::{Server, process};
+
+use crate::agents::with;
+use crate::house;
+use crate::typing::Caller;
+
+/// The vendors' side of the world, on a thread of its own.
+struct World {
+    stage: Stage,
+    address: SocketAddr,
+    _runtime: tokio::runtime::Runtime,
+    _tasks: Tasks,
+}
+
+impl World {
+    fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let (stage, tasks) = (Stage::new(Delays::default()), Tasks::new());
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let address =
+            runtime.block_on(loadtest_vendors::serve(loopback, stage.clone(), &tasks)).expect("a port");
+        Self { stage, address, _runtime: runtime, _tasks: tasks }
+    }
+
+    fn asked(&self) -> usize {
+        self.stage.seen().iter().filter(|seen| seen.what == "request").count()
+    }
+}
+
+fn account(server: &Server, body: &Value) -> Value {
+    let made = with(server, &server.token(), "POST", "/v1/provider-accounts", body);
+    assert_eq!(made.status, 201, "{}", made.text());
+    made.json()
+}
+
+fn model(server: &Server, name: &str, world: &World) -> Value {
+    account(
+        server,
+        &json!({
+            "name": name, "vendor": "openai_compatible", "key": format!("key-of-{name}-0123456789"),
+            "options": {"base_url": format!("http://{}/openai/v1", world.address), "llm_model": "gpt-4.1-mini"},
+        }),
+    )
+}
+
+#[test]
+fn the_assistant_thinks_with_the_first_account_that_answers_and_no_outage_is_heard() {
+    let _quiet = house::quiet();
+    let (first, second) = (World::start(), World::start());
+    let server = house::timed("", &[]);
+    let shown = || with(&server, &server.token(), "GET", "/v1/widget/agents", &Value::Null).text();
+    assert!(!shown().contains("assistant"), "nobody thinks for it yet");
+    let one = model(&server, "one", &first);
+    model(&server, "two", &second);
+    process::wait_for("an assistant to choose", Duration::from_secs(10), || {
+        shown().contains("assistant").then_some(())
+    });
+
+    let tried = format!("/v1/provider-accounts/{}/test", one["id"].as_str().expect("an id"));
+    let tried = with(&server, &server.token(), "POST", &tried, &json!({"ability": "llm"})).json();
+    assert_eq!(tried["ok"], true, "{tried}");
+    assert!(tried["first_ms"].as_f64().is_some_and(|first| first >= 50.0), "{tried}");
+
+    let mut caller = Caller::connect(&server, "/ws?agent=assistant");
+    caller.answered();
+    caller.say("I grow basil indoors");
+    caller.told("you said i grow basil indoors");
+    caller.until("the end of the reply", |message| message["type"] == "bot-stopped-speaking");
+    let (asked_first, asked_second) = (first.asked(), second.asked());
+    assert!(asked_first > 0 && asked_second == 0, "{asked_first} {asked_second}");
+
+    for (outage, question) in [
+        (Adversity::Exhausted, "It has no credit left"),
+        (Adversity::Mute, "It says nothing any more"),
+        (Adversity::Hang, "It does not even answer"),
+    ] {
+        first.stage.always(Some(outage));
+        let asked = Instant::now();
+        caller.say(question);
+        caller.told(&format!("you said {}", question.to_lowercase()));
+        let waited = asked.elapsed();
+        assert!(waited < Duration::from_secs(4), "{outage:?}: the answer came after {waited:?}");
+        caller.until("the end of the reply", |message| message["type"] == "bot-stopped-speaking");
+    }
+    assert!(second.asked() > asked_second, "the second account answered");
+    let metrics = server.read("/metrics").text();
+    assert!(metrics.contains("provider_attempts_total{provider=\"one\""), "{metrics}");
+    for secret in ["key-of-one-0123456789", "key-of-two-0123456789", "basil"] {
+        assert!(!server.log().contains(secret), "the log says {secret:?}");
+    }
+}
+
+#[test]
+fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_sentence() {
+    let _quiet = house::quiet();
+    let world = World::start();
+    let server = house::timed("", &[]);
+    account(
+        &server,
+        &json!({
+            "name": "voices", "vendor": "elevenlabs", "key": "key-of-voices-0123456789",
+            "options": {"base_url": format!("http://{}/elevenlabs", world.address)},
+        }),
+    );
+    let token = server.token();
+    let draft = with(&server, &token, "GET", "/v1/agents/front-desk/draft", &Value::Null);
+    let mut definition = draft.json()["definition"].clone();
+    definition["options"]["providers"] = json!({"tts": [{"provider": "voices"}, {"provider": "built-in"}]});
+    save(&server, &definition, &draft.json()["revision"]);
+
+    let mut caller = Caller::connect(&server, &format!("/ws?agent=front-desk@draft&token={token}"));
+    caller.answered();
+    let spoken = world.stage.seen().iter().filter(|seen| seen.vendor == "elevenlabs").count();
+    assert!(spoken > 0, "the vendor's voice spoke the greeting");
+    for outage in [Adversity::Unauthorized, Adversity::Mute, Adversity::Empty] {
+        world.stage.always(Some(outage));
+        let asked = Instant::now();
+        caller.say("Where are you?");
+        caller.told("maple street");
+        let waited = asked.elapsed();
+        assert!(waited < Duration::from_secs(6), "{outage:?}: {waited:?}");
+        caller.until("the end of the reply", |message| message["type"] == "bot-stopped-speaking");
+    }
+    assert!(!caller.said().iter().any(|said| said.contains("technical problem")), "{:?}", caller.said());
+}
+
+fn save(server: &Server, definition: &Value, revision: &Value) {
+    let (bearer, revision) = (format!("Bearer {}", server.token()), format!("\"{revision}\""));
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("if-match", revision.as_str()),
+    ];
+    let body = json!({"definition": definition}).to_string();
+    let saved =
+        testkit::http::request(server.url(), "PUT", "/v1/agents/front-desk/draft", &headers, body.as_bytes())
+            .expect("the server answers");
+    assert_eq!(saved.status, 200, "{}", saved.text());
+    let problems = saved.json()["problems"].clone();
+    assert_eq!(problems, json!([]), "the draft is fit");
+}
