@@ -16,7 +16,7 @@ pub enum Entry {
     Opened(Opened),
     Event(Happened),
     Checkpoint(Checkpoint),
-    Request(ProviderRequest),
+    Request(Box<ProviderRequest>),
 }
 
 /// A call began.

@@ -150,7 +150,7 @@ pub(crate) fn asked(org: OrgId, seconds_ago: i64, vendor: &str, usage: pricing::
 impl Plane {
     /// Returns when all of it is in the database.
     pub(crate) async fn record_requests(&self, requests: &[ProviderRequest]) {
-        self.put(requests.iter().cloned().map(Entry::Request)).await;
+        self.put(requests.iter().map(|request| Entry::Request(Box::new(request.clone())))).await;
     }
 
     /// Returns when all of it is in the database.

@@ -1,7 +1,7 @@
 //! Requests to vendors: each once by its id, with its cost as of the prices in force, and the sums of its hour from those alone that
 //! were not there before.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
 
 use domain::OrgId;
 use jiff::Timestamp;
@@ -14,8 +14,8 @@ use crate::cost::Sums;
 use crate::entry::{Outcome, ProviderRequest};
 use crate::metrics::REQUESTS_UNPRICED;
 use crate::price::price_of;
-use crate::pricing::{self, Price, Prices, Unit, Usage};
-use crate::{Error, pricing::Priced};
+use crate::Error;
+use crate::pricing::{self, Price, Priced, Prices, Unit, Usage};
 
 /// How many were new.
 pub(super) async fn write(
@@ -115,9 +115,9 @@ async fn used(
             let price = prices.of(&request.vendor, &request.model, unit, request.at);
             let Some(price) = price.filter(|price| !price.tiers.is_empty()) else { continue };
             let key = tiered(request, price);
-            if !used.contains_key(&key) {
-                let before = month_of(connection, &key).await?;
-                used.insert(key, before);
+            if let hash_map::Entry::Vacant(vacant) = used.entry(key) {
+                let before = month_of(connection, vacant.key()).await?;
+                vacant.insert(before);
             }
         }
     }

@@ -44,7 +44,7 @@ async fn put(db: &Db, entries: &[ProviderRequest]) {
     let (folder, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
     let recorder =
         writer::start(folder.path(), journal::Options::default(), db.clone(), &tasks).expect("writable");
-    entries.iter().for_each(|request| recorder.put(Entry::Request(request.clone())));
+    entries.iter().for_each(|request| recorder.put(Entry::Request(Box::new(request.clone()))));
     tasks.shutdown().await;
 }
 
