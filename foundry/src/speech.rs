@@ -9,7 +9,9 @@ use futures::StreamExt;
 use media_session::Clip;
 use media_vad::{EndOfTurn, Vad, VadModels};
 use providers_api::{Embedder, Stt, Tts, TtsEvent, TtsInput, TtsRequest};
+use providers_link::Pool;
 use providers_local::LocalProviders;
+use runtime::Tasks;
 
 use crate::cmd::coded;
 use crate::config::{self, Config};
@@ -38,11 +40,11 @@ pub(crate) const CALLS_WITHOUT_MODELS: usize = 500;
 const RENDER_WITHIN: Duration = Duration::from_secs(20);
 
 impl Speech {
-    pub(crate) async fn start(config: &Config) -> anyhow::Result<Self> {
+    pub(crate) async fn start(config: &Config, tasks: &Tasks) -> anyhow::Result<Self> {
         match config.providers.speech {
             config::Speech::Local => Self::local(config).await,
             config::Speech::Fake => Self::fake(config),
-            config::Speech::Deepgram => Self::deepgram(config),
+            config::Speech::Deepgram => Self::deepgram(config, tasks),
         }
     }
 
@@ -78,12 +80,12 @@ impl Speech {
         })
     }
 
-    fn deepgram(config: &Config) -> anyhow::Result<Self> {
+    fn deepgram(config: &Config, tasks: &Tasks) -> anyhow::Result<Self> {
         let options = deepgram_options(config)?;
         let part = ("providers".to_owned(), format!("deepgram at {}", options.base_url));
         Ok(Self {
             stt: Arc::new(providers_deepgram::DeepgramStt::new(options.clone())),
-            tts: Arc::new(providers_deepgram::DeepgramTts::new(options)),
+            tts: Arc::new(providers_deepgram::DeepgramTts::new(options, Pool::new(tasks))),
             embedder: None,
             detector: detector(config)?,
             capacity: None,

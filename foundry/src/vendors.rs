@@ -123,7 +123,8 @@ pub(crate) fn llm(reach: &Reach, account: &Account, model: Option<&str>) -> Resu
 /// Accounts for the keys that the environment holds under the names their users know: `OPENAI_API_KEY` and, where the service is not
 /// the vendor's own, `OPENAI_BASE_URL`.
 pub(crate) fn given(variable: impl Fn(&str) -> Option<String>) -> Vec<GivenAccount> {
-    let set = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let set =
+        |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
     let account = |about: VendorAbout| {
         let name = about.key_variable?;
         let key = set(&name)?;
@@ -144,7 +145,10 @@ pub(crate) fn given(variable: impl Fn(&str) -> Option<String>) -> Vec<GivenAccou
         let misses = about.needs_region && options.region.is_none() && options.base_url.is_none()
             || about.needs_base_url && options.base_url.is_none();
         if misses {
-            tracing::warn!(variable = name, "no account is made: its region ({stem}_REGION) or address ({stem}_BASE_URL) is not set");
+            tracing::warn!(
+                variable = name,
+                "no account is made: its region ({stem}_REGION) or address ({stem}_BASE_URL) is not set"
+            );
             return None;
         }
         let name = about.vendor.name().replace('_', "-");
@@ -418,7 +422,8 @@ mod tests {
     #[tokio::test]
     async fn each_vendor_can_what_it_is_said_to_and_nothing_else() {
         let tasks = runtime::Tasks::new();
-        let reach = Reach { client: Client::new(providers_link::http::Options::default()), pool: Pool::new(&tasks) };
+        let reach =
+            Reach { client: Client::new(providers_link::http::Options::default()), pool: Pool::new(&tasks) };
         for about in all() {
             let account = account(about.vendor);
             let can = |ability| about.abilities.contains(&ability);

@@ -13,8 +13,8 @@ use domain::{OrgId, Secret};
 use media_session::Directory;
 use runtime::{Kind, Tasks};
 
-use crate::adapters::call_log::CallLog;
 use crate::adapters::accounts::{Bench, Vendors};
+use crate::adapters::call_log::CallLog;
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
 use crate::adapters::entry::Entry;
@@ -97,7 +97,7 @@ impl House {
             anyhow::anyhow!("{}: {error}; choose another with --media-listen IP:PORT", error.failure().code)
         })?;
         let store = Store::open(config).await?;
-        let speech = Speech::start(config).await?;
+        let speech = Speech::start(config, &tasks).await?;
         let address =
             rtc.candidates_announced().iter().map(SocketAddr::ip).find(|address| !address.is_loopback());
         let (room, note) = room(config.calls.max, speech.capacity);
@@ -136,7 +136,9 @@ impl House {
         .await;
         let returning = returning.map_err(|error| coded(error.failure(), error))?;
         let platform = Platform::new(&parts, &store);
-        let board = Switchboard::new(speech, Arc::clone(&bench), Arc::clone(&catalogue), record, folders, returning).await;
+        let board =
+            Switchboard::new(speech, Arc::clone(&bench), Arc::clone(&catalogue), record, folders, returning)
+                .await;
         let board = Arc::new(board);
         let entry = Entry {
             board: Arc::clone(&board),
@@ -185,7 +187,13 @@ impl House {
         }
         options.token_key = Some(self.token_key.clone());
         let store = control_server::Store::of(self.store.db().clone(), self.home);
-        Ok(control_server::Server::new(options, self.ports.clone(), store, Arc::clone(&self.code), Arc::clone(&self.vault))?)
+        Ok(control_server::Server::new(
+            options,
+            self.ports.clone(),
+            store,
+            Arc::clone(&self.code),
+            Arc::clone(&self.vault),
+        )?)
     }
 
     /// Good once, for the link that is printed.

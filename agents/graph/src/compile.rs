@@ -1,12 +1,14 @@
 //! From the definition to what a walk runs on: texts parsed, choices prepared, edges by outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::chat::Function;
 use crate::definition::AgentDefinition;
 use crate::expression::Expression;
-use crate::node::{Collect, End, IntentNode, Node, Say, Slot, Tool};
+use crate::node::{Collect, DeclaredTool, End, IntentNode, LlmNode, Node, Say, Slot, Tool};
 use crate::template::{Given, Template};
 use crate::understand::Choices;
 use crate::validate::{self, Invalid, Problem, RESERVED, Severity};
@@ -24,6 +26,7 @@ pub struct Compiled {
     pub(crate) vocabularies: Value,
     pub(crate) greeting: Vec<Template>,
     pub(crate) manners: Manners,
+    pub(crate) tools: BTreeMap<String, Calling>,
 }
 
 #[derive(Debug, Clone)]
@@ -37,10 +40,32 @@ pub(crate) struct Way {
 pub(crate) enum Step {
     Say { text: Vec<Template>, interruptible: bool, set: Vec<(String, Given)> },
     Intent { node: IntentNode, prompt: Vec<Template>, unknown: Vec<Template> },
-    Collect(std::sync::Arc<Collecting>),
+    Collect(Arc<Collecting>),
     Router,
     Tool { node: Tool, args: Vec<(String, Given)>, text: Vec<Template> },
+    Llm(Arc<Talking>),
     End { node: End, text: Vec<Template> },
+}
+
+/// A node of a language model.
+#[derive(Debug, Clone)]
+pub(crate) struct Talking {
+    pub(crate) node: LlmNode,
+    pub(crate) instructions: Template,
+    pub(crate) prompt: Vec<Template>,
+    pub(crate) sorry: Vec<Template>,
+    /// Tools and exits.
+    pub(crate) functions: Arc<[Function]>,
+    pub(crate) output: Option<Arc<Value>>,
+}
+
+/// A tool declared for models.
+#[derive(Debug, Clone)]
+pub(crate) struct Calling {
+    pub(crate) tool: String,
+    pub(crate) effects: bool,
+    pub(crate) args: Vec<(String, Given)>,
+    pub(crate) says: Vec<Template>,
 }
 
 #[derive(Debug, Clone)]
@@ -83,7 +108,11 @@ pub fn compile(definition: AgentDefinition) -> Result<Compiled, Invalid> {
         Compiler { problems, channels: definition.state.keys().cloned().collect(), node: None };
     let manners = compiler.manners(&definition);
     let greeting = compiler.texts("greeting", &definition.greeting);
-    let nodes = definition.nodes.iter().map(|(id, node)| (id.clone(), compiler.node(id, node))).collect();
+    let tools =
+        definition.tools.iter().map(|(name, tool)| (name.clone(), compiler.tool(name, tool))).collect();
+    let declared = &definition.tools;
+    let nodes = definition.nodes.iter();
+    let nodes = nodes.map(|(id, node)| (id.clone(), compiler.node(id, node, declared))).collect();
     let edges = compiler.edges(&definition);
     let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
         compiler.problems.into_iter().partition(|problem| problem.severity == Severity::Error);
@@ -92,7 +121,7 @@ pub fn compile(definition: AgentDefinition) -> Result<Compiled, Invalid> {
     }
     let choices = choices(&definition);
     let vocabularies = vocabularies(&definition);
-    Ok(Compiled { warnings, nodes, edges, choices, vocabularies, greeting, manners, definition })
+    Ok(Compiled { warnings, nodes, edges, choices, vocabularies, greeting, manners, tools, definition })
 }
 
 impl Compiled {
@@ -151,6 +180,20 @@ fn vocabularies(definition: &AgentDefinition) -> Value {
         .into()
 }
 
+/// What the model of a node may call, always in the same order.
+fn functions(node: &LlmNode, tools: &BTreeMap<String, DeclaredTool>) -> Arc<[Function]> {
+    let tools = node.tools.iter().filter_map(|name| Some((name, tools.get(name)?))).map(|(name, tool)| {
+        let (description, parameters) = (tool.description.clone(), tool.parameters.clone());
+        Function { name: name.clone(), description, parameters }
+    });
+    let exits = node.exits.iter().map(|(name, exit)| Function {
+        name: name.clone(),
+        description: exit.description.clone(),
+        parameters: json!({"type": "object", "properties": {}}),
+    });
+    tools.chain(exits).collect()
+}
+
 struct Compiler {
     problems: Vec<Problem>,
     channels: BTreeSet<String>,
@@ -191,6 +234,26 @@ impl Compiler {
         templates
     }
 
+    /// One text; where it is wrong, which is reported, an empty one.
+    fn template(&mut self, field: &str, text: &str) -> Template {
+        let template = Template::parse(text).unwrap_or_else(|error| {
+            self.report(field, error);
+            Template::default()
+        });
+        self.roots(field, &template.roots());
+        template
+    }
+
+    fn tool(&mut self, name: &str, tool: &DeclaredTool) -> Calling {
+        self.node = None;
+        Calling {
+            tool: tool.tool.clone().unwrap_or_else(|| name.to_owned()),
+            effects: tool.effects,
+            args: self.given(&format!("tools.{name}.args"), &tool.args),
+            says: self.texts(&format!("tools.{name}.says"), &tool.says),
+        }
+    }
+
     fn expression(&mut self, field: &str, text: Option<&String>) -> Option<Expression> {
         match Expression::parse(text?) {
             Ok(expression) => {
@@ -219,7 +282,7 @@ impl Compiler {
         given
     }
 
-    fn node(&mut self, id: &str, node: &Node) -> Step {
+    fn node(&mut self, id: &str, node: &Node, tools: &BTreeMap<String, DeclaredTool>) -> Step {
         self.node = Some(id.to_owned());
         match node {
             Node::Say(Say { text, interruptible, set }) => Step::Say {
@@ -232,13 +295,21 @@ impl Compiler {
                 unknown: self.texts("unknown", &node.unknown),
                 node: node.clone(),
             },
-            Node::Collect(node) => Step::Collect(std::sync::Arc::new(self.collect(node))),
+            Node::Collect(node) => Step::Collect(Arc::new(self.collect(node))),
             Node::Router(_) => Step::Router,
             Node::Tool(node) => Step::Tool {
                 args: self.given("args", &node.args),
                 text: self.texts("text", &node.text),
                 node: node.clone(),
             },
+            Node::Llm(node) => Step::Llm(Arc::new(Talking {
+                instructions: self.template("instructions", &node.instructions),
+                prompt: self.texts("prompt", &node.prompt),
+                sorry: self.texts("sorry", &node.sorry),
+                functions: functions(node, tools),
+                output: node.output.clone().map(Arc::new),
+                node: node.clone(),
+            })),
             Node::End(node) => Step::End { text: self.texts("text", &node.text), node: node.clone() },
         }
     }

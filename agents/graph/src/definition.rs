@@ -6,7 +6,7 @@ use domain::{Language, Voice};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::node::Node;
+use crate::node::{DeclaredTool, Node};
 use crate::state::Channel;
 use crate::validate::{Invalid, Problem};
 
@@ -40,6 +40,11 @@ pub struct AgentDefinition {
     /// Choices by name: each option with how it is said and by what names callers know it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vocabularies: BTreeMap<String, Vocabulary>,
+    /// What language models may call, by the name they see.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<String, DeclaredTool>,
+    #[serde(default, skip_serializing_if = "Speculation::is_default")]
+    pub speculation: Speculation,
     #[serde(default)]
     pub manners: Manners,
     /// Node where the first turn of the caller arrives.
@@ -63,12 +68,36 @@ pub struct Term {
     pub synonyms: Vec<String>,
 }
 
+/// How much asking a model ahead of the end of a turn may waste.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Speculation {
+    /// Largest share, 0 to 1, of the last questions asked ahead that may have been in vain; 0 asks nothing ahead.
+    pub max_wasted: f32,
+    /// How many of the last are counted.
+    pub window: u32,
+    /// How long nothing is asked ahead once the share was exceeded, in milliseconds.
+    pub pause_ms: u64,
+}
+
+impl Default for Speculation {
+    fn default() -> Self {
+        Self { max_wasted: 0.7, window: 40, pause_ms: 60_000 }
+    }
+}
+
+impl Speculation {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Of the edges of a node's outcome the first with a true condition is taken.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Edge {
     pub from: String,
-    /// Outcome of the node: an intent, `done`, `cancelled`, `failed`, `error`, `unknown`; `next` where it has one way on.
+    /// Outcome of the node: an intent, `done`, `cancelled`, `failed`, `error`, `unknown`, an exit; `next` where it has one way on.
     #[serde(default = "next", skip_serializing_if = "is_next")]
     pub on: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

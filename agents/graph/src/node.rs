@@ -13,6 +13,7 @@ pub enum Node {
     Collect(Collect),
     Router(Router),
     Tool(Tool),
+    Llm(LlmNode),
     End(End),
 }
 
@@ -25,6 +26,7 @@ impl Node {
             Self::Collect(_) => "collect",
             Self::Router(_) => "router",
             Self::Tool(_) => "tool",
+            Self::Llm(_) => "llm",
             Self::End(_) => "end",
         }
     }
@@ -32,7 +34,11 @@ impl Node {
     /// Whether the walk stops there until the caller speaks.
     #[must_use]
     pub const fn waits(&self) -> bool {
-        matches!(self, Self::Intent(_) | Self::Collect(_))
+        match self {
+            Self::Intent(_) | Self::Collect(_) => true,
+            Self::Llm(node) => node.converses(),
+            _ => false,
+        }
     }
 }
 
@@ -248,6 +254,104 @@ pub struct Tool {
     /// Report the result to observers of the session under this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+/// Lets a language model answer. Without `output` it converses: it waits for the caller and speaks until it leaves by an exit.
+/// With `output` it runs once, says nothing of its own, and writes one JSON value into a channel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LlmNode {
+    /// The system prompt (a template; its lines are kept).
+    pub instructions: String,
+    /// Conversing: said on arrival when nothing else was said in this turn; without one the model answers at once what the
+    /// caller said last. Otherwise: said while the model works.
+    #[serde(default)]
+    pub prompt: Vec<String>,
+    /// Names of the definition's `tools` that the model may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// Ways out that the model may choose, each an outcome of the node.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub exits: BTreeMap<String, Exit>,
+    /// JSON Schema of the value that is wanted instead of words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// Channel that receives the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub into: Option<String>,
+    /// Said when the model fails and no edge `error` leads away. Without a wording the session apologises.
+    #[serde(default)]
+    pub sorry: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// 0 to 2; without it the vendor's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f32>,
+    /// Longest wait for the next word of the model.
+    #[serde(default = "llm_timeout_ms")]
+    pub timeout_ms: u64,
+    /// How often in one turn the model may call tools; then it must answer with words.
+    #[serde(default = "rounds")]
+    pub rounds: u32,
+    /// How many turns of the caller the model is told of.
+    #[serde(default = "history")]
+    pub history: u32,
+}
+
+impl LlmNode {
+    /// Whether it speaks with the caller, or gives one value.
+    #[must_use]
+    pub const fn converses(&self) -> bool {
+        self.output.is_none()
+    }
+}
+
+/// Less than a session waits for a dialogue, so that the node's own `sorry` is heard and not the session's.
+fn llm_timeout_ms() -> u64 {
+    2_000
+}
+
+fn rounds() -> u32 {
+    4
+}
+
+fn history() -> u32 {
+    20
+}
+
+/// A way out of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exit {
+    /// Tells the model when to take it.
+    pub description: String,
+}
+
+/// A tool as a language model sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredTool {
+    /// What is called; without it the name under which it is declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// Tells the model what it does and when to use it.
+    pub description: String,
+    /// JSON Schema of an object.
+    #[serde(default = "no_parameters")]
+    pub parameters: Value,
+    /// Given with every call, whatever the model says: name and value; a text that begins with "=" is an expression.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub args: BTreeMap<String, Value>,
+    /// Whether it changes something. What only looks something up may run beside others.
+    #[serde(default = "yes")]
+    pub effects: bool,
+    /// Said while it runs, where nothing was said in this turn before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub says: Vec<String>,
+}
+
+fn no_parameters() -> Value {
+    serde_json::json!({"type": "object", "properties": {}})
 }
 
 /// Says goodbye and ends the session.

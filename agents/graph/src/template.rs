@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::expression::{Expression, ExpressionError, Scope};
 use crate::spoken;
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Template(Vec<Piece>);
 
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,15 @@ impl Template {
         render(&self.0, scope, today, &mut text);
         let joined = text.split_whitespace().collect::<Vec<_>>().join(" ");
         joined.replace(" .", ".").replace(" ,", ",").replace(" ?", "?")
+    }
+
+    /// The text with its lines; in each, runs of blanks are made one.
+    #[must_use]
+    pub fn render_lines(&self, scope: &Scope<'_>, today: Date) -> String {
+        let mut text = String::new();
+        render(&self.0, scope, today, &mut text);
+        let lines = text.trim().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     #[must_use]

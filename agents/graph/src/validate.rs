@@ -9,6 +9,8 @@ use serde::Serialize;
 use crate::definition::AgentDefinition;
 use crate::node::{Collect, Entity, IntentNode, Node, Slot, SlotKind};
 
+mod models;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -98,9 +100,11 @@ pub(crate) fn structure(definition: &AgentDefinition) -> Vec<Problem> {
                     problems.push(Problem::error(Some(id), "tool", "the name of the tool is empty"));
                 }
             }
+            Node::Llm(node) => models::node(definition, id, node, &mut problems),
             Node::Router(_) | Node::End(_) => {}
         }
     }
+    models::declarations(definition, &mut problems);
     edges(definition, &mut problems);
     reach(definition, &mut problems);
     loops(definition, &mut problems);
@@ -122,7 +126,7 @@ fn whole(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
                 None,
                 "entry",
                 format!(
-                    "\"{}\" is of kind {}; the entry must wait for the caller (intent or collect)",
+                    "\"{}\" is of kind {}; the entry must wait for the caller (intent, collect, or llm without output)",
                     definition.entry,
                     node.kind()
                 ),
@@ -323,6 +327,10 @@ fn outcomes(node: &Node) -> Vec<&str> {
     match node {
         Node::Say(_) | Node::Router(_) => vec!["next"],
         Node::Tool(_) => vec!["next", "error"],
+        Node::Llm(node) if node.converses() => {
+            node.exits.keys().map(String::as_str).chain(["error"]).collect()
+        }
+        Node::Llm(_) => vec!["next", "error"],
         Node::Collect(_) => vec!["done", "cancelled", "failed"],
         Node::Intent(intent) => intent.intents.keys().map(String::as_str).chain(["unknown"]).collect(),
         Node::End(_) => Vec::new(),
@@ -371,6 +379,7 @@ fn edges(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
             Node::Collect(_) => &["done"],
             Node::Router(_) => &["next"],
             Node::Tool(_) => &["error"],
+            Node::Llm(node) if !node.converses() => &["error"],
             _ => &[],
         };
         for outcome in needed {

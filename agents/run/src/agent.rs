@@ -10,10 +10,12 @@ use jiff::tz::TimeZone;
 use providers_api::Embedder;
 
 use crate::classify::Classifier;
+use crate::speculation::{SpeculationCounts, Speculations};
 
 pub struct Agent {
     graph: Arc<Compiled>,
     pub(crate) classifier: Classifier,
+    pub(crate) speculations: Speculations,
     zone: Option<TimeZone>,
 }
 
@@ -74,7 +76,8 @@ impl Agent {
                 })?),
             };
         let classifier = Classifier::warm(&graph, embedder, directory).await;
-        Ok(Self { graph, classifier, zone })
+        let speculations = Speculations::new(graph.definition.speculation);
+        Ok(Self { graph, classifier, speculations, zone })
     }
 
     #[must_use]
@@ -85,6 +88,12 @@ impl Agent {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.graph.definition.name
+    }
+
+    /// What asking models ahead came to, in all calls so far.
+    #[must_use]
+    pub fn speculations(&self) -> SpeculationCounts {
+        self.speculations.counts()
     }
 
     /// How intents are told apart.

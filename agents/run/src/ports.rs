@@ -3,8 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use agents_graph::ToolError;
+use domain::SessionId;
 use futures::future::BoxFuture;
 use jiff::Zoned;
+use providers_api::{Llm, ProviderInfo, Usage};
 use runtime::tasks::Tasks;
 use serde_json::Value;
 
@@ -66,9 +68,32 @@ impl Clock for SystemClock {
     }
 }
 
+/// What one question to a language model used.
+#[derive(Debug, Clone)]
+pub struct ChatUsed {
+    pub session: SessionId,
+    /// Name of the agent that asked.
+    pub agent: String,
+    /// Who really answered.
+    pub served: Arc<ProviderInfo>,
+    /// Estimated, and marked so, where the answer was cut off before the vendor had counted.
+    pub usage: Usage,
+    /// Asked ahead, in vain.
+    pub wasted: bool,
+}
+
+/// Keeps the books.
+pub trait Meter: Send + Sync {
+    /// A question is over: answered, cut off or given up. Must not block.
+    fn chat(&self, used: ChatUsed);
+}
+
 /// The outside of a conversation.
 #[derive(Clone)]
 pub struct Ports {
+    /// Answers in nodes of kind `llm`; without one they fail with `LLM_MISSING`.
+    pub llm: Option<Arc<dyn Llm>>,
+    pub meter: Option<Arc<dyn Meter>>,
     pub tools: Arc<dyn Tools>,
     pub clock: Arc<dyn Clock>,
     /// Owner of running tool calls.

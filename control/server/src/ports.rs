@@ -12,10 +12,10 @@ use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
 use control_api::health::Readiness;
 use control_api::offer::Candidate;
-use control_api::recording::Name;
 use control_api::provider_account::{
     AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
 };
+use control_api::recording::Name;
 use domain::{Encoding, OrgId, ProviderAccountId, Secret, SessionEvent, SessionId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

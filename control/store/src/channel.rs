@@ -1,10 +1,10 @@
 //! Channels: where callers come in, and whom they then talk to.
 
-use domain::{AgentId, ChannelId, EnvironmentId, OrgId};
+use domain::{AgentId, ChannelId, EnvironmentId};
 use jiff::Timestamp;
 
 use crate::at::from_database;
-use crate::{Error, OrgTx, Page, SystemTx};
+use crate::{Error, OrgTx, Page};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
@@ -123,24 +123,4 @@ pub async fn update(
 pub async fn delete(tx: &mut OrgTx, id: ChannelId) -> Result<(), Error> {
     sqlx::query!("delete from app.channels where id = $1", id.as_uuid()).execute(tx.connection()).await?;
     Ok(())
-}
-
-/// Of which organization a channel is, of those that take callers.
-pub async fn owner(tx: &mut SystemTx, id: ChannelId) -> Result<Option<OrgId>, Error> {
-    let owner =
-        sqlx::query_scalar!("select org_id from app.channels where id = $1 and enabled", id.as_uuid())
-            .fetch_optional(tx.connection())
-            .await?;
-    Ok(owner.map(OrgId::from_uuid))
-}
-
-/// Which organization a hostname leads to.
-pub async fn host_owner(tx: &mut SystemTx, host: &str) -> Result<Option<(OrgId, ChannelId)>, Error> {
-    let owner = sqlx::query!(
-        "select org_id, id from app.channels where kind = 'host' and address = $1 and enabled",
-        host
-    )
-    .fetch_optional(tx.connection())
-    .await?;
-    Ok(owner.map(|row| (OrgId::from_uuid(row.org_id), ChannelId::from_uuid(row.id))))
 }

@@ -45,8 +45,8 @@ impl Known {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Written {
     pub(crate) events: usize,
-    /// Of calls that are not on record, or were written before.
-    pub(crate) passed_over: usize,
+    /// Of calls that are not on record, since what they began with was lost.
+    pub(crate) unknown: usize,
 }
 
 impl Db {
@@ -66,7 +66,8 @@ impl Db {
         checkpoint(connection, &sorted.checkpoints).await?;
         requests::write(connection, &sorted.requests).await?;
         tx.commit().await?;
-        Ok(Written { events: count, passed_over: sorted.events.len() - count })
+        let unknown = sorted.events.iter().filter(|event| !known.0.contains_key(&event.session)).count();
+        Ok(Written { events: count, unknown })
     }
 }
 

@@ -155,7 +155,9 @@ pub async fn update(
 /// # Errors
 /// When the database does not answer.
 pub async fn delete(tx: &mut OrgTx, id: ProviderAccountId) -> Result<(), Error> {
-    sqlx::query!("delete from app.provider_accounts where id = $1", id.as_uuid()).execute(tx.connection()).await?;
+    sqlx::query!("delete from app.provider_accounts where id = $1", id.as_uuid())
+        .execute(tx.connection())
+        .await?;
     Ok(())
 }
 

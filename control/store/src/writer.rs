@@ -12,7 +12,7 @@ use runtime::{Kind, Tasks};
 use tokio::sync::{mpsc, watch};
 
 use crate::entry::Entry;
-use crate::ingest::Known;
+use crate::ingest::{Known, Written};
 use crate::journal::{self, Appender, Piece, Taker};
 use crate::metrics::{CONNECTIONS, ENTRIES_LOST, EVENTS_WRITTEN};
 use crate::{Db, Error};
@@ -264,7 +264,7 @@ async fn deliver(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Behind
     }
     match db.write(known, &piece.entries).await {
         Ok(written) => {
-            metrics::counter!(EVENTS_WRITTEN).increment(written.events as u64);
+            count(written);
             Ok(())
         }
         Err(error) if !error.refuses() => {
@@ -286,6 +286,13 @@ async fn deliver(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Behind
     }
 }
 
+fn count(written: Written) {
+    metrics::counter!(EVENTS_WRITTEN).increment(written.events as u64);
+    if written.unknown > 0 {
+        lost("unknown_call", written.unknown);
+    }
+}
+
 /// What one call brings must not keep those of the others.
 async fn one_by_one(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Behind> {
     let mut sessions: Vec<_> = piece.entries.iter().map(Entry::session).collect();
@@ -296,7 +303,7 @@ async fn one_by_one(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Beh
         let own: Vec<Entry> =
             piece.entries.iter().filter(|entry| entry.session() == session).cloned().collect();
         match db.write(known, &own).await {
-            Ok(written) => metrics::counter!(EVENTS_WRITTEN).increment(written.events as u64),
+            Ok(written) => count(written),
             Err(error) if !error.refuses() => return Err(Behind),
             Err(error) => {
                 known.clear();

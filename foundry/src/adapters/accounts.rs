@@ -111,7 +111,10 @@ impl Bench {
             loop {
                 tokio::time::sleep(FOLLOW_EVERY).await;
                 if let Err(error) = following.reload().await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the accounts could not be looked at");
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "the accounts could not be looked at"
+                    );
                 }
             }
         });
@@ -220,12 +223,7 @@ impl Bench {
     }
 
     fn setting(&self, options: Options) -> Setting {
-        Setting {
-            options,
-            health: Arc::clone(&self.health),
-            observer: self.attempts.clone(),
-            pace: None,
-        }
+        Setting { options, health: Arc::clone(&self.health), observer: self.attempts.clone(), pace: None }
     }
 
     /// Whoever a binding names; said in the log where there is nobody, since the call goes on with the others.
@@ -245,7 +243,9 @@ impl Bench {
             return None;
         };
         make(&self.reach, account, binding.model.as_deref())
-            .inspect_err(|reason| tracing::warn!(%org, account = binding.provider, %reason, "an account cannot serve"))
+            .inspect_err(
+                |reason| tracing::warn!(%org, account = binding.provider, %reason, "an account cannot serve"),
+            )
             .ok()
     }
 }
@@ -276,7 +276,10 @@ impl ports::Vendors for Vendors {
         let bench = Arc::clone(&self.0);
         self.0.tasks.spawn(RELOAD, async move {
             if let Err(error) = bench.reload().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the accounts are read again in a moment");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the accounts are read again in a moment"
+                );
             }
         });
     }

@@ -131,7 +131,7 @@ impl Catalogue {
         let catalogue = Self {
             db,
             maker,
-            ports: Ports { tools, clock, tasks },
+            ports: Ports { llm: None, meter: None, tools, clock, tasks },
             home,
             served: watch::Sender::default(),
             trials: Mutex::default(),

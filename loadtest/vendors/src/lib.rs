@@ -11,6 +11,7 @@ mod deepgram;
 mod elevenlabs;
 mod google;
 mod openai;
+mod paced;
 mod script;
 mod sound;
 mod stage;

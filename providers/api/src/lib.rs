@@ -13,6 +13,7 @@ pub mod sink;
 pub mod stt;
 pub mod tts;
 pub mod usage;
+pub mod voices;
 
 pub use embed::Embedder;
 pub use error::{Ability, Error, ErrorKind};
@@ -24,3 +25,4 @@ pub use sink::{Closed, Sink};
 pub use stt::{Stt, SttEvent, SttInput, SttRequest, SttStream};
 pub use tts::{Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
 pub use usage::Usage;
+pub use voices::VoiceListing;

@@ -1,231 +1,144 @@
-//! Synthesis of one turn on one socket: sentences in, audio out.
+//! Synthesis: over pooled sockets, or a request for each sentence.
 
-use std::collections::VecDeque;
+use std::time::Duration;
 
-use bytes::Bytes;
-use domain::{AudioFrame, MediaTime};
-use futures::channel::mpsc;
 use futures::future::BoxFuture;
-use futures::{FutureExt, SinkExt, StreamExt, stream};
-use providers_api::{
-    Ability, Error, ErrorKind, ProviderInfo, Sink, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream,
-};
-use tokio_tungstenite::tungstenite::Message;
+use providers_api::{Error, ErrorKind, ProviderInfo, Tts, TtsRequest, TtsStream, Usage};
+use providers_link::http::Answer;
+use providers_link::reciting::{AudioBody, RawBody};
+use providers_link::{Client, Fault, Pool, Recital, Reciting, Speaking, Spoken, codes, speaking};
 
+use crate::aura::{Flushes, Reply};
+use crate::manners::{NAME, manners};
 use crate::options::Options;
-use crate::socket::{self, NAME, Socket, encoded};
-use crate::wire::{Speak, Spoken, json};
+use crate::wire::{SpeakOnce, refusal};
 
-/// Sentences waiting for the vendor; a turn rarely has more. When full the session waits: text is never dropped.
-const INPUT_CAPACITY: usize = 32;
-/// Deepgram answers more than 20 flushes a minute with warnings; past this many, sentences wait for the turn's end.
-const FLUSHES_PER_TURN: usize = 15;
 const RATE_HZ: u32 = 24_000;
+/// Sockets end after an hour.
+const ROTATE_AFTER: Duration = Duration::from_secs(50 * 60);
+/// Longer than any free socket was seen to be kept without a word.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+/// Over sockets, which are kept in the pool between turns.
 pub struct DeepgramTts {
-    options: Options,
-    info: ProviderInfo,
+    inner: Box<dyn Tts>,
 }
 
 impl DeepgramTts {
     #[must_use]
-    pub fn new(options: Options) -> Self {
-        let info = ProviderInfo {
-            name: NAME.to_owned(),
-            model: options.tts_model.clone(),
-            rate_hz: RATE_HZ,
-            ..ProviderInfo::default()
+    pub fn new(options: Options, pool: Pool) -> Self {
+        let info = info(&options);
+        let mut manners = manners(&options);
+        manners.rotate_after = Some(ROTATE_AFTER);
+        manners.keep_alive = Some(KEEP_ALIVE);
+        let flushes = Flushes::default();
+        let reply = move |request: &TtsRequest| {
+            Reply::new(options.socket(&query(&options, request)), flushes.clone())
         };
-        Self { options, info }
-    }
-
-    /// A voice is a model at Deepgram.
-    fn query(&self, request: &TtsRequest) -> String {
-        let named = &request.voice.name;
-        let model = encoded(if named.is_empty() { &self.options.tts_model } else { named });
-        format!("/v1/speak?model={model}&encoding=linear16&sample_rate={RATE_HZ}")
+        let speaking = speaking::Options { manners, keep_alive: None };
+        Self { inner: Box::new(Speaking::new(info, speaking, pool, reply)) }
     }
 }
 
 impl Tts for DeepgramTts {
     fn info(&self) -> &ProviderInfo {
-        &self.info
+        self.inner.info()
     }
 
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
-        async move {
-            let socket = socket::open(&self.options, Ability::Tts, &self.query(&request)).await?;
-            let (input, inputs) = Sink::bounded(INPUT_CAPACITY);
-            let state = Synthesis::new(socket, inputs);
-            let events =
-                stream::unfold(
-                    state,
-                    |mut state| async move { state.next().await.map(|event| (event, state)) },
-                );
-            Ok(TtsStream { input, events: events.boxed() })
-        }
-        .boxed()
+        self.inner.open(request)
     }
 }
 
-struct Synthesis {
-    socket: Socket,
-    inputs: Option<mpsc::Receiver<TtsInput>>,
-    /// Sentences sent, counted; those after the last flush are not yet asked for.
-    sent: usize,
-    flushed_to: VecDeque<usize>,
-    flushes: usize,
-    unflushed: bool,
-    done: usize,
-    /// Samples given so far.
-    given: u64,
-    /// Half a sample left over from the message before.
-    odd: Option<u8>,
-    ready: VecDeque<Result<TtsEvent, Error>>,
-    over: bool,
+/// Over HTTP.
+pub struct DeepgramHttpTts {
+    inner: Reciting<Once>,
 }
 
-enum Step {
-    Input(Option<TtsInput>),
-    Message(Option<Result<Message, tokio_tungstenite::tungstenite::Error>>),
+impl DeepgramHttpTts {
+    #[must_use]
+    pub fn new(options: Options, client: Client) -> Self {
+        Self { inner: Reciting::new(info(&options), client, Once { options }) }
+    }
 }
 
-impl Synthesis {
-    fn new(socket: Socket, inputs: mpsc::Receiver<TtsInput>) -> Self {
-        Self {
-            socket,
-            inputs: Some(inputs),
-            sent: 0,
-            flushed_to: VecDeque::new(),
-            flushes: 0,
-            unflushed: false,
-            done: 0,
-            given: 0,
-            odd: None,
-            ready: VecDeque::new(),
-            over: false,
-        }
+impl Tts for DeepgramHttpTts {
+    fn info(&self) -> &ProviderInfo {
+        self.inner.info()
     }
 
-    async fn next(&mut self) -> Option<Result<TtsEvent, Error>> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                self.over |= event.is_err();
-                return Some(event);
-            }
-            if self.over || (self.inputs.is_none() && self.done >= self.sent) {
-                return None;
-            }
-            let inputs = &mut self.inputs;
-            let step = tokio::select! {
-                biased;
-                message = self.socket.next() => Step::Message(message),
-                input = async { match inputs { Some(inputs) => inputs.next().await, None => std::future::pending().await } } => Step::Input(input),
-            };
-            if let Err(error) = self.apply(step).await {
-                self.ready.push_back(Err(error));
-            }
-        }
+    fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
+        self.inner.open(request)
+    }
+}
+
+fn info(options: &Options) -> ProviderInfo {
+    ProviderInfo {
+        name: NAME.to_owned(),
+        model: options.tts_model.clone(),
+        rate_hz: RATE_HZ,
+        ..ProviderInfo::default()
+    }
+}
+
+fn query(options: &Options, request: &TtsRequest) -> String {
+    format!("/v1/speak?model={}&encoding=linear16&sample_rate={RATE_HZ}", options.voice(&request.voice))
+}
+
+struct Once {
+    options: Options,
+}
+
+impl Recital for Once {
+    fn request(&self, client: &Client, turn: &TtsRequest, text: &str) -> reqwest::RequestBuilder {
+        let url = self.options.http(&format!("{}&container=none", query(&self.options, turn)));
+        client
+            .post(&url)
+            .header(reqwest::header::AUTHORIZATION, sensitive(&self.options.authorization()))
+            .json(&SpeakOnce { text })
     }
 
-    async fn apply(&mut self, step: Step) -> Result<(), Error> {
-        match step {
-            Step::Input(Some(TtsInput::Sentence(text))) => self.sentence(&text).await,
-            Step::Input(None) => {
-                self.inputs = None;
-                if self.unflushed {
-                    self.flush().await?;
-                }
-                Ok(())
-            }
-            Step::Message(Some(Ok(Message::Binary(audio)))) => {
-                self.audio(&audio);
-                Ok(())
-            }
-            Step::Message(Some(Ok(Message::Text(text)))) => self.text(text.as_str()),
-            Step::Message(Some(Ok(Message::Close(frame)))) => {
-                Err(socket::closed(Ability::Tts, frame.as_ref()))
-            }
-            Step::Message(Some(Ok(_))) => Ok(()),
-            Step::Message(Some(Err(error))) => Err(socket::broken(Ability::Tts, &error)),
-            Step::Message(None) => Err(socket::closed(Ability::Tts, None)),
+    fn audio(&self, answer: &Answer) -> Result<Box<dyn AudioBody>, Fault> {
+        if answer.content_type == "application/json" || answer.content_type.starts_with("text/") {
+            return Err(Fault::protocol(format!("{} instead of audio", answer.content_type)));
         }
+        let characters = answer.header("dg-char-count").and_then(|count| count.trim().parse().ok());
+        Ok(Box::new(Counted { characters, body: RawBody::default() }))
     }
 
-    async fn sentence(&mut self, text: &str) -> Result<(), Error> {
-        self.sent += 1;
-        if !text.chars().any(char::is_alphanumeric) {
-            // Nothing to speak, no failure: it is done together with what was flushed before it, or at once.
-            return match self.flushed_to.back_mut() {
-                _ if self.unflushed => Ok(()),
-                Some(last) => {
-                    *last = self.sent;
-                    Ok(())
-                }
-                None => {
-                    self.finish(self.sent);
-                    Ok(())
-                }
-            };
-        }
-        let message = json(&Speak::Speak { text });
-        self.send(message).await?;
-        self.unflushed = true;
-        if self.flushes < FLUSHES_PER_TURN { self.flush().await } else { Ok(()) }
+    fn refused(&self, answer: &Answer, body: &str) -> Fault {
+        let refused = refusal(body);
+        let kind = match codes::status(answer.status, answer.retry_after) {
+            // Where a plan is used up the status is that of a limit.
+            ErrorKind::Limited(_) if refused.code.contains("PAYMENT") => ErrorKind::Exhausted,
+            kind => kind,
+        };
+        Fault::new(kind, format!("HTTP {}: {}", answer.status, refused.reason))
     }
+}
 
-    async fn flush(&mut self) -> Result<(), Error> {
-        self.flushes += 1;
-        self.unflushed = false;
-        self.flushed_to.push_back(self.sent);
-        self.send(json(&Speak::Flush)).await
-    }
+/// A key that no header can hold is sent as none: the vendor refuses it, and nothing of it is shown.
+fn sensitive(value: &str) -> reqwest::header::HeaderValue {
+    reqwest::header::HeaderValue::from_str(value).map_or_else(
+        |_| reqwest::header::HeaderValue::from_static(""),
+        |mut value| {
+            value.set_sensitive(true);
+            value
+        },
+    )
+}
 
-    async fn send(&mut self, message: String) -> Result<(), Error> {
-        self.socket.send(Message::text(message)).await.map_err(|error| socket::broken(Ability::Tts, &error))
-    }
+/// The head of the answer says what it costs.
+struct Counted {
+    characters: Option<u64>,
+    body: RawBody,
+}
 
-    fn audio(&mut self, audio: &Bytes) {
-        let mut bytes = self.odd.take().into_iter().chain(audio.iter().copied());
-        let mut samples = Vec::with_capacity(audio.len() / 2 + 1);
-        while let Some(low) = bytes.next() {
-            match bytes.next() {
-                Some(high) => samples.push(i16::from_le_bytes([low, high])),
-                None => self.odd = Some(low),
-            }
-        }
-        if samples.is_empty() {
-            return;
-        }
-        let at = MediaTime::from_samples(self.given, RATE_HZ);
-        self.given += samples.len() as u64;
-        self.ready.push_back(Ok(TtsEvent::Audio(AudioFrame { samples, rate_hz: RATE_HZ, at })));
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), Error> {
-        let spoken: Spoken = serde_json::from_str(text).map_err(|error| {
-            Error::new(Ability::Tts, ErrorKind::Protocol, NAME, format!("unreadable message: {error}"))
-        })?;
-        match spoken {
-            Spoken::Flushed => {
-                if let Some(sentences) = self.flushed_to.pop_front() {
-                    self.finish(sentences);
-                }
-            }
-            Spoken::Warning { description } => tracing::warn!(%description, "deepgram warns"),
-            Spoken::Error { description } => {
-                return Err(Error::new(Ability::Tts, ErrorKind::Rejected, NAME, description));
-            }
-            Spoken::Other => {}
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, sentences: usize) {
-        while self.done < sentences {
-            self.ready.push_back(Ok(TtsEvent::SentenceDone { sentence: self.done }));
-            self.done += 1;
-        }
+impl AudioBody for Counted {
+    fn push(&mut self, piece: &[u8], out: &mut Vec<Spoken>) -> Result<(), Fault> {
+        let counted = self.characters.take();
+        out.extend(counted.map(|characters| Spoken::Usage(Usage { characters, ..Usage::default() })));
+        self.body.push(piece, out)
     }
 }
 
@@ -235,15 +148,55 @@ mod tests {
 
     use super::*;
 
+    fn asking(name: &str) -> TtsRequest {
+        TtsRequest {
+            session: SessionId::generate(),
+            voice: Voice { name: name.to_owned(), ..Voice::default() },
+        }
+    }
+
     #[test]
     fn a_voice_stays_one_value_of_the_query() {
-        let tts = DeepgramTts::new(Options::new(Secret::new("key".to_owned())));
-        let asked = |name: &str| {
-            let voice = Voice { name: name.to_owned(), ..Voice::default() };
-            tts.query(&TtsRequest { session: SessionId::generate(), voice })
-        };
+        let options = Options::new(Secret::new("key".to_owned()));
+        let asked = |name: &str| query(&options, &asking(name));
         let rest = "encoding=linear16&sample_rate=24000";
-        assert_eq!(asked("aura-2-thalia-en"), format!("/v1/speak?model=aura-2-thalia-en&{rest}"));
+        assert_eq!(asked(""), format!("/v1/speak?model=aura-2-thalia-en&{rest}"));
         assert_eq!(asked("a&encoding=mp3 #"), format!("/v1/speak?model=a%26encoding%3Dmp3%20%23&{rest}"));
+    }
+
+    #[test]
+    fn a_request_over_http_has_the_documented_shape() {
+        let once = Once { options: Options::new(Secret::new("key".to_owned())) };
+        let client = Client::new(providers_link::http::Options::default());
+        let request = once.request(&client, &asking(""), "Hello.").build().expect("complete");
+        let url = "https://api.deepgram.com/v1/speak?model=aura-2-thalia-en&encoding=linear16&sample_rate=24000&container=none";
+        assert_eq!(request.url().as_str(), url);
+        assert_eq!(request.headers()["authorization"], "Token key");
+        assert!(!format!("{:?}", request.headers()).contains("key"));
+        let body: serde_json::Value =
+            serde_json::from_slice(request.body().and_then(|body| body.as_bytes()).expect("a body"))
+                .expect("JSON");
+        assert_eq!(body, serde_json::json!({ "text": "Hello." }));
+    }
+
+    #[test]
+    fn every_documented_refusal_has_its_kind() {
+        let once = Once { options: Options::new(Secret::new("key".to_owned())) };
+        for (status, code, kind) in [
+            (400, "INVALID_QUERY_PARAMETER", ErrorKind::Rejected),
+            (401, "INVALID_AUTH", ErrorKind::Unauthorized),
+            (402, "PAYMENT_REQUIRED", ErrorKind::Exhausted),
+            (413, "PAYLOAD_TOO_LARGE", ErrorKind::Rejected),
+            (422, "UNPROCESSABLE", ErrorKind::Rejected),
+            (429, "TOO_MANY_REQUESTS", ErrorKind::Limited(None)),
+            (503, "SERVICE_UNAVAILABLE", ErrorKind::Limited(None)),
+            (500, "INTERNAL", ErrorKind::Unreachable),
+        ] {
+            let answer =
+                Answer { status, content_type: String::new(), retry_after: None, headers: Vec::new() };
+            let body = format!(r#"{{"err_code":"{code}","err_msg":"why","request_id":"r"}}"#);
+            let fault = once.refused(&answer, &body);
+            assert_eq!((fault.kind, fault.reason), (kind, format!("HTTP {status}: {code}: why")));
+        }
     }
 }

@@ -16,6 +16,6 @@ pub use embed::FakeEmbedder;
 pub use fault::{Fault, Faults};
 pub use lexicon::Lexicon;
 pub use llm::FakeLlm;
-pub use options::{EmbedOptions, LlmOptions, SttOptions, TtsOptions};
+pub use options::{Answer, Call, EmbedOptions, LlmOptions, SttOptions, TtsOptions};
 pub use stt::FakeStt;
 pub use tts::FakeTts;

@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use providers_api::{
     Ability, Error, ErrorKind, Finish, Llm, LlmEvent, LlmRequest, LlmStream, Message, ProviderInfo, ToolCall,
-    Usage,
+    ToolChoice, Usage,
 };
 use tokio::time::Instant;
 
@@ -47,6 +47,9 @@ impl FakeLlm {
         let otherwise =
             || Answer { to: String::new(), text: self.options.otherwise.clone(), calls: Vec::new() };
         let mut answer = scripted.cloned().unwrap_or_else(otherwise);
+        if request.tool_choice == ToolChoice::None && !std::mem::take(&mut answer.calls).is_empty() {
+            answer = otherwise();
+        }
         answer.text = answer.text.replace("{}", asked);
         answer
     }

@@ -4,18 +4,29 @@
 //! that each `Finalize` is answered with, replaces a connection that broke or grew old, gives the new one the audio since the last
 //! settled segment again and drops the words that come twice.
 
+mod joining;
+mod recognition;
+
 use std::time::Duration;
 
 use domain::Language;
-use providers_api::{SttRequest, Usage};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use providers_api::{Ability, Error, ProviderInfo, Sink, Stt, SttRequest, SttStream, Usage};
 
 use crate::codes::Fault;
 use crate::socket::{Endpoint, Frame, Manners};
 
+use recognition::Recognition;
+
+/// Two seconds of frames. When full the newest frame is dropped and counted by the session: the vendor is not reading.
+const INPUT_CAPACITY: usize = 100;
+
 /// What one vendor's messages mean. Data in, data out: no waiting, no clock, no socket. One value serves one stream of recognition, over
 /// one connection after the other.
 pub trait HearingProtocol: Send + 'static {
-    /// Where the next connection goes. State of the connection before it ends here.
+    /// Where the next connection goes. State of the connection before it ends here. A connection that replaces one that grew old may have
+    /// been opened with the endpoint given before.
     fn connect(&mut self) -> Endpoint;
 
     /// What is sent first on a new connection.
@@ -111,7 +122,7 @@ impl Options {
 
 /// An `Stt` out of a vendor's protocol.
 pub struct Hearing<F> {
-    pub(crate) info: providers_api::ProviderInfo,
+    pub(crate) info: ProviderInfo,
     pub(crate) options: Options,
     /// A protocol for each stream.
     pub(crate) protocol: F,
@@ -122,7 +133,32 @@ where
     F: Fn(&SttRequest) -> P + Send + Sync,
     P: HearingProtocol,
 {
-    pub fn new(info: providers_api::ProviderInfo, options: Options, protocol: F) -> Self {
+    pub fn new(info: ProviderInfo, options: Options, protocol: F) -> Self {
         Self { info, options, protocol }
+    }
+}
+
+impl<F, P> Stt for Hearing<F>
+where
+    F: Fn(&SttRequest) -> P + Send + Sync,
+    P: HearingProtocol,
+{
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn open(&self, request: SttRequest) -> BoxFuture<'_, Result<SttStream, Error>> {
+        let protocol = (self.protocol)(&request);
+        let (input, inputs) = Sink::bounded(INPUT_CAPACITY);
+        let opening = Recognition::open(protocol, self.options.clone(), request, inputs);
+        async move {
+            let recognition =
+                Box::pin(opening).await.map_err(|fault| fault.of(Ability::Stt, self.options.manners.name))?;
+            let events = stream::unfold(Box::new(recognition), |mut recognition| async move {
+                recognition.next().await.map(|event| (event, recognition))
+            });
+            Ok(SttStream { input, events: events.boxed() })
+        }
+        .boxed()
     }
 }

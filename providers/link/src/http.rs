@@ -12,6 +12,9 @@ use crate::codes::Fault;
 /// Of a body that says what is wrong, so much is read.
 const LARGEST_REFUSAL: usize = 16 << 10;
 
+/// For reading it.
+const REFUSAL_WITHIN: Duration = Duration::from_secs(2);
+
 /// Cheap to clone; all clones share the connections, which are kept by host and scheme.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -68,12 +71,10 @@ impl Client {
     }
 
     /// A request to be filled and given to `send`.
-    #[must_use]
     pub fn post(&self, url: &str) -> reqwest::RequestBuilder {
         self.inner.post(url)
     }
 
-    #[must_use]
     pub fn get(&self, url: &str) -> reqwest::RequestBuilder {
         self.inner.get(url)
     }
@@ -95,11 +96,15 @@ impl Client {
         }
         let mut text = Vec::new();
         let mut body = response.bytes_stream();
-        while let Some(Ok(piece)) = body.next().await
-            && text.len() < LARGEST_REFUSAL
-        {
-            text.extend_from_slice(&piece);
-        }
+        let reading = async {
+            while let Some(Ok(piece)) = body.next().await
+                && text.len() < LARGEST_REFUSAL
+            {
+                text.extend_from_slice(&piece);
+            }
+        };
+        // A refusal whose reason never comes is a refusal.
+        let _late = tokio::time::timeout(REFUSAL_WITHIN, reading).await;
         text.truncate(LARGEST_REFUSAL);
         Err(refused(&answer, &String::from_utf8_lossy(&text)))
     }
@@ -121,24 +126,42 @@ fn head(response: &reqwest::Response) -> Answer {
     }
 }
 
-/// Without the address: it may hold a key in its query.
 fn sending(error: &reqwest::Error) -> Fault {
-    let kind = if error.is_timeout() { ErrorKind::TimedOut } else { ErrorKind::Unreachable };
-    Fault::new(kind, cause(error))
+    // A connection that did not come about in time is no different from one that was refused.
+    let late = error.is_timeout() && !error.is_connect();
+    Fault::new(if late { ErrorKind::TimedOut } else { ErrorKind::Unreachable }, cause(error))
 }
 
 fn reading(error: &reqwest::Error) -> Fault {
     Fault::new(ErrorKind::Closed, cause(error))
 }
 
-/// The innermost reason, which is what a person can act on.
+/// The innermost reason, which is what a person can act on. Never the client's own words: they name the address, which may hold a key.
 fn cause(error: &reqwest::Error) -> String {
-    let mut source: &dyn std::error::Error = error;
-    while let Some(inner) = source.source() {
-        source = inner;
+    let mut innermost = None;
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        innermost = Some(inner);
+        source = inner.source();
     }
-    if std::ptr::eq(source, std::ptr::from_ref(error) as *const _) {
-        return "the request failed".to_owned();
+    match innermost {
+        Some(inner) if !inner.is::<reqwest::Error>() => inner.to_string(),
+        _ => "the request failed".to_owned(),
     }
-    source.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_there_is_told_without_the_address() {
+        let client = Client::new(Options::default());
+        for url in ["http://127.0.0.1:1/v1?key=sk-1", "no address?key=sk-1"] {
+            let sent = client.send(client.get(url), |_, _| Fault::protocol("answered")).await;
+            let Err(fault) = sent else { panic!("nobody is there") };
+            assert_eq!(fault.kind, ErrorKind::Unreachable, "{fault:?}");
+            assert!(!fault.reason.contains("sk-1") && !fault.reason.contains("127.0.0.1"), "{fault:?}");
+        }
+    }
 }

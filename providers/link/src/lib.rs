@@ -3,12 +3,16 @@
 //!
 //! Knows no vendor.
 
+pub mod carrier;
 pub mod codes;
 pub mod hearing;
 pub mod http;
+pub mod metrics;
 pub mod pcm;
 pub mod pool;
+pub mod positions;
 pub mod reciting;
+mod sentences;
 pub mod socket;
 pub mod speaking;
 pub mod sse;
@@ -17,6 +21,7 @@ pub use codes::Fault;
 pub use hearing::{Heard, Hearing, HearingProtocol, Piece};
 pub use http::Client;
 pub use pool::Pool;
+pub use positions::Positions;
 pub use reciting::{Recital, Reciting};
 pub use socket::{Endpoint, Frame};
 pub use speaking::{Speaking, SpeakingProtocol, Spoken};

@@ -1,9 +1,22 @@
 //! Synthesis over HTTP: a request for each sentence, the next one under way while the one before it sounds.
 
-use providers_api::TtsRequest;
+mod body;
+mod recitation;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use providers_api::{Error, ProviderInfo, Sink, Tts, TtsRequest, TtsStream};
 
 use crate::codes::Fault;
 use crate::http::{Answer, Client};
+use recitation::Recitation;
+
+pub use body::{RawBody, WavBody};
+
+/// Sentences waiting for their request. When full the session waits: text is never dropped.
+const INPUT_CAPACITY: usize = 32;
 
 /// What one vendor's requests and answers look like.
 pub trait Recital: Send + Sync + 'static {
@@ -22,7 +35,8 @@ pub trait Recital: Send + Sync + 'static {
     }
 }
 
-/// Puts audio together from pieces of a body.
+/// Puts audio together from pieces of a body. Words count from the beginning of their body; the number of their sentence is not looked at.
+/// The end of the body is the end of the sentence.
 pub trait AudioBody: Send {
     /// # Errors
     /// When the body is not what its headers promised.
@@ -38,15 +52,33 @@ pub trait AudioBody: Send {
     }
 }
 
-/// A `Tts` out of a vendor's requests. Characters are counted as they were sent, unless a body gives `Spoken::Usage`.
+/// A `Tts` out of a vendor's requests. Characters are told as used when a request is accepted, marked as our own count; where a body gives
+/// `Spoken::Usage`, what it counts beyond them.
 pub struct Reciting<R> {
-    pub(crate) info: providers_api::ProviderInfo,
-    pub(crate) client: Client,
-    pub(crate) recital: std::sync::Arc<R>,
+    info: ProviderInfo,
+    client: Client,
+    recital: Arc<R>,
 }
 
 impl<R: Recital> Reciting<R> {
-    pub fn new(info: providers_api::ProviderInfo, client: Client, recital: R) -> Self {
-        Self { info, client, recital: std::sync::Arc::new(recital) }
+    pub fn new(info: ProviderInfo, client: Client, recital: R) -> Self {
+        Self { info, client, recital: Arc::new(recital) }
+    }
+}
+
+impl<R: Recital> Tts for Reciting<R> {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    /// Asks nobody: the first request goes with the first sentence.
+    fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
+        let (input, inputs) = Sink::bounded(INPUT_CAPACITY);
+        let (client, recital) = (self.client.clone(), Arc::clone(&self.recital));
+        let recitation = Recitation::new(&self.info, client, recital, request, inputs);
+        let events = stream::unfold(Box::new(recitation), |mut recitation| async move {
+            recitation.next().await.map(|event| (event, recitation))
+        });
+        std::future::ready(Ok(TtsStream { input, events: events.boxed() })).boxed()
     }
 }

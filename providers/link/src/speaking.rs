@@ -3,29 +3,55 @@
 //! A turn takes a connection from the pool, speaks its sentences, and gives the connection back. A turn that is dropped is cancelled at
 //! the vendor, and its connection is used again once the vendor has settled.
 
+mod turn;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use providers_api::{TtsRequest, Usage};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use providers_api::{Ability, Error, ProviderInfo, Sink, Tts, TtsRequest, TtsStream, Usage};
+
+use tokio::time::Instant;
 
 use crate::codes::Fault;
 use crate::pool::Pool;
 use crate::socket::{Endpoint, Frame, Manners};
+use turn::Turn;
+
+/// Sentences waiting for the vendor; a turn rarely has more. When full the session waits: text is never dropped.
+const INPUT_CAPACITY: usize = 32;
 
 /// What one vendor's messages mean, for one turn. Data in, data out.
 pub trait SpeakingProtocol: Send + 'static {
     /// Where its connection goes; also what the pool finds a free one by.
     fn endpoint(&self) -> Endpoint;
 
+    /// The connection it is spoken on, for vendors that limit what may be sent on one in a time. Called before `begin`.
+    fn connected(&mut self, connection: u64, now: Instant) {
+        let _ = (connection, now);
+    }
+
     /// The turn begins, on a connection that may have served others.
     fn begin(&mut self, out: &mut Vec<Frame>) {
         let _ = out;
     }
 
-    /// The next sentence, counted from 0. Never blank: what holds nothing to speak is done by the supervisor.
+    /// The next sentence, counted from 0 without gaps. Never blank: what holds nothing to speak is done by the supervisor, and not counted.
     fn sentence(&mut self, index: usize, text: &str, out: &mut Vec<Frame>);
 
     /// No more text comes.
     fn end(&mut self, out: &mut Vec<Frame>);
+
+    /// After `end`, when every sentence is done: whether the turn is complete though the vendor will not say so.
+    fn is_complete(&self) -> bool {
+        false
+    }
+
+    /// After `end`: whether everything has come already, so that no message will say `TurnDone`.
+    fn is_done(&self) -> bool {
+        false
+    }
 
     /// The turn is over before its end. `false`: the connection cannot be used again.
     fn cancel(&mut self, out: &mut Vec<Frame>) -> bool;
@@ -74,13 +100,14 @@ pub struct Options {
     pub keep_alive: Option<Frame>,
 }
 
-/// A `Tts` out of a vendor's protocol.
+/// A `Tts` out of a vendor's protocol. Characters are told as used when they are sent, marked as our own count; where the vendor counts too,
+/// what it counts beyond them.
 pub struct Speaking<F> {
-    pub(crate) info: providers_api::ProviderInfo,
-    pub(crate) options: Options,
-    pub(crate) pool: Pool,
+    info: ProviderInfo,
+    options: Options,
+    pool: Pool,
     /// A protocol for each turn.
-    pub(crate) protocol: F,
+    protocol: Arc<F>,
 }
 
 impl<F, P> Speaking<F>
@@ -88,7 +115,39 @@ where
     F: Fn(&TtsRequest) -> P + Send + Sync,
     P: SpeakingProtocol,
 {
-    pub fn new(info: providers_api::ProviderInfo, options: Options, pool: Pool, protocol: F) -> Self {
-        Self { info, options, pool, protocol }
+    pub fn new(info: ProviderInfo, options: Options, pool: Pool, protocol: F) -> Self {
+        Self { info, options, pool, protocol: Arc::new(protocol) }
+    }
+
+    /// Opens connections ahead, so that `count` turns like this one find theirs open.
+    pub fn warm(&self, request: &TtsRequest, count: usize) {
+        let endpoint = (self.protocol)(request).endpoint();
+        self.pool.warm(&endpoint, &self.options.manners, self.options.keep_alive.clone(), count);
+    }
+}
+
+impl<F, P> Tts for Speaking<F>
+where
+    F: Fn(&TtsRequest) -> P + Send + Sync + 'static,
+    P: SpeakingProtocol,
+{
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
+        async move {
+            let (input, inputs) = Sink::bounded(INPUT_CAPACITY);
+            let (options, pool) = (self.options.clone(), self.pool.clone());
+            let factory = Arc::clone(&self.protocol);
+            let opening = Turn::open(request, factory, options, pool, self.info.rate_hz, inputs);
+            let turn =
+                Box::pin(opening).await.map_err(|fault| fault.of(Ability::Tts, self.options.manners.name))?;
+            let events = stream::unfold(Box::new(turn), |mut turn| async move {
+                turn.next().await.map(|event| (event, turn))
+            });
+            Ok(TtsStream { input, events: events.boxed() })
+        }
+        .boxed()
     }
 }

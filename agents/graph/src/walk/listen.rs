@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use domain::Role;
 use jiff::civil::Date;
 
-use super::{Action, BACKGROUND, Method, Pending, Scores, Walk, collect};
+use super::{Action, BACKGROUND, Method, Need, Pending, Scores, Walk, collect};
 use crate::compile::{Compiled, Step};
 use crate::node::{Act, IntentNode, SlotKind};
 use crate::spoken;
@@ -28,6 +28,7 @@ impl Walk {
             return self.did_not_hear();
         }
         let asked = understand::request(&words).filter(|act| !self.means_values(&node, text, *act));
+        let asked = asked.filter(|act| self.is_plain(&node, &words, *act));
         if let Some(act) = asked {
             return self.act(act);
         }
@@ -44,8 +45,26 @@ impl Walk {
                 let first = self.first_question(text);
                 self.need_classes(&node, &first);
             }
+            Some(Step::Llm(talking)) if talking.node.converses() => {
+                let need = self.chat(&node);
+                self.out.push(need);
+            }
             _ => self.home(),
         }
+    }
+
+    /// A model understands more than rules do: of what is said to one, only the plainest requests are ours.
+    fn is_plain(&self, node: &str, words: &Words, act: Act) -> bool {
+        const PLAIN: usize = 4;
+        let Some(Step::Llm(talking)) = self.graph.nodes.get(node) else { return true };
+        let ours = match act {
+            Act::Wait => true,
+            Act::Repeat => !self.state.last_reply.is_empty(),
+            // "Nothing else" may answer what the model asked; it knows, and leaves by an exit where it has one.
+            Act::Goodbye => talking.node.exits.is_empty() && self.graph.definition.manners.goodbye.is_some(),
+            Act::Cancel => false,
+        };
+        ours && words.len() <= PLAIN
     }
 
     /// What to answer first; where several things are asked, the others wait.
@@ -117,10 +136,10 @@ impl Walk {
     }
 
     pub(super) fn need_classes(&mut self, intents: &str, text: &str) {
-        let pending =
-            Pending::Classify { node: intents.to_owned(), text: text.to_owned(), texts: candidates(text) };
-        self.out.push(Action::Need(pending.need()));
-        self.state.pending = Some(pending);
+        let texts = candidates(text);
+        self.out.push(Action::Need(Need::Classify { node: intents.to_owned(), texts: texts.clone() }));
+        self.state.pending =
+            Some(Pending::Classify { node: intents.to_owned(), text: text.to_owned(), texts });
     }
 
     /// Puts intent and entities under `heard`.

@@ -5,10 +5,12 @@
 //! `Need`: the walk stops, whoever drives it fulfils the need and hands the outcome in. A tool's outcome is kept as a receipt
 //! under the key of the call, so that a walk taken up from a snapshot never does the same thing twice.
 
+mod chat;
 mod collect;
 mod fill;
 mod judge;
 mod listen;
+mod recall;
 mod snapshot;
 mod speak;
 
@@ -21,12 +23,14 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::chat::{Call, ChatRequest};
 use crate::compile::{Compiled, Step};
 use crate::state::{self, Write};
 pub use judge::parse_time;
 pub(crate) use listen::{candidates, decide};
+pub use recall::INTERRUPTED;
+pub use snapshot::{Called, Receipt, RestoreError, Snapshot, Spoken};
 pub(crate) use snapshot::{CollectState, Pending};
-pub use snapshot::{Receipt, RestoreError, Snapshot, Spoken};
 
 /// Score of the texts that stand for everything an intent node does not know.
 pub const BACKGROUND: &str = "_background";
@@ -36,6 +40,8 @@ pub(crate) const STEP_LIMIT: u32 = 48;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     Say(String),
+    /// More of a reply that streams: joins what came before as it is.
+    Text(String),
     /// What is said from here on may, or may not, be interrupted.
     Interruptible(bool),
     /// The caller gets this long before the next nudge.
@@ -64,6 +70,11 @@ pub enum Need {
     Classify { node: String, texts: Vec<String> },
     /// Has effects. Answer with `tool_done` and the same key.
     Tool { key: String, name: String, args: Value },
+    /// A model is to answer. Give what comes of it with `chat_text`, then one of `chat_tool_calls`, `chat_done`, `chat_failed`.
+    Chat { key: String, request: Arc<ChatRequest> },
+    /// What a model wants called. Answer each with `tool_done`: those without effects in any order, each of the others when
+    /// all before it are answered.
+    Tools { calls: Vec<Call> },
 }
 
 /// How similarity was measured; each has a threshold of its own.
@@ -108,6 +119,8 @@ pub struct Walk {
     saying: Vec<(String, bool)>,
     /// Something was said since the last input.
     spoke: bool,
+    /// What a model is being asked.
+    asked: Option<Arc<ChatRequest>>,
 }
 
 /// Where a step leads.
@@ -128,6 +141,7 @@ impl Walk {
             now: DateTime::constant(2000, 1, 1, 0, 0, 0, 0),
             saying: Vec::new(),
             spoke: false,
+            asked: None,
         }
     }
 
@@ -136,6 +150,7 @@ impl Walk {
         snapshot.fits(&graph)?;
         let mut walk = Self::new(graph, snapshot.seed);
         walk.state = snapshot;
+        walk.ask_again();
         Ok(walk)
     }
 
@@ -153,7 +168,19 @@ impl Walk {
     /// What the walk cannot go on without, if anything.
     #[must_use]
     pub fn pending(&self) -> Option<Need> {
-        self.state.pending.as_ref().map(Pending::need)
+        match self.state.pending.as_ref()? {
+            Pending::Chat(chat) => {
+                let request = self.asked.clone().or_else(|| self.request(chat))?;
+                Some(Need::Chat { key: chat.key.clone(), request })
+            }
+            Pending::Classify { node, texts, .. } => {
+                Some(Need::Classify { node: node.clone(), texts: texts.clone() })
+            }
+            Pending::Tool { key, name, args, .. } => {
+                Some(Need::Tool { key: key.clone(), name: name.clone(), args: args.clone() })
+            }
+            Pending::Calls(calls) => Some(Need::Tools { calls: calls.open() }),
+        }
     }
 
     /// The greeting. An agent without one waits for the caller.
@@ -170,7 +197,7 @@ impl Walk {
         if let Some(reason) = self.state.ended {
             return self.stop(Action::End(reason));
         }
-        if let Some(need @ Need::Tool { .. }) = self.pending() {
+        if let Some(need @ (Need::Tool { .. } | Need::Tools { .. })) = self.pending() {
             // What has effects is finished first; the words wait their turn, after those that wait already.
             self.state.queued = Some(match self.state.queued.take() {
                 Some((_, earlier)) => (turn, format!("{earlier} {text}")),
@@ -179,6 +206,7 @@ impl Walk {
             return self.stop(Action::Need(need));
         }
         self.state.pending = None;
+        self.state.chats = 0;
         self.state.questions.clear();
         self.remember(Role::Caller, turn, text);
         self.listen(text);
@@ -197,14 +225,16 @@ impl Walk {
         self.finish()
     }
 
-    /// The answer to `Need::Tool`. An answer to a call that was answered before changes nothing.
+    /// The answer to `Need::Tool`, or to one of `Need::Tools`. An answer to a call that was answered before changes nothing.
     pub fn tool_done(&mut self, key: &str, outcome: Result<Value, ToolError>, now: &Zoned) -> Vec<Action> {
         self.begin(self.state.turn, now);
         let pending = self
             .state
             .pending
             .take_if(|pending| matches!(pending, Pending::Tool { key: wanted, .. } if wanted == key));
-        let Some(Pending::Tool { node, name, .. }) = pending else { return self.idle() };
+        let Some(Pending::Tool { node, name, .. }) = pending else {
+            return if self.call_done(key, outcome) { self.settle() } else { self.idle() };
+        };
         self.state.keep_receipt(Receipt {
             key: key.to_owned(),
             node: node.clone(),
@@ -212,6 +242,16 @@ impl Walk {
             outcome: outcome.clone(),
         });
         self.tool_outcome(&node, outcome);
+        self.settle()
+    }
+
+    /// Ends an input after which words may be taken up that the caller said while something with effects was under way.
+    fn settle(&mut self) -> Vec<Action> {
+        if self.state.queued.is_some() && self.converses() {
+            // The caller has gone on: the model answers to that.
+            self.drop_chat();
+            self.out.retain(|action| !matches!(action, Action::Need(_)));
+        }
         // Where one tool leads to the next, the words wait for that one, too.
         if self.state.ended.is_none()
             && self.state.pending.is_none()
@@ -220,6 +260,7 @@ impl Walk {
             self.remember_reply();
             self.out.retain(|action| !matches!(action, Action::Wait));
             self.state.questions.clear();
+            self.state.chats = 0;
             self.state.turn = turn;
             self.remember(Role::Caller, turn, &text);
             self.listen(&text);
@@ -230,6 +271,7 @@ impl Walk {
     /// The caller is silent for the `count`-th time, from 1.
     pub fn nudge(&mut self, turn: u32, count: u32, now: &Zoned) -> Vec<Action> {
         self.begin(turn, now);
+        self.drop_chat();
         if let Some(reason) = self.state.ended {
             return self.stop(Action::End(reason));
         }
@@ -257,6 +299,10 @@ impl Walk {
         }
         let graph = Arc::clone(&self.graph);
         self.say_one("returned", &graph.manners.returned, &Value::Null);
+        if let Some(need @ (Need::Chat { .. } | Need::Tools { .. })) = self.pending() {
+            self.remember_aside();
+            return self.stop(Action::Need(need));
+        }
         let open = &self.state.question;
         let again = if open.is_empty() { self.state.last_reply.clone() } else { open.clone() };
         self.say(again);
@@ -267,6 +313,7 @@ impl Walk {
     /// The session ends for a reason of its own: what to say before.
     pub fn farewell(&mut self, turn: u32, reason: EndReason, now: &Zoned) -> Vec<Action> {
         self.begin(turn, now);
+        self.drop_chat();
         let graph = Arc::clone(&self.graph);
         let name = serde_json::to_value(reason)
             .ok()
@@ -282,6 +329,19 @@ impl Walk {
     /// Of what was said in `turn` the caller heard exactly this.
     pub fn heard(&mut self, turn: u32, text: &str, interrupted: bool) {
         self.state.heard_of(turn, text, interrupted);
+    }
+
+    /// The turn was none: the caller had not finished, and their words come again. What was called in it stays.
+    pub fn discarded(&mut self, turn: u32) {
+        if self.state.turn == turn {
+            self.drop_chat();
+            self.state
+                .pending
+                .take_if(|pending| matches!(pending, Pending::Calls(calling) if !calling.has_effects()));
+        }
+        self.state
+            .history
+            .retain(|spoken| spoken.turn != turn || spoken.calls.iter().any(|called| called.effects));
     }
 
     fn begin(&mut self, turn: u32, now: &Zoned) {
@@ -438,11 +498,18 @@ impl Walk {
                     return self.took(node, tool.into.as_deref(), tool.note.as_deref(), outcome);
                 }
                 self.say_one(node, text, &Value::Null);
-                let pending = Pending::Tool { key, node: node.to_owned(), name: tool.tool.clone(), args };
-                let need = pending.need();
+                let name = tool.tool.clone();
+                let pending = Pending::Tool {
+                    key: key.clone(),
+                    node: node.to_owned(),
+                    name: name.clone(),
+                    args: args.clone(),
+                };
+                let need = Need::Tool { key, name, args };
                 self.state.pending = Some(pending);
                 Ok(Next::Stop(Action::Need(need)))
             }
+            Step::Llm(_) => Ok(self.llm_entered(node)),
             Step::End { node: end, text } => {
                 self.say_one(node, text, &Value::Null);
                 self.state.ended = Some(end.reason);

@@ -6,7 +6,8 @@ use domain::{EndReason, Failure, Role};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Need, ToolError};
+use super::ToolError;
+use crate::chat::{Call, ChatCall};
 use crate::compile::Compiled;
 use crate::{spoken, state};
 
@@ -48,6 +49,9 @@ pub struct Snapshot {
     /// What the caller was last asked.
     pub(crate) question: String,
     pub(crate) pending: Option<Pending>,
+    /// How often models were asked since the caller spoke.
+    #[serde(default)]
+    pub(crate) chats: u32,
     pub(crate) queued: Option<(u32, String)>,
     /// Further questions of the last utterance, the next one first.
     #[serde(default)]
@@ -64,13 +68,45 @@ pub(crate) struct Frame {
 }
 
 /// One contribution to the talk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Spoken {
     pub role: Role,
     pub turn: u32,
     /// Of the agent: what was planned until it is known what was heard, then what was heard.
     pub text: String,
     pub interrupted: bool,
+    /// Of the agent: what a model had called after these words, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Called>,
+}
+
+/// A call that a model asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Called {
+    /// The model's name for the call.
+    pub id: String,
+    /// As the model knows it.
+    pub name: String,
+    pub args: Value,
+    /// Under this the tool is called.
+    pub(crate) key: String,
+    pub(crate) tool: String,
+    /// `args`, and what the graph adds to them.
+    pub(crate) given: Value,
+    pub(crate) effects: bool,
+    /// None while it is under way.
+    pub outcome: Option<Result<Value, ToolError>>,
+}
+
+impl Called {
+    pub(crate) fn call(&self) -> Call {
+        let Self { key, tool, given, effects, .. } = self;
+        Call { key: key.clone(), name: tool.clone(), args: given.clone(), effects: *effects }
+    }
+
+    pub(crate) fn chat_call(&self) -> ChatCall {
+        ChatCall { id: self.id.clone(), name: self.name.clone(), args: self.args.clone() }
+    }
 }
 
 /// A tool call that is done.
@@ -106,14 +142,43 @@ pub(crate) struct CollectState {
 pub(crate) enum Pending {
     Classify { node: String, text: String, texts: Vec<String> },
     Tool { key: String, node: String, name: String, args: Value },
+    Chat(Chatting),
+    Calls(Calling),
 }
 
-impl Pending {
-    pub(crate) fn need(&self) -> Need {
-        match self.clone() {
-            Self::Classify { node, texts, .. } => Need::Classify { node, texts },
-            Self::Tool { key, name, args, .. } => Need::Tool { key, name, args },
-        }
+/// A model is being asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Chatting {
+    pub(crate) key: String,
+    pub(crate) node: String,
+    /// How often tools were called in this turn.
+    pub(crate) round: u32,
+    /// What it gave so far.
+    pub(crate) text: String,
+    /// It has said something in this turn, in this round or before.
+    pub(crate) said: bool,
+}
+
+/// What a model wanted called is under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Calling {
+    pub(crate) node: String,
+    pub(crate) turn: u32,
+    pub(crate) round: u32,
+    pub(crate) said: bool,
+    pub(crate) calls: Vec<Called>,
+    /// Where to go when all are done.
+    pub(crate) exit: Option<String>,
+}
+
+impl Calling {
+    pub(crate) fn has_effects(&self) -> bool {
+        self.calls.iter().any(|called| called.effects)
+    }
+
+    /// What is not done yet, in order.
+    pub(crate) fn open(&self) -> Vec<Call> {
+        self.calls.iter().filter(|called| called.outcome.is_none()).map(Called::call).collect()
     }
 }
 
@@ -158,6 +223,7 @@ impl Snapshot {
             unheard: false,
             question: String::new(),
             pending: None,
+            chats: 0,
             queued: None,
             questions: Vec::new(),
             receipts: Vec::new(),
@@ -202,30 +268,55 @@ impl Snapshot {
         if self.history.len() >= HISTORY {
             self.history.remove(0);
         }
-        self.history.push(Spoken { role, turn, text: text.to_owned(), interrupted: false });
+        self.history.push(Spoken {
+            role,
+            turn,
+            text: text.to_owned(),
+            interrupted: false,
+            calls: Vec::new(),
+        });
     }
 
-    /// The memory keeps what was heard and nothing else.
+    /// The memory keeps what was heard and nothing else; what was called stays in its place.
     pub(crate) fn heard_of(&mut self, turn: u32, text: &str, interrupted: bool) {
-        let mut planned = String::new();
-        let mut kept = false;
+        let own = |spoken: &Spoken| spoken.role == Role::Agent && spoken.turn == turn;
+        let parts = self.history.iter().filter(|spoken| own(spoken));
+        let planned: Vec<String> = parts.map(|spoken| spoken.text.clone()).collect();
+        let called = self.history.iter().any(|spoken| own(spoken) && !spoken.calls.is_empty());
+        let heard = if called { spread(&planned, text) } else { vec![text.trim().to_owned()] };
+        let last = heard.iter().rposition(|part| !part.is_empty()).unwrap_or(0);
+        let mut at = 0;
         self.history.retain_mut(|spoken| {
-            if spoken.role != Role::Agent || spoken.turn != turn {
+            if !own(spoken) {
                 return true;
             }
-            planned.push_str(&spoken.text);
-            planned.push(' ');
-            if kept || text.trim().is_empty() {
-                return false;
-            }
-            kept = true;
-            text.trim().clone_into(&mut spoken.text);
-            spoken.interrupted = interrupted;
-            true
+            let part = heard.get(at).map_or("", String::as_str);
+            part.clone_into(&mut spoken.text);
+            spoken.interrupted = interrupted && at == last && !part.is_empty();
+            at += 1;
+            !part.is_empty() || !spoken.calls.is_empty()
         });
+        let planned = planned.iter().fold(String::new(), |all, part| all + part + " ");
         self.unheard |= interrupted && !planned.is_empty() && text.trim().is_empty();
         for collect in self.collects.values_mut().filter(|collect| collect.read_back == Some(turn)) {
             collect.unheard = interrupted && !spoken::mostly_heard(&planned, text, HEARD_ENOUGH);
         }
     }
+}
+
+/// Of what was heard, the words that belong to each of the planned parts; what is more belongs to the last part with words.
+fn spread(planned: &[String], heard: &str) -> Vec<String> {
+    let mut words = heard.split_whitespace();
+    let mut parts: Vec<String> = planned
+        .iter()
+        .map(|part| words.by_ref().take(part.split_whitespace().count()).collect::<Vec<_>>().join(" "))
+        .collect();
+    let rest = words.collect::<Vec<_>>().join(" ");
+    if let Some(last) = parts.iter_mut().rev().find(|part| !part.is_empty())
+        && !rest.is_empty()
+    {
+        last.push(' ');
+        last.push_str(&rest);
+    }
+    parts
 }

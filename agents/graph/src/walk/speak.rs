@@ -80,6 +80,10 @@ impl Walk {
         read(&Scope { roots: &roots, state: &self.state.channels })
     }
 
+    pub(super) fn lines(&self, text: &Template) -> String {
+        self.scoped(&Value::Null, |scope| text.render_lines(scope, self.now.date()))
+    }
+
     pub(super) fn remember(&mut self, role: Role, turn: u32, text: &str) {
         self.state.remember(role, turn, text);
     }

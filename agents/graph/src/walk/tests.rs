@@ -388,6 +388,7 @@ proptest! {
                         };
                         walk.tool_done(&key, outcome, &now())
                     }
+                    Some(Need::Chat { .. } | Need::Tools { .. }) => unreachable!("no model at the front desk"),
                 };
             }
             told = format!("{input:?} -> {}", said(&all));

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use agents_graph::{ToolError, parse_time, spoken_list, spoken_time};
+use jiff::Zoned;
 use jiff::civil::{Date, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -131,6 +132,10 @@ impl Appointments {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(error),
         }
+    }
+
+    pub(super) fn now(&self) -> Zoned {
+        self.clock.now()
     }
 
     pub(super) fn perform(&self, operation: Operation, call: &ToolCall) -> Result<Value, ToolError> {

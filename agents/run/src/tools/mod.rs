@@ -1,7 +1,10 @@
 //! Tools that come with the product.
 
 mod appointments;
+mod arithmetic;
 mod calendar;
+mod everyday;
+mod units;
 
 use std::sync::Arc;
 
@@ -17,7 +20,8 @@ use crate::ports::{ToolCall, Tools};
 
 const CALENDAR: Kind = Kind::new("agents-run.calendar");
 
-/// The built-in tools by name: `appointments.book`, `appointments.find`, `appointments.list`.
+/// The built-in tools by name: `appointments.book`, `appointments.find`, `appointments.list`, which keep a file; `clock.now`,
+/// `math.evaluate`, `units.convert`, which have no effects and answer at once.
 #[derive(Clone)]
 pub struct Builtin {
     appointments: Arc<Appointments>,
@@ -35,6 +39,10 @@ impl Builtin {
 impl Tools for Builtin {
     fn call(&self, call: ToolCall) -> BoxFuture<'static, Result<Value, ToolError>> {
         let (appointments, tasks) = (Arc::clone(&self.appointments), Arc::clone(&self.tasks));
+        let at_once = everyday::answer(&call.name, &call.args, || self.appointments.now());
+        if let Some(answer) = at_once {
+            return std::future::ready(answer).boxed();
+        }
         async move {
             let Some(operation) =
                 call.name.strip_prefix("appointments.").and_then(appointments::Operation::named)

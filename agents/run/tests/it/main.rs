@@ -7,4 +7,5 @@
 
 mod dialogues;
 mod evaluation;
+mod models;
 mod streams;

@@ -51,6 +51,8 @@ async fn with(definition: &str) -> (Conversation, Arc<Slow>) {
     let agent = Arc::new(Agent::load(definition, None).await.unwrap());
     let tools = Arc::new(Slow::default());
     let ports = Ports {
+        llm: None,
+        meter: None,
         tools: Arc::clone(&tools) as Arc<dyn Tools>,
         clock: Arc::new(Monday),
         tasks: Arc::new(Tasks::new()),
@@ -173,7 +175,7 @@ async fn a_booking_that_was_told_to_have_failed_is_never_stored() {
     let tasks = Arc::new(Tasks::new());
     let appointments = Appointments::new(path.clone(), Arc::new(Monday));
     let tools = Arc::new(Builtin::new(appointments, Arc::clone(&tasks)));
-    let ports = Ports { tools, clock: Arc::new(Monday), tasks: Arc::clone(&tasks) };
+    let ports = Ports { llm: None, meter: None, tools, clock: Arc::new(Monday), tasks: Arc::clone(&tasks) };
     let mut conversation = Conversation::new(agent, ports, SessionId::generate(), 1);
     let _: Vec<Step> = conversation.commit(TurnId(1), ALL).collect().await;
     let reply = conversation.commit(TurnId(2), "yes").collect::<Vec<Step>>();
@@ -195,6 +197,8 @@ async fn a_conversation_is_taken_up_from_its_snapshot() {
     let snapshot = serde_json::to_string(&conversation.snapshot()).unwrap();
     let agent = Arc::new(Agent::load(agents_graph::LIBRARY[1].1, None).await.unwrap());
     let ports = Ports {
+        llm: None,
+        meter: None,
         tools: Arc::clone(&tools) as Arc<dyn Tools>,
         clock: Arc::new(Monday),
         tasks: Arc::new(Tasks::new()),

@@ -62,7 +62,8 @@ impl Client {
 
     /// Drafts, versions by number, and on a closed server everything: for the operator and for those whose agent it is.
     fn may_call_anything(&self, server: &Server, agent: &str) -> bool {
-        self.member.is_some_and(|org| server.ports.calls.owner(agent) == Some(org)) || self.is_operator(server)
+        self.member.is_some_and(|org| server.ports.calls.owner(agent) == Some(org))
+            || self.is_operator(server)
     }
 
     /// The organization whose agents are meant where an agent is named without one.
@@ -87,7 +88,8 @@ pub(crate) async fn recognise(server: &Server, client: &mut Client) {
 
 /// Agents of other organizations than the server's own are nobody's to call by name: a channel or a host leads to them.
 fn is_foreign(server: &Server, agent: &str) -> bool {
-    agent.contains('/') && server.ports.calls.owner(agent) != server.store.opened().ok().map(|opened| opened.organization)
+    agent.contains('/')
+        && server.ports.calls.owner(agent) != server.store.opened().ok().map(|opened| opened.organization)
 }
 
 /// `front-desk@draft` and `front-desk@3` are for those who make agents; `front-desk@staging` is for callers.
@@ -130,7 +132,9 @@ pub(crate) fn may_call(
 /// What is not released is not even looked for on behalf of strangers.
 pub(crate) fn may_name(server: &Server, client: &Client, agent: &str) -> Result<(), Error> {
     if (is_unreleased(agent) || is_foreign(server, agent)) && !client.may_call_anything(server, agent) {
-        return Err(operator_only("what is not released, or is another organization's, is called by the operator or with its API key"));
+        return Err(operator_only(
+            "what is not released, or is another organization's, is called by the operator or with its API key",
+        ));
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Accounts at vendors: their keys are sealed here and never given back.
 
 use control_api::provider_account::{
-    AccountOptions, NewProviderAccount, ProviderAccount, ProviderAccountChange, TrialAnswer, TrialRequest, Vendor,
-    VendorAbout, Voices,
+    AccountOptions, NewProviderAccount, ProviderAccount, ProviderAccountChange, TrialAnswer, TrialRequest,
+    Vendor, VendorAbout, Voices,
 };
 use control_api::{List, Paging, problem};
 use control_store::{provider_account as store, secret};
@@ -114,7 +114,8 @@ pub(crate) async fn change(
         may_choose_address(ctx, options.base_url.as_ref())?;
         // A key that was entered for one address must not be sent to another.
         if wanted.key.is_none() && former.is_some() {
-            let detail = "enter the key again together with another `base_url`: it was given for the former one";
+            let detail =
+                "enter the key again together with another `base_url`: it was given for the former one";
             let mut fields = Fields::default();
             fields.wrong("/key", "missing", detail);
             fields.check()?;

@@ -19,7 +19,9 @@ pub struct Vault {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CannotOpen {
-    #[error("the secret was sealed with another master key than this server has: give it the former one, or enter the secret again")]
+    #[error(
+        "the secret was sealed with another master key than this server has: give it the former one, or enter the secret again"
+    )]
     OtherMasterKey,
     #[error("the sealed secret is damaged, or belongs to another organization: enter it again")]
     Damaged,

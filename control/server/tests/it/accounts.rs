@@ -27,7 +27,8 @@ async fn a_key_is_kept_sealed_reaches_the_vendor_and_is_never_shown() {
     for shown in shown {
         assert!(!shown.to_string().contains(KEY_OF_VENDOR), "{shown}");
     }
-    let stored = plane.sql("select encode(sealed, 'escape') || encode(wrapped_key, 'escape') from app.secrets").await;
+    let stored =
+        plane.sql("select encode(sealed, 'escape') || encode(wrapped_key, 'escape') from app.secrets").await;
     assert!(!stored.contains(KEY_OF_VENDOR) && stored.len() > 40);
 
     let tried = plane.post(&format!("{one}/test"), json!({"ability": "tts"})).await.json();
@@ -68,7 +69,8 @@ async fn what_an_account_lacks_is_named_and_addresses_are_the_operators_to_choos
     }
     let own = json!({"name": "own", "vendor": "openai_compatible", "options": {"base_url": "http://127.0.0.1:8000/v1"}});
     plane.post("/v1/provider-accounts", own.clone()).await.is_problem(403, "OPERATOR_ONLY");
-    let by_operator = ask(Method::POST, "/v1/provider-accounts").json(&own).operator().of(&plane.router).await;
+    let by_operator =
+        ask(Method::POST, "/v1/provider-accounts").json(&own).operator().of(&plane.router).await;
     assert_eq!(by_operator.status.as_u16(), 201, "{}", by_operator.text);
 
     plane.post("/v1/provider-accounts", new("voices")).await.json();

@@ -13,14 +13,12 @@ use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
 use control_api::health::{Check, Readiness};
 use control_api::offer::Candidate;
-use control_api::provider_account::{
-    Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
-};
+use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
 use control_server::ports::{
-    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Health, LogError, Metrics,
-    Offer, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation,
-    Running, Vendors,
+    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Health, LogError,
+    Metrics, Offer, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal,
+    Renegotiation, Running, Vendors,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -177,7 +175,8 @@ impl Vendors for World {
     fn voices(&self, account: Account) -> BoxFuture<'_, Result<Vec<VoiceChoice>, String>> {
         let known = account.key.is_none_or(|key| key.expose() != REFUSED_KEY);
         let voice = VoiceChoice { id: "v1".into(), name: "Ann".into(), language: None, preview_url: None };
-        std::future::ready(if known { Ok(vec![voice]) } else { Err("the vendor refused the key".to_owned()) }).boxed()
+        std::future::ready(if known { Ok(vec![voice]) } else { Err("the vendor refused the key".to_owned()) })
+            .boxed()
     }
 
     fn changed(&self, org: OrgId) {

@@ -210,7 +210,8 @@ async fn an_organizations_agents_are_called_by_name_with_its_key_and_by_whom_it_
     let operator = start(json!({"agent": "front-desk"})).operator();
     assert_eq!(called(operator.header("foundry-organization", &org.to_string())).await, theirs);
 
-    let given = post("/v1/widget/token", json!({"agent": "front-desk"})).key(&key).of(&plane.router).await.json();
+    let given =
+        post("/v1/widget/token", json!({"agent": "front-desk"})).key(&key).of(&plane.router).await.json();
     let with_token = start(json!({"agent": "front-desk", "token": given["token"]}));
     assert_eq!(called(with_token).await, theirs, "the token says whose");
 

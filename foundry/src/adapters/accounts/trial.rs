@@ -9,8 +9,8 @@ use control_server::ports::Account;
 use domain::{AudioFrame, FRAME, MediaTime, SessionId, Voice};
 use futures::StreamExt;
 use providers_api::{
-    Error, LlmEvent, LlmRequest, Message, Stt, SttEvent, SttInput, SttRequest, SttStream, Tts, TtsEvent, TtsInput,
-    TtsRequest, TtsStream,
+    Error, LlmEvent, LlmRequest, Message, Stt, SttEvent, SttInput, SttRequest, SttStream, Tts, TtsEvent,
+    TtsInput, TtsRequest, TtsStream,
 };
 use tokio::time::Instant;
 
@@ -114,7 +114,8 @@ impl Timed {
 async fn think(llm: &dyn providers_api::Llm) -> Result<TrialAnswer, Failed> {
     let mut timed = Timed::begin();
     let messages = vec![Message::Caller(ASKED.to_owned())];
-    let request = LlmRequest { max_tokens: Some(200), ..LlmRequest::new(SessionId::generate(), "Be brief.", messages) };
+    let request =
+        LlmRequest { max_tokens: Some(200), ..LlmRequest::new(SessionId::generate(), "Be brief.", messages) };
     let mut reply = llm.chat(request).await?;
     timed.open = Some(Instant::now());
     let mut said = String::new();
@@ -211,7 +212,8 @@ async fn rendered(voice: &dyn Tts) -> Result<Vec<i16>, Failed> {
     if rate_hz == HEARING_RATE_HZ {
         return Ok(samples);
     }
-    let mut resampler = media_core::Resampler::new(rate_hz, HEARING_RATE_HZ).map_err(|error| error.to_string())?;
+    let mut resampler =
+        media_core::Resampler::new(rate_hz, HEARING_RATE_HZ).map_err(|error| error.to_string())?;
     let mut out = Vec::new();
     resampler.push(&samples, &mut out);
     resampler.flush(&mut out);
@@ -219,8 +221,12 @@ async fn rendered(voice: &dyn Tts) -> Result<Vec<i16>, Failed> {
 }
 
 fn wav(samples: &[i16], rate_hz: u32) -> Result<Vec<u8>, hound::Error> {
-    let spec =
-        hound::WavSpec { channels: 1, sample_rate: rate_hz, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: rate_hz,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
     let mut bytes = std::io::Cursor::new(Vec::new());
     let mut writer = hound::WavWriter::new(&mut bytes, spec)?;
     for sample in samples {

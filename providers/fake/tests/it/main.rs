@@ -1,10 +1,11 @@
 //! The fakes keep the contract of every provider, keep time exactly, and fail as told.
 
+mod contract;
+
 use std::time::Duration;
 
 use domain::{AudioFrame, MediaTime, SessionId, Voice};
-use futures::{FutureExt, StreamExt};
-use providers_api::conformance::{self, Trial};
+use futures::StreamExt;
 use providers_api::llm::Message;
 use providers_api::{
     Embedder, ErrorKind, Llm, LlmEvent, LlmRequest, Stt, SttEvent, SttInput, SttRequest, Tts, TtsEvent,
@@ -14,16 +15,6 @@ use providers_fake::{
     EmbedOptions, FakeEmbedder, FakeLlm, FakeStt, FakeTts, Fault, Lexicon, LlmOptions, SttOptions, TtsOptions,
 };
 use tokio::time::Instant;
-
-fn trial() -> Trial {
-    Trial {
-        sleep: |length| tokio::time::sleep(length).boxed(),
-        patience: Duration::from_secs(5),
-        speech: Lexicon::shared().speak("what are your opening hours", 16_000, 60).0,
-        rate_hz: 16_000,
-        word: "opening".to_owned(),
-    }
-}
 
 fn voice(options: TtsOptions) -> FakeTts {
     FakeTts::new(options).expect("valid options")
@@ -39,35 +30,6 @@ fn stt_request() -> SttRequest {
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_ear_keeps_the_contract_of_stt() {
-    conformance::stt(&FakeStt::new(SttOptions::default()), &trial()).await.expect("every rule holds");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_voice_keeps_the_contract_of_tts() {
-    conformance::tts(&voice(TtsOptions::default()), &trial()).await.expect("every rule holds");
-    let bursts = TtsOptions { chunk_ms: 1_000, speed: 1.0, words: false, ..TtsOptions::default() };
-    conformance::tts(&voice(bursts), &trial()).await.expect("every rule holds in bursts");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_suite_notices_a_provider_that_lies() {
-    let ear = FakeStt::new(SttOptions { always: Fault::Empty, ..SttOptions::default() });
-    let broken = conformance::stt(&ear, &trial()).await.expect_err("gives no words");
-    assert_eq!(broken.rule, "speech gives its words");
-    let ear = FakeStt::new(SttOptions { always: Fault::Mute, ..SttOptions::default() });
-    assert_eq!(conformance::stt(&ear, &trial()).await.expect_err("mute").found, "no final in time");
-    let ear = FakeStt::new(SttOptions { endpoint_ms: Some(20), ..SttOptions::default() });
-    assert!(
-        conformance::stt(&ear, &trial()).await.expect_err("talks unasked").found.contains("nobody asked")
-    );
-    let dumb = voice(TtsOptions { always: Fault::Empty, ..TtsOptions::default() });
-    assert!(conformance::tts(&dumb, &trial()).await.expect_err("no audio").found.contains("voiced sample"));
-    let hung = voice(TtsOptions { always: Fault::Hang, ..TtsOptions::default() });
-    assert_eq!(conformance::tts(&hung, &trial()).await.expect_err("hangs").found, "did not open in time");
 }
 
 #[tokio::test(start_paused = true)]

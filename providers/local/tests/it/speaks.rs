@@ -209,11 +209,8 @@ async fn what_it_says_is_understood() {
 #[tokio::test]
 async fn it_keeps_the_contract_of_text_to_speech() {
     let trial = Trial {
-        sleep: |duration| tokio::time::sleep(duration).boxed(),
-        patience: Duration::from_secs(30),
-        speech: Vec::new(),
-        rate_hz: 16_000,
-        word: String::new(),
+        usage: false,
+        ..Trial::new(|duration| tokio::time::sleep(duration).boxed(), Duration::from_secs(30))
     };
     conformance::tts(&*NATURAL, &trial).await.expect("keeps it");
 }

@@ -1,5 +1,3 @@
-use jiff::Zoned;
-
 use super::*;
 use crate::ports::Permit;
 

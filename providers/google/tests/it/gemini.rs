@@ -1,0 +1,105 @@
+//! The contract of a language model, against a server that speaks the Generative Language API; and against Gemini itself where there is
+//! a key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Secret, SessionId};
+use futures::{FutureExt, StreamExt};
+use loadtest_vendors::{Delays, Stage};
+use providers_api::conformance::{self, Trial};
+use providers_api::{Finish, Llm, LlmEvent, LlmRequest, Message, Usage};
+use providers_google::{GeminiLlm, GeminiOptions};
+use providers_link::Client;
+use runtime::Tasks;
+
+const KEY: &str = "AIza-of-a-test";
+
+fn trial() -> Trial {
+    Trial {
+        key: KEY.to_owned(),
+        ..Trial::new(|length| tokio::time::sleep(length).boxed(), Duration::from_secs(10))
+    }
+}
+
+/// A vendor of its own for each test, and the options that lead to it.
+async fn vendor(tasks: &Tasks) -> (Stage, GeminiOptions) {
+    let delays = Delays { llm_first_token_ms: 5, llm_tokens_per_second: 200, ..Delays::default() };
+    let stage = Stage::new(delays);
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let bound = loadtest_vendors::serve(address, stage.clone(), tasks).await.expect("a free port");
+    let base_url = format!("http://{bound}/google");
+    (stage, GeminiOptions { base_url, ..GeminiOptions::new(Secret::new(KEY.to_owned())) })
+}
+
+fn model(options: &GeminiOptions) -> GeminiLlm {
+    GeminiLlm::new(options.clone(), Client::new(providers_link::http::Options::default()))
+}
+
+fn request(text: &str) -> LlmRequest {
+    LlmRequest::new(SessionId::generate(), "Be brief.", vec![Message::Caller(text.to_owned())])
+}
+
+#[tokio::test]
+async fn it_keeps_the_contract_of_language_models() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    conformance::llm(&model(&options), &trial()).await.expect("every rule holds");
+    let bodies = stage.seen().into_iter().map(|seen| seen.body.to_string());
+    assert!(
+        bodies.filter(|body| body.contains("dGltZWQgdGhvdWdodHM=")).count() == 1,
+        "its signature came back once"
+    );
+}
+
+#[tokio::test]
+async fn each_adversity_is_told_for_what_it_is() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let fresh = || Arc::new(model(&options)) as Arc<dyn Llm>;
+    let set = |adversity| stage.always(adversity);
+    conformance::llm_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
+}
+
+#[tokio::test]
+async fn usage_has_the_tokens_of_the_cache_and_of_thoughts() {
+    let tasks = Tasks::new();
+    let (_, options) = vendor(&tasks).await;
+    let reply = model(&options).chat(request("Hello there.")).await.expect("accepted");
+    let events: Vec<_> = reply.map(|event| event.expect("no fault")).collect().await;
+    let [.., LlmEvent::Usage(usage), LlmEvent::Finished(Finish::Stop)] = &events[..] else {
+        panic!("ended otherwise: {events:?}")
+    };
+    let texts = events.iter().filter(|event| matches!(event, LlmEvent::Text(_))).count() as u64;
+    let Usage { input_tokens, cached_tokens, output_tokens, estimated, .. } = *usage;
+    assert!(cached_tokens == input_tokens / 2 && cached_tokens > 0 && !estimated);
+    assert_eq!(output_tokens, texts + 2);
+}
+
+#[tokio::test]
+async fn a_dropped_reply_ends_the_request_at_the_vendor() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let mut reply = model(&options).chat(request("A long story, please.")).await.expect("accepted");
+    assert!(matches!(reply.next().await, Some(Ok(LlmEvent::Text(_)))));
+    drop(reply);
+    let dropped = tokio::time::Instant::now();
+    let cancelled = || stage.seen().into_iter().find(|seen| seen.what == "cancelled");
+    while cancelled().is_none() && dropped.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    cancelled().expect("the vendor saw the client leave");
+}
+
+/// Costs a few cents. `FOUNDRY_LIVE=1 GEMINI_API_KEY=... cargo test -p providers-google live`
+#[tokio::test]
+async fn live() {
+    let key = std::env::var("GEMINI_API_KEY").unwrap_or_default();
+    if key.is_empty() || std::env::var("FOUNDRY_LIVE").as_deref() != Ok("1") {
+        eprintln!("not tried against Gemini: this needs GEMINI_API_KEY and FOUNDRY_LIVE=1");
+        return;
+    }
+    let trial = Trial { key: key.clone(), patience: Duration::from_secs(60), ..trial() };
+    let options = GeminiOptions::new(Secret::new(key));
+    conformance::llm(&model(&options), &trial).await.expect("every rule holds");
+}

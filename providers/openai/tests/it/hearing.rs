@@ -1,0 +1,219 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{AudioFrame, Language, MediaTime, SessionId, Transcript};
+use futures::StreamExt;
+use loadtest_vendors::Stage;
+use providers_api::conformance::{self, Trial};
+use providers_api::{Stt, SttEvent, SttInput, SttRequest, SttStream, Usage};
+use providers_openai::{OpenAiStt, Options, RealtimeOptions, TranscribeOptions, realtime};
+use runtime::Tasks;
+use serde_json::json;
+
+use crate::{RATE_HZ, client, ms, seen, trial as trial_of_all, vendor, voice};
+
+fn trial() -> Trial {
+    Trial { partials: false, words: false, ..trial_of_all() }
+}
+
+fn detailed() -> TranscribeOptions {
+    TranscribeOptions { model: "whisper-1".to_owned(), detail: true, ..TranscribeOptions::default() }
+}
+
+fn over_http(options: &Options, transcribe: TranscribeOptions) -> OpenAiStt {
+    OpenAiStt::new(options.clone(), transcribe, client())
+}
+
+/// A stream, and where its track is.
+struct Call {
+    stream: SttStream,
+    at: MediaTime,
+    usage: Usage,
+}
+
+impl Call {
+    async fn open(stt: &dyn Stt) -> Self {
+        let request = SttRequest {
+            session: SessionId::generate(),
+            rate_hz: RATE_HZ,
+            language: Some(Language("en-GB".to_owned())),
+            keywords: vec!["Tuesday".to_owned()],
+        };
+        Self { stream: stt.open(request).await.expect("opens"), at: MediaTime::ZERO, usage: Usage::default() }
+    }
+
+    async fn give(&mut self, input: SttInput) {
+        self.stream.input.send(input).await.expect("open");
+    }
+
+    /// Faster than it sounds; the stream is polled as a session does.
+    async fn push(&mut self, samples: &[i16]) {
+        for piece in samples.chunks(RATE_HZ as usize / 50) {
+            let frame = AudioFrame { samples: piece.to_vec(), rate_hz: RATE_HZ, at: self.at };
+            self.at = frame.end();
+            self.give(SttInput::Audio(frame)).await;
+            self.poll(ms(1)).await;
+        }
+    }
+
+    /// Lets the stream work; gives the final, where one comes.
+    async fn poll(&mut self, within: Duration) -> Option<Transcript> {
+        let until = tokio::time::Instant::now() + within;
+        while let Ok(event) = tokio::time::timeout_at(until, self.stream.events.next()).await {
+            match event?.expect("no fault") {
+                SttEvent::Transcript(told) if told.is_final() => return Some(told),
+                SttEvent::Usage(more) => self.usage += more,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    async fn finalize(&mut self) -> Transcript {
+        self.give(SttInput::Finalize).await;
+        self.poll(Duration::from_secs(5)).await.expect("a final in time")
+    }
+}
+
+fn requests(stage: &Stage) -> usize {
+    stage.seen().iter().filter(|seen| seen.what == "request").count()
+}
+
+#[tokio::test]
+async fn over_http_it_keeps_the_contract_of_ears() {
+    let tasks = Tasks::new();
+    let (_, options) = vendor(&tasks).await;
+    let with_words = Trial { words: true, ..trial() };
+    conformance::stt(&over_http(&options, detailed()), &with_words).await.expect("every rule holds");
+    let plain = over_http(&options, TranscribeOptions::default());
+    conformance::stt(&plain, &trial()).await.expect("every rule holds without details");
+}
+
+#[tokio::test]
+async fn over_the_socket_it_keeps_the_contract_of_ears() {
+    let tasks = Tasks::new();
+    let (_, options) = vendor(&tasks).await;
+    let stt = realtime(options, RealtimeOptions::default());
+    conformance::stt(&stt, &trial()).await.expect("every rule holds");
+}
+
+#[tokio::test]
+async fn over_http_each_adversity_is_told_for_what_it_is() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let fresh = || Arc::new(over_http(&options, TranscribeOptions::default())) as Arc<dyn Stt>;
+    let set = |adversity| stage.always(adversity);
+    conformance::stt_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
+}
+
+#[tokio::test]
+async fn over_the_socket_each_adversity_is_told_for_what_it_is() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let fresh = || Arc::new(realtime(options.clone(), RealtimeOptions::default())) as Arc<dyn Stt>;
+    let set = |adversity| stage.always(adversity);
+    conformance::stt_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
+}
+
+#[tokio::test]
+async fn a_turn_is_one_request_with_what_helps() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let mut call = Call::open(&over_http(&options, detailed())).await;
+    call.push(&voice(ms(850))).await;
+    let first = call.finalize().await;
+    assert_eq!(first.text, "I would like");
+    assert_eq!((first.words.len(), first.language.clone()), (3, Some(Language("en".to_owned()))));
+    call.push(&voice(ms(550))).await;
+    assert_eq!(call.finalize().await.text, "I would");
+    assert_eq!(requests(&stage), 2);
+    let expected = json!({
+        "file_name": "turn.wav", "model": "whisper-1", "temperature": "0", "response_format": "verbose_json",
+        "timestamp_granularities": ["word", "segment"], "language": "en", "prompt": "Tuesday\nI would like",
+    });
+    assert_eq!(seen(&stage, "request").await.expect("asked").body, expected);
+}
+
+#[tokio::test]
+async fn prepare_begins_the_request_and_finalize_adopts_it() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let mut call = Call::open(&over_http(&options, TranscribeOptions::default())).await;
+    call.push(&voice(ms(850))).await;
+    call.give(SttInput::Prepare).await;
+    assert_eq!(call.poll(ms(200)).await, None, "nothing is told before it is wanted");
+    assert_eq!(requests(&stage), 1);
+    call.push(&vec![0; RATE_HZ as usize / 2]).await;
+    assert_eq!(call.finalize().await.text, "I would like");
+    assert_eq!(requests(&stage), 1);
+}
+
+#[tokio::test]
+async fn speech_after_prepare_makes_it_void_and_it_is_paid_for() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let mut call = Call::open(&over_http(&options, TranscribeOptions::default())).await;
+    call.push(&voice(ms(850))).await;
+    call.give(SttInput::Prepare).await;
+    call.poll(ms(100)).await;
+    call.push(&voice(ms(850))).await;
+    assert_eq!(call.finalize().await.text, "I would like to book an");
+    call.poll(ms(20)).await;
+    assert_eq!(requests(&stage), 2);
+    assert!(call.usage.audio_in > ms(2_500), "{:?}", call.usage);
+}
+
+#[tokio::test]
+async fn silence_and_clicks_are_not_sent() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let mut call = Call::open(&over_http(&options, TranscribeOptions::default())).await;
+    call.push(&vec![0; RATE_HZ as usize]).await;
+    assert_eq!(call.finalize().await.text, "");
+    call.push(&voice(ms(80))).await;
+    assert_eq!(call.finalize().await.text, "");
+    assert_eq!(requests(&stage), 0);
+}
+
+#[tokio::test]
+async fn bare_text_is_a_transcription_too() {
+    let tasks = Tasks::new();
+    let (_, options) = vendor(&tasks).await;
+    let transcribe = TranscribeOptions { model: "compat-text".to_owned(), ..TranscribeOptions::default() };
+    let mut call = Call::open(&over_http(&options, transcribe)).await;
+    call.push(&voice(ms(850))).await;
+    assert_eq!(call.finalize().await.text, "I would like");
+    call.poll(ms(20)).await;
+    assert!(call.usage.estimated && call.usage.audio_in >= ms(850), "{:?}", call.usage);
+}
+
+#[tokio::test]
+async fn a_dropped_recognition_ends_its_request_at_the_vendor() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    stage.push(conformance::Adversity::Hang);
+    let mut call = Call::open(&over_http(&options, TranscribeOptions::default())).await;
+    call.push(&voice(ms(850))).await;
+    call.give(SttInput::Prepare).await;
+    call.poll(ms(100)).await;
+    let dropped = tokio::time::Instant::now();
+    drop(call);
+    let cancelled = seen(&stage, "cancelled").await.expect("the vendor saw the client leave");
+    assert!(cancelled.at.saturating_duration_since(dropped) < ms(20) + ms(200));
+}
+
+#[tokio::test]
+async fn the_sockets_finals_have_the_vendors_count() {
+    let tasks = Tasks::new();
+    let (stage, options) = vendor(&tasks).await;
+    let mut call = Call::open(&realtime(options, RealtimeOptions::default())).await;
+    call.push(&voice(ms(850))).await;
+    assert_eq!(call.finalize().await.text, "I would like");
+    call.push(&vec![0; RATE_HZ as usize]).await;
+    assert_eq!(call.finalize().await.text, "");
+    call.poll(ms(50)).await;
+    assert!(call.usage.audio_input_tokens > 0 && !call.usage.estimated, "{:?}", call.usage);
+    let sent: Vec<String> =
+        stage.seen().into_iter().map(|seen| seen.what).filter(|what| what.contains("buffer")).collect();
+    assert_eq!(sent, ["input_audio_buffer.commit", "input_audio_buffer.clear"]);
+}

@@ -1,0 +1,530 @@
+//! An ear made of ears: one listens, the next hears again what the caller said since the last final when it fails.
+//!
+//! Each `Finalize` is answered by exactly one final, by whoever listens then. A partial is void with the stream that gave
+//! it, so that nothing is heard twice; words that a final had told already are taken out. No second request runs beside
+//! the first: audio would be paid for twice for the whole call.
+//!
+//! What sounds like speech may be none. Where one ear hears nothing in it, another is asked, and only what that one hears
+//! proves the first wrong: a noisy line opens no breaker. A call stays with the ear that took over until the next final;
+//! then it goes back to whoever the breakers allow.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use domain::{MediaTime, Transcript};
+use futures::channel::mpsc;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use providers_api::{
+    Ability, Error, ErrorKind, ProviderInfo, Sink, Stt, SttEvent, SttInput, SttRequest, SttStream,
+};
+use tokio::time::Instant;
+
+use crate::line::{Came, Line, Opened};
+use crate::observe::Why;
+use crate::options::Invalid;
+use crate::race::{Entry, Limits, Rank};
+use crate::replay::Log;
+use crate::tried::Tried;
+use crate::ways::{Alternative, Setting, Ways};
+
+/// Inputs that wait for the route: 2 s of audio. When full the session drops and counts.
+const INPUT_CAPACITY: usize = 100;
+/// Voiced frames in a row that begin speech.
+const SPEECH: MediaTime = MediaTime::from_millis(100);
+/// Less than this that may be speech proves nothing.
+const PROOF: MediaTime = MediaTime::from_millis(300);
+
+pub struct SttRoute(Arc<Ways<dyn Stt>>);
+
+impl SttRoute {
+    /// # Errors
+    /// Without an alternative, or with waits that nothing could keep.
+    pub fn new(alternatives: Vec<Alternative<dyn Stt>>, setting: Setting) -> Result<Self, Invalid> {
+        Ways::new(Ability::Stt, alternatives, setting, |stt: &(dyn Stt + 'static)| stt.info())
+            .map(Arc::new)
+            .map(Self)
+    }
+}
+
+impl Stt for SttRoute {
+    fn info(&self) -> &ProviderInfo {
+        self.0.info()
+    }
+
+    /// Returns at once: audio is kept from now on, and an ear is opened while the events are awaited.
+    fn open(&self, request: SttRequest) -> BoxFuture<'_, Result<SttStream, Error>> {
+        let (input, receiver) = Sink::bounded(INPUT_CAPACITY);
+        let hearing = Hearing::new(Arc::clone(&self.0), request, receiver);
+        let events = stream::unfold(hearing, |mut hearing| async move {
+            let event = hearing.next().await?;
+            Some((event, hearing))
+        });
+        futures::future::ready(Ok(SttStream { input, events: events.boxed() })).boxed()
+    }
+}
+
+struct Ear {
+    line: Line<SttInput, SttEvent>,
+    limits: Limits,
+    /// The next item of the log it has not been given.
+    cursor: u64,
+    opened: Option<Instant>,
+    /// Observers and the session know that it serves.
+    announced: bool,
+    /// What it hears may have been told by a final before.
+    replaying: bool,
+}
+
+/// Others are tried since something failed, until there is progress.
+struct Episode {
+    plan: VecDeque<Entry>,
+    until: Instant,
+}
+
+struct Hearing {
+    ways: Arc<Ways<dyn Stt>>,
+    request: SttRequest,
+    input: Option<mpsc::Receiver<SttInput>>,
+    log: Log,
+    ear: Option<Ear>,
+    episode: Option<Episode>,
+    attempts: u32,
+    served_by: Option<usize>,
+    /// When each final that is owed was demanded.
+    demanded: VecDeque<Instant>,
+    /// Since when there is speech without any words, and how long it has been voiced in a row.
+    speech: Option<Instant>,
+    voiced: MediaTime,
+    /// Whether there were words since the last final.
+    worded: bool,
+    /// Whoever heard nothing where another may hear words.
+    suspects: Vec<Tried>,
+    /// The empty final that stands if nobody hears more.
+    empty: Option<Transcript>,
+    closing: Option<Instant>,
+    last: Option<Error>,
+    ready: VecDeque<Result<SttEvent, Error>>,
+    over: bool,
+}
+
+enum Woke {
+    Input(Option<SttInput>),
+    Came(Came<SttEvent>),
+    Due,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Late {
+    Connect,
+    /// No words for what sounds like speech.
+    Words,
+    Final,
+}
+
+impl Hearing {
+    fn new(ways: Arc<Ways<dyn Stt>>, request: SttRequest, input: mpsc::Receiver<SttInput>) -> Self {
+        let mut hearing = Self {
+            ways,
+            request,
+            input: Some(input),
+            log: Log::default(),
+            ear: None,
+            episode: None,
+            attempts: 0,
+            served_by: None,
+            demanded: VecDeque::new(),
+            speech: None,
+            voiced: MediaTime::ZERO,
+            worded: false,
+            suspects: Vec::new(),
+            empty: None,
+            closing: None,
+            last: None,
+            ready: VecDeque::new(),
+            over: false,
+        };
+        hearing.begin(Instant::now());
+        hearing
+    }
+
+    async fn next(&mut self) -> Option<Result<SttEvent, Error>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                self.over |= event.is_err();
+                return Some(event);
+            }
+            if self.over {
+                return None;
+            }
+            self.feed();
+            let due = self.deadline();
+            if let Some((at, late)) = due
+                && at <= Instant::now()
+                && !self.takes_what_is_ready()
+            {
+                self.late(late, Instant::now());
+                continue;
+            }
+            match self.wait(due.map(|(at, _)| at)).await {
+                Woke::Input(input) => self.take_input(input, Instant::now()),
+                Woke::Came(came) => self.take(came, Instant::now()),
+                Woke::Due => {}
+            }
+        }
+    }
+
+    /// Opens the best that may be asked.
+    fn begin(&mut self, now: Instant) {
+        let mut plan = self.ways.plan(now, &[]);
+        if let Some(entry) = plan.pop_front() {
+            self.open(entry, Why::First, now);
+        }
+    }
+
+    fn open(&mut self, entry: Entry, why: Why, now: Instant) {
+        self.attempts += 1;
+        let Entry { index, limits, standing } = entry;
+        let why = if standing == Rank::Probe { Why::Probe } else { why };
+        let tried = self.ways.tried(index, self.request.session, self.attempts, why, now);
+        let (stt, request) = (Arc::clone(&self.ways.way(index).provider), self.request.clone());
+        let opening = async move {
+            let SttStream { input, events } = stt.open(request).await?;
+            Ok(Opened { input: Some(input), events })
+        };
+        let line = Line::new(self.attempts, index, tried, opening.boxed());
+        let (cursor, replaying) = (self.log.start(), self.attempts > 1);
+        self.ear = Some(Ear { line, limits, cursor, opened: None, announced: false, replaying });
+    }
+
+    /// Gives the ear what it has room for.
+    fn feed(&mut self) {
+        let Some(ear) = &mut self.ear else { return };
+        while let Some(input) = &mut ear.line.input
+            && let Some((piece, next)) = self.log.piece(ear.cursor)
+        {
+            let length = if let SttInput::Audio(frame) = &piece { frame.duration() } else { MediaTime::ZERO };
+            match input.push(piece) {
+                Ok(true) => ear.cursor = next,
+                // Full: fed again with the next frame or event. Closed: the events say why.
+                Ok(false) | Err(_) => return,
+            }
+            ear.line.tried.given.audio_in += length.as_duration();
+        }
+        if self.input.is_none() && ear.line.is_open() {
+            ear.line.input = None;
+        }
+    }
+
+    fn deadline(&self) -> Option<(Instant, Late)> {
+        let ear = self.ear.as_ref()?;
+        let within = self.ways.final_within(ear.line.index);
+        let since = ear.opened.unwrap_or(ear.line.tried.began());
+        let last = self.demanded.front().copied().or(self.closing);
+        let last = last.map(|at| (at.max(since) + within, Late::Final));
+        let Some(opened) = ear.opened else {
+            let connect = (ear.line.tried.began() + ear.limits.connect, Late::Connect);
+            return last.into_iter().chain([connect]).min_by_key(|(at, _)| *at);
+        };
+        let words = self.speech.map(|at| (at.max(opened) + ear.limits.first, Late::Words));
+        last.into_iter().chain(words).min_by_key(|(at, _)| *at)
+    }
+
+    /// Whether something came that has only not been looked at: a session that was busy is no late provider.
+    fn takes_what_is_ready(&mut self) -> bool {
+        let Some(woke) = self.wait_any().now_or_never() else { return false };
+        match woke {
+            Woke::Input(input) => self.take_input(input, Instant::now()),
+            Woke::Came(came) => self.take(came, Instant::now()),
+            Woke::Due => {}
+        }
+        true
+    }
+
+    fn late(&mut self, late: Late, now: Instant) {
+        let Some(index) = self.ear.as_ref().map(|ear| ear.line.index) else { return };
+        let ways = Arc::clone(&self.ways);
+        let error = |reason| ways.error(index, ErrorKind::TimedOut, reason);
+        match late {
+            Late::Words if self.log.voiced() < PROOF => self.speech = None,
+            Late::Words => {
+                self.speech = None;
+                let error = error("no words for what sounds like speech");
+                self.suspect(error, now);
+            }
+            Late::Connect => {
+                let error = error("did not open within the deadline");
+                self.timed_out(error, now);
+            }
+            Late::Final if self.is_done() && self.log.voiced() < PROOF => self.end(now),
+            Late::Final => {
+                let error = error("no final within the deadline");
+                self.timed_out(error, now);
+            }
+        }
+    }
+
+    fn take_input(&mut self, input: Option<SttInput>, now: Instant) {
+        match input {
+            Some(SttInput::Audio(frame)) => {
+                let length = frame.duration();
+                let voiced = self.log.audio(frame);
+                self.voiced = if voiced { self.voiced + length } else { MediaTime::ZERO };
+                if self.voiced >= SPEECH && self.episode.is_none() && self.empty.is_none() {
+                    self.spoken(now);
+                }
+            }
+            // Only a hint, and only in its place: one that lags behind does without.
+            Some(SttInput::Prepare) => {
+                if let Some(Ear { line, cursor, .. }) = &mut self.ear
+                    && *cursor >= self.log.end()
+                    && let Some(input) = &mut line.input
+                {
+                    let _hint = input.push(SttInput::Prepare);
+                }
+            }
+            Some(SttInput::Finalize) => {
+                self.log.finalize();
+                self.demanded.push_back(now);
+                if let Some(ear) = &mut self.ear {
+                    ear.line.tried.asked(now);
+                }
+            }
+            None => {
+                self.input = None;
+                self.closing = Some(now);
+            }
+        }
+    }
+
+    /// Speech has begun: words are waited for, once between two transcripts.
+    fn spoken(&mut self, now: Instant) {
+        let Some(ear) = &mut self.ear else { return };
+        ear.line.tried.asked(now);
+        if !self.worded && self.ways.way(ear.line.index).partials {
+            self.speech.get_or_insert(now);
+        }
+    }
+
+    fn take(&mut self, came: Came<SttEvent>, now: Instant) {
+        let Some(ear) = &mut self.ear else { return };
+        let index = ear.line.index;
+        match came {
+            Came::Opened => {
+                ear.opened = Some(now);
+                ear.line.tried.opened(now);
+                // Whether this one hears words in what is heard again shows soon.
+                if self.log.voiced() >= PROOF {
+                    ear.line.tried.asked(now);
+                    self.speech = self.ways.way(index).partials.then_some(now);
+                }
+            }
+            Came::Event(SttEvent::Transcript(transcript)) => self.transcript(transcript, now),
+            Came::Event(SttEvent::Usage(usage)) => {
+                ear.line.tried.used(usage);
+                self.ready.push_back(Ok(SttEvent::Usage(usage)));
+            }
+            Came::Event(event) => self.ready.push_back(Ok(event)),
+            Came::Failed(error) => self.failed(error, now),
+            Came::Ended if self.is_done() => self.end(now),
+            Came::Ended => {
+                let error = self.ways.error(index, ErrorKind::Closed, "ended by itself");
+                self.failed(error, now);
+            }
+        }
+    }
+
+    fn transcript(&mut self, mut transcript: Transcript, now: Instant) {
+        let Some(ear) = &mut self.ear else { return };
+        let index = ear.line.index;
+        if ear.replaying {
+            drop_told(&mut transcript, self.log.finished());
+            ear.replaying = !transcript.is_final();
+        }
+        let empty = transcript.text.trim().is_empty();
+        if !empty {
+            ear.line.tried.progressed(now);
+            self.speech = None;
+            self.worded = !transcript.is_final();
+            self.heard_more(now);
+        }
+        if !transcript.is_final() {
+            if !empty {
+                self.announce();
+                self.ready.push_back(Ok(SttEvent::Transcript(transcript)));
+            }
+            return;
+        }
+        if self.demanded.is_empty() {
+            if !empty {
+                self.log.told(transcript.to);
+            }
+            self.announce();
+            self.ready.push_back(Ok(SttEvent::Transcript(transcript)));
+            return;
+        }
+        if empty && self.empty.is_none() && self.log.voiced() >= PROOF && self.others(now) {
+            self.empty = Some(transcript);
+            let error =
+                self.ways.error(index, ErrorKind::Protocol, "heard no words in what sounds like speech");
+            return self.suspect(error, now);
+        }
+        self.announce();
+        self.answer(transcript, now);
+        self.go_back(now);
+    }
+
+    /// Gives the final that the oldest demand waits for.
+    fn answer(&mut self, transcript: Transcript, now: Instant) {
+        if let (Some(at), Some(ear)) = (self.demanded.pop_front(), &mut self.ear) {
+            self.ways.final_took(ear.line.index, now - at.max(ear.opened.unwrap_or(at)));
+            ear.line.tried.answered(now);
+        }
+        self.log.answered();
+        self.worded = false;
+        self.ready.push_back(Ok(SttEvent::Transcript(transcript)));
+        self.episode = None;
+        self.empty = None;
+        self.speech = None;
+        // Nobody heard more than they did.
+        self.suspects.drain(..).for_each(|tried| tried.served(now));
+    }
+
+    /// Words where others had heard none.
+    fn heard_more(&mut self, now: Instant) {
+        self.empty = None;
+        self.episode = None;
+        for tried in self.suspects.drain(..) {
+            let name = tried.info().name.clone();
+            let reason = "heard no words where another did";
+            tried.failed(Error::new(Ability::Stt, ErrorKind::TimedOut, name, reason), now);
+        }
+    }
+
+    /// Observers and the session are told who serves, before its first transcript.
+    fn announce(&mut self) {
+        let Some(ear) = self.ear.as_mut().filter(|ear| !ear.announced) else { return };
+        ear.announced = true;
+        let index = ear.line.index;
+        self.ready.push_back(Ok(SttEvent::Served(Arc::clone(ear.line.tried.info()))));
+        let before = self.served_by.replace(index).unwrap_or(index);
+        self.ways.switched(self.request.session, before, index);
+    }
+
+    /// A final was given: the next turn begins with whoever is best now.
+    fn go_back(&mut self, now: Instant) {
+        let settled = self.demanded.is_empty() && self.input.is_some();
+        let Some(ear) = self.ear.take_if(|ear| settled && self.ways.would_rather(now, ear.line.index)) else {
+            return;
+        };
+        ear.line.tried.served(now);
+        self.begin(now);
+    }
+
+    /// Whether another can be asked what it hears.
+    fn others(&self, now: Instant) -> bool {
+        if let Some(episode) = &self.episode {
+            return !episode.plan.is_empty();
+        }
+        let Some(ear) = &self.ear else { return false };
+        self.ways.plan(now, &[ear.line.index]).iter().any(|entry| entry.standing != Rank::LastResort)
+    }
+
+    /// Nothing is outstanding, and no more comes.
+    fn is_done(&self) -> bool {
+        self.input.is_none() && self.demanded.is_empty()
+    }
+
+    fn end(&mut self, now: Instant) {
+        if let Some(ear) = self.ear.take() {
+            ear.line.tried.served(now);
+        }
+        self.over = true;
+    }
+
+    /// May be wrong, may be right: another listens, and what that one hears decides.
+    fn suspect(&mut self, error: Error, now: Instant) {
+        if !self.others(now) {
+            return; // nobody to ask: the final will show
+        }
+        let Some(ear) = self.ear.take() else { return };
+        self.suspects.push(ear.line.tried);
+        self.next_ear(ear.line.index, error, now);
+    }
+
+    fn timed_out(&mut self, error: Error, now: Instant) {
+        let Some(ear) = self.ear.take() else { return };
+        ear.line.tried.timed_out(now);
+        self.next_ear(ear.line.index, error, now);
+    }
+
+    fn failed(&mut self, error: Error, now: Instant) {
+        let Some(ear) = self.ear.take() else { return };
+        ear.line.tried.failed(error.clone(), now);
+        self.next_ear(ear.line.index, error, now);
+    }
+
+    fn next_ear(&mut self, failed: usize, error: Error, now: Instant) {
+        self.speech = None;
+        if self.is_done() && self.log.voiced() < PROOF {
+            self.over = true;
+            return;
+        }
+        let ways = &self.ways;
+        let episode = self.episode.get_or_insert_with(|| Episode {
+            plan: ways.plan(now, &[failed]),
+            until: now + ways.setting.options.give_up_after(),
+        });
+        let next = if episode.until > now { episode.plan.pop_front() } else { None };
+        match (next, self.empty.take()) {
+            (Some(entry), empty) => {
+                self.empty = empty;
+                self.open(entry, Why::Fallback, now);
+            }
+            // Nobody else can tell: then it was no speech. A new ear is there for what comes.
+            (None, Some(empty)) => {
+                self.answer(empty, now);
+                self.begin(now);
+            }
+            (None, None) => {
+                self.last = Some(error);
+                let error = self.ways.all_failed(self.request.session, self.last.take());
+                self.ready.push_back(Err(error));
+            }
+        }
+    }
+
+    async fn wait(&mut self, until: Option<Instant>) -> Woke {
+        match until {
+            Some(until) => tokio::time::timeout_at(until, self.wait_any()).await.unwrap_or(Woke::Due),
+            None => self.wait_any().await,
+        }
+    }
+
+    /// Cancel-safe: nothing is taken that is not given.
+    fn wait_any(&mut self) -> impl Future<Output = Woke> {
+        let Self { ear, input, .. } = self;
+        poll_fn(move |cx| {
+            if let Some(Poll::Ready(came)) = ear.as_mut().map(|ear| ear.line.poll(cx)) {
+                return Poll::Ready(Woke::Came(came));
+            }
+            if let Some(Poll::Ready(taken)) = input.as_mut().map(|input| input.poll_next_unpin(cx)) {
+                return Poll::Ready(Woke::Input(taken));
+            }
+            Poll::Pending
+        })
+    }
+}
+
+/// Takes out the words that an earlier final has told.
+fn drop_told(transcript: &mut Transcript, finished: MediaTime) {
+    let told = |from: MediaTime, to: MediaTime| MediaTime(u64::midpoint(from.0, to.0)) < finished;
+    if !transcript.words.iter().any(|word| told(word.from, word.to)) {
+        return;
+    }
+    transcript.words.retain(|word| !told(word.from, word.to));
+    transcript.text = transcript.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+    transcript.from = transcript.from.max(finished);
+}

@@ -1,0 +1,214 @@
+//! The alternatives of one route and the order in which a request asks them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{SessionId, Voice};
+use providers_api::{Ability, Error, ErrorKind, ProviderInfo};
+use tokio::time::Instant;
+
+use crate::breaker::Standing;
+use crate::budget::{Pace, Reaction};
+use crate::health::{Health, Key, Measures, Moment, State, lock};
+use crate::observe::{Observer, RouteEvent, Why};
+use crate::options::{Invalid, Options};
+use crate::race::{Entry, Limits, Rank};
+use crate::tried::Tried;
+
+/// When a probe made of a caller's request gets another beside it.
+const PROBE_HEDGE: Duration = Duration::from_millis(150);
+
+/// One provider of a route.
+pub struct Alternative<P: ?Sized> {
+    pub provider: Arc<P>,
+    /// Whose key it uses: breakers are apart for each.
+    pub tenant: Arc<str>,
+    /// TTS: the voice of this provider that is nearest to the agent's; where the request's would be unknown to it.
+    pub voice: Option<Voice>,
+    /// Configured instead of the learned deadline of the first progress.
+    pub first_ms: Option<u64>,
+    /// STT: gives words while they are said. Where it does not, only the final is waited for.
+    pub partials: bool,
+    /// Smaller and faster: comes first while the budget says so.
+    pub cheap: bool,
+}
+
+impl<P: ?Sized> Alternative<P> {
+    #[must_use]
+    pub fn new(provider: Arc<P>, tenant: impl Into<Arc<str>>) -> Self {
+        Self { provider, tenant: tenant.into(), voice: None, first_ms: None, partials: true, cheap: false }
+    }
+}
+
+/// What the routes of an agent have in common.
+#[derive(Clone)]
+pub struct Setting {
+    pub options: Options,
+    pub health: Arc<Health>,
+    pub observer: Arc<dyn Observer>,
+    /// Of the agent, where it has a latency budget.
+    pub pace: Option<Pace>,
+}
+
+pub(crate) struct Way<P: ?Sized> {
+    pub provider: Arc<P>,
+    pub info: Arc<ProviderInfo>,
+    pub voice: Option<Voice>,
+    pub partials: bool,
+    state: Arc<State>,
+    first: Measures,
+    last: Measures,
+    first_ms: Option<u64>,
+    cheap: bool,
+}
+
+pub(crate) struct Ways<P: ?Sized> {
+    ways: Vec<Way<P>>,
+    pub(crate) setting: Setting,
+    ability: Ability,
+}
+
+impl<P: ?Sized> Ways<P> {
+    pub(crate) fn new(
+        ability: Ability,
+        alternatives: Vec<Alternative<P>>,
+        setting: Setting,
+        info: impl Fn(&P) -> &ProviderInfo,
+    ) -> Result<Self, Invalid> {
+        setting.options.validate()?;
+        if alternatives.is_empty() {
+            return Err(Invalid("no alternative: name at least one provider"));
+        }
+        let health = &setting.health;
+        let way = |Alternative { provider, tenant, voice, first_ms, partials, cheap }: Alternative<P>| {
+            let info = Arc::new(info(&provider).clone());
+            Way {
+                state: health.state(Key::new(tenant, ability, &info)),
+                first: health.measures(ability, &info, Moment::First),
+                last: health.measures(ability, &info, Moment::Last),
+                provider,
+                info,
+                voice,
+                first_ms,
+                partials,
+                cheap,
+            }
+        };
+        let ways = alternatives.into_iter().map(way).collect();
+        Ok(Self { ways, setting, ability })
+    }
+
+    pub(crate) fn way(&self, index: usize) -> &Way<P> {
+        &self.ways[index]
+    }
+
+    /// What a route says of itself: the name of whoever it asks first.
+    pub(crate) fn info(&self) -> &ProviderInfo {
+        &self.ways[0].info // at least one, checked in `new`
+    }
+
+    /// Whom to ask, in order. Those whose breaker is open come last: an open breaker never turns off the only provider.
+    pub(crate) fn plan(&self, now: Instant, except: &[usize]) -> VecDeque<Entry> {
+        let ranked = self.ranked(now, except);
+        let mut plan: Vec<Entry> = ranked
+            .into_iter()
+            .map(|(index, standing)| Entry { index, limits: self.limits(index, standing), standing })
+            .collect();
+        let hurry_to_cheap = self.reacts(Reaction::PreferCheap);
+        // Stable: the configured order rules within a rank.
+        plan.sort_by_key(|entry| {
+            let last = entry.standing == Rank::LastResort;
+            (last, hurry_to_cheap && !self.ways[entry.index].cheap)
+        });
+        plan.into()
+    }
+
+    /// Whether a new request would rather begin with another than this one.
+    pub(crate) fn would_rather(&self, now: Instant, index: usize) -> bool {
+        let plan = self.plan(now, &[]);
+        plan.front().is_some_and(|best| best.index != index && best.standing != Rank::LastResort)
+    }
+
+    pub(crate) fn tried(
+        &self,
+        index: usize,
+        session: SessionId,
+        number: u32,
+        why: Why,
+        now: Instant,
+    ) -> Tried {
+        let way = &self.ways[index];
+        let (state, first) = (Arc::clone(&way.state), Arc::clone(&way.first));
+        let observer = Arc::clone(&self.setting.observer);
+        Tried::new(state, first, Arc::clone(&way.info), observer, (session, number, why), now)
+    }
+
+    /// How long the first progress is waited for.
+    pub(crate) fn first_within(&self, index: usize) -> Duration {
+        self.limits(index, Rank::Ready).first
+    }
+
+    pub(crate) fn final_within(&self, index: usize) -> Duration {
+        lock(&self.ways[index].last).deadline(self.setting.options.last)
+    }
+
+    pub(crate) fn final_took(&self, index: usize, took: Duration) {
+        lock(&self.ways[index].last).record(took);
+    }
+
+    pub(crate) fn error(&self, index: usize, kind: ErrorKind, reason: &str) -> Error {
+        Error::new(self.ability, kind, self.ways[index].info.name.clone(), reason)
+    }
+
+    /// Nothing is left: tells observers, and gives the error to go up.
+    pub(crate) fn all_failed(&self, session: SessionId, last: Option<Error>) -> Error {
+        let error = last.unwrap_or_else(|| self.error(0, ErrorKind::TimedOut, "no alternative is left"));
+        let (ability, told) = (self.ability, error.clone());
+        self.setting.observer.event(RouteEvent::AllFailed { session, ability, error: told });
+        error
+    }
+
+    pub(crate) fn switched(&self, session: SessionId, from: usize, to: usize) {
+        if from != to {
+            let (from, to) = (Arc::clone(&self.ways[from].info), Arc::clone(&self.ways[to].info));
+            let ability = self.ability;
+            self.setting.observer.event(RouteEvent::Switched { session, ability, from, to });
+        }
+    }
+
+    fn ranked(&self, now: Instant, except: &[usize]) -> Vec<(usize, Rank)> {
+        let open = self.ways.iter().enumerate().filter(|(index, _)| !except.contains(index));
+        let standings: Vec<_> = open.map(|(index, way)| (index, way.state.standing(now))).collect();
+        let ready = standings.iter().any(|(_, standing)| *standing == Standing::Ready);
+        let rank = |standing| match standing {
+            Standing::Ready => Rank::Ready,
+            // A caller is only taken for a probe where another is ready beside it.
+            Standing::Probe if ready => Rank::Probe,
+            Standing::Probe | Standing::Open => Rank::LastResort,
+        };
+        standings.into_iter().map(|(index, standing)| (index, rank(standing))).collect()
+    }
+
+    fn limits(&self, index: usize, rank: Rank) -> Limits {
+        let way = &self.ways[index];
+        let options = &self.setting.options;
+        let learned = lock(&way.first);
+        let first = way.first_ms.map_or_else(|| learned.deadline(options.first), Duration::from_millis);
+        let hurry = self.reacts(Reaction::HedgeEarlier);
+        let hedge = options.hedge.map(|bounds| {
+            let share = if hurry { 0.75 } else { 0.95 };
+            let usual = bounds.apply(learned.quantile(share));
+            match rank {
+                Rank::Probe => usual.min(PROBE_HEDGE),
+                _ if hurry && learned.p95().is_none() => usual / 2,
+                _ => usual,
+            }
+        });
+        Limits { connect: options.connect(), first, hedge }
+    }
+
+    fn reacts(&self, reaction: Reaction) -> bool {
+        self.setting.pace.as_ref().is_some_and(|pace| pace.reacts(reaction))
+    }
+}

@@ -1,0 +1,172 @@
+//! Language models: whole replies from whoever gives one, never of two.
+
+use futures::StreamExt;
+use providers_api::{Error, ErrorKind, Llm, LlmEvent, Usage};
+use providers_fake::{Fault, LlmOptions};
+use providers_route::budget;
+use providers_route::{Alternative, LlmRoute, Options, Outcome, Pace, Setting, Why};
+use tokio::time::Instant;
+
+use crate::cast::{llm_request, llm_route, ms, named_llms, setting, who};
+
+const FIRST: &str = "This is the first model and it has a lot to say about many things.";
+const SECOND: &str = "This is the second model with an answer of its own.";
+
+fn models(fault: Fault) -> Vec<LlmOptions> {
+    let options = |text: &str| LlmOptions { otherwise: text.to_owned(), ..LlmOptions::default() };
+    vec![LlmOptions { always: fault, ..options(FIRST) }, options(SECOND)]
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    served: Vec<String>,
+    text: String,
+    finished: bool,
+    error: Option<ErrorKind>,
+}
+
+async fn told(llm: &dyn Llm) -> Told {
+    let mut told = Told::default();
+    let mut stream = match llm.chat(llm_request("hello")).await {
+        Ok(stream) => stream,
+        Err(Error { kind, .. }) => return Told { error: Some(kind), ..told },
+    };
+    while let Some(event) = stream.next().await {
+        match event {
+            Ok(LlmEvent::Served(info)) => told.served.push(info.name.clone()),
+            Ok(LlmEvent::Text(text)) => told.text.push_str(&text),
+            Ok(LlmEvent::Finished(_)) => told.finished = true,
+            Ok(_) => {}
+            Err(error) => told.error = Some(error.kind),
+        }
+    }
+    told
+}
+
+fn whole(name: &str, text: &str) -> Told {
+    Told { served: vec![name.to_owned()], text: text.to_owned(), finished: true, error: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_faults_the_first_serves_and_the_second_is_never_asked() {
+    let scene = llm_route(models(Fault::None));
+    for _ in 0..30 {
+        assert_eq!(told(&scene.route).await, whole("first", FIRST));
+    }
+    assert!(scene.notes.outcomes().iter().all(|outcome| *outcome == ("first".to_owned(), "served")));
+    let attempt = &scene.notes.attempts()[0];
+    assert_eq!((attempt.why, attempt.number, attempt.first_progress), (Why::First, 1, Some(ms(50))));
+    assert!(attempt.usage.output_tokens > 0 && !attempt.usage.estimated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_before_the_first_token_the_second_gives_the_whole_reply_in_time() {
+    let faults = [
+        (Fault::Refuse, 0),
+        (Fault::Unreachable, 0),
+        (Fault::Hang, 1_200),
+        (Fault::Mute, 1_200),
+        (Fault::Garbage, 0),
+        (Fault::Empty, 100),
+        (Fault::CloseAfter { after_ms: 10 }, 10),
+        (Fault::Slow { factor: 100 }, 1_200),
+        (Fault::Stall { after_ms: 45, for_ms: 60_000 }, 1_200),
+    ];
+    for (fault, added) in faults {
+        let scene = llm_route(models(fault));
+        let begun = Instant::now();
+        let mut stream = scene.route.chat(llm_request("hello")).await.expect("the second is well");
+        let waited = begun.elapsed();
+        assert!(waited <= ms(added + 50 + 150), "{fault:?}: {waited:?}");
+        let mut text = String::new();
+        while let Some(event) = stream.next().await {
+            if let LlmEvent::Text(piece) = event.expect("whole") {
+                text.push_str(&piece);
+            }
+        }
+        assert_eq!(text, SECOND, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_breaks_is_not_continued_by_another_and_ends_in_bounded_time() {
+    for fault in [Fault::CloseAfter { after_ms: 95 }, Fault::Stall { after_ms: 95, for_ms: 600_000 }] {
+        let scene = llm_route(models(fault));
+        let begun = Instant::now();
+        let told = told(&scene.route).await;
+        assert!(begun.elapsed() <= ms(95 + 4_000 + 150), "{fault:?}");
+        assert_eq!((told.error, told.finished), (Some(ErrorKind::Closed), false), "{fault:?}");
+        assert!(FIRST.starts_with(&told.text) && !told.text.is_empty(), "{fault:?}: {}", told.text);
+        assert_eq!(scene.notes.outcomes(), who(&[("first", "failed")]));
+        assert!(scene.notes.attempts()[0].usage.estimated);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_fail_the_last_error_goes_up_before_patience_ends() {
+    for fault in [Fault::Refuse, Fault::Hang, Fault::Mute, Fault::Empty, Fault::Garbage] {
+        let mut all = models(fault);
+        all[1].always = fault;
+        let scene = llm_route(all);
+        let begun = Instant::now();
+        let told = told(&scene.route).await;
+        assert!(told.error.is_some() && told.text.is_empty(), "{fault:?}");
+        assert!(begun.elapsed() <= ms(6_000), "{fault:?}: {:?}", begun.elapsed());
+        assert_eq!(scene.notes.attempts().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reply_is_hedged_and_the_loser_is_paid_for_and_named() {
+    let scene = llm_route(models(Fault::Slow { factor: 100 }));
+    assert_eq!(told(&scene.route).await, whole("second", SECOND));
+    assert_eq!(scene.notes.outcomes(), who(&[("first", "abandoned"), ("second", "served")]));
+    let attempts = scene.notes.attempts();
+    assert_eq!(attempts[1].why, Why::Hedge);
+    let Usage { input_tokens, estimated, .. } = attempts[0].usage;
+    assert!(input_tokens > 0 && estimated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_hangs_up_cancels_and_nobody_is_blamed() {
+    let scene = llm_route(models(Fault::Mute));
+    for _ in 0..10 {
+        let asked = scene.route.chat(llm_request("hello"));
+        assert!(tokio::time::timeout(ms(500), asked).await.is_err());
+    }
+    assert_eq!(scene.notes.outcomes(), vec![("first".to_owned(), "cancelled"); 10]);
+    assert!(scene.notes.events().is_empty());
+    let mut reply = scene.route.chat(llm_request("hello")).await.expect("hedged");
+    assert!(reply.next().await.is_some());
+    drop(reply);
+    assert_eq!(scene.notes.attempts().last().map(|a| a.outcome.clone()), Some(Outcome::Cancelled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_learned_makes_the_hedge_earlier() {
+    let mut all = models(Fault::Slow { factor: 100 });
+    all[0].faults = vec![Fault::None; 30];
+    let scene = llm_route(all);
+    for _ in 0..30 {
+        told(&scene.route).await;
+    }
+    let begun = Instant::now();
+    drop(scene.route.chat(llm_request("hello")).await.expect("hedged"));
+    assert!(begun.elapsed() <= ms(150 + 50 + 10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missed_budget_puts_the_cheap_model_first() {
+    let (setting, notes, _health) = setting(Options::llm());
+    let pace = Pace::new(budget::Options { least: 1, ..budget::Options::default() });
+    let mut alternatives: Vec<Alternative<dyn Llm>> = named_llms(models(Fault::None));
+    alternatives[1].cheap = true;
+    let setting = Setting { pace: Some(pace.clone()), ..setting };
+    let route = LlmRoute::new(alternatives, setting).expect("valid");
+    assert_eq!(told(&route).await, whole("first", FIRST));
+    for _ in 0..5 {
+        pace.measured(ms(3_000), Instant::now());
+    }
+    assert_eq!(told(&route).await, whole("second", SECOND));
+    assert_eq!(notes.outcomes(), who(&[("first", "served"), ("second", "served")]));
+}

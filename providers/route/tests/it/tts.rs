@@ -1,0 +1,211 @@
+//! Voices: every sentence once, whoever speaks it, and no long silence between.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::{MediaTime, Word};
+use futures::StreamExt;
+use providers_api::{Error, ErrorKind, Tts, TtsEvent, TtsInput, TtsRequest};
+use providers_fake::{Fault, Lexicon, TtsOptions};
+use providers_route::{RouteEvent, Why};
+use tokio::time::Instant;
+
+use crate::cast::{Scene, ms, tts_request, tts_route, who};
+
+const TEXT: [&str; 3] = [
+    "Good morning and welcome to the garden shop.",
+    "We open at nine and close at six.",
+    "Would you like to order something today?",
+];
+
+fn voices(fault: Fault) -> Vec<TtsOptions> {
+    vec![TtsOptions { always: fault, ..TtsOptions::default() }, TtsOptions::default()]
+}
+
+/// What a session makes of one turn.
+#[derive(Default)]
+pub(crate) struct Heard {
+    pub served: Vec<String>,
+    pub done: Vec<usize>,
+    /// The last words given for each sentence.
+    pub words: BTreeMap<usize, Vec<Word>>,
+    pub samples: Vec<i16>,
+    /// Longest wait for audio while there was none to play.
+    pub silence: Duration,
+    pub error: Option<Error>,
+}
+
+impl Heard {
+    pub(crate) fn said(&self) -> Vec<String> {
+        let text =
+            |words: &Vec<Word>| words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+        self.words.values().map(text).collect()
+    }
+
+    /// The words that are in the samples; one that broke off and was begun again counts once.
+    pub(crate) fn audible(&self) -> Vec<String> {
+        let words = Lexicon::shared().understand(&self.samples, 24_000);
+        let mut words: Vec<_> = words.into_iter().map(|placed| placed.word).collect();
+        words.dedup();
+        words
+    }
+}
+
+pub(crate) async fn speak(tts: &dyn Tts, request: TtsRequest, text: &[&str]) -> Heard {
+    let mut stream = tts.open(request).await.expect("opens");
+    for sentence in text {
+        stream.input.push(TtsInput::Sentence((*sentence).to_owned())).expect("open");
+    }
+    drop(stream.input);
+    let mut heard = Heard::default();
+    let mut dry = Instant::now();
+    while let Some(event) = stream.events.next().await {
+        match event {
+            Ok(TtsEvent::Served(info)) => heard.served.push(info.name.clone()),
+            Ok(TtsEvent::Audio(frame)) => {
+                let now = Instant::now();
+                heard.silence = heard.silence.max(now.saturating_duration_since(dry));
+                dry = dry.max(now) + frame.duration().as_duration();
+                let at = MediaTime::from_samples(heard.samples.len() as u64, frame.rate_hz);
+                assert_eq!(frame.at, at, "positions without gaps");
+                heard.samples.extend(frame.samples);
+            }
+            Ok(TtsEvent::Words { sentence, words }) => drop(heard.words.insert(sentence, words)),
+            Ok(TtsEvent::SentenceDone { sentence }) => heard.done.push(sentence),
+            Ok(TtsEvent::Usage(_)) => {}
+            Err(error) => {
+                heard.silence = heard.silence.max(Instant::now().saturating_duration_since(dry));
+                heard.error = Some(error);
+            }
+        }
+    }
+    heard
+}
+
+fn all_words() -> Vec<String> {
+    TEXT.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn assert_whole(heard: &Heard, fault: Fault, longest: Duration) {
+    assert_eq!(heard.error, None, "{fault:?}");
+    assert_eq!(heard.done, [0, 1, 2], "{fault:?}");
+    assert_eq!(heard.said(), TEXT, "{fault:?}: words of the history");
+    assert_eq!(heard.audible(), all_words(), "{fault:?}: words that sound");
+    assert!(heard.silence <= longest, "{fault:?}: {:?} of silence", heard.silence);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_faults_the_first_speaks_alone() {
+    let Scene { route, notes, .. } = tts_route(voices(Fault::None));
+    let heard = speak(&route, tts_request(), &TEXT).await;
+    assert_whole(&heard, Fault::None, ms(50));
+    assert_eq!(heard.served, ["first"]);
+    assert_eq!(notes.outcomes(), who(&[("first", "served")]));
+    let attempt = &notes.attempts()[0];
+    assert_eq!((attempt.why, attempt.first_progress), (Why::First, Some(ms(50))));
+    let characters = TEXT.iter().map(|text| text.len() as u64).sum::<u64>();
+    assert_eq!((attempt.usage.characters, attempt.usage.estimated), (characters, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_before_the_first_sample_the_second_speaks_it_all_in_time() {
+    let faults = [
+        (Fault::Refuse, 0),
+        (Fault::Unreachable, 0),
+        (Fault::Hang, 600),
+        (Fault::Mute, 600),
+        (Fault::Garbage, 0),
+        (Fault::Empty, 0),
+        (Fault::CloseAfter { after_ms: 20 }, 20),
+        (Fault::Slow { factor: 100 }, 600),
+        (Fault::Stall { after_ms: 0, for_ms: 60_000 }, 600),
+    ];
+    for (fault, added) in faults {
+        let scene = tts_route(voices(fault));
+        let heard = speak(&scene.route, tts_request(), &TEXT).await;
+        assert_whole(&heard, fault, ms(added + 50 + 150));
+        assert_eq!(heard.served, ["second"], "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_breaks_off_anywhere_costs_no_word() {
+    for after_ms in (60..1_400).step_by(45) {
+        let fault = Fault::CloseAfter { after_ms };
+        let scene = tts_route(voices(fault));
+        let heard = speak(&scene.route, tts_request(), &TEXT).await;
+        assert_whole(&heard, fault, ms(200));
+    }
+    for after_ms in (100..9_000).step_by(230) {
+        let fault = Fault::Stall { after_ms, for_ms: 60_000 };
+        let scene = tts_route(voices(fault));
+        let heard = speak(&scene.route, tts_request(), &TEXT).await;
+        assert_whole(&heard, fault, ms(1_200 + 50 + 150));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_turn_stays_with_whoever_took_over_and_the_next_asks_the_first_again() {
+    let mut all = voices(Fault::None);
+    all[0].faults = vec![Fault::CloseAfter { after_ms: 200 }];
+    let Scene { route, notes, .. } = tts_route(all);
+    assert_eq!(speak(&route, tts_request(), &TEXT).await.served, ["first", "second"]);
+    assert_eq!(speak(&route, tts_request(), &TEXT).await.served, ["first"]);
+    assert_eq!(notes.outcomes(), who(&[("first", "failed"), ("second", "served"), ("first", "served")]));
+    assert!(matches!(notes.events().as_slice(), [RouteEvent::Switched { .. }]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_without_words_that_breaks_off_is_told_and_the_session_goes_on_with_another() {
+    let mut all = voices(Fault::CloseAfter { after_ms: 300 });
+    all.iter_mut().for_each(|voice| voice.words = false);
+    let scene = tts_route(all);
+    let request = tts_request();
+    let heard = speak(&scene.route, request.clone(), &TEXT).await;
+    let error = heard.error.expect("nobody knows what was said");
+    assert_eq!((error.kind, error.provider.as_str()), (ErrorKind::Closed, "first"));
+    assert!(heard.done.len() < 3);
+    let again = speak(&scene.route, request, &TEXT[1..]).await;
+    assert_eq!((again.served, again.done), (vec!["second".to_owned()], vec![0, 1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_to_speak_reaches_no_vendor_and_blames_nobody() {
+    let Scene { route, notes, .. } = tts_route(voices(Fault::Mute));
+    let heard = speak(&route, tts_request(), &["", " … ", "?!"]).await;
+    assert_eq!((heard.done, heard.error), (vec![0, 1, 2], None));
+    assert!(notes.attempts().iter().all(|attempt| attempt.usage.characters == 0));
+    assert!(notes.events().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_fail_the_last_error_goes_up_in_bounded_time() {
+    for fault in [Fault::Refuse, Fault::Hang, Fault::Mute, Fault::Empty, Fault::Garbage] {
+        let mut all = voices(fault);
+        all[1].always = fault;
+        let scene = tts_route(all);
+        let heard = speak(&scene.route, tts_request(), &TEXT).await;
+        assert!(heard.error.is_some() && heard.samples.is_empty(), "{fault:?}");
+        assert!(heard.silence <= ms(4_000), "{fault:?}: {:?}", heard.silence);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_closes_while_nothing_is_said_is_replaced_before_the_next_sentence() {
+    let mut all = voices(Fault::None);
+    all[0].faults = vec![Fault::CloseAfter { after_ms: 3_000 }];
+    let scene = tts_route(all);
+    let mut stream = scene.route.open(tts_request()).await.expect("opens");
+    let mut done = 0;
+    for round in 0..2 {
+        stream.input.push(TtsInput::Sentence("Just a moment please.".to_owned())).expect("open");
+        while done <= round {
+            let event = stream.events.next().await.expect("goes on").expect("no error");
+            done += usize::from(matches!(event, TtsEvent::SentenceDone { .. }));
+        }
+        // Nobody speaks; the stream is polled as a session does.
+        let idle = tokio::time::timeout(ms(5_000), stream.events.next()).await;
+        assert!(idle.is_err(), "nothing is given meanwhile");
+    }
+}
