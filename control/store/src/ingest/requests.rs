@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::Error;
 use crate::at::to_database;
 use crate::budget::month;
 use crate::cost::Sums;
 use crate::entry::{Outcome, ProviderRequest};
 use crate::metrics::REQUESTS_UNPRICED;
 use crate::price::price_of;
-use crate::Error;
 use crate::pricing::{self, Price, Priced, Prices, Unit, Usage};
 
 /// How many were new.
