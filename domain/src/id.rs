@@ -99,6 +99,10 @@ ids! {
     /// An organization's account at a vendor of speech or language.
     ProviderAccountId = "pac";
     SecretId = "sec";
+    /// What an organization pays a vendor for a unit.
+    PriceId = "prc";
+    /// One attempt at a provider.
+    ProviderRequestId = "prq";
     /// A data directory, and so whichever server runs on it.
     ServerId = "srv";
     /// One call or room visit.

@@ -22,6 +22,7 @@ use crate::{http, router};
         (name = "agents", description = "Agents, drafts, versions, releases"),
         (name = "sessions", description = "Calls on record, what they took and what came of them"),
         (name = "providers", description = "Accounts at vendors of speech and language"),
+        (name = "costs", description = "What requests to vendors come to, prices and budgets. Money is in nano-dollars: 1000000000 are one US dollar"),
         (name = "greetings", description = "What is said first"),
         (name = "channels", description = "Where callers come in"),
         (name = "organizations", description = "Tenants"),

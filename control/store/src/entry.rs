@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use domain::{AgentId, ChannelId, EnvironmentId, OrgId, ServerId, SessionEvent, SessionId};
+use domain::{
+    AgentId, ChannelId, EnvironmentId, OrgId, ProviderRequestId, ServerId, SessionEvent, SessionId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::pricing::Usage;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -12,6 +16,7 @@ pub enum Entry {
     Opened(Opened),
     Event(Happened),
     Checkpoint(Checkpoint),
+    Request(Box<ProviderRequest>),
 }
 
 /// A call began.
@@ -58,13 +63,66 @@ pub struct Checkpoint {
     pub state: Value,
 }
 
+/// A provider was asked: one attempt, whatever came of it. Its id is its identity; what it cost is found when it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderRequest {
+    pub id: ProviderRequestId,
+    pub org: OrgId,
+    /// `None`: for no call, such as a trial of an account.
+    pub session: Option<SessionId>,
+    pub turn: Option<u32>,
+    /// When it was made.
+    pub at: jiff::Timestamp,
+    pub agent: Option<AgentId>,
+    /// Empty where it was made for no agent.
+    pub agent_name: String,
+    pub environment: Option<EnvironmentId>,
+    /// `stt`, `llm`, `tts`.
+    pub ability: String,
+    /// Name of the account, or `local`.
+    pub provider: String,
+    /// As prices name it.
+    pub vendor: String,
+    pub model: String,
+    pub region: String,
+    /// What it was made for, such as `first`, `fallback`, `hedge` or `speculation`.
+    pub why: String,
+    pub outcome: Outcome,
+    pub error_code: Option<String>,
+    pub connect_us: Option<i64>,
+    pub first_us: Option<i64>,
+    pub took_us: Option<i64>,
+    pub usage: Usage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Completed,
+    /// Given up by us: the caller spoke, or another was faster. What was used until then is charged.
+    Cancelled,
+    Failed,
+}
+
+impl Outcome {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 impl Entry {
     #[must_use]
-    pub fn session(&self) -> SessionId {
+    pub fn session(&self) -> Option<SessionId> {
         match self {
-            Self::Opened(opened) => opened.session,
-            Self::Event(happened) => happened.session,
-            Self::Checkpoint(checkpoint) => checkpoint.session,
+            Self::Opened(opened) => Some(opened.session),
+            Self::Event(happened) => Some(happened.session),
+            Self::Checkpoint(checkpoint) => Some(checkpoint.session),
+            Self::Request(request) => request.session,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! them (the call's row, its turns, histograms, counts) from those alone that were not there before.
 
 mod fold;
+mod requests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::at::{from_database, to_database};
-use crate::entry::{Checkpoint, Entry, Happened, Opened};
+use crate::entry::{Checkpoint, Entry, Happened, Opened, ProviderRequest};
 use crate::histogram::Histogram;
 use crate::{Db, Error, Reason};
 pub use fold::STAGES;
@@ -63,6 +64,7 @@ impl Db {
         add_latencies(connection, &folded.series).await?;
         add_counts(connection, &folded.series).await?;
         checkpoint(connection, &sorted.checkpoints).await?;
+        requests::write(connection, &sorted.requests).await?;
         tx.commit().await?;
         let unknown = sorted.events.iter().filter(|event| !known.0.contains_key(&event.session)).count();
         Ok(Written { events: count, unknown })
@@ -75,6 +77,7 @@ struct Sorted<'a> {
     events: Vec<&'a Happened>,
     /// The last of each call.
     checkpoints: BTreeMap<SessionId, &'a Checkpoint>,
+    requests: Vec<&'a ProviderRequest>,
 }
 
 impl<'a> Sorted<'a> {
@@ -87,6 +90,7 @@ impl<'a> Sorted<'a> {
                 Entry::Checkpoint(checkpoint) => {
                     sorted.checkpoints.insert(checkpoint.session, checkpoint);
                 }
+                Entry::Request(request) => sorted.requests.push(request),
             }
         }
         sorted

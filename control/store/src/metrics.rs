@@ -9,3 +9,5 @@ pub(crate) const EVENTS_WRITTEN: &str = "store_events_written_total";
 pub(crate) const ENTRIES_LOST: &str = "store_entries_lost_total";
 /// Connections to the database that are open, idle ones too. They come with load and go after ten idle minutes.
 pub(crate) const CONNECTIONS: &str = "store_connections";
+/// Requests to providers whose cost is not known, for want of a price; by `vendor`.
+pub(crate) const REQUESTS_UNPRICED: &str = "store_provider_requests_unpriced_total";

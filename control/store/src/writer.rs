@@ -298,6 +298,7 @@ async fn one_by_one(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Beh
     let mut sessions: Vec<_> = piece.entries.iter().map(Entry::session).collect();
     sessions.sort_unstable();
     sessions.dedup();
+    // What belongs to no call is tried together.
     for session in sessions {
         let own: Vec<Entry> =
             piece.entries.iter().filter(|entry| entry.session() == session).cloned().collect();
@@ -306,7 +307,12 @@ async fn one_by_one(db: &Db, known: &mut Known, piece: &Piece) -> Result<(), Beh
             Err(error) if !error.refuses() => return Err(Behind),
             Err(error) => {
                 known.clear();
-                tracing::error!(%session, error = &error as &dyn std::error::Error, "the database refuses events of this call; they are lost");
+                let session = session.map(|session| session.to_string());
+                tracing::error!(
+                    session,
+                    error = &error as &dyn std::error::Error,
+                    "the database refuses events of this call; they are lost"
+                );
                 lost("refused", own.len());
             }
         }

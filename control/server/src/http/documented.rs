@@ -82,6 +82,8 @@ kinds! {
     /// The operator alone chooses addresses.
     MakeAccount = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
     ChangeAccount = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::PRECONDITION_FAILED]];
+    /// Nothing else refers to it.
+    ChangePrice = [ALWAYS, BODY, [&problem::PRECONDITION_FAILED]];
     /// The vendor is asked.
     AskVendor = [ALWAYS, [&problem::SECRET_UNREADABLE, &problem::VENDOR_FAILED]];
     TryVendor = [ALWAYS, BODY, [&problem::SECRET_UNREADABLE]];

@@ -34,6 +34,9 @@ async fn paths_and_methods_that_are_not_ours_are_problems_too() {
         "/v1/sessions/ses_1/events?limit=1001",
         "/v1/latency?window=2h",
         "/v1/latency?version=-1",
+        "/v1/costs?window=1h",
+        "/v1/costs?group_by=weather",
+        "/v1/prices?limit=0",
         "/v1/activity?version=-1",
         "/v1/activity?agent=%00",
     ] {

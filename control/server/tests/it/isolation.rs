@@ -13,6 +13,8 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
     let environment = text(&plane.get("/v1/environments").await["data"][0]["id"]);
     let account = json!({"name": "voices", "vendor": "deepgram", "key": "k"});
     let account = plane.post("/v1/provider-accounts", account).await.json();
+    let price = json!({"vendor": "own", "model": "*", "unit": "request", "price_nano_usd": 1});
+    let price = plane.post("/v1/prices", price).await.json();
     let greeting = plane.post("/v1/greetings", json!({"wordings": ["Hello."]})).await.json();
     let channel =
         json!({"kind": "widget", "address": "w", "agent_id": agent["id"], "environment_id": environment});
@@ -26,6 +28,7 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
         ("/v1/environments/", environment),
         ("/v1/agents/", text(&agent["id"])),
         ("/v1/provider-accounts/", text(&account["id"])),
+        ("/v1/prices/", text(&price["id"])),
         ("/v1/greetings/", text(&greeting["id"])),
         ("/v1/channels/", text(&channel["id"])),
         ("/v1/api-keys/", text(&plane.get("/v1/api-keys").await["data"][0]["id"])),
@@ -74,6 +77,8 @@ async fn another_organizations_key_finds_none_of_what_is_ours() {
         "agents",
         "greetings",
         "provider-accounts",
+        "prices",
+        "costs?group_by=agent",
         "channels",
         "audit",
         "api-keys",

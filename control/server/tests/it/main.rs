@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cors;
+mod costs;
 mod document;
 mod errors;
 mod fake;

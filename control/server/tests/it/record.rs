@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use control_store::{Entry, Happened, Opened, journal, writer};
+use control_store::{Entry, Happened, Opened, Outcome, ProviderRequest, journal, pricing, writer};
 use domain::{
-    DeadAir, Encoding, EndReason, Mark, OrgId, Role, ServerId, SessionEvent, SessionId, TurnId, TurnTimeline,
+    DeadAir, Encoding, EndReason, Mark, OrgId, ProviderRequestId, Role, ServerId, SessionEvent, SessionId,
+    TurnId, TurnTimeline,
 };
 use jiff::{SignedDuration, Timestamp};
 use runtime::Tasks;
@@ -120,13 +121,48 @@ impl Record {
     }
 }
 
+/// Of `front-desk`, so many seconds ago: input and output tokens of a model, or characters of a voice.
+pub(crate) fn asked(org: OrgId, seconds_ago: i64, vendor: &str, usage: pricing::Usage) -> ProviderRequest {
+    ProviderRequest {
+        id: ProviderRequestId::generate(),
+        org,
+        session: None,
+        turn: None,
+        at: NOW - SignedDuration::from_secs(seconds_ago),
+        agent: None,
+        agent_name: "front-desk".to_owned(),
+        environment: None,
+        ability: "llm".to_owned(),
+        provider: format!("our-{vendor}"),
+        vendor: vendor.to_owned(),
+        model: "m-1".to_owned(),
+        region: String::new(),
+        why: "first".to_owned(),
+        outcome: Outcome::Completed,
+        error_code: None,
+        connect_us: Some(1_000),
+        first_us: Some(200_000),
+        took_us: Some(900_000),
+        usage,
+    }
+}
+
 impl Plane {
     /// Returns when all of it is in the database.
+    pub(crate) async fn record_requests(&self, requests: &[ProviderRequest]) {
+        self.put(requests.iter().map(|request| Entry::Request(Box::new(request.clone())))).await;
+    }
+
+    /// Returns when all of it is in the database.
     pub(crate) async fn record(&self, calls: &[Record]) {
+        self.put(calls.iter().flat_map(Record::entries)).await;
+    }
+
+    async fn put(&self, entries: impl Iterator<Item = Entry>) {
         let (folder, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
         let options = journal::Options::default();
         let recorder = writer::start(folder.path(), options, self.db.clone(), &tasks).expect("writable");
-        calls.iter().flat_map(Record::entries).for_each(|entry| recorder.put(entry));
+        entries.for_each(|entry| recorder.put(entry));
         tasks.shutdown().await;
     }
 }

@@ -42,6 +42,8 @@ async fn what_is_answered_is_what_the_document_says() {
     }
     let account = json!({"name": "voices", "vendor": "elevenlabs", "key": KEY_OF_VENDOR});
     plane.post("/v1/provider-accounts", account).await.json();
+    let price = json!({"vendor": "own", "model": "*", "unit": "request", "price_nano_usd": 1});
+    plane.post("/v1/prices", price).await.json();
     let call = begun(plane.org, 60).caller(10, 1, "Hello?").answered(10, 1, 300).recorded();
     let call = call.ended(900, EndReason::CallerLeft);
     plane.record(std::slice::from_ref(&call)).await;

@@ -31,6 +31,19 @@ const ROWS: &[(&str, &str)] = &[
         "provider_accounts",
         "(id, org_id, name, vendor, secret_id) values ('$O', '$O', 'own', 'deepgram', '$O')",
     ),
+    (
+        "prices",
+        "(id, org_id, vendor, model, unit, price_nano, per, valid_from) values ('$O', '$O', 'v', 'm', 'request', 1, 1, now())",
+    ),
+    (
+        "provider_requests",
+        "(id, org_id, at, agent_name, ability, provider, vendor, model, region, why, outcome, cost_nano) values ('$O', '$O', now(), 'a', 'llm', 'p', 'v', 'm', '', 'first', 'completed', 1)",
+    ),
+    (
+        "costs_hour",
+        "(org_id, at, agent_name, ability, provider, model, requests, failures, cost_nano, unpriced, estimated, input_tokens, cached_tokens, output_tokens, characters, audio_in_us, audio_out_us) values ('$O', now(), 'a', 'llm', 'p', 'm', 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)",
+    ),
+    ("budgets", "(org_id, warn_percent, hard_stop) values ('$O', 80, false)"),
     ("greetings", "(id, org_id, wordings) values ('$O', '$O', '{hello}')"),
     (
         "channels",

@@ -1,6 +1,7 @@
 //! The store on a real Postgres, a database for each test.
 
 mod catalog;
+mod costs;
 mod embedded;
 mod ingest;
 mod isolation;
