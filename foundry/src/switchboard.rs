@@ -83,7 +83,7 @@ impl Switchboard {
     /// An agent that needs a language model has one.
     fn can_think(&self, callable: &Callable) -> bool {
         let ready = &callable.ready;
-        !ready.needs_llm() || self.bench.llm(callable.org, &ready.providers.llm).is_some()
+        !ready.needs_llm() || self.bench.llm(&callable.client(), &ready.providers.llm).is_some()
     }
 
     pub(crate) fn connect(
@@ -104,7 +104,7 @@ impl Switchboard {
         };
         let Some(callable) = callable else { return };
         let ready = Arc::clone(&callable.ready);
-        let (org, chosen) = (callable.org, &ready.providers);
+        let (client, chosen) = (callable.client(), &ready.providers);
         let mut options = ready.options.clone();
         if !chosen.stt.is_empty() || !chosen.tts.is_empty() {
             patience(&mut options.waits);
@@ -120,12 +120,12 @@ impl Switchboard {
             }
             None => (self.record.open(id, &callable, leg.transport), None),
         };
-        let ports = Ports { llm: self.bench.llm(org, &chosen.llm), ..self.catalogue.ports().clone() };
+        let ports = Ports { llm: self.bench.llm(&client, &chosen.llm), ..self.catalogue.ports().clone() };
         let parts = Parts {
             agent: callable.name.clone(),
             agent_version: callable.version.to_string(),
-            stt: self.bench.stt(org, &chosen.stt),
-            tts: self.bench.tts(org, &chosen.tts, &options.voice),
+            stt: self.bench.stt(&client, &chosen.stt),
+            tts: self.bench.tts(&client, &chosen.tts, &options.voice),
             vad: self.speech.vad(),
             end_of_turn: self.speech.end_of_turn(),
             dialogue: dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot),

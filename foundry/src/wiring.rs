@@ -110,7 +110,9 @@ impl House {
         for name in made.map_err(|error| coded(error.failure(), error))? {
             tracing::info!(account = name, "an account at a vendor was made of a key in the environment");
         }
-        let bench = Bench::open(store.db().clone(), Arc::clone(&vault), &speech, &tasks).await;
+        let bench =
+            Bench::open(store.db().clone(), store.recorder().clone(), Arc::clone(&vault), &speech, &tasks)
+                .await;
         let bench = bench.map_err(|error| coded(error.failure(), error))?;
         let catalogue =
             Catalogue::load(config, store.db().clone(), home, speech.embedder.clone(), Arc::clone(&tasks))

@@ -5,20 +5,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control_api::provider_account::{TrialAnswer, TrialRequest, VendorAbout, VoiceChoice};
+use control_api::provider_account::{TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_server::Vault;
 use control_server::ports::{self, Account};
-use control_store::{Db, Reason, provider_account};
+use control_store::{Db, Reason, Recorder, provider_account};
 use domain::{OrgId, Voice};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use providers_api::{Llm, Stt, Tts};
+use providers_api::{Llm, ProviderInfo, Stt, Tts};
 use providers_route::{Alternative, Bounds, Health, LlmRoute, Options, Setting, SttRoute, TtsRoute};
 use runtime::{Kind, Tasks};
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::adapters::attempts::Attempts;
+use crate::adapters::attempts::{Attempts, Books, Client};
 use crate::speech::Speech;
 use crate::vendors::{self, Reach};
 
@@ -35,6 +35,8 @@ pub(crate) const TTS_GIVES_UP_MS: u32 = 2_300;
 const LLM_GIVES_UP_MS: u64 = 1_900;
 /// What agents call the server's own models.
 pub(crate) const BUILT_IN: &str = "built-in";
+/// Their vendor, as prices name it.
+const LOCAL: &str = "local";
 
 /// What an agent's definition says under `options.providers`: for each ability an order, of which the first that works serves. Empty: the
 /// built-in models listen and speak, and the organization's accounts think, in the order in which they were made.
@@ -73,6 +75,7 @@ pub(crate) struct Bench {
     own_tts: Arc<dyn Tts>,
     health: Arc<Health>,
     attempts: Arc<Attempts>,
+    recorder: Recorder,
     accounts: watch::Sender<Arc<Known>>,
     tasks: Arc<Tasks>,
 }
@@ -90,6 +93,7 @@ impl Bench {
     /// When the database does not answer.
     pub(crate) async fn open(
         db: Db,
+        recorder: Recorder,
         vault: Arc<Vault>,
         speech: &Speech,
         tasks: &Arc<Tasks>,
@@ -107,6 +111,7 @@ impl Bench {
             own_tts: Arc::clone(&speech.tts),
             health: Arc::new(Health::new(providers_route::breaker::Options::default(), attempts.clone())),
             attempts,
+            recorder,
             accounts: watch::Sender::default(),
             tasks: Arc::clone(tasks),
         });
@@ -153,19 +158,25 @@ impl Bench {
     }
 
     /// Who listens to callers of an agent.
-    pub(crate) fn stt(&self, org: OrgId, bindings: &[Binding]) -> Arc<dyn Stt> {
+    pub(crate) fn stt(&self, client: &Client, bindings: &[Binding]) -> Arc<dyn Stt> {
         let known = Arc::clone(&self.accounts.borrow());
+        let mut named = Vec::new();
         let ways: Vec<_> = bindings
             .iter()
             .filter_map(|binding| {
-                let provider = self.found(&known, org, binding, Arc::clone(&self.own_stt), vendors::stt)?;
-                Some(Alternative::new(provider, org.to_string()))
+                let (provider, vendor) =
+                    self.found(&known, client.org, binding, Arc::clone(&self.own_stt), vendors::stt)?;
+                named.push((provider.info().clone(), binding.provider.clone(), vendor));
+                let mut way = Alternative::new(provider, tenant(client, binding));
+                // What listens segment by segment gives no words before the final.
+                way.partials = vendor != Vendor::OpenaiCompatible.name();
+                Some(way)
             })
             .collect();
         if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
             return Arc::clone(&self.own_stt);
         }
-        match SttRoute::new(ways, self.setting(hearing())) {
+        match SttRoute::new(ways, self.setting(hearing(), client, named)) {
             Ok(route) => Arc::new(route),
             Err(error) => {
                 tracing::error!(%error, "no route for speech to text; the built-in models listen");
@@ -175,14 +186,17 @@ impl Bench {
     }
 
     /// Who speaks for an agent whose own voice is `voice`.
-    pub(crate) fn tts(&self, org: OrgId, bindings: &[Binding], voice: &Voice) -> Arc<dyn Tts> {
+    pub(crate) fn tts(&self, client: &Client, bindings: &[Binding], voice: &Voice) -> Arc<dyn Tts> {
         let known = Arc::clone(&self.accounts.borrow());
+        let mut named = Vec::new();
         let ways: Vec<_> = bindings
             .iter()
             .enumerate()
             .filter_map(|(place, binding)| {
-                let provider = self.found(&known, org, binding, Arc::clone(&self.own_tts), vendors::tts)?;
-                let mut way = Alternative::new(provider, org.to_string());
+                let (provider, vendor) =
+                    self.found(&known, client.org, binding, Arc::clone(&self.own_tts), vendors::tts)?;
+                named.push((provider.info().clone(), binding.provider.clone(), vendor));
+                let mut way = Alternative::new(provider, tenant(client, binding));
                 // A voice is known to its own vendor alone: the agent's is that of the first.
                 let name = binding.voice.clone().or_else(|| (place > 0).then(String::new));
                 way.voice = name.map(|name| Voice { name, ..voice.clone() });
@@ -193,7 +207,7 @@ impl Bench {
         if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
             return Arc::clone(&self.own_tts);
         }
-        match TtsRoute::new(ways, self.setting(speaking())) {
+        match TtsRoute::new(ways, self.setting(speaking(), client, named)) {
             Ok(route) => Arc::new(route),
             Err(error) => {
                 tracing::error!(%error, "no route for text to speech; the built-in voice speaks");
@@ -203,8 +217,10 @@ impl Bench {
     }
 
     /// Who thinks for an agent; `None`: nobody, since the organization has no account that can.
-    pub(crate) fn llm(&self, org: OrgId, bindings: &[Binding]) -> Option<Arc<dyn Llm>> {
+    pub(crate) fn llm(&self, client: &Client, bindings: &[Binding]) -> Option<Arc<dyn Llm>> {
         let known = Arc::clone(&self.accounts.borrow());
+        let org = client.org;
+        let mut named = Vec::new();
         let every: Vec<Binding>;
         let bindings = if bindings.is_empty() {
             let names = known.order.get(&org).into_iter().flatten();
@@ -218,17 +234,29 @@ impl Bench {
             .filter_map(|binding| {
                 let account = known.accounts.get(&(org, binding.provider.clone()))?;
                 let provider = vendors::llm(&self.reach, account, binding.model.as_deref()).ok()?;
-                let mut way = Alternative::new(provider, org.to_string());
+                named.push((provider.info().clone(), binding.provider.clone(), account.vendor.name()));
+                let mut way = Alternative::new(provider, tenant(client, binding));
                 way.cheap = binding.cheap;
                 Some(way)
             })
             .collect();
-        let route = LlmRoute::new(ways, self.setting(thinking())).ok()?;
+        let route = LlmRoute::new(ways, self.setting(thinking(), client, named)).ok()?;
         Some(Arc::new(route))
     }
 
-    fn setting(&self, options: Options) -> Setting {
-        Setting { options, health: Arc::clone(&self.health), observer: self.attempts.clone(), pace: None }
+    fn setting(
+        &self,
+        options: Options,
+        client: &Client,
+        accounts: Vec<(ProviderInfo, String, &'static str)>,
+    ) -> Setting {
+        let books = Books {
+            recorder: self.recorder.clone(),
+            client: client.clone(),
+            accounts,
+            attempts: Arc::clone(&self.attempts),
+        };
+        Setting { options, health: Arc::clone(&self.health), observer: Arc::new(books), pace: None }
     }
 
     /// Whoever a binding names; said in the log where there is nobody, since the call goes on with the others.
@@ -239,20 +267,26 @@ impl Bench {
         binding: &Binding,
         own: Arc<P>,
         make: impl Fn(&Reach, &Account, Option<&str>) -> Result<Arc<P>, vendors::Unfit>,
-    ) -> Option<Arc<P>> {
+    ) -> Option<(Arc<P>, &'static str)> {
         if binding.provider == BUILT_IN {
-            return Some(own);
+            return Some((own, LOCAL));
         }
         let Some(account) = known.accounts.get(&(org, binding.provider.clone())) else {
             tracing::warn!(%org, account = binding.provider, "the agent names an account that is not there or switched off");
             return None;
         };
         make(&self.reach, account, binding.model.as_deref())
+            .map(|provider| (provider, account.vendor.name()))
             .inspect_err(
                 |reason| tracing::warn!(%org, account = binding.provider, %reason, "an account cannot serve"),
             )
             .ok()
     }
+}
+
+/// Breakers are apart for each account: of two at one vendor one may have no credit left.
+fn tenant(client: &Client, binding: &Binding) -> String {
+    format!("{}/{}", client.org, binding.provider)
 }
 
 fn hearing() -> Options {

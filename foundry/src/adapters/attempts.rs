@@ -1,7 +1,14 @@
-//! What routes report: each attempt as metrics and a line in the debug log, what somebody must act on as a warning.
+//! What routes report: each attempt as metrics, on record with what it used, and as a line in the debug log; what somebody must act on as a
+//! warning.
 
-use providers_api::ErrorKind;
-use providers_route::{Attempt, Observer, Outcome, RouteEvent};
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_store::entry::{self, ProviderRequest};
+use control_store::{Entry, Recorder, pricing};
+use domain::{AgentId, EnvironmentId, OrgId, ProviderRequestId};
+use providers_api::{ErrorKind, ProviderInfo};
+use providers_route::{Attempt, Observer, Outcome, RouteEvent, Why};
 
 /// Attempts by `provider`, `ability` and `outcome`.
 const ATTEMPTS: &str = "provider_attempts_total";
@@ -71,5 +78,89 @@ const fn ability(ability: providers_api::Ability) -> &'static str {
         providers_api::Ability::Tts => "tts",
         providers_api::Ability::Llm => "llm",
         providers_api::Ability::Embed => "embed",
+    }
+}
+
+/// Whose call it is.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) org: OrgId,
+    pub(crate) agent: AgentId,
+    pub(crate) agent_name: String,
+    pub(crate) environment: Option<EnvironmentId>,
+}
+
+/// Puts every attempt of one call on record, with what it used: cost follows from that.
+pub(crate) struct Books {
+    pub(crate) recorder: Recorder,
+    pub(crate) client: Client,
+    /// Names of the account and its vendor, by what its provider says of itself.
+    pub(crate) accounts: Vec<(ProviderInfo, String, &'static str)>,
+    pub(crate) attempts: Arc<Attempts>,
+}
+
+impl Observer for Books {
+    fn attempt(&self, attempt: Attempt) {
+        let known = self.accounts.iter().find(|(info, ..)| *info == *attempt.provider);
+        let (provider, vendor) = match known {
+            Some((_, account, vendor)) => (account.clone(), *vendor),
+            None => (attempt.provider.name.clone(), "unknown"),
+        };
+        let (outcome, error) = match &attempt.outcome {
+            Outcome::Served => (entry::Outcome::Completed, None),
+            Outcome::Failed(error) => (entry::Outcome::Failed, Some(error.failure().code.0.to_owned())),
+            Outcome::TimedOut => (entry::Outcome::Failed, Some("TIMED_OUT".to_owned())),
+            Outcome::Abandoned | Outcome::Cancelled => (entry::Outcome::Cancelled, None),
+        };
+        let why = match attempt.why {
+            Why::First => "first",
+            Why::Fallback => "fallback",
+            Why::Hedge => "hedge",
+            Why::Probe => "probe",
+        };
+        let us = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        self.recorder.put(Entry::Request(Box::new(ProviderRequest {
+            id: ProviderRequestId::generate(),
+            org: self.client.org,
+            session: Some(attempt.session),
+            turn: None,
+            at: jiff::Timestamp::now(),
+            agent: Some(self.client.agent),
+            agent_name: self.client.agent_name.clone(),
+            environment: self.client.environment,
+            ability: ability(attempt.ability).to_owned(),
+            provider,
+            vendor: vendor.to_owned(),
+            model: attempt.provider.model.clone(),
+            region: attempt.provider.region.clone(),
+            why: why.to_owned(),
+            outcome,
+            error_code: error,
+            connect_us: attempt.connect.map(us),
+            first_us: attempt.first_progress.map(us),
+            took_us: Some(us(attempt.took)),
+            usage: used(&attempt.usage),
+        })));
+        self.attempts.attempt(attempt);
+    }
+
+    fn event(&self, event: RouteEvent) {
+        self.attempts.event(event);
+    }
+}
+
+fn used(usage: &providers_api::Usage) -> pricing::Usage {
+    let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    pricing::Usage {
+        input_tokens: usage.input_tokens,
+        cached_tokens: usage.cached_tokens,
+        cache_written_tokens: usage.cache_written_tokens,
+        output_tokens: usage.output_tokens,
+        audio_input_tokens: usage.audio_input_tokens,
+        audio_output_tokens: usage.audio_output_tokens,
+        characters: usage.characters,
+        audio_in_us: us(usage.audio_in),
+        audio_out_us: us(usage.audio_out),
+        estimated: usage.estimated,
     }
 }

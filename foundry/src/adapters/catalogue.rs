@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::adapters::accounts::Providers;
+use crate::adapters::attempts::Client;
 use crate::adapters::background;
 use crate::config::Config;
 use crate::overlay;
@@ -407,6 +408,18 @@ fn dressed(definition: &str, version: i32, greeting: Option<&[String]>) -> anyho
         }
     }
     Ok(whole.to_string())
+}
+
+impl Callable {
+    /// As those who keep the books name it.
+    pub(crate) fn client(&self) -> Client {
+        Client {
+            org: self.org,
+            agent: self.agent,
+            agent_name: self.name.clone(),
+            environment: self.environment,
+        }
+    }
 }
 
 impl Ready {

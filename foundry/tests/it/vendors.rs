@@ -2,13 +2,14 @@
 //! their outages.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use loadtest_vendors::{Delays, Stage};
 use providers_api::conformance::Adversity;
 use runtime::Tasks;
 use serde_json::{Value, json};
 use testkit::{Server, process};
+use tokio::time::Instant;
 
 use crate::agents::with;
 use crate::house;
@@ -52,7 +53,7 @@ fn model(server: &Server, name: &str, world: &World) -> Value {
         server,
         &json!({
             "name": name, "vendor": "openai_compatible", "key": format!("key-of-{name}-0123456789"),
-            "options": {"base_url": format!("http://{}/openai/v1", world.address), "llm_model": "gpt-4.1-mini"},
+            "options": {"base_url": format!("http://{}/openai/v1", world.address), "llm_model": "compat-small"},
         }),
     )
 }
@@ -99,6 +100,11 @@ fn the_assistant_thinks_with_the_first_account_that_answers_and_no_outage_is_hea
     assert!(second.asked() > asked_second, "the second account answered");
     let metrics = server.read("/metrics").text();
     assert!(metrics.contains("provider_attempts_total{provider=\"one\""), "{metrics}");
+    let costs = process::wait_for("the requests on record", Duration::from_secs(20), || {
+        let costs = with(&server, &server.token(), "GET", "/v1/costs?group_by=provider", &Value::Null).json();
+        costs.to_string().contains("\"two\"").then_some(costs)
+    });
+    assert!(costs.to_string().contains("\"one\""), "{costs}");
     for secret in ["key-of-one-0123456789", "key-of-two-0123456789", "basil"] {
         assert!(!server.log().contains(secret), "the log says {secret:?}");
     }
@@ -122,7 +128,10 @@ fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_s
     definition["options"]["providers"] = json!({"tts": [{"provider": "voices"}, {"provider": "built-in"}]});
     save(&server, &definition, &draft.json()["revision"]);
 
-    let mut caller = Caller::connect(&server, &format!("/ws?agent=front-desk@draft&token={token}"));
+    let permit = json!({"agent": "front-desk@draft"});
+    let permit = with(&server, &token, "POST", "/v1/widget/token", &permit).json()["token"].clone();
+    let permit = permit.as_str().expect("a token");
+    let mut caller = Caller::connect(&server, &format!("/ws?agent=front-desk@draft&token={permit}"));
     caller.answered();
     let spoken = world.stage.seen().iter().filter(|seen| seen.vendor == "elevenlabs").count();
     assert!(spoken > 0, "the vendor's voice spoke the greeting");
