@@ -7,7 +7,7 @@ use std::time::Duration;
 use control_store::entry::{self, ProviderRequest};
 use control_store::{Entry, Recorder, pricing};
 use domain::{AgentId, EnvironmentId, OrgId, ProviderRequestId};
-use providers_api::{ErrorKind, ProviderInfo};
+use providers_api::{Error, ErrorKind, ProviderInfo};
 use providers_route::{Attempt, Observer, Outcome, RouteEvent, Why};
 
 /// Attempts by `provider`, `ability` and `outcome`.
@@ -109,7 +109,10 @@ impl Observer for Books {
         let (outcome, error) = match &attempt.outcome {
             Outcome::Served => (entry::Outcome::Completed, None),
             Outcome::Failed(error) => (entry::Outcome::Failed, Some(error.failure().code.0.to_owned())),
-            Outcome::TimedOut => (entry::Outcome::Failed, Some("TIMED_OUT".to_owned())),
+            Outcome::TimedOut => {
+                let late = Error::new(attempt.ability, ErrorKind::TimedOut, provider.clone(), "");
+                (entry::Outcome::Failed, Some(late.failure().code.0.to_owned()))
+            }
             Outcome::Abandoned | Outcome::Cancelled => (entry::Outcome::Cancelled, None),
         };
         let why = match attempt.why {
