@@ -1,1 +1,0 @@
-//! Which greeting a caller hears, in which words and voice.
