@@ -2293,7 +2293,7 @@ export interface components {
             title: string;
         };
         /** @enum {string} */
-        TemplateName: "empty" | "front-desk";
+        TemplateName: "empty" | "front-desk" | "assistant";
         Templates: {
             data: components["schemas"]["Template"][];
         };

@@ -30,7 +30,7 @@ async fn a_new_server_has_an_organization_its_environments_and_the_shipped_agent
     assert_eq!(about["principal"], json!({"kind": "key", "name": "test"}));
     assert_eq!(about["store"]["ready"], true);
     assert_eq!(plane.get("/v1/providers").await["data"][0]["kind"], "stt");
-    assert_eq!(plane.get("/v1/templates").await["data"].as_array().expect("a list").len(), 2);
+    assert_eq!(plane.get("/v1/templates").await["data"].as_array().expect("a list").len(), 3);
 }
 
 #[tokio::test]
