@@ -278,14 +278,10 @@ fn azure(account: &Account) -> Result<providers_azure::Options, Unfit> {
     let region = account.options.region.as_deref().unwrap_or_default();
     let mut own = providers_azure::Options::new(key(account)?, region);
     set(&mut own.voice, account.options.voice.as_deref());
-    if let Some(base) = &account.options.base_url {
-        let bare = base.trim_end_matches('/');
-        let rest = bare.split_once("://").map_or(bare, |(_, rest)| rest);
-        let plain = bare.starts_with("http://") || bare.starts_with("ws://");
-        own.stt_url = format!("{}://{rest}", if plain { "ws" } else { "wss" });
-        own.tts_url = format!("{}://{rest}", if plain { "http" } else { "https" });
-    }
-    Ok(own)
+    Ok(match &account.options.base_url {
+        Some(base) => own.at(base),
+        None => own,
+    })
 }
 
 fn google(account: &Account) -> Result<providers_google::Options, Unfit> {

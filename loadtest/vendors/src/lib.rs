@@ -15,6 +15,7 @@ mod paced;
 mod script;
 mod sound;
 mod stage;
+pub mod trial;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use axum::serve::ListenerExt as _;
 use runtime::{Kind, Tasks};
 
 pub use stage::{Seen, Stage};
+pub use trial::Standin;
 
 /// What each answer takes. The defaults are those that the comparison with other frameworks was made with.
 #[derive(Debug, Clone, Copy, clap::Args)]

@@ -1,7 +1,7 @@
 //! Reads a reply: an event of the vendor in, events of ours out. No waiting.
 
 use providers_api::{ErrorKind, Finish, LlmEvent, ToolCall, Usage};
-use providers_link::Fault;
+use providers_link::{Fault, ReplyReader};
 use serde_json::Value;
 
 use crate::fault;
@@ -22,12 +22,8 @@ pub(crate) struct Reader {
     over: bool,
 }
 
-impl Reader {
-    /// The data of the next event.
-    ///
-    /// # Errors
-    /// What the vendor says is wrong, or what of its event is.
-    pub(crate) fn read(&mut self, data: &str) -> Result<Vec<LlmEvent>, Fault> {
+impl ReplyReader for Reader {
+    fn read(&mut self, data: &str) -> Result<Vec<LlmEvent>, Fault> {
         let event: Event = serde_json::from_str(data).map_err(|error| {
             Fault::protocol(format!("an event that cannot be read at {}", error.column()))
         })?;
@@ -56,10 +52,7 @@ impl Reader {
     }
 
     /// The body ended, or the vendor says that it will.
-    ///
-    /// # Errors
-    /// When the reply is not complete.
-    pub(crate) fn end(&mut self) -> Result<Vec<LlmEvent>, Fault> {
+    fn end(&mut self) -> Result<Vec<LlmEvent>, Fault> {
         let Some(finish) = self.finish else {
             return Err(Fault::new(ErrorKind::Closed, "the reply ended in its middle"));
         };
@@ -71,10 +64,12 @@ impl Reader {
         Ok(vec![LlmEvent::Usage(Usage { input_tokens, ..self.used }), LlmEvent::Finished(finish)])
     }
 
-    pub(crate) const fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.over
     }
+}
 
+impl Reader {
     fn start(&mut self, block: Block, out: &mut Vec<LlmEvent>) {
         match block {
             Block::Text { text } if !text.is_empty() => out.push(LlmEvent::Text(text)),

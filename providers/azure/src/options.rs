@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{Language, Secret};
+use providers_link::socket::{for_requests, for_sockets};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -74,14 +75,13 @@ impl Options {
         }
     }
 
-    /// Both services at one address, `http://…` or `https://…`: a proxy, a container, a server beside us. A slash at its end is ignored.
+    /// Both services at one address, whichever of their schemes it has: a proxy, a container, a server beside us. A slash at its end is
+    /// ignored.
     #[must_use]
     pub fn at(mut self, base_url: &str) -> Self {
         let base_url = base_url.trim_end_matches('/');
-        base_url.clone_into(&mut self.tts_url);
-        // http becomes ws and https wss.
-        self.stt_url =
-            base_url.strip_prefix("http").map_or_else(|| base_url.to_owned(), |rest| format!("ws{rest}"));
+        self.tts_url = for_requests(base_url);
+        self.stt_url = for_sockets(base_url);
         self
     }
 }

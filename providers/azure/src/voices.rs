@@ -1,15 +1,12 @@
 //! Which voices the resource offers.
 
-use futures::StreamExt;
 use providers_api::{Ability, Error};
+use providers_link::http::json;
 use providers_link::{Client, Fault};
 
 use crate::options::Options;
 use crate::tts::refused;
 use crate::wire::VoiceEntry;
-
-/// About 600 voices come as 600 KB.
-const LARGEST_LIST: usize = 8 << 20;
 
 /// A voice that can be asked for by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,16 +28,8 @@ pub async fn voices(options: &Options, client: &Client) -> Result<Vec<Offered>, 
 async fn list(options: &Options, client: &Client) -> Result<Vec<Offered>, Fault> {
     let url = format!("{}/cognitiveservices/voices/list", options.tts_url.trim_end_matches('/'));
     let request = client.get(&url).header("Ocp-Apim-Subscription-Key", options.key.expose());
-    let (_, mut body) = client.send(request, refused).await?;
-    let mut text = Vec::new();
-    while let Some(piece) = body.next().await {
-        text.extend_from_slice(&piece?);
-        if text.len() > LARGEST_LIST {
-            return Err(Fault::protocol(format!("a list of voices of more than {LARGEST_LIST} bytes")));
-        }
-    }
-    let entries: Vec<VoiceEntry> = serde_json::from_slice(&text)
-        .map_err(|error| Fault::protocol(format!("the list of voices: {error}")))?;
+    let (_, body) = client.send(request, refused).await?;
+    let entries: Vec<VoiceEntry> = json(body).await?;
     Ok(entries.into_iter().map(offered).collect())
 }
 

@@ -2,6 +2,7 @@
 
 use domain::{Language, Secret};
 use providers_api::{ProviderInfo, TtsRequest};
+use providers_link::socket::{for_requests, for_sockets};
 
 use crate::NAME;
 
@@ -68,11 +69,11 @@ impl Options {
     }
 
     pub(crate) fn socket_base(&self) -> String {
-        self.base().replacen("http", "ws", usize::from(self.base().starts_with("http")))
+        for_sockets(self.base())
     }
 
     pub(crate) fn http_base(&self) -> String {
-        self.base().replacen("ws", "http", usize::from(self.base().starts_with("ws")))
+        for_requests(self.base())
     }
 
     pub(crate) fn voice<'a>(&'a self, request: &'a TtsRequest) -> &'a str {

@@ -1,9 +1,8 @@
 //! The voices that an account has.
 
-use futures::StreamExt;
 use providers_api::{Ability, Error, VoiceListing};
 use providers_link::Fault;
-use providers_link::http::{Body, Client};
+use providers_link::http::{Client, json};
 use providers_link::socket::encoded;
 
 use crate::options::{Options, VERSION};
@@ -14,7 +13,6 @@ use crate::{NAME, refusal};
 const PAGE: usize = 100;
 /// Who has more voices than this is shown the first ones.
 const PAGES: usize = 20;
-const LARGEST_PAGE: usize = 8 << 20;
 
 /// All voices of the account and the public ones. A preview is only given to who sends the account's key with the request.
 ///
@@ -42,19 +40,7 @@ async fn page(options: &Options, client: &Client, after: Option<String>) -> Resu
     let request =
         client.get(&url).header("authorization", options.authorization()).header("cartesia-version", VERSION);
     let (_, body) = client.send(request, refusal::answer).await?;
-    serde_json::from_slice(&whole(body).await?)
-        .map_err(|error| Fault::protocol(format!("a list of voices that is not as documented: {error}")))
-}
-
-async fn whole(mut body: Body) -> Result<Vec<u8>, Fault> {
-    let mut all = Vec::new();
-    while let Some(piece) = body.next().await {
-        all.extend_from_slice(&piece?);
-        if all.len() > LARGEST_PAGE {
-            return Err(Fault::protocol(format!("a list of voices of more than {LARGEST_PAGE} bytes")));
-        }
-    }
-    Ok(all)
+    json(body).await
 }
 
 fn listed(voice: Voice) -> VoiceListing {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Secret;
 use providers_link::Endpoint;
-use providers_link::socket::encoded;
+use providers_link::socket::{encoded, for_requests};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -67,9 +67,7 @@ impl Options {
     }
 
     pub(crate) fn http(&self, path_and_query: &str) -> String {
-        let base = self.base_url.trim_end_matches('/');
-        // `wss` becomes `https`, `ws` becomes `http`.
-        let base = base.strip_prefix("ws").map_or_else(|| base.to_owned(), |rest| format!("http{rest}"));
+        let base = for_requests(self.base_url.trim_end_matches('/'));
         format!("{base}{path_and_query}{}", self.opt_out())
     }
 

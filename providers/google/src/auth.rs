@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::Secret;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use providers_api::ErrorKind;
-use providers_link::http::Answer;
+use providers_link::http::{Answer, json};
 use providers_link::{Client, Fault};
 use tokio::time::Instant;
 
@@ -184,7 +184,7 @@ impl Auth {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(body);
         let (_, body) = self.0.client.send(request, |answer, body| denied(answer.status, body)).await?;
-        let issued: Issued = crate::answer::json(body).await?;
+        let issued: Issued = json(body).await?;
         let lives = Duration::from_secs(issued.expires_in);
         Ok(Token {
             value: Secret::new(issued.access_token),

@@ -5,15 +5,12 @@ mod fault;
 pub(crate) mod options;
 mod reader;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, stream};
-use providers_api::{Ability, Error, Llm, LlmEvent, LlmRequest, LlmStream, ProviderInfo};
-use providers_link::sse::Events;
-use providers_link::{Client, Fault};
+use providers_api::{Ability, Error, Llm, LlmRequest, LlmStream, ProviderInfo};
+use providers_link::{Client, Fault, reply};
 
 use crate::wire_gemini;
 
@@ -23,8 +20,6 @@ use reader::Reader;
 
 /// In errors, events and configuration: its keys are not those of Google Cloud.
 const NAME: &str = "gemini";
-/// After the last event, the end of the body is waited for so long: a body that was read to its end leaves its connection free.
-const END_WITHIN: Duration = Duration::from_millis(200);
 
 pub struct GeminiLlm {
     info: ProviderInfo,
@@ -43,18 +38,14 @@ impl GeminiLlm {
         Self { info, options, client, calls: Arc::default() }
     }
 
-    async fn open(&self, request: LlmRequest) -> Result<Reply, Fault> {
+    async fn open(&self, request: LlmRequest) -> Result<LlmStream, Fault> {
         let post = self
             .client
             .post(&self.options.url())
             .header("x-goog-api-key", self.options.key.expose().trim())
             .json(&wire_gemini::body(&self.options, &request, &self.calls));
         let (answer, body) = self.client.send(post, fault::refused).await?;
-        if answer.content_type != "text/event-stream" {
-            return Err(Fault::protocol(format!("a stream of type {:?}", answer.content_type)));
-        }
-        let reader = Reader::new(self.calls.clone());
-        Ok(Reply { events: Events::new(body), reader, ready: VecDeque::new() })
+        reply(&answer, body, Reader::new(self.calls.clone()), NAME)
     }
 }
 
@@ -64,48 +55,6 @@ impl Llm for GeminiLlm {
     }
 
     fn chat(&self, request: LlmRequest) -> BoxFuture<'_, Result<LlmStream, Error>> {
-        async move {
-            let reply = self.open(request).await.map_err(failed)?;
-            let events = stream::unfold(Some(reply), |reply| async move {
-                let mut reply = reply?;
-                match reply.next().await {
-                    Ok(event) => event.map(|event| (Ok(event), Some(reply))),
-                    Err(fault) => Some((Err(failed(fault)), None)),
-                }
-            });
-            Ok(events.boxed())
-        }
-        .boxed()
-    }
-}
-
-fn failed(fault: Fault) -> Error {
-    fault.of(Ability::Llm, NAME)
-}
-
-struct Reply {
-    events: Events,
-    reader: Reader,
-    ready: VecDeque<LlmEvent>,
-}
-
-impl Reply {
-    async fn next(&mut self) -> Result<Option<LlmEvent>, Fault> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Ok(Some(event));
-            }
-            if self.reader.is_over() {
-                // Whatever it says after its end changes nothing.
-                let rest = async { while let Ok(Some(_)) = self.events.next().await {} };
-                let _in_time = tokio::time::timeout(END_WITHIN, rest).await;
-                return Ok(None);
-            }
-            let read = match self.events.next().await? {
-                Some(event) => self.reader.read(&event.data)?,
-                None => self.reader.end()?,
-            };
-            self.ready.extend(read);
-        }
+        async move { self.open(request).await.map_err(|fault| fault.of(Ability::Llm, NAME)) }.boxed()
     }
 }

@@ -1,6 +1,5 @@
 //! Google: Gemini, Cloud Speech-to-Text (v2, streaming over gRPC), Cloud Text-to-Speech.
 
-mod answer;
 pub mod auth;
 mod gemini;
 pub mod options;

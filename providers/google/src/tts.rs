@@ -6,12 +6,13 @@ use domain::Language;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use providers_api::{Ability, Error, ProviderInfo, Tts, TtsRequest, TtsStream};
+use providers_link::http::json;
 use providers_link::{Client, Reciting};
 
+use crate::NAME;
 use crate::auth::Auth;
 use crate::options::Options;
 use crate::wire::Voices;
-use crate::{NAME, answer};
 
 pub struct GoogleTts {
     options: Options,
@@ -67,7 +68,7 @@ impl GoogleTts {
         }
         let refused = |answer: &providers_link::http::Answer, body: &str| self.auth.judged(answer, body);
         let (_, body) = self.client.send(request, refused).await?;
-        let listed: Voices = answer::json(body).await?;
+        let listed: Voices = json(body).await?;
         Ok(listed.voices.into_iter().map(ListedVoice::from).collect())
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use providers_api::ErrorKind;
+use serde::de::DeserializeOwned;
 
 use crate::codes::Fault;
 
@@ -108,6 +109,26 @@ impl Client {
         text.truncate(LARGEST_REFUSAL);
         Err(refused(&answer, &String::from_utf8_lossy(&text)))
     }
+}
+
+/// Of an answer that is read to its end; the longest list of voices has about 1 MB.
+const LARGEST_JSON: usize = 8 << 20;
+
+/// A small answer, read to its end.
+///
+/// # Errors
+/// When it breaks off, is too large, or is not what was asked for. The reason never quotes it: it may hold a token.
+pub async fn json<T: DeserializeOwned>(mut body: Body) -> Result<T, Fault> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await {
+        bytes.extend_from_slice(&piece?);
+        if bytes.len() > LARGEST_JSON {
+            return Err(Fault::protocol(format!("an answer of more than {LARGEST_JSON} bytes")));
+        }
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Fault::protocol(format!("an answer that is not as documented, at line {}", error.line()))
+    })
 }
 
 fn head(response: &reqwest::Response) -> Answer {

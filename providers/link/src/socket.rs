@@ -307,6 +307,18 @@ pub fn left() -> Fault {
     Fault::new(ErrorKind::Closed, "the vendor closed the connection")
 }
 
+/// The address for sockets of a service whose address for requests is given, or either: `https` is `wss`, `http` is `ws`.
+#[must_use]
+pub fn for_sockets(base: &str) -> String {
+    base.strip_prefix("http").map_or_else(|| base.to_owned(), |rest| format!("ws{rest}"))
+}
+
+/// The other way.
+#[must_use]
+pub fn for_requests(base: &str) -> String {
+    base.strip_prefix("ws").map_or_else(|| base.to_owned(), |rest| format!("http{rest}"))
+}
+
 /// Percent-encoding for a value of a query.
 #[must_use]
 pub fn encoded(text: &str) -> String {

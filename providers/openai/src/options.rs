@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::Secret;
 use providers_api::ProviderInfo;
 use providers_link::Endpoint;
-use providers_link::socket::encoded;
+use providers_link::socket::{encoded, for_sockets};
 use serde::Deserialize;
 
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -187,11 +187,7 @@ impl Options {
 
     /// Of the realtime transcription.
     pub(crate) fn socket(&self, model: Option<&str>) -> Endpoint {
-        let base = self.base_url.trim_end_matches('/');
-        let base = match base.strip_prefix("http") {
-            Some(rest) => format!("ws{rest}"), // https becomes wss
-            None => base.to_owned(),
-        };
+        let base = for_sockets(self.base_url.trim_end_matches('/'));
         let model = model.map(|model| format!("&model={}", encoded(model))).unwrap_or_default();
         let mut endpoint = Endpoint::new(format!("{base}/realtime?intent=transcription{model}"));
         for (name, value) in self.credentials() {

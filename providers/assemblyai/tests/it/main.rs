@@ -4,61 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{AudioFrame, Language, MediaTime, Secret, SessionId, Transcript};
-use futures::{FutureExt, StreamExt};
-use loadtest_vendors::{Delays, Seen, Stage};
+use futures::StreamExt;
+use loadtest_vendors::trial::tone;
+use loadtest_vendors::{Delays, Standin};
 use providers_api::conformance::{self, Trial};
 use providers_api::{Stt, SttEvent, SttInput, SttRequest, SttStream, Usage};
 use providers_assemblyai::{Options, stt};
-use runtime::Tasks;
 
 const KEY: &str = "key-of-a-test";
 const RATE_HZ: u32 = 16_000;
 
-/// Long enough a tone for eight words, of which one is looked for.
 fn trial() -> Trial {
-    Trial {
-        speech: tone(Duration::from_millis(2_400)),
-        rate_hz: RATE_HZ,
-        word: "appointment".to_owned(),
-        retry_after: false,
-        key: KEY.to_owned(),
-        ..Trial::new(|length| tokio::time::sleep(length).boxed(), Duration::from_secs(10))
-    }
-}
-
-fn tone(length: Duration) -> Vec<i16> {
-    let count = (length.as_secs_f64() * f64::from(RATE_HZ)) as u32;
-    (0..count)
-        .map(|n| (f64::from(n) * 220.0 * std::f64::consts::TAU / f64::from(RATE_HZ)).sin())
-        .map(|sample| (sample * 6_000.0) as i16)
-        .collect()
+    Trial { retry_after: false, ..loadtest_vendors::trial::trial(KEY) }
 }
 
 /// A service of its own for each test, and the options that lead to it.
-async fn vendor(tasks: &Tasks) -> (Stage, Options) {
-    let stage = Stage::new(Delays { stt_final_ms: 20, ..Delays::default() });
-    let address = "127.0.0.1:0".parse().expect("an address");
-    let bound = loadtest_vendors::serve(address, stage.clone(), tasks).await.expect("a free port");
-    let base_url = format!("ws://{bound}/assemblyai");
-    (stage, Options { base_url, ..Options::new(Secret::new(KEY.to_owned())) })
-}
-
-/// What the service has seen of a kind, once it is there.
-async fn seen(stage: &Stage, what: &str) -> Vec<Seen> {
-    let begun = tokio::time::Instant::now();
-    loop {
-        let found: Vec<Seen> = stage.seen().into_iter().filter(|seen| seen.what == what).collect();
-        if !found.is_empty() {
-            return found;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "no {what:?} in {:?}", stage.seen());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-fn never_seen(stage: &Stage, what: &str) {
-    let found: Vec<Seen> = stage.seen().into_iter().filter(|seen| seen.what == what).collect();
-    assert!(found.is_empty(), "{found:?}");
+async fn vendor() -> (Standin, Options) {
+    let standin = Standin::start(Delays { stt_final_ms: 20, ..Delays::default() }).await;
+    let base_url = format!("ws://{}/assemblyai", standin.address);
+    (standin, Options { base_url, ..Options::new(Secret::new(KEY.to_owned())) })
 }
 
 fn request(language: Option<&str>) -> SttRequest {
@@ -94,25 +58,22 @@ async fn finish(stream: &mut SttStream) -> Transcript {
 
 #[tokio::test]
 async fn it_keeps_the_contract_of_recognisers() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     conformance::stt(&stt(options), &trial()).await.expect("every rule holds");
-    never_seen(&stage, "refused");
+    standin.never_saw("refused");
 }
 
 #[tokio::test]
 async fn each_adversity_is_told_for_what_it_is() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let fresh = || Arc::new(stt(options.clone())) as Arc<dyn Stt>;
-    let set = |adversity| stage.always(adversity);
+    let set = |adversity| standin.stage.always(adversity);
     conformance::stt_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
 }
 
 #[tokio::test]
 async fn a_turn_of_any_length_is_taken_and_answered_at_once() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let stt = stt(Options { format_turns: true, ..options });
     let mut stream = stt.open(request(Some("de"))).await.expect("open");
     let mut at = MediaTime::from_millis(60_000);
@@ -132,15 +93,14 @@ async fn a_turn_of_any_length_is_taken_and_answered_at_once() {
         rest.iter().any(|event| matches!(event, SttEvent::Usage(Usage { estimated: true, .. }))),
         "{rest:?}"
     );
-    seen(&stage, "Terminate").await;
-    assert_eq!(seen(&stage, "ForceEndpoint").await.len(), 3);
-    never_seen(&stage, "refused");
+    standin.sees("Terminate", 1).await;
+    assert_eq!(standin.sees("ForceEndpoint", 1).await.len(), 3);
+    standin.never_saw("refused");
 }
 
 #[tokio::test]
 async fn where_the_service_may_end_turns_its_judgement_is_told() {
-    let tasks = Tasks::new();
-    let (_stage, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let stt = stt(Options { service_ends_turns: true, ..options });
     let mut stream = stt.open(request(None)).await.expect("open");
     let (mut at, mut events) = (MediaTime::ZERO, Vec::new());
@@ -155,11 +115,10 @@ async fn where_the_service_may_end_turns_its_judgement_is_told() {
 
 #[tokio::test]
 async fn a_caller_who_leaves_closes_the_session() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let stream = stt(options).open(request(None)).await.expect("open");
     drop(stream);
-    seen(&stage, "cancelled").await;
+    standin.sees("cancelled", 1).await;
 }
 
 /// Costs a few cents. `FOUNDRY_LIVE=1 ASSEMBLYAI_API_KEY=... cargo test -p providers-assemblyai live`

@@ -7,25 +7,16 @@ mod synthesis;
 use std::time::Duration;
 
 use domain::Secret;
-use futures::FutureExt;
-use loadtest_vendors::{Delays, Seen, Stage};
+use loadtest_vendors::{Delays, Standin};
 use providers_api::conformance::Trial;
 use providers_azure::Options;
 use providers_link::Client;
-use runtime::Tasks;
 
 const KEY: &str = "key-of-a-test";
 const RATE_HZ: u32 = 16_000;
 
-/// Long enough a tone for eight words, of which one is looked for.
 fn trial() -> Trial {
-    Trial {
-        speech: tone(Duration::from_millis(2_400)),
-        rate_hz: RATE_HZ,
-        word: "appointment".to_owned(),
-        key: KEY.to_owned(),
-        ..Trial::new(|length| tokio::time::sleep(length).boxed(), Duration::from_secs(10))
-    }
+    loadtest_vendors::trial::trial(KEY)
 }
 
 /// The same against the service, with real speech.
@@ -49,16 +40,8 @@ fn live() -> Option<(String, String)> {
     found
 }
 
-fn tone(length: Duration) -> Vec<i16> {
-    let count = (length.as_secs_f64() * f64::from(RATE_HZ)) as u32;
-    (0..count)
-        .map(|n| (f64::from(n) * 220.0 * std::f64::consts::TAU / f64::from(RATE_HZ)).sin())
-        .map(|sample| (sample * 6_000.0) as i16)
-        .collect()
-}
-
 /// A service of its own for each test, and the options that lead to it.
-async fn vendor(tasks: &Tasks) -> (Stage, Options) {
+async fn vendor() -> (Standin, Options) {
     let delays = Delays {
         stt_final_ms: 20,
         tts_first_byte_ms: 10,
@@ -66,32 +49,12 @@ async fn vendor(tasks: &Tasks) -> (Stage, Options) {
         tts_speed: 20,
         ..Delays::default()
     };
-    let stage = Stage::new(delays);
-    let address = "127.0.0.1:0".parse().expect("an address");
-    let bound = loadtest_vendors::serve(address, stage.clone(), tasks).await.expect("a free port");
-    let options =
-        Options::new(Secret::new(KEY.to_owned()), "westeurope").at(&format!("http://{bound}/azure"));
-    (stage, options)
+    let standin = Standin::start(delays).await;
+    let options = Options::new(Secret::new(KEY.to_owned()), "westeurope")
+        .at(&format!("http://{}/azure", standin.address));
+    (standin, options)
 }
 
 fn client() -> Client {
     Client::new(providers_link::http::Options::default())
-}
-
-/// Waits until the service has seen so much of a kind.
-async fn seen(stage: &Stage, what: &str, count: usize) -> Vec<Seen> {
-    let begun = tokio::time::Instant::now();
-    loop {
-        let found: Vec<Seen> = stage.seen().into_iter().filter(|seen| seen.what == what).collect();
-        if found.len() >= count {
-            return found;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "no {count} of {what:?} in {:?}", stage.seen());
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-fn never_seen(stage: &Stage, what: &str) {
-    let found: Vec<Seen> = stage.seen().into_iter().filter(|seen| seen.what == what).collect();
-    assert!(found.is_empty(), "{found:?}");
 }

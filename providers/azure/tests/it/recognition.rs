@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::{AudioFrame, Language, MediaTime, SessionId, Transcript};
 use futures::StreamExt;
+use loadtest_vendors::trial::tone;
 use providers_api::{Stt, SttEvent, SttInput, SttRequest, SttStream, conformance};
 use providers_azure::stt;
 use serde_json::json;
@@ -12,18 +13,16 @@ use super::*;
 
 #[tokio::test]
 async fn it_keeps_the_contract_of_recognisers() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     conformance::stt(&stt(options), &trial()).await.expect("every rule holds");
-    never_seen(&stage, "violation");
+    standin.never_saw("violation");
 }
 
 #[tokio::test]
 async fn each_adversity_is_told_for_what_it_is() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let fresh = || Arc::new(stt(options.clone())) as Arc<dyn Stt>;
-    let set = |adversity| stage.always(adversity);
+    let set = |adversity| standin.stage.always(adversity);
     conformance::stt_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
 }
 
@@ -49,8 +48,7 @@ async fn finish(stream: &mut SttStream) -> Transcript {
 
 #[tokio::test]
 async fn turns_are_requests_on_one_socket_that_say_what_to_expect() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let request = SttRequest {
         session: SessionId::generate(),
         rate_hz: RATE_HZ,
@@ -70,17 +68,16 @@ async fn turns_are_requests_on_one_socket_that_say_what_to_expect() {
         assert!(told.confidence.is_some_and(|confidence| confidence > 0.9));
         push(&mut stream, &vec![0; RATE_HZ as usize / 5], &mut at).await;
     }
-    assert_eq!(seen(&stage, "open", 1).await.len(), 1, "one socket for all turns");
-    let contexts = seen(&stage, "speech.context", 3).await;
+    assert_eq!(standin.sees("open", 1).await.len(), 1, "one socket for all turns");
+    let contexts = standin.sees("speech.context", 3).await;
     assert_eq!(contexts[0].body["dgi"]["Groups"][0]["Items"], json!([{ "Text": "Foundry" }]));
-    assert_eq!(seen(&stage, "end of audio", 3).await.len(), 3);
-    never_seen(&stage, "violation");
+    assert_eq!(standin.sees("end of audio", 3).await.len(), 3);
+    standin.never_saw("violation");
 }
 
 #[tokio::test]
 async fn a_pause_settles_words_and_the_final_has_those_before_and_after_it() {
-    let tasks = Tasks::new();
-    let (_stage, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let request =
         SttRequest { session: SessionId::generate(), rate_hz: RATE_HZ, language: None, keywords: Vec::new() };
     let mut stream = stt(options).open(request).await.expect("open");
@@ -95,14 +92,13 @@ async fn a_pause_settles_words_and_the_final_has_those_before_and_after_it() {
 
 #[tokio::test]
 async fn a_caller_who_leaves_closes_the_socket() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let request =
         SttRequest { session: SessionId::generate(), rate_hz: RATE_HZ, language: None, keywords: Vec::new() };
     let stream = stt(options).open(request).await.expect("open");
-    seen(&stage, "open", 1).await;
+    standin.sees("open", 1).await;
     drop(stream);
-    seen(&stage, "closed", 1).await;
+    standin.sees("closed", 1).await;
 }
 
 /// Costs a few cents. `FOUNDRY_LIVE=1 AZURE_SPEECH_KEY=... AZURE_SPEECH_REGION=... cargo test -p providers-azure live`

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Secret, SessionId, Voice};
-use futures::{FutureExt, StreamExt};
-use loadtest_vendors::{Delays, Stage};
+use domain::Secret;
+use futures::StreamExt;
+use loadtest_vendors::trial::{heard, say, spoken, turn};
+use loadtest_vendors::{Delays, Stage, Standin};
 use providers_api::conformance::{self, Trial};
-use providers_api::{Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
+use providers_api::{Tts, TtsEvent, TtsStream};
 use providers_cartesia::{Options, reciting, speaking, voices};
 use providers_link::{Client, Pool};
 use runtime::Tasks;
@@ -26,10 +27,8 @@ impl Stand {
     async fn new() -> Self {
         let delays =
             Delays { tts_first_byte_ms: 20, tts_ms_per_char: 30, tts_speed: 20, ..Delays::default() };
-        let (stage, tasks) = (Stage::new(delays), Tasks::new());
-        let address = "127.0.0.1:0".parse().expect("an address");
-        let bound = loadtest_vendors::serve(address, stage.clone(), &tasks).await.expect("a free port");
-        let base_url = format!("ws://{bound}/cartesia");
+        let Standin { stage, address, tasks } = Standin::start(delays).await;
+        let base_url = format!("ws://{address}/cartesia");
         let options = Options { base_url, ..Options::new(Secret::new(KEY.to_owned())) };
         Self { stage, options, tasks }
     }
@@ -44,38 +43,11 @@ impl Stand {
 }
 
 fn trial() -> Trial {
-    Trial {
-        key: KEY.to_owned(),
-        ..Trial::new(|time| tokio::time::sleep(time).boxed(), Duration::from_secs(10))
-    }
+    loadtest_vendors::trial::trial(KEY)
 }
 
 fn client() -> Client {
     Client::new(providers_link::http::Options::default())
-}
-
-fn request() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
-}
-
-async fn say(stream: &mut TtsStream, text: &str) {
-    stream.input.send(TtsInput::Sentence(text.to_owned())).await.expect("it takes text");
-}
-
-/// The next event, within a generous time.
-async fn next(stream: &mut TtsStream) -> Option<TtsEvent> {
-    let event = tokio::time::timeout(Duration::from_secs(10), stream.events.next()).await;
-    event.expect("an event in time").transpose().expect("no failure")
-}
-
-async fn all(tts: &dyn Tts, texts: &[&str]) -> Vec<TtsEvent> {
-    let mut stream = tts.open(request()).await.expect("it opens");
-    for text in texts {
-        say(&mut stream, text).await;
-    }
-    let TtsStream { input, events } = stream;
-    drop(input);
-    events.map(|event| event.expect("no failure")).collect().await
 }
 
 #[tokio::test]
@@ -112,7 +84,7 @@ async fn turns_share_a_connection() {
     let stand = Stand::new().await;
     let tts = stand.socket();
     for _turn in 0..5 {
-        let events = all(&*tts, &["Good day.", "How are you?"]).await;
+        let events = spoken(&*tts, &["Good day.", "How are you?"]).await;
         let done = events.iter().filter(|event| matches!(event, TtsEvent::SentenceDone { .. })).count();
         assert_eq!(done, 2);
     }
@@ -123,21 +95,21 @@ async fn turns_share_a_connection() {
 async fn the_first_sentence_sounds_before_the_second_is_known() {
     let stand = Stand::new().await;
     let tts = stand.socket();
-    let mut stream = tts.open(request()).await.expect("it opens");
+    let mut stream = tts.open(turn()).await.expect("it opens");
     say(&mut stream, "Good day.").await;
     // Done, though the turn goes on and no other sentence follows.
-    while next(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 0 }) {}
+    while heard(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 0 }) {}
     say(&mut stream, "How are you?").await;
-    while next(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 1 }) {}
+    while heard(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 1 }) {}
 }
 
 #[tokio::test]
 async fn a_barge_in_reaches_the_vendor_at_once_and_the_next_turn_uses_the_connection() {
     let stand = Stand::new().await;
     let tts = stand.socket();
-    let mut stream = tts.open(request()).await.expect("it opens");
+    let mut stream = tts.open(turn()).await.expect("it opens");
     say(&mut stream, "A sentence that nobody will hear to its end, since the caller interrupts it.").await;
-    while !matches!(next(&mut stream).await, Some(TtsEvent::Audio(_))) {}
+    while !matches!(heard(&mut stream).await, Some(TtsEvent::Audio(_))) {}
     let dropped = Instant::now();
     drop(stream);
     while stand.seen("cancel") == 0 {
@@ -146,7 +118,7 @@ async fn a_barge_in_reaches_the_vendor_at_once_and_the_next_turn_uses_the_connec
     }
     eprintln!("the vendor was told within {:?}", dropped.elapsed());
     // The tail of the old context comes on the same connection and is passed over.
-    let events = all(&*tts, &["Yes?"]).await;
+    let events = spoken(&*tts, &["Yes?"]).await;
     let audio = events.iter().map(|event| match event {
         TtsEvent::Audio(frame) => frame.samples.len(),
         _ => 0,
@@ -160,13 +132,13 @@ async fn a_barge_in_reaches_the_vendor_at_once_and_the_next_turn_uses_the_connec
 async fn a_turn_that_pauses_outlives_its_context() {
     let stand = Stand::new().await;
     let tts = stand.socket();
-    let mut stream = tts.open(request()).await.expect("it opens");
+    let mut stream = tts.open(turn()).await.expect("it opens");
     say(&mut stream, "Let me see.").await;
-    while next(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 0 }) {}
+    while heard(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 0 }) {}
     // A context expires one second after its last audio; tools take longer.
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     say(&mut stream, "Here it is.").await;
-    while next(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 1 }) {}
+    while heard(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 1 }) {}
     tokio::time::sleep(Duration::from_millis(1_300)).await;
     let TtsStream { input, mut events } = stream;
     let dropped = Instant::now();
@@ -174,7 +146,7 @@ async fn a_turn_that_pauses_outlives_its_context() {
     while events.next().await.transpose().expect("no failure").is_some() {}
     assert!(dropped.elapsed() < Duration::from_millis(500), "an expired context was waited for");
     // And the connection is of use.
-    all(&*tts, &["Yes?"]).await;
+    spoken(&*tts, &["Yes?"]).await;
     assert_eq!(stand.seen("open"), 1);
 }
 

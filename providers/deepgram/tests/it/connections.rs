@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures::StreamExt;
-use providers_api::conformance::Adversity;
+use providers_api::conformance::{Adversity, Trial};
 use providers_api::{SttEvent, SttInput, SttStream, TtsEvent, TtsInput, TtsStream};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{Vendor, frames, listening, speaking, speech};
+use crate::{Vendor, frames, listening, speaking, trial};
 
 const LONG: Duration = Duration::from_secs(10);
 
@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_secs(10);
 async fn a_connection_that_breaks_in_mid_turn_costs_no_word() {
     let vendor = Vendor::start().await;
     vendor.stage.push(Adversity::BreaksAfter(300));
-    let (samples, rate_hz) = speech();
+    let Trial { speech: samples, rate_hz, .. } = trial();
     let SttStream { mut input, mut events } = vendor.stt().open(listening()).await.expect("opens");
     let mut text = None;
     let pushing = async {
@@ -90,7 +90,7 @@ async fn a_caller_who_interrupts_stops_the_vendor_at_once_and_frees_the_connecti
 #[tokio::test]
 async fn flux_judges_the_end_of_a_turn_even_when_the_audio_stops() {
     let vendor = Vendor::start().await;
-    let (samples, rate_hz) = speech();
+    let Trial { speech: samples, rate_hz, .. } = trial();
     let SttStream { mut input, mut events } = vendor.flux().open(listening()).await.expect("opens");
     for frame in frames(&samples[..rate_hz as usize], rate_hz) {
         input.send(SttInput::Audio(frame)).await.expect("open");

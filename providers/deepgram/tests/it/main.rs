@@ -5,11 +5,9 @@ mod connections;
 mod contract;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::{AudioFrame, MediaTime, Secret, SessionId, Voice};
-use futures::FutureExt;
-use loadtest_vendors::{Delays, Stage, serve};
+use loadtest_vendors::{Delays, Stage, Standin};
 use providers_api::conformance::Trial;
 use providers_api::{Stt, SttRequest, Tts, TtsRequest};
 use providers_deepgram::{DeepgramHttpTts, DeepgramStt, DeepgramTts, Options};
@@ -35,10 +33,7 @@ impl Vendor {
             tts_ms_per_char: 20,
             tts_speed: 20,
         };
-        let (stage, tasks) = (Stage::new(delays), Tasks::new());
-        let address = serve("127.0.0.1:0".parse().expect("an address"), stage.clone(), &tasks)
-            .await
-            .expect("loopback is free");
+        let Standin { stage, address, tasks } = Standin::start(delays).await;
         let mut options = Options::new(Secret::new(KEY.to_owned()));
         options.base_url = format!("ws://{address}");
         Self { stage, options, tasks }
@@ -67,13 +62,6 @@ impl Vendor {
     }
 }
 
-/// Eight words for the stand-in, which hears a word in every 300 ms of voice.
-fn speech() -> (Vec<i16>, u32) {
-    const RATE_HZ: u32 = 16_000;
-    let tone = |n: u32| (f64::from(n) * 220.0 * std::f64::consts::TAU / f64::from(RATE_HZ)).sin() * 6_000.0;
-    ((0..RATE_HZ * 24 / 10).map(|n| tone(n) as i16).collect(), RATE_HZ)
-}
-
 /// "I would like to book an appointment ..." for the vendor itself.
 fn recording() -> (Vec<i16>, u32) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/speech/desk_book.wav");
@@ -83,17 +71,11 @@ fn recording() -> (Vec<i16>, u32) {
 }
 
 fn trial() -> Trial {
-    trial_with(speech())
+    loadtest_vendors::trial::trial(KEY)
 }
 
 fn trial_with((speech, rate_hz): (Vec<i16>, u32)) -> Trial {
-    Trial {
-        speech,
-        rate_hz,
-        word: "appointment".to_owned(),
-        key: KEY.to_owned(),
-        ..Trial::new(|length| tokio::time::sleep(length).boxed(), Duration::from_secs(10))
-    }
+    Trial { speech, rate_hz, ..trial() }
 }
 
 fn listening() -> SttRequest {

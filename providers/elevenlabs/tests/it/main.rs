@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Secret, SessionId, Voice};
-use futures::{FutureExt, StreamExt};
-use loadtest_vendors::{Delays, Stage};
+use domain::Secret;
+use loadtest_vendors::trial::{heard, say, spoken, turn};
+use loadtest_vendors::{Delays, Stage, Standin};
 use providers_api::conformance::{self, Trial};
-use providers_api::{Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
+use providers_api::{Tts, TtsEvent};
 use providers_elevenlabs::{Options, reciting, reciting_with_words, speaking, voices};
 use providers_link::{Client, Pool};
 use runtime::Tasks;
@@ -26,10 +26,8 @@ impl Stand {
     async fn new() -> Self {
         let delays =
             Delays { tts_first_byte_ms: 20, tts_ms_per_char: 30, tts_speed: 20, ..Delays::default() };
-        let (stage, tasks) = (Stage::new(delays), Tasks::new());
-        let address = "127.0.0.1:0".parse().expect("an address");
-        let bound = loadtest_vendors::serve(address, stage.clone(), &tasks).await.expect("a free port");
-        let base_url = format!("ws://{bound}/elevenlabs");
+        let Standin { stage, address, tasks } = Standin::start(delays).await;
+        let base_url = format!("ws://{address}/elevenlabs");
         let options = Options { base_url, ..Options::new(Secret::new(KEY.to_owned())) };
         Self { stage, options, tasks }
     }
@@ -44,38 +42,11 @@ impl Stand {
 }
 
 fn trial() -> Trial {
-    Trial {
-        key: KEY.to_owned(),
-        ..Trial::new(|time| tokio::time::sleep(time).boxed(), Duration::from_secs(10))
-    }
+    loadtest_vendors::trial::trial(KEY)
 }
 
 fn client() -> Client {
     Client::new(providers_link::http::Options::default())
-}
-
-fn request() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
-}
-
-async fn say(stream: &mut TtsStream, text: &str) {
-    stream.input.send(TtsInput::Sentence(text.to_owned())).await.expect("it takes text");
-}
-
-/// The next event, within a generous time.
-async fn next(stream: &mut TtsStream) -> Option<TtsEvent> {
-    let event = tokio::time::timeout(Duration::from_secs(10), stream.events.next()).await;
-    event.expect("an event in time").transpose().expect("no failure")
-}
-
-async fn all(tts: &dyn Tts, texts: &[&str]) -> Vec<TtsEvent> {
-    let mut stream = tts.open(request()).await.expect("it opens");
-    for text in texts {
-        say(&mut stream, text).await;
-    }
-    let TtsStream { input, events } = stream;
-    drop(input);
-    events.map(|event| event.expect("no failure")).collect().await
 }
 
 #[tokio::test]
@@ -116,7 +87,7 @@ async fn turns_share_a_connection_and_close_their_contexts() {
     let stand = Stand::new().await;
     let tts = stand.socket();
     for _turn in 0..5 {
-        let events = all(&*tts, &["Good day.", "How are you?"]).await;
+        let events = spoken(&*tts, &["Good day.", "How are you?"]).await;
         let done = events.iter().filter(|event| matches!(event, TtsEvent::SentenceDone { .. })).count();
         assert_eq!(done, 2);
     }
@@ -127,21 +98,21 @@ async fn turns_share_a_connection_and_close_their_contexts() {
 async fn the_first_sentence_sounds_before_the_second_is_known() {
     let stand = Stand::new().await;
     let tts = stand.socket();
-    let mut stream = tts.open(request()).await.expect("it opens");
+    let mut stream = tts.open(turn()).await.expect("it opens");
     say(&mut stream, "Good day.").await;
     // Done, though the turn goes on and no other sentence follows.
-    while next(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 0 }) {}
+    while heard(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 0 }) {}
     say(&mut stream, "How are you?").await;
-    while next(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 1 }) {}
+    while heard(&mut stream).await != Some(TtsEvent::SentenceDone { sentence: 1 }) {}
 }
 
 #[tokio::test]
 async fn a_barge_in_reaches_the_vendor_at_once_and_the_next_turn_uses_the_connection() {
     let stand = Stand::new().await;
     let tts = stand.socket();
-    let mut stream = tts.open(request()).await.expect("it opens");
+    let mut stream = tts.open(turn()).await.expect("it opens");
     say(&mut stream, "A sentence that nobody will hear to its end, since the caller interrupts it.").await;
-    while !matches!(next(&mut stream).await, Some(TtsEvent::Audio(_))) {}
+    while !matches!(heard(&mut stream).await, Some(TtsEvent::Audio(_))) {}
     let dropped = Instant::now();
     drop(stream);
     while stand.seen("close_context") == 0 {
@@ -150,7 +121,7 @@ async fn a_barge_in_reaches_the_vendor_at_once_and_the_next_turn_uses_the_connec
     }
     eprintln!("the vendor was told within {:?}", dropped.elapsed());
     // The tail of the old context comes on the same connection and is passed over.
-    let events = all(&*tts, &["Yes?"]).await;
+    let events = spoken(&*tts, &["Yes?"]).await;
     let audio = events.iter().map(|event| match event {
         TtsEvent::Audio(frame) => frame.samples.len(),
         _ => 0,
@@ -166,7 +137,7 @@ async fn settings_go_with_the_first_message_of_each_context_alone() {
     stand.options.voice_settings.stability = Some(0.4);
     let tts = stand.socket();
     for _turn in 0..2 {
-        all(&*tts, &["Good day."]).await;
+        spoken(&*tts, &["Good day."]).await;
     }
     let opened: Vec<_> = stand.stage.seen().into_iter().filter(|seen| seen.what == "text").collect();
     assert_eq!(opened.len(), 2);
@@ -179,9 +150,9 @@ async fn an_idle_connection_outlives_the_vendors_patience() {
     let mut stand = Stand::new().await;
     stand.options.inactivity = Duration::from_secs(2);
     let tts = stand.socket();
-    all(&*tts, &["Good day."]).await;
+    spoken(&*tts, &["Good day."]).await;
     tokio::time::sleep(Duration::from_millis(2_800)).await;
-    all(&*tts, &["Still there?"]).await;
+    spoken(&*tts, &["Still there?"]).await;
     assert_eq!(stand.seen("open"), 1);
     let kept: Vec<_> = stand.stage.seen().into_iter().filter(|seen| seen.what == "keep_alive").collect();
     assert!(!kept.is_empty() && kept.iter().all(|seen| seen.body["context_id"].is_null()));

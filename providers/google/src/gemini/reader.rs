@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use providers_api::{ErrorKind, Finish, LlmEvent, ToolCall, Usage};
-use providers_link::Fault;
+use providers_link::{Fault, ReplyReader};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -21,17 +21,8 @@ pub(crate) struct Reader {
     over: bool,
 }
 
-impl Reader {
-    /// What the vendor wants back with a call is kept in `calls`.
-    pub(crate) const fn new(calls: Arc<Calls>) -> Self {
-        Self { calls, has_spoken: false, has_called: false, counted: None, finish: None, over: false }
-    }
-
-    /// The data of the next event.
-    ///
-    /// # Errors
-    /// What the vendor says is wrong, or what of its event is.
-    pub(crate) fn read(&mut self, data: &str) -> Result<Vec<LlmEvent>, Fault> {
+impl ReplyReader for Reader {
+    fn read(&mut self, data: &str) -> Result<Vec<LlmEvent>, Fault> {
         let chunk: Chunk = serde_json::from_str(data).map_err(|error| {
             Fault::protocol(format!("an event that cannot be read at {}", error.column()))
         })?;
@@ -63,10 +54,7 @@ impl Reader {
     }
 
     /// The body ended, or all that is wanted has come.
-    ///
-    /// # Errors
-    /// When the reply is not complete.
-    pub(crate) fn end(&mut self) -> Result<Vec<LlmEvent>, Fault> {
+    fn end(&mut self) -> Result<Vec<LlmEvent>, Fault> {
         let Some(finish) = self.finish else {
             return Err(Fault::new(ErrorKind::Closed, "the reply ended in its middle"));
         };
@@ -77,8 +65,15 @@ impl Reader {
         Ok(usage.into_iter().chain([LlmEvent::Finished(finish)]).collect())
     }
 
-    pub(crate) const fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.over
+    }
+}
+
+impl Reader {
+    /// What the vendor wants back with a call is kept in `calls`.
+    pub(crate) const fn new(calls: Arc<Calls>) -> Self {
+        Self { calls, has_spoken: false, has_called: false, counted: None, finish: None, over: false }
     }
 
     fn part(&mut self, part: Part, out: &mut Vec<LlmEvent>) -> Result<(), Fault> {

@@ -5,31 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Secret, SessionId};
-use futures::{FutureExt, StreamExt};
-use loadtest_vendors::{Delays, Stage};
+use futures::StreamExt;
+use loadtest_vendors::{Delays, Standin};
 use providers_api::conformance::{self, Trial};
 use providers_api::{Finish, Llm, LlmEvent, LlmRequest, Message, Usage};
 use providers_google::{GeminiLlm, GeminiOptions};
 use providers_link::Client;
-use runtime::Tasks;
 
 const KEY: &str = "AIza-of-a-test";
 
 fn trial() -> Trial {
-    Trial {
-        key: KEY.to_owned(),
-        ..Trial::new(|length| tokio::time::sleep(length).boxed(), Duration::from_secs(10))
-    }
+    loadtest_vendors::trial::trial(KEY)
 }
 
 /// A vendor of its own for each test, and the options that lead to it.
-async fn vendor(tasks: &Tasks) -> (Stage, GeminiOptions) {
+async fn vendor() -> (Standin, GeminiOptions) {
     let delays = Delays { llm_first_token_ms: 5, llm_tokens_per_second: 200, ..Delays::default() };
-    let stage = Stage::new(delays);
-    let address = "127.0.0.1:0".parse().expect("an address");
-    let bound = loadtest_vendors::serve(address, stage.clone(), tasks).await.expect("a free port");
-    let base_url = format!("http://{bound}/google");
-    (stage, GeminiOptions { base_url, ..GeminiOptions::new(Secret::new(KEY.to_owned())) })
+    let standin = Standin::start(delays).await;
+    let base_url = format!("http://{}/google", standin.address);
+    (standin, GeminiOptions { base_url, ..GeminiOptions::new(Secret::new(KEY.to_owned())) })
 }
 
 fn model(options: &GeminiOptions) -> GeminiLlm {
@@ -42,10 +36,9 @@ fn request(text: &str) -> LlmRequest {
 
 #[tokio::test]
 async fn it_keeps_the_contract_of_language_models() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     conformance::llm(&model(&options), &trial()).await.expect("every rule holds");
-    let bodies = stage.seen().into_iter().map(|seen| seen.body.to_string());
+    let bodies = standin.stage.seen().into_iter().map(|seen| seen.body.to_string());
     assert!(
         bodies.filter(|body| body.contains("dGltZWQgdGhvdWdodHM=")).count() == 1,
         "its signature came back once"
@@ -54,17 +47,15 @@ async fn it_keeps_the_contract_of_language_models() {
 
 #[tokio::test]
 async fn each_adversity_is_told_for_what_it_is() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let fresh = || Arc::new(model(&options)) as Arc<dyn Llm>;
-    let set = |adversity| stage.always(adversity);
+    let set = |adversity| standin.stage.always(adversity);
     conformance::llm_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
 }
 
 #[tokio::test]
 async fn usage_has_the_tokens_of_the_cache_and_of_thoughts() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let reply = model(&options).chat(request("Hello there.")).await.expect("accepted");
     let events: Vec<_> = reply.map(|event| event.expect("no fault")).collect().await;
     let [.., LlmEvent::Usage(usage), LlmEvent::Finished(Finish::Stop)] = &events[..] else {
@@ -78,13 +69,12 @@ async fn usage_has_the_tokens_of_the_cache_and_of_thoughts() {
 
 #[tokio::test]
 async fn a_dropped_reply_ends_the_request_at_the_vendor() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let mut reply = model(&options).chat(request("A long story, please.")).await.expect("accepted");
     assert!(matches!(reply.next().await, Some(Ok(LlmEvent::Text(_)))));
     drop(reply);
     let dropped = tokio::time::Instant::now();
-    let cancelled = || stage.seen().into_iter().find(|seen| seen.what == "cancelled");
+    let cancelled = || standin.stage.seen().into_iter().find(|seen| seen.what == "cancelled");
     while cancelled().is_none() && dropped.elapsed() < Duration::from_secs(5) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

@@ -5,24 +5,19 @@ mod gemini;
 mod speech;
 mod synthesis;
 
-use std::time::Duration;
-
 use domain::{Secret, SessionId};
-use futures::FutureExt;
-use loadtest_vendors::{Delays, Seen, Stage};
+use loadtest_vendors::{Delays, Seen, Standin};
 use providers_api::SttRequest;
 use providers_api::conformance::Trial;
 use providers_google::{Credentials, Options};
 use providers_link::Client;
-use runtime::Tasks;
 
 const KEY: &str = "AIza-key-of-a-test";
 const RATE_HZ: u32 = 16_000;
 
 struct Stand {
-    stage: Stage,
+    standin: Standin,
     options: Options,
-    _tasks: Tasks,
 }
 
 impl Stand {
@@ -33,10 +28,8 @@ impl Stand {
     async fn with(credentials: Credentials) -> Self {
         let delays =
             Delays { stt_final_ms: 20, tts_first_byte_ms: 20, tts_ms_per_char: 30, ..Delays::default() };
-        let (stage, tasks) = (Stage::new(delays), Tasks::new());
-        let address = "127.0.0.1:0".parse().expect("an address");
-        let bound = loadtest_vendors::serve(address, stage.clone(), &tasks).await.expect("a free port");
-        let base_url = format!("http://{bound}/google");
+        let standin = Standin::start(delays).await;
+        let base_url = format!("http://{}/google", standin.address);
         let options = Options {
             project: "acme".to_owned(),
             stt_base_url: Some(base_url.clone()),
@@ -44,11 +37,11 @@ impl Stand {
             token_url: format!("{base_url}/token"),
             ..Options::new(credentials)
         };
-        Self { stage, options, _tasks: tasks }
+        Self { standin, options }
     }
 
     fn seen(&self, what: &str) -> Vec<Seen> {
-        self.stage.seen().into_iter().filter(|seen| seen.what == what).collect()
+        self.standin.seen(what)
     }
 }
 
@@ -66,23 +59,8 @@ fn client() -> Client {
     Client::new(providers_link::http::Options::default())
 }
 
-/// Long enough a tone for eight words, of which one is looked for.
 fn trial() -> Trial {
-    Trial {
-        speech: tone(Duration::from_millis(2_400)),
-        rate_hz: RATE_HZ,
-        word: "appointment".to_owned(),
-        key: KEY.to_owned(),
-        ..Trial::new(|length| tokio::time::sleep(length).boxed(), Duration::from_secs(10))
-    }
-}
-
-fn tone(length: Duration) -> Vec<i16> {
-    let count = (length.as_secs_f64() * f64::from(RATE_HZ)) as u32;
-    (0..count)
-        .map(|n| (f64::from(n) * 220.0 * std::f64::consts::TAU / f64::from(RATE_HZ)).sin())
-        .map(|sample| (sample * 6_000.0) as i16)
-        .collect()
+    loadtest_vendors::trial::trial(KEY)
 }
 
 fn request() -> SttRequest {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use domain::{AudioFrame, MediaTime, Transcript};
 use futures::StreamExt;
+use loadtest_vendors::trial::tone;
 use providers_api::conformance::{self, Adversity, Trial};
 use providers_api::{ErrorKind, Stt, SttEvent, SttInput, SttStream, Usage};
 use providers_google::GoogleStt;
 
-use super::{RATE_HZ, Stand, account, client, live, request, tone, trial};
+use super::{RATE_HZ, Stand, account, client, live, request, trial};
 
 /// A caller whose audio has a pace faster than life.
 struct Caller {
@@ -62,7 +63,7 @@ async fn the_contract_is_kept() {
 #[tokio::test]
 async fn each_adversity_is_told_for_what_it_is() {
     let stand = Stand::new().await;
-    let set = |adversity| stand.stage.always(adversity);
+    let set = |adversity| stand.standin.stage.always(adversity);
     let fresh = || -> Arc<dyn Stt> { Arc::new(GoogleStt::new(stand.options.clone(), client())) };
     conformance::stt_adversities(&fresh, &set, &trial()).await.expect("told");
 }
@@ -156,7 +157,7 @@ async fn a_stream_that_breaks_in_mid_speech_is_replaced_and_heard_again_without_
     let stand = Stand::new().await;
     let stt = GoogleStt::new(stand.options.clone(), client());
     let mut caller = Caller::new(&stt).await;
-    stand.stage.push(Adversity::BreaksAfter(20));
+    stand.standin.stage.push(Adversity::BreaksAfter(20));
     caller.push(&tone(Duration::from_millis(1_700))).await;
     caller.ask().await;
     assert_eq!(caller.told().await.text, "I would like to book an");
@@ -176,7 +177,7 @@ async fn a_caller_who_hangs_up_is_noticed_by_the_vendor() {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    panic!("not noticed: {:?}", stand.stage.seen());
+    panic!("not noticed: {:?}", stand.standin.stage.seen());
 }
 
 #[tokio::test]

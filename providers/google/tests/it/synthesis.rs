@@ -33,7 +33,7 @@ async fn the_contract_is_kept() {
 #[tokio::test]
 async fn each_adversity_is_told_for_what_it_is() {
     let stand = Stand::new().await;
-    let set = |adversity| stand.stage.always(adversity);
+    let set = |adversity| stand.standin.stage.always(adversity);
     let fresh = || -> Arc<dyn Tts> { Arc::new(GoogleTts::new(stand.options.clone(), client())) };
     conformance::tts_adversities(&fresh, &set, &voice_trial()).await.expect("told");
 }
@@ -54,7 +54,7 @@ async fn all_turns_of_a_service_account_share_a_token_until_it_is_refused() {
         assert_eq!(samples, 9 * 30 * 24, "nine characters of 30 ms at 24 kHz: {events:?}");
     }
     assert_eq!(stand.seen("token").len(), 1);
-    stand.stage.push(Adversity::Unauthorized);
+    stand.standin.stage.push(Adversity::Unauthorized);
     let refused = all(&tts, "Good day.").await.into_iter().find_map(Result::err).expect("refused");
     assert_eq!(refused.kind, ErrorKind::Unauthorized);
     assert!(all(&tts, "Good day.").await.iter().all(Result::is_ok));

@@ -9,7 +9,6 @@ use providers_api::{
     ToolSpec,
 };
 use providers_openai::{Flavour, LlmOptions, OpenAiLlm, Options};
-use runtime::Tasks;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -37,24 +36,21 @@ fn text(events: &[LlmEvent]) -> String {
 
 #[tokio::test]
 async fn it_keeps_the_contract_of_language_models() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     conformance::llm(&model(&options, "gpt-4o-mini"), &trial()).await.expect("every rule holds");
 }
 
 #[tokio::test]
 async fn each_adversity_is_told_for_what_it_is() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let fresh = || Arc::new(model(&options, "gpt-4o-mini")) as Arc<dyn Llm>;
-    let set = |adversity| stage.always(adversity);
+    let set = |adversity| standin.stage.always(adversity);
     conformance::llm_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
 }
 
 #[tokio::test]
 async fn what_is_asked_is_what_the_protocol_documents() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let call =
         ToolCall { id: "call_1".to_owned(), name: "look".to_owned(), arguments: json!({ "day": "Monday" }) };
     let parameters = json!({ "type": "object", "properties": { "day": { "type": "string" } } });
@@ -116,18 +112,17 @@ async fn what_is_asked_is_what_the_protocol_documents() {
         "reasoning_effort": "low",
         "service_tier": "priority",
     });
-    assert_eq!(seen(&stage, "request").await.expect("asked").body, expected);
+    assert_eq!(seen(&standin.stage, "request").await.expect("asked").body, expected);
 }
 
 #[tokio::test]
 async fn a_compatible_server_is_asked_for_nothing_that_only_openai_knows() {
-    let tasks = Tasks::new();
-    let (stage, vendor) = vendor(&tasks).await;
+    let (standin, vendor) = vendor().await;
     let options = Options::compatible("vllm", Some(Secret::new(KEY.to_owned())), &vendor.base_url);
     let asked =
         LlmRequest { max_tokens: Some(9), cache_key: Some("agent-7".to_owned()), ..request("Hello.") };
     let events = reply(&model(&options, "compat-bare"), asked).await.expect("accepted");
-    let body = seen(&stage, "request").await.expect("asked").body;
+    let body = seen(&standin.stage, "request").await.expect("asked").body;
     assert_eq!((&body["max_tokens"], &body["prompt_cache_key"]), (&json!(9), &Value::Null));
     let [.., LlmEvent::Usage(usage), LlmEvent::Finished(Finish::Stop)] = &events[..] else {
         panic!("ended otherwise: {events:?}")
@@ -137,8 +132,7 @@ async fn a_compatible_server_is_asked_for_nothing_that_only_openai_knows() {
 
 #[tokio::test]
 async fn azure_is_served_at_its_path_with_its_header() {
-    let tasks = Tasks::new();
-    let (_, vendor) = vendor(&tasks).await;
+    let (_standin, vendor) = vendor().await;
     let resource = vendor.base_url.trim_end_matches("/openai/v1");
     let options = Options::azure(Secret::new(KEY.to_owned()), resource);
     assert_eq!(options.flavour, Flavour::Azure);
@@ -148,8 +142,7 @@ async fn azure_is_served_at_its_path_with_its_header() {
 
 #[tokio::test]
 async fn servers_that_only_claim_compatibility_are_understood() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let whole = reply(&model(&options, "compat-whole"), request("Hello.")).await.expect("accepted");
     assert!(text(&whole).contains("Hello."));
     assert_eq!(whole.last(), Some(&LlmEvent::Finished(Finish::Stop)));
@@ -166,8 +159,7 @@ async fn servers_that_only_claim_compatibility_are_understood() {
 
 #[tokio::test]
 async fn a_calls_id_is_made_where_the_server_gives_none_and_its_result_finds_it() {
-    let tasks = Tasks::new();
-    let (_, vendor) = vendor(&tasks).await;
+    let (_standin, vendor) = vendor().await;
     let options = Options::compatible("vllm", Some(Secret::new(KEY.to_owned())), &vendor.base_url);
     let llm = model(&options, "compat-bare");
     let tool = ToolSpec {
@@ -193,8 +185,7 @@ async fn a_calls_id_is_made_where_the_server_gives_none_and_its_result_finds_it(
 
 #[tokio::test]
 async fn the_vendors_count_has_the_tokens_of_its_cache() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let agent = Message::Agent { text: "Yes?".to_owned(), calls: Vec::new() };
     let messages = vec![Message::Caller("Hello.".to_owned()), agent, Message::Caller("Go on.".to_owned())];
     let asked = LlmRequest { messages: messages.into(), ..request("") };
@@ -207,23 +198,22 @@ async fn the_vendors_count_has_the_tokens_of_its_cache() {
 
 #[tokio::test]
 async fn a_dropped_reply_ends_at_the_vendor_within_20_ms() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let long = "word ".repeat(400);
     let llm = model(&options, "gpt-4o-mini");
     let mut reply = llm.chat(request(&long)).await.expect("accepted");
     assert!(matches!(reply.next().await, Some(Ok(LlmEvent::Text(_)))));
     let dropped = Instant::now();
     drop(reply);
-    let cancelled = seen(&stage, "cancelled").await.expect("the vendor saw the client leave");
+    let cancelled = seen(&standin.stage, "cancelled").await.expect("the vendor saw the client leave");
     let took = cancelled.at.saturating_duration_since(dropped);
     // 20 ms and slack for a machine that is busy with other tests.
     assert!(took < ms(20) + ms(200), "{took:?}");
     // While it waits for the first token too.
-    stage.push(conformance::Adversity::Mute);
+    standin.stage.push(conformance::Adversity::Mute);
     let silent = llm.chat(request("Hello.")).await.expect("accepted");
     drop(silent);
-    let again = || stage.seen().iter().filter(|seen| seen.what == "cancelled").count();
+    let again = || standin.stage.seen().iter().filter(|seen| seen.what == "cancelled").count();
     let begun = Instant::now();
     while again() < 2 && begun.elapsed() < Duration::from_secs(5) {
         tokio::time::sleep(ms(1)).await;
@@ -233,14 +223,13 @@ async fn a_dropped_reply_ends_at_the_vendor_within_20_ms() {
 
 #[tokio::test]
 async fn a_server_that_went_silent_is_given_up_after_a_while() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let options = Options { silence_ms: 100, ..options };
     let llm = model(&options, "gpt-4o-mini");
-    stage.push(conformance::Adversity::Hang);
+    standin.stage.push(conformance::Adversity::Hang);
     let error = llm.chat(request("Hello.")).await.err().expect("given up");
     assert_eq!(error.kind, ErrorKind::TimedOut);
-    stage.push(conformance::Adversity::Mute);
+    standin.stage.push(conformance::Adversity::Mute);
     let error = reply(&llm, request("Hello.")).await.expect_err("given up");
     assert_eq!(error.kind, ErrorKind::TimedOut);
 }

@@ -7,7 +7,6 @@ use loadtest_vendors::Stage;
 use providers_api::conformance::{self, Trial};
 use providers_api::{Stt, SttEvent, SttInput, SttRequest, SttStream, Usage};
 use providers_openai::{OpenAiStt, Options, RealtimeOptions, TranscribeOptions, realtime};
-use runtime::Tasks;
 use serde_json::json;
 
 use crate::{RATE_HZ, client, ms, seen, trial as trial_of_all, vendor, voice};
@@ -81,8 +80,7 @@ fn requests(stage: &Stage) -> usize {
 
 #[tokio::test]
 async fn over_http_it_keeps_the_contract_of_ears() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let with_words = Trial { words: true, ..trial() };
     conformance::stt(&over_http(&options, detailed()), &with_words).await.expect("every rule holds");
     let plain = over_http(&options, TranscribeOptions::default());
@@ -91,34 +89,30 @@ async fn over_http_it_keeps_the_contract_of_ears() {
 
 #[tokio::test]
 async fn over_the_socket_it_keeps_the_contract_of_ears() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let stt = realtime(options, RealtimeOptions::default());
     conformance::stt(&stt, &trial()).await.expect("every rule holds");
 }
 
 #[tokio::test]
 async fn over_http_each_adversity_is_told_for_what_it_is() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let fresh = || Arc::new(over_http(&options, TranscribeOptions::default())) as Arc<dyn Stt>;
-    let set = |adversity| stage.always(adversity);
+    let set = |adversity| standin.stage.always(adversity);
     conformance::stt_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
 }
 
 #[tokio::test]
 async fn over_the_socket_each_adversity_is_told_for_what_it_is() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let fresh = || Arc::new(realtime(options.clone(), RealtimeOptions::default())) as Arc<dyn Stt>;
-    let set = |adversity| stage.always(adversity);
+    let set = |adversity| standin.stage.always(adversity);
     conformance::stt_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
 }
 
 #[tokio::test]
 async fn a_turn_is_one_request_with_what_helps() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let mut call = Call::open(&over_http(&options, detailed())).await;
     call.push(&voice(ms(850))).await;
     let first = call.finalize().await;
@@ -126,32 +120,30 @@ async fn a_turn_is_one_request_with_what_helps() {
     assert_eq!((first.words.len(), first.language.clone()), (3, Some(Language("en".to_owned()))));
     call.push(&voice(ms(550))).await;
     assert_eq!(call.finalize().await.text, "I would");
-    assert_eq!(requests(&stage), 2);
+    assert_eq!(requests(&standin.stage), 2);
     let expected = json!({
         "file_name": "turn.wav", "model": "whisper-1", "temperature": "0", "response_format": "verbose_json",
         "timestamp_granularities": ["word", "segment"], "language": "en", "prompt": "Tuesday\nI would like",
     });
-    assert_eq!(seen(&stage, "request").await.expect("asked").body, expected);
+    assert_eq!(seen(&standin.stage, "request").await.expect("asked").body, expected);
 }
 
 #[tokio::test]
 async fn prepare_begins_the_request_and_finalize_adopts_it() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let mut call = Call::open(&over_http(&options, TranscribeOptions::default())).await;
     call.push(&voice(ms(850))).await;
     call.give(SttInput::Prepare).await;
     assert_eq!(call.poll(ms(200)).await, None, "nothing is told before it is wanted");
-    assert_eq!(requests(&stage), 1);
+    assert_eq!(requests(&standin.stage), 1);
     call.push(&vec![0; RATE_HZ as usize / 2]).await;
     assert_eq!(call.finalize().await.text, "I would like");
-    assert_eq!(requests(&stage), 1);
+    assert_eq!(requests(&standin.stage), 1);
 }
 
 #[tokio::test]
 async fn speech_after_prepare_makes_it_void_and_it_is_paid_for() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let mut call = Call::open(&over_http(&options, TranscribeOptions::default())).await;
     call.push(&voice(ms(850))).await;
     call.give(SttInput::Prepare).await;
@@ -159,26 +151,24 @@ async fn speech_after_prepare_makes_it_void_and_it_is_paid_for() {
     call.push(&voice(ms(850))).await;
     assert_eq!(call.finalize().await.text, "I would like to book an");
     call.poll(ms(20)).await;
-    assert_eq!(requests(&stage), 2);
+    assert_eq!(requests(&standin.stage), 2);
     assert!(call.usage.audio_in > ms(2_500), "{:?}", call.usage);
 }
 
 #[tokio::test]
 async fn silence_and_clicks_are_not_sent() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let mut call = Call::open(&over_http(&options, TranscribeOptions::default())).await;
     call.push(&vec![0; RATE_HZ as usize]).await;
     assert_eq!(call.finalize().await.text, "");
     call.push(&voice(ms(80))).await;
     assert_eq!(call.finalize().await.text, "");
-    assert_eq!(requests(&stage), 0);
+    assert_eq!(requests(&standin.stage), 0);
 }
 
 #[tokio::test]
 async fn bare_text_is_a_transcription_too() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let transcribe = TranscribeOptions { model: "compat-text".to_owned(), ..TranscribeOptions::default() };
     let mut call = Call::open(&over_http(&options, transcribe)).await;
     call.push(&voice(ms(850))).await;
@@ -189,23 +179,21 @@ async fn bare_text_is_a_transcription_too() {
 
 #[tokio::test]
 async fn a_dropped_recognition_ends_its_request_at_the_vendor() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
-    stage.push(conformance::Adversity::Hang);
+    let (standin, options) = vendor().await;
+    standin.stage.push(conformance::Adversity::Hang);
     let mut call = Call::open(&over_http(&options, TranscribeOptions::default())).await;
     call.push(&voice(ms(850))).await;
     call.give(SttInput::Prepare).await;
     call.poll(ms(100)).await;
     let dropped = tokio::time::Instant::now();
     drop(call);
-    let cancelled = seen(&stage, "cancelled").await.expect("the vendor saw the client leave");
+    let cancelled = seen(&standin.stage, "cancelled").await.expect("the vendor saw the client leave");
     assert!(cancelled.at.saturating_duration_since(dropped) < ms(20) + ms(200));
 }
 
 #[tokio::test]
 async fn the_sockets_finals_have_the_vendors_count() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let mut call = Call::open(&realtime(options, RealtimeOptions::default())).await;
     call.push(&voice(ms(850))).await;
     assert_eq!(call.finalize().await.text, "I would like");
@@ -213,7 +201,12 @@ async fn the_sockets_finals_have_the_vendors_count() {
     assert_eq!(call.finalize().await.text, "");
     call.poll(ms(50)).await;
     assert!(call.usage.audio_input_tokens > 0 && !call.usage.estimated, "{:?}", call.usage);
-    let sent: Vec<String> =
-        stage.seen().into_iter().map(|seen| seen.what).filter(|what| what.contains("buffer")).collect();
+    let sent: Vec<String> = standin
+        .stage
+        .seen()
+        .into_iter()
+        .map(|seen| seen.what)
+        .filter(|what| what.contains("buffer"))
+        .collect();
     assert_eq!(sent, ["input_audio_buffer.commit", "input_audio_buffer.clear"]);
 }

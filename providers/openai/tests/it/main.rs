@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use domain::Secret;
 use futures::FutureExt;
-use loadtest_vendors::{Delays, Seen, Stage};
+use loadtest_vendors::{Delays, Seen, Stage, Standin};
 use providers_api::conformance::{self, Trial};
 use providers_link::{Client, http};
 use providers_openai::{
     LlmOptions, OpenAiLlm, OpenAiStt, Options, RealtimeOptions, TranscribeOptions, TtsOptions,
 };
-use runtime::Tasks;
 
 const KEY: &str = "sk-of-a-test";
 const RATE_HZ: u32 = 16_000;
@@ -39,7 +38,7 @@ fn voice(length: Duration) -> Vec<i16> {
 }
 
 /// A vendor of its own for each test, and the options that lead to it.
-async fn vendor(tasks: &Tasks) -> (Stage, Options) {
+async fn vendor() -> (Standin, Options) {
     let delays = Delays {
         stt_final_ms: 20,
         llm_first_token_ms: 5,
@@ -48,11 +47,10 @@ async fn vendor(tasks: &Tasks) -> (Stage, Options) {
         tts_ms_per_char: 20,
         tts_speed: 40,
     };
-    let stage = Stage::new(delays);
-    let address = "127.0.0.1:0".parse().expect("an address");
-    let bound = loadtest_vendors::serve(address, stage.clone(), tasks).await.expect("a free port");
+    let standin = Standin::start(delays).await;
     let options = Options::new(Secret::new(KEY.to_owned()));
-    (stage, Options { base_url: format!("http://{bound}/openai/v1"), ..options })
+    let base_url = format!("http://{}/openai/v1", standin.address);
+    (standin, Options { base_url, ..options })
 }
 
 fn client() -> Client {

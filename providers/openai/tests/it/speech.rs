@@ -6,7 +6,6 @@ use providers_api::conformance::{self, Trial};
 use providers_api::{Tts, TtsEvent, TtsInput, TtsRequest, Usage};
 use providers_link::Reciting;
 use providers_openai::{Options, Speech, TtsOptions, speech};
-use runtime::Tasks;
 
 use crate::{client, ms, trial as trial_of_all, vendor};
 
@@ -40,8 +39,7 @@ async fn spoken(tts: &dyn Tts, text: &str) -> (f64, Usage) {
 
 #[tokio::test]
 async fn it_keeps_the_contract_of_voices() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     conformance::tts(&voice(&options, TtsOptions::default()), &trial()).await.expect("every rule holds");
     let events = TtsOptions { events: true, ..TtsOptions::default() };
     conformance::tts(&voice(&options, events), &trial()).await.expect("every rule holds in events");
@@ -49,20 +47,18 @@ async fn it_keeps_the_contract_of_voices() {
 
 #[tokio::test]
 async fn each_adversity_is_told_for_what_it_is() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     for events in [false, true] {
         let tts = TtsOptions { events, ..TtsOptions::default() };
         let fresh = || Arc::new(voice(&options, tts.clone())) as Arc<dyn Tts>;
-        let set = |adversity| stage.always(adversity);
+        let set = |adversity| standin.stage.always(adversity);
         conformance::tts_adversities(&fresh, &set, &trial()).await.expect("each for what it is");
     }
 }
 
 #[tokio::test]
 async fn wav_at_another_rate_sounds_as_long_as_pcm() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     // 20 ms for each of 25 letters; the stand-in's WAV has 22,050 Hz.
     for model in ["gpt-4o-mini-tts", "compat-wav"] {
         let tts = TtsOptions { model: model.to_owned(), ..TtsOptions::default() };
@@ -73,8 +69,7 @@ async fn wav_at_another_rate_sounds_as_long_as_pcm() {
 
 #[tokio::test]
 async fn characters_are_told_and_the_vendors_tokens_with_events() {
-    let tasks = Tasks::new();
-    let (_, options) = vendor(&tasks).await;
+    let (_standin, options) = vendor().await;
     let (_, plain) = spoken(&voice(&options, TtsOptions::default()), "Good day.").await;
     assert_eq!((plain.characters, plain.output_tokens), (9, 0));
     let events = TtsOptions { events: true, ..TtsOptions::default() };
@@ -84,8 +79,7 @@ async fn characters_are_told_and_the_vendors_tokens_with_events() {
 
 #[tokio::test]
 async fn a_dropped_turn_ends_at_the_vendor() {
-    let tasks = Tasks::new();
-    let (stage, options) = vendor(&tasks).await;
+    let (standin, options) = vendor().await;
     let tts = voice(&options, TtsOptions::default());
     let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
     let mut stream = tts.open(request).await.expect("opens");
@@ -93,6 +87,6 @@ async fn a_dropped_turn_ends_at_the_vendor() {
     while !matches!(stream.events.next().await, Some(Ok(TtsEvent::Audio(_)))) {}
     let dropped = tokio::time::Instant::now();
     drop(stream);
-    let cancelled = crate::seen(&stage, "cancelled").await.expect("the vendor saw the client leave");
+    let cancelled = crate::seen(&standin.stage, "cancelled").await.expect("the vendor saw the client leave");
     assert!(cancelled.at.saturating_duration_since(dropped) < ms(20) + ms(200));
 }
