@@ -46,12 +46,26 @@ pub struct Args {
     core: usize,
     #[command(flatten)]
     delays: Delays,
+    /// Whether a language model answers, and whether it may be asked ahead of the end of the turn.
+    #[arg(long, value_enum, default_value = "none")]
+    thinking: Thinking,
     /// Fixed silence that ends a turn, ms.
     #[arg(long, default_value_t = 200)]
     endpointing_ms: u64,
     /// Fail when the gate's numbers are missed, instead of only saying so.
     #[arg(long)]
     strict: bool,
+}
+
+/// Who makes the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Thinking {
+    /// A graph that knows its answer.
+    None,
+    /// A timed language model, asked when the turn is over.
+    InTurn,
+    /// The same, asked while the silence is judged.
+    Ahead,
 }
 
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -61,7 +75,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.n.iter().map(|n| (args.transport, *n)).collect()
     };
     machine::leave(args.core)?;
-    report::heading(args.endpointing_ms, args.delays)?;
+    report::heading(args)?;
     let mut missed = false;
     for (transport, n) in rows {
         let row = one(args, transport, n).await.with_context(|| format!("{n} callers over {transport:?}"))?;
@@ -76,7 +90,8 @@ async fn one(args: &Args, transport: Transport, n: usize) -> anyhow::Result<Row>
     let vendors = Process::vendors(args)?;
     let server = Process::server(args, vendors.port(), n).await?;
     let base = server.sample()?;
-    let target = Target { url: server.url(), agent: "bench".to_owned(), token: None, insecure: false };
+    let target =
+        Target { url: server.url(), agent: machine::agent(args).to_owned(), token: None, insecure: false };
     let speech = wav::read(&args.wav).with_context(|| "the recording that callers speak")?;
     let began = Instant::now();
     let tasks = Tasks::new();
@@ -133,6 +148,17 @@ fn finalize_ms(args: &Args) -> u64 {
     args.endpointing_ms / 2
 }
 
+/// What a turn takes when everything is done in it, one thing after the other, and nothing is added.
+fn by_design_ms(args: &Args) -> u64 {
+    let Delays { stt_final_ms, llm_first_token_ms, tts_first_byte_ms, .. } = args.delays;
+    let sentence_ms = FIRST_SENTENCE_TOKENS * 1_000 / args.delays.llm_tokens_per_second.max(1);
+    let thinking_ms = if args.thinking == Thinking::None { 0 } else { llm_first_token_ms + sentence_ms };
+    args.endpointing_ms.max(finalize_ms(args) + stt_final_ms) + thinking_ms + tts_first_byte_ms
+}
+
+/// Of the timed model's answer, after the very first token.
+const FIRST_SENTENCE_TOKENS: u64 = 8;
+
 fn summarise(
     args: &Args,
     transport: Transport,
@@ -143,13 +169,12 @@ fn summarise(
     lateness: Option<f64>,
 ) -> Row {
     let [base, peak, end] = samples;
-    let by_design =
-        args.endpointing_ms.max(finalize_ms(args) + args.delays.stt_final_ms) + args.delays.tts_first_byte_ms;
     let cpu = end.cpu.saturating_sub(base.cpu);
     Row {
         transport,
         n,
-        by_design_ms: by_design as f64,
+        thinking: args.thinking,
+        by_design_ms: by_design_ms(args) as f64,
         cpu_share: cpu.as_secs_f64() / took.as_secs_f64(),
         cpu_per_session_minute: cpu.as_secs_f64() / (measured.talk.as_secs_f64() / 60.0).max(1e-9),
         mib_per_session: (peak.resident_mib - base.resident_mib).max(0.0) / n as f64,

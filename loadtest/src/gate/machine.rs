@@ -1,14 +1,15 @@
 //! The processes of a run, each on its core, and what the system says they use.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Args;
+use super::{Args, Thinking};
 
 /// A server that has not said that it is ready by then never will be.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -34,6 +35,8 @@ impl Process {
         let child = pinned(&me, args.core, false)?
             .args(["vendors", "--listen", &address.to_string()])
             .args(["--stt-final-ms", &delays.stt_final_ms.to_string()])
+            .args(["--llm-first-token-ms", &delays.llm_first_token_ms.to_string()])
+            .args(["--llm-tokens-per-second", &delays.llm_tokens_per_second.to_string()])
             .args(["--tts-first-byte-ms", &delays.tts_first_byte_ms.to_string()])
             .args(["--tts-ms-per-char", &delays.tts_ms_per_char.to_string()])
             .args(["--tts-speed", &delays.tts_speed.to_string()])
@@ -46,13 +49,18 @@ impl Process {
     pub(crate) async fn server(args: &Args, vendors: SocketAddr, calls: usize) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("foundry.toml");
-        std::fs::write(&config, configuration(args, calls))?;
+        let agents = folder.path().join("agents");
+        std::fs::create_dir(&agents)?;
+        std::fs::write(agents.join(format!("{THINKER}.json")), thinker().to_string())?;
+        std::fs::write(&config, configuration(args, &agents, calls))?;
         let mut command = pinned(&binary(args.server.as_ref())?, args.core, true)?;
         command
             .args(["serve", "--config"])
             .arg(&config)
             .env("DEEPGRAM_API_KEY", "timed")
             .env("DEEPGRAM_BASE_URL", format!("ws://{vendors}"))
+            .env("OPENAI_API_KEY", "timed")
+            .env("OPENAI_BASE_URL", format!("http://{vendors}/openai/v1"))
             .env("TOKIO_WORKER_THREADS", "1");
         Self::serving(command, folder).await
     }
@@ -176,11 +184,34 @@ fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }
 
-/// Without guesses, which answer before the vendors' delays are over and would hide what the server adds.
-fn configuration(args: &Args, calls: usize) -> String {
+/// Who answers the callers of a run.
+pub(crate) fn agent(args: &Args) -> &'static str {
+    if args.thinking == Thinking::None { "bench" } else { THINKER }
+}
+
+const THINKER: &str = "thinker";
+
+/// An agent whose every answer is the timed model's.
+fn thinker() -> Value {
+    json!({
+        "name": THINKER, "version": 1, "title": "Thinker",
+        "options": {
+            "page": { "description": "Answers what a timed language model says.", "hidden": true },
+            "providers": { "llm": [{ "provider": "openai", "model": "timed" }] },
+        },
+        "manners": { "nudges": [] },
+        "entry": "talk",
+        "nodes": { "talk": { "kind": "llm", "instructions": "Answer the caller.", "sorry": ["Sorry, that went wrong."] } },
+        "edges": [],
+    })
+}
+
+/// Guesses answer before the vendors' delays are over and would hide what the server adds: they are made where they are what is measured.
+fn configuration(args: &Args, agents: &Path, calls: usize) -> String {
+    let ahead = args.thinking == Thinking::Ahead;
     format!(
-        "[providers]\nspeech = \"deepgram\"\nvad = \"{}\"\n[calls]\nmax = {}\n[log]\nfilter = \"warn\"\n\
-         [session]\nspeak_ahead = false\n[session.turn.speculation]\nenabled = false\n\
+        "agents_dir = {agents:?}\n[providers]\nspeech = \"deepgram\"\nvad = \"{}\"\n[calls]\nmax = {}\n[log]\nfilter = \"warn\"\n\
+         [session]\nspeak_ahead = {ahead}\n[session.turn.speculation]\nenabled = {ahead}\n\
          [session.turn.endpointing]\nmode = {{ fixed = {{ ms = {} }} }}\nfinalize_ms = {}\n",
         args.vad,
         calls + 5,

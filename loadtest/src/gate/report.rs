@@ -7,13 +7,16 @@ use serde_json::Value;
 
 use crate::call::Outcome;
 use crate::link::Transport;
-use loadtest_vendors::Delays;
+
+use super::{Args, Thinking};
 
 /// Added at the median beyond the vendors' delays and the endpointing setting, ms.
 const ADDED_MEDIAN_MS: f64 = 40.0;
 const MIB_PER_SESSION: f64 = 2.0;
 /// Two frames of a reply that begin to play further apart than this are heard as a gap.
 const GAP: Duration = Duration::from_millis(40);
+/// The response at the median where a language model may be asked ahead, ms.
+const AHEAD_MEDIAN_MS: f64 = 290.0;
 /// A core that is busier leaves no time to be on time.
 const CORE_FULL: f64 = 0.85;
 /// A caller that sends this late measures itself.
@@ -58,6 +61,7 @@ impl Measured {
 pub(crate) struct Row {
     pub(crate) transport: Transport,
     pub(crate) n: usize,
+    pub(crate) thinking: Thinking,
     pub(crate) by_design_ms: f64,
     pub(crate) cpu_share: f64,
     pub(crate) cpu_per_session_minute: f64,
@@ -112,6 +116,10 @@ impl Row {
             missed
                 .push(format!("{:.0} ms added at the median, {ADDED_MEDIAN_MS} allowed", self.added_ms(0.5)));
         }
+        let response_ms = percentile(&self.measured.responses_ms, 0.5);
+        if self.thinking == Thinking::Ahead && response_ms > AHEAD_MEDIAN_MS {
+            missed.push(format!("{response_ms:.0} ms response at the median, {AHEAD_MEDIAN_MS} wanted"));
+        }
         if self.mib_per_session > MIB_PER_SESSION {
             missed.push(format!("{:.1} MiB a session, {MIB_PER_SESSION} allowed", self.mib_per_session));
         }
@@ -134,14 +142,28 @@ pub(crate) fn heading_of_machine(what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) fn heading(endpointing_ms: u64, delays: Delays) -> anyhow::Result<()> {
+pub(crate) fn heading(args: &Args) -> anyhow::Result<()> {
     heading_of_machine("Server on one core")?;
+    let delays = args.delays;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "By design: endpointing {endpointing_ms} ms fixed, final {} ms (while the silence is awaited), first byte of audio {} ms.\n",
-        delays.stt_final_ms, delays.tts_first_byte_ms
+        "By design: endpointing {} ms fixed, final {} ms (while the silence is awaited), first byte of audio {} ms.",
+        args.endpointing_ms, delays.stt_final_ms, delays.tts_first_byte_ms
     )?;
+    if args.thinking != Thinking::None {
+        let asked = if args.thinking == Thinking::Ahead {
+            "may be asked ahead"
+        } else {
+            "asked at the end of the turn"
+        };
+        writeln!(
+            out,
+            "A language model, {asked}: first token {} ms, then {} tokens a second, the ninth ends the first sentence.",
+            delays.llm_first_token_ms, delays.llm_tokens_per_second
+        )?;
+    }
+    writeln!(out)?;
     writeln!(
         out,
         "| transport | N | response p50 / p95 ms | added p50 / p95 ms | widest gap p50 / max ms | core | CPU s per session-minute | MiB a session (base) | tick late p99 ms | caller late max ms |"

@@ -126,6 +126,9 @@ fn conversation(messages: &[Value]) -> Result<(), Refused> {
 }
 
 fn answer(asked: &Value) -> Answer {
+    if asked["model"] == script::TIMED {
+        return script::timed(&asked["messages"].to_string());
+    }
     let messages = asked["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
     let last_user = messages.iter().rposition(|message| message["role"] == "user");
     let text = last_user.and_then(|place| messages[place]["content"].as_str()).unwrap_or_default();
