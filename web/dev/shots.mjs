@@ -1,15 +1,14 @@
 // Looks at every page and state in Chromium, light and dark, wide and narrow: writes dev/shots/*.png, and fails on an
 // accessibility finding, a script error or a breach of the content policy. usage: node dev/shots.mjs [name or its beginning-]
-import { mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { AUTOPLAY, launch } from './chromium.mjs';
+import { accessibility, tooWide } from './inspect.mjs';
 
 process.argv[2] = process.argv[2] ?? '';
 const only = process.argv[2];
 process.argv[2] = '8092';
 const { server } = await import('./server.mjs');
 const base = 'http://127.0.0.1:8092';
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const out = new URL('shots/', import.meta.url).pathname;
 mkdirSync(out, { recursive: true });
 
@@ -136,20 +135,8 @@ for (const [name, steps] of Object.entries(shots)) {
         fullPage: name === 'home' || inConsole,
       });
       if (name !== 'lost') {
-        await page.evaluate(axe);
-        const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
-        if (passes.length < 10)
-          findings.push(`${name} ${look.name}: only ${passes.length} rules looked at anything`);
-        for (const one of violations) {
-          const where = one.nodes
-            .map((node) => `${node.target.join(' ')} ${node.failureSummary?.replaceAll(/\s+/g, ' ')}`)
-            .join('; ');
-          findings.push(`${name} ${look.name}: ${one.id}: ${where}`);
-        }
-        const wide = await page.evaluate(
-          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-        );
-        if (wide > 0) findings.push(`${name} ${look.name}: the page is ${wide} px too wide`);
+        for (const found of [...(await accessibility(page)), ...(await tooWide(page))])
+          findings.push(`${name} ${look.name}: ${found}`);
       }
     } catch (error) {
       findings.push(`${name} ${look.name}: ${error}`);

@@ -132,8 +132,8 @@ function tap() {
   window.tapped = { takes, peers, sockets };
 }
 
-/** Silence, the recording, and a second of silence; a silent second where there is no recording. */
-function padded(speech, leadSeconds) {
+/** Silence, the recording, and a second of silence; a silent second where there is no recording. As a WAV file. */
+export function padded(speech, leadSeconds) {
   const { rate, pcm } = speech ? wav(readFileSync(speech)) : { rate: 16_000, pcm: Buffer.alloc(0) };
   const body = Buffer.concat([Buffer.alloc(rate * 2 * leadSeconds), pcm, Buffer.alloc(rate * 2)]);
   return Buffer.concat([header(rate, body.length), body]);

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { options, story } from './browser.mjs';
+import { Operator } from './operator.mjs';
 import { Widget } from './widget.mjs';
 
 const {
@@ -16,17 +17,9 @@ const {
 const GREETING = 'Hello from the newcomer, what can I do for you?';
 const LATER = 'Hello from a program.';
 
+const operator = new Operator({ url, token });
 /** As a program would, with curl. */
-async function call(method, path, body, headers = {}) {
-  const response = await fetch(`${url}/v1${path}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-  return { etag: response.headers.get('etag'), body: text ? JSON.parse(text) : null };
-}
+const call = (...given) => operator.call(...given);
 
 const saved = (page) => page.locator('[data-testid=save-state][data-state=saved]').waitFor();
 

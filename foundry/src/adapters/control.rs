@@ -25,10 +25,11 @@ impl ports::Definitions for Definitions {
         let mut problems = control_server::problems(definition);
         let Ok(definition) = agents_graph::parse(&definition.to_string()) else { return problems };
         if let Err(detail) = self.catalogue.check(&definition) {
+            let pointer = pointer_of(&detail);
             problems.push(DefinitionProblem {
-                pointer: "/options".to_owned(),
                 node: None,
-                field: "options".to_owned(),
+                field: pointer[1..].replace('/', "."),
+                pointer,
                 detail,
                 severity: Severity::Error,
             });
@@ -86,5 +87,35 @@ impl ports::Platform for Platform {
 
     fn providers(&self) -> Vec<Provider> {
         self.providers.clone()
+    }
+}
+
+/// Where in the definition the fault lies: whoever refuses a setting names it as the operator writes it, `session.turn.idle.after_ms`.
+/// The voice is the definition's own.
+fn pointer_of(detail: &str) -> String {
+    let words = detail.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
+    let named = words.filter_map(|word| word.strip_prefix("session.")).next_back();
+    let Some(path) = named.map(|path| path.trim_end_matches('.').replace('.', "/")) else {
+        return "/options".to_owned();
+    };
+    if path.starts_with("voice/") { format!("/{path}") } else { format!("/options/session/{path}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_is_refused_is_found_in_the_definition() {
+        for (detail, pointer) in [
+            ("field \"options.session\": session.voice.speed must be between 0.25 and 4", "/voice/speed"),
+            (
+                "field \"options.session\": session.reattach_s must be between 1 and 300",
+                "/options/session/reattach_s",
+            ),
+            ("field \"options.session\": unknown field `turns`", "/options"),
+        ] {
+            assert_eq!(pointer_of(detail), pointer, "{detail}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod agents;
 mod browser;
 mod calling;
 mod commands;
+mod console;
 mod crash;
 mod ears;
 mod faults;

@@ -5,6 +5,7 @@ export * from './icons';
 export { Layout, useAbout } from './layout';
 export { notice } from './notices';
 export { Page } from './page';
+export { More, type Pages, usePages, useWhole } from './pages';
 export { useScheme } from './scheme';
 export { Scroll } from './scroll';
 export { queries, secretIn, session, signIn, signInByAddress } from './session';

@@ -3,8 +3,10 @@
 import { type ReactNode, useEffect, useRef } from 'react';
 import { useLocation } from 'react-router';
 
-/** The first page of a visit keeps the focus where the browser has it. */
-let arrived = false;
+/** Where the focus was last moved to. A page that has loaded is the one that was loading: it takes the focus once. */
+let arrived: string | null = null;
+/** Whether this console has moved the focus at all. */
+let moved = false;
 
 export function Page({
   title,
@@ -28,11 +30,17 @@ export function Page({
     document.title = `${title} · Agent Foundry`;
   }, [title]);
   // So is the focus: without this, readers of a screen are left on the link of the page before.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what changes
   useEffect(() => {
-    if (arrived) focused.current?.focus({ preventScroll: true });
-    if (arrived) window.scrollTo(0, 0);
-    arrived = true;
+    const before = arrived;
+    arrived = pathname;
+    // The first page of a visit keeps the focus where the browser has it.
+    if (before === null) return;
+    // The heading that had it may have gone with the page that was loading.
+    const lost = document.activeElement === document.body && moved;
+    if (before === pathname && !lost) return;
+    moved = true;
+    focused.current?.focus({ preventScroll: true });
+    if (before !== pathname) window.scrollTo(0, 0);
   }, [pathname]);
   return (
     <>

@@ -91,7 +91,7 @@ export function Problem({
             {code}
           </a>
         )}
-        {requestId && <span className="mono quiet">{requestId}</span>}
+        {requestId && <span className="mono quiet break">{requestId}</span>}
       </div>
     </div>
   );

@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import type { Agent } from '../../server';
-import { AddIcon, Empty, Loading, Page, Problem, Scroll, Time } from '../../shell';
+import { AddIcon, Empty, Loading, More, Page, Problem, Scroll, Time } from '../../shell';
 import { CreateAgent } from './create-agent';
 import './agents.css';
 import { useAgents } from './queries';
@@ -10,7 +10,7 @@ import { useAgents } from './queries';
 export function AgentList() {
   const agents = useAgents();
   const [creating, setCreating] = useState(false);
-  const list = agents.data?.data.filter((agent) => !agent.archived) ?? [];
+  const list = agents.data?.filter((agent) => !agent.archived) ?? [];
   const create = (
     <Button leftSection={<AddIcon />} onClick={() => setCreating(true)} data-testid="create-agent">
       New agent
@@ -29,7 +29,12 @@ export function AgentList() {
           Begin with a template: it can be talked to at once, and changed while you talk.
         </Empty>
       )}
-      {list.length > 0 && <Table agents={list} />}
+      {list.length > 0 && (
+        <div className="stack">
+          <Table agents={list} />
+          <More pages={agents} />
+        </div>
+      )}
       <CreateAgent opened={creating} close={() => setCreating(false)} />
     </Page>
   );

@@ -82,9 +82,14 @@ function Loaded({ agent, draft, tab }: { agent: Agent; draft: Draft; tab: keyof 
     [kept.definition, kept.problems, keeper],
   );
   const title = typeof kept.definition.title === 'string' ? kept.definition.title : agent.title;
+  const opener = useRef<HTMLButtonElement>(null);
   const talk = () => {
     void keeper.flush();
     setTalking(true);
+  };
+  const hush = () => {
+    setTalking(false);
+    opener.current?.focus();
   };
   return (
     <Page
@@ -103,7 +108,7 @@ function Loaded({ agent, draft, tab }: { agent: Agent; draft: Draft; tab: keyof 
       }
       actions={
         <>
-          <Button variant="default" leftSection={<TalkIcon />} onClick={talk} data-testid="talk">
+          <Button ref={opener} variant="default" leftSection={<TalkIcon />} onClick={talk} data-testid="talk">
             Talk to the draft
           </Button>
           <Button onClick={() => setPublishing(true)} data-testid="publish">
@@ -133,14 +138,7 @@ function Loaded({ agent, draft, tab }: { agent: Agent; draft: Draft; tab: keyof 
           {tab === 'versions' && <Versions agent={agent} keeper={keeper} />}
           {tab === 'releases' && <Releases agent={agent} />}
         </div>
-        {talking && (
-          <TalkPanel
-            agent={agent.name}
-            title={title || agent.name}
-            kept={kept}
-            close={() => setTalking(false)}
-          />
-        )}
+        {talking && <TalkPanel agent={agent.name} title={title || agent.name} kept={kept} close={hush} />}
       </div>
       <Publish agent={agent} keeper={keeper} opened={publishing} close={() => setPublishing(false)} />
     </Page>

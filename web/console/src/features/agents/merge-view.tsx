@@ -13,8 +13,14 @@ const SIDES: [Side, string][] = [
   ['base', 'Before both'],
 ];
 
-export const written = (value: Json | undefined): string =>
-  value === undefined ? '(not there)' : typeof value === 'string' ? value : JSON.stringify(value, null, 2);
+export const written = (value: Json | undefined): string => {
+  if (value === undefined) return '(not there)';
+  if (typeof value === 'string') return value;
+  // Wordings are read more easily than their JSON.
+  if (Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string'))
+    return value.map((one) => `• ${one}`).join('\n');
+  return JSON.stringify(value, null, 2);
+};
 
 export function MergeView({
   kept,

@@ -12,16 +12,12 @@ import {
   taken,
 } from '../../server';
 import { refusal } from '../../server/refusal';
+import { usePages, useWhole } from '../../shell';
 import type { Save, Saved } from './keeper';
 import type { JsonObject } from './pointer';
 
-const MOST = 100;
-
 export const useAgents = () =>
-  useQuery({
-    queryKey: ['agents'],
-    queryFn: () => taken(api.GET('/v1/agents', { params: { query: { limit: MOST } } })),
-  });
+  usePages(['agents'], (query) => taken(api.GET('/v1/agents', { params: { query } })));
 
 export const useTemplates = (enabled: boolean) =>
   useQuery({ queryKey: ['templates'], queryFn: () => taken(api.GET('/v1/templates')), enabled });
@@ -44,11 +40,9 @@ export const useDraft = (id: string) =>
   });
 
 export const useVersions = (id: string) =>
-  useQuery({
-    queryKey: ['agents', id, 'versions'],
-    queryFn: () =>
-      taken(api.GET('/v1/agents/{id}/versions', { params: { path: { id }, query: { limit: MOST } } })),
-  });
+  usePages(['agents', id, 'versions'], (query) =>
+    taken(api.GET('/v1/agents/{id}/versions', { params: { path: { id }, query } })),
+  );
 
 export const useAliases = (id: string) =>
   useQuery({
@@ -57,18 +51,12 @@ export const useAliases = (id: string) =>
   });
 
 export const useReleases = (id: string) =>
-  useQuery({
-    queryKey: ['agents', id, 'releases'],
-    queryFn: () =>
-      taken(api.GET('/v1/agents/{id}/releases', { params: { path: { id }, query: { limit: MOST } } })),
-  });
+  usePages(['agents', id, 'releases'], (query) =>
+    taken(api.GET('/v1/agents/{id}/releases', { params: { path: { id }, query } })),
+  );
 
 export const useEnvironments = () =>
-  useQuery({
-    queryKey: ['environments'],
-    queryFn: () => taken(api.GET('/v1/environments', { params: { query: { limit: MOST } } })),
-    staleTime: 60_000,
-  });
+  useWhole(['environments'], (query) => taken(api.GET('/v1/environments', { params: { query } })), 60_000);
 
 export const useComparison = (id: string, from: string, to: string, enabled = true) =>
   useQuery({

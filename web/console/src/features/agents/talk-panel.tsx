@@ -32,6 +32,7 @@ export function TalkPanel({
 }) {
   const scheme = useScheme();
   const place = useRef<HTMLDivElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   const [ended, setEnded] = useState<string | null>(null);
   // A custom element reports by events of its own.
   useEffect(() => {
@@ -41,6 +42,8 @@ export function TalkPanel({
       setEnded((event as CustomEvent<{ sessionId: string | null }>).detail.sessionId);
     element?.addEventListener('agent-foundry:ended', heard);
     element?.scrollIntoView({ block: 'nearest' });
+    // Keys begin here: the whole draft lies between the button that opened this and the call.
+    heading.current?.focus({ preventScroll: true });
     return () => element?.removeEventListener('agent-foundry:ended', heard);
   }, []);
   const broken = errorsAmong(kept.problems).length > 0;
@@ -50,8 +53,10 @@ export function TalkPanel({
   return (
     <aside className="talking stack tight" aria-label="Talk to the draft" data-testid="talk-panel">
       <div className="row apart">
-        <h2>Talk to the draft</h2>
-        <ActionIcon aria-label="Close" onClick={close}>
+        <h2 ref={heading} tabIndex={-1}>
+          Talk to the draft
+        </h2>
+        <ActionIcon aria-label="Close" onClick={close} data-testid="close-talk">
           <CloseIcon />
         </ActionIcon>
       </div>

@@ -5,7 +5,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import type { Agent, Problem as Reported, Version } from '../../server';
-import { Confirm, Empty, Loading, notice, Problem, Scroll, Time } from '../../shell';
+import { Confirm, Empty, Loading, More, notice, Problem, Scroll, Time } from '../../shell';
 import { ChangeList } from './change-list';
 import type { Keeper } from './keeper';
 import {
@@ -24,7 +24,7 @@ export function Versions({ agent, keeper }: { agent: Agent; keeper: Keeper<Repor
   const versions = useVersions(agent.name);
   if (versions.isPending) return <Loading />;
   if (versions.isError) return <Problem error={versions.error} again={() => void versions.refetch()} />;
-  const list = versions.data.data;
+  const list = versions.data;
   if (list.length === 0) {
     return (
       <Empty title="Nothing was published yet">
@@ -56,6 +56,7 @@ export function Versions({ agent, keeper }: { agent: Agent; keeper: Keeper<Repor
             </tbody>
           </table>
         </Scroll>
+        <More pages={versions}>Older versions</More>
       </section>
       <Compare agent={agent} versions={list} />
     </div>
@@ -234,9 +235,13 @@ function Compare({ agent, versions }: { agent: Agent; versions: Version[] }) {
     next.set(name, value);
     setSearch(next, { replace: true, preventScrollReset: true });
   };
+  // One that the address names may be older than those that were read.
+  const numbers = new Set(
+    [...versions.map((one) => String(one.number)), from, to].filter((one) => one !== 'draft'),
+  );
   const choices = [
     { label: 'the draft', value: 'draft' },
-    ...versions.map((one) => ({ label: `version ${one.number}`, value: String(one.number) })),
+    ...[...numbers].map((number) => ({ label: `version ${number}`, value: number })),
   ];
   return (
     <section className="stack tight" data-testid="compare">

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { Link, useSearchParams } from 'react-router';
 import type { CallSummary } from '../../server';
-import { Empty, Loading, Page, Problem, Scroll, Time } from '../../shell';
+import { Empty, Loading, More, Page, Problem, Scroll, Time } from '../../shell';
 import { duration, ending, ms, msOrNone, plural } from '../../words';
 import { FilterBar } from './filter-bar';
 import { type Filters, fromAddress, NONE, toAddress } from './filters';
@@ -25,18 +25,7 @@ export function CallList() {
       {list.length > 0 && (
         <div className={calls.isPlaceholderData ? 'stack stale' : 'stack'}>
           <Table calls={list} />
-          {calls.hasNextPage && (
-            <div>
-              <Button
-                variant="default"
-                loading={calls.isFetchingNextPage}
-                onClick={() => void calls.fetchNextPage()}
-                data-testid="more"
-              >
-                Older calls
-              </Button>
-            </div>
-          )}
+          <More pages={calls}>Older calls</More>
         </div>
       )}
     </Page>

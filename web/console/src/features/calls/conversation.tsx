@@ -163,6 +163,9 @@ const Waterfall = memo(function Waterfall({
             <b>{shown[index]}</b>
           </li>
         ))}
+        <li className="quiet" aria-hidden="true">
+          ms
+        </li>
       </ul>
       <details className="marks">
         <summary>Marks{turn.nodes.length > 0 && ` · ${turn.nodes.join(' → ')}`}</summary>

@@ -2,6 +2,7 @@
 
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { api, type Call, passing, type Recording, refusalOf, taken } from '../../server';
+import { useWhole } from '../../shell';
 import { asked, type Filters } from './filters';
 
 const PAGE = 50;
@@ -66,11 +67,7 @@ export const useChoices = () =>
   });
 
 export const useEnvironments = () =>
-  useQuery({
-    queryKey: ['environments'],
-    queryFn: () => taken(api.GET('/v1/environments', { params: { query: { limit: 100 } } })),
-    staleTime: 60_000,
-  });
+  useWhole(['environments'], (query) => taken(api.GET('/v1/environments', { params: { query } })), 60_000);
 
 export const logUrl = (call: Call): string => `/v1/sessions/${call.id}/log`;
 

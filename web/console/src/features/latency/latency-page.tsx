@@ -5,7 +5,7 @@ import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import type { Activity, Latency } from '../../server';
 import { Empty, Loading, Page, Problem } from '../../shell';
-import { count, duration, ending, ms, msOrNone, plain, titled } from '../../words';
+import { compact, count, duration, ending, ms, msOrNone, plain, titled } from '../../words';
 import { Plot } from './plot';
 import { type Scope, useActivity, useLatency } from './queries';
 import {
@@ -259,6 +259,7 @@ function Tiles({ latency, activity }: { latency: Latency; activity: Activity }) 
     ['Interruptions', count(totals.interruptions), share],
     ['Dead air', duration_or_ms(totals.dead_air_ms)],
     ['Errors', count(totals.failures)],
+    ['Tokens in, out', `${compact(totals.tokens_in)}, ${compact(totals.tokens_out)}`],
   ];
   return (
     <dl className="tiles" data-testid="tiles">

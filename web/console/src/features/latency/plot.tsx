@@ -1,6 +1,6 @@
 // A chart for eyes, and the same as a sentence and a table for everybody else.
 
-import { useEffect, useId, useMemo, useRef } from 'react';
+import { useDeferredValue, useEffect, useId, useMemo, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { colourAt, useScheme } from '../../shell';
@@ -36,6 +36,8 @@ export function Plot({ title, chart, height = 150 }: { title: string; chart: Cha
       plot.current = null;
     };
   }, [labels, scheme, height]);
+  // The table follows the picture, without holding up whoever uses the page.
+  const written = useDeferredValue(chart, null);
   // New data keep the chart, and the pointer on it.
   useEffect(() => plot.current?.setData(data), [data]);
   return (
@@ -45,7 +47,7 @@ export function Plot({ title, chart, height = 150 }: { title: string; chart: Cha
         {summary(title, chart)}
       </p>
       <div role="img" aria-label={title} aria-describedby={said} ref={place} />
-      <Table title={title} chart={chart} />
+      {written && <Table title={title} chart={written} />}
     </figure>
   );
 }
@@ -101,6 +103,8 @@ const STEPS_S = [
   ...[1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720].map((minutes) => minutes * 60),
   ...[1, 2, 5, 7, 14].map((days) => days * DAY_S),
 ];
+/** The top of an axis of milliseconds at the least: noise is not a mountain. */
+const LEAST_MS = 10;
 /** So few points are seen as points. */
 const SPARSE = 12;
 
@@ -118,6 +122,7 @@ function options(element: Element, latest: { current: Chart }, height: number): 
   const grid = { stroke: colour('--line'), width: 1 };
   const font = `11px ${getComputedStyle(element).fontFamily}`;
   const axis = { stroke: colour('--muted'), font, ticks: { show: false } };
+  const counted = latest.current.series.every((one) => one.area);
   const write = (value: number) => latest.current.series[0]?.write(value) ?? String(value);
   return {
     width: element.clientWidth,
@@ -126,7 +131,7 @@ function options(element: Element, latest: { current: Chart }, height: number): 
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     legend: { show: true, live: true },
     hooks: { draw: [rest] },
-    scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.12, 1)] } },
+    scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.12, counted ? 1 : LEAST_MS)] } },
     axes: [
       {
         ...axis,
@@ -140,8 +145,8 @@ function options(element: Element, latest: { current: Chart }, height: number): 
       {
         ...axis,
         grid,
-        // There is no half call.
-        ...(latest.current.series.every((one) => one.area) && { incrs: COUNTS }),
+        // There is no half call, and labels have whole milliseconds.
+        incrs: COUNTS,
         size: 58,
         space: 34,
         values: (_, splits) => splits.map((value) => (value === 0 ? '0' : write(value))),

@@ -1,7 +1,7 @@
 import { Button, Modal, NativeSelect, PasswordInput, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { ProviderAccount, Vendor } from '../../server';
-import { AddIcon, Confirm, Empty, Loading, Problem, Scroll } from '../../shell';
+import { Loading, Problem } from '../../shell';
 import {
   type AccountGiven,
   changeAccount,
@@ -11,72 +11,45 @@ import {
   useChange,
   useVendors,
 } from './queries';
+import { FormEnd, RowActions, SettingsList } from './settings-list';
 import { Trial } from './trial';
 
 /** Accounts at vendors of speech and language: with whose key calls are heard, answered and spoken. */
 export function Accounts() {
   const accounts = useAccounts();
   const vendors = useVendors();
-  const [open, setOpen] = useState<ProviderAccount | 'new' | null>(null);
   const [trying, setTrying] = useState<ProviderAccount | null>(null);
-  if (accounts.isPending || vendors.isPending) return <Loading rows={3} />;
-  if (accounts.isError) return <Problem error={accounts.error} again={() => void accounts.refetch()} />;
+  if (vendors.isPending) return <Loading rows={3} />;
   if (vendors.isError) return <Problem error={vendors.error} again={() => void vendors.refetch()} />;
-  const list = accounts.data.data;
   const known = vendors.data.data;
   const titled = (name: string) => known.find((one) => one.vendor === name);
-  const make = (
-    <Button leftSection={<AddIcon />} onClick={() => setOpen('new')} data-testid="new-account">
-      New account
-    </Button>
-  );
   return (
     <div className="stack">
       <h2>Accounts at vendors</h2>
-      {list.length === 0 ? (
-        <Empty title="The built-in models hear and speak" action={make}>
-          With an account at a vendor agents can think with a language model, hear better, or speak with
-          another voice. Its key is kept encrypted and never shown again.
-        </Empty>
-      ) : (
-        <>
-          <div className="row end">{make}</div>
-          <Scroll label="Accounts at vendors">
-            <table className="cards" data-testid="accounts">
-              <thead>
-                <tr>
-                  <th scope="col">Name</th>
-                  <th scope="col">Vendor</th>
-                  <th scope="col">Key</th>
-                  <th scope="col">State</th>
-                  <th scope="col">
-                    <span className="hidden">What can be done with it</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((account) => (
-                  <Row
-                    key={account.id}
-                    account={account}
-                    title={titled(account.vendor)?.title ?? account.vendor}
-                    open={() => setOpen(account)}
-                    test={() => setTrying(account)}
-                  />
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
-        </>
-      )}
-      <Modal
-        opened={open !== null}
-        onClose={() => setOpen(null)}
-        title={open === 'new' ? 'New account' : 'Account'}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
-        {open && <Form vendors={known} account={open === 'new' ? null : open} close={() => setOpen(null)} />}
-      </Modal>
+      <SettingsList
+        label="Accounts at vendors"
+        testid="accounts"
+        pages={accounts}
+        columns={['Name', 'Vendor', 'Key', 'State']}
+        empty={{
+          title: 'The built-in models hear and speak',
+          says: 'With an account at a vendor agents can think with a language model, hear better, or speak with another voice. Its key is kept encrypted and never shown again.',
+        }}
+        row={(account, open) => (
+          <Row
+            key={account.id}
+            account={account}
+            title={titled(account.vendor)?.title ?? account.vendor}
+            open={open}
+            test={() => setTrying(account)}
+          />
+        )}
+        making={{
+          noun: 'account',
+          testid: 'new-account',
+          form: (account, close) => <Form vendors={known} account={account} close={close} />,
+        }}
+      />
       <Modal
         opened={trying !== null}
         onClose={() => setTrying(null)}
@@ -100,7 +73,6 @@ function Row({
   open: () => void;
   test: () => void;
 }) {
-  const [asking, ask] = useState(false);
   const remove = useChange('provider-accounts', removeAccount);
   const models = [account.options.stt_model, account.options.llm_model, account.options.tts_model];
   return (
@@ -109,38 +81,36 @@ function Row({
         <strong>{account.name}</strong>
         {models.some(Boolean) && <div className="quiet small break">{models.filter(Boolean).join(', ')}</div>}
       </th>
-      <td>
+      <td data-label="Vendor">
         {title}
         {account.options.region && <span className="quiet small"> {account.options.region}</span>}
         {account.options.base_url && <div className="quiet small break">{account.options.base_url}</div>}
       </td>
-      <td className="tight">
+      <td className="tight" data-label="Key">
         <code>{account.key_hint ?? 'none'}</code>
       </td>
-      <td className="tight">
+      <td className="tight" data-label="State">
         <span className={account.enabled ? 'tag good' : 'tag'}>{account.enabled ? 'in use' : 'off'}</span>
       </td>
-      <td className="tight">
-        <Button variant="subtle" onClick={test} data-testid="test-account">
-          Test
-        </Button>
-        <Button variant="subtle" onClick={open}>
-          Change
-        </Button>
-        <Button variant="subtle" color="danger" onClick={() => ask(true)}>
-          Remove
-        </Button>
-        <Confirm
-          opened={asking}
-          close={() => ask(false)}
-          title="Remove this account?"
-          does="Remove"
-          act={() => remove.mutateAsync(account)}
-        >
-          Calls of agents that name <strong>{account.name}</strong> go on with their next provider. The key is
-          deleted.
-        </Confirm>
-      </td>
+      <RowActions
+        name={account.name}
+        noun="account"
+        open={open}
+        remove={() => remove.mutateAsync(account)}
+        before={
+          <Button
+            variant="subtle"
+            onClick={test}
+            aria-label={`Test ${account.name}`}
+            data-testid="test-account"
+          >
+            Test
+          </Button>
+        }
+      >
+        Calls of agents that name <strong>{account.name}</strong> go on with their next provider. The key is
+        deleted.
+      </RowActions>
     </tr>
   );
 }
@@ -272,15 +242,7 @@ function Form({
         checked={given.enabled}
         onChange={(event) => change({ enabled: event.currentTarget.checked })}
       />
-      {saving.isError && <Problem small error={saving.error} />}
-      <div className="row end">
-        <Button variant="default" onClick={close}>
-          Cancel
-        </Button>
-        <Button type="submit" disabled={Boolean(lacks)} loading={saving.isPending} data-testid="save-account">
-          Save
-        </Button>
-      </div>
+      <FormEnd saving={saving} close={close} disabled={Boolean(lacks)} testid="save-account" />
     </form>
   );
 }

@@ -1,7 +1,6 @@
-import { Button, Modal, NativeSelect, Switch, TextInput } from '@mantine/core';
+import { NativeSelect, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Channel } from '../../server';
-import { AddIcon, Confirm, Empty, Loading, Problem, Scroll } from '../../shell';
 import {
   type ChannelGiven,
   changeChannel,
@@ -12,6 +11,7 @@ import {
   useChannels,
   useEnvironments,
 } from './queries';
+import { FormEnd, RowActions, SettingsList } from './settings-list';
 
 const KINDS: Record<Channel['kind'], { label: string; address: string }> = {
   widget: { label: 'Widget', address: 'https://shop.example.com' },
@@ -21,56 +21,23 @@ const KINDS: Record<Channel['kind'], { label: string; address: string }> = {
 };
 
 export function Channels() {
-  const channels = useChannels();
-  const [open, setOpen] = useState<Channel | 'new' | null>(null);
-  if (channels.isPending) return <Loading rows={3} />;
-  if (channels.isError) return <Problem error={channels.error} again={() => void channels.refetch()} />;
-  const list = channels.data.data;
-  const make = (
-    <Button leftSection={<AddIcon />} onClick={() => setOpen('new')} data-testid="new-channel">
-      New channel
-    </Button>
-  );
   return (
-    <div className="stack">
-      {list.length === 0 ? (
-        <Empty title="Agents are reached by their names" action={make}>
-          A channel gives one an address of its own: a page with the widget, a room, a telephone number.
-        </Empty>
-      ) : (
-        <>
-          <div className="row end">{make}</div>
-          <Scroll label="Channels">
-            <table className="cards">
-              <thead>
-                <tr>
-                  <th scope="col">Address</th>
-                  <th scope="col">Agent</th>
-                  <th scope="col">Environment</th>
-                  <th scope="col">State</th>
-                  <th scope="col">
-                    <span className="hidden">What can be done with it</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((channel) => (
-                  <Row key={channel.id} channel={channel} open={() => setOpen(channel)} />
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
-        </>
-      )}
-      <Modal
-        opened={open !== null}
-        onClose={() => setOpen(null)}
-        title={open === 'new' ? 'New channel' : 'Channel'}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
-        {open && <Form channel={open === 'new' ? null : open} close={() => setOpen(null)} />}
-      </Modal>
-    </div>
+    <SettingsList
+      label="Channels"
+      testid="channels"
+      pages={useChannels()}
+      columns={['Address', 'Agent', 'Environment', 'State']}
+      empty={{
+        title: 'Agents are reached by their names',
+        says: 'A channel gives one an address of its own: a page with the widget, a room, a telephone number.',
+      }}
+      row={(channel, open) => <Row key={channel.id} channel={channel} open={open} />}
+      making={{
+        noun: 'channel',
+        testid: 'new-channel',
+        form: (channel, close) => <Form channel={channel} close={close} />,
+      }}
+    />
   );
 }
 
@@ -79,7 +46,6 @@ function Row({ channel, open }: { channel: Channel; open: () => void }) {
   const environments = useEnvironments();
   const agent = agents.data?.data.find((one) => one.id === channel.agent_id);
   const environment = environments.data?.data.find((one) => one.id === channel.environment_id);
-  const [asking, ask] = useState(false);
   const remove = useChange('channels', removeChannel);
   return (
     <tr data-testid="channel-row">
@@ -88,28 +54,19 @@ function Row({ channel, open }: { channel: Channel; open: () => void }) {
         <div className="quiet small">{KINDS[channel.kind].label}</div>
         <code className="quiet">{channel.id}</code>
       </th>
-      <td>{agent?.title || agent?.name || channel.agent_id}</td>
-      <td>{environment?.name ?? channel.environment_id}</td>
-      <td className="tight">
+      <td data-label="Agent">{agent?.title || agent?.name || channel.agent_id}</td>
+      <td data-label="Environment">{environment?.name ?? channel.environment_id}</td>
+      <td className="tight" data-label="State">
         <span className={channel.enabled ? 'tag good' : 'tag'}>{channel.enabled ? 'open' : 'closed'}</span>
       </td>
-      <td className="tight">
-        <Button variant="subtle" onClick={open}>
-          Change
-        </Button>
-        <Button variant="subtle" color="danger" onClick={() => ask(true)}>
-          Remove
-        </Button>
-        <Confirm
-          opened={asking}
-          close={() => ask(false)}
-          title="Remove this channel?"
-          does="Remove"
-          act={() => remove.mutateAsync(channel)}
-        >
-          Calls to <strong>{channel.address}</strong> are refused from then on.
-        </Confirm>
-      </td>
+      <RowActions
+        name={channel.address}
+        noun="channel"
+        open={open}
+        remove={() => remove.mutateAsync(channel)}
+      >
+        Calls to <strong>{channel.address}</strong> are refused from then on.
+      </RowActions>
     </tr>
   );
 }
@@ -174,15 +131,7 @@ function Form({ channel, close }: { channel: Channel | null; close: () => void }
         checked={given.enabled}
         onChange={(event) => change({ enabled: event.currentTarget.checked })}
       />
-      {saving.isError && <Problem small error={saving.error} />}
-      <div className="row end">
-        <Button variant="default" onClick={close}>
-          Cancel
-        </Button>
-        <Button type="submit" disabled={!body.address} loading={saving.isPending}>
-          Save
-        </Button>
-      </div>
+      <FormEnd saving={saving} close={close} disabled={!body.address} />
     </form>
   );
 }

@@ -1,7 +1,7 @@
-import { Button, Modal, NativeSelect, Switch, Textarea } from '@mantine/core';
+import { NativeSelect, Switch, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import type { Greeting } from '../../server';
-import { AddIcon, Confirm, Empty, Loading, Problem, Scroll, Time } from '../../shell';
+import { Time } from '../../shell';
 import {
   changeGreeting,
   createGreeting,
@@ -11,58 +11,26 @@ import {
   useEnvironments,
   useGreetings,
 } from './queries';
+import { FormEnd, RowActions, SettingsList } from './settings-list';
 
 export function Greetings() {
-  const greetings = useGreetings();
-  const [open, setOpen] = useState<Greeting | 'new' | null>(null);
-  if (greetings.isPending) return <Loading rows={3} />;
-  if (greetings.isError) return <Problem error={greetings.error} again={() => void greetings.refetch()} />;
-  const list = greetings.data.data;
-  const make = (
-    <Button leftSection={<AddIcon />} onClick={() => setOpen('new')} data-testid="new-greeting">
-      New greeting
-    </Button>
-  );
   return (
-    <div className="stack">
-      {list.length === 0 ? (
-        <Empty title="Agents greet in their own words" action={make}>
-          A greeting here is said instead: for one agent, for one environment, or for all.
-        </Empty>
-      ) : (
-        <>
-          <div className="row end">{make}</div>
-          <Scroll label="Greetings">
-            <table className="cards">
-              <thead>
-                <tr>
-                  <th scope="col">Where</th>
-                  <th scope="col">Wordings</th>
-                  <th scope="col">State</th>
-                  <th scope="col">Changed</th>
-                  <th scope="col">
-                    <span className="hidden">What can be done with it</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((greeting) => (
-                  <Row key={greeting.id} greeting={greeting} open={() => setOpen(greeting)} />
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
-        </>
-      )}
-      <Modal
-        opened={open !== null}
-        onClose={() => setOpen(null)}
-        title={open === 'new' ? 'New greeting' : 'Greeting'}
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
-        {open && <Form greeting={open === 'new' ? null : open} close={() => setOpen(null)} />}
-      </Modal>
-    </div>
+    <SettingsList
+      label="Greetings"
+      testid="greetings"
+      pages={useGreetings()}
+      columns={['Where', 'Wordings', 'State', 'Changed']}
+      empty={{
+        title: 'Agents greet in their own words',
+        says: 'A greeting here is said instead: for one agent, for one environment, or for all.',
+      }}
+      row={(greeting, open) => <Row key={greeting.id} greeting={greeting} open={open} />}
+      making={{
+        noun: 'greeting',
+        testid: 'new-greeting',
+        form: (greeting, close) => <Form greeting={greeting} close={close} />,
+      }}
+    />
   );
 }
 
@@ -82,7 +50,6 @@ function useNames() {
 
 function Row({ greeting, open }: { greeting: Greeting; open: () => void }) {
   const { where } = useNames();
-  const [asking, ask] = useState(false);
   const remove = useChange('greetings', removeGreeting);
   return (
     <tr data-testid="greeting-row">
@@ -100,23 +67,14 @@ function Row({ greeting, open }: { greeting: Greeting; open: () => void }) {
       <td className="tight">
         <Time at={greeting.updated_at} />
       </td>
-      <td className="tight">
-        <Button variant="subtle" onClick={open}>
-          Change
-        </Button>
-        <Button variant="subtle" color="danger" onClick={() => ask(true)}>
-          Remove
-        </Button>
-        <Confirm
-          opened={asking}
-          close={() => ask(false)}
-          title="Remove this greeting?"
-          does="Remove"
-          act={() => remove.mutateAsync(greeting)}
-        >
-          Agents greet in their own words again, from the next call on.
-        </Confirm>
-      </td>
+      <RowActions
+        name={`the greeting of ${where(greeting)}`}
+        noun="greeting"
+        open={open}
+        remove={() => remove.mutateAsync(greeting)}
+      >
+        Agents greet in their own words again, from the next call on.
+      </RowActions>
     </tr>
   );
 }
@@ -186,15 +144,7 @@ function Form({ greeting, close }: { greeting: Greeting | null; close: () => voi
         checked={enabled}
         onChange={(event) => setEnabled(event.currentTarget.checked)}
       />
-      {saving.isError && <Problem small error={saving.error} />}
-      <div className="row end">
-        <Button variant="default" onClick={close}>
-          Cancel
-        </Button>
-        <Button type="submit" disabled={wordings.length === 0} loading={saving.isPending}>
-          Save
-        </Button>
-      </div>
+      <FormEnd saving={saving} close={close} disabled={wordings.length === 0} />
     </form>
   );
 }

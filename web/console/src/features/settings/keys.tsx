@@ -3,57 +3,33 @@
 import { Button, Modal, NativeSelect, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { ApiKey, NewApiKey } from '../../server';
-import { AddIcon, Confirm, Copy, Empty, Loading, notice, Problem, Scroll, Time } from '../../shell';
+import { Confirm, Copy, notice, Problem, Time } from '../../shell';
 import { createKey, revokeKey, rotateKey, useChange, useKeys } from './queries';
+import { FormEnd, SettingsList } from './settings-list';
 
 const DAY_S = 86_400;
 
 export function Keys() {
-  const keys = useKeys();
-  const [making, setMaking] = useState(false);
   const [shown, show] = useState<NewApiKey | null>(null);
-  const make = (
-    <Button leftSection={<AddIcon />} onClick={() => setMaking(true)} data-testid="new-key">
-      New key
-    </Button>
-  );
-  if (keys.isPending) return <Loading rows={3} />;
-  if (keys.isError) return <Problem error={keys.error} again={() => void keys.refetch()} />;
-  const list = keys.data.data;
   return (
     <div className="stack">
       {shown && <Shown made={shown} close={() => show(null)} />}
-      {list.length === 0 && !shown ? (
-        <Empty title="No key yet" action={make}>
-          A program that starts calls or changes agents needs one. It has all rights within this organization.
-        </Empty>
-      ) : (
-        <>
-          <div className="row end">{make}</div>
-          <Scroll label="API keys">
-            <table className="cards" data-testid="keys">
-              <thead>
-                <tr>
-                  <th scope="col">Name</th>
-                  <th scope="col">Key</th>
-                  <th scope="col">Made</th>
-                  <th scope="col">Last used</th>
-                  <th scope="col">State</th>
-                  <th scope="col">
-                    <span className="hidden">What can be done with it</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {list.map((key) => (
-                  <Row key={key.id} apiKey={key} show={show} />
-                ))}
-              </tbody>
-            </table>
-          </Scroll>
-        </>
-      )}
-      <Make opened={making} close={() => setMaking(false)} made={show} />
+      <SettingsList
+        label="API keys"
+        testid="keys"
+        pages={useKeys()}
+        columns={['Name', 'Key', 'Made', 'Last used', 'State']}
+        empty={{
+          title: 'No key yet',
+          says: 'A program that starts calls or changes agents needs one. It has all rights within this organization.',
+        }}
+        row={(key) => <Row key={key.id} apiKey={key} show={show} />}
+        making={{
+          noun: 'API key',
+          testid: 'new-key',
+          form: (_, close) => <Make close={close} made={show} />,
+        }}
+      />
     </div>
   );
 }
@@ -123,10 +99,21 @@ function Row({ apiKey, show }: { apiKey: ApiKey; show: (made: NewApiKey) => void
       <td className="tight">
         {!gone && (
           <>
-            <Button variant="subtle" onClick={() => ask('rotate')} data-testid="rotate">
+            <Button
+              variant="subtle"
+              onClick={() => ask('rotate')}
+              aria-label={`Rotate ${apiKey.name}`}
+              data-testid="rotate"
+            >
               Rotate
             </Button>
-            <Button variant="subtle" color="danger" onClick={() => ask('revoke')} data-testid="revoke">
+            <Button
+              variant="subtle"
+              color="danger"
+              onClick={() => ask('revoke')}
+              aria-label={`Revoke ${apiKey.name}`}
+              data-testid="revoke"
+            >
               Revoke
             </Button>
           </>
@@ -212,66 +199,47 @@ function Rotate({
   );
 }
 
-function Make({
-  opened,
-  close,
-  made,
-}: {
-  opened: boolean;
-  close: () => void;
-  made: (key: NewApiKey) => void;
-}) {
+function Make({ close, made }: { close: () => void; made: (key: NewApiKey) => void }) {
   const [name, setName] = useState('');
   const [days, setDays] = useState('');
   const create = useChange('api-keys', createKey);
   const expires = days ? new Date(Date.now() + Number(days) * DAY_S * 1000).toISOString() : null;
   return (
-    <Modal opened={opened} onClose={close} title="New API key" closeButtonProps={{ 'aria-label': 'Close' }}>
-      <form
-        className="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate(
-            { name: name.trim(), ...(expires && { expires_at: expires }) },
-            {
-              onSuccess: (key) => {
-                made(key);
-                setName('');
-                close();
-              },
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        create.mutate(
+          { name: name.trim(), ...(expires && { expires_at: expires }) },
+          {
+            onSuccess: (key) => {
+              made(key);
+              close();
             },
-          );
-        }}
-      >
-        <TextInput
-          label="Name"
-          description="Which program it is for"
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-          data-autofocus
-          data-testid="key-name"
-        />
-        <NativeSelect
-          label="Valid"
-          value={days}
-          onChange={(event) => setDays(event.currentTarget.value)}
-          data={[
-            { value: '', label: 'until it is revoked' },
-            { value: '30', label: 'for 30 days' },
-            { value: '90', label: 'for 90 days' },
-            { value: '365', label: 'for a year' },
-          ]}
-        />
-        {create.isError && <Problem small error={create.error} />}
-        <div className="row end">
-          <Button variant="default" onClick={close}>
-            Cancel
-          </Button>
-          <Button type="submit" disabled={!name.trim()} loading={create.isPending} data-testid="make-key">
-            Make the key
-          </Button>
-        </div>
-      </form>
-    </Modal>
+          },
+        );
+      }}
+    >
+      <TextInput
+        label="Name"
+        description="Which program it is for"
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        data-autofocus
+        data-testid="key-name"
+      />
+      <NativeSelect
+        label="Valid"
+        value={days}
+        onChange={(event) => setDays(event.currentTarget.value)}
+        data={[
+          { value: '', label: 'until it is revoked' },
+          { value: '30', label: 'for 30 days' },
+          { value: '90', label: 'for 90 days' },
+          { value: '365', label: 'for a year' },
+        ]}
+      />
+      <FormEnd saving={create} close={close} disabled={!name.trim()} does="Make the key" testid="make-key" />
+    </form>
   );
 }

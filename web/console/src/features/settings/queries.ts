@@ -12,33 +12,26 @@ import {
   type ProviderAccount,
   taken,
 } from '../../server';
-
-const LIST = { params: { query: { limit: 100 } } };
+import { usePages, useWhole } from '../../shell';
 
 export const useKeys = () =>
-  useQuery({ queryKey: ['api-keys'], queryFn: () => taken(api.GET('/v1/api-keys', LIST)) });
+  usePages(['api-keys'], (query) => taken(api.GET('/v1/api-keys', { params: { query } })));
 export const useGreetings = () =>
-  useQuery({ queryKey: ['greetings'], queryFn: () => taken(api.GET('/v1/greetings', LIST)) });
+  usePages(['greetings'], (query) => taken(api.GET('/v1/greetings', { params: { query } })));
 export const useChannels = () =>
-  useQuery({ queryKey: ['channels'], queryFn: () => taken(api.GET('/v1/channels', LIST)) });
+  usePages(['channels'], (query) => taken(api.GET('/v1/channels', { params: { query } })));
+export const useAccounts = () =>
+  usePages(['provider-accounts'], (query) => taken(api.GET('/v1/provider-accounts', { params: { query } })));
+export const useAudit = () =>
+  usePages(['audit'], (query) => taken(api.GET('/v1/audit', { params: { query } })), 100);
+
 export const useAgents = () =>
-  useQuery({ queryKey: ['agents'], queryFn: () => taken(api.GET('/v1/agents', LIST)) });
+  useWhole(['agents'], (query) => taken(api.GET('/v1/agents', { params: { query } })));
 export const useEnvironments = () =>
-  useQuery({
-    queryKey: ['environments'],
-    queryFn: () => taken(api.GET('/v1/environments', LIST)),
-    staleTime: 60_000,
-  });
+  useWhole(['environments'], (query) => taken(api.GET('/v1/environments', { params: { query } })), 60_000);
+
 export const useProviders = () =>
   useQuery({ queryKey: ['providers'], queryFn: () => taken(api.GET('/v1/providers')) });
-export const useAudit = () =>
-  useQuery({ queryKey: ['audit'], queryFn: () => taken(api.GET('/v1/audit', LIST)) });
-
-export const useAccounts = () =>
-  useQuery({
-    queryKey: ['provider-accounts'],
-    queryFn: () => taken(api.GET('/v1/provider-accounts', LIST)),
-  });
 export const useVendors = () =>
   useQuery({
     queryKey: ['vendors'],

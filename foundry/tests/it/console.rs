@@ -1,0 +1,68 @@
+//! The console in real Chromium, beside the newcomer's hour of `browser.rs`: how all of it looks, two editors of one draft, keys alone.
+
+use serde_json::{Value, json};
+
+use crate::browser::tell;
+use crate::house;
+
+/// What the fake recogniser of these servers hears.
+const LINES: &str = "[\"How much does it cost?\", \"What are your opening hours?\", \"Thank you, goodbye.\"]";
+
+#[test]
+fn every_page_of_the_console_is_accessible_and_fits_the_screen_in_both_schemes() {
+    let server = house::hearing(LINES, "", &[]);
+    let _quiet = house::quiet();
+    let speech = house::root().join("testkit/speech");
+    let arguments = [
+        ("--token", &*server.token()),
+        ("--program", house::PROGRAM),
+        ("--speech", speech.to_str().expect("plain")),
+    ];
+    let story = tell("console-pages.mjs", &server, &arguments);
+    let report = &story.report;
+    assert_eq!(report["findings"], json!([]), "of accessibility and width");
+    assert_eq!(report["breaches"], json!([]), "the pages' policy was broken");
+    assert_eq!(report["paged"], json!([50, 53]), "a list is read on to its end");
+}
+
+#[test]
+fn the_second_of_two_editors_merges_and_nothing_is_lost() {
+    let server = house::timed("", &[]);
+    let _quiet = house::quiet();
+    let story = tell("merge.mjs", &server, &[("--token", &server.token())]);
+    let report = &story.report;
+    let (first, second) = ("The first editor says hello.", "The second editor says hello.");
+    assert_eq!(report["contested"], json!(["/greeting"]), "{report}");
+    let sides = report["sides"].to_string();
+    assert!(sides.contains(first) && sides.contains(second), "both changes are shown: {sides}");
+    assert_eq!(report["kept"], json!(["/options/page/description", "/title"]), "{report}");
+    assert_eq!(report["locked"], true, "it could be saved before a side was chosen");
+    assert_eq!(report["unchanged"]["greeting"][0], first, "it was saved before it was merged");
+
+    // Both hands, field by field; what neither touched is as it was.
+    let merged = with(report["before"].clone(), |draft| {
+        draft["greeting"][0] = json!(first);
+        draft["options"]["page"]["description"] = json!("What the first editor wrote.");
+        draft["title"] = json!("Title of the second");
+    });
+    assert_eq!(report["definition"], merged);
+    assert_eq!(report["fits"], 0, "different fields need no choice");
+    assert_eq!(report["last"], with(merged, |draft| draft["language"] = json!("de")));
+}
+
+fn with(mut draft: Value, change: impl FnOnce(&mut Value)) -> Value {
+    change(&mut draft);
+    draft
+}
+
+#[test]
+fn keys_alone_make_publish_and_roll_back_an_agent_and_play_its_call() {
+    let server = house::timed("", &[]);
+    let _quiet = house::quiet();
+    let story = tell("keyboard.mjs", &server, &[("--token", &server.token())]);
+    let report = &story.report;
+    assert_eq!(report["recorded"], "On, nobody is told", "{report}");
+    assert_eq!(report["back"], "v1", "{report}");
+    let at = |when: &str| report["sought"][when].as_f64().unwrap_or_default();
+    assert!(at("before") > 800.0 && at("after") > at("before") + 1_000.0, "{report}");
+}

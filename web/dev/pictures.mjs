@@ -1,0 +1,310 @@
+// Pictures for the documentation: every page of the console, light and dark, of a real server that was really called.
+// usage: node dev/pictures.mjs [--program FILE] [--only NAME] ; writes docs/images/console/*.webp
+// The server, its data and its calls are made here and gone afterwards; it hears and speaks with the embedded models.
+
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { padded } from '../e2e/browser.mjs';
+import { Operator } from '../e2e/operator.mjs';
+import { Widget } from '../e2e/widget.mjs';
+import { launch } from './chromium.mjs';
+import { still, tooWide } from './inspect.mjs';
+
+const target = process.env.CARGO_TARGET_DIR ?? new URL('../../target', import.meta.url).pathname;
+const { values } = parseArgs({
+  options: { program: { type: 'string', default: join(target, 'debug/foundry') }, only: { type: 'string' } },
+});
+const out = new URL('../../docs/images/console/', import.meta.url).pathname;
+const speech = (name) => new URL(`../../testkit/speech/${name}.wav`, import.meta.url).pathname;
+mkdirSync(out, { recursive: true });
+
+const WIDE = { width: 1280, height: 800 };
+const NARROW = { width: 360, height: 740 };
+/** Longer pages are cut: a picture is to be read. */
+const TALLEST = 1500;
+const QUALITY = 80;
+/** Also shown on a telephone. */
+const NARROW_TOO = ['agents', 'draft', 'talk', 'calls', 'call', 'latency'];
+
+/** Starts the program on ports of its own, and waits until it is ready. */
+async function serve(program) {
+  const folder = mkdtempSync(join(tmpdir(), 'foundry-pictures-'));
+  const place = ['serve', '--data-dir', folder, '--listen', '127.0.0.1:0', '--providers', 'local'];
+  const child = spawn(program, place, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = await new Promise((resolve, reject) => {
+    let said = '';
+    child.on('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    child.stdout.on('data', (data) => {
+      said += data;
+      const ready = /is ready: (http:\/\/[^/\s]+)/.exec(said);
+      if (ready) resolve(ready[1]);
+    });
+  });
+  const token = readFileSync(join(folder, 'operator-token'), 'utf8').trim();
+  const stop = async () => {
+    child.removeAllListeners('exit');
+    const ended = new Promise((resolve) => child.on('exit', resolve));
+    child.kill('SIGINT');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { operator: new Operator({ url, token, program }), stop };
+}
+
+/** What a small company sets up. */
+async function setUp(operator) {
+  const change = async (agent, edit, note, environment) => {
+    await operator.redraft(agent, edit);
+    return operator.publish(agent, note, environment);
+  };
+  await operator.post('/agents', { name: 'corner-salon', title: 'Corner salon', template: 'front-desk' });
+  await change(
+    'corner-salon',
+    (now) => {
+      now.options.page.description = 'Answers for the salon on the corner.';
+      return { ...now, greeting: ['Corner Salon, how can I help?'] };
+    },
+    'First version',
+  );
+  await change(
+    'corner-salon',
+    (now) => ({ ...now, greeting: ['Corner Salon, good day. What can I do for you?'] }),
+    'A friendlier greeting',
+    'staging',
+  );
+  await change(
+    'corner-salon',
+    (now) => ({
+      ...now,
+      greeting: ['Corner Salon, good day. What can I do for you?', 'Corner Salon, hello!'],
+      voice: { ...now.voice, speed: 1.1 },
+    }),
+    'Speaks a little faster; a second wording',
+  );
+  await operator.redraft('corner-salon', (now) => ({
+    ...now,
+    greeting: ['Corner Salon, good day. How can I help you?', 'Corner Salon, hello!'],
+  }));
+  await operator.post('/agents', { name: 'after-hours', title: 'After hours', template: 'empty' });
+
+  await operator.post('/api-keys', { name: 'Booking page' });
+  await operator.post('/api-keys', {
+    name: 'Nightly report',
+    expires_at: new Date(Date.now() + 90 * 86_400_000).toISOString(),
+  });
+  const { data: environments } = await operator.get('/environments');
+  const environment_id = environments.find((one) => one.name === 'prod').id;
+  const salon = (await operator.get('/agents/corner-salon')).id;
+  const desk = (await operator.get('/agents/front-desk')).id;
+  const channels = [
+    ['widget', 'https://shop.example.com', salon],
+    ['number', '+15550100', desk],
+    ['host', 'voice.example.com', desk],
+  ];
+  for (const [kind, address, agent_id] of channels) {
+    await operator.post('/channels', { kind, address, agent_id, environment_id, enabled: kind !== 'host' });
+  }
+  await operator.post('/greetings', {
+    wordings: ['Corner Salon. We close at four today.'],
+    enabled: true,
+    agent_id: salon,
+  });
+  for (const [name, vendor, llm_model] of [
+    ['openai', 'openai', 'gpt-4.1-mini'],
+    ['anthropic', 'anthropic', 'claude-haiku-4-5'],
+  ]) {
+    const key = `sk-example-${name}-0123456789`;
+    await operator.post('/provider-accounts', { name, vendor, key, options: { llm_model }, enabled: true });
+  }
+}
+
+/** Callers: some ask, one cuts in, one books, one over a telephone's codec. */
+async function callIn(operator) {
+  const say = (...names) =>
+    names.map((name) => (Array.isArray(name) ? [speech(name[0]), name[1]] : speech(name)));
+  const calls = [
+    ['front-desk', say('desk_hours', 'desk_address', 'desk_bye')],
+    ['front-desk', say('desk_price', ['desk_hours', 2], 'desk_bye')],
+    ['corner-salon', say('desk_address', 'desk_bye'), 'websocket'],
+    ['front-desk', say('desk_hours_slt', 'desk_bye'), 'mulaw'],
+    ['front-desk', say('desk_book', 'desk_book_slt', 'desk_name', 'desk_phone', 'desk_yes', 'desk_bye')],
+  ];
+  for (const [agent, lines, transport] of calls) {
+    // A caller who is not understood within the patience of the command is a call like others.
+    await operator
+      .speak(agent, lines, transport)
+      .catch((error) => console.error(String(error).slice(0, 300)));
+  }
+}
+
+const microphone = join(mkdtempSync(join(tmpdir(), 'foundry-pictures-')), 'silence.wav');
+writeFileSync(microphone, padded(undefined, 1));
+const browser = await launch(`--use-file-for-fake-audio-capture=${microphone}%noloop`);
+
+async function capture(page, name) {
+  await still(page);
+  const found = await tooWide(page);
+  if (found.length > 0) throw new Error(`${name}: ${found}`);
+  // What lies below a window is not dimmed: it is no part of the picture.
+  const { width, height } = await page.evaluate(() => ({
+    width: document.documentElement.clientWidth,
+    height: document.querySelector('[role=dialog]') ? innerHeight : document.documentElement.scrollHeight,
+  }));
+  const client = await page.context().newCDPSession(page);
+  const { data } = await client.send('Page.captureScreenshot', {
+    format: 'webp',
+    quality: QUALITY,
+    captureBeyondViewport: true,
+    clip: { x: 0, y: 0, width, height: Math.min(height, TALLEST), scale: 1 },
+  });
+  await client.detach();
+  writeFileSync(join(out, `${name}.webp`), Buffer.from(data, 'base64'));
+}
+
+/** The page as it stands, in each look that is wanted of it. */
+async function take(page, name) {
+  for (const [screen, viewport] of [
+    ['', WIDE],
+    ['-narrow', NARROW],
+  ]) {
+    if (screen && !NARROW_TOO.includes(name)) continue;
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.waitForTimeout(300); // canvases are drawn again
+      await capture(page, `${name}${screen}-${colorScheme}`);
+    }
+  }
+  await page.setViewportSize(WIDE);
+}
+
+const { operator, stop } = await serve(values.program);
+const { url } = operator;
+const open = (path, shown) => async (page) => {
+  await page.goto(`${url}/console${path}`);
+  await page.getByTestId(shown).first().waitFor();
+};
+const dialog = (path, shown, button, field) => async (page) => {
+  await open(path, shown)(page);
+  await page.getByTestId(button).first().click();
+  await page.getByTestId(field).first().waitFor();
+};
+
+const pages = {
+  // First, while the calls are in it.
+  'latency-live': open('/latency?window=5m', 'chart'),
+  'sign-in': async (page) => {
+    await page.context().clearCookies();
+    await open('/agents', 'sign-in')(page);
+    await take(page, 'sign-in');
+    await operator.enter(page, '/agents');
+  },
+  agents: open('/agents', 'agent-row'),
+  create: async (page) => {
+    await dialog('/agents', 'agent-row', 'create-agent', 'template-empty')(page);
+    await page.getByTestId('new-title').fill('Dental practice');
+  },
+  draft: open('/agents/corner-salon', 'node'),
+  problems: async (page) => {
+    await open('/agents/after-hours', 'node')(page);
+    await page.getByTestId('field-greeting-0').fill('After hours, {if now.hour < 12}good morning.');
+    await page.getByTestId('field-voice-speed').fill('9');
+    await page.getByTestId('findings').waitFor();
+  },
+  talk: async (page) => {
+    await open('/agents/corner-salon', 'node')(page);
+    await page.getByTestId('talk').click();
+    const widget = new Widget(page);
+    await widget.call();
+    await widget.line('agent', 'Salon');
+    await widget.shows('listening');
+    await widget.type('How much is a haircut?');
+    await widget.line('agent', 'forty.?five');
+    await widget.shows('listening');
+  },
+  merge: async (page) => {
+    await open('/agents/corner-salon', 'node')(page);
+    await operator.redraft('corner-salon', (now) => ({
+      ...now,
+      title: 'Salon on the corner',
+      greeting: ['Salon on the corner, hello.', now.greeting[1]],
+    }));
+    await page.getByTestId('field-greeting-0').fill('Good day, this is the Corner Salon.');
+    await page.getByTestId('merge').waitFor();
+    await page.getByTestId('choose-theirs').check();
+  },
+  publish: async (page) => {
+    await dialog('/agents/corner-salon', 'node', 'publish', 'publish-note')(page);
+    await page.getByTestId('publish-note').fill('Says its name as the sign does');
+    await page.getByRole('dialog').locator('summary').click();
+  },
+  versions: open('/agents/corner-salon/versions?from=1&to=3', 'change'),
+  releases: open('/agents/corner-salon/releases', 'releases'),
+  calls: open('/calls', 'call-row'),
+  'calls-search': async (page) => {
+    await open('/calls?q=saturday&agent=front-desk&range=24h', 'call-row')(page);
+  },
+  call: async (page) => {
+    const { id } = await operator.newest('front-desk', (call) => !call.running && call.interruptions > 0);
+    await open(`/calls/${id}`, 'turn')(page);
+    await page.locator('[data-testid=waveform][data-state=drawn]').waitFor();
+    await page.getByTestId('line').nth(3).click();
+    await page.locator('[data-testid=line][data-heard=true]').waitFor();
+  },
+  'call-long': async (page) => {
+    const { id } = await operator.newest('front-desk', (call) => !call.running && call.turns > 4);
+    await open(`/calls/${id}`, 'turn')(page);
+    await page.locator('[data-testid=waveform][data-state=drawn]').waitFor();
+  },
+  'call-running': async (page) => {
+    const calling = operator.speak('front-desk', [speech('desk_hours'), speech('desk_price')]);
+    const { id } = await operator.newest('front-desk', (call) => call.running && call.turns > 0);
+    await open(`/calls/${id}`, 'running')(page);
+    await page.getByTestId('line').nth(1).waitFor();
+    await take(page, 'call-running');
+    await calling;
+  },
+  latency: open('/latency?window=1h', 'chart'),
+  keys: open('/settings/keys', 'key-row'),
+  'key-shown': async (page) => {
+    await dialog('/settings/keys', 'key-row', 'new-key', 'key-name')(page);
+    await page.getByTestId('key-name').fill('Spreadsheet');
+    await page.getByTestId('make-key').click();
+    await page.getByTestId('key').waitFor();
+  },
+  greetings: open('/settings/greetings', 'greeting-row'),
+  channels: open('/settings/channels', 'channel-row'),
+  organization: open('/settings/organization', 'organization-title'),
+  providers: open('/settings/providers', 'account-row'),
+  account: dialog('/settings/providers', 'account-row', 'new-account', 'account-key'),
+  audit: open('/settings/audit', 'audit'),
+  about: open('/settings/about', 'about'),
+};
+/** These take their picture themselves, while what they show lasts. */
+const OWN = ['sign-in', 'call-running'];
+
+let failed = false;
+try {
+  await setUp(operator);
+  if (!values.only || /^(call|latency)/.test(values.only)) await callIn(operator);
+  for (const [name, steps] of Object.entries(pages)) {
+    if (values.only && name !== values.only) continue;
+    const context = await browser.newContext({ viewport: WIDE, permissions: ['microphone'] });
+    const page = await context.newPage();
+    await operator.enter(page, '/agents');
+    await steps(page);
+    if (!OWN.includes(name)) await take(page, name);
+    await context.close();
+    console.log(name);
+  }
+} catch (error) {
+  console.error(error);
+  failed = true;
+} finally {
+  await browser.close();
+  await stop();
+}
+process.exit(failed ? 1 : 0);
