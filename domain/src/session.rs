@@ -45,6 +45,8 @@ pub enum EndReason {
     ServerStopping,
     /// The call reached its longest permitted duration.
     TooLong,
+    /// The organization has spent its budget; the agent said goodbye after its turn.
+    BudgetSpent,
     /// The server died, and the caller did not come back in time.
     Interrupted,
 }

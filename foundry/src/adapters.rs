@@ -13,3 +13,4 @@ pub(crate) mod protocol;
 pub(crate) mod recordings;
 pub(crate) mod returning;
 pub(crate) mod sink;
+pub(crate) mod spending;

@@ -83,7 +83,9 @@ impl Switchboard {
     /// An agent that needs a language model has one.
     fn can_think(&self, callable: &Callable) -> bool {
         let ready = &callable.ready;
-        !ready.needs_llm() || self.bench.llm(&callable.client(), &ready.providers.llm).is_some()
+        let client = callable.client();
+        !ready.needs_llm()
+            || self.bench.llm(&client, &self.bench.within(&client, &ready.providers).llm).is_some()
     }
 
     pub(crate) fn connect(
@@ -104,7 +106,8 @@ impl Switchboard {
         };
         let Some(callable) = callable else { return };
         let ready = Arc::clone(&callable.ready);
-        let (client, chosen) = (callable.client(), &ready.providers);
+        let client = callable.client();
+        let chosen = self.bench.within(&client, &ready.providers);
         let mut options = ready.options.clone();
         if !chosen.stt.is_empty() || !chosen.tts.is_empty() {
             patience(&mut options.waits);

@@ -21,6 +21,7 @@ use crate::adapters::entry::Entry;
 use crate::adapters::health::{Health, Metrics};
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
+use crate::adapters::spending::Spending;
 use crate::cmd::coded;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -142,8 +143,11 @@ impl House {
             Switchboard::new(speech, Arc::clone(&bench), Arc::clone(&catalogue), record, folders, returning)
                 .await;
         let board = Arc::new(board);
+        let spending = Spending::follow(store.db().clone(), directory.clone(), &tasks).await;
+        let spending = spending.map_err(|error| coded(error.failure(), error))?;
         let entry = Entry {
             board: Arc::clone(&board),
+            spending,
             directory: directory.clone(),
             rtc: rtc.clone(),
             sockets,
@@ -158,6 +162,7 @@ impl House {
             clock: Arc::new(SystemClock),
             definitions: Arc::new(Definitions {
                 catalogue: Arc::clone(&catalogue),
+                bench: Arc::clone(&bench),
                 tasks: Arc::clone(&tasks),
             }),
             platform: Arc::new(platform),

@@ -246,6 +246,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What wants attention, newest first. */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Puts it aside. It comes again where the same happens more than a day later. */
+        delete: operations["close_alert"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/api-keys": {
         parameters: {
             query?: never;
@@ -695,6 +729,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/provider-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How accounts did in the last 24 hours, and what this server does not ask for now. */
+        get: operations["get_provider_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/providers": {
         parameters: {
             query?: never;
@@ -948,7 +999,8 @@ export interface components {
             /** @default null */
             llm_model?: string | null;
             /**
-             * @description Azure's region, Google's location.
+             * @description Azure's region, Google's location; of others whatever says where their servers are. An organization or agent whose words may go to
+             *     some regions alone uses accounts in these.
              * @default null
              */
             region?: string | null;
@@ -1034,6 +1086,25 @@ export interface components {
             domain_id?: string | null;
             title?: string | null;
         };
+        /** @description Told once for each subject; a budget once for each month and setting. */
+        Alert: {
+            /** @description What happened and what to do, for people. */
+            detail: string;
+            /**
+             * @description The same for programs: of a budget `month`, `limit_nano_usd`, `spent_nano_usd`, `percent`, `hard_stop`; of a price `vendor`, `model`,
+             *     `unit`; of a provider `provider`, `vendor`, `code`.
+             */
+            facts: Record<string, unknown>;
+            /** Format: date-time */
+            first_at: string;
+            /** @example alr_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
+            id: string;
+            kind: components["schemas"]["AlertKind"];
+            /** Format: date-time */
+            last_at: string;
+        };
+        /** @enum {string} */
+        AlertKind: "budget_warning" | "budget_exceeded" | "price_unknown" | "provider_refused";
         /** @description Which version an environment serves. */
         Alias: {
             environment: string;
@@ -1195,7 +1266,7 @@ export interface components {
              */
             duration_ms: number;
             /**
-             * @description `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `interrupted` (the
+             * @description `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `budget_spent`, `interrupted` (the
              *     server died and the caller did not come back in time).
              */
             end_reason?: string | null;
@@ -1568,6 +1639,27 @@ export interface components {
             /** @description Pass as `cursor` for what comes after these. Signed and opaque; good until the server's token key changes. */
             next_cursor?: string | null;
         };
+        List_Alert: {
+            data: {
+                /** @description What happened and what to do, for people. */
+                detail: string;
+                /**
+                 * @description The same for programs: of a budget `month`, `limit_nano_usd`, `spent_nano_usd`, `percent`, `hard_stop`; of a price `vendor`, `model`,
+                 *     `unit`; of a provider `provider`, `vendor`, `code`.
+                 */
+                facts: Record<string, unknown>;
+                /** Format: date-time */
+                first_at: string;
+                /** @example alr_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
+                id: string;
+                kind: components["schemas"]["AlertKind"];
+                /** Format: date-time */
+                last_at: string;
+            }[];
+            has_more: boolean;
+            /** @description Pass as `cursor` for what comes after these. Signed and opaque; good until the server's token key changes. */
+            next_cursor?: string | null;
+        };
         List_ApiKey: {
             data: {
                 /** Format: date-time */
@@ -1626,7 +1718,7 @@ export interface components {
                  */
                 duration_ms: number;
                 /**
-                 * @description `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `interrupted` (the
+                 * @description `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `budget_spent`, `interrupted` (the
                  *     server died and the caller did not come back in time).
                  */
                 end_reason?: string | null;
@@ -1761,6 +1853,11 @@ export interface components {
                  * @description Days that recordings are kept; null keeps all.
                  */
                 recordings_keep_days?: number | null;
+                /**
+                 * @description Regions that accounts at vendors may be in, each a name or its beginning and `*`; none: anywhere. The server's own models may
+                 *     always be used.
+                 */
+                residency: string[];
                 /** Format: int32 */
                 revision: number;
                 title: string;
@@ -1969,6 +2066,16 @@ export interface components {
             /** Format: int32 */
             turn?: number | null;
         };
+        /** @description After failures a provider is not asked for a while; then one request finds out. */
+        OpenBreaker: {
+            model: string;
+            /**
+             * Format: int64
+             * @description Until it may be asked again; 0: the next request finds out, or one is finding out.
+             */
+            open_ms: number;
+            region: string;
+        };
         /** @description What shows who the operator is. Answered with a cookie that page scripts cannot read. */
         OperatorSignIn: components["schemas"]["ByToken"] | components["schemas"]["ByCode"];
         Organization: {
@@ -1982,6 +2089,11 @@ export interface components {
              * @description Days that recordings are kept; null keeps all.
              */
             recordings_keep_days?: number | null;
+            /**
+             * @description Regions that accounts at vendors may be in, each a name or its beginning and `*`; none: anywhere. The server's own models may
+             *     always be used.
+             */
+            residency: string[];
             /** Format: int32 */
             revision: number;
             title: string;
@@ -1996,6 +2108,8 @@ export interface components {
              * @description Null keeps all recordings.
              */
             recordings_keep_days?: number | null;
+            /** @description Whole, in place of the former; an empty list: anywhere. */
+            residency?: string[] | null;
             title?: string | null;
         };
         Percentiles: {
@@ -2125,6 +2239,37 @@ export interface components {
             key?: string | null;
             options?: components["schemas"]["AccountOptions"] | null;
         };
+        ProviderHealth: {
+            /** @description `stt`, `llm`, `tts`. */
+            ability: string;
+            /** @description What this server does not ask for now. */
+            breakers: components["schemas"]["OpenBreaker"][];
+            /**
+             * Format: int64
+             * @description Of the requests whose cost is known.
+             */
+            cost_nano_usd: number;
+            /**
+             * Format: double
+             * @description Failures of the requests; absent without requests.
+             */
+            failure_share?: number | null;
+            /** Format: int64 */
+            failures: number;
+            /**
+             * Format: double
+             * @description Until the first useful answer, the median of those that gave one.
+             */
+            first_median_ms?: number | null;
+            /** @description Of the latest request that failed; its page is at `/docs/errors/CODE`. */
+            last_error?: string | null;
+            /** @description The account's name. */
+            provider: string;
+            /** Format: int64 */
+            requests: number;
+            /** Format: int64 */
+            unpriced: number;
+        };
         /** @description One attempt at a provider. */
         ProviderRequest: {
             ability: string;
@@ -2160,6 +2305,11 @@ export interface components {
         };
         Providers: {
             data: components["schemas"]["Provider"][];
+        };
+        /** @description How accounts did in the last 24 hours, and whether this server asks them. */
+        ProvidersHealth: {
+            /** @description Of each account and ability that was asked; `built-in` is the server itself. */
+            data: components["schemas"]["ProviderHealth"][];
         };
         Publish: {
             /** @description Name of the environment that is to serve it; `prod` where it is left out. */
@@ -2235,6 +2385,7 @@ export interface components {
             per: number;
             /** Format: int64 */
             price_nano_usd: number;
+            tiers: components["schemas"]["Tier"][];
             unit: components["schemas"]["Unit"];
             /** Format: date-time */
             valid_from: string;
@@ -4510,6 +4661,196 @@ export interface operations {
             };
             /** @description `PRECONDITION_REQUIRED`: The revision is missing */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Alert"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Put aside */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10063,6 +10404,98 @@ export interface operations {
                 };
             };
             /** @description `STORE_UNAVAILABLE`: The database does not answer; `SECRET_UNREADABLE`: A stored secret cannot be opened */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_provider_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Account by account */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProvidersHealth"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -1,5 +1,6 @@
 // The stand-in for the server's API as the console uses it: remembers what is written until it is stopped.
 import { deepStrictEqual } from 'node:assert';
+import { alerts, budget, costs, health, ownPrices, shippedPrices } from './console-costs.mjs';
 import {
   about,
   activity,
@@ -30,6 +31,9 @@ const STATE = {
   channels: structuredClone(channels),
   accounts: structuredClone(providerAccounts),
   organization: structuredClone(organization),
+  prices: structuredClone(ownPrices),
+  alerts: structuredClone(alerts),
+  budget: structuredClone(budget),
 };
 
 export function reset() {
@@ -39,6 +43,9 @@ export function reset() {
   STATE.channels = structuredClone(channels);
   STATE.accounts = structuredClone(providerAccounts);
   STATE.organization = structuredClone(organization);
+  STATE.prices = structuredClone(ownPrices);
+  STATE.alerts = structuredClone(alerts);
+  STATE.budget = structuredClone(budget);
 }
 reset();
 
@@ -425,10 +432,32 @@ export function consoleApi(request, url, text, scenario) {
     if (body?.key) Object.assign(body, { key_hint: `…${body.key.slice(-4)}`, key: undefined });
     return listed('accounts', 'pac', [id, ...rest], request, body);
   }
+  if (what === 'provider-health') return json({ data: scenario === 'empty' ? [] : health });
+  if (what === 'costs') return json(costs(url, scenario === 'empty'));
+  if (what === 'price-list') return json({ data: shippedPrices });
+  if (what === 'prices' && id === 'import') {
+    for (const price of body.prices) listed('prices', 'prc', [], request, price);
+    return json({ created: body.prices.length, replaced: 0 });
+  }
+  if (what === 'prices') return listed('prices', 'prc', [id, ...rest], request, priced(body));
+  if (what === 'budget') {
+    if (request.method === 'PUT')
+      Object.assign(STATE.budget, body, { revision: STATE.budget.revision + 1, state: 'ok' });
+    return json(scenario === 'empty' ? { ...STATE.budget, ...unset } : STATE.budget);
+  }
+  if (what === 'alerts') {
+    if (request.method === 'DELETE') STATE.alerts = STATE.alerts.filter((one) => one.id !== id);
+    return request.method === 'DELETE' ? nothing : json(page(scenario === 'empty' ? [] : STATE.alerts));
+  }
   if (what === 'about') return json({ ...about, organization: STATE.organization });
   if (what === 'audit') return json(page(audit));
   return null;
 }
+
+const unset = { monthly_limit_nano_usd: null, spent_nano_usd: 0, share: null, state: 'ok' };
+
+/** What a price has that says little of itself. */
+const priced = (body) => body && { valid_from: '1970-01-01T00:00:00Z', tiers: [], note: '', per: 1, ...body };
 
 /** A vendor that answers, or one whose key is refused. */
 function tried(account, { ability }) {

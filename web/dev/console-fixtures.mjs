@@ -647,6 +647,7 @@ export const organization = {
   name: 'default',
   title: 'Maple Street',
   recordings_keep_days: 30,
+  residency: [],
   revision: 2,
   created_at: ago(40 * DAY),
   updated_at: ago(8 * DAY),

@@ -41,6 +41,17 @@ export const consoleShots = (base, scenario) => {
       await page.locator('[data-node=desk] summary').click();
       await page.getByTestId('field-nodes-desk').fill('{\n  "kind": "intent",\n  "intents": {,}\n}');
     },
+    'console-draft-providers': async (page) => {
+      await draft('florist')(page);
+      await page.getByTestId('add-llm').click();
+      await page.getByTestId('add-tts').click();
+      await page.getByTestId('add-tts').click();
+      await page.getByTestId('order-tts').getByTestId('binding-voice').first().fill('coral');
+      await page.getByTestId('order-llm').getByTestId('test-binding').click();
+      await page.getByTestId('binding-passed').waitFor();
+      await page.getByTestId('order-tts').getByLabel('Speaks, 2: earlier').press('Enter');
+      await page.waitForTimeout(900);
+    },
     'console-merge': async (page) => {
       await draft('florist')(page);
       await put(base, '/dev/meanwhile', {
@@ -120,6 +131,33 @@ export const consoleShots = (base, scenario) => {
       await scenario(page, 'empty');
       await open('/latency', 'empty')(page);
     },
+    'console-costs': async (page) => {
+      await open('/costs', 'breakdown')(page);
+      await page.waitForTimeout(400);
+    },
+    'console-costs-empty': async (page) => {
+      await scenario(page, 'empty');
+      await open('/costs', 'empty')(page);
+    },
+    'console-costs-down': async (page) => {
+      await scenario(page, 'down');
+      await open('/costs', 'problem')(page);
+    },
+    'console-prices': open('/costs/prices', 'price-row'),
+    'console-price-new': async (page) => {
+      await open('/costs', 'missing')(page);
+      await page.getByTestId('set-price').first().click();
+      await page.getByTestId('price-dollars').fill('0.20');
+      await page.waitForTimeout(300);
+    },
+    'console-prices-import': async (page) => {
+      await open('/costs/prices', 'price-row')(page);
+      await page.getByTestId('import-prices').click();
+      await page.getByTestId('price-text').fill('vendor,model,unit,price_usd\nown,m,request,cheap');
+      await page.getByTestId('price-faults').waitFor();
+      await page.waitForTimeout(300);
+    },
+    'console-budget': open('/costs/budget', 'budget-limit'),
     'console-keys': open('/settings/keys', 'keys'),
     'console-key-new': async (page) => {
       await open('/settings/keys', 'keys')(page);

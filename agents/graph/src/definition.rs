@@ -146,10 +146,10 @@ impl Default for Manners {
             wait: one("Sure, take your time."),
             wait_ms: 30_000,
             nudges: vec![one("Are you still there?"), one("I'm still here if you need me.")],
-            farewells: BTreeMap::from([(
-                "caller_silent".to_owned(),
-                one("I can't hear you, so I'll hang up now. Goodbye."),
-            )]),
+            farewells: BTreeMap::from([
+                ("caller_silent".to_owned(), one("I can't hear you, so I'll hang up now. Goodbye.")),
+                ("budget_spent".to_owned(), one("I'm sorry, I have to end the call here. Goodbye.")),
+            ]),
             unclear: one("Sorry, I didn't catch that."),
             never_mind: one("No problem."),
             returned: one("Sorry, we were cut off."),

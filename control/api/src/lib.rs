@@ -7,6 +7,7 @@
 pub mod about;
 pub mod agent;
 pub mod agents;
+pub mod alert;
 pub mod api_key;
 pub mod audit;
 pub mod call;

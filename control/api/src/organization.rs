@@ -12,6 +12,9 @@ pub struct Organization {
     pub title: String,
     /// Days that recordings are kept; null keeps all.
     pub recordings_keep_days: Option<i32>,
+    /// Regions that accounts at vendors may be in, each a name or its beginning and `*`; none: anywhere. The server's own models may
+    /// always be used.
+    pub residency: Vec<String>,
     pub revision: i32,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -44,4 +47,7 @@ pub struct OrganizationChange {
     #[serde(default, deserialize_with = "crate::given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 3650)]
     pub recordings_keep_days: Option<Option<i32>>,
+    /// Whole, in place of the former; an empty list: anywhere.
+    #[schema(max_items = 50)]
+    pub residency: Option<Vec<String>>,
 }

@@ -83,6 +83,8 @@ pub const PROVIDER_ACCOUNTS: &str = "/v1/provider-accounts";
 pub const PROVIDER_ACCOUNT: &str = "/v1/provider-accounts/{id}";
 pub const PROVIDER_ACCOUNT_TRIAL: &str = "/v1/provider-accounts/{id}/test";
 pub const PROVIDER_ACCOUNT_VOICES: &str = "/v1/provider-accounts/{id}/voices";
+/// How accounts did in the last 24 hours.
+pub const PROVIDER_HEALTH: &str = "/v1/provider-health";
 /// Prices that the server ships.
 pub const PRICE_LIST: &str = "/v1/price-list";
 pub const PRICES: &str = "/v1/prices";
@@ -91,6 +93,8 @@ pub const PRICE: &str = "/v1/prices/{id}";
 pub const COSTS: &str = "/v1/costs";
 pub const SESSION_COSTS: &str = "/v1/sessions/{id}/costs";
 pub const BUDGET: &str = "/v1/budget";
+pub const ALERTS: &str = "/v1/alerts";
+pub const ALERT: &str = "/v1/alerts/{id}";
 pub const API_KEYS: &str = "/v1/api-keys";
 pub const API_KEY: &str = "/v1/api-keys/{id}";
 pub const API_KEY_ROTATE: &str = "/v1/api-keys/{id}/rotate";

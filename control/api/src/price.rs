@@ -124,6 +124,7 @@ pub struct ShippedPrice {
     pub per: i64,
     #[schema(format = DateTime)]
     pub valid_from: String,
+    pub tiers: Vec<Tier>,
     /// Where it is from, and what it is worth.
     pub note: String,
 }

@@ -99,6 +99,8 @@ codes! {
     TOO_MANY_CONNECTING = Caller, 429, Retry::Now, "Too many calls are connecting";
     /// The server is about to stop and takes no new calls.
     SERVER_DRAINING = Platform, 503, Retry::Now, "The server takes no new calls";
+    /// The organization has spent its budget of the month, which has a hard stop.
+    BUDGET_SPENT = Caller, 402, Retry::Never, "The budget is spent";
     /// The peer did not answer within the time an offer may take.
     SERVER_SLOW = Platform, 503, Retry::Now, "The server did not answer in time";
     /// The embedding page's origin is not among `allowed_origins`.

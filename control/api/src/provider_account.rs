@@ -74,6 +74,17 @@ pub enum Ability {
     Tts,
 }
 
+impl Ability {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stt => "stt",
+            Self::Llm => "llm",
+            Self::Tts => "tts",
+        }
+    }
+}
+
 /// What is not the vendor's own default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -82,7 +93,8 @@ pub struct AccountOptions {
     #[schema(min_length = 8, max_length = 300, pattern = "^(https?|wss?)://[^?#@ ]+$")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
-    /// Azure's region, Google's location.
+    /// Azure's region, Google's location; of others whatever says where their servers are. An organization or agent whose words may go to
+    /// some regions alone uses accounts in these.
     #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9-]+$")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
@@ -209,4 +221,41 @@ pub struct VendorAbout {
     pub llm_model: Option<String>,
     pub tts_model: Option<String>,
     pub voice: Option<String>,
+}
+
+/// How accounts did in the last 24 hours, and whether this server asks them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProvidersHealth {
+    /// Of each account and ability that was asked; `built-in` is the server itself.
+    pub data: Vec<ProviderHealth>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProviderHealth {
+    /// The account's name.
+    pub provider: String,
+    /// `stt`, `llm`, `tts`.
+    pub ability: String,
+    pub requests: i64,
+    pub failures: i64,
+    /// Failures of the requests; absent without requests.
+    pub failure_share: Option<f64>,
+    /// Until the first useful answer, the median of those that gave one.
+    pub first_median_ms: Option<f64>,
+    /// Of the requests whose cost is known.
+    pub cost_nano_usd: i64,
+    pub unpriced: i64,
+    /// Of the latest request that failed; its page is at `/docs/errors/CODE`.
+    pub last_error: Option<String>,
+    /// What this server does not ask for now.
+    pub breakers: Vec<OpenBreaker>,
+}
+
+/// After failures a provider is not asked for a while; then one request finds out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OpenBreaker {
+    pub model: String,
+    pub region: String,
+    /// Until it may be asked again; 0: the next request finds out, or one is finding out.
+    pub open_ms: u64,
 }

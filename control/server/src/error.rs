@@ -69,6 +69,10 @@ impl From<Refusal> for Error {
                 retry_after: Some(Duration::from_secs(5)),
                 ..Self::new(&problem::SERVER_DRAINING, "this server is about to stop; try again in a moment")
             },
+            Refusal::BudgetSpent => Self::new(
+                &problem::BUDGET_SPENT,
+                "no new calls are taken in this month: its budget is spent; whoever runs the agent can raise it",
+            ),
             Refusal::SessionUnknown => Self::new(
                 &problem::SESSION_UNKNOWN,
                 "the call has ended or waited too long for its caller; start a new one",

@@ -13,7 +13,7 @@ use control_api::agents::DefinitionProblem;
 use control_api::health::Readiness;
 use control_api::offer::Candidate;
 use control_api::provider_account::{
-    AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
+    Ability, AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
 };
 use control_api::recording::Name;
 use domain::{Encoding, OrgId, ProviderAccountId, Secret, SessionEvent, SessionId};
@@ -45,6 +45,18 @@ pub struct Account {
     pub key: Option<Secret<String>>,
 }
 
+/// What is not asked of an account for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenAccount {
+    /// Its name.
+    pub account: String,
+    pub ability: Ability,
+    pub model: String,
+    pub region: String,
+    /// Until it may be asked again; zero: one request finds out.
+    pub left: Duration,
+}
+
 /// Whoever calls vendors of speech and language.
 pub trait Vendors: Send + Sync {
     fn all(&self) -> Vec<VendorAbout>;
@@ -56,15 +68,18 @@ pub trait Vendors: Send + Sync {
     /// What the vendor said, for people.
     fn voices(&self, account: Account) -> BoxFuture<'_, Result<Vec<VoiceChoice>, String>>;
 
-    /// Accounts of the organization are others now. Must not wait.
+    /// What of the organization's accounts is not asked for now, since it failed.
+    fn open(&self, org: OrgId) -> Vec<OpenAccount>;
+
+    /// Accounts of the organization, or the regions that they may be in, are others now. Must not wait.
     fn changed(&self, org: OrgId);
 }
 
 /// What the program that runs agents makes of their definitions.
 pub trait Definitions: Send + Sync {
     /// What is wrong with a definition: what `control_server::problems` finds, and what only the program knows, such as its
-    /// settings. Called at each save of a draft.
-    fn check(&self, definition: &Value) -> Vec<DefinitionProblem>;
+    /// settings and the organization's accounts. Called at each save of a draft.
+    fn check(&self, org: OrgId, definition: &Value) -> Vec<DefinitionProblem>;
 
     /// What an agent's names lead to has changed: a version was published, an alias moved, the agent was archived, or its
     /// draft was saved. Must not wait.
@@ -193,6 +208,8 @@ pub enum Refusal {
     Connecting { retry_after: Duration },
     #[error("the server is about to stop")]
     Draining,
+    #[error("the organization has spent what it meant to spend this month")]
+    BudgetSpent,
     #[error("the session has ended or is not known")]
     SessionUnknown,
     #[error("{message}")]

@@ -11,9 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    about, agents, api_keys, audit, channels, costs, domains, drafts, environments, greetings, health,
-    latency, offer, organizations, pages, permission, prices, provider_accounts, recordings, releases,
-    sessions, socket, start, versions, widget,
+    about, agents, alerts, api_keys, audit, channels, costs, domains, drafts, environments, greetings,
+    health, latency, offer, organizations, pages, permission, prices, provider_accounts, recordings,
+    releases, sessions, socket, start, versions, widget,
 };
 use crate::middleware::{self, idempotency, principal};
 use crate::{Server, openapi};
@@ -126,6 +126,7 @@ fn control() -> Documented {
         .routes(routes!(provider_accounts::one, provider_accounts::change, provider_accounts::delete))
         .routes(routes!(provider_accounts::try_out))
         .routes(routes!(provider_accounts::voices))
+        .routes(routes!(provider_accounts::health))
         .routes(routes!(prices::shipped))
         .routes(routes!(prices::list, prices::create))
         .routes(routes!(prices::import))
@@ -133,6 +134,8 @@ fn control() -> Documented {
         .routes(routes!(costs::costs))
         .routes(routes!(costs::of_call))
         .routes(routes!(costs::budget, costs::set_budget))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::close))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::one, api_keys::revoke))
         .routes(routes!(api_keys::rotate))

@@ -68,7 +68,7 @@ pub async fn put(tx: &mut OrgTx, budget: &Budget) -> Result<bool, Error> {
 /// When the database does not answer.
 pub async fn spent(tx: &mut OrgTx, now: Timestamp) -> Result<i64, Error> {
     let spent = sqlx::query_scalar!(
-        r#"select coalesce(sum(cost_nano), 0)::bigint as "spent!" from app.costs_hour where org_id = $1 and at >= $2"#,
+        r#"select coalesce(sum(cost_nano), 0)::bigint as "spent!" from app.costs_month where org_id = $1 and at = $2"#,
         tx.org().as_uuid(),
         to_database(month(now)),
     )
@@ -77,19 +77,46 @@ pub async fn spent(tx: &mut OrgTx, now: Timestamp) -> Result<i64, Error> {
     Ok(spent)
 }
 
-/// Organizations that want no new calls: they have spent what they meant to.
-///
+/// A budget that has a limit, and what the month of `now` came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limited {
+    pub org: OrgId,
+    pub limit_nano: i64,
+    pub budget: Budget,
+    pub spent_nano: i64,
+}
+
+impl Limited {
+    /// Wants no new calls: what was meant to be spent is.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.budget.hard_stop && self.spent_nano >= self.limit_nano
+    }
+}
+
 /// # Errors
 /// When the database does not answer.
-pub async fn stopped(tx: &mut SystemTx, now: Timestamp) -> Result<Vec<OrgId>, Error> {
-    let orgs = sqlx::query_scalar!(
-        "select b.org_id from app.budgets b where b.hard_stop and b.monthly_limit_nano is not null
-         and b.monthly_limit_nano <= (select coalesce(sum(c.cost_nano), 0) from app.costs_hour c where c.org_id = b.org_id and c.at >= $1)",
+pub async fn limited(tx: &mut SystemTx, now: Timestamp) -> Result<Vec<Limited>, Error> {
+    let rows = sqlx::query!(
+        r#"select b.org_id, b.monthly_limit_nano as "limit!", b.warn_percent, b.hard_stop, b.revision,
+            (select coalesce(sum(c.cost_nano), 0)::bigint from app.costs_month c where c.org_id = b.org_id and c.at = $1) as "spent!"
+         from app.budgets b where b.monthly_limit_nano is not null"#,
         to_database(month(now)),
     )
     .fetch_all(tx.connection())
     .await?;
-    Ok(orgs.into_iter().map(OrgId::from_uuid).collect())
+    let limited = rows.into_iter().map(|row| Limited {
+        org: OrgId::from_uuid(row.org_id),
+        limit_nano: row.limit,
+        budget: Budget {
+            monthly_limit_nano: Some(row.limit),
+            warn_percent: row.warn_percent,
+            hard_stop: row.hard_stop,
+            revision: row.revision,
+        },
+        spent_nano: row.spent,
+    });
+    Ok(limited.collect())
 }
 
 /// Its beginning.

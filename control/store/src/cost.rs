@@ -1,12 +1,12 @@
 //! What requests to vendors came to.
 
-use domain::{ProviderRequestId, SessionId};
+use domain::{OrgId, ProviderRequestId, SessionId};
 use jiff::Timestamp;
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::at::{from_database, to_database};
 use crate::pricing::Usage;
-use crate::{Error, OrgTx};
+use crate::{Error, OrgTx, SystemTx};
 
 /// What sums are made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +153,121 @@ pub async fn missing(
         last_at: from_database(row.last_at),
     });
     Ok(missing.collect())
+}
+
+/// Of all organizations: what lately was asked for and has no price, each once.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn unpriced(tx: &mut SystemTx, since: Timestamp) -> Result<Vec<(OrgId, Missing)>, Error> {
+    let rows = sqlx::query!(
+        r#"select org_id, vendor, model, unit as "unit!", count(*) as "requests!", max(at) as "last_at!"
+           from app.provider_requests, unnest(unpriced) as unit
+           where at >= $1 and (cost_nano is null or outcome = 'failed') and cost_nano is null
+           group by 1, 2, 3, 4 order by 1, 2, 3, 4"#,
+        to_database(since),
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    let missing = rows.into_iter().map(|row| {
+        let (unit, last_at) = (row.unit, from_database(row.last_at));
+        let missing = Missing { vendor: row.vendor, model: row.model, unit, requests: row.requests, last_at };
+        (OrgId::from_uuid(row.org_id), missing)
+    });
+    Ok(missing.collect())
+}
+
+/// An account whose vendor wants no requests with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub org: OrgId,
+    pub provider: String,
+    pub vendor: String,
+    pub code: String,
+    pub last_at: Timestamp,
+}
+
+/// Of all organizations: accounts whose key was lately refused, or that had no credit left.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn refused(tx: &mut SystemTx, since: Timestamp) -> Result<Vec<Refused>, Error> {
+    let rows = sqlx::query!(
+        r#"select org_id, provider, vendor, error_code as "code!", max(at) as "last_at!" from app.provider_requests
+           where at >= $1 and (cost_nano is null or outcome = 'failed') and outcome = 'failed'
+           and (error_code like '%\_UNAUTHORIZED' or error_code like '%\_EXHAUSTED') group by 1, 2, 3, 4 order by 1, 2, 3, 4"#,
+        to_database(since),
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    let refused = rows.into_iter().map(|row| Refused {
+        org: OrgId::from_uuid(row.org_id),
+        provider: row.provider,
+        vendor: row.vendor,
+        code: row.code,
+        last_at: from_database(row.last_at),
+    });
+    Ok(refused.collect())
+}
+
+/// How an account does what it is asked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Health {
+    /// The account's name.
+    pub provider: String,
+    pub ability: String,
+    pub requests: i64,
+    pub failures: i64,
+    /// Until the first useful answer, of those that gave one.
+    pub first_median_us: Option<f64>,
+    pub cost_nano: i64,
+    pub unpriced: i64,
+    /// Of the latest that failed.
+    pub last_error: Option<String>,
+}
+
+/// Of each account and ability that was asked since.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn health(tx: &mut OrgTx, since: Timestamp) -> Result<Vec<Health>, Error> {
+    let rows = sqlx::query!(
+        r#"select provider, ability, count(*) as "requests!", count(*) filter (where outcome = 'failed') as "failures!",
+            percentile_cont(0.5) within group (order by first_us) as first, coalesce(sum(cost_nano), 0)::bigint as "cost!",
+            count(*) filter (where cost_nano is null) as "unpriced!",
+            (array_agg(error_code order by at desc) filter (where error_code is not null))[1] as last_error
+           from app.provider_requests where org_id = $1 and at >= $2 group by 1, 2 order by 1, 2"#,
+        tx.org().as_uuid(),
+        to_database(since),
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    let health = rows.into_iter().map(|row| Health {
+        provider: row.provider,
+        ability: row.ability,
+        requests: row.requests,
+        failures: row.failures,
+        first_median_us: row.first,
+        cost_nano: row.cost,
+        unpriced: row.unpriced,
+        last_error: row.last_error,
+    });
+    Ok(health.collect())
+}
+
+/// Requests older than this go, so many at once; their sums stay. How many went.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget(tx: &mut SystemTx, before: Timestamp, most: i64) -> Result<u64, Error> {
+    let done = sqlx::query!(
+        "delete from app.provider_requests where id in (select id from app.provider_requests where at < $1 order by at limit $2)",
+        to_database(before),
+        most,
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// One attempt, as it is on record.

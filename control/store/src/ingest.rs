@@ -2,6 +2,7 @@
 //! them (the call's row, its turns, histograms, counts) from those alone that were not there before.
 
 mod fold;
+mod months;
 mod requests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

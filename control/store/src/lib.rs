@@ -5,6 +5,7 @@
 //! What calls leave behind goes through a journal on disk, so that the database may be away (`writer`).
 
 pub mod agent;
+pub mod alert;
 pub mod alias;
 pub mod api_key;
 mod at;

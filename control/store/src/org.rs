@@ -13,6 +13,8 @@ pub struct Org {
     pub title: String,
     /// `None` keeps all.
     pub recordings_keep_days: Option<i32>,
+    /// Regions that accounts at vendors may be in; none: anywhere.
+    pub residency: Vec<String>,
     pub revision: i32,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -26,6 +28,7 @@ macro_rules! row {
             name: row.name,
             title: row.title,
             recordings_keep_days: row.recordings_keep_days,
+            residency: row.residency,
             revision: row.revision,
             created_at: from_database(row.created_at),
             updated_at: from_database(row.updated_at),
@@ -36,7 +39,7 @@ macro_rules! row {
 /// The organization of the transaction. `None`: there is none of that id.
 pub async fn own(tx: &mut OrgTx) -> Result<Option<Org>, Error> {
     let row = sqlx::query!(
-        "select id, name, title, recordings_keep_days, revision, created_at, updated_at from app.orgs where id = $1",
+        "select id, name, title, recordings_keep_days, residency, revision, created_at, updated_at from app.orgs where id = $1",
         tx.org().as_uuid()
     )
     .fetch_optional(tx.connection())
@@ -47,7 +50,7 @@ pub async fn own(tx: &mut OrgTx) -> Result<Option<Org>, Error> {
 /// As `own`, and nobody else changes it until the transaction ends.
 pub async fn lock(tx: &mut OrgTx) -> Result<Option<Org>, Error> {
     let row = sqlx::query!(
-        "select id, name, title, recordings_keep_days, revision, created_at, updated_at from app.orgs where id = $1 for update",
+        "select id, name, title, recordings_keep_days, residency, revision, created_at, updated_at from app.orgs where id = $1 for update",
         tx.org().as_uuid()
     )
     .fetch_optional(tx.connection())
@@ -62,14 +65,16 @@ pub async fn update(
     name: &str,
     title: &str,
     recordings_keep_days: Option<i32>,
+    residency: &[String],
 ) -> Result<Org, Error> {
     let row = sqlx::query!(
-        "update app.orgs set name = $2, title = $3, recordings_keep_days = $4, revision = revision + 1, updated_at = now()
-         where id = $1 returning id, name, title, recordings_keep_days, revision, created_at, updated_at",
+        "update app.orgs set name = $2, title = $3, recordings_keep_days = $4, residency = $5, revision = revision + 1, updated_at = now()
+         where id = $1 returning id, name, title, recordings_keep_days, residency, revision, created_at, updated_at",
         tx.org().as_uuid(),
         name,
         title,
-        recordings_keep_days
+        recordings_keep_days,
+        residency
     )
     .fetch_one(tx.connection())
     .await?;
@@ -79,7 +84,7 @@ pub async fn update(
 /// All of them: the operator's alone to see.
 pub async fn list(tx: &mut SystemTx, page: Page) -> Result<Vec<Org>, Error> {
     let rows = sqlx::query!(
-        "select id, name, title, recordings_keep_days, revision, created_at, updated_at from app.orgs
+        "select id, name, title, recordings_keep_days, residency, revision, created_at, updated_at from app.orgs
          where $1::timestamptz is null or (created_at, id) < ($1, $2::uuid)
          order by created_at desc, id desc limit $3",
         page.at(),
@@ -93,7 +98,7 @@ pub async fn list(tx: &mut SystemTx, page: Page) -> Result<Vec<Org>, Error> {
 
 pub async fn named(tx: &mut SystemTx, name: &str) -> Result<Option<Org>, Error> {
     let row = sqlx::query!(
-        "select id, name, title, recordings_keep_days, revision, created_at, updated_at from app.orgs where name = $1",
+        "select id, name, title, recordings_keep_days, residency, revision, created_at, updated_at from app.orgs where name = $1",
         name
     )
     .fetch_optional(tx.connection())
@@ -112,7 +117,7 @@ pub async fn create(
 ) -> Result<Org, Error> {
     let row = sqlx::query!(
         "insert into app.orgs (id, name, title, recordings_keep_days) values ($1, $2, $3, $4)
-         returning id, name, title, recordings_keep_days, revision, created_at, updated_at",
+         returning id, name, title, recordings_keep_days, residency, revision, created_at, updated_at",
         id.as_uuid(),
         name,
         title,

@@ -208,13 +208,25 @@ pub async fn usable(tx: &mut SystemTx) -> Result<Vec<Usable>, Error> {
     Ok(rows.into_iter().map(|row| usable!(OrgId::from_uuid(row.org_id), row)).collect())
 }
 
-/// Something that differs when `usable` may differ: cheap enough to ask every second.
+/// Regions that accounts may be in, of the organizations that say so.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn residencies(tx: &mut SystemTx) -> Result<Vec<(OrgId, Vec<String>)>, Error> {
+    let rows = sqlx::query!("select id, residency from app.orgs where residency <> '{}'")
+        .fetch_all(tx.connection())
+        .await?;
+    Ok(rows.into_iter().map(|row| (OrgId::from_uuid(row.id), row.residency)).collect())
+}
+
+/// Something that differs when `usable` or `residencies` may differ: cheap enough to ask every second.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn stamp(tx: &mut SystemTx) -> Result<String, Error> {
     let stamp = sqlx::query_scalar!(
-        r#"select concat(count(*), max(updated_at), sum(revision)) as "stamp!" from app.provider_accounts"#
+        r#"select concat(count(*), max(updated_at), sum(revision), (select md5(string_agg(o.id || o.residency::text, '' order by o.id)) from app.orgs o
+            where o.residency <> '{}')) as "stamp!" from app.provider_accounts"#
     )
     .fetch_one(tx.connection())
     .await?;

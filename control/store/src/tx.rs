@@ -51,6 +51,8 @@ pub enum Reason {
     LoadAgents,
     /// With which accounts this process calls vendors.
     LoadProviders,
+    /// What organizations have spent of their budgets, and what else their requests to vendors tell.
+    Spending,
     /// Whether the database is fit: roles, policies.
     Inspect,
 }
@@ -69,6 +71,7 @@ impl Reason {
             Self::Summarise => "summarise",
             Self::LoadAgents => "load_agents",
             Self::LoadProviders => "load_providers",
+            Self::Spending => "spending",
             Self::Inspect => "inspect",
         }
     }

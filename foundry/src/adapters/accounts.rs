@@ -1,13 +1,13 @@
 //! Who listens, thinks and speaks in a call: the organization's accounts in the order that the agent names, behind routes, with the server's
 //! own models as one of them. Follows the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use control_api::provider_account::{TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_server::Vault;
-use control_server::ports::{self, Account};
+use control_server::ports::{self, Account, OpenAccount};
 use control_store::{Db, Reason, Recorder, provider_account};
 use domain::{OrgId, Voice};
 use futures::FutureExt;
@@ -22,6 +22,7 @@ use crate::adapters::attempts::{Attempts, Books, Client};
 use crate::speech::Speech;
 use crate::vendors::{self, Reach};
 
+mod residency;
 mod trial;
 
 const RELOAD: Kind = Kind::new("accounts.reload");
@@ -46,6 +47,8 @@ pub(crate) struct Providers {
     pub(crate) stt: Vec<Binding>,
     pub(crate) llm: Vec<Binding>,
     pub(crate) tts: Vec<Binding>,
+    /// Regions that the accounts may be in, beside what the organization says; none: anywhere.
+    pub(crate) residency: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -86,6 +89,8 @@ struct Known {
     accounts: Accounts,
     /// Names in the order in which the accounts were made.
     order: HashMap<OrgId, Vec<String>>,
+    /// Not used, since their organization's callers' words may not go where they are.
+    outside: HashSet<(OrgId, String)>,
 }
 
 impl Bench {
@@ -139,11 +144,16 @@ impl Bench {
             return Ok(());
         }
         let stored = provider_account::usable(&mut tx).await?;
+        let regions: HashMap<_, _> = provider_account::residencies(&mut tx).await?.into_iter().collect();
         tx.commit().await?;
         let mut known = Known { stamp, ..Known::default() };
         for row in stored {
             let (org, name) = (row.org, row.name.clone());
             match self.vault.account(row) {
+                Ok(account) if regions.get(&org).is_some_and(|list| !residency::has(list, &account)) => {
+                    tracing::info!(%org, account = name, "an account is outside of the organization's regions and not used");
+                    known.outside.insert((org, name));
+                }
                 Ok(account) => {
                     known.order.entry(org).or_default().push(name.clone());
                     known.accounts.insert((org, name), Arc::new(account));
@@ -333,6 +343,10 @@ impl ports::Vendors for Vendors {
 
     fn voices(&self, account: Account) -> BoxFuture<'_, Result<Vec<VoiceChoice>, String>> {
         async move { vendors::voices(&self.0.reach, &account).await }.boxed()
+    }
+
+    fn open(&self, org: OrgId) -> Vec<OpenAccount> {
+        self.0.passed_over(org)
     }
 
     fn changed(&self, _: OrgId) {

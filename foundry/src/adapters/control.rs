@@ -9,6 +9,7 @@ use domain::OrgId;
 use runtime::{Kind, Tasks};
 use serde_json::Value;
 
+use crate::adapters::accounts::Bench;
 use crate::adapters::catalogue::Catalogue;
 use crate::store::Store;
 
@@ -17,11 +18,12 @@ const RELOAD: Kind = Kind::new("agents.reload");
 /// What the graph says of definitions, and what the program knows of their settings.
 pub(crate) struct Definitions {
     pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) bench: Arc<Bench>,
     pub(crate) tasks: Arc<Tasks>,
 }
 
 impl ports::Definitions for Definitions {
-    fn check(&self, definition: &Value) -> Vec<DefinitionProblem> {
+    fn check(&self, org: OrgId, definition: &Value) -> Vec<DefinitionProblem> {
         let mut problems = control_server::problems(definition);
         let Ok(definition) = agents_graph::parse(&definition.to_string()) else { return problems };
         if let Err(detail) = self.catalogue.check(&definition) {
@@ -34,6 +36,7 @@ impl ports::Definitions for Definitions {
                 severity: Severity::Error,
             });
         }
+        problems.extend(self.bench.check(org, &definition.options));
         problems
     }
 

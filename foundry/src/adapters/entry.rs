@@ -14,6 +14,7 @@ use media_session::{ClientProtocol, Directory, Full, Handle, Leg, Slot, Taken};
 use runtime::Tasks;
 
 use crate::adapters::protocol::Rtvi;
+use crate::adapters::spending::Spending;
 use crate::listen;
 use crate::switchboard::Switchboard;
 
@@ -23,12 +24,16 @@ pub(crate) struct Entry {
     pub(crate) rtc: media_rtc::Server,
     pub(crate) sockets: media_socket::Options,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) spending: Arc<Spending>,
 }
 
 impl Entry {
     fn reserve(&self, agent: &str) -> Result<Slot, Refusal> {
         if !self.board.has(agent) {
             return Err(Refusal::AgentUnknown { agent: agent.to_owned() });
+        }
+        if self.board.catalogue().owner(agent).is_some_and(|org| self.spending.is_stopped(org)) {
+            return Err(Refusal::BudgetSpent);
         }
         self.directory.reserve().map_err(|full| refusal(&full))
     }
@@ -44,7 +49,7 @@ impl Entry {
             events: peer.events,
             commands: peer.commands,
         };
-        join(&self.board, &self.tasks, way, &offer.call, leg).await?;
+        join(&self.board, &self.spending, &self.tasks, way, &offer.call, leg).await?;
         Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
     }
 
@@ -70,6 +75,7 @@ enum Way {
 
 async fn join(
     board: &Switchboard,
+    spending: &Spending,
     tasks: &Tasks,
     way: Way,
     call: &CallRequest,
@@ -79,6 +85,9 @@ async fn join(
         Way::Back(session) => session,
         Way::New(slot) => match slot.enter(call.session, tasks) {
             Ok(place) => {
+                if let Some(org) = board.catalogue().owner(&call.agent) {
+                    spending.begins(call.session, org);
+                }
                 board.connect(place, tasks, call, leg, rtvi(call));
                 return Ok(());
             }
@@ -160,6 +169,7 @@ impl Calls for Entry {
         let way = self.way(&call)?;
         let (board, tasks, options) =
             (Arc::clone(&self.board), Arc::clone(&self.tasks), self.sockets.clone());
+        let spending = Arc::clone(&self.spending);
         Ok(Box::new(move |socket: WebSocket| {
             async move {
                 let (peer, transport) = match framing {
@@ -174,7 +184,7 @@ impl Calls for Entry {
                     commands: peer.commands,
                 };
                 // A session that ended in between drops the leg, which closes the socket.
-                let _ended = join(&board, &tasks, way, &call, leg).await;
+                let _ended = join(&board, &spending, &tasks, way, &call, leg).await;
             }
             .boxed()
         }))

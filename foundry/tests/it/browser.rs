@@ -134,6 +134,29 @@ fn a_newcomer_makes_an_agent_hears_its_call_and_goes_back_a_version() {
     waterfalls.iter().for_each(adds_up);
 }
 
+/// What an operator sees of a vendor without prices: that its cost is not known, then what it is once there is a price.
+#[test]
+fn an_operator_sets_a_missing_price_and_sees_what_the_next_call_costs() {
+    let _quiet = house::quiet();
+    let world = crate::vendors::World::start();
+    let server = house::timed("", &[]);
+    crate::vendors::model(&server, "own-llm", &world);
+    crate::vendors::assistant_can_be_called(&server);
+    let story = tell("costs.mjs", &server, &[("--token", &*server.token())]);
+    let report = &story.report;
+    assert_eq!(story.text("unknown"), "unknown", "nothing without a price is shown as nothing: {report}");
+    assert_eq!(report["missing"], 2, "input and output: {report}");
+    assert!(report["alerts"].to_string().contains("price_unknown"), "{report}");
+    let known = story.text("known");
+    assert!(
+        known.starts_with("$0.0") && known.ends_with("and more"),
+        "the first call's stay unknown: {known}"
+    );
+    assert!(report["parts"][0].as_str().is_some_and(|part| part.contains("own-llm")), "{report}");
+    assert!(story.text("spent").contains("of $5.00"), "{report}");
+    assert!(story.text("health").contains("own-llm"), "{report}");
+}
+
 fn adds_up(waterfall: &Value) {
     let sum: f64 = waterfall["parts"].as_array().into_iter().flatten().filter_map(Value::as_f64).sum();
     let total = waterfall["total"].as_str().unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::house;
 use crate::typing::Caller;
 
 /// The vendors' side of the world, on a thread of its own.
-struct World {
+pub(crate) struct World {
     stage: Stage,
     address: SocketAddr,
     _runtime: tokio::runtime::Runtime,
@@ -24,7 +24,7 @@ struct World {
 }
 
 impl World {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -48,7 +48,7 @@ fn account(server: &Server, body: &Value) -> Value {
     made.json()
 }
 
-fn model(server: &Server, name: &str, world: &World) -> Value {
+pub(crate) fn model(server: &Server, name: &str, world: &World) -> Value {
     account(
         server,
         &json!({
@@ -56,6 +56,14 @@ fn model(server: &Server, name: &str, world: &World) -> Value {
             "options": {"base_url": format!("http://{}/openai/v1", world.address), "llm_model": "compat-small"},
         }),
     )
+}
+
+/// A change of accounts is seen a moment later.
+pub(crate) fn assistant_can_be_called(server: &Server) {
+    process::wait_for("an assistant to choose", Duration::from_secs(10), || {
+        let shown = with(server, &server.token(), "GET", "/v1/widget/agents", &Value::Null).text();
+        shown.contains("assistant").then_some(())
+    });
 }
 
 #[test]
@@ -161,4 +169,129 @@ fn save(server: &Server, definition: &Value, revision: &Value) {
     assert_eq!(saved.status, 200, "{}", saved.text());
     let problems = saved.json()["problems"].clone();
     assert_eq!(problems, json!([]), "the draft is fit");
+}
+
+/// Sets the budget of the month.
+fn budget(server: &Server, dollars: f64, revision: u32) {
+    let (bearer, revision) = (format!("Bearer {}", server.token()), format!("\"{revision}\""));
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("if-match", revision.as_str()),
+    ];
+    let nano = (dollars * 1e9).round();
+    let body = json!({"monthly_limit_nano_usd": nano as i64, "hard_stop": true}).to_string();
+    let set = testkit::http::request(server.url(), "PUT", "/v1/budget", &headers, body.as_bytes());
+    let set = set.expect("the server answers");
+    assert_eq!(set.status, 200, "{}", set.text());
+}
+
+#[test]
+fn a_spent_budget_ends_a_call_after_its_sentence_and_takes_no_new_one_until_it_is_raised() {
+    let _quiet = house::quiet();
+    let world = World::start();
+    let server = house::timed("", &[]);
+    model(&server, "dear", &world);
+    assistant_can_be_called(&server);
+    for unit in ["input_token", "output_token"] {
+        let price = json!({"vendor": "openai_compatible", "model": "*", "unit": unit, "price_nano_usd": 1_000_000_000});
+        let made = with(&server, &server.token(), "POST", "/v1/prices", &price);
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    budget(&server, 1.0, 0);
+    let mut caller = Caller::connect(&server, "/ws?agent=assistant");
+    caller.answered();
+    caller.say("I grow basil indoors");
+    caller.told("you said i grow basil indoors");
+    // What that came to is more than the budget: the agent says goodbye after it, in whole sentences.
+    caller.told("goodbye");
+    caller.ends();
+    let calls = with(&server, &server.token(), "GET", "/v1/sessions", &Value::Null).json();
+    let id = calls["data"][0]["id"].as_str().expect("the call").to_owned();
+    let record = process::wait_for("the call's end on record", Duration::from_secs(10), || {
+        let record = server.read(&format!("/v1/sessions/{id}")).json();
+        (record["end_reason"] == "budget_spent").then_some(record)
+    });
+    let cut = record["transcript"].as_array().into_iter().flatten().any(|line| !line["unheard"].is_null());
+    assert!(!cut, "a sentence was cut off: {}", record["transcript"]);
+
+    let start =
+        |server: &Server| with(server, &server.token(), "POST", "/start", &json!({"transport": "webrtc"}));
+    let refused = start(&server);
+    assert_eq!(
+        (refused.status, &refused.json()["code"]),
+        (402, &json!("BUDGET_SPENT")),
+        "{}",
+        refused.text()
+    );
+    let alerts = process::wait_for("the alert", Duration::from_secs(10), || {
+        let alerts = with(&server, &server.token(), "GET", "/v1/alerts", &Value::Null).json();
+        alerts.to_string().contains("budget_exceeded").then_some(alerts)
+    });
+    assert!(alerts.to_string().contains("new calls are refused"), "{alerts}");
+    budget(&server, 1_000_000.0, 1);
+    process::wait_for("calls to be taken again", Duration::from_secs(10), || {
+        (start(&server).status == 200).then_some(())
+    });
+}
+
+#[test]
+fn an_account_outside_of_the_regions_is_never_asked_and_refused_in_a_draft() {
+    let _quiet = house::quiet();
+    let (abroad, home) = (World::start(), World::start());
+    let server = house::timed("", &[]);
+    let token = server.token();
+    let made = |name: &str, region: &str, world: &World| {
+        account(
+            &server,
+            &json!({
+                "name": name, "vendor": "openai_compatible", "key": "key-0123456789",
+                "options": {"base_url": format!("http://{}/openai/v1", world.address), "llm_model": "compat-small", "region": region},
+            }),
+        )
+    };
+    made("abroad", "us-east1", &abroad);
+    made("home", "europe-west4", &home);
+    let org = with(&server, &token, "GET", "/v1/about", &Value::Null).json()["organization"].clone();
+    let own = format!("/v1/organizations/{}", org["id"].as_str().expect("an id"));
+    let changed = with(&server, &token, "PATCH", &own, &json!({"residency": ["europe-*"]}));
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    process::wait_for("an assistant to choose", Duration::from_secs(10), || {
+        let agents = with(&server, &token, "GET", "/v1/widget/agents", &Value::Null).text();
+        (agents.contains("assistant") && server.log().contains("outside of the organization's regions"))
+            .then_some(())
+    });
+    // The only one that is left fails, and still nobody else is asked.
+    home.stage.always(Some(Adversity::Exhausted));
+    let mut caller = Caller::connect(&server, "/ws?agent=assistant");
+    caller.answered();
+    caller.say("I grow basil indoors");
+    caller.answered();
+    assert!(home.asked() > 0 && abroad.asked() == 0, "{} {}", home.asked(), abroad.asked());
+
+    let draft = with(&server, &token, "GET", "/v1/agents/assistant/draft", &Value::Null).json();
+    let mut definition = draft["definition"].clone();
+    definition["options"]["providers"] = json!({"llm": [{"provider": "home"}, {"provider": "abroad"}, {"provider": "nobody"}], "residency": ["europe-west4"]});
+    let (bearer, revision) = (format!("Bearer {token}"), format!("\"{}\"", draft["revision"]));
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("if-match", revision.as_str()),
+    ];
+    let body = json!({"definition": definition}).to_string();
+    let saved =
+        testkit::http::request(server.url(), "PUT", "/v1/agents/assistant/draft", &headers, body.as_bytes())
+            .expect("the server answers")
+            .json();
+    let found: Vec<(&str, &str)> = saved["problems"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|problem| Some((problem["pointer"].as_str()?, problem["severity"].as_str()?)))
+        .collect();
+    assert_eq!(
+        found,
+        [("/options/providers/llm/1/provider", "error"), ("/options/providers/llm/2/provider", "warning")],
+        "{saved}"
+    );
 }

@@ -167,17 +167,19 @@ impl Session {
         self.ending.leaving = true;
     }
 
-    /// A call that is too long ends when the agent has nothing to say.
-    pub(crate) fn say_goodbye_if_too_long(&mut self, now: Instant) {
-        if self.ending.too_long
-            && self.reply.is_none()
-            && self.ending.farewell_by.is_none()
-            && self.ending.closing.is_none()
-        {
+    /// The call ends when the agent has nothing to say; the first reason stands.
+    pub(crate) fn take_leave(&mut self, reason: EndReason, now: Instant) {
+        self.ending.last_turn.get_or_insert(reason);
+        self.say_goodbye_if_wanted(now);
+    }
+
+    fn say_goodbye_if_wanted(&mut self, now: Instant) {
+        let Some(reason) = self.ending.last_turn else { return };
+        if self.reply.is_none() && self.ending.farewell_by.is_none() && self.ending.closing.is_none() {
             if self.connection.flowing {
-                self.say_goodbye(EndReason::TooLong, now);
+                self.say_goodbye(reason, now);
             } else {
-                self.close(EndReason::TooLong, now);
+                self.close(reason, now);
             }
         }
     }
@@ -391,7 +393,7 @@ impl Session {
         self.feed(Input::AgentDone(turn));
         match end {
             Some(reason) => self.close_gently(reason, now),
-            None => self.say_goodbye_if_too_long(now),
+            None => self.say_goodbye_if_wanted(now),
         }
     }
 

@@ -14,6 +14,7 @@ pub(crate) enum Command {
     Send(String),
     Attach(Leg),
     End(EndReason),
+    TakeLeave(EndReason),
 }
 
 /// The session has ended.
@@ -104,6 +105,14 @@ impl Handle {
     /// `Gone` when the session has ended already.
     pub async fn end(&self, reason: EndReason) -> Result<(), Gone> {
         self.send(Command::End(reason)).await
+    }
+
+    /// Ends the session after the reply that is being given, with the agent's goodbye. Returns when the session has taken it.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended already.
+    pub async fn take_leave(&self, reason: EndReason) -> Result<(), Gone> {
+        self.send(Command::TakeLeave(reason)).await
     }
 
     /// Waits until the session is over. `None` where it was cut off before it could say why. Cancel-safe.

@@ -147,8 +147,8 @@ pub(crate) struct Session {
 /// How the session comes to its end.
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
-    /// The call has lasted its longest; the agent says goodbye when it can.
-    pub too_long: bool,
+    /// The call is to end, such as one that has lasted its longest; the agent says goodbye when it can.
+    pub last_turn: Option<EndReason>,
     /// Recognition is dead: the call ends after an apology.
     pub doomed: bool,
     /// The session says its last words, which nothing takes back.
@@ -299,7 +299,7 @@ impl Session {
     }
 
     fn longest(&self) -> Option<Instant> {
-        let limited = self.options.longest_call_s > 0 && !self.ending.too_long;
+        let limited = self.options.longest_call_s > 0 && self.ending.last_turn.is_none();
         limited.then(|| self.started + seconds(self.options.longest_call_s))
     }
 
@@ -333,8 +333,7 @@ impl Session {
             self.close(EndReason::ConnectionLost, now);
         }
         if come(self.longest()) {
-            self.ending.too_long = true;
-            self.say_goodbye_if_too_long(now);
+            self.take_leave(EndReason::TooLong, now);
         }
     }
 
@@ -403,6 +402,7 @@ impl Session {
                 self.say_goodbye(EndReason::ServerStopping, now);
             }
             Some(Command::End(reason)) => self.close(reason, now),
+            Some(Command::TakeLeave(reason)) => self.take_leave(reason, now),
             // The directory's entry holds a sender: without it the token ends the session.
             None => self.close(EndReason::ServerStopping, now),
         }

@@ -79,6 +79,14 @@ impl Health {
         due.map(|state| Arc::clone(&state.key)).collect()
     }
 
+    /// Those that are not let through, and for how much longer; zero: one request finds out.
+    #[must_use]
+    pub fn open(&self, now: Instant) -> Vec<(Arc<Key>, Duration)> {
+        let states = lock(&self.states);
+        let open = states.values().filter(|state| state.standing(now) != Standing::Ready);
+        open.map(|state| (Arc::clone(&state.key), state.open_for(now).unwrap_or_default())).collect()
+    }
+
     /// Finds out by `probe` whether the provider works again, unless it is known or another is finding out.
     pub async fn probe(&self, key: &Key, probe: impl Future<Output = Result<(), Error>>) {
         let Some(state) = lock(&self.states).get(key).cloned() else { return };

@@ -6,6 +6,7 @@ import { useSyncExternalStore } from 'react';
 import { BrowserRouter, Link, Navigate, Route, Routes } from 'react-router';
 import { AgentList, AgentPage } from './features/agents';
 import { CallList, CallPage } from './features/calls';
+import { CostsPage } from './features/costs';
 import { LatencyPage } from './features/latency';
 import { SettingsPage } from './features/settings';
 import { SignIn } from './features/sign-in';
@@ -54,6 +55,7 @@ function Pages() {
         <Route path="calls" element={<CallList />} />
         <Route path="calls/:id" element={<CallPage />} />
         <Route path="latency" element={<LatencyPage />} />
+        <Route path="costs/:section?" element={<CostsPage />} />
         <Route path="settings/:section?" element={<SettingsPage />} />
         <Route path="*" element={<Nowhere />} />
       </Route>

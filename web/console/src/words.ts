@@ -81,6 +81,7 @@ const ENDINGS: Record<string, string> = {
   provider_failed: 'A provider failed',
   server_stopping: 'Server stopped',
   too_long: 'Longest duration',
+  budget_spent: 'Budget spent',
   interrupted: 'Cut by a restart',
 };
 

@@ -81,7 +81,7 @@ export function fromClose(code: number, reason: string): Trouble | null {
 }
 
 const REFUSALS = new Set(
-  'AGENT_UNKNOWN SERVER_FULL SERVER_DRAINING ORIGIN_FORBIDDEN OPERATOR_ONLY TOKEN_REQUIRED TOKEN_INVALID TOKEN_EXPIRED SESSION_UNKNOWN'.split(
+  'AGENT_UNKNOWN SERVER_FULL SERVER_DRAINING BUDGET_SPENT ORIGIN_FORBIDDEN OPERATOR_ONLY TOKEN_REQUIRED TOKEN_INVALID TOKEN_EXPIRED SESSION_UNKNOWN'.split(
     ' ',
   ),
 );
@@ -97,6 +97,8 @@ const KNOWN: Record<string, { title: string; advice: string }> = {
     title: 'All lines are busy',
     advice: 'Someone else is talking right now. Try again in a moment.',
   },
+  // What is spent and by whom is nothing to callers.
+  BUDGET_SPENT: { title: 'No calls are taken now', advice: 'Please try again on another day.' },
   OPERATOR_ONLY: {
     title: 'This server is closed',
     advice:
@@ -151,6 +153,7 @@ const ENDINGS: Record<string, string> = {
   provider_failed: 'The agent had a fault and had to end the call.',
   server_stopping: 'The server is restarting.',
   too_long: 'The call reached its longest duration.',
+  budget_spent: 'The agent had to end the call.',
   interrupted: 'The call was interrupted by a failure of the server.',
 };
 

@@ -319,7 +319,12 @@ impl Walk {
             .ok()
             .and_then(|name| name.as_str().map(str::to_owned))
             .unwrap_or_default();
-        if let Some(texts) = graph.manners.farewells.get(&name) {
+        let farewells = &graph.manners.farewells;
+        let texts = farewells.get(&name).or_else(|| {
+            // Few agents have words for it; that the call has to end is all that the caller need know.
+            farewells.get("too_long").filter(|_| reason == EndReason::BudgetSpent)
+        });
+        if let Some(texts) = texts {
             self.say_one(&format!("farewell {name}"), texts, &Value::Null);
         }
         self.state.ended = Some(reason);

@@ -8,6 +8,7 @@ use control_api::cost::{
     CostSums, CostWindow, Costs, PriceMissing, ProviderRequest, Usage,
 };
 use control_api::problem;
+use control_api::provider_account::{OpenBreaker, ProviderHealth, ProvidersHealth};
 use control_store::cost::{self, Group, Sums};
 use control_store::pricing::Unit;
 use control_store::{budget, session};
@@ -72,6 +73,53 @@ pub(crate) async fn of_call(ctx: &Ctx, server: &Server, id: &str) -> Result<Call
         requests: found.into_iter().map(shown_request).collect(),
         has_more: requests > REQUESTS_MOST,
     })
+}
+
+/// How accounts did in the last 24 hours, and what this server does not ask for now.
+pub(crate) async fn health(ctx: &Ctx, server: &Server) -> Result<ProvidersHealth, Error> {
+    let since = server.ports.clock.now() - Duration::from_secs(24 * 3600);
+    let mut tx = ctx.tx(server).await?;
+    let found = cost::health(&mut tx, since).await?;
+    tx.commit().await?;
+    let mut data: Vec<ProviderHealth> = found.into_iter().map(shown_health).collect();
+    for open in server.ports.vendors.open(ctx.org) {
+        let of = |health: &&mut ProviderHealth| {
+            health.provider == open.account && health.ability == open.ability.name()
+        };
+        let breaker = OpenBreaker {
+            model: open.model,
+            region: open.region,
+            open_ms: u64::try_from(open.left.as_millis()).unwrap_or(u64::MAX),
+        };
+        match data.iter_mut().find(of) {
+            Some(health) => health.breakers.push(breaker),
+            // Its requests are on their way to the record.
+            None => {
+                let asked = cost::Health {
+                    provider: open.account,
+                    ability: open.ability.name().to_owned(),
+                    ..cost::Health::default()
+                };
+                data.push(ProviderHealth { breakers: vec![breaker], ..shown_health(asked) });
+            }
+        }
+    }
+    Ok(ProvidersHealth { data })
+}
+
+fn shown_health(found: cost::Health) -> ProviderHealth {
+    ProviderHealth {
+        failure_share: share(found.failures, found.requests),
+        provider: found.provider,
+        ability: found.ability,
+        requests: found.requests,
+        failures: found.failures,
+        first_median_ms: found.first_median_us.map(|us| us / 1000.0),
+        cost_nano_usd: found.cost_nano,
+        unpriced: found.unpriced,
+        last_error: found.last_error,
+        breakers: Vec::new(),
+    }
 }
 
 pub(crate) async fn budget(ctx: &Ctx, server: &Server) -> Result<Done<Budget>, Error> {
@@ -251,7 +299,7 @@ fn shown_budget(found: budget::Budget, spent: i64, now: Timestamp) -> Budget {
 }
 
 /// In whole numbers, so that the border is where it is said to be.
-fn state(spent: i64, limit: Option<i64>, warn_percent: i32) -> BudgetState {
+pub(crate) fn state(spent: i64, limit: Option<i64>, warn_percent: i32) -> BudgetState {
     match limit {
         Some(limit) if spent >= limit => BudgetState::Exceeded,
         Some(limit) if i128::from(spent) * 100 >= i128::from(limit) * i128::from(warn_percent) => {

@@ -16,11 +16,11 @@ use crate::error::Error;
 const LARGEST: usize = 400 * 1024;
 const NOTE_MOST: usize = 1000;
 
-fn shown(server: &Server, row: store::Draft) -> Draft {
+fn shown(ctx: &Ctx, server: &Server, row: store::Draft) -> Draft {
     let definition = definition::value(&row.definition);
     Draft {
         agent_id: row.agent,
-        problems: server.ports.definitions.check(&definition),
+        problems: server.ports.definitions.check(ctx.org, &definition),
         definition,
         base_version: row.base,
         revision: row.revision,
@@ -39,7 +39,7 @@ pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<Dra
     let found = of(&mut tx, agent.id).await?;
     tx.commit().await?;
     let revision = found.revision;
-    Ok(Done::found(shown(server, found), revision))
+    Ok(Done::found(shown(ctx, server, found), revision))
 }
 
 pub(crate) async fn save(
@@ -54,16 +54,16 @@ pub(crate) async fn save(
     let mut tx = ctx.tx(server).await?;
     let agent = agents::held_in_use(&mut tx, id).await?;
     let before = of(&mut tx, agent.id).await?;
-    stale(server, expected, &before)?;
+    stale(ctx, server, expected, &before)?;
     fits(&wanted.definition, &text, &agent.name)?;
     write(ctx, server, tx, &agent, (&before, &text, before.base), "agent.draft").await
 }
 
-fn stale(server: &Server, expected: Expected, before: &store::Draft) -> Result<(), Error> {
+fn stale(ctx: &Ctx, server: &Server, expected: Expected, before: &store::Draft) -> Result<(), Error> {
     match expected {
         // What is wrong with the draft is worked out for those alone who are shown it.
         Expected::Revision(revision) if revision != before.revision => {
-            expected.check(before.revision, &shown(server, before.clone()))
+            expected.check(before.revision, &shown(ctx, server, before.clone()))
         }
         _ => Ok(()),
     }
@@ -100,7 +100,7 @@ pub(crate) async fn restore(
     let text = version::definition(&mut tx, agent.id, number).await?;
     let text = text.ok_or_else(|| missing("version", &format!("{}@{number}", agent.name)))?;
     let before = of(&mut tx, agent.id).await?;
-    stale(server, expected, &before)?;
+    stale(ctx, server, expected, &before)?;
     write(ctx, server, tx, &agent, (&before, &text, Some(number)), "agent.restore").await
 }
 
@@ -115,7 +115,7 @@ async fn write(
     let after = store::write(&mut tx, agent.id, text, base, &ctx.principal.actor()).await?;
     let change = Change::of(action, agent.id).from(&trace(before)).to(&trace(&after));
     let revision = after.revision;
-    let done = ctx.commit(tx, change, Done::found(shown(server, after), revision)).await?;
+    let done = ctx.commit(tx, change, Done::found(shown(ctx, server, after), revision)).await?;
     server.ports.definitions.published(ctx.org, &agent.name);
     Ok(done)
 }
@@ -143,8 +143,8 @@ pub(crate) async fn publish(
     let agent = agents::held_in_use(&mut tx, id).await?;
     let environment = aliases::environment_of_body(&mut tx, wanted.environment.as_deref()).await?;
     let draft = of(&mut tx, agent.id).await?;
-    stale(server, expected, &draft)?;
-    refuse_errors(server.ports.definitions.check(&definition::value(&draft.definition)))?;
+    stale(ctx, server, expected, &draft)?;
+    refuse_errors(server.ports.definitions.check(ctx.org, &definition::value(&draft.definition)))?;
     let known = version::same(&mut tx, agent.id, &draft.definition).await?;
     let status = if known.is_some() { 200 } else { 201 };
     let number = match known {

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod afterwards;
 pub(crate) mod agents;
+pub(crate) mod alerts;
 pub(crate) mod aliases;
 pub(crate) mod api_keys;
 pub(crate) mod audit;

@@ -12,6 +12,7 @@ use crate::Server;
 use crate::error::Error;
 
 const TAKEN: &str = "there is an organization of that name";
+const REGIONS_MOST: usize = 50;
 
 pub(crate) fn shown(row: store::Org) -> Organization {
     Organization {
@@ -19,6 +20,7 @@ pub(crate) fn shown(row: store::Org) -> Organization {
         name: row.name,
         title: row.title,
         recordings_keep_days: row.recordings_keep_days,
+        residency: row.residency,
         revision: row.revision,
         created_at: row.created_at.to_string(),
         updated_at: row.updated_at.to_string(),
@@ -150,15 +152,19 @@ pub(crate) async fn change(
     let title = wanted.title.unwrap_or_else(|| before.title.clone());
     let days = wanted.recordings_keep_days.unwrap_or(before.recordings_keep_days);
     checked(&name, &title, days)?;
+    let residency = wanted.residency.unwrap_or_else(|| before.residency.clone());
+    check_residency(&residency)?;
     if before.name == DEFAULT && name != DEFAULT {
         let detail = "the organization `default` keeps its name: the server finds it by that";
         return Err(Error::new(&problem::IN_USE, detail));
     }
-    let row = store::update(&mut tx, &name, &title, days).await.map_err(refused(TAKEN, ""))?;
+    let row = store::update(&mut tx, &name, &title, days, &residency).await.map_err(refused(TAKEN, ""))?;
     let after = shown(row);
     let change = Change::of("organization.update", after.id).from(&before).to(&after);
     let revision = after.revision;
-    ctx.commit(tx, change, Done::found(after, revision)).await
+    let done = ctx.commit(tx, change, Done::found(after, revision)).await?;
+    server.ports.vendors.changed(ctx.org);
+    Ok(done)
 }
 
 /// The operator acts in it unless they name another.
@@ -170,6 +176,24 @@ fn checked(name: &str, title: &str, days: Option<i32>) -> Result<(), Error> {
     fields.text("/title", title, 1, TITLE_MOST);
     if let Some(days) = days {
         fields.range("/recordings_keep_days", i64::from(days), 1, 3650);
+    }
+    fields.check()
+}
+
+/// As regions of accounts are written, each whole or its beginning and `*`.
+fn check_residency(regions: &[String]) -> Result<(), Error> {
+    let mut fields = Fields::default();
+    if regions.len() > REGIONS_MOST {
+        fields.wrong("/residency", "too_long", format!("at most {REGIONS_MOST} regions"));
+    }
+    for (place, region) in regions.iter().enumerate().take(REGIONS_MOST) {
+        let pointer = format!("/residency/{place}");
+        fields.text(&pointer, region, 1, 64);
+        let name = region.strip_suffix('*').unwrap_or(region);
+        if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+            let detail = "a region has lower-case letters, digits and hyphens, and may end in one `*`";
+            fields.wrong(&pointer, "invalid", detail);
+        }
     }
     fields.check()
 }

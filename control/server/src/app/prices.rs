@@ -6,7 +6,7 @@ use control_api::price::{
     NewPrice, Price, PriceChange, PriceImport, PriceList, PricesImported, ShippedPrice, Tier, Unit,
 };
 use control_api::{List, Paging};
-use control_store::{price as store, pricing};
+use control_store::{alert, price as store, pricing};
 use domain::PriceId;
 use jiff::Timestamp;
 
@@ -54,15 +54,13 @@ units!(
 );
 
 fn shown(row: store::Price) -> Price {
-    let tiers =
-        row.price.tiers.iter().map(|tier| Tier { from: tier.from, price_nano_usd: tier.price_nano_usd });
     Price {
         id: row.id,
         unit: shown_unit(row.price.unit),
         price_nano_usd: row.price.price_nano_usd,
         per: row.price.per,
         valid_from: row.price.valid_from.to_string(),
-        tiers: tiers.collect(),
+        tiers: shown_tiers(&row.price.tiers),
         vendor: row.price.vendor,
         model: row.price.model,
         note: row.price.note,
@@ -70,6 +68,10 @@ fn shown(row: store::Price) -> Price {
         created_at: row.created_at.to_string(),
         updated_at: row.updated_at.to_string(),
     }
+}
+
+fn shown_tiers(tiers: &[pricing::Tier]) -> Vec<Tier> {
+    tiers.iter().map(|tier| Tier { from: tier.from, price_nano_usd: tier.price_nano_usd }).collect()
 }
 
 pub(crate) fn shipped() -> PriceList {
@@ -80,6 +82,7 @@ pub(crate) fn shipped() -> PriceList {
         price_nano_usd: price.price_nano_usd,
         per: price.per,
         valid_from: price.valid_from.to_string(),
+        tiers: shown_tiers(&price.tiers),
         note: price.note.clone(),
     };
     PriceList { data: pricing::shipped().iter().map(price).collect() }
@@ -109,6 +112,7 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewPrice) -> Result<
     let id = PriceId::generate();
     let mut tx = ctx.tx(server).await?;
     store::create(&mut tx, id, &price).await.map_err(refused(TAKEN, UNKNOWN))?;
+    alert::priced(&mut tx, &price.vendor, &price.model, price.unit).await?;
     let made = store::find(&mut tx, id).await?.ok_or_else(|| missing("price", &id.to_string()))?;
     let made = shown(made);
     let change = Change::of("price.create", made.id).to(&made);
@@ -151,6 +155,7 @@ pub(crate) async fn import(
         } else {
             done.replaced += 1;
         }
+        alert::priced(&mut tx, &price.vendor, &price.model, price.unit).await?;
     }
     let change = Change::of("price.import", ctx.org).to(&prices);
     ctx.commit(tx, change, Done { body: done, status: 200, revision: None }).await

@@ -235,6 +235,7 @@ pub(crate) const fn reason_text(reason: EndReason) -> &'static str {
         EndReason::ProviderFailed => "a provider failed",
         EndReason::ServerStopping => "the server stopped",
         EndReason::TooLong => "the call reached its longest duration",
+        EndReason::BudgetSpent => "the budget was spent",
         EndReason::Interrupted => "the server died",
     }
 }

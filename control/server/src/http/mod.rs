@@ -2,6 +2,7 @@
 
 pub(crate) mod about;
 pub(crate) mod agents;
+pub(crate) mod alerts;
 mod answer;
 pub(crate) mod api_keys;
 pub(crate) mod audit;

@@ -2,7 +2,8 @@
 
 use axum::Json as Answered;
 use control_api::provider_account::{
-    NewProviderAccount, ProviderAccount, ProviderAccountChange, TrialAnswer, TrialRequest, Vendors, Voices,
+    NewProviderAccount, ProviderAccount, ProviderAccountChange, ProvidersHealth, TrialAnswer, TrialRequest,
+    Vendors, Voices,
 };
 use control_api::{List, Paging, paths};
 
@@ -94,4 +95,11 @@ pub(crate) async fn try_out(
     responses((status = 200, description = "All of them", body = Voices), AskVendor))]
 pub(crate) async fn voices(server: Shared, ctx: Ctx, Path(id): Path<String>) -> Answer<Answered<Voices>> {
     Ok(Answered(app::voices(&ctx, &server, &id).await?))
+}
+
+/// How accounts did in the last 24 hours, and what this server does not ask for now.
+#[utoipa::path(get, path = paths::PROVIDER_HEALTH, operation_id = "get_provider_health", tag = "providers",
+    responses((status = 200, description = "Account by account", body = ProvidersHealth), Read))]
+pub(crate) async fn health(server: Shared, ctx: Ctx) -> Answer<Answered<ProvidersHealth>> {
+    Ok(Answered(crate::app::costs::health(&ctx, &server).await?))
 }

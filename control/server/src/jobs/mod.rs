@@ -3,6 +3,7 @@
 mod afterwards;
 mod forgetting;
 mod retention;
+mod spending;
 
 use std::sync::Arc;
 
@@ -17,5 +18,6 @@ use crate::ports::Recordings;
 pub fn start(db: &Db, server: ServerId, recordings: Arc<dyn Recordings>, tasks: &Tasks) {
     tasks.spawn(afterwards::KIND, afterwards::run(db.clone()));
     tasks.spawn(forgetting::KIND, forgetting::run(db.clone()));
+    tasks.spawn(spending::KIND, spending::run(db.clone()));
     tasks.spawn(retention::KIND, retention::run(db.clone(), server, recordings));
 }

@@ -90,3 +90,23 @@ async fn a_key_is_not_sent_to_another_address_than_it_was_entered_for() {
     let moved = ask(Method::PATCH, &one).json(&with_key).operator().of(&plane.router).await;
     assert_eq!(moved.status.as_u16(), 200, "{}", moved.text);
 }
+
+#[tokio::test]
+async fn an_organization_says_in_which_regions_its_accounts_may_be() {
+    let plane = Plane::new().await;
+    let own = format!("/v1/organizations/{}", plane.org);
+    assert_eq!(plane.get(&own).await["residency"], json!([]));
+    let changed = plane.patch(&own, json!({"residency": ["eu", "europe-*"]})).await.json();
+    assert_eq!(changed["residency"], json!(["eu", "europe-*"]));
+    let told = plane.world.published.lock().expect("no panic").clone();
+    assert!(told.contains(&(plane.org, "accounts".to_owned())), "routes are made anew: {told:?}");
+    assert_eq!(plane.patch(&own, json!({"title": "T"})).await.json()["residency"], changed["residency"]);
+    for (wrong, pointer) in [
+        (json!(["EU"]), "/residency/0"),
+        (json!(["eu", "a*b"]), "/residency/1"),
+        (json!([""]), "/residency/0"),
+    ] {
+        let refused = plane.patch(&own, json!({"residency": wrong})).await.is_problem(422, "BODY_INVALID");
+        assert_eq!(refused["errors"][0]["pointer"], pointer);
+    }
+}

@@ -1,6 +1,7 @@
 //! Prices, what requests to vendors come to, and budgets.
 
 use axum::http::Method;
+use control_store::Outcome;
 use control_store::pricing::Usage;
 use serde_json::{Value, json};
 
@@ -161,4 +162,35 @@ async fn a_budget_says_what_is_spent_of_it_and_when_it_is_exceeded() {
         assert_eq!(plane.get("/v1/budget").await["state"], state);
     }
     assert!(plane.get("/v1/audit").await.to_string().contains("budget.update"));
+}
+
+#[tokio::test]
+async fn how_accounts_did_is_summed_up_with_what_is_passed_over() {
+    let plane = Plane::new().await;
+    let (other, _) = plane.other("other").await;
+    plane.post("/v1/prices", price("output_token", 1_000_000)).await.json();
+    let mut requests: Vec<_> = (0..4).map(|n| asked(plane.org, 10 + n, "own", tokens(0, 10))).collect();
+    for (request, first) in requests.iter_mut().zip([100_000, 200_000, 300_000]) {
+        request.first_us = Some(first);
+    }
+    (requests[3].outcome, requests[3].first_us) = (Outcome::Failed, None);
+    requests[3].error_code = Some("LLM_LIMITED".to_owned());
+    requests.extend([asked(plane.org, 30, "nobody", tokens(5, 0)), asked(other, 30, "own", tokens(5, 0))]);
+    requests.push(asked(plane.org, 3 * 86_400, "own", tokens(0, 999)));
+    plane.record_requests(&requests).await;
+    let health = plane.get("/v1/provider-health").await;
+    assert_eq!(
+        health["data"],
+        json!([
+            {
+                "provider": "our-nobody", "ability": "llm", "requests": 1, "failures": 0, "failure_share": 0.0, "first_median_ms": 200.0,
+                "cost_nano_usd": 0, "unpriced": 1, "last_error": null, "breakers": []
+            },
+            {
+                "provider": "our-own", "ability": "llm", "requests": 4, "failures": 1, "failure_share": 0.25, "first_median_ms": 200.0,
+                "cost_nano_usd": 40_000, "unpriced": 0, "last_error": "LLM_LIMITED",
+                "breakers": [{"model": "m-1", "region": "", "open_ms": 4000}]
+            }
+        ])
+    );
 }

@@ -17,8 +17,8 @@ use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, 
 use control_api::recording::{Container, Name};
 use control_server::ports::{
     Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Health, LogError,
-    Metrics, Offer, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal,
-    Renegotiation, Running, Vendors,
+    Metrics, Offer, OpenAccount, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings,
+    Refusal, Renegotiation, Running, Vendors,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -177,6 +177,13 @@ impl Vendors for World {
         let voice = VoiceChoice { id: "v1".into(), name: "Ann".into(), language: None, preview_url: None };
         std::future::ready(if known { Ok(vec![voice]) } else { Err("the vendor refused the key".to_owned()) })
             .boxed()
+    }
+
+    /// One of whoever asks.
+    fn open(&self, _: OrgId) -> Vec<OpenAccount> {
+        let left = Duration::from_millis(4_000);
+        let (account, model, region) = ("our-own".to_owned(), "m-1".to_owned(), String::new());
+        vec![OpenAccount { account, ability: Ability::Llm, model, region, left }]
     }
 
     fn changed(&self, org: OrgId) {
@@ -348,7 +355,7 @@ impl Metrics for World {
 }
 
 impl Definitions for World {
-    fn check(&self, definition: &Value) -> Vec<DefinitionProblem> {
+    fn check(&self, _: OrgId, definition: &Value) -> Vec<DefinitionProblem> {
         control_server::problems(definition)
     }
 

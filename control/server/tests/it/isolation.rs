@@ -21,6 +21,11 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
     let channel = plane.post("/v1/channels", channel).await.json();
     let call = begun(plane.org, 60).caller(10, 1, "our words").recorded();
     plane.record(std::slice::from_ref(&call)).await;
+    let alert = format!(
+        "insert into app.alerts (id, org_id, kind, subject, facts, last_at) values (gen_random_uuid(), '{}', 'price_unknown', 's', '{{}}', now())",
+        plane.org.as_uuid()
+    );
+    plane.sql(&alert).await;
     vec![
         ("/v1/sessions/", call.id().to_string()),
         ("/v1/organizations/", plane.org.to_string()),
@@ -29,6 +34,7 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
         ("/v1/agents/", text(&agent["id"])),
         ("/v1/provider-accounts/", text(&account["id"])),
         ("/v1/prices/", text(&price["id"])),
+        ("/v1/alerts/", text(&plane.get("/v1/alerts").await["data"][0]["id"])),
         ("/v1/greetings/", text(&greeting["id"])),
         ("/v1/channels/", text(&channel["id"])),
         ("/v1/api-keys/", text(&plane.get("/v1/api-keys").await["data"][0]["id"])),
@@ -78,6 +84,7 @@ async fn another_organizations_key_finds_none_of_what_is_ours() {
         "greetings",
         "provider-accounts",
         "prices",
+        "alerts",
         "costs?group_by=agent",
         "channels",
         "audit",

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use control_api::recording::Name;
 use control_server::jobs;
+use control_store::Outcome;
+use control_store::pricing::Usage;
 use domain::{Encoding, EndReason, Role};
 use runtime::Tasks;
 use serde_json::{Value, json};
 
 use crate::fake::{ask, get};
 use crate::plane::Plane;
-use crate::record::{SERVER, begun};
+use crate::record::{SERVER, asked, begun};
 
 /// What a job has to do is done by then; a test that fails waits so long.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -132,4 +134,60 @@ async fn measures_of_minutes_give_way_to_those_of_hours() {
     until(&plane, minutes, "f").await;
     tasks.shutdown().await;
     assert_eq!(plane.sql("select count(*) > 0 from app.counts_hour").await, "t");
+}
+
+#[tokio::test]
+async fn an_organization_is_told_once_of_its_budget_of_missing_prices_and_of_refused_keys() {
+    let plane = Plane::new().await;
+    let budget = json!({"monthly_limit_nano_usd": 1_000, "warn_percent": 50, "hard_stop": true});
+    let put = ask(axum::http::Method::PUT, "/v1/budget").json(&budget).header("if-match", "\"0\"");
+    plane.send(put).await.json();
+    let price = json!({"vendor": "own", "model": "m*", "unit": "output_token", "price_nano_usd": 1});
+    plane.post("/v1/prices", price).await.json();
+    let usage = |input_tokens, output_tokens| Usage { input_tokens, output_tokens, ..Usage::default() };
+    let mut requests = [
+        asked(plane.org, 0, "own", usage(0, 600)),
+        asked(plane.org, 0, "nobody", usage(5, 0)),
+        asked(plane.org, 0, "own", usage(0, 0)),
+    ];
+    // The job lives in the present, not in that of the fake clock.
+    requests.iter_mut().for_each(|request| request.at = jiff::Timestamp::now());
+    (requests[2].outcome, requests[2].error_code) = (Outcome::Failed, Some("LLM_UNAUTHORIZED".to_owned()));
+    plane.record_requests(&requests).await;
+    let tasks = Tasks::new();
+    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
+    until(&plane, "select count(*) from app.alerts", "3").await;
+    requests[0].id = domain::ProviderRequestId::generate();
+    plane.record_requests(&requests[..1]).await;
+    until(&plane, "select count(*) from app.alerts", "4").await;
+    tasks.shutdown().await;
+
+    let alerts = plane.get("/v1/alerts").await;
+    let alerts = alerts["data"].as_array().expect("a list");
+    let of = |kind: &str| {
+        alerts.iter().find(|alert| alert["kind"] == kind).unwrap_or_else(|| unreachable!("{kind}"))
+    };
+    assert_eq!(of("budget_warning")["facts"]["spent_nano_usd"], 600);
+    assert_eq!(of("budget_exceeded")["facts"]["spent_nano_usd"], 1_200);
+    assert_eq!(
+        of("price_unknown")["facts"],
+        json!({"vendor": "nobody", "model": "m-1", "unit": "input_token"})
+    );
+    assert_eq!(of("provider_refused")["facts"]["provider"], "our-own");
+    let told = plane
+        .sql("select string_agg(topic, ' ' order by topic) from app.outbox where topic !~ 'agent'")
+        .await;
+    assert_eq!(told, "budget.exceeded budget.warning price.unknown provider.refused");
+    let (_, theirs) = plane.other("other").await;
+    let seen = get("/v1/alerts").key(&theirs).of(&plane.router).await.json();
+    assert_eq!(seen["data"], json!([]));
+
+    // A price settles its own; the others somebody puts aside.
+    let price = json!({"vendor": "nobody", "model": "*", "unit": "input_token", "price_nano_usd": 1});
+    plane.post("/v1/prices", price).await.json();
+    let aside = format!("/v1/alerts/{}", of("budget_warning")["id"].as_str().expect("an id"));
+    assert_eq!(plane.delete(&aside).await.status.as_u16(), 204);
+    plane.delete(&aside).await.is_problem(404, "NOT_FOUND");
+    assert_eq!(plane.get("/v1/alerts").await["data"].as_array().map(Vec::len), Some(2));
+    assert!(plane.get("/v1/audit").await.to_string().contains("alert.close"));
 }

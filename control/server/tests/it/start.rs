@@ -109,6 +109,11 @@ async fn a_full_server_says_when_to_come_back() {
     let reply = post("/start", json!({})).of(&router).await;
     reply.is_problem(503, "SERVER_DRAINING");
     assert!(reply.header("retry-after").is_some());
+    world.refuse(Refusal::BudgetSpent);
+    for (path, body) in [("/start", json!({})), ("/api/offer", offer_body())] {
+        let reply = post(path, body).of(&router).await;
+        assert_eq!(reply.is_problem(402, "BUDGET_SPENT")["retryable"], false);
+    }
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::months;
 use crate::Error;
 use crate::at::to_database;
 use crate::budget::month;
@@ -15,7 +16,7 @@ use crate::cost::Sums;
 use crate::entry::{Outcome, ProviderRequest};
 use crate::metrics::REQUESTS_UNPRICED;
 use crate::price::price_of;
-use crate::pricing::{self, Price, Priced, Prices, Unit, Usage};
+use crate::pricing::{self, Price, Priced, Prices, Unit};
 
 /// How many were new.
 pub(super) async fn write(
@@ -28,18 +29,20 @@ pub(super) async fn write(
     let fresh = not_there(connection, requests).await?;
     let own = own_prices(connection, &fresh).await?;
     let used = used(connection, &fresh, &own).await?;
-    let mut sums = BTreeMap::new();
+    let (mut sums, mut months) = (BTreeMap::new(), months::Months::default());
     let mut count = 0;
     for (request, priced) in price(&fresh, &own, used) {
         let Some(domain) = insert(connection, request, &priced).await? else { continue };
         count += 1;
         warn(request, &priced);
         add(&mut sums, request, domain, &priced);
+        months.add(request, cost_nano(&priced).unwrap_or_default());
     }
     // In the order of their keys, so that two writers wait for each other and never in a circle.
     for (key, sum) in &sums {
         add_sum(connection, key, sum).await?;
     }
+    months.write(connection).await?;
     Ok(count)
 }
 
@@ -94,7 +97,7 @@ async fn own_prices(
 }
 
 /// Whose, of which month, vendor, model as the price names it, and unit.
-type Tiered = (OrgId, Timestamp, String, String, Unit);
+pub(super) type Tiered = (OrgId, Timestamp, String, String, Unit);
 /// In parts of the unit.
 type Used = HashMap<Tiered, i128>;
 
@@ -116,49 +119,12 @@ async fn used(
             let Some(price) = price.filter(|price| !price.tiers.is_empty()) else { continue };
             let key = tiered(request, price);
             if let hash_map::Entry::Vacant(vacant) = used.entry(key) {
-                let before = month_of(connection, vacant.key()).await?;
+                let before = months::before(connection, vacant.key()).await?;
                 vacant.insert(before);
             }
         }
     }
     Ok(used)
-}
-
-async fn month_of(connection: &mut PgConnection, key: &Tiered) -> Result<i128, Error> {
-    let (org, from, vendor, model, unit) = key;
-    let to = from.checked_add(jiff::SignedDuration::from_hours(32 * 24)).map(month).unwrap_or(*from);
-    let row = sqlx::query!(
-        r#"select count(*) as "requests!", coalesce(sum(input_tokens), 0)::bigint as "input!", coalesce(sum(cached_tokens), 0)::bigint as "cached!",
-            coalesce(sum(cache_written_tokens), 0)::bigint as "cache_written!", coalesce(sum(output_tokens), 0)::bigint as "output!",
-            coalesce(sum(audio_input_tokens), 0)::bigint as "audio_input!", coalesce(sum(audio_output_tokens), 0)::bigint as "audio_output!",
-            coalesce(sum(characters), 0)::bigint as "characters!", coalesce(sum(audio_in_us), 0)::bigint as "audio_in!",
-            coalesce(sum(audio_out_us), 0)::bigint as "audio_out!"
-         from app.provider_requests where org_id = $1 and vendor = $2 and at >= $3 and at < $4
-            and case when right($5, 1) = '*' then starts_with(model, left($5, -1)) else model = $5 end"#,
-        org.as_uuid(),
-        vendor,
-        to_database(*from),
-        to_database(to),
-        model,
-    )
-    .fetch_one(connection)
-    .await?;
-    let count = |value: i64| u64::try_from(value).unwrap_or_default();
-    let usage = Usage {
-        input_tokens: count(row.input),
-        cached_tokens: count(row.cached),
-        cache_written_tokens: count(row.cache_written),
-        output_tokens: count(row.output),
-        audio_input_tokens: count(row.audio_input),
-        audio_output_tokens: count(row.audio_output),
-        characters: count(row.characters),
-        audio_in_us: count(row.audio_in),
-        audio_out_us: count(row.audio_out),
-        estimated: false,
-    };
-    let mut quantities = usage.quantities().into_iter();
-    let sum = quantities.find(|(of, _)| of == unit).map_or(0, |(_, quantity)| quantity);
-    Ok(if *unit == Unit::Request { row.requests.into() } else { sum })
 }
 
 fn of(own: &HashMap<OrgId, Vec<Price>>, org: OrgId) -> Prices<'_> {
@@ -194,7 +160,7 @@ fn cost_nano(priced: &Priced) -> Option<i64> {
     priced.nano_usd.map(|nano| i64::try_from(nano).unwrap_or(i64::MAX))
 }
 
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

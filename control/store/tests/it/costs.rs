@@ -135,7 +135,74 @@ async fn who_has_spent_the_months_limit_and_wants_to_be_stopped_is_found() {
         tx.commit().await.expect("kept");
     }
     for (now, wanted) in [("2026-11-30T00:00:00Z", vec![ours]), ("2026-12-01T00:00:00Z", vec![])] {
-        let mut tx = db.system_tx(control_store::Reason::LoadProviders).await.expect("a transaction");
-        assert_eq!(budget::stopped(&mut tx, at(now)).await.expect("read"), wanted, "{now}");
+        let mut tx = db.system_tx(control_store::Reason::Spending).await.expect("a transaction");
+        let limited = budget::limited(&mut tx, at(now)).await.expect("read");
+        assert_eq!(limited.len(), 2, "{now}");
+        let stopped: Vec<OrgId> = limited.iter().filter(|one| one.is_stopped()).map(|one| one.org).collect();
+        assert_eq!(stopped, wanted, "{now}");
     }
+}
+
+#[tokio::test]
+async fn what_is_told_once_is_told_again_when_it_happens_long_after_it_was_put_aside() {
+    use control_store::alert::{self, Kind, Raised};
+    let (db, url) = database().await;
+    let org = org(&url).await;
+    let told = |when: &str| Raised {
+        org,
+        kind: Kind::PriceUnknown,
+        subject: "own/v-1/character".to_owned(),
+        facts: serde_json::json!({"vendor": "own", "model": "v-1", "unit": "character"}),
+        at: at(when),
+    };
+    let raise = async |when: &str| {
+        let mut tx = db.system_tx(control_store::Reason::Spending).await.expect("a transaction");
+        let fresh = alert::raise(&mut tx, &told(when)).await.expect("raised");
+        tx.commit().await.expect("kept");
+        fresh
+    };
+    let page = control_store::Page { after: None, limit: 10 };
+    let open = async || {
+        let mut tx = db.org_tx(org).await.expect("a transaction");
+        alert::open(&mut tx, page).await.expect("read")
+    };
+    assert!(raise("2026-11-26T10:00:00Z").await);
+    assert!(!raise("2026-11-26T11:00:00Z").await);
+    let [one] = &open().await[..] else { unreachable!("one alert") };
+    assert_eq!(one.last_at, at("2026-11-26T11:00:00Z"));
+    let told_others = sql(&url, "select string_agg(topic, ' ') from app.outbox").await;
+    assert_eq!(told_others, "price.unknown", "others are told once");
+
+    let mut tx = db.org_tx(org).await.expect("a transaction");
+    alert::priced(&mut tx, "own", "w*", Unit::Character).await.expect("done");
+    alert::priced(&mut tx, "own", "v*", Unit::Request).await.expect("done");
+    tx.commit().await.expect("kept");
+    assert_eq!(open().await.len(), 1, "the price of something else settles nothing");
+    let mut tx = db.org_tx(org).await.expect("a transaction");
+    alert::priced(&mut tx, "own", "v*", Unit::Character).await.expect("done");
+    tx.commit().await.expect("kept");
+    assert!(open().await.is_empty());
+    sql(&url, "update app.alerts set closed_at = '2026-11-26T12:00:00Z'").await;
+    raise("2026-11-27T11:00:00Z").await;
+    assert!(open().await.is_empty(), "within a day it stays aside");
+    raise("2026-11-27T13:00:00Z").await;
+    assert_eq!(open().await.len(), 1);
+}
+
+#[tokio::test]
+async fn old_requests_go_and_their_sums_stay() {
+    let (db, url) = database().await;
+    let org = org(&url).await;
+    priced(&db, org, Vec::new()).await;
+    put(&db, &[spoken(org, 0, 10), spoken(org, 60, 20), spoken(org, 120, 30)]).await;
+    let forget = async |most| {
+        let mut tx = db.system_tx(control_store::Reason::Retention).await.expect("a transaction");
+        let gone = cost::forget(&mut tx, at("2026-11-26T11:30:00Z"), most).await.expect("done");
+        tx.commit().await.expect("kept");
+        gone
+    };
+    assert_eq!((forget(1).await, forget(10).await, forget(10).await), (1, 1, 0));
+    assert_eq!(sql(&url, "select sum(characters) from app.provider_requests").await, "30");
+    assert_eq!(total(&db, org).await.cost_nano, 60_000);
+    assert_eq!(sql(&url, "select sum(cost_nano) from app.costs_month").await, "60000");
 }

@@ -43,6 +43,11 @@ const ROWS: &[(&str, &str)] = &[
         "costs_hour",
         "(org_id, at, agent_name, ability, provider, model, requests, failures, cost_nano, unpriced, estimated, input_tokens, cached_tokens, output_tokens, characters, audio_in_us, audio_out_us) values ('$O', now(), 'a', 'llm', 'p', 'm', 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)",
     ),
+    ("alerts", "(id, org_id, kind, subject, facts, last_at) values ('$O', '$O', 'k', 's', '{}', now())"),
+    (
+        "costs_month",
+        "(org_id, at, vendor, model, requests, cost_nano, input_tokens, cached_tokens, cache_written_tokens, output_tokens, audio_input_tokens, audio_output_tokens, characters, audio_in_us, audio_out_us) values ('$O', now(), 'v', 'm', 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+    ),
     ("budgets", "(org_id, warn_percent, hard_stop) values ('$O', 80, false)"),
     ("greetings", "(id, org_id, wordings) values ('$O', '$O', '{hello}')"),
     (

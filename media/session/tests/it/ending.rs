@@ -105,6 +105,22 @@ async fn a_call_that_is_too_long_is_told_so_before_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_whose_budget_is_spent_ends_after_the_reply_that_is_being_given() {
+    let mut setup = plain();
+    setup.replies = vec![vec![say("We open at nine and close at five on every day but Sunday. ")]];
+    let sim = Sim::start(setup).await;
+    wait(300).await;
+    sim.caller.say("when do you open").await;
+    sim.until(3_000, |event| matches!(event, SessionEvent::AgentSaying { .. })).await;
+    sim.handle.take_leave(EndReason::BudgetSpent).await.expect("alive");
+    assert_eq!(sim.ended().await, EndReason::BudgetSpent);
+    assert_eq!(
+        sim.caller.heard(),
+        "We open at nine and close at five on every day but Sunday. Goodbye then."
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_client_can_hang_up_by_a_message() {
     let sim = Sim::start(Setup::default()).await;
     wait(700).await;

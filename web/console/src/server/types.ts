@@ -39,6 +39,13 @@ export type ProviderAccount = Listed<'/v1/provider-accounts'>;
 export type Vendor = Listed<'/v1/vendors'>;
 export type Ability = Vendor['abilities'][number];
 export type TrialAnswer = Answers<'/v1/provider-accounts/{id}/test', 'post'>;
+export type ProviderHealth = Listed<'/v1/provider-health'>;
+export type Costs = Answers<'/v1/costs', 'get'>;
+export type Budget = Answers<'/v1/budget', 'get'>;
+export type Alert = Listed<'/v1/alerts'>;
+export type Price = Answers<'/v1/prices/{id}', 'get'>;
+export type ShippedPrice = Listed<'/v1/price-list'>;
+export type NewPrice = paths['/v1/prices']['post']['requestBody']['content']['application/json'];
 export type About = Answers<'/v1/about', 'get'>;
 export type AuditEntry = Listed<'/v1/audit'>;
 /** An agent's JSON, as `agents/graph` defines it; a draft may be anything. */

@@ -29,6 +29,13 @@ export const AgentsIcon = () =>
   );
 export const CallsIcon = () => icon(<path d="M2 8h1.2M5 5v6M8 2.5v11M11 5v6M12.8 8H14" />);
 export const LatencyIcon = () => icon(<path d="M2 13.5h12M2.5 10 6 6.5l2.5 2L13.5 3" />);
+export const CostsIcon = () =>
+  icon(
+    <>
+      <circle cx="8" cy="8" r="6" />
+      <path d="M10 5.8C9.6 5 8.9 4.7 8 4.7c-1.2 0-2 .6-2 1.6 0 2.3 4.1 1 4.1 3.4 0 1-.9 1.6-2.1 1.6-1 0-1.8-.4-2.1-1.2M8 3.6v8.8" />
+    </>,
+  );
 export const SettingsIcon = () =>
   icon(
     <>
@@ -65,4 +72,5 @@ export const CloseIcon = () => icon(<path d="m4 4 8 8M12 4l-8 8" />);
 export const PlayIcon = () => icon(<path d="M4.5 2.8v10.4l8.5-5.2z" fill="currentColor" />);
 export const PauseIcon = () => icon(<path d="M5 3v10M11 3v10" strokeWidth="2.6" />);
 export const AddIcon = () => icon(<path d="M8 3v10M3 8h10" />);
+export const UpIcon = () => icon(<path d="m4.5 9.5 3.5-3.5 3.5 3.5" opacity="0.7" />);
 export const DownIcon = () => icon(<path d="m4.5 6.5 3.5 3.5 3.5-3.5" opacity="0.7" />);

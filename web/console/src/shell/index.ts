@@ -9,4 +9,5 @@ export { More, type Pages, usePages, useWhole } from './pages';
 export { useScheme } from './scheme';
 export { Scroll } from './scroll';
 export { queries, secretIn, session, signIn, signInByAddress } from './session';
+export { Sound } from './sound';
 export { Empty, Loading, Problem, Time } from './states';

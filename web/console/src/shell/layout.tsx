@@ -7,7 +7,16 @@ import { NavLink, Outlet, useLocation } from 'react-router';
 import icon from '../../icon.svg';
 import { api, taken } from '../server';
 import { Boundary } from './boundary';
-import { AgentsIcon, CallsIcon, DocsIcon, LatencyIcon, LeaveIcon, SettingsIcon, TalkIcon } from './icons';
+import {
+  AgentsIcon,
+  CallsIcon,
+  CostsIcon,
+  DocsIcon,
+  LatencyIcon,
+  LeaveIcon,
+  SettingsIcon,
+  TalkIcon,
+} from './icons';
 import { Notices } from './notices';
 import { SchemeSwitch } from './scheme';
 import { signOut } from './session';
@@ -17,6 +26,7 @@ const PLACES: [string, string, ReactNode][] = [
   ['/agents', 'Agents', <AgentsIcon key="agents" />],
   ['/calls', 'Calls', <CallsIcon key="calls" />],
   ['/latency', 'Latency', <LatencyIcon key="latency" />],
+  ['/costs', 'Costs', <CostsIcon key="costs" />],
   ['/settings', 'Settings', <SettingsIcon key="settings" />],
 ];
 

@@ -22,6 +22,7 @@ import {
 } from './definition';
 import { ChoiceField, JsonField, NumberField, TextField, useEditing, WordingsField } from './fields';
 import { at, isObject, pointer, withAt } from './pointer';
+import { ProvidersForm } from './providers-form';
 import { archive } from './queries';
 
 /** More nodes than these are looked for, not looked through. */
@@ -59,6 +60,7 @@ export function DraftForm({ agent }: { agent: Agent }) {
           <TextField path={FIELDS.timeZone} label="Time zone" placeholder="the server's" list={zones} />
         </div>
       </section>
+      <ProvidersForm />
       <Session />
       <section className="card stack" aria-labelledby="knows">
         <h2 id="knows">What it knows</h2>

@@ -2,6 +2,7 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import {
+  type Ability,
   api,
   type Draft,
   ifMatch,
@@ -38,6 +39,36 @@ export const useDraft = (id: string) =>
     refetchOnWindowFocus: false,
     refetchOnReconnect: false,
   });
+
+export const useAccounts = () =>
+  useQuery({
+    queryKey: ['provider-accounts'],
+    queryFn: () => taken(api.GET('/v1/provider-accounts', { params: { query: { limit: MOST } } })),
+  });
+export const useVendors = () =>
+  useQuery({
+    queryKey: ['vendors'],
+    queryFn: () => taken(api.GET('/v1/vendors')),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+/** Asked of the vendor, so only where somebody wants to choose. */
+export const useVoices = (id: string, wanted: boolean) =>
+  useQuery({
+    queryKey: ['voices', id],
+    queryFn: () => taken(api.GET('/v1/provider-accounts/{id}/voices', { params: { path: { id } } })),
+    enabled: wanted,
+    retry: false,
+    staleTime: 300_000,
+  });
+export const tryAccount = ({
+  id,
+  ...body
+}: {
+  id: string;
+  ability: Ability;
+  model?: string;
+  voice?: string;
+}) => taken(api.POST('/v1/provider-accounts/{id}/test', { params: { path: { id } }, body }));
 
 export const useVersions = (id: string) =>
   usePages(['agents', id, 'versions'], (query) =>

@@ -3,24 +3,12 @@
 import { NativeSelect, SegmentedControl } from '@mantine/core';
 import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
+import { Bars, type Chart, grid, Plot, type Shown } from '../../charts';
 import type { Activity, Latency } from '../../server';
 import { Empty, Loading, Page, Problem } from '../../shell';
 import { compact, count, duration, ending, ms, msOrNone, plain, titled } from '../../words';
-import { Plot } from './plot';
 import { type Scope, useActivity, useLatency } from './queries';
-import {
-  type Chart,
-  grid,
-  milliseconds,
-  perMinute,
-  ranked,
-  recent,
-  type Shown,
-  WINDOWS,
-  whole,
-  windowFrom,
-} from './series';
-import './latency.css';
+import { milliseconds, perMinute, recent, WINDOWS, whole, windowFrom } from './series';
 
 const STAGES = ['endpointing', 'thinking', 'sentence', 'synthesis', 'playout'] as const;
 const MEANING: Record<(typeof STAGES)[number], string> = {
@@ -273,57 +261,5 @@ function Tiles({ latency, activity }: { latency: Latency; activity: Activity }) 
         </div>
       ))}
     </dl>
-  );
-}
-
-function Bars({
-  title,
-  amounts,
-  write,
-  name = (text) => text,
-  codes = false,
-  coloured = false,
-}: {
-  title: string;
-  amounts: Record<string, number>;
-  write: (value: number) => string;
-  name?: (text: string) => string;
-  codes?: boolean;
-  /** In the colours of the stages that the names are. */
-  coloured?: boolean;
-}) {
-  const list = ranked(amounts);
-  return (
-    <figure className="card plot" data-testid="bars">
-      <figcaption>{title}</figcaption>
-      {list.length === 0 ? (
-        <p className="quiet">None in this time.</p>
-      ) : (
-        <ul className="bar-list">
-          {list.map((one) => (
-            <li key={one.name}>
-              <span className="row apart">
-                {codes ? (
-                  <a className="mono" href={`/docs/errors/${one.name}`}>
-                    {one.name}
-                  </a>
-                ) : (
-                  <span>{name(one.name)}</span>
-                )}
-                <span className="number">{write(one.amount)}</span>
-              </span>
-              <span className="bar" aria-hidden="true">
-                <span
-                  style={{
-                    width: `${Math.max(1, one.share * 100)}%`,
-                    ...(coloured && { background: `var(--${one.name})` }),
-                  }}
-                />
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
-    </figure>
   );
 }

@@ -194,10 +194,13 @@ function Form({
         data-testid="account-key"
       />
       <div className="pair">
-        {(about?.needs_region || given.options.region || given.vendor === 'google') && (
+        {about && (
           <TextInput
             label="Region"
-            placeholder={given.vendor === 'google' ? 'global' : 'westeurope'}
+            description={about.needs_region ? undefined : 'Where its servers are, for data residency'}
+            placeholder={
+              given.vendor === 'google' ? 'global' : about.needs_region ? 'westeurope' : 'not said'
+            }
             value={given.options.region ?? ''}
             onChange={(event) => option('region', event.currentTarget.value)}
           />

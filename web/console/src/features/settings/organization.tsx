@@ -15,10 +15,12 @@ export function OrganizationForm() {
 function Form({ organization }: { organization: Organization }) {
   const [title, setTitle] = useState(organization.title);
   const [days, setDays] = useState(String(organization.recordings_keep_days ?? ''));
+  const [regions, setRegions] = useState(organization.residency.join(', '));
   const saving = useChange('about', () =>
     changeOrganization(organization, {
       title: title.trim(),
       ...(days !== '' && { recordings_keep_days: Number(days) }),
+      residency: regions.split(/[\s,]+/).filter(Boolean),
     }),
   );
   const wrong = days !== '' && !/^\d{1,5}$/.test(days);
@@ -45,6 +47,13 @@ function Form({ organization }: { organization: Organization }) {
         error={wrong ? 'A whole number of days' : undefined}
         onChange={(event) => setDays(event.currentTarget.value)}
         data-testid="recording-days"
+      />
+      <TextInput
+        label="Regions of vendors"
+        description="Accounts elsewhere, or that do not say where they are, are never asked. Names or their beginning and *, such as eu, europe-*. Empty: anywhere"
+        value={regions}
+        onChange={(event) => setRegions(event.currentTarget.value)}
+        data-testid="residency"
       />
       {saving.isError && <Problem small error={saving.error} />}
       <div className="row end">

@@ -1,5 +1,6 @@
 import { Loading, Problem, Scroll } from '../../shell';
 import { Accounts } from './accounts';
+import { ProvidersHealth } from './health';
 import { useProviders } from './queries';
 
 const KINDS: Record<string, string> = {
@@ -17,6 +18,7 @@ export function Providers() {
   return (
     <div className="stack">
       <Accounts />
+      <ProvidersHealth />
       <h2>Built in</h2>
       <Scroll label="Providers">
         <table className="cards" data-testid="providers">

@@ -38,6 +38,12 @@ export const useVendors = () =>
     queryFn: () => taken(api.GET('/v1/vendors')),
     staleTime: Number.POSITIVE_INFINITY,
   });
+export const useHealth = () =>
+  useQuery({
+    queryKey: ['provider-health'],
+    queryFn: () => taken(api.GET('/v1/provider-health')),
+    refetchInterval: 10_000,
+  });
 /** Asked of the vendor, so only where somebody wants to choose. */
 export const useVoices = (id: string, wanted: boolean) =>
   useQuery({
@@ -93,7 +99,7 @@ export const removeChannel = ({ id }: Channel) =>
 
 export const changeOrganization = (
   { id, revision }: Organization,
-  body: { title: string; recordings_keep_days?: number },
+  body: { title: string; recordings_keep_days?: number; residency?: string[] },
 ) =>
   taken(api.PATCH('/v1/organizations/{id}', { params: { path: { id } }, body, headers: ifMatch(revision) }));
 

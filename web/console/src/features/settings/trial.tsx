@@ -1,8 +1,8 @@
 import { Button, NativeSelect } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import type { Ability, ProviderAccount, TrialAnswer } from '../../server';
-import { Problem } from '../../shell';
+import { Problem, Sound } from '../../shell';
 import { tryAccount, useVoices } from './queries';
 
 const DOES: Record<Ability, string> = { llm: 'Think', stt: 'Hear', tts: 'Speak' };
@@ -85,23 +85,9 @@ function Answer({ answer }: { answer: TrialAnswer }) {
       </dl>
       <p className="quiet small">{answer.model}</p>
       {answer.text && <p>“{answer.text}”</p>}
-      {answer.audio && <Sound wav={answer.audio} />}
+      {answer.audio && <Sound wav={answer.audio} label="What the vendor spoke" />}
     </div>
   );
-}
-
-/** Pages may not play what is written into them, but what they have made themselves. */
-function Sound({ wav }: { wav: string }) {
-  const [url, setUrl] = useState('');
-  // The browser keeps what a URL stands for until it is told otherwise.
-  useEffect(() => {
-    const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
-    const made = URL.createObjectURL(new Blob([bytes], { type: 'audio/wav' }));
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [wav]);
-  // biome-ignore lint/a11y/useMediaCaption: it says one known sentence
-  return url ? <audio controls src={url} aria-label="What the vendor spoke" /> : null;
 }
 
 function Tile({ name, ms }: { name: string; ms: number | null | undefined }) {

@@ -3,8 +3,9 @@
 import { useDeferredValue, useEffect, useId, useMemo, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { colourAt, useScheme } from '../../shell';
-import { moment } from '../../words';
+import { colourAt, useScheme } from '../shell';
+import { moment } from '../words';
+import './charts.css';
 import { type Chart, rows, summary } from './series';
 
 export function Plot({ title, chart, height = 150 }: { title: string; chart: Chart; height?: number }) {
@@ -145,8 +146,8 @@ function options(element: Element, latest: { current: Chart }, height: number): 
       {
         ...axis,
         grid,
-        // There is no half call, and labels have whole milliseconds.
-        incrs: COUNTS,
+        // There is no half call, and labels have whole milliseconds; amounts of money do have parts.
+        ...(!latest.current.series.some((one) => one.fine) && { incrs: COUNTS }),
         size: 58,
         space: 34,
         values: (_, splits) => splits.map((value) => (value === 0 ? '0' : write(value))),
