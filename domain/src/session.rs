@@ -146,6 +146,16 @@ pub enum SessionEvent {
     TurnFinished {
         timeline: TurnTimeline,
     },
+    /// The greeting is over.
+    Greeted {
+        turn: TurnId,
+        /// From media flowing both ways to its first audible sample; `None`: nothing of it was sent.
+        first_audible: Option<Duration>,
+        /// Its beginning may not have been heard: the caller was speaking when it began, or the connection was gone while it sounded.
+        clipped: bool,
+        /// The caller took the floor before its end.
+        talked_over: bool,
+    },
     DeadAir {
         turn: Option<TurnId>,
         cause: DeadAir,
@@ -220,6 +230,13 @@ impl fmt::Debug for SessionEvent {
             Self::TurnFinished { timeline } => {
                 f.debug_struct("TurnFinished").field("timeline", timeline).finish()
             }
+            Self::Greeted { turn, first_audible, clipped, talked_over } => f
+                .debug_struct("Greeted")
+                .field("turn", turn)
+                .field("first_audible", first_audible)
+                .field("clipped", clipped)
+                .field("talked_over", talked_over)
+                .finish(),
             Self::DeadAir { turn, cause, length } => f
                 .debug_struct("DeadAir")
                 .field("turn", turn)

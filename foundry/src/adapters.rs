@@ -8,6 +8,7 @@ pub(crate) mod catalogue;
 pub(crate) mod control;
 pub(crate) mod dialogue;
 pub(crate) mod entry;
+pub(crate) mod greeter;
 pub(crate) mod health;
 pub(crate) mod protocol;
 pub(crate) mod recordings;

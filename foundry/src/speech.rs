@@ -119,16 +119,21 @@ impl Speech {
 
     /// Renders text once in the agent's own voice, for moments when synthesis must not be waited for.
     pub(crate) async fn clip(&self, text: &str, voice: &Voice) -> Option<Clip> {
-        match tokio::time::timeout(RENDER_WITHIN, render(self.tts.as_ref(), text, voice)).await {
-            Ok(Ok(clip)) => Some(clip),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "could not render a sentence ahead");
-                None
-            }
-            Err(_elapsed) => {
-                tracing::warn!("rendering a sentence ahead took too long");
-                None
-            }
+        rendered(self.tts.as_ref(), text, voice).await
+    }
+}
+
+/// As `Speech::clip`, by whoever is asked.
+pub(crate) async fn rendered(tts: &dyn Tts, text: &str, voice: &Voice) -> Option<Clip> {
+    match tokio::time::timeout(RENDER_WITHIN, render(tts, text, voice)).await {
+        Ok(Ok(clip)) => Some(clip),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "could not render a sentence ahead");
+            None
+        }
+        Err(_elapsed) => {
+            tracing::warn!("rendering a sentence ahead took too long");
+            None
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use agents_run::Ports;
 use control_server::ports::CallRequest;
+use control_store::greeting::Began;
 use control_store::{Entry, Opened, Recorder};
 use domain::{ServerId, SessionId, Voice};
 use media_session::ports::NOT_UNDERSTOOD;
@@ -14,6 +15,7 @@ use runtime::Tasks;
 
 use crate::adapters::accounts::Bench;
 use crate::adapters::catalogue::{Callable, Catalogue};
+use crate::adapters::greeter::{Greeter, Opening};
 use crate::adapters::returning::Returning;
 use crate::adapters::sink::Sink;
 use crate::adapters::{accounts, dialogue, recordings};
@@ -29,9 +31,10 @@ pub(crate) struct Switchboard {
     speech: Speech,
     bench: Arc<Bench>,
     apology: Clip,
-    clips: Arc<Clips>,
+    clips: Clips,
     folders: Folders,
     returning: Returning,
+    greeter: Arc<Greeter>,
 }
 
 /// Where files of calls lie.
@@ -48,6 +51,7 @@ impl Switchboard {
         record: Record,
         folders: Folders,
         returning: Returning,
+        greeter: Arc<Greeter>,
     ) -> Self {
         let voice = Voice::default();
         let apology = speech.clip(APOLOGY, &voice).await.unwrap_or_else(|| Clip::tones(APOLOGY));
@@ -55,7 +59,7 @@ impl Switchboard {
         for text in sentence::cut(NOT_UNDERSTOOD) {
             clips.extend(speech.clip(&text, &voice).await.map(|clip| (text, clip)));
         }
-        Self { catalogue, record, speech, bench, apology, clips: Arc::new(clips), folders, returning }
+        Self { catalogue, record, speech, bench, apology, clips, folders, returning, greeter }
     }
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
@@ -117,11 +121,12 @@ impl Switchboard {
         let flight = back.is_none().then(|| crate::adapters::call_log::create(&self.folders.calls, id));
         let resumed = back.as_ref().map(|back| back.resumed);
         let since = back.as_ref().map_or(Duration::ZERO, |back| back.since);
+        let Opening { text, began, clips } = self.greeter.open(&callable, id, &call.caller, &self.clips);
         let (sink, snapshot) = match back {
             Some(back) => {
                 (Sink::resumed(self.record.recorder.clone(), back.sequence, back.since), back.snapshot)
             }
-            None => (self.record.open(id, &callable, leg.transport), None),
+            None => (self.record.open(id, &callable, leg.transport, began), None),
         };
         let ports = Ports { llm: self.bench.llm(&client, &chosen.llm), ..self.catalogue.ports().clone() };
         let parts = Parts {
@@ -131,14 +136,14 @@ impl Switchboard {
             tts: self.bench.tts(&client, &chosen.tts, &options.voice),
             vad: self.speech.vad(),
             end_of_turn: self.speech.end_of_turn(),
-            dialogue: dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot),
+            dialogue: dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot, text),
             sink: Box::new(sink),
             protocol,
             leg,
             flight,
             recordings: Some(recordings::shelf(&self.folders.recordings, id, since)),
             apology: self.apology.clone(),
-            clips: Arc::clone(&self.clips),
+            clips,
             background: ready.background.clone(),
             resumed,
             options,
@@ -164,7 +169,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn open(&self, session: SessionId, callable: &Callable, transport: &str) -> Sink {
+    fn open(&self, session: SessionId, callable: &Callable, transport: &str, greeting: Began) -> Sink {
         self.recorder.put(Entry::Opened(Opened {
             session,
             org: callable.org,
@@ -177,6 +182,7 @@ impl Record {
             provider: self.provider.clone(),
             server: self.server,
             started_at: jiff::Timestamp::now(),
+            greeting: Some(greeting),
         }));
         Sink::new(self.recorder.clone())
     }

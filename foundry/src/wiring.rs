@@ -18,6 +18,7 @@ use crate::adapters::call_log::CallLog;
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
 use crate::adapters::entry::Entry;
+use crate::adapters::greeter::Greeter;
 use crate::adapters::health::{Health, Metrics};
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
@@ -138,13 +139,25 @@ impl House {
         )
         .await;
         let returning = returning.map_err(|error| coded(error.failure(), error))?;
+        let greeter =
+            Greeter::start(store.db().clone(), Arc::clone(&catalogue), Arc::clone(&bench), &tasks).await;
+        let greeter = greeter.map_err(|error| coded(error.failure(), error))?;
         let platform = Platform::new(&parts, &store);
-        let board =
-            Switchboard::new(speech, Arc::clone(&bench), Arc::clone(&catalogue), record, folders, returning)
-                .await;
+        let board = Switchboard::new(
+            speech,
+            Arc::clone(&bench),
+            Arc::clone(&catalogue),
+            record,
+            folders,
+            returning,
+            Arc::clone(&greeter),
+        )
+        .await;
         let board = Arc::new(board);
         let spending = Spending::follow(store.db().clone(), directory.clone(), &tasks).await;
         let spending = spending.map_err(|error| coded(error.failure(), error))?;
+        // After what every call may need: the apology is not to wait for greetings.
+        greeter.render_ahead(directory.clone());
         let entry = Entry {
             board: Arc::clone(&board),
             spending,
@@ -167,6 +180,7 @@ impl House {
             }),
             platform: Arc::new(platform),
             vendors: Arc::new(Vendors(bench)),
+            greetings: greeter,
         };
         control_server::jobs::start(store.db(), store.server(), Arc::clone(&ports.recordings), &tasks);
         let code = Arc::new(AdminCode::generate());

@@ -10,6 +10,10 @@ import {
   channels,
   consoleCalls,
   environments,
+  greetingCalendar,
+  greetingMeasures,
+  greetingPreview,
+  greetingResults,
   greetings,
   keys,
   latency,
@@ -28,6 +32,7 @@ const STATE = {
   agents: new Map(),
   keys: [...keys],
   greetings: structuredClone(greetings),
+  calendar: structuredClone(greetingCalendar),
   channels: structuredClone(channels),
   accounts: structuredClone(providerAccounts),
   organization: structuredClone(organization),
@@ -40,6 +45,7 @@ export function reset() {
   STATE.agents = new Map(structuredClone(allAgents).map((one) => [one.agent.name, one]));
   STATE.keys = structuredClone(keys);
   STATE.greetings = structuredClone(greetings);
+  STATE.calendar = structuredClone(greetingCalendar);
   STATE.channels = structuredClone(channels);
   STATE.accounts = structuredClone(providerAccounts);
   STATE.organization = structuredClone(organization);
@@ -48,6 +54,20 @@ export function reset() {
   STATE.budget = structuredClone(budget);
 }
 reset();
+
+/** A third of a second of nothing, as WAV. */
+const SILENCE = (() => {
+  const wav = Buffer.alloc(44 + 5_334);
+  wav.write('RIFF', 0);
+  wav.writeUInt32LE(36 + 5_334, 4);
+  wav.write('WAVEfmt ', 8);
+  [16, 1 | (1 << 16), 8_000, 16_000, 2 | (16 << 16)].forEach((value, place) => {
+    wav.writeUInt32LE(value, 16 + 4 * place);
+  });
+  wav.write('data', 36);
+  wav.writeUInt32LE(5_334, 40);
+  return wav.toString('base64');
+})();
 
 const now = () => new Date().toISOString();
 const json = (value, status = 200) => ({
@@ -410,6 +430,35 @@ export function consoleApi(request, url, text, scenario) {
   if (what === 'latency') return json(empty(scenario, latency(url.searchParams.get('window') ?? '1h')));
   if (what === 'activity') return json(empty(scenario, activity(url.searchParams.get('window') ?? '1h')));
   if (what === 'api-keys') return listed('keys', 'key', [id, ...rest], request, body);
+  if (what === 'greeting-calendar') {
+    if (request.method === 'PUT')
+      Object.assign(STATE.calendar, body, { revision: STATE.calendar.revision + 1 });
+    return json(STATE.calendar);
+  }
+  if (what === 'greeting-measures')
+    return json(
+      scenario === 'empty' ? { ...greetingMeasures, total: { calls: 0 }, greetings: [] } : greetingMeasures,
+    );
+  if (what === 'greeting-preview') {
+    if (body.draft?.wordings.some((text) => text.includes('{nobody}')))
+      return problem(
+        422,
+        'BODY_INVALID',
+        'The body does not fit',
+        '/draft/wordings/0: there is no value called "nobody"',
+      );
+    return json(greetingPreview(body));
+  }
+  if (what === 'greeting-audio')
+    return json({
+      audio: SILENCE,
+      voices: ['built-in, joe', 'spare, aura-2'],
+      length_ms: 2400,
+      rendered_ahead: true,
+    });
+  if (what === 'greetings' && rest[0] === 'results')
+    return json(greetingResults(STATE.greetings.find((one) => one.id === id)));
+  if (what === 'greetings' && scenario === 'empty' && !id) return json(page([]));
   if (what === 'greetings') return listed('greetings', 'grt', [id, ...rest], request, body);
   if (what === 'channels') return listed('channels', 'chn', [id, ...rest], request, body);
   if (what === 'organizations') {

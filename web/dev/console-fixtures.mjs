@@ -603,19 +603,188 @@ export const keys = [
   revoked_at: revoked === null ? null : ago(revoked),
 }));
 
+const greeting = (index, given) => ({
+  id: `grt_019ab0c2d1e07a4c9f3b5d6e7f80bb0${index}`,
+  title: '',
+  agent_id: null,
+  domain_id: null,
+  environment_id: null,
+  channel_id: null,
+  language: null,
+  priority: 0,
+  schedule: null,
+  experiment: null,
+  experiment_round: 0,
+  experiment_since: null,
+  enabled: true,
+  revision: 2,
+  created_at: ago((9 + index) * DAY),
+  updated_at: ago(index * DAY),
+  ...given,
+});
+
 export const greetings = [
-  {
-    id: 'grt_019ab0c2d1e07a4c9f3b5d6e7f80bb01',
+  greeting(1, {
+    title: 'Staging line',
     agent_id: agents[0].agent.id,
-    domain_id: null,
     environment_id: 'env_staging',
     wordings: ['This is the staging line of Maple Street Hair Studio.'],
-    enabled: true,
-    revision: 2,
-    created_at: ago(9 * DAY),
-    updated_at: ago(2 * DAY),
-  },
+  }),
+  greeting(2, {
+    title: 'Everyday',
+    wordings: ['Good {part_of_day}, this is {agent}. How can I help?'],
+    experiment: {
+      arms: [
+        { key: 'plain', weight: 1, text: 'Good {part_of_day}, this is {agent}. How can I help?' },
+        {
+          key: 'name',
+          weight: 1,
+          text: 'Hello{if caller.name}, {caller.name}{end}! What can I do for you today?',
+        },
+        { key: 'short', weight: 2, text: '{agent}, hello!' },
+      ],
+      sticky: 'caller',
+      goal: { kind: 'note', name: 'appointment' },
+      running: true,
+    },
+    experiment_round: 2,
+    experiment_since: ago(6 * DAY),
+  }),
+  greeting(3, {
+    title: 'Closed in the evening',
+    schedule: {
+      time_zone: null,
+      windows: [
+        { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '18:00', to: '08:00' },
+        { days: ['sat', 'sun'], from: '00:00', to: '24:00' },
+      ],
+      holidays: 'any',
+      from: null,
+      until: null,
+    },
+    wordings: ['We are closed just now, but I can book you an appointment.'],
+  }),
+  greeting(4, {
+    title: 'German callers',
+    language: 'de',
+    priority: 5,
+    enabled: false,
+    wordings: ['Guten {part_of_day}, was kann ich für Sie tun?'],
+  }),
 ];
+
+export const greetingCalendar = {
+  time_zone: 'America/Chicago',
+  holidays: [
+    { date: '2026-12-25', name: 'Christmas' },
+    { date: '2027-01-01', name: 'New Year' },
+  ],
+  languages: [{ prefix: '+49', language: 'de' }],
+  revision: 3,
+};
+
+const outcomes = (calls, answered, clipped, talkedOver, goal, median) => ({
+  calls,
+  measured: calls,
+  rendered_ahead: calls - 2,
+  heard_whole: calls - clipped - talkedOver,
+  clipped,
+  talked_over: talkedOver,
+  answered,
+  goal_reached: goal,
+  first_audible_median_ms: median,
+  first_audible_p95_ms: median * 1.8,
+});
+
+export const greetingMeasures = {
+  days: 30,
+  total: outcomes(1904, 1790, 19, 212, 530, 121),
+  greetings: greetings.map(({ id }, index) => ({
+    greeting_id: id,
+    outcomes: outcomes([12, 1620, 272, 0][index] ?? 0, 0, 0, 0, 0, 121),
+  })),
+};
+
+const interval = (value) => ({ value, low: value - 0.04, high: value + 0.04 });
+const judged = (conclusion, arm, p, rates) => ({
+  conclusion,
+  arm,
+  p,
+  arms: rates.map((rate, place) => ({
+    rate: interval(rate),
+    difference: place ? interval(rate - rates[0]) : null,
+    p: place ? p : null,
+  })),
+});
+
+export const greetingResults = (one) =>
+  one.experiment
+    ? {
+        greeting_id: one.id,
+        round: one.experiment_round,
+        since: one.experiment_since,
+        arms: [
+          { arm: 'plain', text: one.experiment.arms[0].text, outcomes: outcomes(402, 371, 4, 61, 96, 118) },
+          { arm: 'name', text: one.experiment.arms[1].text, outcomes: outcomes(398, 380, 3, 40, 141, 164) },
+          { arm: 'short', text: one.experiment.arms[2].text, outcomes: outcomes(820, 770, 9, 71, 214, 112) },
+        ],
+        answered: judged('no_difference', null, 0.21, [0.92, 0.95, 0.94]),
+        goal_reached: judged('differs', 'name', 0.0007, [0.24, 0.35, 0.26]),
+        heard_whole: judged('differs', 'short', 0.012, [0.84, 0.89, 0.9]),
+      }
+    : {
+        greeting_id: one.id,
+        round: 0,
+        since: null,
+        arms: [{ arm: '', text: null, outcomes: outcomes(12, 11, 0, 1, 0, 130) }],
+        answered: judged('not_enough_data', null, null, [0.91]),
+        goal_reached: null,
+        heard_whole: judged('not_enough_data', null, null, [0.91]),
+      };
+
+/** Good enough to look at: the server's own is the judge. */
+export const greetingPreview = (asked) => {
+  const draft = asked.draft;
+  const arm = draft?.experiment?.running
+    ? (draft.experiment.arms.find((one) => one.key === asked.arm) ?? draft.experiment.arms[0])
+    : null;
+  const text = (arm?.text ?? draft?.wordings[0] ?? '')
+    .replace(/\{if caller\.name\}(.*?)(?:\{else\}(.*?))?\{end\}/g, (_, yes, no) =>
+      asked.variables?.['caller.name'] ? yes : (no ?? ''),
+    )
+    .replace(/\{caller\.name[^}]*\}/g, asked.variables?.['caller.name'] ?? 'there')
+    .replace('{part_of_day}', 'morning')
+    .replace('{agent}', 'Front desk');
+  return {
+    text,
+    greeting_id: null,
+    source: 'draft',
+    arm: arm?.key ?? null,
+    local_time: 'Thursday 2026-11-26 10:24 CST',
+    holiday: null,
+    languages: [
+      { language: 'de', heard: 'number' },
+      { language: 'en', heard: 'agent' },
+    ],
+    considered: [
+      { greeting_id: null, title: '', fits: true, chosen: true, why: 'it is said' },
+      {
+        greeting_id: greetings[2].id,
+        title: greetings[2].title,
+        fits: false,
+        chosen: false,
+        why: 'Thursday 10:24 is not within its hours',
+      },
+      {
+        greeting_id: greetings[0].id,
+        title: greetings[0].title,
+        fits: false,
+        chosen: false,
+        why: 'it is for another environment',
+      },
+    ],
+  };
+};
 
 export const channels = [
   {

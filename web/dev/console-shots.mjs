@@ -173,12 +173,24 @@ export const consoleShots = (base, scenario) => {
       await page.getByTestId('confirm').waitFor();
       await page.waitForTimeout(300);
     },
-    'console-greetings': open('/settings/greetings', 'greeting-row'),
+    'console-greetings': open('/greetings', 'greeting-row'),
+    'console-greetings-empty': async (page) => {
+      await scenario(page, 'empty');
+      await open('/greetings', 'empty')(page);
+    },
+    'console-greeting': async (page) => {
+      await open('/greetings', 'greeting-row')(page);
+      await page.getByRole('link', { name: 'Everyday' }).click();
+      await page.getByTestId('preview-text').waitFor();
+      await page.getByTestId('verdict').first().waitFor();
+      await page.getByTestId('preview-play').click();
+      await page.getByTestId('preview-audio').waitFor();
+    },
     'console-greeting-new': async (page) => {
-      await open('/settings/greetings', 'greeting-row')(page);
-      await page.getByTestId('new-greeting').click();
-      await page.getByTestId('greeting-wordings').waitFor();
-      await page.waitForTimeout(300);
+      await open('/greetings/new', 'wording-0')(page);
+      await page.getByTestId('greeting-scheduled').click({ force: true });
+      await page.getByTestId('wording-0').fill('Hello {nobody}.');
+      await page.getByTestId('problem').first().waitFor();
     },
     'console-channels': open('/settings/channels', 'channel-row'),
     'console-organization': open('/settings/organization', 'organization-title'),

@@ -106,6 +106,11 @@ impl Conversation {
         self.act(|walk, now| walk.start(turn.0, now))
     }
 
+    /// The greeting in words that were chosen for this call, in place of the agent's own.
+    pub fn greet_with(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Step> {
+        self.act(|walk, now| walk.start_with(turn.0, text, now))
+    }
+
     /// Thinks ahead, without effects: only words, up to whatever must wait for the commit. Models are really asked.
     pub fn speculate(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Step> {
         self.forget_ahead();

@@ -1,6 +1,9 @@
 //! `POST|PATCH /api/offer`: the exchange that opens a WebRTC call.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OfferRequest {
@@ -33,6 +36,12 @@ pub struct RequestData {
     /// The resume token of a call that lost its connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resume: Option<String>,
+    /// That the caller chose (BCP 47); greetings go by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// What greetings may say: `name` and `caller.name` are said as `{session.name}` and `{caller.name}`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

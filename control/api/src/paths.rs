@@ -75,6 +75,12 @@ pub const AGENT_ROLLBACK: &str = "/v1/agents/{id}/rollback";
 pub const AGENT_RELEASES: &str = "/v1/agents/{id}/releases";
 pub const GREETINGS: &str = "/v1/greetings";
 pub const GREETING: &str = "/v1/greetings/{id}";
+pub const GREETING_RESULTS: &str = "/v1/greetings/{id}/results";
+/// What would be said to a call, and why.
+pub const GREETING_PREVIEW: &str = "/v1/greeting-preview";
+pub const GREETING_AUDIO: &str = "/v1/greeting-audio";
+pub const GREETING_CALENDAR: &str = "/v1/greeting-calendar";
+pub const GREETING_MEASURES: &str = "/v1/greeting-measures";
 pub const CHANNELS: &str = "/v1/channels";
 pub const CHANNEL: &str = "/v1/channels/{id}";
 /// What this server can have accounts at.

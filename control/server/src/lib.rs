@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 pub use app::code::AdminCode;
 pub use app::definition::{pointer, problems};
+pub use app::greetings::book::book as greeting_book;
 pub use app::keys::NewKey;
 pub use app::seed::accounts::{GivenAccount, seed_accounts};
 pub use app::seed::{Definition, Source, seed};

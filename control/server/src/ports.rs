@@ -10,6 +10,7 @@ use axum::extract::ws::WebSocket;
 use bytes::Bytes;
 use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
+use control_api::greeting::GreetingAudio;
 use control_api::health::Readiness;
 use control_api::offer::Candidate;
 use control_api::provider_account::{
@@ -19,6 +20,7 @@ use control_api::recording::Name;
 use domain::{Encoding, OrgId, ProviderAccountId, Secret, SessionEvent, SessionId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use greetings::Caller;
 use serde_json::Value;
 
 #[derive(Clone)]
@@ -32,6 +34,30 @@ pub struct Ports {
     pub definitions: Arc<dyn Definitions>,
     pub platform: Arc<dyn Platform>,
     pub vendors: Arc<dyn Vendors>,
+    pub greetings: Arc<dyn Greetings>,
+}
+
+/// Whoever greets callers.
+pub trait Greetings: Send + Sync {
+    /// Greetings or the calendar of the organization are others now. Must not wait.
+    fn changed(&self, org: OrgId);
+
+    /// Says a text in a voice of an agent; ends within its own deadline.
+    ///
+    /// # Errors
+    /// Why it could not be spoken, for people.
+    fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, String>>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Speaking {
+    pub org: OrgId,
+    pub agent: String,
+    /// As it is served there; as it is drafted where there is none.
+    pub environment: Option<String>,
+    pub text: String,
+    /// Of the agent's voices, in the order in which they are asked.
+    pub voice: usize,
 }
 
 /// An account at a vendor, with its key.
@@ -166,6 +192,8 @@ pub struct CallRequest {
     pub resume_token: String,
     /// How long the session is to wait for a lost caller.
     pub resume_within: Duration,
+    /// What greetings go by.
+    pub caller: Caller,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -190,6 +190,7 @@ fn open(recorder: &control_store::Recorder, org: OrgId) -> SessionId {
         provider: "fake".to_owned(),
         server: ServerId::generate(),
         started_at: jiff::Timestamp::now(),
+        greeting: None,
     }));
     session
 }

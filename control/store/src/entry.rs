@@ -8,6 +8,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::greeting::Began;
 use crate::pricing::Usage;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub struct Opened {
     /// The data directory of the server that runs it.
     pub server: ServerId,
     pub started_at: jiff::Timestamp,
+    /// What the caller is greeted with; `None` in entries of servers that did not say.
+    #[serde(default)]
+    pub greeting: Option<Began>,
 }
 
 /// One event of a call. Its place in the call is its identity.

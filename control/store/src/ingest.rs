@@ -2,6 +2,7 @@
 //! them (the call's row, its turns, histograms, counts) from those alone that were not there before.
 
 mod fold;
+mod greeted;
 mod months;
 mod requests;
 
@@ -56,11 +57,13 @@ impl Db {
         let mut tx = self.system_tx(Reason::WriteEvents).await?;
         let connection = tx.connection();
         open(connection, &sorted.opened).await?;
+        greeted::begin(connection, &sorted.opened).await?;
         recall(connection, known, &sorted).await?;
         let fresh = insert_events(connection, known, &sorted.events).await?;
         let count = fresh.len();
         let folded = Folded::of(&fresh, &known.0);
         update_calls(connection, &folded).await?;
+        greeted::note(connection, &folded).await?;
         insert_turns(connection, &folded).await?;
         add_latencies(connection, &folded.series).await?;
         add_counts(connection, &folded.series).await?;

@@ -1,4 +1,4 @@
-//! What callers can reach: which version of which agent each environment serves, what it greets with, and the ways in.
+//! What callers can reach: which version of which agent each environment serves, and the ways in.
 
 use domain::{AgentId, ChannelId, EnvironmentId, OrgId};
 
@@ -15,8 +15,6 @@ pub struct Serving {
     pub environment_name: String,
     pub version: i32,
     pub definition: String,
-    /// In place of the definition's own greeting.
-    pub greeting: Option<Vec<String>>,
 }
 
 /// A channel that is open.
@@ -47,21 +45,12 @@ pub struct Trial {
 pub async fn all(tx: &mut SystemTx) -> Result<Vec<Serving>, Error> {
     let rows = sqlx::query!(
         r#"select o.id as org, o.name as org_name, a.id as agent, a.name as agent_name, e.id as environment, e.name as environment_name,
-                  v.number as version, v.definition, g.wordings as "greeting?"
+                  v.number as version, v.definition
            from app.agent_aliases l
            join app.orgs o on o.id = l.org_id
            join app.agents a on a.org_id = l.org_id and a.id = l.agent_id and a.archived_at is null
            join app.environments e on e.org_id = l.org_id and e.id = l.environment_id
            join app.agent_versions v on v.org_id = l.org_id and v.id = l.version_id
-           left join lateral (
-               select wordings from app.greetings g
-               where g.org_id = l.org_id and g.enabled
-                 and (g.agent_id is null or g.agent_id = a.id)
-                 and (g.domain_id is null or g.domain_id = a.domain_id)
-                 and (g.environment_id is null or g.environment_id = e.id)
-               -- The agent before its domain before the organization; within each, the one of this environment.
-               order by g.agent_id is null, g.domain_id is null, g.environment_id is null limit 1
-           ) g on true
            order by o.created_at, a.name, e.name"#
     )
     .fetch_all(tx.connection())
@@ -77,7 +66,6 @@ pub async fn all(tx: &mut SystemTx) -> Result<Vec<Serving>, Error> {
             environment_name: row.environment_name,
             version: row.version,
             definition: row.definition,
-            greeting: row.greeting,
         })
         .collect())
 }
@@ -113,7 +101,6 @@ pub async fn stamp(tx: &mut SystemTx) -> Result<String, Error> {
     let stamp = sqlx::query_scalar!(
         r#"select concat_ws(' ',
               (select concat(count(*), max(updated_at), sum(revision)) from app.agent_aliases),
-              (select concat(count(*), max(updated_at), sum(revision)) from app.greetings),
               (select concat(count(*), max(updated_at), sum(revision)) from app.channels),
               (select concat(count(*), max(updated_at), sum(revision)) from app.environments),
               (select concat(count(*), max(updated_at), sum(revision)) from app.agents)) as "stamp!""#

@@ -53,6 +53,8 @@ pub enum Reason {
     LoadProviders,
     /// What organizations have spent of their budgets, and what else their requests to vendors tell.
     Spending,
+    /// With what this process greets callers.
+    LoadGreetings,
     /// Whether the database is fit: roles, policies.
     Inspect,
 }
@@ -72,6 +74,7 @@ impl Reason {
             Self::LoadAgents => "load_agents",
             Self::LoadProviders => "load_providers",
             Self::Spending => "spending",
+            Self::LoadGreetings => "load_greetings",
             Self::Inspect => "inspect",
         }
     }

@@ -24,6 +24,10 @@ use crate::vendors::{self, Reach};
 
 mod residency;
 mod trial;
+mod voices;
+
+pub(crate) use trial::wav;
+pub(crate) use voices::OneVoice;
 
 const RELOAD: Kind = Kind::new("accounts.reload");
 const FOLLOW: Kind = Kind::new("accounts.follow");

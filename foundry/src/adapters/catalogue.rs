@@ -193,7 +193,7 @@ impl Catalogue {
     }
 
     async fn callable(&self, serving: &Serving) -> anyhow::Result<Callable> {
-        let ready = self.ready(&serving.definition, serving.version, serving.greeting.as_deref()).await?;
+        let ready = self.ready(&serving.definition, serving.version).await?;
         Ok(Callable {
             org: serving.org,
             agent: serving.agent,
@@ -206,13 +206,8 @@ impl Catalogue {
     }
 
     /// The same definition is made once, however many environments serve it.
-    async fn ready(
-        &self,
-        definition: &str,
-        version: i32,
-        greeting: Option<&[String]>,
-    ) -> anyhow::Result<Arc<Ready>> {
-        let json = dressed(definition, version, greeting)?;
+    async fn ready(&self, definition: &str, version: i32) -> anyhow::Result<Arc<Ready>> {
+        let json = dressed(definition, version)?;
         let key: [u8; 32] = Sha256::digest(json.as_bytes()).into();
         let known = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(ready) = known {
@@ -245,7 +240,7 @@ impl Catalogue {
 
     /// What was stored, made ready beside what is served.
     async fn tried(&self, org: OrgId, name: &str, found: &serving::Trial) -> anyhow::Result<Callable> {
-        let ready = self.ready(&found.definition, found.version, None).await?;
+        let ready = self.ready(&found.definition, found.version).await?;
         let (agent, name, version) = (found.agent, name.to_owned(), found.version);
         Ok(Callable { org, agent, name, version, environment: None, channel: None, ready })
     }
@@ -317,6 +312,12 @@ impl Catalogue {
     pub(crate) fn of_host(&self, host: &str) -> Option<String> {
         let served = Arc::clone(&self.served.borrow());
         served.hosts.get(host).and_then(|callable| callable.channel).map(|channel| channel.to_string())
+    }
+
+    /// Everybody who is served, in each environment; and what differs when they may be others.
+    pub(crate) fn served(&self) -> (String, Vec<Callable>) {
+        let served = Arc::clone(&self.served.borrow());
+        (served.stamp.clone(), served.agents.values().cloned().collect())
     }
 
     fn shown(&self) -> Vec<Callable> {
@@ -398,14 +399,11 @@ impl Served {
     }
 }
 
-/// The definition as it is called: with the number of its version, and what it greets with there.
-fn dressed(definition: &str, version: i32, greeting: Option<&[String]>) -> anyhow::Result<String> {
+/// The definition as it is called: with the number of its version.
+fn dressed(definition: &str, version: i32) -> anyhow::Result<String> {
     let mut whole: Value = serde_json::from_str(definition).context("this is not JSON")?;
     if let Some(fields) = whole.as_object_mut() {
         fields.insert("version".to_owned(), version.into());
-        if let Some(wordings) = greeting {
-            fields.insert("greeting".to_owned(), wordings.into());
-        }
     }
     Ok(whole.to_string())
 }
@@ -429,7 +427,7 @@ impl Ready {
         definition.nodes.values().any(|node| matches!(node, agents_graph::Node::Llm(_)))
     }
 
-    fn title(&self) -> &str {
+    pub(crate) fn title(&self) -> &str {
         let definition = &self.agent.graph().definition;
         if definition.title.is_empty() { &definition.name } else { &definition.title }
     }

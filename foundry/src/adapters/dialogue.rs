@@ -13,13 +13,14 @@ use media_session::{Dialogue, Said};
 
 use crate::adapters::catalogue::Ready;
 
-/// A new conversation with an agent, or one that goes on from where its server died. A snapshot that does not fit begins a new one.
+/// A new conversation with an agent, which begins with `greeting` where it is given, or one that goes on from where its server died. A snapshot that does not fit begins a new one.
 pub(crate) fn begin(
     ready: &Ready,
     ports: &Ports,
     session: SessionId,
     recorder: Recorder,
     from: Option<Snapshot>,
+    greeting: Option<String>,
 ) -> Box<dyn Dialogue> {
     // Wordings differ from call to call and are the same in a replay of this one.
     let seed = session.as_uuid().as_u64_pair().1;
@@ -32,7 +33,7 @@ pub(crate) fn begin(
     let returns = resumed.is_some();
     let conversation = resumed.unwrap_or_else(new);
     let keeper = Keeper { session, snapshots: conversation.snapshots(), recorder };
-    Box::new(Graph { conversation, keeper, returns })
+    Box::new(Graph { conversation, keeper, returns, greeting })
 }
 
 struct Graph {
@@ -40,6 +41,8 @@ struct Graph {
     keeper: Keeper,
     /// The caller is back after a failure of ours.
     returns: bool,
+    /// In place of the agent's own.
+    greeting: Option<String>,
 }
 
 /// Puts the conversation on record as it stands.
@@ -73,8 +76,11 @@ impl Keeper {
 
 impl Dialogue for Graph {
     fn greet(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
-        let steps =
-            if self.returns { self.conversation.returned(turn) } else { self.conversation.greet(turn) };
+        let steps = match self.greeting.take() {
+            _ if self.returns => self.conversation.returned(turn),
+            Some(text) => self.conversation.greet_with(turn, &text),
+            None => self.conversation.greet(turn),
+        };
         self.keeper.after(steps)
     }
 

@@ -237,6 +237,22 @@ fn the_page_of_a_closed_server_says_what_to_do_and_is_let_in_by_the_printed_addr
     assert!(story.text("advice").contains("the link that the server printed"), "{}", story.report);
 }
 
+#[test]
+fn an_operator_writes_a_greeting_sees_and_hears_it_and_so_does_a_caller() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &[]);
+    let story = tell("greetings.mjs", &server, &[("--token", &server.token())]);
+    let report = &story.report;
+    assert!(story.text("problem").contains("caller.name"), "{report}");
+    assert!(story.text("shown").ends_with("from the greetings page, Anna."), "{report}");
+    assert!(report["seconds"].as_f64().is_some_and(|seconds| seconds > 0.3), "{report}");
+    assert!(
+        story.text("heard").contains("greetings page") && !story.text("heard").contains("Anna"),
+        "{report}"
+    );
+    assert!(story.text("figures").contains("Clipped"), "{report}");
+}
+
 fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     free.expect("a free port").port()

@@ -11,6 +11,7 @@ mod console;
 mod crash;
 mod ears;
 mod faults;
+mod greetings;
 mod house;
 mod leaks;
 mod logs;

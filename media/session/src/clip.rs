@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::f32::consts::TAU;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Rendered text.
 #[derive(Debug, Clone)]
@@ -12,8 +12,51 @@ pub struct Clip {
     pub rate_hz: u32,
 }
 
-/// Clips by their exact text; a sentence that is here needs no synthesis.
-pub type Clips = HashMap<String, Clip>;
+/// Clips by their exact text; a sentence that is here needs no synthesis. Some may still be on their way: what has not come when its
+/// sentence is said is synthesised.
+#[derive(Debug, Clone, Default)]
+pub struct Clips(HashMap<String, OnceLock<Clip>>);
+
+impl Clips {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn insert(&mut self, text: String, clip: Clip) {
+        self.0.insert(text, OnceLock::from(clip));
+    }
+
+    /// Keeps a place for a clip of this text, which `fill` may bring.
+    pub fn expect(&mut self, text: String) {
+        self.0.entry(text).or_default();
+    }
+
+    /// Brings a clip that was expected; another one, or one that has come before, is dropped.
+    pub fn fill(&self, clip: Clip) {
+        if let Some(place) = self.0.get(&clip.text) {
+            let _came_before = place.set(clip);
+        }
+    }
+
+    pub(crate) fn get(&self, text: &str) -> Option<&Clip> {
+        self.0.get(text)?.get()
+    }
+}
+
+impl Extend<(String, Clip)> for Clips {
+    fn extend<I: IntoIterator<Item = (String, Clip)>>(&mut self, clips: I) {
+        self.0.extend(clips.into_iter().map(|(text, clip)| (text, OnceLock::from(clip))));
+    }
+}
+
+impl FromIterator<(String, Clip)> for Clips {
+    fn from_iter<I: IntoIterator<Item = (String, Clip)>>(clips: I) -> Self {
+        let mut all = Self::new();
+        all.extend(clips);
+        all
+    }
+}
 
 impl Clip {
     /// Three falling tones, as telephone networks announce that something failed: for agents whose voice never worked.
@@ -37,6 +80,19 @@ impl Clip {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clip_may_come_later_and_once() {
+        let clip = |rate_hz| Clip { text: "Hello.".to_owned(), samples: [1].into(), rate_hz };
+        let mut clips = Clips::new();
+        clips.fill(clip(8_000));
+        assert!(clips.get("Hello.").is_none(), "nobody asked for it");
+        clips.expect("Hello.".to_owned());
+        assert!(clips.get("Hello.").is_none());
+        clips.fill(clip(16_000));
+        clips.fill(clip(24_000));
+        assert_eq!(clips.get("Hello.").map(|clip| clip.rate_hz), Some(16_000));
+    }
 
     #[test]
     fn the_tones_can_be_heard_and_do_not_click() {

@@ -172,8 +172,10 @@ impl Session {
     /// Tells observers of what is in the log already, as an output of the turn machine.
     pub(crate) fn tell(&mut self, event: SessionEvent) {
         let at = Instant::now() - self.started;
-        if let SessionEvent::StateChanged { state } = event {
-            self.show(state);
+        match event {
+            SessionEvent::StateChanged { state } => self.show(state),
+            SessionEvent::CallerSpeaking { speaking } => self.greeting.caller(speaking),
+            _ => {}
         }
         self.observers.event(self.id, at, &event);
         for message in self.protocol.event(&event) {

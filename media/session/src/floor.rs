@@ -60,6 +60,7 @@ impl Session {
         match output {
             Output::Greet(turn) => {
                 self.greeted = true;
+                self.greeting.begins(turn);
                 let greeting = self.dialogue.greet(turn);
                 let stream = self.with_notice(greeting);
                 self.speak(turn, stream, None, now);
@@ -216,6 +217,7 @@ impl Session {
         }
         if self.reply.as_ref().is_some_and(|reply| reply.turn == turn) {
             let sounding = self.reply.as_ref().is_some_and(|reply| reply.sounding);
+            self.greeting.interrupted(turn);
             self.conclude_reply(true, now);
             if sounding {
                 self.send(LegCommand::Clear);
@@ -240,6 +242,9 @@ impl Session {
         }
         if !history.is_empty() {
             self.emit(SessionEvent::AgentTurn { turn, text: heard.text, interrupted: cut });
+            if let Some(greeted) = self.greeting.ends(turn, cut, !reply.apologised) {
+                self.emit(greeted);
+            }
         }
         if reply.end.is_some() && !self.ending.leaving {
             self.ending.farewell_by = None; // interrupted: the caller has more to say
@@ -376,6 +381,7 @@ impl Session {
         if let Some(wanted) = late {
             self.dead_air(Some(turn), DeadAir::Synthesis, at.saturating_duration_since(wanted));
         }
+        self.greeting.sounds(turn, at);
         self.observers.mark(turn, Mark::AgentStarted, at - self.started);
         self.feed(Input::AgentAudio(turn));
         if self.ending.leaving {

@@ -123,6 +123,7 @@ impl Session {
         self.status.send_modify(|status| status.connected = false);
         if std::mem::take(&mut self.connection.flowing) {
             self.inbound.stop();
+            self.greeting.media_lost();
             if let Some(reply) = &self.reply {
                 self.outbound.duck(reply.turn);
             }
@@ -167,6 +168,7 @@ impl Session {
             return;
         }
         self.connection.flowing = true;
+        self.greeting.media_flows(now);
         self.inbound.start(now.into_std());
         match self.connection.lost.take() {
             Some(since) if self.greeted => {

@@ -8,6 +8,7 @@ pub mod clip;
 pub mod directory;
 mod events;
 mod floor;
+mod greeting;
 pub mod handle;
 pub mod history;
 mod leg;

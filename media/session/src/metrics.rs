@@ -12,6 +12,10 @@ pub const STARTED_TOTAL: &str = "session_started_total";
 pub const ENDED_TOTAL: &str = "session_ended_total";
 /// Seconds from the caller's last voiced sample to the reply's first audible one.
 pub const RESPONSE_SECONDS: &str = "session_response_seconds";
+/// Seconds from media flowing both ways to the greeting's first audible sample.
+pub const GREETING_SECONDS: &str = "session_greeting_seconds";
+/// Greetings that are over. `outcome`: `whole`, `clipped`, `talked_over`, `unheard`.
+pub const GREETINGS_TOTAL: &str = "session_greetings_total";
 /// Seconds of silence that had a cause. `cause`: `DeadAir` in snake case.
 pub const DEAD_AIR_SECONDS: &str = "session_dead_air_seconds";
 /// What a bounded queue refused. `queue`: `stt`, `leg`, `flight`, `recording`.

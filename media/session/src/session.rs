@@ -24,6 +24,7 @@ use crate::background::Background;
 use crate::clip::{Clip, Clips};
 use crate::directory::{Place, Seat};
 use crate::events::Observers;
+use crate::greeting::Greeting;
 use crate::handle::{Command, Handle, Status};
 use crate::leg::Connection;
 use crate::listen::{Heard, Recogniser, Ring};
@@ -110,6 +111,7 @@ pub(crate) struct Session {
 
     pub(crate) connection: Connection,
     pub(crate) greeted: bool,
+    pub(crate) greeting: Greeting,
     /// Until media flows again.
     pub(crate) resumed: Option<Resumed>,
 
@@ -208,6 +210,7 @@ impl Session {
             pumping: false,
             connection: Connection::new(now),
             greeted: false,
+            greeting: Greeting::default(),
             inbound: media_core::Inbound::new(options.inbound.clone(), media_codec::decoders()),
             vad: parts.vad,
             end_of_turn: parts.end_of_turn,

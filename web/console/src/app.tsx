@@ -7,6 +7,7 @@ import { BrowserRouter, Link, Navigate, Route, Routes } from 'react-router';
 import { AgentList, AgentPage } from './features/agents';
 import { CallList, CallPage } from './features/calls';
 import { CostsPage } from './features/costs';
+import { GreetingPage, GreetingsPage } from './features/greetings';
 import { LatencyPage } from './features/latency';
 import { SettingsPage } from './features/settings';
 import { SignIn } from './features/sign-in';
@@ -56,6 +57,9 @@ function Pages() {
         <Route path="calls/:id" element={<CallPage />} />
         <Route path="latency" element={<LatencyPage />} />
         <Route path="costs/:section?" element={<CostsPage />} />
+        <Route path="greetings" element={<GreetingsPage />} />
+        <Route path="greetings/:id" element={<GreetingPage />} />
+        <Route path="settings/greetings" element={<Navigate to="/greetings" replace />} />
         <Route path="settings/:section?" element={<SettingsPage />} />
         <Route path="*" element={<Nowhere />} />
       </Route>

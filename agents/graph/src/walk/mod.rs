@@ -191,6 +191,13 @@ impl Walk {
         self.stop(Action::Wait)
     }
 
+    /// The greeting in words that were chosen for this call, in place of the agent's own.
+    pub fn start_with(&mut self, turn: u32, text: &str, now: &Zoned) -> Vec<Action> {
+        self.begin(turn, now);
+        self.say(text.to_owned());
+        self.stop(Action::Wait)
+    }
+
     /// The caller's whole turn.
     pub fn caller(&mut self, turn: u32, text: &str, now: &Zoned) -> Vec<Action> {
         self.begin(turn, now);

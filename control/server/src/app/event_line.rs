@@ -52,6 +52,9 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
                 None => "nothing to answer".to_owned(),
             },
         ),
+        E::Greeted { turn, first_audible, clipped, talked_over } => {
+            ("greeted", Some(*turn), greeted(*first_audible, *clipped, *talked_over))
+        }
         E::DeadAir { turn, cause, length } => {
             ("dead_air", *turn, format!("{} of silence, cause: {cause:?}", span(*length)).to_lowercase())
         }
@@ -65,6 +68,16 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
         E::Reattached { gap } => ("reattached", None, format!("the caller is back after {}", span(*gap))),
         E::Ended { reason } => ("ended", None, reason_text(*reason).to_owned()),
     }
+}
+
+fn greeted(first_audible: Option<Duration>, clipped: bool, talked_over: bool) -> String {
+    let Some(after) = first_audible else { return "the greeting was not heard".to_owned() };
+    let to_the_end = match (clipped, talked_over) {
+        (true, _) => "its beginning may be lost",
+        (false, true) => "the caller talked over it",
+        (false, false) => "to its end",
+    };
+    format!("the greeting was heard {} after media flowed, {to_the_end}", span(after))
 }
 
 fn span(length: Duration) -> String {
@@ -83,6 +96,7 @@ mod tests {
             E::Nudged { count: 1 },
             E::Interrupted { turn: TurnId(1) },
             E::Node { turn: TurnId(1), node: "a".into() },
+            E::Greeted { turn: TurnId(1), first_audible: None, clipped: false, talked_over: false },
         ];
         for event in events {
             let tag = serde_json::to_value(&event).expect("serialises")["type"].clone();

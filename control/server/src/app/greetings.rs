@@ -1,9 +1,17 @@
 //! Greetings: said in place of what definitions greet with.
 
-use control_api::greeting::{Greeting, GreetingChange, NewGreeting, Wording};
-use control_api::{List, Paging};
+pub(crate) mod book;
+pub(crate) mod calendar;
+mod check;
+pub(crate) mod preview;
+pub(crate) mod results;
+
+use control_api::greeting::{Arm, Experiment, Greeting, GreetingChange, NewGreeting, Schedule};
+use control_api::{List, Paging, problem};
 use control_store::greeting as store;
 use domain::GreetingId;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::Fields;
@@ -11,23 +19,38 @@ use super::paging;
 use crate::Server;
 use crate::error::Error;
 
-const TAKEN: &str = "there is a greeting of that scope: change it, or delete it first";
-const UNKNOWN: &str = "the agent, domain or environment of the scope is not there";
-const WORDINGS_MOST: usize = 20;
-const WORDING_MOST: usize = 1000;
+const TAKEN: &str = "there is a greeting of that scope, language and priority that is said always: change it, or give one of them a schedule or another priority";
+const UNKNOWN: &str = "the agent, domain, environment or channel of the scope is not there";
+/// Of one organization: every call looks at all of them.
+pub(crate) const GREETINGS_MOST: i64 = 2000;
 
 pub(crate) fn shown(row: store::Greeting) -> Greeting {
     Greeting {
         id: row.id,
+        title: row.set.title,
         agent_id: row.scope.agent,
         domain_id: row.scope.domain,
         environment_id: row.scope.environment,
-        wordings: row.wordings,
-        enabled: row.enabled,
+        channel_id: row.scope.channel,
+        language: row.set.language,
+        priority: row.set.priority,
+        schedule: row.set.schedule.and_then(read::<Schedule>),
+        wordings: row.set.wordings,
+        experiment: row.set.experiment.and_then(read::<Experiment>),
+        experiment_round: row.experiment_round,
+        experiment_since: row.experiment_since.map(|at| at.to_string()),
+        enabled: row.set.enabled,
         revision: row.revision,
         created_at: row.created_at.to_string(),
         updated_at: row.updated_at.to_string(),
     }
+}
+
+/// What was checked when it was stored.
+pub(super) fn read<T: DeserializeOwned>(stored: Value) -> Option<T> {
+    serde_json::from_value(stored)
+        .inspect_err(|error| tracing::error!(%error, "a stored greeting cannot be read"))
+        .ok()
 }
 
 pub(crate) async fn list(ctx: &Ctx, server: &Server, asked: &Paging) -> Result<List<Greeting>, Error> {
@@ -48,21 +71,21 @@ pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<Gre
 }
 
 pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewGreeting) -> Result<Done<Greeting>, Error> {
-    let wordings = texts(new.wordings);
     let mut fields = Fields::default();
-    check_wordings(&mut fields, &wordings);
-    if new.agent_id.is_some() && new.domain_id.is_some() {
-        fields.wrong("/domain_id", "invalid", "a greeting is for an agent or for a domain, not for both");
-    }
+    let (scope, set) = check::new(&mut fields, "", new);
     fields.check()?;
-    let scope = store::Scope { agent: new.agent_id, domain: new.domain_id, environment: new.environment_id };
     let mut tx = ctx.tx(server).await?;
-    let row =
-        store::create(&mut tx, GreetingId::generate(), scope, &wordings, new.enabled.unwrap_or(true)).await;
+    if store::count(&mut tx).await? >= GREETINGS_MOST {
+        let detail = format!("the organization has {GREETINGS_MOST} greetings: delete some first");
+        return Err(Error::new(&problem::CONFLICT, detail));
+    }
+    let row = store::create(&mut tx, GreetingId::generate(), scope, &set, server.ports.clock.now()).await;
     let made = shown(row.map_err(refused(TAKEN, UNKNOWN))?);
     let change = Change::of("greeting.create", made.id).to(&made);
     let revision = made.revision;
-    ctx.commit(tx, change, Done::made(made, revision)).await
+    let done = ctx.commit(tx, change, Done::made(made, revision)).await?;
+    server.ports.greetings.changed(ctx.org);
+    Ok(done)
 }
 
 pub(crate) async fn change(
@@ -74,17 +97,20 @@ pub(crate) async fn change(
 ) -> Result<Done<Greeting>, Error> {
     let key = parsed(id)?;
     let mut tx = ctx.tx(server).await?;
-    let before = store::lock(&mut tx, key).await?.map(shown).ok_or_else(|| missing("greeting", id))?;
+    let row = store::lock(&mut tx, key).await?.ok_or_else(|| missing("greeting", id))?;
+    let (was, before) = (row.set.clone(), shown(row));
     expected.check(before.revision, &before)?;
-    let wordings = wanted.wordings.map_or_else(|| before.wordings.clone(), texts);
     let mut fields = Fields::default();
-    check_wordings(&mut fields, &wordings);
+    let set = check::changed(&mut fields, &was, wanted);
     fields.check()?;
-    let after =
-        shown(store::update(&mut tx, key, &wordings, wanted.enabled.unwrap_or(before.enabled)).await?);
+    let anew = another(&was, &set).then(|| server.ports.clock.now());
+    let row = store::update(&mut tx, key, &set, anew).await;
+    let after = shown(row.map_err(refused(TAKEN, UNKNOWN))?);
     let change = Change::of("greeting.update", key).from(&before).to(&after);
     let revision = after.revision;
-    ctx.commit(tx, change, Done::found(after, revision)).await
+    let done = ctx.commit(tx, change, Done::found(after, revision)).await?;
+    server.ports.greetings.changed(ctx.org);
+    Ok(done)
 }
 
 pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expected) -> Result<(), Error> {
@@ -94,22 +120,25 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
     expected.check(before.revision, &before)?;
     store::delete(&mut tx, key).await?;
     ctx.audit(&mut tx, &Change::of("greeting.delete", key).from(&before)).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    server.ports.greetings.changed(ctx.org);
+    Ok(())
 }
 
-fn parsed(id: &str) -> Result<GreetingId, Error> {
+/// Whether outcomes of the experiment must be counted anew.
+fn another(before: &store::Setting, after: &store::Setting) -> bool {
+    let experiment = |set: &store::Setting| set.experiment.clone().and_then(read::<greetings::Experiment>);
+    match (experiment(before), experiment(after)) {
+        (Some(before), Some(after)) => !after.goes_on(&before),
+        (None, Some(_)) => true,
+        (_, None) => false,
+    }
+}
+
+pub(super) fn parsed(id: &str) -> Result<GreetingId, Error> {
     id.parse().map_err(|_| missing("greeting", id))
 }
 
-fn texts(wordings: Vec<Wording>) -> Vec<String> {
-    wordings.into_iter().map(|wording| wording.0).collect()
-}
-
-fn check_wordings(fields: &mut Fields, wordings: &[String]) {
-    if wordings.is_empty() || wordings.len() > WORDINGS_MOST {
-        fields.wrong("/wordings", "out_of_range", format!("1 to {WORDINGS_MOST} wordings are needed"));
-    }
-    for (index, wording) in wordings.iter().enumerate() {
-        fields.text(&format!("/wordings/{index}"), wording, 1, WORDING_MOST);
-    }
+fn text_of<'a>(arms: &'a [Arm], key: &str) -> Option<&'a str> {
+    arms.iter().find(|arm| arm.key == key).map(|arm| arm.text.as_str())
 }

@@ -86,6 +86,9 @@ kinds! {
     ChangePrice = [ALWAYS, BODY, [&problem::PRECONDITION_FAILED]];
     /// The vendor is asked.
     AskVendor = [ALWAYS, [&problem::SECRET_UNREADABLE, &problem::VENDOR_FAILED]];
+    SpeakGreeting = [ALWAYS, BODY, [&problem::VENDOR_FAILED]];
+    /// Asks what would be.
+    Ask = [ALWAYS, BODY];
     TryVendor = [ALWAYS, BODY, [&problem::SECRET_UNREADABLE]];
     Remove = [ALWAYS, [&problem::IN_USE, &problem::PRECONDITION_FAILED]];
     /// Tokens to call with.

@@ -37,6 +37,8 @@ pub(crate) struct Visitor {
     pub(crate) peer: Option<IpAddr>,
     /// The page or client came over TLS, as far as we can tell.
     pub(crate) secure: bool,
+    /// `Accept-Language`.
+    pub(crate) accepts: Option<String>,
 }
 
 pub(crate) const OPERATOR_COOKIE: &str = "foundry_operator";
@@ -59,8 +61,15 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
             .map(|token| token.trim().to_owned());
         let credential = bearer.clone().or_else(|| cookie(&parts.headers, OPERATOR_COOKIE));
         let host = host.unwrap_or_default().to_ascii_lowercase();
+        let accepts = text(header::ACCEPT_LANGUAGE).map(str::to_owned);
         let named = text(ORGANIZATION).and_then(|org| org.parse().ok());
-        Ok(Self { client: Client { origin, host, credential, named, member: None }, bearer, peer, secure })
+        Ok(Self {
+            client: Client { origin, host, credential, named, member: None },
+            bearer,
+            peer,
+            secure,
+            accepts,
+        })
     }
 }
 

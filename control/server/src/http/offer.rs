@@ -10,7 +10,7 @@ use domain::SessionId;
 use super::extract::{Json, Path, Query, Visitor, agent};
 use super::{Answer, Shared};
 use crate::Server;
-use crate::app::{access, offer};
+use crate::app::{access, caller, offer};
 use crate::error::Error;
 use crate::ports::{self, CallRequest, Offer, Renegotiation};
 
@@ -21,6 +21,9 @@ pub(crate) struct Named {
     pub(crate) resume: Option<String>,
     /// As `/start` named it.
     pub(crate) session: Option<String>,
+    /// What the page says of its caller; not in a URL.
+    #[serde(skip)]
+    pub(crate) said: caller::Said,
 }
 
 pub(crate) async fn offer(
@@ -34,7 +37,7 @@ pub(crate) async fn offer(
         return renegotiate(&server, peer, request).await;
     }
     access::recognise(&server, &mut visitor.client).await;
-    let data = request.request_data.clone().unwrap_or_default();
+    let data = request.request_data.take().unwrap_or_default();
     let call = admit(
         &server,
         &visitor,
@@ -43,6 +46,7 @@ pub(crate) async fn offer(
             token: data.token.or(query.token),
             resume: data.resume.or(query.resume),
             session: query.session,
+            said: caller::Said { language: data.language, variables: data.variables },
         },
     )?;
     answer(&server, call, request).await
@@ -59,8 +63,10 @@ pub(crate) async fn session_offer(
         return renegotiate(&server, peer, request).await;
     }
     access::recognise(&server, &mut visitor.client).await;
-    let resume = request.request_data.as_ref().and_then(|data| data.resume.clone());
-    let call = admit(&server, &visitor, Named { session: Some(session), resume, ..Named::default() })?;
+    let data = request.request_data.take().unwrap_or_default();
+    let said = caller::Said { language: data.language, variables: data.variables };
+    let named = Named { session: Some(session), resume: data.resume, said, ..Named::default() };
+    let call = admit(&server, &visitor, named)?;
     answer(&server, call, request).await
 }
 
@@ -83,18 +89,19 @@ pub(crate) async fn session_candidates(
 
 /// Lets a call in: as the one to resume, as the one that `/start` named, or as a new one.
 pub(crate) fn admit(server: &Shared, visitor: &Visitor, named: Named) -> Answer<CallRequest> {
+    let caller = caller::of(visitor.accepts.as_deref(), named.said);
     if let Some(token) = &named.resume {
         let (session, agent) = access::may_resume(server, &visitor.client, token)?;
-        return Ok(request(server, visitor, session, agent, true));
+        return Ok(request(server, visitor, session, agent, true, caller));
     }
     if let Some(session) = &named.session {
         let (session, agent) = started(server, session)?;
-        return Ok(request(server, visitor, session, agent, false));
+        return Ok(request(server, visitor, session, agent, false, caller));
     }
     let token = named.token.or_else(|| visitor.bearer.clone());
     let agent = agent(server, visitor, [named.agent, None], token.as_deref());
     access::may_call(server, &visitor.client, &agent, token.as_deref())?;
-    Ok(request(server, visitor, SessionId::generate(), agent, false))
+    Ok(request(server, visitor, SessionId::generate(), agent, false, caller))
 }
 
 fn started(server: &Server, named: &str) -> Answer<(SessionId, String)> {
@@ -112,6 +119,7 @@ fn request(
     session: SessionId,
     agent: String,
     resumes: bool,
+    caller: greetings::Caller,
 ) -> CallRequest {
     CallRequest {
         from: visitor.peer,
@@ -120,6 +128,7 @@ fn request(
         agent,
         resumes,
         resume_within: server.options.resume_within(),
+        caller,
     }
 }
 

@@ -11,14 +11,13 @@ use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
+use control_api::greeting::GreetingAudio;
 use control_api::health::{Check, Readiness};
 use control_api::offer::Candidate;
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
 use control_server::ports::{
-    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Health, LogError,
-    Metrics, Offer, OpenAccount, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings,
-    Refusal, Renegotiation, Running, Vendors,
+    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Greetings, Health, LogError, Metrics, Offer, OpenAccount, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, Running, Speaking, Vendors,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -74,6 +73,8 @@ pub(crate) struct World {
     pub(crate) code: Arc<AdminCode>,
     /// Accounts that vendors were called with.
     pub(crate) called: Mutex<Vec<Account>>,
+    /// Organizations whose greetings are others now.
+    pub(crate) greeted: Mutex<Vec<OrgId>>,
 }
 
 impl World {
@@ -93,6 +94,7 @@ impl World {
             published: Mutex::default(),
             code: Arc::new(AdminCode::generate()),
             called: Mutex::default(),
+            greeted: Mutex::default(),
         })
     }
 
@@ -111,6 +113,7 @@ impl World {
             definitions: self.clone(),
             platform: self.clone(),
             vendors: self.clone(),
+            greetings: self.clone(),
         };
         let vault = Arc::new(Vault::new(&Secret::new("a master key of the tests".to_owned())));
         Server::new(options, ports, store, self.code.clone(), vault).expect("options are valid")
@@ -133,6 +136,23 @@ impl World {
             return Err(Refusal::AgentUnknown { agent: agent.to_owned() });
         }
         Ok(())
+    }
+}
+
+impl Greetings for World {
+    fn changed(&self, org: OrgId) {
+        self.greeted.lock().expect("no panic").push(org);
+    }
+
+    fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, String>> {
+        async move {
+            if wanted.voice > 0 {
+                return Err("the agent has one voice".to_owned());
+            }
+            let (audio, voices) = (wanted.text, vec![format!("{}'s voice", wanted.agent)]);
+            Ok(GreetingAudio { audio, voices, length_ms: 1.0, rendered_ahead: false })
+        }
+        .boxed()
     }
 }
 

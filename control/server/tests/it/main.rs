@@ -6,6 +6,7 @@ mod costs;
 mod document;
 mod errors;
 mod fake;
+mod greetings;
 mod isolation;
 mod jobs;
 mod keys;

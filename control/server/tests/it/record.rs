@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use control_store::greeting::Began;
 use control_store::{Entry, Happened, Opened, Outcome, ProviderRequest, journal, pricing, writer};
 use domain::{
     DeadAir, Encoding, EndReason, Mark, OrgId, ProviderRequestId, Role, ServerId, SessionEvent, SessionId,
@@ -50,6 +51,7 @@ pub(crate) fn begun(org: OrgId, seconds_ago: i64) -> Record {
         provider: "local".to_owned(),
         server: SERVER,
         started_at: NOW - SignedDuration::from_secs(seconds_ago),
+        greeting: None,
     };
     Record { opened, events: vec![(0, SessionEvent::Started)] }
 }
@@ -66,6 +68,11 @@ impl Record {
 
     pub(crate) fn over(mut self, transport: &str, provider: &str) -> Self {
         (self.opened.transport, self.opened.provider) = (transport.to_owned(), provider.to_owned());
+        self
+    }
+
+    pub(crate) fn greeted(mut self, began: Began) -> Self {
+        self.opened.greeting = Some(began);
         self
     }
 

@@ -190,42 +190,6 @@ async fn a_draft_with_mistakes_is_saved_and_names_them_and_is_not_published() {
 }
 
 #[tokio::test]
-async fn greetings_have_one_scope_each_and_the_narrowest_wins() {
-    let plane = Plane::new().await;
-    let agent = text(&plane.get("/v1/agents/front-desk").await["id"]);
-    let wide = plane.post("/v1/greetings", json!({"wordings": ["Hello."]})).await.json();
-    plane.post("/v1/greetings", json!({"wordings": ["Hi."]})).await.is_problem(409, "CONFLICT");
-    let narrow = json!({"agent_id": agent, "wordings": ["Front desk."]});
-    let narrow = plane.post("/v1/greetings", narrow).await.json();
-    let mut tx = plane.db.org_tx(plane.org).await.expect("a transaction");
-    let agent_id = agent.parse().expect("an id");
-    let chosen = control_store::greeting::for_call(&mut tx, agent_id, None).await.expect("answered");
-    assert_eq!(chosen.expect("one fits").wordings, ["Front desk."]);
-    drop(tx);
-    let one = format!("/v1/greetings/{}", text(&narrow["id"]));
-    assert_eq!(plane.patch(&one, json!({"enabled": false})).await.json()["enabled"], false);
-    let mut tx = plane.db.org_tx(plane.org).await.expect("a transaction");
-    let chosen = control_store::greeting::for_call(&mut tx, agent_id, None).await.expect("answered");
-    assert_eq!(chosen.expect("one fits").id.to_string(), text(&wide["id"]));
-    let unknown = json!({"agent_id": "agt_00000000000070008000000000000000", "wordings": ["x"]});
-    plane.post("/v1/greetings", unknown).await.is_problem(422, "REFERENCE_UNKNOWN");
-    for (body, pointer) in [
-        (json!({"wordings": []}), "/wordings"),
-        (json!({"wordings": ["ok", ""]}), "/wordings/1"),
-        (json!({"wordings": "x"}), "/wordings"),
-        (json!({"wordings": ["x"], "enable": true}), "/enable"),
-        (json!({}), "/wordings"),
-        (json!([null, null, null, ["x"], null]), ""),
-        (json!({"wordings": ["a\u{0}"]}), "/wordings/0"),
-        (json!({"agent_id": "agt_1", "wordings": ["x"]}), "/agent_id"),
-    ] {
-        let refused = plane.post("/v1/greetings", body.clone()).await.is_problem(422, "BODY_INVALID");
-        assert_eq!(refused["errors"][0]["pointer"], pointer, "{body}: {refused}");
-    }
-    assert_eq!(plane.delete(&one).await.status.as_u16(), 204);
-}
-
-#[tokio::test]
 async fn channels_lead_to_agents_and_a_hostname_is_of_one_organization() {
     let plane = Plane::new().await;
     let agent = text(&plane.get("/v1/agents/front-desk").await["id"]);

@@ -1,6 +1,6 @@
 //! What new events change: the rows of their calls and turns, and what is counted and measured each minute. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use domain::{DeadAir, Mark, OrgId, SessionEvent, SessionId, TurnTimeline};
@@ -38,6 +38,24 @@ pub(crate) struct Change {
     pub(crate) first_words: String,
     pub(crate) words: String,
     pub(crate) ended: Option<Ended>,
+    pub(crate) greeting: Greeting,
+}
+
+/// What a call says of the greeting it began with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Greeting {
+    pub(crate) heard: Option<Heard>,
+    /// The caller has said something.
+    pub(crate) answered: bool,
+    /// What the agent has noted and where it came to, as goals are written.
+    pub(crate) reached: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) first_audible_us: Option<i64>,
+    pub(crate) clipped: bool,
+    pub(crate) talked_over: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -140,12 +158,14 @@ impl Change {
             first_words: String::new(),
             words: String::new(),
             ended: None,
+            greeting: Greeting::default(),
         }
     }
 
     fn add(&mut self, happened: &Happened, at: Timestamp) {
         self.last_sequence = self.last_sequence.max(happened.sequence);
         self.last_event_at = self.last_event_at.max(at);
+        self.greeting.add(&happened.event);
         match &happened.event {
             SessionEvent::CallerTurn { text, .. } => {
                 self.turns += 1;
@@ -172,6 +192,23 @@ impl Change {
             self.words.push(' ');
         }
         self.words.extend(text.chars().take(SEARCHED).filter(|c| *c != '\0'));
+    }
+}
+
+impl Greeting {
+    fn add(&mut self, event: &SessionEvent) {
+        match event {
+            SessionEvent::Greeted { first_audible, clipped, talked_over, .. } => {
+                let first_audible_us =
+                    first_audible.map(|after| i64::try_from(after.as_micros()).unwrap_or(i64::MAX));
+                let (clipped, talked_over) = (*clipped, *talked_over);
+                self.heard = Some(Heard { first_audible_us, clipped, talked_over });
+            }
+            SessionEvent::CallerTurn { .. } => self.answered = true,
+            SessionEvent::Noted { name, .. } => drop(self.reached.insert(format!("note:{name}"))),
+            SessionEvent::Node { node, .. } => drop(self.reached.insert(format!("node:{node}"))),
+            _ => {}
+        }
     }
 }
 
@@ -297,6 +334,30 @@ mod tests {
         let series = folded.series.values().next().expect("one minute");
         assert_eq!(series.counts[&("dead_air_ms", "thinking".to_owned())], 2500);
         assert_eq!(series.latencies["response"].count(), 1);
+    }
+
+    #[test]
+    fn what_came_of_the_greeting_is_kept() {
+        let turn = TurnId(1);
+        let (change, _) = fold(vec![
+            (
+                700,
+                SessionEvent::Greeted {
+                    turn,
+                    first_audible: Some(Duration::from_millis(180)),
+                    clipped: false,
+                    talked_over: true,
+                },
+            ),
+            (900, SessionEvent::CallerTurn { turn: TurnId(2), text: "hi".to_owned(), typed: false }),
+            (950, SessionEvent::Node { turn, node: "book".to_owned() }),
+            (960, SessionEvent::Noted { name: "appointment".to_owned(), value: serde_json::Value::Null }),
+        ]);
+        let heard = Heard { first_audible_us: Some(180_000), clipped: false, talked_over: true };
+        assert_eq!(change.greeting.heard, Some(heard));
+        assert!(change.greeting.answered);
+        let reached: Vec<&str> = change.greeting.reached.iter().map(String::as_str).collect();
+        assert_eq!(reached, ["node:book", "note:appointment"]);
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) fn opened(org: OrgId) -> Opened {
         provider: "local".to_owned(),
         server: ServerId::generate(),
         started_at: "2026-11-26T10:00:30Z".parse().expect("a time"),
+        greeting: None,
     }
 }
 

@@ -54,6 +54,7 @@ const ROWS: &[(&str, &str)] = &[
         "channels",
         "(id, org_id, kind, address, agent_id, environment_id) values ('$O', '$O', 'host', 'h$N.example', '$O', '$O')",
     ),
+    ("greeting_calendars", "(org_id) values ('$O')"),
     ("api_keys", "(id, org_id, name, hint, created_by) values ('$O', '$O', 'k', 'h', 't')"),
     ("api_key_secrets", "(id, org_id, key_id, hash) values ('$O', '$O', '$O', sha256('$N'))"),
     ("idempotency_keys", "(id, org_id, key, route, body_hash) values ('$O', '$O', 'k', 'r', 'h')"),
@@ -67,6 +68,7 @@ const ROWS: &[(&str, &str)] = &[
         "session_events",
         "(session_id, org_id, sequence, at_us, kind, event) values ('$O', '$O', 0, 0, 'started', '{}')",
     ),
+    ("session_greetings", "(session_id, org_id, started_at) values ('$O', '$O', now())"),
     ("turns", "(session_id, org_id, turn, started_at) values ('$O', '$O', 1, now())"),
     (
         "latency_hist_minute",

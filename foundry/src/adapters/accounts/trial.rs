@@ -220,7 +220,7 @@ async fn rendered(voice: &dyn Tts) -> Result<Vec<i16>, Failed> {
     Ok(out)
 }
 
-fn wav(samples: &[i16], rate_hz: u32) -> Result<Vec<u8>, hound::Error> {
+pub(crate) fn wav(samples: &[i16], rate_hz: u32) -> Result<Vec<u8>, hound::Error> {
     let spec = hound::WavSpec {
         channels: 1,
         sample_rate: rate_hz,

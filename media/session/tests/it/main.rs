@@ -14,6 +14,7 @@ mod connection;
 mod conversation;
 mod disk;
 mod ending;
+mod greeting;
 mod guess;
 mod limits;
 mod logs;

@@ -9,6 +9,11 @@ type Answers<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] exte
       ? T
       : never
   : never;
+type Asked<P extends keyof paths, M extends keyof paths[P]> = paths[P][M] extends {
+  requestBody: { content: { 'application/json': infer T } };
+}
+  ? T
+  : never;
 type Listed<P extends keyof paths> =
   Answers<P, 'get' & keyof paths[P]> extends { data: (infer T)[] } ? T : never;
 
@@ -32,6 +37,14 @@ export type Activity = Answers<'/v1/activity', 'get'>;
 export type ApiKey = Listed<'/v1/api-keys'>;
 export type NewApiKey = Answers<'/v1/api-keys', 'post'>;
 export type Greeting = Listed<'/v1/greetings'>;
+export type NewGreeting = Asked<'/v1/greetings', 'post'>;
+export type GreetingCalendar = Answers<'/v1/greeting-calendar', 'get'>;
+export type GreetingMeasures = Answers<'/v1/greeting-measures', 'get'>;
+export type GreetingPreviewRequest = Asked<'/v1/greeting-preview', 'post'>;
+export type GreetingPreview = Answers<'/v1/greeting-preview', 'post'>;
+export type GreetingAudioRequest = Asked<'/v1/greeting-audio', 'post'>;
+export type ArmResult = Answers<'/v1/greetings/{id}/results', 'get'>['arms'][number];
+export type Judgement = Answers<'/v1/greetings/{id}/results', 'get'>['answered'];
 export type Channel = Listed<'/v1/channels'>;
 export type Organization = Answers<'/v1/organizations/{id}', 'get'>;
 export type Provider = Listed<'/v1/providers'>;

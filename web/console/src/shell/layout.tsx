@@ -12,6 +12,7 @@ import {
   CallsIcon,
   CostsIcon,
   DocsIcon,
+  GreetingsIcon,
   LatencyIcon,
   LeaveIcon,
   SettingsIcon,
@@ -25,6 +26,7 @@ import { Loading } from './states';
 const PLACES: [string, string, ReactNode][] = [
   ['/agents', 'Agents', <AgentsIcon key="agents" />],
   ['/calls', 'Calls', <CallsIcon key="calls" />],
+  ['/greetings', 'Greetings', <GreetingsIcon key="greetings" />],
   ['/latency', 'Latency', <LatencyIcon key="latency" />],
   ['/costs', 'Costs', <CostsIcon key="costs" />],
   ['/settings', 'Settings', <SettingsIcon key="settings" />],

@@ -5,7 +5,6 @@ import {
   type Ability,
   api,
   type Channel,
-  type Greeting,
   ifMatch,
   type Organization,
   once,
@@ -16,8 +15,6 @@ import { usePages, useWhole } from '../../shell';
 
 export const useKeys = () =>
   usePages(['api-keys'], (query) => taken(api.GET('/v1/api-keys', { params: { query } })));
-export const useGreetings = () =>
-  usePages(['greetings'], (query) => taken(api.GET('/v1/greetings', { params: { query } })));
 export const useChannels = () =>
   usePages(['channels'], (query) => taken(api.GET('/v1/channels', { params: { query } })));
 export const useAccounts = () =>
@@ -74,19 +71,6 @@ export const rotateKey = ({ id, grace_seconds }: { id: string; grace_seconds: nu
     }),
   );
 export const revokeKey = (id: string) => taken(api.DELETE('/v1/api-keys/{id}', { params: { path: { id } } }));
-
-export type GreetingGiven = Pick<Greeting, 'wordings' | 'enabled'> & {
-  agent_id?: string;
-  environment_id?: string;
-};
-export const createGreeting = (body: GreetingGiven) =>
-  taken(api.POST('/v1/greetings', { body, headers: once() }));
-export const changeGreeting = (
-  { id, revision }: Greeting,
-  body: Partial<Pick<Greeting, 'wordings' | 'enabled'>>,
-) => taken(api.PATCH('/v1/greetings/{id}', { params: { path: { id } }, body, headers: ifMatch(revision) }));
-export const removeGreeting = ({ id }: Greeting) =>
-  taken(api.DELETE('/v1/greetings/{id}', { params: { path: { id } } }));
 
 export type ChannelGiven = Pick<Channel, 'kind' | 'address' | 'agent_id' | 'environment_id' | 'enabled'>;
 export const createChannel = (body: ChannelGiven) =>

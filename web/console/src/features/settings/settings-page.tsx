@@ -3,18 +3,12 @@ import { Page } from '../../shell';
 import { About } from './about';
 import { Audit } from './audit';
 import { Channels } from './channels';
-import { Greetings } from './greetings';
 import { Keys } from './keys';
 import { OrganizationForm } from './organization';
 import { Providers } from './providers';
 
 const SECTIONS = {
   keys: { label: 'API keys', about: 'What programs call this server with.', content: <Keys /> },
-  greetings: {
-    label: 'Greetings',
-    about: 'They stand in for the greeting of an agent: the narrowest that fits a call is said.',
-    content: <Greetings />,
-  },
   channels: { label: 'Channels', about: 'By which address which agent is reached.', content: <Channels /> },
   organization: {
     label: 'Organization',

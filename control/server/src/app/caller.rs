@@ -1,0 +1,55 @@
+//! What a page says of its caller, as greetings may use it. Whatever it says is a claim: it decides which words are said, and nothing else.
+
+use std::collections::BTreeMap;
+
+use domain::Language;
+use greetings::{Caller, language};
+use serde_json::Value;
+
+const VARIABLES_MOST: usize = 32;
+const NAME_MOST: usize = 64;
+
+#[derive(Default)]
+pub(crate) struct Said {
+    pub(crate) language: Option<String>,
+    pub(crate) variables: BTreeMap<String, Value>,
+}
+
+/// What cannot be used is left out: a call is not refused for its greeting.
+pub(crate) fn of(accepts: Option<&str>, said: Said) -> Caller {
+    let mut variables: Vec<(String, String)> = Vec::new();
+    for (name, value) in said.variables.into_iter().take(VARIABLES_MOST) {
+        let own = name.starts_with("caller.") || name.starts_with("session.");
+        let name = if own { name } else { format!("session.{name}") };
+        let text = match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            _ => continue,
+        };
+        if name.len() <= NAME_MOST {
+            variables.push((name, text));
+        }
+    }
+    let number = variables.iter().find(|(name, _)| name == "caller.number").map(|(_, number)| number.clone());
+    let language = said.language.filter(|tag| language::is_tag(tag)).map(Language);
+    Caller { number, language, accepts: accepts.map(str::to_owned), variables }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_said_is_left_out() {
+        let variables = serde_json::from_value(json!({
+            "caller.number": "+4930123", "order": 12, "caller.name": "Anna", "list": [1], "x".repeat(80): "long",
+        }));
+        let said = Said { language: Some("no language".to_owned()), variables: variables.expect("a map") };
+        let caller = of(Some("de, en;q=0.5"), said);
+        assert_eq!((caller.number.as_deref(), caller.language), (Some("+4930123"), None));
+        let names: Vec<&str> = caller.variables.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["caller.name", "caller.number", "session.order"]);
+    }
+}

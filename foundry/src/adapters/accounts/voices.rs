@@ -1,0 +1,63 @@
+//! The voices of an agent one by one: the first, and those that stand in for it.
+
+use std::sync::Arc;
+
+use domain::Voice;
+use greetings::VoiceKey;
+use providers_api::{Ability, Tts};
+use providers_route::breaker::Standing;
+use providers_route::{Alternative, Key, TtsRoute};
+use tokio::time::Instant;
+
+use super::{BUILT_IN, Bench, Binding, speaking, tenant};
+use crate::adapters::attempts::Client;
+use crate::vendors;
+
+/// One of an agent's voices by itself.
+pub(crate) struct OneVoice {
+    pub(crate) who: VoiceKey,
+    /// What is asked of it is on the books as a call's requests are.
+    pub(crate) tts: Arc<dyn Tts>,
+    /// It is not known to fail.
+    pub(crate) well: bool,
+}
+
+impl Bench {
+    /// Something that differs when voices may be others.
+    pub(crate) fn stamp(&self) -> String {
+        self.accounts.borrow().stamp.clone()
+    }
+
+    /// In the order in which they are asked; never none.
+    pub(crate) fn voices(&self, client: &Client, bindings: &[Binding], voice: &Voice) -> Vec<OneVoice> {
+        let known = Arc::clone(&self.accounts.borrow());
+        let mut voices: Vec<OneVoice> = bindings
+            .iter()
+            .enumerate()
+            .filter_map(|(place, binding)| {
+                let (provider, vendor) =
+                    self.found(&known, client.org, binding, Arc::clone(&self.own_tts), vendors::tts)?;
+                // A voice is known to its own vendor alone: the agent's is that of the first.
+                let name = binding.voice.clone().or_else(|| (place > 0).then(String::new));
+                let voice = name.map_or_else(|| voice.clone(), |name| Voice { name, ..voice.clone() });
+                let info = provider.info().clone();
+                let key = Key::new(tenant(client, binding).into(), Ability::Tts, &info);
+                let well = self.health.standing(&key, Instant::now()) != Standing::Open;
+                let who = VoiceKey { provider: binding.provider.clone(), model: info.model.clone(), voice };
+                if binding.provider == BUILT_IN {
+                    return Some(OneVoice { who, tts: provider, well });
+                }
+                let named = vec![(info, binding.provider.clone(), vendor)];
+                let way = Alternative::new(provider, tenant(client, binding));
+                let route = TtsRoute::new(vec![way], self.setting(speaking(), client, named)).ok()?;
+                Some(OneVoice { who, tts: Arc::new(route), well })
+            })
+            .collect();
+        if voices.is_empty() {
+            let model = self.own_tts.info().model.clone();
+            let who = VoiceKey { provider: BUILT_IN.to_owned(), model, voice: voice.clone() };
+            voices.push(OneVoice { who, tts: Arc::clone(&self.own_tts), well: true });
+        }
+        voices
+    }
+}

@@ -1,0 +1,358 @@
+// The parts of the form.
+
+import { Button, Checkbox, NativeSelect, NumberInput, Switch, Textarea, TextInput } from '@mantine/core';
+import type { Refusal } from '../../server';
+import { AddIcon } from '../../shell';
+import { DAYS, type Day, type Form, faultsAt } from './form';
+import type { Names } from './queries';
+
+interface Part {
+  form: Form;
+  set: (part: Partial<Form>) => void;
+  errors: Refusal['errors'];
+}
+
+const chosen = (event: { currentTarget: { value: string } }) => event.currentTarget.value;
+
+export function Scope({ form, set, errors, names, fixed }: Part & { names: Names; fixed: boolean }) {
+  const any = (label: string, list: { value: string; label: string }[]) => [{ value: '', label }, ...list];
+  return (
+    <section className="card stack" aria-labelledby="part-0">
+      <h2 id="part-0">For which calls</h2>
+      <TextInput
+        label="Name"
+        description="For you and your colleagues"
+        value={form.title}
+        error={faultsAt(errors, '/title')}
+        onChange={(event) => set({ title: chosen(event) })}
+        data-testid="greeting-title"
+      />
+      <div className="pair">
+        <NativeSelect
+          label="Agent"
+          value={form.agent}
+          disabled={fixed}
+          onChange={(event) => set({ agent: chosen(event), domain: '' })}
+          data={any('All agents', names.agents)}
+          data-testid="greeting-agent"
+        />
+        <NativeSelect
+          label="Domain"
+          value={form.domain}
+          disabled={fixed || form.agent !== ''}
+          error={faultsAt(errors, '/domain_id')}
+          onChange={(event) => set({ domain: chosen(event) })}
+          data={any('All domains', names.domains)}
+        />
+        <NativeSelect
+          label="Environment"
+          value={form.environment}
+          disabled={fixed}
+          onChange={(event) => set({ environment: chosen(event) })}
+          data={any('Everywhere', names.environments)}
+        />
+        <NativeSelect
+          label="Channel"
+          value={form.channel}
+          disabled={fixed}
+          onChange={(event) => set({ channel: chosen(event) })}
+          data={any('All channels', names.channels)}
+        />
+      </div>
+      {fixed && <p className="quiet small">For other calls, make another greeting.</p>}
+      <div className="pair">
+        <TextInput
+          label="Language"
+          description="Such as de; empty for callers of any"
+          value={form.language}
+          error={faultsAt(errors, '/language')}
+          onChange={(event) => set({ language: chosen(event) })}
+          data-testid="greeting-language"
+        />
+        <NumberInput
+          label="Priority"
+          description="The higher is said, whatever it is for"
+          min={-100}
+          max={100}
+          value={form.priority}
+          error={faultsAt(errors, '/priority')}
+          onChange={(value) => set({ priority: Number(value) || 0 })}
+        />
+      </div>
+      <Switch
+        label="Said to callers"
+        checked={form.enabled}
+        onChange={(event) => set({ enabled: event.currentTarget.checked })}
+      />
+    </section>
+  );
+}
+
+export function Schedule({ form, set, errors }: Part) {
+  const change = (place: number, part: Partial<Form['windows'][number]>) =>
+    set({ windows: form.windows.map((window, at) => (at === place ? { ...window, ...part } : window)) });
+  return (
+    <section className="card stack" aria-labelledby="part-1">
+      <h2 id="part-1">When</h2>
+      <Switch
+        label="At certain times only"
+        checked={form.scheduled}
+        onChange={(event) => set({ scheduled: event.currentTarget.checked })}
+        data-testid="greeting-scheduled"
+      />
+      {form.scheduled && (
+        <>
+          {form.windows.map((window, place) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: windows have no other name than their place
+            <div key={place} className="window" data-testid="window">
+              <Days days={window.days} place={place + 1} set={(days) => change(place, { days })} />
+              <div className="row">
+                <TextInput
+                  aria-label={`Window ${place + 1} begins`}
+                  type="time"
+                  value={window.from}
+                  error={faultsAt(errors, `/schedule/windows/${place}/from`)}
+                  onChange={(event) => change(place, { from: chosen(event) })}
+                />
+                <span className="quiet">to</span>
+                <TextInput
+                  aria-label={`Window ${place + 1} ends`}
+                  placeholder="18:00"
+                  className="clock"
+                  value={window.to}
+                  error={faultsAt(errors, `/schedule/windows/${place}/to`)}
+                  onChange={(event) => change(place, { to: chosen(event) })}
+                />
+                <Button
+                  variant="subtle"
+                  color="danger"
+                  aria-label={`Remove window ${place + 1}`}
+                  onClick={() => set({ windows: form.windows.filter((_, at) => at !== place) })}
+                >
+                  Remove
+                </Button>
+              </div>
+            </div>
+          ))}
+          {form.windows.length === 0 && <p className="quiet small">At any time of day.</p>}
+          <div className="row">
+            <Button
+              variant="default"
+              leftSection={<AddIcon />}
+              onClick={() => set({ windows: [...form.windows, { days: [], from: '08:00', to: '18:00' }] })}
+            >
+              Add hours
+            </Button>
+          </div>
+          <div className="pair">
+            <NativeSelect
+              label="Holidays"
+              value={form.holidays}
+              onChange={(event) => set({ holidays: chosen(event) as Form['holidays'] })}
+              data={[
+                { value: 'any', label: 'As on other days' },
+                { value: 'only', label: 'On holidays only' },
+                { value: 'never', label: 'Not on holidays' },
+              ]}
+            />
+            <TextInput
+              label="Time zone"
+              placeholder="The organization's"
+              value={form.timeZone}
+              error={faultsAt(errors, '/schedule/time_zone')}
+              onChange={(event) => set({ timeZone: chosen(event) })}
+            />
+            <TextInput
+              label="First day"
+              type="date"
+              value={form.from}
+              error={faultsAt(errors, '/schedule/from')}
+              onChange={(event) => set({ from: chosen(event) })}
+            />
+            <TextInput
+              label="Last day"
+              type="date"
+              value={form.until}
+              error={faultsAt(errors, '/schedule/until')}
+              onChange={(event) => set({ until: chosen(event) })}
+            />
+          </div>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Days({ days, place, set }: { days: Day[]; place: number; set: (days: Day[]) => void }) {
+  return (
+    <fieldset className="row days">
+      <legend className="hidden">Days of window {place}; none is every day</legend>
+      {DAYS.map(([day, name]) => (
+        <Checkbox
+          key={day}
+          label={name}
+          checked={days.includes(day)}
+          onChange={(event) =>
+            set(event.currentTarget.checked ? [...days, day] : days.filter((one) => one !== day))
+          }
+        />
+      ))}
+    </fieldset>
+  );
+}
+
+export function Words({ form, set, errors }: Part) {
+  const word = (place: number, text: string) =>
+    set({ wordings: form.wordings.map((before, at) => (at === place ? text : before)) });
+  return (
+    <section className="card stack" aria-labelledby="part-2">
+      <h2 id="part-2">What is said</h2>
+      <p className="quiet small">
+        <code>{'{caller.name|default:"there"}'}</code> says what is known of the caller;{' '}
+        <code>{'{if caller.name}…{else}…{end}'}</code> chooses. Always known: <code>{'{agent}'}</code>,{' '}
+        <code>{'{weekday}'}</code>, <code>{'{part_of_day}'}</code>, <code>{'{hour}'}</code>.
+      </p>
+      {form.wordings.map((text, place) => (
+        <div
+          // biome-ignore lint/suspicious/noArrayIndexKey: wordings have no other name than their place
+          key={place}
+          className="stack tight"
+        >
+          <Textarea
+            label={form.wordings.length > 1 ? `Wording ${place + 1}` : 'Wording'}
+            autosize
+            minRows={2}
+            value={text}
+            error={faultsAt(errors, `/wordings/${place}`)}
+            onChange={(event) => word(place, chosen(event))}
+            data-testid={`wording-${place}`}
+          />
+          {form.wordings.length > 1 && (
+            <div className="row end">
+              <Button
+                variant="subtle"
+                color="danger"
+                aria-label={`Remove wording ${place + 1}`}
+                onClick={() => set({ wordings: form.wordings.filter((_, at) => at !== place) })}
+              >
+                Remove
+              </Button>
+            </div>
+          )}
+        </div>
+      ))}
+      <div className="row">
+        <Button
+          variant="default"
+          leftSection={<AddIcon />}
+          disabled={form.wordings.length >= 20}
+          onClick={() => set({ wordings: [...form.wordings, ''] })}
+        >
+          Add a wording
+        </Button>
+      </div>
+      <Switch
+        label="Try several texts against each other"
+        checked={form.experimenting}
+        onChange={(event) => set({ experimenting: event.currentTarget.checked })}
+        data-testid="greeting-experiment"
+      />
+      {form.experimenting && <Arms form={form} set={set} errors={errors} />}
+    </section>
+  );
+}
+
+function Arms({ form, set, errors }: Part) {
+  const change = (place: number, part: Partial<Form['arms'][number]>) =>
+    set({ arms: form.arms.map((arm, at) => (at === place ? { ...arm, ...part } : arm)) });
+  const free = 'abcdefgh'.split('').find((key) => !form.arms.some((arm) => arm.key === key)) ?? 'x';
+  return (
+    <>
+      {form.arms.map((arm, place) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: keys change while they are typed
+        <div key={place} className="arm" data-testid="arm">
+          <div className="pair">
+            <TextInput
+              label={place === 0 ? 'First arm' : 'Arm'}
+              value={arm.key}
+              error={faultsAt(errors, `/experiment/arms/${place}/key`)}
+              onChange={(event) => change(place, { key: chosen(event) })}
+            />
+            <NumberInput
+              label="Weight"
+              min={0}
+              max={1000}
+              value={arm.weight}
+              error={faultsAt(errors, `/experiment/arms/${place}/weight`)}
+              onChange={(value) => change(place, { weight: Math.max(0, Math.round(Number(value)) || 0) })}
+            />
+          </div>
+          <Textarea
+            aria-label={`Text of arm ${arm.key}`}
+            autosize
+            minRows={2}
+            value={arm.text}
+            error={faultsAt(errors, `/experiment/arms/${place}/text`)}
+            onChange={(event) => change(place, { text: chosen(event) })}
+            data-testid={`arm-${place}`}
+          />
+          {form.arms.length > 2 && (
+            <div className="row end">
+              <Button
+                variant="subtle"
+                color="danger"
+                aria-label={`Remove arm ${arm.key}`}
+                onClick={() => set({ arms: form.arms.filter((_, at) => at !== place) })}
+              >
+                Remove
+              </Button>
+            </div>
+          )}
+        </div>
+      ))}
+      <div className="row">
+        <Button
+          variant="default"
+          leftSection={<AddIcon />}
+          disabled={form.arms.length >= 8}
+          onClick={() => set({ arms: [...form.arms, { key: free, weight: 1, text: '' }] })}
+        >
+          Add an arm
+        </Button>
+      </div>
+      <div className="pair">
+        <NativeSelect
+          label="Goal"
+          value={form.goalKind}
+          onChange={(event) => set({ goalKind: chosen(event) as Form['goalKind'] })}
+          data={[
+            { value: 'note', label: 'The agent notes' },
+            { value: 'node', label: 'The conversation comes to' },
+          ]}
+        />
+        <TextInput
+          label="Named"
+          placeholder="appointment"
+          value={form.goalName}
+          error={faultsAt(errors, '/experiment/goal')}
+          onChange={(event) => set({ goalName: chosen(event) })}
+        />
+        <NativeSelect
+          label="Assigned"
+          value={form.sticky}
+          onChange={(event) => set({ sticky: chosen(event) as Form['sticky'] })}
+          data={[
+            { value: 'caller', label: 'For each caller' },
+            { value: 'session', label: 'For each call' },
+          ]}
+        />
+      </div>
+      <Switch
+        label="Running"
+        description="While it does not, the wordings above are said. Other texts, weights or another goal begin a new round."
+        checked={form.running}
+        onChange={(event) => set({ running: event.currentTarget.checked })}
+      />
+    </>
+  );
+}
