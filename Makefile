@@ -61,7 +61,8 @@ sqlx: ## Writes what Postgres says of every checked statement, after one or a mi
 	@scripts/setup.sh run
 	scripts/sqlx.sh
 
-prove: ## What takes long: a newcomer's path in a fresh Debian root
+prove: ## What takes long: a thousand calls while vendors fail, a newcomer's path in a fresh Debian root
 	@scripts/setup.sh test
 	$(ENV)
+	DRILL_CALLS=1000 cargo test -p media-session --test it drills::thousand -- --nocapture
 	scripts/prove-newcomer.sh

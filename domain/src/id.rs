@@ -107,6 +107,8 @@ ids! {
     ServerId = "srv";
     /// One call or room visit.
     SessionId = "ses";
+    /// Faults put on a provider for a share of calls.
+    DrillId = "drl";
 }
 
 /// One side's contribution to a session, counted from 0. An ordinal and not a random id, so that a replay of

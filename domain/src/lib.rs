@@ -17,8 +17,8 @@ pub use agent::{ProviderBinding, Voice};
 pub use audio::{AudioFrame, FRAME, MediaTime};
 pub use failure::{Code, Failure, Retry, Source};
 pub use id::{
-    AgentId, AgentVersionId, ApiKeyId, ChannelId, DomainId, EnvironmentId, GreetingId, OrgId, PriceId,
-    ProviderAccountId, ProviderRequestId, SecretId, ServerId, SessionId, TurnId,
+    AgentId, AgentVersionId, ApiKeyId, ChannelId, DomainId, DrillId, EnvironmentId, GreetingId, OrgId,
+    PriceId, ProviderAccountId, ProviderRequestId, SecretId, ServerId, SessionId, TurnId,
 };
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent};

@@ -7,6 +7,7 @@ pub(crate) mod call_log;
 pub(crate) mod catalogue;
 pub(crate) mod control;
 pub(crate) mod dialogue;
+pub(crate) mod drills;
 pub(crate) mod entry;
 pub(crate) mod greeter;
 pub(crate) mod health;

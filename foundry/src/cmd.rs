@@ -3,6 +3,7 @@
 pub(crate) mod call;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod drill;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod key;

@@ -34,6 +34,8 @@ enum Command {
     Models(cmd::models::Args),
     /// Say what is missing on this machine and how to mend it.
     Doctor(cmd::doctor::Args),
+    /// Outages put on for a share of a test environment's calls: start, list, stop, report.
+    Drill(cmd::drill::Args),
     /// API keys: make, list, revoke.
     Key(cmd::key::Args),
     /// Write the agents of an organization into files, for git.
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Call(args) => cmd::call::run(args),
         Command::Models(args) => cmd::models::run(args),
         Command::Doctor(args) => cmd::doctor::run(args),
+        Command::Drill(args) => cmd::drill::run(args),
         Command::Key(args) => cmd::key::run(args),
         Command::Export(args) => cmd::export::run(args),
         Command::Import(args) => cmd::import::run(args),

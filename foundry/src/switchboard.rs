@@ -8,7 +8,7 @@ use agents_run::Ports;
 use control_server::ports::CallRequest;
 use control_store::greeting::Began;
 use control_store::{Entry, Opened, Recorder};
-use domain::{ServerId, SessionId, Voice};
+use domain::{DrillId, ServerId, SessionId, Voice};
 use media_session::ports::NOT_UNDERSTOOD;
 use media_session::{ClientProtocol, Clip, Clips, Leg, Parts, Place, sentence};
 use runtime::Tasks;
@@ -16,13 +16,14 @@ use runtime::Tasks;
 use crate::adapters::accounts::Bench;
 use crate::adapters::catalogue::{Callable, Catalogue};
 use crate::adapters::greeter::{Greeter, Opening};
+use crate::adapters::drills::Drills;
 use crate::adapters::returning::Returning;
 use crate::adapters::sink::Sink;
 use crate::adapters::{accounts, dialogue, recordings};
 use crate::speech::Speech;
 
 /// What the agent says when a provider fails, rendered at start so that it needs none.
-const APOLOGY: &str = "I'm sorry, I'm having a technical problem. Please give me a moment.";
+pub(crate) const APOLOGY: &str = "I'm sorry, I'm having a technical problem. Please give me a moment.";
 
 /// Connects a caller's leg to an agent in a new session.
 pub(crate) struct Switchboard {
@@ -30,6 +31,7 @@ pub(crate) struct Switchboard {
     record: Record,
     speech: Speech,
     bench: Arc<Bench>,
+    drills: Arc<Drills>,
     apology: Clip,
     clips: Clips,
     folders: Folders,
@@ -47,6 +49,7 @@ impl Switchboard {
     pub(crate) async fn new(
         speech: Speech,
         bench: Arc<Bench>,
+        drills: Arc<Drills>,
         catalogue: Arc<Catalogue>,
         record: Record,
         folders: Folders,
@@ -59,7 +62,7 @@ impl Switchboard {
         for text in sentence::cut(NOT_UNDERSTOOD) {
             clips.extend(speech.clip(&text, &voice).await.map(|clip| (text, clip)));
         }
-        Self { catalogue, record, speech, bench, apology, clips, folders, returning, greeter }
+        Self { catalogue, record, speech, bench, drills, apology, clips, folders, returning, greeter }
     }
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
@@ -110,8 +113,10 @@ impl Switchboard {
         };
         let Some(callable) = callable else { return };
         let ready = Arc::clone(&callable.ready);
-        let client = callable.client();
+        let mut client = callable.client();
         let chosen = self.bench.within(&client, &ready.providers);
+        client.drill = self.drills.striking(client.org, client.environment, id);
+        let drill = client.drill.as_ref().map(|drill| drill.id);
         let mut options = ready.options.clone();
         if !chosen.stt.is_empty() || !chosen.tts.is_empty() {
             patience(&mut options.waits);
@@ -126,7 +131,7 @@ impl Switchboard {
             Some(back) => {
                 (Sink::resumed(self.record.recorder.clone(), back.sequence, back.since), back.snapshot)
             }
-            None => (self.record.open(id, &callable, leg.transport, began), None),
+            None => (self.record.open(id, &callable, leg.transport, began, drill), None),
         };
         let ports = Ports { llm: self.bench.llm(&client, &chosen.llm), ..self.catalogue.ports().clone() };
         let parts = Parts {
@@ -169,7 +174,14 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn open(&self, session: SessionId, callable: &Callable, transport: &str, greeting: Began) -> Sink {
+    fn open(
+        &self,
+        session: SessionId,
+        callable: &Callable,
+        transport: &str,
+        greeting: Began,
+        drill: Option<DrillId>,
+    ) -> Sink {
         self.recorder.put(Entry::Opened(Opened {
             session,
             org: callable.org,
@@ -183,6 +195,7 @@ impl Record {
             server: self.server,
             started_at: jiff::Timestamp::now(),
             greeting: Some(greeting),
+            drill,
         }));
         Sink::new(self.recorder.clone())
     }

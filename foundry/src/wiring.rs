@@ -17,6 +17,7 @@ use crate::adapters::accounts::{Bench, Vendors};
 use crate::adapters::call_log::CallLog;
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
+use crate::adapters::drills::{self, Drills};
 use crate::adapters::entry::Entry;
 use crate::adapters::greeter::Greeter;
 use crate::adapters::health::{Health, Metrics};
@@ -116,6 +117,8 @@ impl House {
             Bench::open(store.db().clone(), store.recorder().clone(), Arc::clone(&vault), &speech, &tasks)
                 .await;
         let bench = bench.map_err(|error| coded(error.failure(), error))?;
+        let drills = Drills::open(store.db().clone(), &tasks).await;
+        let drills = drills.map_err(|error| coded(error.failure(), error))?;
         let catalogue =
             Catalogue::load(config, store.db().clone(), home, speech.embedder.clone(), Arc::clone(&tasks))
                 .await?;
@@ -146,6 +149,7 @@ impl House {
         let board = Switchboard::new(
             speech,
             Arc::clone(&bench),
+            Arc::clone(&drills),
             Arc::clone(&catalogue),
             record,
             folders,
@@ -181,6 +185,7 @@ impl House {
             platform: Arc::new(platform),
             vendors: Arc::new(Vendors(bench)),
             greetings: greeter,
+            drills: Arc::new(drills::Control(drills)),
         };
         control_server::jobs::start(store.db(), store.server(), Arc::clone(&ports.recordings), &tasks);
         let code = Arc::new(AdminCode::generate());

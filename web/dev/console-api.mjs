@@ -498,6 +498,11 @@ export function consoleApi(request, url, text, scenario) {
     if (request.method === 'DELETE') STATE.alerts = STATE.alerts.filter((one) => one.id !== id);
     return request.method === 'DELETE' ? nothing : json(page(scenario === 'empty' ? [] : STATE.alerts));
   }
+  if (what === 'drills') {
+    if (rest[0] === 'report') return json(report(drills[0]));
+    if (rest[0] === 'stop') return json({ ...drills[0], running: false, stopped_at: new Date().toISOString() });
+    return scenario === 'drill' ? json(page(drills)) : json(page(drills.slice(1)));
+  }
   if (what === 'about') return json({ ...about, organization: STATE.organization });
   if (what === 'audit') return json(page(audit));
   return null;
@@ -507,6 +512,55 @@ const unset = { monthly_limit_nano_usd: null, spent_nano_usd: 0, share: null, st
 
 /** What a price has that says little of itself. */
 const priced = (body) => body && { valid_from: '1970-01-01T00:00:00Z', tiers: [], note: '', per: 1, ...body };
+const drill = {
+  id: 'drl_2',
+  environment: 'staging',
+  kind: 'llm',
+  fault: 'hang',
+  moment: 'before_output',
+  provider: null,
+  share: 0.2,
+  started_by: 'operator',
+  started_at: new Date(Date.now() - 240_000).toISOString(),
+  ends_at: new Date(Date.now() + 360_000).toISOString(),
+  stopped_at: null,
+  running: true,
+};
+const drills = [
+  drill,
+  {
+    ...drill,
+    id: 'drl_1',
+    kind: 'tts',
+    fault: 'quota',
+    moment: 'mid_sentence',
+    provider: 'elevenlabs',
+    share: 1,
+    started_at: new Date(Date.now() - 7_200_000).toISOString(),
+    ends_at: new Date(Date.now() - 6_600_000).toISOString(),
+    running: false,
+  },
+];
+
+/** One in which two answers were apologies. */
+const report = (of) => ({
+  drill: of,
+  calls: 14,
+  calls_ended: 13,
+  calls_lost: 0,
+  failures: 3,
+  waits: { turns: 52, p50_ms: 941, p95_ms: 1310, max_ms: 2480 },
+  usual_waits: { turns: 231, p50_ms: 512, p95_ms: 690, max_ms: 1120 },
+  added: { p50_ms: 429, p95_ms: 620, max_ms: 1968 },
+  answered: [
+    { kind: 'llm', provider: 'groq', completed: 50, failed: 0, cancelled: 1 },
+    { kind: 'llm', provider: 'openai', completed: 0, failed: 8, cancelled: 44 },
+  ],
+  turns: 66,
+  last_resorts: 2,
+  words_lost: 0,
+  words_doubled: 0,
+});
 
 /** A vendor that answers, or one whose key is refused. */
 function tried(account, { ability }) {

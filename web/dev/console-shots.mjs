@@ -158,6 +158,24 @@ export const consoleShots = (base, scenario) => {
       await page.waitForTimeout(300);
     },
     'console-budget': open('/costs/budget', 'budget-limit'),
+    'console-drills': async (page) => {
+      await scenario(page, 'drill');
+      await open('/drills', 'drills')(page);
+      await page.getByTestId('drill-banner').waitFor();
+    },
+    'console-drill-report': async (page) => {
+      await scenario(page, 'drill');
+      await open('/drills', 'drills')(page);
+      await page.getByTestId('drill-shows').first().click();
+      await page.getByTestId('drill-report').waitFor();
+      await page.waitForTimeout(400);
+    },
+    'console-drill-new': async (page) => {
+      await open('/drills', 'drills')(page);
+      await page.getByTestId('new-drill').click();
+      await page.getByTestId('start-drill').waitFor();
+      await page.waitForTimeout(400);
+    },
     'console-keys': open('/settings/keys', 'keys'),
     'console-key-new': async (page) => {
       await open('/settings/keys', 'keys')(page);

@@ -1,7 +1,7 @@
 //! A finished call as its page shows it. Times are milliseconds since the call began, with microseconds kept,
 //! so that the parts of a response add up.
 
-use domain::{DeadAir, Mark, Role, SessionId, Source, TurnId};
+use domain::{DeadAir, DrillId, Mark, Role, SessionId, Source, TurnId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -44,6 +44,9 @@ pub struct CallSummary {
     pub recorded: bool,
     /// What the caller said first; empty where they said nothing.
     pub first_words: String,
+    /// The fault drill that struck it: what it took is no part of the measures of all calls.
+    #[schema(value_type = Option<String>, example = "drl_019ab0e61c7a7d53a1d1d8ea5e3a6f10")]
+    pub drill: Option<DrillId>,
 }
 
 /// Which calls.

@@ -14,6 +14,7 @@ pub mod call;
 pub mod channel;
 pub mod cost;
 pub mod domain;
+pub mod drill;
 pub mod environment;
 pub mod greeting;
 pub mod health;

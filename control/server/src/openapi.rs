@@ -24,6 +24,7 @@ use crate::{http, router};
         (name = "providers", description = "Accounts at vendors of speech and language"),
         (name = "costs", description = "What requests to vendors come to, prices and budgets. Money is in nano-dollars: 1000000000 are one US dollar"),
         (name = "alerts", description = "What happened and wants attention: budgets, prices that are missing, vendors that refuse"),
+        (name = "drills", description = "Outages put on for a share of a test environment's calls"),
         (name = "greetings", description = "What is said first"),
         (name = "channels", description = "Where callers come in"),
         (name = "organizations", description = "Tenants"),

@@ -35,6 +35,7 @@ pub struct Ports {
     pub platform: Arc<dyn Platform>,
     pub vendors: Arc<dyn Vendors>,
     pub greetings: Arc<dyn Greetings>,
+    pub drills: Arc<dyn Drills>,
 }
 
 /// Whoever greets callers.
@@ -99,6 +100,15 @@ pub trait Vendors: Send + Sync {
 
     /// Accounts of the organization, or the regions that they may be in, are others now. Must not wait.
     fn changed(&self, org: OrgId);
+}
+
+/// Whoever puts faults on providers for the calls that a drill picks.
+pub trait Drills: Send + Sync {
+    /// One was started or stopped. Must not wait.
+    fn changed(&self);
+
+    /// What callers hear where no provider is left.
+    fn apology(&self) -> String;
 }
 
 /// What the program that runs agents makes of their definitions.

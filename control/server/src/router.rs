@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    about, agents, alerts, api_keys, audit, channels, costs, domains, drafts, environments, greetings,
+    about, agents, alerts, api_keys, audit, channels, costs, domains, drafts, drills, environments, greetings,
     health, latency, offer, organizations, pages, permission, prices, provider_accounts, recordings,
     releases, sessions, socket, start, versions, widget,
 };
@@ -141,6 +141,9 @@ fn control() -> Documented {
         .routes(routes!(costs::budget, costs::set_budget))
         .routes(routes!(alerts::list))
         .routes(routes!(alerts::close))
+        .routes(routes!(drills::list, drills::start))
+        .routes(routes!(drills::stop))
+        .routes(routes!(drills::report))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::one, api_keys::revoke))
         .routes(routes!(api_keys::rotate))

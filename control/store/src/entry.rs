@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{
-    AgentId, ChannelId, EnvironmentId, OrgId, ProviderRequestId, ServerId, SessionEvent, SessionId,
+    AgentId, ChannelId, DrillId, EnvironmentId, OrgId, ProviderRequestId, ServerId, SessionEvent, SessionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -36,6 +36,9 @@ pub struct Opened {
     pub provider: String,
     /// The data directory of the server that runs it.
     pub server: ServerId,
+    /// The drill that strikes it.
+    #[serde(default)]
+    pub drill: Option<DrillId>,
     pub started_at: jiff::Timestamp,
     /// What the caller is greeted with; `None` in entries of servers that did not say.
     #[serde(default)]

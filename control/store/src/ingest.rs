@@ -28,6 +28,8 @@ pub(crate) struct Call {
     pub(crate) transport: String,
     pub(crate) provider: String,
     pub(crate) started_at: jiff::Timestamp,
+    /// What it took is no measure of what calls take.
+    pub(crate) is_drilled: bool,
 }
 
 /// Calls whose events were written lately.
@@ -104,8 +106,8 @@ impl<'a> Sorted<'a> {
 async fn open(connection: &mut PgConnection, opened: &[&Opened]) -> Result<(), Error> {
     for call in opened {
         sqlx::query!(
-            "insert into app.sessions (id, org_id, agent_id, agent_name, version, environment_id, channel_id, transport, provider, server_id, started_at, last_event_at)
-             select $1, o.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11 from app.orgs o where o.id = $2
+            "insert into app.sessions (id, org_id, agent_id, agent_name, version, environment_id, channel_id, transport, provider, server_id, started_at, last_event_at, drill_id)
+             select $1, o.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12 from app.orgs o where o.id = $2
              on conflict (id) do nothing",
             call.session.as_uuid(),
             call.org.as_uuid(),
@@ -118,6 +120,7 @@ async fn open(connection: &mut PgConnection, opened: &[&Opened]) -> Result<(), E
             call.provider,
             call.server.as_uuid(),
             to_database(call.started_at),
+            call.drill.map(|id| id.as_uuid()),
         )
         .execute(&mut *connection)
         .await?;
@@ -141,7 +144,7 @@ async fn recall(connection: &mut PgConnection, known: &mut Known, sorted: &Sorte
     }
     let missing: Vec<Uuid> = missing.into_iter().collect();
     let rows = sqlx::query!(
-        "select id, org_id, agent_name, version, transport, provider, started_at from app.sessions where id = any($1)",
+        "select id, org_id, agent_name, version, transport, provider, started_at, drill_id from app.sessions where id = any($1)",
         &missing
     )
     .fetch_all(connection)
@@ -154,6 +157,7 @@ async fn recall(connection: &mut PgConnection, known: &mut Known, sorted: &Sorte
             transport: row.transport,
             provider: row.provider,
             started_at: from_database(row.started_at),
+            is_drilled: row.drill_id.is_some(),
         };
         known.0.insert(SessionId::from_uuid(row.id), call);
     }

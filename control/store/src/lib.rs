@@ -16,6 +16,7 @@ pub mod cost;
 mod db;
 pub mod domain;
 pub mod draft;
+pub mod drill;
 pub mod embedded;
 pub mod entry;
 pub mod environment;

@@ -1,6 +1,6 @@
 //! Calls as they are listed, read and closed.
 
-use domain::{AgentId, ChannelId, EnvironmentId, OrgId, ServerId, SessionEvent, SessionId};
+use domain::{AgentId, ChannelId, DrillId, EnvironmentId, OrgId, ServerId, SessionEvent, SessionId};
 use jiff::Timestamp;
 use serde_json::Value;
 use sqlx::{Postgres, QueryBuilder};
@@ -39,6 +39,8 @@ pub struct Session {
     pub summary: Option<String>,
     pub fields: Value,
     pub outcome: Option<String>,
+    /// The drill that struck it.
+    pub drill: Option<DrillId>,
 }
 
 /// Which calls; what is `None` does not narrow.
@@ -102,6 +104,7 @@ struct Row {
     summary: Option<String>,
     fields: Value,
     outcome: Option<String>,
+    drill_id: Option<Uuid>,
 }
 
 impl From<Row> for Session {
@@ -133,6 +136,7 @@ impl From<Row> for Session {
             summary: row.summary,
             fields: row.fields,
             outcome: row.outcome,
+            drill: row.drill_id.map(DrillId::from_uuid),
         }
     }
 }
@@ -140,7 +144,7 @@ impl From<Row> for Session {
 /// What `Row` is read from.
 const COLUMNS: &str = "s.id, s.org_id, s.agent_id, s.agent_name, s.version, s.environment_id, s.channel_id, s.transport, s.provider, s.started_at, \
      s.last_event_at, s.last_sequence, s.ended_at, s.end_reason, s.duration_ms, s.turns, s.interruptions, s.response_median_ms, \
-     s.response_max_ms, s.dead_air_ms, s.failures, s.recorded, s.first_words, s.summary, s.fields, s.outcome";
+     s.response_max_ms, s.dead_air_ms, s.failures, s.recorded, s.first_words, s.summary, s.fields, s.outcome, s.drill_id";
 
 /// One page of the organization's calls, newest first.
 ///

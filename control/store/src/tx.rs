@@ -55,6 +55,8 @@ pub enum Reason {
     Spending,
     /// With what this process greets callers.
     LoadGreetings,
+    /// Which calls this process puts faults on.
+    LoadDrills,
     /// Whether the database is fit: roles, policies.
     Inspect,
 }
@@ -75,6 +77,7 @@ impl Reason {
             Self::LoadProviders => "load_providers",
             Self::Spending => "spending",
             Self::LoadGreetings => "load_greetings",
+            Self::LoadDrills => "load_drills",
             Self::Inspect => "inspect",
         }
     }

@@ -19,6 +19,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::adapters::attempts::{Attempts, Books, Client};
+use crate::adapters::drills;
 use crate::speech::Speech;
 use crate::vendors::{self, Reach};
 
@@ -181,6 +182,7 @@ impl Bench {
                 let (provider, vendor) =
                     self.found(&known, client.org, binding, Arc::clone(&self.own_stt), vendors::stt)?;
                 named.push((provider.info().clone(), binding.provider.clone(), vendor));
+                let provider = drills::stt(client.drill.as_ref(), named.len(), &binding.provider, provider);
                 let mut way = Alternative::new(provider, tenant(client, binding));
                 // What listens segment by segment gives no words before the final.
                 way.partials = vendor != Vendor::OpenaiCompatible.name();
@@ -188,7 +190,7 @@ impl Bench {
             })
             .collect();
         if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
-            return Arc::clone(&self.own_stt);
+            return drills::stt(client.drill.as_ref(), 1, BUILT_IN, Arc::clone(&self.own_stt));
         }
         match SttRoute::new(ways, self.setting(hearing(), client, named)) {
             Ok(route) => Arc::new(route),
@@ -210,6 +212,7 @@ impl Bench {
                 let (provider, vendor) =
                     self.found(&known, client.org, binding, Arc::clone(&self.own_tts), vendors::tts)?;
                 named.push((provider.info().clone(), binding.provider.clone(), vendor));
+                let provider = drills::tts(client.drill.as_ref(), named.len(), &binding.provider, provider);
                 let mut way = Alternative::new(provider, tenant(client, binding));
                 // A voice is known to its own vendor alone: the agent's is that of the first.
                 let name = binding.voice.clone().or_else(|| (place > 0).then(String::new));
@@ -219,7 +222,7 @@ impl Bench {
             })
             .collect();
         if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
-            return Arc::clone(&self.own_tts);
+            return drills::tts(client.drill.as_ref(), 1, BUILT_IN, Arc::clone(&self.own_tts));
         }
         match TtsRoute::new(ways, self.setting(speaking(), client, named)) {
             Ok(route) => Arc::new(route),
@@ -249,6 +252,7 @@ impl Bench {
                 let account = known.accounts.get(&(org, binding.provider.clone()))?;
                 let provider = vendors::llm(&self.reach, account, binding.model.as_deref()).ok()?;
                 named.push((provider.info().clone(), binding.provider.clone(), account.vendor.name()));
+                let provider = drills::llm(client.drill.as_ref(), named.len(), &binding.provider, provider);
                 let mut way = Alternative::new(provider, tenant(client, binding));
                 way.cheap = binding.cheap;
                 Some(way)
@@ -270,7 +274,8 @@ impl Bench {
             accounts,
             attempts: Arc::clone(&self.attempts),
         };
-        Setting { options, health: Arc::clone(&self.health), observer: Arc::new(books), pace: None }
+        let health = client.drill.as_ref().map_or(&self.health, |drill| &drill.health);
+        Setting { options, health: Arc::clone(health), observer: Arc::new(books), pace: None }
     }
 
     /// Whoever a binding names; said in the log where there is nobody, since the call goes on with the others.

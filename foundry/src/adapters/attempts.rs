@@ -10,6 +10,8 @@ use domain::{AgentId, EnvironmentId, OrgId, ProviderRequestId};
 use providers_api::{Error, ErrorKind, ProviderInfo};
 use providers_route::{Attempt, Observer, Outcome, RouteEvent, Why};
 
+use crate::adapters::drills::Drill;
+
 /// Attempts by `provider`, `ability` and `outcome`.
 const ATTEMPTS: &str = "provider_attempts_total";
 /// Until the first useful progress, by `provider` and `ability`.
@@ -88,6 +90,8 @@ pub(crate) struct Client {
     pub(crate) agent: AgentId,
     pub(crate) agent_name: String,
     pub(crate) environment: Option<EnvironmentId>,
+    /// The drill that strikes the call.
+    pub(crate) drill: Option<Arc<Drill>>,
 }
 
 /// Puts every attempt of one call on record, with what it used: cost follows from that.
@@ -144,11 +148,16 @@ impl Observer for Books {
             took_us: Some(us(attempt.took)),
             usage: used(&attempt.usage),
         })));
-        self.attempts.attempt(attempt);
+        // What a drill does is no measure of a vendor, and nothing that anybody must act on.
+        if self.client.drill.is_none() {
+            self.attempts.attempt(attempt);
+        }
     }
 
     fn event(&self, event: RouteEvent) {
-        self.attempts.event(event);
+        if self.client.drill.is_none() {
+            self.attempts.event(event);
+        }
     }
 }
 

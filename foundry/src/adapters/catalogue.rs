@@ -416,6 +416,7 @@ impl Callable {
             agent: self.agent,
             agent_name: self.name.clone(),
             environment: self.environment,
+            drill: None,
         }
     }
 }

@@ -9,6 +9,7 @@ mod calling;
 mod commands;
 mod console;
 mod crash;
+mod drills;
 mod ears;
 mod faults;
 mod greetings;

@@ -17,8 +17,8 @@ use crate::typing::Caller;
 
 /// The vendors' side of the world, on a thread of its own.
 pub(crate) struct World {
-    stage: Stage,
-    address: SocketAddr,
+    pub(crate) stage: Stage,
+    pub(crate) address: SocketAddr,
     _runtime: tokio::runtime::Runtime,
     _tasks: Tasks,
 }
@@ -37,7 +37,7 @@ impl World {
         Self { stage, address, _runtime: runtime, _tasks: tasks }
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.stage.seen().iter().filter(|seen| seen.what == "request").count()
     }
 }
@@ -134,7 +134,7 @@ fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_s
     let draft = with(&server, &token, "GET", "/v1/agents/front-desk/draft", &Value::Null);
     let mut definition = draft.json()["definition"].clone();
     definition["options"]["providers"] = json!({"tts": [{"provider": "voices"}, {"provider": "built-in"}]});
-    save(&server, &definition, &draft.json()["revision"]);
+    save(&server, "front-desk", &definition, &draft.json()["revision"]);
 
     let permit = json!({"agent": "front-desk@draft"});
     let permit = with(&server, &token, "POST", "/v1/widget/token", &permit).json()["token"].clone();
@@ -155,7 +155,7 @@ fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_s
     assert!(!caller.said().iter().any(|said| said.contains("technical problem")), "{:?}", caller.said());
 }
 
-fn save(server: &Server, definition: &Value, revision: &Value) {
+pub(crate) fn save(server: &Server, agent: &str, definition: &Value, revision: &Value) {
     let (bearer, revision) = (format!("Bearer {}", server.token()), format!("\"{revision}\""));
     let headers = [
         ("authorization", bearer.as_str()),
@@ -163,9 +163,14 @@ fn save(server: &Server, definition: &Value, revision: &Value) {
         ("if-match", revision.as_str()),
     ];
     let body = json!({"definition": definition}).to_string();
-    let saved =
-        testkit::http::request(server.url(), "PUT", "/v1/agents/front-desk/draft", &headers, body.as_bytes())
-            .expect("the server answers");
+    let saved = testkit::http::request(
+        server.url(),
+        "PUT",
+        &format!("/v1/agents/{agent}/draft"),
+        &headers,
+        body.as_bytes(),
+    )
+    .expect("the server answers");
     assert_eq!(saved.status, 200, "{}", saved.text());
     let problems = saved.json()["problems"].clone();
     assert_eq!(problems, json!([]), "the draft is fit");

@@ -4,6 +4,7 @@
 //! (`lexicon`): what a fake voice says, a fake ear understands, through any codec. Nothing here spawns: each
 //! stream is driven by whoever polls it, and dropping it is the end of it.
 
+pub mod drill;
 pub mod embed;
 pub mod fault;
 pub mod lexicon;
@@ -12,6 +13,7 @@ pub mod options;
 pub mod stt;
 pub mod tts;
 
+pub use drill::Drilled;
 pub use embed::FakeEmbedder;
 pub use fault::{Fault, Faults};
 pub use lexicon::Lexicon;

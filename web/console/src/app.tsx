@@ -7,6 +7,7 @@ import { BrowserRouter, Link, Navigate, Route, Routes } from 'react-router';
 import { AgentList, AgentPage } from './features/agents';
 import { CallList, CallPage } from './features/calls';
 import { CostsPage } from './features/costs';
+import { DrillBanner, DrillsPage } from './features/drills';
 import { GreetingPage, GreetingsPage } from './features/greetings';
 import { LatencyPage } from './features/latency';
 import { SettingsPage } from './features/settings';
@@ -48,7 +49,7 @@ function Gate({ refused }: { refused: unknown }) {
 function Pages() {
   return (
     <Routes>
-      <Route element={<Layout />}>
+      <Route element={<Layout banner={<DrillBanner />} />}>
         <Route index element={<Navigate to="/agents" replace />} />
         <Route path="sign-in" element={<Navigate to="/agents" replace />} />
         <Route path="agents" element={<AgentList />} />
@@ -60,6 +61,7 @@ function Pages() {
         <Route path="greetings" element={<GreetingsPage />} />
         <Route path="greetings/:id" element={<GreetingPage />} />
         <Route path="settings/greetings" element={<Navigate to="/greetings" replace />} />
+        <Route path="drills" element={<DrillsPage />} />
         <Route path="settings/:section?" element={<SettingsPage />} />
         <Route path="*" element={<Nowhere />} />
       </Route>

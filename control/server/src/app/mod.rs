@@ -16,6 +16,7 @@ pub(crate) mod ctx;
 pub(crate) mod definition;
 pub(crate) mod domains;
 pub(crate) mod drafts;
+pub(crate) mod drills;
 pub(crate) mod environments;
 mod event_line;
 mod fields;

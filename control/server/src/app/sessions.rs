@@ -198,6 +198,7 @@ fn summarised(found: &Session, names: &Environments, server: &Server) -> CallSum
         failures: count(found.failures),
         recorded: found.recorded,
         first_words: found.first_words.clone(),
+        drill: found.drill,
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod costs;
 mod documented;
 pub(crate) mod domains;
 pub(crate) mod drafts;
+pub(crate) mod drills;
 pub(crate) mod environments;
 mod extract;
 pub(crate) mod greetings;

@@ -17,7 +17,7 @@ use control_api::offer::Candidate;
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
 use control_server::ports::{
-    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Framing, Greetings, Health, LogError, Metrics, Offer, OpenAccount, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, Running, Speaking, Vendors,
+    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Drills, Framing, Greetings, Health, LogError, Metrics, Offer, OpenAccount, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, Running, Speaking, Vendors,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -114,6 +114,7 @@ impl World {
             platform: self.clone(),
             vendors: self.clone(),
             greetings: self.clone(),
+            drills: self.clone(),
         };
         let vault = Arc::new(Vault::new(&Secret::new("a master key of the tests".to_owned())));
         Server::new(options, ports, store, self.code.clone(), vault).expect("options are valid")
@@ -153,6 +154,14 @@ impl Greetings for World {
             Ok(GreetingAudio { audio, voices, length_ms: 1.0, rendered_ahead: false })
         }
         .boxed()
+    }
+}
+
+impl Drills for World {
+    fn changed(&self) {}
+
+    fn apology(&self) -> String {
+        "I'm sorry.".to_owned()
     }
 }
 

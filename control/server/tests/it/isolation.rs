@@ -26,7 +26,10 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
         plane.org.as_uuid()
     );
     plane.sql(&alert).await;
+    let drill = json!({"environment": "dev", "kind": "tts", "fault": "hang"});
+    let drill = plane.post("/v1/drills", drill).await.json();
     vec![
+        ("/v1/drills/", text(&drill["id"])),
         ("/v1/sessions/", call.id().to_string()),
         ("/v1/organizations/", plane.org.to_string()),
         ("/v1/domains/", text(&plane.get("/v1/domains").await["data"][0]["id"])),

@@ -4,6 +4,7 @@ mod accounts;
 mod cors;
 mod costs;
 mod document;
+mod drills;
 mod errors;
 mod fake;
 mod greetings;

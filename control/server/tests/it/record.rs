@@ -52,6 +52,7 @@ pub(crate) fn begun(org: OrgId, seconds_ago: i64) -> Record {
         server: SERVER,
         started_at: NOW - SignedDuration::from_secs(seconds_ago),
         greeting: None,
+        drill: None,
     };
     Record { opened, events: vec![(0, SessionEvent::Started)] }
 }

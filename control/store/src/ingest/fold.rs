@@ -131,7 +131,8 @@ impl Folded {
             transport: call.transport.clone(),
             provider: call.provider.clone(),
         };
-        let series = self.series.entry(key).or_default();
+        let mut aside = Series::default();
+        let series = if call.is_drilled { &mut aside } else { self.series.entry(key).or_default() };
         series.add(&happened.event);
         if let SessionEvent::TurnFinished { timeline } = &happened.event {
             let turn = Turn::new(happened.session, call, timeline);
@@ -286,17 +287,22 @@ mod tests {
             transport: "webrtc".to_owned(),
             provider: "local".to_owned(),
             started_at: Timestamp::from_second(1_800_000_030).expect("a time"),
+            is_drilled: false,
         }
     }
 
     fn fold(events: Vec<(u64, SessionEvent)>) -> (Change, Folded) {
+        fold_of(call(), events)
+    }
+
+    fn fold_of(call: Call, events: Vec<(u64, SessionEvent)>) -> (Change, Folded) {
         let session = SessionId::generate();
         let happened: Vec<Happened> = events
             .into_iter()
             .zip(0..)
             .map(|((ms, event), sequence)| Happened { session, sequence, at_us: (ms * 1000) as i64, event })
             .collect();
-        let folded = Folded::of(&happened.iter().collect::<Vec<_>>(), &HashMap::from([(session, call())]));
+        let folded = Folded::of(&happened.iter().collect::<Vec<_>>(), &HashMap::from([(session, call)]));
         (folded.calls[&session].clone(), folded)
     }
 
@@ -358,6 +364,15 @@ mod tests {
         assert!(change.greeting.answered);
         let reached: Vec<&str> = change.greeting.reached.iter().map(String::as_str).collect();
         assert_eq!(reached, ["node:book", "note:appointment"]);
+    }
+
+    #[test]
+    fn a_call_that_a_drill_struck_is_on_record_and_in_no_measure_of_all_calls() {
+        let drilled = Call { is_drilled: true, ..call() };
+        let (change, folded) =
+            fold_of(drilled, vec![(0, SessionEvent::Started), (1300, timeline(1, 600, 1000))]);
+        assert_eq!((change.last_sequence, folded.turns[0].stages[0]), (1, Some(400_000)));
+        assert!(folded.series.is_empty());
     }
 
     #[test]

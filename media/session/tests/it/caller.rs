@@ -238,15 +238,17 @@ impl Caller {
     }
 
     pub(crate) fn last_sound(&self) -> Option<Instant> {
-        self.sounds().last().copied()
+        let state = self.state.lock().expect("not poisoned");
+        state.received.iter().rev().find(|received| is_audible(received)).map(|received| received.at)
     }
 
     /// When packets with anything audible came.
     pub(crate) fn sounds(&self) -> Vec<Instant> {
         let state = self.state.lock().expect("not poisoned");
-        let audible = |r: &&Received| {
-            r.packet.payload.chunks_exact(2).any(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs() > 104)
-        };
-        state.received.iter().filter(audible).map(|r| r.at).collect()
+        state.received.iter().filter(|received| is_audible(received)).map(|received| received.at).collect()
     }
+}
+
+fn is_audible(received: &Received) -> bool {
+    received.packet.payload.chunks_exact(2).any(|b| i16::from_le_bytes([b[0], b[1]]).unsigned_abs() > 104)
 }

@@ -13,6 +13,7 @@ mod barge_in;
 mod connection;
 mod conversation;
 mod disk;
+mod drills;
 mod ending;
 mod greeting;
 mod guess;

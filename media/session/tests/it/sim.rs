@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use domain::{EndReason, SessionEvent, SessionId, TurnTimeline};
 use media_core::{Codec, Delivery, LegEvent};
-use media_session::ports::{ClientProtocol, Reaction, Recordings, SessionSink};
+use media_session::ports::{ClientProtocol, Dialogue, Reaction, Recordings, SessionSink};
 use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, Resumed, sentence};
 use media_vad::{EndOfTurn, EnergyVad, Vad};
+use providers_api::{Stt, Tts};
 use providers_fake::{FakeStt, FakeTts, Faults, Lexicon, SttOptions, TtsOptions};
 use runtime::tasks::Tasks;
 use tokio::time::Instant;
@@ -37,6 +38,15 @@ pub(crate) struct Setup {
     pub delivery: Delivery,
     pub flight: Option<Box<dyn std::io::Write + Send>>,
     pub recordings: Option<Box<dyn Recordings>>,
+    /// In place of the fakes and the script.
+    pub cast: Option<Cast>,
+}
+
+/// Who listens, speaks and thinks where it is not the fakes alone.
+pub(crate) struct Cast {
+    pub stt: Arc<dyn Stt>,
+    pub tts: Arc<dyn Tts>,
+    pub dialogue: Box<dyn Dialogue>,
 }
 
 impl Default for Setup {
@@ -58,6 +68,7 @@ impl Default for Setup {
             delivery: Delivery::Datagrams,
             flight: None,
             recordings: None,
+            cast: None,
         }
     }
 }
@@ -155,6 +166,11 @@ impl Sim {
         let stt = FakeStt::new(setup.stt);
         let tts = FakeTts::new(setup.tts).expect("valid voice");
         let (stt_faults, tts_faults) = (stt.faults(), tts.faults());
+        let cast = setup.cast.unwrap_or_else(|| Cast {
+            stt: Arc::new(stt),
+            tts: Arc::new(tts),
+            dialogue: Box::new(dialogue.clone()),
+        });
         let seen = Seen::default();
         let (samples, _) = Lexicon::shared().speak(APOLOGY, 24_000, 60);
         let id = format!("ses_{:032x}", setup.seed * 1_000 + directory.counts().taken as u64)
@@ -163,11 +179,11 @@ impl Sim {
         let parts = Parts {
             agent: "test".to_owned(),
             agent_version: "1".to_owned(),
-            stt: Arc::new(stt),
-            tts: Arc::new(tts),
+            stt: cast.stt,
+            tts: cast.tts,
             vad: Vad::Energy(EnergyVad::new()),
             end_of_turn: EndOfTurn::Off,
-            dialogue: Box::new(dialogue.clone()),
+            dialogue: cast.dialogue,
             sink: Box::new(Sink(Arc::clone(&seen))),
             protocol: Box::new(Plain { announces_ready: setup.announces_ready }),
             leg,
@@ -289,7 +305,7 @@ impl Sim {
     }
 }
 
-pub(crate) fn ms(n: u64) -> Duration {
+pub(crate) const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 

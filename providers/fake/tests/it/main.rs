@@ -1,6 +1,7 @@
 //! The fakes keep the contract of every provider, keep time exactly, and fail as told.
 
 mod contract;
+mod drills;
 
 use std::time::Duration;
 

@@ -59,6 +59,8 @@ export type Alert = Listed<'/v1/alerts'>;
 export type Price = Answers<'/v1/prices/{id}', 'get'>;
 export type ShippedPrice = Listed<'/v1/price-list'>;
 export type NewPrice = paths['/v1/prices']['post']['requestBody']['content']['application/json'];
+export type Drill = Listed<'/v1/drills'>;
+export type DrillReport = Answers<'/v1/drills/{id}/report', 'get'>;
 export type About = Answers<'/v1/about', 'get'>;
 export type AuditEntry = Listed<'/v1/audit'>;
 /** An agent's JSON, as `agents/graph` defines it; a draft may be anything. */

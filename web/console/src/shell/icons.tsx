@@ -37,6 +37,7 @@ export const CostsIcon = () =>
       <path d="M10 5.8C9.6 5 8.9 4.7 8 4.7c-1.2 0-2 .6-2 1.6 0 2.3 4.1 1 4.1 3.4 0 1-.9 1.6-2.1 1.6-1 0-1.8-.4-2.1-1.2M8 3.6v8.8" />
     </>,
   );
+export const DrillsIcon = () => icon(<path d="M8 2 1.8 13.5h12.4zM8 6.5v3.5M8 12v.1" />);
 export const SettingsIcon = () =>
   icon(
     <>

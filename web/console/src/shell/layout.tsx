@@ -12,6 +12,7 @@ import {
   CallsIcon,
   CostsIcon,
   DocsIcon,
+  DrillsIcon,
   GreetingsIcon,
   LatencyIcon,
   LeaveIcon,
@@ -29,13 +30,15 @@ const PLACES: [string, string, ReactNode][] = [
   ['/greetings', 'Greetings', <GreetingsIcon key="greetings" />],
   ['/latency', 'Latency', <LatencyIcon key="latency" />],
   ['/costs', 'Costs', <CostsIcon key="costs" />],
+  ['/drills', 'Drills', <DrillsIcon key="drills" />],
   ['/settings', 'Settings', <SettingsIcon key="settings" />],
 ];
 
 export const useAbout = () =>
   useQuery({ queryKey: ['about'], queryFn: () => taken(api.GET('/v1/about')), staleTime: 15_000 });
 
-export function Layout() {
+/** `banner` stands above every page. */
+export function Layout({ banner }: { banner?: ReactNode }) {
   const about = useAbout();
   const { pathname } = useLocation();
   return (
@@ -86,6 +89,7 @@ export function Layout() {
           </div>
         </header>
         <main className="content" id="main" tabIndex={-1}>
+          {banner}
           <Boundary place={pathname}>
             <Suspense fallback={<Loading />}>
               <Outlet />

@@ -45,6 +45,7 @@ fn row(recorded: &Recorded) -> CallSummary {
         failures: 0,
         recorded: false,
         first_words: String::new(),
+        drill: None,
     }
 }
 

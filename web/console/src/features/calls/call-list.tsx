@@ -136,6 +136,7 @@ function Row({ call }: { call: CallSummary }) {
         {!call.running && ending(call.end_reason)}
         <div className="row tags">
           {call.outcome && <span className="tag">{call.outcome}</span>}
+          {call.drill && <span className="tag warn">drill</span>}
           {call.failures > 0 && <span className="tag wrong">{plural(call.failures, 'problem')}</span>}
         </div>
       </td>

@@ -1,0 +1,152 @@
+//! Each fault, of each kind of provider, at each moment of a turn: the caller hears the answer or the last resort, waits for no longer
+//! than the hedge takes, and the conversation remembers what was heard, no more and no less.
+//!
+//! Cells that fall short are named in `short_of`, with what is true of them today. One that does better than it says fails, too, so
+//! that the list is no longer than it must be.
+
+use std::time::Duration;
+
+use providers_api::Ability;
+use providers_fake::drill::{Fault, Moment};
+
+use super::world::{self, Call, Heard, Outage, Primaries, SORRY, TALK, hedge_deadline};
+use crate::sim::{APOLOGY, ms};
+
+/// What the hedge may cost beyond its deadline.
+const BEYOND: Duration = ms(150);
+
+/// How a cell falls short of what is promised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Short {
+    /// Silence that it adds, in ms, rounded up to 10.
+    added_ms: Option<u64>,
+    /// Words of the caller are lost.
+    caller: bool,
+    /// Of the agent, the memory has words that nobody heard.
+    agent: bool,
+}
+
+const fn short_of(outage: Outage) -> Short {
+    let whole = Short { added_ms: None, caller: false, agent: false };
+    let Outage { ability, fault, moment } = outage;
+    match (ability, moment, fault) {
+        // The turn is committed with the partial that came before recognition fell silent; the next ear would have heard the rest.
+        (Ability::Stt, Moment::MidSentence, Fault::Hang | Fault::Slow) => Short { caller: true, ..whole },
+        // The node waits 2 s for more of a reply that has begun, and only then says that it is sorry.
+        (Ability::Llm, Moment::MidSentence, Fault::Hang | Fault::Slow) => {
+            Short { added_ms: Some(2_050), ..whole }
+        }
+        // A pause in a sentence is a failure after 800 ms, more than the hedge waits for a first sound.
+        (Ability::Tts, Moment::MidSentence, Fault::Hang | Fault::Slow) => {
+            Short { added_ms: Some(610), ..whole }
+        }
+        // A voice that says that a sentence is done is believed, however little of it was heard.
+        (Ability::Tts, Moment::MidSentence, Fault::Silence) => Short { agent: true, ..whole },
+        _ => whole,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn recognition_that_fails_in_any_way_at_any_moment_is_not_noticed() {
+    every_cell_of(Ability::Stt).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_fails_in_any_way_at_any_moment_is_followed_by_another_or_an_apology() {
+    every_cell_of(Ability::Llm).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_fails_in_any_way_at_any_moment_is_followed_by_another() {
+    every_cell_of(Ability::Tts).await;
+}
+
+async fn every_cell_of(ability: Ability) {
+    let agent = world::agent().await;
+    let well = world::call(&agent, 1, &Primaries::well(), true).await;
+    for (turn, (question, answer)) in well.turns.iter().zip(TALK) {
+        assert_eq!((turn.words.join(" "), turn.history.join(" ")), (answer.to_owned(), answer.to_owned()));
+        assert_eq!(turn.understood, question);
+    }
+    let mut wrong = Vec::new();
+    for moment in Moment::ALL {
+        for fault in Fault::ALL {
+            let outage = Outage { ability, fault, moment };
+            let call = world::call(&agent, 1, &Primaries::drilled(outage), true).await;
+            let found = found(ability, &call, &well);
+            let line = format!("{moment:?} {fault:?}: {found:?}\n{}", story(&call, &well));
+            match found {
+                Ok(short) if short == short_of(outage) => {}
+                Ok(_) | Err(_) => wrong.push(line),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{ability:?}: {}", wrong.join("\n"));
+}
+
+/// How the call fell short; or what is never to be.
+fn found(ability: Ability, call: &Call, well: &Call) -> Result<Short, String> {
+    if let Some(reason) = call.ended {
+        return Err(format!("the call was lost: {reason:?}"));
+    }
+    let mut short = Short::default();
+    let mut longest = Duration::ZERO;
+    for ((turn, usual), (question, answer)) in call.turns.iter().zip(&well.turns).zip(TALK) {
+        if turn.words.is_empty() {
+            return Err(format!("nothing was heard in answer to {question:?}"));
+        }
+        longest = longest.max(added(turn, usual));
+        short.caller |= turn.understood != question;
+        short.agent |= !remembers_what_was_heard(turn);
+        // Of an answer to half a question nothing is known.
+        if turn.understood == question && !is_told(&turn.history, answer) {
+            return Err(format!(
+                "the memory has what is neither the answer nor the last resort: {:?}",
+                turn.history
+            ));
+        }
+    }
+    if longest > hedge_deadline(ability) + BEYOND {
+        short.added_ms = Some(longest.as_millis().div_ceil(10) as u64 * 10);
+    }
+    Ok(short)
+}
+
+/// Before the answer or within it.
+fn added(turn: &Heard, usual: &Heard) -> Duration {
+    turn.response.saturating_sub(usual.response).max(turn.gap.saturating_sub(usual.gap))
+}
+
+/// To the word; the one in which a voice broke off may be half a word, or be said again.
+fn remembers_what_was_heard(turn: &Heard) -> bool {
+    let (short, long) = if turn.words.len() < turn.history.len() {
+        (&turn.words, &turn.history)
+    } else {
+        (&turn.history, &turn.words)
+    };
+    if long.len() - short.len() > 1 {
+        return false;
+    }
+    let same = short.iter().zip(long.iter()).take_while(|(one, other)| one == other).count();
+    let rest = short.iter().rev().zip(long.iter().rev()).take_while(|(one, other)| one == other).count();
+    same + rest >= short.len().saturating_sub(usize::from(short.len() == long.len()))
+}
+
+/// The answer, or its beginning, or that and the last resort.
+fn is_told(history: &[String], answer: &str) -> bool {
+    let said = history.join(" ");
+    let begun = [SORRY, APOLOGY].iter().find_map(|sorry| said.strip_suffix(sorry)).unwrap_or(&said);
+    answer.starts_with(begun.trim())
+}
+
+fn story(call: &Call, well: &Call) -> String {
+    let line = |(turn, usual): (&Heard, &Heard)| {
+        let (heard, history) = (turn.words.join(" "), turn.history.join(" "));
+        format!(
+            "    {:?} understood {:?}\n      heard    {heard}\n      remembered {history}\n",
+            added(turn, usual),
+            turn.understood
+        )
+    };
+    call.turns.iter().zip(&well.turns).map(line).collect()
+}
