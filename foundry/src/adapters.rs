@@ -16,3 +16,4 @@ pub(crate) mod recordings;
 pub(crate) mod returning;
 pub(crate) mod sink;
 pub(crate) mod spending;
+pub(crate) mod summaries;

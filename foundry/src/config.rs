@@ -176,8 +176,10 @@ pub(crate) struct Server {
     pub(crate) connections_per_address: usize,
     /// Calls over WebRTC that were answered and have not connected yet, likewise.
     pub(crate) connecting_per_address: usize,
-    /// Requests to the API that a key, or the operator, may make in a minute.
+    /// Requests to the API that a key, or the operator, may make in a minute; heavy ones count more.
     pub(crate) requests_per_minute: u32,
+    /// Keys and tokens that are none which an address may send in a minute, likewise; 0 sets no limit.
+    pub(crate) wrong_keys_per_address: u32,
     /// How clients reach the server, such as `https://voice.example.com`, where a proxy hides it.
     pub(crate) public_url: Option<String>,
     /// Lets its bearer read calls and metrics, call, and give others tokens to call with; at least 16 characters. Unless
@@ -331,6 +333,7 @@ impl Default for Server {
             connections_per_address: 256,
             connecting_per_address: 16,
             requests_per_minute: 600,
+            wrong_keys_per_address: 60,
             public_url: None,
             operator_token: None,
             token_key: None,
@@ -489,6 +492,7 @@ impl Config {
             token_key: server.token_key.clone(),
             ice_servers: server.ice_servers.iter().map(ice).collect(),
             requests_per_minute: server.requests_per_minute,
+            wrong_keys_per_address: server.wrong_keys_per_address,
             resume_within_seconds: u64::from(self.session.reattach_s),
             ..control_server::Options::default()
         }

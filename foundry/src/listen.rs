@@ -25,7 +25,7 @@ use self::room::{Place, Room};
 use self::stream::Stream;
 use crate::config::Tls;
 
-pub(crate) use self::room::counted;
+pub(crate) use control_server::counted;
 
 const ACCEPT: Kind = Kind::vital("http.accept");
 const CONNECTION: Kind = Kind::new("http.connection");

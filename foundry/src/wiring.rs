@@ -24,6 +24,7 @@ use crate::adapters::health::{Health, Metrics};
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
 use crate::adapters::spending::Spending;
+use crate::adapters::summaries::Summaries;
 use crate::cmd::coded;
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -170,6 +171,7 @@ impl House {
             sockets,
             tasks: Arc::clone(&tasks),
         };
+        let summaries = Arc::new(Summaries::new(Arc::clone(&bench), store.db().clone()));
         let ports = Ports {
             calls: Arc::new(entry),
             log: Arc::new(CallLog::new(calls)),
@@ -187,7 +189,8 @@ impl House {
             greetings: greeter,
             drills: Arc::new(drills::Control(drills)),
         };
-        control_server::jobs::start(store.db(), store.server(), Arc::clone(&ports.recordings), &tasks);
+        let kept = Arc::clone(&ports.recordings);
+        control_server::jobs::start(store.db(), store.server(), kept, summaries, &tasks);
         let code = Arc::new(AdminCode::generate());
         Ok(Self {
             tasks,

@@ -57,6 +57,9 @@ pub struct AgentChange {
     #[serde(default, deserialize_with = "crate::given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, pattern = "^dom_[0-9a-f]{32}$")]
     pub domain_id: Option<Option<DomainId>>,
+    /// False takes an archived agent back; no environment serves it until it is published again. `DELETE` archives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

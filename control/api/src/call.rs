@@ -30,8 +30,10 @@ pub struct CallSummary {
     pub end_reason: Option<String>,
     /// What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`.
     pub outcome: Option<String>,
-    /// A sentence or two, a moment after the call's end.
+    /// A sentence or two, a moment after the call's end; by rules first, and then by a model where the organization has one.
     pub summary: Option<String>,
+    /// Who wrote the summary.
+    pub summary_by: Option<SummaryBy>,
     /// Turns of the caller.
     pub turns: u32,
     pub interruptions: u32,
@@ -47,6 +49,13 @@ pub struct CallSummary {
     /// The fault drill that struck it: what it took is no part of the measures of all calls.
     #[schema(value_type = Option<String>, example = "drl_019ab0e61c7a7d53a1d1d8ea5e3a6f10")]
     pub drill: Option<DrillId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SummaryBy {
+    Rules,
+    Model,
 }
 
 /// Which calls.
@@ -84,6 +93,12 @@ pub struct Call {
     /// What the agent noted last under each name.
     #[schema(value_type = Object)]
     pub fields: Value,
+    /// Name of the model that wrote the summary and `extracted`.
+    pub summary_model: Option<String>,
+    /// What that model read out of the words: the fields that the agent's `options.summary` names. Callers' words alone stand behind it,
+    /// where `fields` is what the agent itself noted.
+    #[schema(value_type = Object)]
+    pub extracted: Value,
     pub transcript: Vec<Line>,
     pub turns_detail: Vec<Turn>,
     pub dead_air: Vec<Silence>,

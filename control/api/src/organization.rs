@@ -15,6 +15,8 @@ pub struct Organization {
     /// Regions that accounts at vendors may be in, each a name or its beginning and `*`; none: anywhere. The server's own models may
     /// always be used.
     pub residency: Vec<String>,
+    /// Days that calls are kept, with all that was said in them and their recordings; null keeps all. Measures and costs stay.
+    pub calls_keep_days: Option<i32>,
     pub revision: i32,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -33,6 +35,8 @@ pub struct NewOrganization {
     pub title: Option<String>,
     #[schema(minimum = 1, maximum = 3650)]
     pub recordings_keep_days: Option<i32>,
+    #[schema(minimum = 1, maximum = 3650)]
+    pub calls_keep_days: Option<i32>,
 }
 
 /// What is left out stays as it is.
@@ -50,4 +54,8 @@ pub struct OrganizationChange {
     /// Whole, in place of the former; an empty list: anywhere.
     #[schema(max_items = 50)]
     pub residency: Option<Vec<String>>,
+    /// Null keeps all calls.
+    #[serde(default, deserialize_with = "crate::given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>, minimum = 1, maximum = 3650)]
+    pub calls_keep_days: Option<Option<i32>>,
 }

@@ -162,8 +162,10 @@ codes! {
     IDEMPOTENCY_KEY_REUSED = Caller, 422, Retry::Never, "The idempotency key was used for something else";
     /// The first request with this `Idempotency-Key` is being answered.
     IDEMPOTENCY_KEY_IN_USE = Caller, 409, Retry::Now, "The first request is still being answered";
-    /// The key has used up its requests of this minute.
+    /// The key has used up its requests of this minute, or the address has sent too many keys that are none.
     RATE_LIMITED = Caller, 429, Retry::Now, "Too many requests";
+    /// Too many heavy queries of the organization run or wait already.
+    TOO_MANY_QUERIES = Caller, 429, Retry::Now, "Too many heavy queries at once";
     /// The database does not answer.
     STORE_UNAVAILABLE = Platform, 503, Retry::Now, "The database does not answer";
     /// A fault of ours; the request id finds it in the log.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::start::IceServer;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct TokenRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,

@@ -17,12 +17,16 @@ pub mod ports;
 mod router;
 mod store;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use domain::ApiKeyId;
 
 pub use app::code::AdminCode;
 pub use app::definition::{pointer, problems};
 pub use app::greetings::book::book as greeting_book;
 pub use app::keys::NewKey;
+pub use app::limit::counted;
 pub use app::seed::accounts::{GivenAccount, seed_accounts};
 pub use app::seed::{Definition, Source, seed};
 pub use app::vault::{CannotOpen, Vault};
@@ -40,7 +44,11 @@ pub struct Server {
     store: Store,
     code: Arc<AdminCode>,
     keys: app::keys::Keys,
-    limits: app::limit::Limits,
+    /// `None` is the operator.
+    limits: app::limit::Limits<Option<ApiKeyId>>,
+    /// Credentials that are none, by where they came from; `None`: not counted.
+    strangers: Option<app::limit::Limits<IpAddr>>,
+    heavy: app::heavy::Heavy,
     vault: Arc<Vault>,
 }
 
@@ -65,6 +73,20 @@ impl Server {
         let tokens = app::token::Tokens::new(options.token_key.as_ref(), options.operator_token.as_ref());
         let keys = app::keys::Keys::default();
         let limits = app::limit::Limits::new(options.requests_per_minute);
-        Ok(router::router(Arc::new(Self { options, ports, tokens, store, code, keys, limits, vault })))
+        let strangers = (options.wrong_keys_per_address > 0)
+            .then(|| app::limit::Limits::new(options.wrong_keys_per_address));
+        let heavy = app::heavy::Heavy::new();
+        Ok(router::router(Arc::new(Self {
+            options,
+            ports,
+            tokens,
+            store,
+            code,
+            keys,
+            limits,
+            strangers,
+            heavy,
+            vault,
+        })))
     }
 }

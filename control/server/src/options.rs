@@ -35,8 +35,10 @@ pub struct Options {
     pub body_limit_bytes: usize,
     /// An offer must be answered within this.
     pub offer_deadline_ms: u64,
-    /// Requests that an API key, or the operator, may make in a minute.
+    /// Requests that an API key, or the operator, may make in a minute; heavy ones count more.
     pub requests_per_minute: u32,
+    /// Keys and tokens that are none which an address may send in a minute. This machine's own are not counted; 0 counts none.
+    pub wrong_keys_per_address: u32,
 }
 
 impl Default for Options {
@@ -54,6 +56,7 @@ impl Default for Options {
             body_limit_bytes: 256 * 1024,
             offer_deadline_ms: 10_000,
             requests_per_minute: 600,
+            wrong_keys_per_address: 60,
         }
     }
 }
@@ -88,6 +91,7 @@ impl Options {
             ("body_limit_bytes", self.body_limit_bytes as u64, 16 * 1024, 16 * 1024 * 1024),
             ("offer_deadline_ms", self.offer_deadline_ms, 100, 60_000),
             ("requests_per_minute", u64::from(self.requests_per_minute), 1, 1_000_000),
+            ("wrong_keys_per_address", u64::from(self.wrong_keys_per_address), 0, 1_000_000),
         ];
         for (field, value, least, most) in ranges {
             if value < least || value > most {

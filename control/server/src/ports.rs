@@ -17,11 +17,13 @@ use control_api::provider_account::{
     Ability, AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
 };
 use control_api::recording::Name;
-use domain::{Encoding, OrgId, ProviderAccountId, Secret, SessionEvent, SessionId};
+use domain::{
+    AgentId, Encoding, EnvironmentId, OrgId, ProviderAccountId, Role, Secret, SessionEvent, SessionId,
+};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use greetings::Caller;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 #[derive(Clone)]
 pub struct Ports {
@@ -109,6 +111,59 @@ pub trait Drills: Send + Sync {
 
     /// What callers hear where no provider is left.
     fn apology(&self) -> String;
+}
+
+/// Whoever sums ended calls up with a language model.
+pub trait Summarizer: Send + Sync {
+    /// Whether a model would be asked about calls of this organization now. Must not wait.
+    fn asks(&self, org: OrgId) -> bool;
+
+    /// One request to a model, whose costs are the organization's. Dropping the future ends it.
+    fn sum_up(&self, call: Conversation) -> BoxFuture<'_, Result<SummedUp, NotSummedUp>>;
+}
+
+/// A call as a model is told of it. Not for logs: no `Debug`.
+#[derive(Clone)]
+pub struct Conversation {
+    pub session: SessionId,
+    pub org: OrgId,
+    pub agent: AgentId,
+    pub agent_name: String,
+    /// 0: the draft.
+    pub version: i32,
+    pub environment: Option<EnvironmentId>,
+    /// What was said, as it was heard.
+    pub beginning: Vec<Spoken>,
+    /// Lines between the two.
+    pub left_out: usize,
+    pub ending: Vec<Spoken>,
+    /// What the agent noted.
+    pub noted: Value,
+    pub end_reason: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct Spoken {
+    pub role: Role,
+    pub text: String,
+}
+
+/// What a model made of a call.
+#[derive(Clone)]
+pub struct SummedUp {
+    pub summary: String,
+    /// Those that the agent's definition asks for, by name.
+    pub fields: Map<String, Value>,
+    /// Which answered.
+    pub model: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotSummedUp {
+    /// The agent wants none, or its organization has none.
+    NoModel,
+    /// It may be asked again. A vendor's code, or why in a few words: nothing of what was said.
+    Failed { reason: String },
 }
 
 /// What the program that runs agents makes of their definitions.

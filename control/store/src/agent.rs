@@ -173,3 +173,11 @@ pub async fn archive(tx: &mut OrgTx, id: AgentId) -> Result<(), Error> {
     .await?;
     Ok(())
 }
+
+/// It can be changed, published and called again.
+pub async fn take_back(tx: &mut OrgTx, id: AgentId) -> Result<(), Error> {
+    sqlx::query!("update app.agents set archived_at = null where id = $1", id.as_uuid())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}

@@ -31,6 +31,9 @@ const SUPERUSER: &str = "postgres";
 const INIT_WITHIN: Duration = Duration::from_secs(120);
 /// A start may have to recover first, which takes as long as there is log to read.
 const START_WITHIN: Duration = Duration::from_secs(600);
+/// A log longer than this is begun anew; one more of that size is kept.
+const LOG_BYTES: u64 = 8 << 20;
+const ROTATE_EVERY: Duration = Duration::from_secs(3600);
 /// A fast shutdown writes a checkpoint.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -132,10 +135,17 @@ impl Embedded {
         Access::private(self.place.socket(), Place::PORT)
     }
 
-    /// Waits for the cluster to end by itself, which it should not. Cancel-safe.
+    /// Waits for the cluster to end by itself, which it should not; keeps its log small meanwhile. Cancel-safe.
     pub async fn died(&mut self) {
-        if let Err(error) = self.child.wait().await {
-            tracing::error!(%error, "the private database cannot be watched");
+        loop {
+            match tokio::time::timeout(ROTATE_EVERY, self.child.wait()).await {
+                Ok(Ok(_status)) => return,
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the private database cannot be watched");
+                    return;
+                }
+                Err(_elapsed) => rotate(&self.place.log()),
+            }
         }
     }
 
@@ -191,6 +201,7 @@ async fn make(place: &Place, initdb: &Path) -> Result<(), Error> {
 
 fn launch(place: &Place, postgres: &Path) -> Result<Child, Error> {
     let failed = |said: String| Error::Failed { what: "starting postgres", said };
+    rotate(&place.log());
     let log = fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -214,6 +225,19 @@ fn launch(place: &Place, postgres: &Path) -> Result<Child, Error> {
     // Not in our process group: Ctrl-C in a terminal must reach us first, so that calls can end in order.
     command.stdin(Stdio::null()).stdout(log).stderr(again).process_group(0);
     command.spawn().map_err(|error| failed(error.to_string()))
+}
+
+/// What is in a long log goes beside it, in the place of what went there before. Postgres writes at the end of the file, wherever that is.
+fn rotate(log: &Path) {
+    let is_long = fs::metadata(log).is_ok_and(|file| file.len() > LOG_BYTES);
+    if !is_long {
+        return;
+    }
+    let before = log.with_extension("log.1");
+    let moved = fs::copy(log, &before).and_then(|_| fs::OpenOptions::new().write(true).open(log)?.set_len(0));
+    if let Err(error) = moved {
+        tracing::warn!(%error, log = %log.display(), "the private database's log cannot be rotated");
+    }
 }
 
 async fn wait_ready(place: &Place, child: &mut Child) -> Result<(), Error> {
@@ -264,4 +288,28 @@ async fn signal(pid: u32, name: &str) -> io::Result<()> {
 fn closed_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_long_log_is_begun_anew_and_who_writes_it_goes_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = folder.path().join("postgres.log");
+        let mut writer = fs::OpenOptions::new().create(true).append(true).open(&log).expect("writable");
+        writer.write_all(b"short\n").expect("written");
+        rotate(&log);
+        assert_eq!(fs::read(&log).expect("there"), b"short\n");
+        writer.write_all(&vec![b'x'; LOG_BYTES as usize]).expect("written");
+        rotate(&log);
+        writer.write_all(b"after\n").expect("written");
+        assert_eq!(fs::read(&log).expect("there"), b"after\n");
+        let before = fs::read(folder.path().join("postgres.log.1")).expect("kept");
+        assert!(before.starts_with(b"short\nxxx") && before.len() as u64 == LOG_BYTES + 6);
+        rotate(&folder.path().join("missing.log"));
+    }
 }

@@ -123,6 +123,16 @@ impl Outcome {
 }
 
 impl Entry {
+    /// Without it a call would never begin or end on record, or what was paid for be lost.
+    #[must_use]
+    pub fn is_vital(&self) -> bool {
+        match self {
+            Self::Opened(_) | Self::Request(_) => true,
+            Self::Event(happened) => matches!(happened.event, SessionEvent::Ended { .. }),
+            Self::Checkpoint(_) => false,
+        }
+    }
+
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
         match self {

@@ -16,7 +16,8 @@ const ENDING: &str = "jsonl";
 pub struct Options {
     /// A segment of this size is followed by another.
     pub segment_bytes: u64,
-    /// With this much waiting on disk, what comes is dropped and counted: hours of a busy server.
+    /// With this much waiting on disk, what comes is dropped and counted: hours of a busy server. A tenth of it is for the beginnings and
+    /// ends of calls and for what was asked of vendors.
     pub limit_bytes: u64,
 }
 
@@ -26,57 +27,132 @@ impl Default for Options {
     }
 }
 
+/// Of the limit, a tenth is kept for entries without which a call would never begin or end on record, or its costs be lost.
+const RESERVE: u64 = 10;
+
+/// Makes the files of segments.
+pub(crate) trait Disk {
+    type File: Write;
+
+    fn create(&self, path: &Path) -> io::Result<Self::File>;
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Files;
+
+impl Disk for Files {
+    type File = File;
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        File::create(path)
+    }
+}
+
 /// Appends.
 #[derive(Debug)]
-pub(crate) struct Appender {
+pub(crate) struct Appender<D: Disk = Files> {
+    disk: D,
     folder: PathBuf,
     options: Options,
     number: u64,
-    file: File,
+    file: D::File,
     written: u64,
+    /// The last line may be half of one.
+    torn: bool,
     /// Of all segments, as far as this side knows; `taken_up_to` of the other side makes it smaller.
     waiting: u64,
+}
+
+/// The disk took only some of what it was given.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    /// Lines that are there whole.
+    pub(crate) kept: usize,
+    pub(crate) source: io::Error,
+}
+
+/// What an entry may fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// All but the reserve.
+    Ordinary,
+    Reserve,
 }
 
 impl Appender {
     /// Opens the folder for appending; what lies there already stays for the taker.
     pub(crate) fn open(folder: &Path, options: Options) -> io::Result<Self> {
+        Self::on(Files, folder, options)
+    }
+}
+
+impl<D: Disk> Appender<D> {
+    fn on(disk: D, folder: &Path, options: Options) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let segments = segments(folder)?;
         let number = segments.last().map_or(1, |number| number + 1);
         let waiting = total(folder, &segments);
-        let file = File::create(path(folder, number))?;
-        Ok(Self { folder: folder.to_owned(), options, number, file, written: 0, waiting })
+        let file = disk.create(&path(folder, number))?;
+        Ok(Self { disk, folder: folder.to_owned(), options, number, file, written: 0, torn: false, waiting })
     }
 
     /// Whether there is room for `bytes` more. Looks again at the disk before it says no.
-    pub(crate) fn has_room(&mut self, bytes: u64) -> bool {
-        if self.waiting + bytes > self.options.limit_bytes {
+    pub(crate) fn has_room(&mut self, bytes: u64, room: Room) -> bool {
+        let all = self.options.limit_bytes;
+        let limit = match room {
+            Room::Reserve => all,
+            Room::Ordinary => all - all / RESERVE,
+        };
+        if self.waiting + bytes > limit {
             self.waiting =
                 segments(&self.folder).map(|found| total(&self.folder, &found)).unwrap_or(self.waiting);
         }
-        self.waiting + bytes <= self.options.limit_bytes
+        self.waiting + bytes <= limit
     }
 
-    /// Whole lines. After an error the segment is left as it is and another begun, so that half a line spoils no other.
-    pub(crate) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        if self.written >= self.options.segment_bytes {
-            self.next_segment()?;
+    /// Whole lines. After an error another segment is begun; where the disk has no room for one either, the half line is ended before the
+    /// next, so that it spoils no other.
+    pub(crate) fn append(&mut self, lines: &[u8]) -> Result<(), Cut> {
+        if (self.torn || self.written >= self.options.segment_bytes)
+            && let Err(error) = self.next_segment()
+        {
+            tracing::debug!(%error, "no further segment of the journal can be begun; the last one goes on");
         }
-        if let Err(error) = self.file.write_all(lines) {
-            let _same_disk = self.next_segment();
-            return Err(error);
+        if self.torn {
+            self.write(b"\n").map_err(|source| Cut { kept: 0, source })?;
+            self.torn = false;
         }
-        let count = lines.len() as u64;
-        self.written += count;
-        self.waiting += count;
+        let before = self.written;
+        self.write(lines).map_err(|source| {
+            let there = usize::try_from(self.written - before).unwrap_or(usize::MAX).min(lines.len());
+            let kept = lines[..there].iter().filter(|byte| **byte == b'\n').count();
+            self.torn = !lines[..there].ends_with(b"\n") && there > 0;
+            Cut { kept, source }
+        })
+    }
+
+    /// As much as the disk takes.
+    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.file.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    self.written += count as u64;
+                    self.waiting += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
     fn next_segment(&mut self) -> io::Result<()> {
-        self.file = File::create(path(&self.folder, self.number + 1))?;
+        self.file = self.disk.create(&path(&self.folder, self.number + 1))?;
         self.number += 1;
         self.written = 0;
+        self.torn = false;
         Ok(())
     }
 }
@@ -279,12 +355,90 @@ mod tests {
         let mut taker = Taker::open(folder.path());
         let line = lines(0..1);
         let mut written = 0;
-        while appender.has_room(line.len() as u64) {
+        while appender.has_room(line.len() as u64, Room::Ordinary) {
             appender.append(&line).expect("written");
             written += 1;
         }
         assert!(written > 3);
+        assert!(appender.has_room(line.len() as u64, Room::Reserve), "for what a call cannot do without");
         assert_eq!(all(&mut taker).len(), written);
-        assert!(appender.has_room(line.len() as u64));
+        assert!(appender.has_room(line.len() as u64, Room::Ordinary));
+    }
+
+    /// A disk with so many bytes left, that makes no file without any.
+    #[derive(Clone)]
+    struct Small(std::rc::Rc<std::cell::Cell<usize>>);
+
+    struct OnSmall(File, Small);
+
+    impl Write for OnSmall {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let left = self.1.0.get();
+            if left == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let count = self.0.write(&bytes[..bytes.len().min(left)])?;
+            self.1.0.set(left - count);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    impl Disk for Small {
+        type File = OnSmall;
+
+        fn create(&self, path: &Path) -> io::Result<OnSmall> {
+            if self.0.get() == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            Ok(OnSmall(File::create(path)?, self.clone()))
+        }
+    }
+
+    #[test]
+    fn on_a_full_disk_half_a_line_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let left = std::rc::Rc::new(std::cell::Cell::new(lines(0..3).len() + lines(3..4).len() / 2));
+        let small = Small(std::rc::Rc::clone(&left));
+        let mut appender = Appender::on(small, folder.path(), Options::default()).expect("writable");
+        appender.append(&lines(0..2)).expect("written");
+        let cut = appender.append(&lines(2..6)).expect_err("the disk is full");
+        assert_eq!((cut.kept, cut.source.kind()), (1, io::ErrorKind::StorageFull));
+        let mut taker = Taker::open(folder.path());
+        assert_eq!(all(&mut taker), entries(0..3), "what is whole is taken meanwhile");
+        assert_eq!(appender.append(&lines(6..7)).expect_err("still full").kept, 0);
+        left.set(10_000);
+        appender.append(&lines(7..9)).expect("written");
+        assert_eq!(all(&mut taker), entries(7..9));
+    }
+
+    /// Where no further file can be made, the half line is ended in its own.
+    #[test]
+    fn without_room_for_another_segment_the_half_line_is_ended_before_the_next() {
+        struct OneFile(Small, std::cell::Cell<bool>);
+        impl Disk for OneFile {
+            type File = OnSmall;
+
+            fn create(&self, path: &Path) -> io::Result<OnSmall> {
+                if self.1.replace(true) {
+                    Err(io::ErrorKind::StorageFull.into())
+                } else {
+                    self.0.create(path)
+                }
+            }
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let left = std::rc::Rc::new(std::cell::Cell::new(lines(0..1).len() + 10));
+        let disk = OneFile(Small(std::rc::Rc::clone(&left)), std::cell::Cell::new(false));
+        let mut appender = Appender::on(disk, folder.path(), Options::default()).expect("writable");
+        assert_eq!(appender.append(&lines(0..2)).expect_err("full").kept, 1);
+        assert_eq!(appender.append(&lines(2..3)).expect_err("full").kept, 0);
+        left.set(10_000);
+        appender.append(&lines(3..5)).expect("written");
+        let piece = Taker::open(folder.path()).next(10).expect("readable").expect("some");
+        assert_eq!((piece.entries, piece.damaged), ([entries(0..1), entries(3..5)].concat(), 1));
     }
 }

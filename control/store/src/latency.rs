@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::{Postgres, QueryBuilder};
 
-use crate::at::{from_database, to_database};
+use crate::at::{floor, from_database, to_database};
 use crate::histogram::Histogram;
 use crate::{Error, OrgTx, SystemTx};
 
@@ -164,15 +164,19 @@ pub async fn forget_minutes(tx: &mut SystemTx) -> Result<u64, Error> {
 impl Range {
     /// The beginning of the step that a time lies in.
     fn point(&self, at: Timestamp) -> Timestamp {
-        let step = i64::try_from(self.step.as_secs()).unwrap_or(60).max(1);
-        let second = at.as_second();
-        Timestamp::from_second(second - second.rem_euclid(step)).unwrap_or(at)
+        floor(at, seconds(self.step))
+    }
+
+    /// So much until `to`, from a whole point on, so that the first is no half one.
+    #[must_use]
+    pub fn until(to: Timestamp, length: Duration, grain: Grain, step: Duration) -> Self {
+        Self { from: floor(to - length, seconds(step)), to, grain, step }
     }
 
     /// Every point of the range, whether something happened or not.
     #[must_use]
     pub fn points(&self) -> Vec<Timestamp> {
-        let step = i64::try_from(self.step.as_secs()).unwrap_or(60).max(1);
+        let step = seconds(self.step);
         let (first, last) = (self.point(self.from).as_second(), self.to.as_second());
         (0..)
             .map(|n| first + n * step)
@@ -180,4 +184,8 @@ impl Range {
             .filter_map(|second| Timestamp::from_second(second).ok())
             .collect()
     }
+}
+
+fn seconds(step: Duration) -> i64 {
+    i64::try_from(step.as_secs()).unwrap_or(60).max(1)
 }

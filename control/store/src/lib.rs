@@ -14,6 +14,7 @@ pub mod budget;
 pub mod channel;
 pub mod cost;
 mod db;
+pub mod digest;
 pub mod domain;
 pub mod draft;
 pub mod drill;
@@ -41,6 +42,7 @@ mod tx;
 pub mod version;
 pub mod writer;
 
+pub use at::floor;
 pub use db::{Access, Db};
 pub use embedded::Embedded;
 pub use entry::{Checkpoint, Entry, Happened, Opened, Outcome, ProviderRequest};

@@ -37,7 +37,12 @@ pub struct Session {
     pub recorded: bool,
     pub first_words: String,
     pub summary: Option<String>,
+    /// Which wrote the summary; `None`: rules did.
+    pub summary_model: Option<String>,
+    /// What the agent noted.
     pub fields: Value,
+    /// What the model read out of the words.
+    pub extracted: Value,
     pub outcome: Option<String>,
     /// The drill that struck it.
     pub drill: Option<DrillId>,
@@ -102,7 +107,9 @@ struct Row {
     recorded: bool,
     first_words: String,
     summary: Option<String>,
+    summary_model: Option<String>,
     fields: Value,
+    extracted: Value,
     outcome: Option<String>,
     drill_id: Option<Uuid>,
 }
@@ -134,7 +141,9 @@ impl From<Row> for Session {
             recorded: row.recorded,
             first_words: row.first_words,
             summary: row.summary,
+            summary_model: row.summary_model,
             fields: row.fields,
+            extracted: row.extracted,
             outcome: row.outcome,
             drill: row.drill_id.map(DrillId::from_uuid),
         }
@@ -144,7 +153,8 @@ impl From<Row> for Session {
 /// What `Row` is read from.
 const COLUMNS: &str = "s.id, s.org_id, s.agent_id, s.agent_name, s.version, s.environment_id, s.channel_id, s.transport, s.provider, s.started_at, \
      s.last_event_at, s.last_sequence, s.ended_at, s.end_reason, s.duration_ms, s.turns, s.interruptions, s.response_median_ms, \
-     s.response_max_ms, s.dead_air_ms, s.failures, s.recorded, s.first_words, s.summary, s.fields, s.outcome, s.drill_id";
+     s.response_max_ms, s.dead_air_ms, s.failures, s.recorded, s.first_words, s.summary, s.summary_model, \
+     s.fields, s.extracted, s.outcome, s.drill_id";
 
 /// One page of the organization's calls, newest first.
 ///
@@ -163,7 +173,7 @@ fn listing(verb: &str, org: OrgId, filter: &Filter, page: Page) -> QueryBuilder<
     let mut query = QueryBuilder::new(verb);
     query.push(COLUMNS).push(" from ");
     match &filter.words {
-        Some(words) => search(&mut query, words, filter, after),
+        Some(words) => search(&mut query, words, filter, page),
         None => {
             query.push("app.sessions s where s.org_id = ").push_bind(org.as_uuid());
         }
@@ -178,15 +188,28 @@ fn listing(verb: &str, org: OrgId, filter: &Filter, page: Page) -> QueryBuilder<
 }
 
 /// As many finds as narrower filters may leave few of.
-const FINDS: i32 = 2_000;
+const FINDS: i64 = 2_000;
 
-fn search(query: &mut QueryBuilder<Postgres>, words: &str, filter: &Filter, after: Option<Place>) {
+fn search(query: &mut QueryBuilder<Postgres>, words: &str, filter: &Filter, page: Page) {
+    let Page { after, limit } = page;
+    let most = if is_narrow(filter) { FINDS } else { limit.min(FINDS) };
     query.push("app.search_sessions(").push_bind(words.to_owned());
     query.push(", ").push_bind(to_database(filter.from.unwrap_or(Timestamp::UNIX_EPOCH)));
     query.push(", ").push_bind(to_database(filter.to.unwrap_or(FAR)));
     query.push(", ").push_bind(after.map(|place| to_database(place.at)));
     query.push(", ").push_bind(after.map(|place| place.id));
-    query.push(", ").push_bind(FINDS).push(") found join app.sessions s on s.id = found.id where true");
+    query
+        .push(", ")
+        .push_bind(i32::try_from(most).unwrap_or(i32::MAX))
+        .push(") found join app.sessions s on s.id = found.id where true");
+}
+
+/// By more than words and time, which the search itself knows.
+fn is_narrow(filter: &Filter) -> bool {
+    let Filter { agent_name, transport, environment, end_reason, outcome, slower_than_ms, problems, .. } =
+        filter;
+    let texts = [agent_name, transport, end_reason, outcome];
+    texts.into_iter().any(Option::is_some) || environment.is_some() || slower_than_ms.is_some() || *problems
 }
 
 /// The year 9999.
@@ -270,7 +293,7 @@ pub async fn running(tx: &mut OrgTx, since: Timestamp) -> Result<i64, Error> {
     Ok(count)
 }
 
-/// What came of a call.
+/// What came of a call, by rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Afterwards {
     pub summary: String,
@@ -292,15 +315,24 @@ pub async fn unsummarised(tx: &mut SystemTx, limit: i64) -> Result<Vec<(OrgId, S
     Ok(rows.into_iter().map(|row| (OrgId::from_uuid(row.org_id), SessionId::from_uuid(row.id))).collect())
 }
 
+/// Once; another server may have been faster. With `ask`, a model is to be asked too (`digest`).
+///
 /// # Errors
 /// When the database does not answer.
-pub async fn summarise(tx: &mut OrgTx, id: SessionId, afterwards: &Afterwards) -> Result<(), Error> {
+pub async fn summarise(
+    tx: &mut OrgTx,
+    id: SessionId,
+    afterwards: &Afterwards,
+    ask: bool,
+) -> Result<(), Error> {
     sqlx::query!(
-        "update app.sessions set summary = $2, fields = $3, outcome = $4 where id = $1",
+        "update app.sessions set summary = $2, fields = $3, outcome = $4, summary_due = case when $5 then now() end
+         where id = $1 and summary is null",
         id.as_uuid(),
         afterwards.summary,
         afterwards.fields,
-        afterwards.outcome
+        afterwards.outcome,
+        ask
     )
     .execute(tx.connection())
     .await?;
@@ -337,6 +369,43 @@ pub async fn unrecord(tx: &mut OrgTx, id: SessionId) -> Result<(), Error> {
     sqlx::query!("update app.sessions set recorded = false where id = $1", id.as_uuid())
         .execute(tx.connection())
         .await?;
+    Ok(())
+}
+
+/// Ended calls that their organizations keep no longer, oldest first: those without a recording, and those whose recording `server` has.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn kept_too_long(
+    tx: &mut SystemTx,
+    server: ServerId,
+    limit: i64,
+) -> Result<Vec<(OrgId, SessionId, bool)>, Error> {
+    let rows = sqlx::query!(
+        "select s.org_id, s.id, s.recorded from app.orgs o cross join lateral (
+             select org_id, id, recorded, started_at from app.sessions
+             where org_id = o.id and ended_at is not null and started_at < now() - make_interval(days => o.calls_keep_days)
+               and (not recorded or server_id = $2)
+             order by started_at limit $1) s
+         where o.calls_keep_days is not null
+         order by s.started_at limit $1",
+        limit,
+        server.as_uuid()
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (OrgId::from_uuid(row.org_id), SessionId::from_uuid(row.id), row.recorded))
+        .collect())
+}
+
+/// The call, its events and turns. What was measured and paid stays.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn remove(tx: &mut OrgTx, id: SessionId) -> Result<(), Error> {
+    sqlx::query!("delete from app.sessions where id = $1", id.as_uuid()).execute(tx.connection()).await?;
     Ok(())
 }
 

@@ -45,7 +45,7 @@ pub enum Reason {
     CloseInterrupted,
     /// Outdated rows of all organizations.
     Retention,
-    /// Ended calls of which nobody has said what came of them.
+    /// Ended calls of which nobody has said what came of them, or that a model is to sum up.
     Summarise,
     /// Which agents this process answers for.
     LoadAgents,

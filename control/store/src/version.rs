@@ -142,33 +142,3 @@ pub async fn create(tx: &mut OrgTx, agent: AgentId, new: NewVersion<'_>) -> Resu
     .await?;
     Ok(row!(row))
 }
-
-/// A definition that an environment serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Served {
-    pub agent: AgentId,
-    pub name: String,
-    pub environment: String,
-    pub number: i32,
-    pub definition: String,
-}
-
-/// What every environment serves, agent by agent.
-pub async fn served(tx: &mut OrgTx) -> Result<Vec<Served>, Error> {
-    let rows = sqlx::query!(
-        "select a.id, a.name, e.name as environment, v.number, v.definition
-         from app.agent_aliases al join app.agents a on a.id = al.agent_id
-         join app.environments e on e.id = al.environment_id join app.agent_versions v on v.id = al.version_id
-         where a.archived_at is null order by a.name, e.name"
-    )
-    .fetch_all(tx.connection())
-    .await?;
-    let served = rows.into_iter().map(|row| Served {
-        agent: AgentId::from_uuid(row.id),
-        name: row.name,
-        environment: row.environment,
-        number: row.number,
-        definition: row.definition,
-    });
-    Ok(served.collect())
-}

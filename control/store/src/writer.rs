@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::entry::Entry;
 use crate::ingest::{Known, Written};
-use crate::journal::{self, Appender, Piece, Taker};
+use crate::journal::{self, Appender, Piece, Room, Taker};
 use crate::metrics::{CONNECTIONS, ENTRIES_LOST, EVENTS_WRITTEN};
 use crate::{Db, Error};
 
@@ -130,20 +130,12 @@ async fn append(
 
 async fn put_by(tasks: &Tasks, appender: Option<Appender>, entries: Vec<Entry>) -> Option<Appender> {
     let mut appender = appender?;
-    let count = entries.len();
     let work = move || {
-        let lines = encode(&entries);
-        let outcome = put_down(&mut appender, &lines, count);
-        (appender, outcome)
+        put_down(&mut appender, &entries);
+        appender
     };
     match tasks.spawn_blocking(APPEND, work).await {
-        Ok((appender, outcome)) => {
-            if let Err(error) = outcome {
-                tracing::error!(%error, count, "events of calls could not be put on disk and are lost");
-                lost("journal_failed", count);
-            }
-            Some(appender)
-        }
+        Ok(appender) => Some(appender),
         Err(panic) => {
             tracing::error!(error = %panic, "the journal's writer broke off");
             None
@@ -179,13 +171,29 @@ fn no_nul(line: &mut [u8]) {
     }
 }
 
-fn put_down(appender: &mut Appender, lines: &[u8], count: usize) -> io::Result<()> {
-    if appender.has_room(lines.len() as u64) {
-        return appender.append(lines);
+/// All of them; where the journal is full, those that have a reserve.
+fn put_down(appender: &mut Appender, entries: &[Entry]) {
+    let lines = encode(entries);
+    if appender.has_room(lines.len() as u64, Room::Ordinary) {
+        return append_lines(appender, &lines);
+    }
+    let vital: Vec<Entry> = entries.iter().filter(|entry| entry.is_vital()).cloned().collect();
+    let mut count = entries.len();
+    let lines = encode(&vital);
+    if appender.has_room(lines.len() as u64, Room::Reserve) {
+        append_lines(appender, &lines);
+        count -= vital.len();
     }
     tracing::error!(count, "the journal is full: the database has been away for too long; events are lost");
     lost("journal_full", count);
-    Ok(())
+}
+
+fn append_lines(appender: &mut Appender, lines: &[u8]) {
+    if let Err(cut) = appender.append(lines) {
+        let count = lines.iter().filter(|byte| **byte == b'\n').count() - cut.kept;
+        tracing::error!(error = %cut.source, count, "events of calls could not be put on disk and are lost");
+        lost("journal_failed", count);
+    }
 }
 
 async fn write(

@@ -235,6 +235,17 @@ impl Bench {
 
     /// Who thinks for an agent; `None`: nobody, since the organization has no account that can.
     pub(crate) fn llm(&self, client: &Client, bindings: &[Binding]) -> Option<Arc<dyn Llm>> {
+        self.thinker(client, bindings, thinking(), &self.health)
+    }
+
+    /// As `llm`, with other waits, and with breakers and measures of its own.
+    pub(crate) fn thinker(
+        &self,
+        client: &Client,
+        bindings: &[Binding],
+        options: Options,
+        health: &Arc<Health>,
+    ) -> Option<Arc<dyn Llm>> {
         let known = Arc::clone(&self.accounts.borrow());
         let org = client.org;
         let mut named = Vec::new();
@@ -258,8 +269,24 @@ impl Bench {
                 Some(way)
             })
             .collect();
-        let route = LlmRoute::new(ways, self.setting(thinking(), client, named)).ok()?;
+        let setting = Setting { health: Arc::clone(health), ..self.setting(options, client, named) };
+        let route = LlmRoute::new(ways, setting).ok()?;
         Some(Arc::new(route))
+    }
+
+    /// Whether an organization has an account that can.
+    pub(crate) fn can_think(&self, org: OrgId) -> bool {
+        let known = Arc::clone(&self.accounts.borrow());
+        let mut accounts = known.order.get(&org).into_iter().flatten();
+        accounts.any(|name| {
+            let account = known.accounts.get(&(org, name.clone()));
+            account.is_some_and(|account| vendors::llm(&self.reach, account, None).is_ok())
+        })
+    }
+
+    /// For what is not to share its breakers and measures with calls.
+    pub(crate) fn health_apart(&self) -> Health {
+        Health::new(providers_route::breaker::Options::default(), self.attempts.clone())
     }
 
     fn setting(

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 
 use crate::adapters::accounts::Providers;
 use crate::adapters::attempts::Client;
-use crate::adapters::background;
+use crate::adapters::{background, summaries};
 use crate::config::Config;
 use crate::overlay;
 
@@ -44,6 +44,8 @@ struct Settings {
     page: Page,
     /// Who listens, thinks and speaks, in the order in which they are asked.
     providers: Providers,
+    /// What a model is asked about its calls when they have ended.
+    summary: summaries::Wanted,
 }
 
 /// What the page shows beside the button.
@@ -510,6 +512,8 @@ fn settled(
         serde_json::Value::Null => Settings::default(),
         options => serde_json::from_value(options.clone()).context("field \"options\"")?,
     };
+    let summary = settings.summary.validate();
+    summary.map_err(|wrong| anyhow::anyhow!("field \"options.summary\": {wrong}"))?;
     let own_words = settings.session.pointer("/turn/language").is_some();
     let mut options = overlaid(base, settings.session).context("field \"options.session\"")?;
     options.voice = definition.voice.clone();

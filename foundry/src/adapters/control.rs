@@ -25,13 +25,13 @@ pub(crate) struct Definitions {
 impl ports::Definitions for Definitions {
     fn check(&self, org: OrgId, definition: &Value) -> Vec<DefinitionProblem> {
         let mut problems = control_server::problems(definition);
-        let Ok(definition) = agents_graph::parse(&definition.to_string()) else { return problems };
-        if let Err(detail) = self.catalogue.check(&definition) {
-            let pointer = pointer_of(&detail);
+        let Ok(parsed) = agents_graph::parse(&definition.to_string()) else { return problems };
+        if let Err(detail) = self.catalogue.check(&parsed) {
+            let field = field_of(&detail);
             problems.push(DefinitionProblem {
+                pointer: control_server::pointer(definition, None, &field),
                 node: None,
-                field: pointer[1..].replace('/', "."),
-                pointer,
+                field,
                 detail,
                 severity: Severity::Error,
             });
@@ -50,6 +50,19 @@ impl ports::Definitions for Definitions {
                 );
             }
         });
+    }
+}
+
+/// Which field of a definition what is wrong with its settings means: `field "options.session": session.waits.open_ms must be …`. The
+/// session's voice is the definition's own.
+fn field_of(detail: &str) -> String {
+    let quoted = detail.strip_prefix("field \"").and_then(|rest| rest.split_once('"'));
+    let Some((field, rest)) = quoted else { return "options".to_owned() };
+    let named = rest.trim_start_matches(": ").split(' ').next().unwrap_or_default();
+    match named.strip_prefix("session.") {
+        Some(inner) if inner.starts_with("voice.") => inner.to_owned(),
+        Some(inner) if field == "options.session" => format!("options.session.{inner}"),
+        _ => field.to_owned(),
     }
 }
 
@@ -93,32 +106,24 @@ impl ports::Platform for Platform {
     }
 }
 
-/// Where in the definition the fault lies: whoever refuses a setting names it as the operator writes it, `session.turn.idle.after_ms`.
-/// The voice is the definition's own.
-fn pointer_of(detail: &str) -> String {
-    let words = detail.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
-    let named = words.filter_map(|word| word.strip_prefix("session.")).next_back();
-    let Some(path) = named.map(|path| path.trim_end_matches('.').replace('.', "/")) else {
-        return "/options".to_owned();
-    };
-    if path.starts_with("voice/") { format!("/{path}") } else { format!("/options/session/{path}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_that_is_refused_is_found_in_the_definition() {
-        for (detail, pointer) in [
-            ("field \"options.session\": session.voice.speed must be between 0.25 and 4", "/voice/speed"),
+    fn a_mistake_in_the_settings_is_told_at_its_field() {
+        for (detail, field) in [
+            ("field \"options.session\": session.voice.speed must be between 0.25 and 4", "voice.speed"),
             (
-                "field \"options.session\": session.reattach_s must be between 1 and 300",
-                "/options/session/reattach_s",
+                "field \"options.session\": session.waits.open_ms must be above 0: nothing",
+                "options.session.waits.open_ms",
             ),
-            ("field \"options.session\": unknown field `turns`", "/options"),
+            ("field \"options.session.background\": x.wav: not there", "options.session.background"),
+            ("field \"options.session\": unknown field `longest`", "options.session"),
+            ("field \"options\": unknown field `sesion`", "options"),
+            ("something else", "options"),
         ] {
-            assert_eq!(pointer_of(detail), pointer, "{detail}");
+            assert_eq!(field_of(detail), field, "{detail}");
         }
     }
 }

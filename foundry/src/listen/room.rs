@@ -1,20 +1,11 @@
 //! How many connections there may be, in all and from one address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use control_server::counted;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Who a limit of one address is for: an IPv6 client has a whole network of addresses. `None`: the machine itself, whose
-/// connections may be a proxy's.
-pub(crate) fn counted(address: IpAddr) -> Option<IpAddr> {
-    match address.to_canonical() {
-        address if address.is_loopback() => None,
-        IpAddr::V6(v6) => Some(Ipv6Addr::from(u128::from(v6) >> 64 << 64).into()),
-        v4 => Some(v4),
-    }
-}
 
 #[derive(Clone)]
 pub(super) struct Room {

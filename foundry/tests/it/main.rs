@@ -22,6 +22,7 @@ mod recordings;
 mod repeats;
 mod returns;
 mod shutdown;
+mod summaries;
 mod tls;
 mod typing;
 mod vendors;

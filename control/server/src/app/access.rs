@@ -4,13 +4,19 @@
 //! our own pages and programs call freely. On a closed one they need the operator's permission or a token made with it:
 //! an origin proves nothing there. Pages elsewhere must be listed and bring a token.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use control_api::problem;
+use control_store::{Db, api_key};
 use domain::{OrgId, SessionId};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::Server;
+use crate::app::limit::WINDOW;
 use crate::app::token::same_secret;
-use crate::app::{keys, origin};
+use crate::app::{keys, limit, origin};
 use crate::error::Error;
 
 /// Who asks, as the request says.
@@ -22,6 +28,8 @@ pub(crate) struct Client {
     pub(crate) host: String,
     /// The operator's token, or the cookie made from it; or something else that was sent in their place.
     pub(crate) credential: Option<String>,
+    /// Where the connection comes from.
+    pub(crate) peer: Option<IpAddr>,
     /// The organization that the operator says it acts in.
     pub(crate) named: Option<OrgId>,
     /// The credential is a key of this organization; `recognise` finds out.
@@ -82,8 +90,51 @@ pub(crate) async fn recognise(server: &Server, client: &mut Client) {
         return;
     };
     let Ok(opened) = server.store.opened() else { return };
-    let owner = server.keys.owner(&opened.db, key, server.ports.clock.now()).await;
+    let owner = owner(server, &opened.db, client.peer, key).await;
     client.member = owner.ok().map(|owner| owner.org);
+}
+
+/// Whose key it is. Who has sent too many that are nobody's is not looked for any more, unless the key was somebody's before.
+pub(crate) async fn owner(
+    server: &Server,
+    db: &Db,
+    peer: Option<IpAddr>,
+    key: &str,
+) -> Result<api_key::Owner, Error> {
+    if !server.keys.was_good(key) {
+        welcome(server, peer)?;
+    }
+    let found = server.keys.owner(db, key, server.ports.clock.now()).await;
+    found.inspect_err(|error| {
+        if error.definition == &problem::CREDENTIAL_INVALID {
+            unwelcome(server, peer);
+        }
+    })
+}
+
+/// Whether the address may send another credential.
+fn welcome(server: &Server, peer: Option<IpAddr>) -> Result<(), Error> {
+    let (Some(strangers), Some(address)) = (&server.strangers, peer.and_then(limit::counted)) else {
+        return Ok(());
+    };
+    let allowance = strangers.look_at(address, Instant::now());
+    if allowance.allowed {
+        return Ok(());
+    }
+    let detail = format!(
+        "this address has sent {} keys or tokens in {WINDOW} s that are none; the next is looked at in {} s",
+        allowance.limit, allowance.wait
+    );
+    Err(Error {
+        retry_after: Some(Duration::from_secs(u64::from(allowance.wait))),
+        ..Error::new(&problem::RATE_LIMITED, detail)
+    })
+}
+
+fn unwelcome(server: &Server, peer: Option<IpAddr>) {
+    if let (Some(strangers), Some(address)) = (&server.strangers, peer.and_then(limit::counted)) {
+        strangers.take(address, 1, Instant::now());
+    }
 }
 
 /// Agents of other organizations than the server's own are nobody's to call by name: a channel or a host leads to them.
@@ -197,11 +248,14 @@ pub(crate) enum Proof<'a> {
 /// The cookie's value for a client that proves to be the operator.
 pub(crate) fn sign_in(server: &Server, client: &Client, proof: &Proof<'_>) -> Result<String, Error> {
     on_own_page(server, client)?;
+    welcome(server, client.peer)?;
     match proof {
         Proof::Token(token) if !is_operators(server, token) => {
+            unwelcome(server, client.peer);
             return Err(operator_only("this is not the operator's token"));
         }
         Proof::Code(code) if !server.code.redeem(code) => {
+            unwelcome(server, client.peer);
             return Err(operator_only(
                 "this code was used, or is of an earlier start: start the server again for another, or sign in with the operator's token",
             ));

@@ -112,7 +112,13 @@ pub(crate) async fn change(
     let title = wanted.title.unwrap_or_else(|| before.title.clone());
     let mut fields = Fields::default();
     fields.text("/title", &title, 1, TITLE_MOST);
+    if wanted.archived == Some(true) && !before.archived {
+        fields.wrong("/archived", "invalid", "DELETE archives an agent");
+    }
     fields.check()?;
+    if wanted.archived == Some(false) && before.archived {
+        store::take_back(&mut tx, before.id).await?;
+    }
     let domain = wanted.domain_id.unwrap_or(before.domain_id);
     store::update(&mut tx, before.id, &title, domain).await.map_err(refused(TAKEN, UNKNOWN))?;
     let after = shown(named(&mut tx, &before.id.to_string()).await?);

@@ -190,8 +190,7 @@ impl Range {
     }
 
     fn point(&self, at: Timestamp) -> Timestamp {
-        let second = at.as_second();
-        Timestamp::from_second(second - second.rem_euclid(self.step)).unwrap_or(at)
+        control_store::floor(at, self.step)
     }
 
     fn points(&self) -> impl Iterator<Item = Timestamp> {

@@ -17,11 +17,15 @@ const LARGEST: usize = 400 * 1024;
 const NOTE_MOST: usize = 1000;
 
 fn shown(ctx: &Ctx, server: &Server, row: store::Draft) -> Draft {
-    let definition = definition::value(&row.definition);
+    let problems = server.ports.definitions.check(ctx.org, &definition::value(&row.definition));
+    with(row, problems)
+}
+
+fn with(row: store::Draft, problems: Vec<DefinitionProblem>) -> Draft {
     Draft {
         agent_id: row.agent,
-        problems: server.ports.definitions.check(ctx.org, &definition),
-        definition,
+        problems,
+        definition: definition::value(&row.definition),
         base_version: row.base,
         revision: row.revision,
         updated_at: row.updated_at.to_string(),
@@ -33,11 +37,16 @@ async fn of(tx: &mut OrgTx, agent: AgentId) -> Result<store::Draft, Error> {
     store::find(tx, agent).await?.ok_or_else(|| missing("draft of the agent", &agent.to_string()))
 }
 
-pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<Draft>, Error> {
+async fn draft_of(ctx: &Ctx, server: &Server, id: &str) -> Result<store::Draft, Error> {
     let mut tx = ctx.tx(server).await?;
     let agent = agents::named(&mut tx, id).await?;
     let found = of(&mut tx, agent.id).await?;
     tx.commit().await?;
+    Ok(found)
+}
+
+pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<Draft>, Error> {
+    let found = draft_of(ctx, server, id).await?;
     let revision = found.revision;
     Ok(Done::found(shown(ctx, server, found), revision))
 }
@@ -51,21 +60,34 @@ pub(crate) async fn save(
 ) -> Result<Done<Draft>, Error> {
     let expected = expected.required()?;
     let text = definition::text(&wanted.definition);
+    // Before the transaction, which keeps others from the agent for as long as it takes.
+    let problems = server.ports.definitions.check(ctx.org, &wanted.definition);
     let mut tx = ctx.tx(server).await?;
     let agent = agents::held_in_use(&mut tx, id).await?;
     let before = of(&mut tx, agent.id).await?;
-    stale(ctx, server, expected, &before)?;
+    let tx = current(ctx, server, tx, expected, &before)?;
     fits(&wanted.definition, &text, &agent.name)?;
-    write(ctx, server, tx, &agent, (&before, &text, before.base), "agent.draft").await
+    let new = New { text: &text, base: before.base, problems };
+    write(ctx, server, tx, &agent, &before, new, "agent.draft").await
 }
 
-fn stale(ctx: &Ctx, server: &Server, expected: Expected, before: &store::Draft) -> Result<(), Error> {
-    match expected {
-        // What is wrong with the draft is worked out for those alone who are shown it.
-        Expected::Revision(revision) if revision != before.revision => {
-            expected.check(before.revision, &shown(ctx, server, before.clone()))
-        }
-        _ => Ok(()),
+/// Goes on where the draft is as the client took it to be. What is wrong with it otherwise is worked out for those alone who are shown
+/// it, and when the transaction is over.
+fn current(
+    ctx: &Ctx,
+    server: &Server,
+    tx: OrgTx,
+    expected: Expected,
+    before: &store::Draft,
+) -> Result<OrgTx, Error> {
+    if !matches!(expected, Expected::Revision(revision) if revision != before.revision) {
+        return Ok(tx);
+    }
+    drop(tx);
+    let shown = shown(ctx, server, before.clone());
+    match expected.check(before.revision, &shown) {
+        Err(stale) => Err(stale),
+        Ok(()) => Err(Error::new(&problem::PRECONDITION_FAILED, "the draft has another revision by now")),
     }
 }
 
@@ -95,13 +117,26 @@ pub(crate) async fn restore(
     expected: Expected,
 ) -> Result<Done<Draft>, Error> {
     let expected = expected.required()?;
+    // A version never changes: it is read and checked before the agent is held.
+    let mut tx = ctx.tx(server).await?;
+    let agent = agents::named(&mut tx, id).await?;
+    let text = version::definition(&mut tx, agent.id, number).await?;
+    tx.commit().await?;
+    let text = text.ok_or_else(|| missing("version", &format!("{}@{number}", agent.name)))?;
+    let problems = server.ports.definitions.check(ctx.org, &definition::value(&text));
     let mut tx = ctx.tx(server).await?;
     let agent = agents::held_in_use(&mut tx, id).await?;
-    let text = version::definition(&mut tx, agent.id, number).await?;
-    let text = text.ok_or_else(|| missing("version", &format!("{}@{number}", agent.name)))?;
     let before = of(&mut tx, agent.id).await?;
-    stale(ctx, server, expected, &before)?;
-    write(ctx, server, tx, &agent, (&before, &text, Some(number)), "agent.restore").await
+    let tx = current(ctx, server, tx, expected, &before)?;
+    let new = New { text: &text, base: Some(number), problems };
+    write(ctx, server, tx, &agent, &before, new, "agent.restore").await
+}
+
+/// What a draft becomes.
+struct New<'a> {
+    text: &'a str,
+    base: Option<i32>,
+    problems: Vec<DefinitionProblem>,
 }
 
 async fn write(
@@ -109,13 +144,14 @@ async fn write(
     server: &Server,
     mut tx: OrgTx,
     agent: &agent::Agent,
-    (before, text, base): (&store::Draft, &str, Option<i32>),
+    before: &store::Draft,
+    new: New<'_>,
     action: &str,
 ) -> Result<Done<Draft>, Error> {
-    let after = store::write(&mut tx, agent.id, text, base, &ctx.principal.actor()).await?;
+    let after = store::write(&mut tx, agent.id, new.text, new.base, &ctx.principal.actor()).await?;
     let change = Change::of(action, agent.id).from(&trace(before)).to(&trace(&after));
     let revision = after.revision;
-    let done = ctx.commit(tx, change, Done::found(shown(ctx, server, after), revision)).await?;
+    let done = ctx.commit(tx, change, Done::found(with(after, new.problems), revision)).await?;
     server.ports.definitions.published(ctx.org, &agent.name);
     Ok(done)
 }
@@ -139,12 +175,16 @@ pub(crate) async fn publish(
     let mut fields = Fields::default();
     fields.text("/note", &note, 0, NOTE_MOST);
     fields.check()?;
+    let looked_at = draft_of(ctx, server, id).await?;
+    let problems = server.ports.definitions.check(ctx.org, &definition::value(&looked_at.definition));
     let mut tx = ctx.tx(server).await?;
     let agent = agents::held_in_use(&mut tx, id).await?;
     let environment = aliases::environment_of_body(&mut tx, wanted.environment.as_deref()).await?;
     let draft = of(&mut tx, agent.id).await?;
-    stale(ctx, server, expected, &draft)?;
-    refuse_errors(server.ports.definitions.check(ctx.org, &definition::value(&draft.definition)))?;
+    let mut tx = current(ctx, server, tx, expected, &draft)?;
+    // Somebody may have saved it since it was looked at.
+    let same = draft.definition == looked_at.definition;
+    refuse_errors(if same { problems } else { shown(ctx, server, draft.clone()).problems })?;
     let known = version::same(&mut tx, agent.id, &draft.definition).await?;
     let status = if known.is_some() { 200 } else { 201 };
     let number = match known {

@@ -12,6 +12,8 @@ use crate::Server;
 use crate::error::Error;
 
 const TAKEN: &str = "the organization has an environment of that name";
+/// Where callers land who name an agent alone.
+const HOME: &str = "prod";
 
 pub(crate) fn shown(row: store::Environment) -> Environment {
     Environment {
@@ -72,6 +74,11 @@ pub(crate) async fn change(
     let name = wanted.name.unwrap_or_else(|| before.name.clone());
     let title = wanted.title.unwrap_or_else(|| before.title.clone());
     checked(&name, &title)?;
+    if before.name == HOME && name != HOME {
+        let detail =
+            "the environment `prod` keeps its name: callers who name an agent alone are connected there";
+        return Err(Error::new(&problem::IN_USE, detail));
+    }
     let row = store::update(&mut tx, key, &name, &title).await.map_err(refused(TAKEN, ""))?;
     let after = shown(row);
     let change = Change::of("environment.update", key).from(&before).to(&after);

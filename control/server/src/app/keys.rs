@@ -3,7 +3,7 @@
 //! `fdy_`, 32 random bytes in base62, then six characters of their CRC-32, so that a scanner for leaked secrets and a typing
 //! error are told apart without asking the database. A key has full entropy: SHA-256 of it is what is stored.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -97,6 +97,8 @@ struct Known {
     keys: HashMap<[u8; 32], (Instant, Option<api_key::Owner>)>,
     /// Counts how often all was forgotten: what was asked before is not believed after.
     age: u64,
+    /// Keys that were somebody's once. They are looked up whatever else comes from the same address, such as a proxy's.
+    good: HashSet<[u8; 32]>,
 }
 
 impl Keys {
@@ -105,6 +107,12 @@ impl Keys {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.keys.clear();
         known.age += 1;
+    }
+
+    /// Whether it was somebody's when it was last looked up, however long ago.
+    pub(crate) fn was_good(&self, key: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.good.contains(&hash(key))
     }
 
     /// What is remembered of a key, if anything, and the age of that.
@@ -116,6 +124,14 @@ impl Keys {
 
     fn remember(&self, hash: [u8; 32], age: u64, asked: Instant, owner: Option<api_key::Owner>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.good.len() >= REMEMBERED {
+            known.good.clear();
+        }
+        if owner.is_some() {
+            known.good.insert(hash);
+        } else {
+            known.good.remove(&hash);
+        }
         if known.age != age {
             return;
         }

@@ -72,11 +72,7 @@ fn range(window: Window, now: Timestamp) -> Range {
         Window::Week => (7 * 24 * HOUR, HOUR, Grain::Hour),
         Window::Month => (30 * 24 * HOUR, 4 * HOUR, Grain::Hour),
     };
-    let begin = now - Duration::from_secs(length);
-    let step_seconds = i64::try_from(step).unwrap_or(60);
-    let second = begin.as_second();
-    let from = Timestamp::from_second(second - second.rem_euclid(step_seconds)).unwrap_or(begin);
-    Range { from, to: now, grain, step: Duration::from_secs(step) }
+    Range::until(now, Duration::from_secs(length), grain, Duration::from_secs(step))
 }
 
 fn step_seconds(range: &Range) -> u32 {

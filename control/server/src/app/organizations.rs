@@ -2,6 +2,7 @@
 
 use control_api::organization::{NewOrganization, Organization, OrganizationChange};
 use control_api::{List, Paging, problem};
+use control_store::org::Keep;
 use control_store::{Db, Reason, domain as domains, environment, org as store};
 use domain::{DomainId, EnvironmentId, OrgId};
 
@@ -19,8 +20,9 @@ pub(crate) fn shown(row: store::Org) -> Organization {
         id: row.id,
         name: row.name,
         title: row.title,
-        recordings_keep_days: row.recordings_keep_days,
         residency: row.residency,
+        recordings_keep_days: row.keep.recordings_days,
+        calls_keep_days: row.keep.calls_days,
         revision: row.revision,
         created_at: row.created_at.to_string(),
         updated_at: row.updated_at.to_string(),
@@ -69,9 +71,10 @@ pub(crate) async fn create(
 ) -> Result<Done<Organization>, Error> {
     ctx.operator("makes organizations")?;
     let title = new.title.unwrap_or_else(|| new.name.clone());
-    checked(&new.name, &title, new.recordings_keep_days)?;
+    let keep = Keep { recordings_days: new.recordings_keep_days, calls_days: new.calls_keep_days };
+    checked(&new.name, &title, keep)?;
     let db = &server.store.opened()?.db;
-    let id = found(db, &new.name, &title, new.recordings_keep_days).await.map_err(refused(TAKEN, ""))?;
+    let id = found(db, &new.name, &title, keep).await.map_err(refused(TAKEN, ""))?;
     furnish(db, id).await?;
     // The row is the new organization's; the answer for the idempotency key is the one's that the request acts in.
     let within = Ctx { org: id, claim: None, ..ctx.clone() };
@@ -89,14 +92,9 @@ pub(crate) async fn create(
     ctx.commit(tx, change, Done::made(made, revision)).await
 }
 
-async fn found(
-    db: &Db,
-    name: &str,
-    title: &str,
-    recordings_keep_days: Option<i32>,
-) -> Result<OrgId, control_store::Error> {
+async fn found(db: &Db, name: &str, title: &str, keep: Keep) -> Result<OrgId, control_store::Error> {
     let mut tx = db.system_tx(Reason::Organizations).await?;
-    let made = store::create(&mut tx, OrgId::generate(), name, title, recordings_keep_days).await?;
+    let made = store::create(&mut tx, OrgId::generate(), name, title, keep).await?;
     tx.commit().await?;
     Ok(made.id)
 }
@@ -111,7 +109,7 @@ pub(crate) async fn ensured(db: &Db, name: &str, title: &str) -> Result<OrgId, c
     };
     let id = match known().await? {
         Some(id) => id,
-        None => match found(db, name, title, None).await {
+        None => match found(db, name, title, Keep::default()).await {
             Ok(id) => id,
             // Another server was faster.
             Err(error @ control_store::Error::Conflict { .. }) => known().await?.ok_or(error)?,
@@ -150,15 +148,18 @@ pub(crate) async fn change(
     expected.check(before.revision, &before)?;
     let name = wanted.name.unwrap_or_else(|| before.name.clone());
     let title = wanted.title.unwrap_or_else(|| before.title.clone());
-    let days = wanted.recordings_keep_days.unwrap_or(before.recordings_keep_days);
-    checked(&name, &title, days)?;
+    let keep = Keep {
+        recordings_days: wanted.recordings_keep_days.unwrap_or(before.recordings_keep_days),
+        calls_days: wanted.calls_keep_days.unwrap_or(before.calls_keep_days),
+    };
+    checked(&name, &title, keep)?;
     let residency = wanted.residency.unwrap_or_else(|| before.residency.clone());
     check_residency(&residency)?;
     if before.name == DEFAULT && name != DEFAULT {
         let detail = "the organization `default` keeps its name: the server finds it by that";
         return Err(Error::new(&problem::IN_USE, detail));
     }
-    let row = store::update(&mut tx, &name, &title, days, &residency).await.map_err(refused(TAKEN, ""))?;
+    let row = store::update(&mut tx, &name, &title, keep, &residency).await.map_err(refused(TAKEN, ""))?;
     let after = shown(row);
     let change = Change::of("organization.update", after.id).from(&before).to(&after);
     let revision = after.revision;
@@ -170,12 +171,15 @@ pub(crate) async fn change(
 /// The operator acts in it unless they name another.
 pub(crate) const DEFAULT: &str = "default";
 
-fn checked(name: &str, title: &str, days: Option<i32>) -> Result<(), Error> {
+fn checked(name: &str, title: &str, keep: Keep) -> Result<(), Error> {
     let mut fields = Fields::default();
     fields.name("/name", name);
     fields.text("/title", title, 1, TITLE_MOST);
-    if let Some(days) = days {
-        fields.range("/recordings_keep_days", i64::from(days), 1, 3650);
+    let both = [("/recordings_keep_days", keep.recordings_days), ("/calls_keep_days", keep.calls_days)];
+    for (pointer, days) in both {
+        if let Some(days) = days {
+            fields.range(pointer, i64::from(days), 1, 3650);
+        }
     }
     fields.check()
 }

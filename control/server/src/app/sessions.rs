@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use control_api::call::{Call, CallQuery, CallSummary, EventPage, EventQuery, NumberedEvent, Turn};
+use control_api::call::{
+    Call, CallQuery, CallSummary, EventPage, EventQuery, NumberedEvent, SummaryBy, Turn,
+};
 use control_api::{List, Paging, problem};
 use control_store::session::{self, Filter, Session};
 use control_store::{OrgTx, environment};
@@ -75,7 +77,12 @@ async fn filter(tx: &mut OrgTx, query: &CallQuery) -> Result<Option<Filter>, Err
 pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Call, Error> {
     let (found, recorded, names) = read(ctx, server, id).await?;
     let summary = summarised(&found, &names, server);
-    Ok(summary::call(summary, found.fields, &recorded))
+    let outcome = summary::Outcome {
+        fields: found.fields,
+        summary_model: found.summary_model,
+        extracted: found.extracted,
+    };
+    Ok(summary::call(summary, outcome, &recorded))
 }
 
 pub(crate) async fn turns(ctx: &Ctx, server: &Server, id: &str) -> Result<Vec<Turn>, Error> {
@@ -190,6 +197,10 @@ fn summarised(found: &Session, names: &Environments, server: &Server) -> CallSum
         end_reason: found.end_reason.clone(),
         outcome: found.outcome.clone(),
         summary: found.summary.clone(),
+        summary_by: found.summary.as_ref().map(|_| match found.summary_model {
+            Some(_) => SummaryBy::Model,
+            None => SummaryBy::Rules,
+        }),
         turns: count(found.turns),
         interruptions: count(found.interruptions),
         response_median_ms: found.response_median_ms,

@@ -31,7 +31,15 @@ fn seen(events: &[(Duration, SessionEvent)]) -> Turns {
     turns
 }
 
-pub(crate) fn call(summary: CallSummary, fields: Value, recorded: &Recorded) -> Call {
+/// What came of a call, beside what its events say.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) fields: Value,
+    pub(crate) summary_model: Option<String>,
+    pub(crate) extracted: Value,
+}
+
+pub(crate) fn call(summary: CallSummary, outcome: Outcome, recorded: &Recorded) -> Call {
     let turns = seen(&recorded.events);
     let (mut dead_air, mut notes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (at, event) in &recorded.events {
@@ -56,7 +64,9 @@ pub(crate) fn call(summary: CallSummary, fields: Value, recorded: &Recorded) -> 
     let events = recorded.events.iter().take(EVENTS).map(|(at, event)| line_of(*at, event)).collect();
     Call {
         summary,
-        fields,
+        fields: outcome.fields,
+        summary_model: outcome.summary_model,
+        extracted: outcome.extracted,
         transcript: turns.transcript(),
         turns_detail: turns.finish(),
         dead_air,

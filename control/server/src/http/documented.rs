@@ -8,7 +8,7 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 
 /// What anything that needs a credential can answer.
-const ALWAYS: [&Definition; 9] = [
+const ALWAYS: [&Definition; 10] = [
     &problem::PARAMETER_INVALID,
     &problem::CREDENTIAL_REQUIRED,
     &problem::CREDENTIAL_INVALID,
@@ -16,6 +16,7 @@ const ALWAYS: [&Definition; 9] = [
     // Of the organization that the operator names in a header.
     &problem::NOT_FOUND,
     &problem::RATE_LIMITED,
+    &problem::TOO_MANY_QUERIES,
     &problem::INTERNAL,
     &problem::STORE_UNAVAILABLE,
     &problem::METHOD_UNKNOWN,
@@ -96,6 +97,6 @@ kinds! {
         &problem::PARAMETER_INVALID, &problem::AGENT_UNKNOWN, &problem::ORIGIN_FORBIDDEN, &problem::OPERATOR_ONLY,
         &problem::METHOD_UNKNOWN, &problem::INTERNAL
     ]];
-    SignIn = [BODY, [&problem::OPERATOR_ONLY, &problem::METHOD_UNKNOWN, &problem::INTERNAL]];
+    SignIn = [BODY, [&problem::OPERATOR_ONLY, &problem::RATE_LIMITED, &problem::METHOD_UNKNOWN, &problem::INTERNAL]];
     Public = [[&problem::METHOD_UNKNOWN, &problem::INTERNAL]];
 }

@@ -1,5 +1,6 @@
-//! Says of every ended call what came of it.
+//! Says of every ended call what came of it, by rule and at once; and has a model asked where the organization has one (`digests`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use control_store::session::{self, Afterwards};
@@ -7,7 +8,8 @@ use control_store::{Db, Reason};
 use domain::{OrgId, SessionId};
 use runtime::Kind;
 
-use crate::app::{afterwards, sessions};
+use crate::app::{afterwards, digest, sessions};
+use crate::ports::Summarizer;
 
 pub(super) const KIND: Kind = Kind::new("jobs.afterwards");
 const EVERY: Duration = Duration::from_millis(500);
@@ -16,10 +18,10 @@ const BATCH: i64 = 50;
 /// Events of a call that are looked at.
 const EVENTS: i64 = 20_000;
 
-pub(super) async fn run(db: Db) {
+pub(super) async fn run(db: Db, summarizer: Arc<dyn Summarizer>) {
     loop {
         tokio::time::sleep(EVERY).await;
-        if let Err(error) = look(&db).await {
+        if let Err(error) = look(&db, summarizer.as_ref()).await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "calls could not be summed up; again later"
@@ -28,16 +30,16 @@ pub(super) async fn run(db: Db) {
     }
 }
 
-async fn look(db: &Db) -> Result<(), control_store::Error> {
+async fn look(db: &Db, summarizer: &dyn Summarizer) -> Result<(), control_store::Error> {
     let mut tx = db.system_tx(Reason::Summarise).await?;
     let calls = session::unsummarised(&mut tx, BATCH).await?;
     tx.commit().await?;
     for (org, id) in calls {
-        match sum_up(db, org, id).await {
+        match sum_up(db, summarizer, org, id).await {
             Err(error) if !error.passes() => {
                 // Looked at no more: it would keep the later ones waiting for good.
                 tracing::warn!(session = %id, error = &error as &dyn std::error::Error, "the call cannot be summed up");
-                put_down(db, org, id, &unread()).await?;
+                put_down(db, org, id, &unread(), false).await?;
             }
             outcome => outcome?,
         }
@@ -50,12 +52,19 @@ fn unread() -> Afterwards {
     Afterwards { summary: String::new(), fields: serde_json::json!({}), outcome: "unknown".to_owned() }
 }
 
-async fn sum_up(db: &Db, org: OrgId, id: SessionId) -> Result<(), control_store::Error> {
+async fn sum_up(
+    db: &Db,
+    summarizer: &dyn Summarizer,
+    org: OrgId,
+    id: SessionId,
+) -> Result<(), control_store::Error> {
     let mut tx = db.org_tx(org).await?;
     let Some(found) = session::find(&mut tx, id).await? else { return Ok(()) };
     let events = session::events(&mut tx, id, -1, EVENTS).await?;
     tx.commit().await?;
-    put_down(db, org, id, &afterwards::of(&sessions::recorded(&found, events))).await
+    let recorded = sessions::recorded(&found, events);
+    let ask = summarizer.asks(org) && digest::conversation(&found, &recorded).is_some();
+    put_down(db, org, id, &afterwards::of(&recorded), ask).await
 }
 
 async fn put_down(
@@ -63,8 +72,9 @@ async fn put_down(
     org: OrgId,
     id: SessionId,
     after: &Afterwards,
+    ask: bool,
 ) -> Result<(), control_store::Error> {
     let mut tx = db.org_tx(org).await?;
-    session::summarise(&mut tx, id, after).await?;
+    session::summarise(&mut tx, id, after, ask).await?;
     tx.commit().await
 }

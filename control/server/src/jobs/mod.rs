@@ -1,6 +1,7 @@
 //! Work that no request asks for. Each job looks again after a while; an error is told and tried again.
 
 mod afterwards;
+mod digests;
 mod forgetting;
 mod retention;
 mod spending;
@@ -11,12 +12,19 @@ use control_store::Db;
 use domain::ServerId;
 use runtime::Tasks;
 
-use crate::ports::Recordings;
+use crate::ports::{Recordings, Summarizer};
 
 /// Starts all of them; they end with `tasks`.
 /// `recordings` are those of `server`.
-pub fn start(db: &Db, server: ServerId, recordings: Arc<dyn Recordings>, tasks: &Tasks) {
-    tasks.spawn(afterwards::KIND, afterwards::run(db.clone()));
+pub fn start(
+    db: &Db,
+    server: ServerId,
+    recordings: Arc<dyn Recordings>,
+    summarizer: Arc<dyn Summarizer>,
+    tasks: &Tasks,
+) {
+    tasks.spawn(afterwards::KIND, afterwards::run(db.clone(), Arc::clone(&summarizer)));
+    tasks.spawn(digests::KIND, digests::run(db.clone(), summarizer));
     tasks.spawn(forgetting::KIND, forgetting::run(db.clone()));
     tasks.spawn(spending::KIND, spending::run(db.clone()));
     tasks.spawn(retention::KIND, retention::run(db.clone(), server, recordings));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts as _, Request, State};
+use axum::extract::{FromRequestParts as _, MatchedPath, Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,9 +15,11 @@ use tokio::time::Instant;
 
 use super::RequestId;
 use crate::Server;
-use crate::app::access;
 use crate::app::ctx::{Ctx, Principal, missing};
+use crate::app::heavy::Full;
 use crate::app::limit::{Allowance, WINDOW};
+use crate::app::weight;
+use crate::app::{access, keys};
 use crate::error::Error;
 use crate::http::Visitor;
 
@@ -35,15 +38,43 @@ pub(crate) async fn identify(State(server): State<Arc<Server>>, request: Request
         Principal::Operator => None,
         Principal::Key { id, .. } => Some(*id),
     };
-    let allowance = server.limits.take(key, Instant::now());
+    let weight = weight_of(&parts);
+    let allowance = server.limits.take(key, weight, Instant::now());
     let mut response = if allowance.allowed {
         parts.extensions.insert(Ctx { principal, org, request_id: id, claim: None });
-        next.run(Request::from_parts(parts, body)).await
+        let request = Request::from_parts(parts, body);
+        if weight >= weight::HEAVY {
+            in_line(&server, org, request, next).await
+        } else {
+            next.run(request).await
+        }
     } else {
-        exhausted(allowance).into_response()
+        exhausted(allowance, weight).into_response()
     };
     say(allowance, response.headers_mut());
     response
+}
+
+fn weight_of(parts: &Parts) -> u32 {
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+    // What cannot be read is refused by the handler, before it asks for anything.
+    weight::of(route, &query.map(|query| query.0).unwrap_or_default())
+}
+
+/// The place is held until the answer is made.
+async fn in_line(server: &Server, org: OrgId, request: Request, next: Next) -> Response {
+    match server.heavy.enter(org).await {
+        Ok(_permit) => next.run(request).await,
+        Err(Full) => {
+            let detail = "your organization has as many heavy queries running and waiting as it may; ask again when some are answered";
+            let error = Error {
+                retry_after: Some(Duration::from_secs(2)),
+                ..Error::new(&problem::TOO_MANY_QUERIES, detail)
+            };
+            error.into_response()
+        }
+    }
 }
 
 async fn principal(
@@ -79,7 +110,10 @@ async fn principal(
         };
         return Ok((Principal::Operator, org));
     }
-    let owner = server.keys.owner(&opened?.db, credential, server.ports.clock.now()).await?;
+    // A browser whose session has ended asks on and on with its cookie: it guesses nothing, and is told to sign in.
+    let guesses = visitor.bearer.is_some() || credential.starts_with(keys::PREFIX);
+    let peer = visitor.client.peer.filter(|_| guesses);
+    let owner = access::owner(server, &opened?.db, peer, credential).await?;
     if let Some(wanted) = named(headers)?
         && wanted != owner.org
     {
@@ -96,10 +130,10 @@ fn named(headers: &HeaderMap) -> Result<Option<OrgId>, Error> {
         .map_err(|_| Error::new(&problem::NOT_FOUND, format!("there is no organization {text:?}")))
 }
 
-fn exhausted(allowance: Allowance) -> Error {
+fn exhausted(allowance: Allowance, weight: u32) -> Error {
     let detail = format!(
-        "{} requests in {WINDOW} s are allowed, and they are used up; the next is in {} s",
-        allowance.limit, allowance.wait
+        "{} requests in {WINDOW} s are allowed, this one counts as {weight}, and {} are left; it is allowed in {} s",
+        allowance.limit, allowance.remaining, allowance.wait
     );
     Error {
         retry_after: Some(Duration::from_secs(u64::from(allowance.wait))),

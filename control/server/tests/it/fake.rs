@@ -1,6 +1,6 @@
 //! Ports that remember what they were asked and answer as told; a client that speaks to the router without a socket.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use control_api::offer::Candidate;
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
 use control_server::ports::{
-    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Definitions, Drills, Framing, Greetings, Health, LogError, Metrics, Offer, OpenAccount, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, Running, Speaking, Vendors,
+    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Drills, Framing, Greetings, Health, LogError, Metrics, NotSummedUp, Offer, OpenAccount, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, Running, Speaking, Spoken, Summarizer, SummedUp, Vendors,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -66,6 +66,8 @@ pub(crate) struct World {
     pub(crate) logs: Mutex<BTreeSet<SessionId>>,
     pub(crate) recordings: Mutex<BTreeMap<SessionId, Vec<Content>>>,
     pub(crate) broken: Mutex<Option<SessionId>>,
+    /// Calls whose recordings are not whole.
+    pub(crate) incomplete: Mutex<BTreeSet<SessionId>>,
     pub(crate) now: Mutex<Timestamp>,
     pub(crate) ready: Mutex<bool>,
     /// Whose names lead somewhere else now.
@@ -75,6 +77,41 @@ pub(crate) struct World {
     pub(crate) called: Mutex<Vec<Account>>,
     /// Organizations whose greetings are others now.
     pub(crate) greeted: Mutex<Vec<OrgId>>,
+    /// What a model is asked about ended calls, and what it answers.
+    pub(crate) model: Model,
+}
+
+pub(crate) struct Model {
+    /// Organizations that have one.
+    pub(crate) owners: Mutex<BTreeSet<OrgId>>,
+    pub(crate) asked: Mutex<Vec<Conversation>>,
+    /// In turn; then it says how the caller began.
+    pub(crate) answers: Mutex<VecDeque<Result<SummedUp, NotSummedUp>>>,
+    /// Organizations whose model never answers.
+    pub(crate) slow: Mutex<BTreeSet<OrgId>>,
+    /// One is needed for each answer.
+    pub(crate) permits: tokio::sync::Semaphore,
+}
+
+impl Model {
+    fn new() -> Self {
+        Self {
+            owners: Mutex::default(),
+            asked: Mutex::default(),
+            answers: Mutex::default(),
+            slow: Mutex::default(),
+            permits: tokio::sync::Semaphore::new(tokio::sync::Semaphore::MAX_PERMITS),
+        }
+    }
+
+    /// From now on nothing is answered that is not let through.
+    pub(crate) fn hold(&self) {
+        self.permits.forget_permits(tokio::sync::Semaphore::MAX_PERMITS);
+    }
+
+    pub(crate) fn asked(&self) -> Vec<SessionId> {
+        self.asked.lock().expect("no panic").iter().map(|call| call.session).collect()
+    }
 }
 
 impl World {
@@ -89,12 +126,14 @@ impl World {
             logs: Mutex::default(),
             recordings: Mutex::default(),
             broken: Mutex::default(),
+            incomplete: Mutex::default(),
             now: Mutex::new(Timestamp::from_second(1_800_000_000).expect("in range")),
             ready: Mutex::new(true),
             published: Mutex::default(),
             code: Arc::new(AdminCode::generate()),
             called: Mutex::default(),
             greeted: Mutex::default(),
+            model: Model::new(),
         })
     }
 
@@ -220,6 +259,29 @@ impl Vendors for World {
     }
 }
 
+impl Summarizer for World {
+    fn asks(&self, org: OrgId) -> bool {
+        self.model.owners.lock().expect("no panic").contains(&org)
+    }
+
+    fn sum_up(&self, call: Conversation) -> BoxFuture<'_, Result<SummedUp, NotSummedUp>> {
+        let began = |line: &Spoken| format!("A model heard: {}", line.text);
+        let summary = call.beginning.first().map(began).unwrap_or_default();
+        let slow = self.model.slow.lock().expect("no panic").contains(&call.org);
+        self.model.asked.lock().expect("no panic").push(call);
+        async move {
+            if slow {
+                std::future::pending::<()>().await;
+            }
+            self.model.permits.acquire().await.expect("never closed").forget();
+            let told = self.model.answers.lock().expect("no panic").pop_front();
+            let fields = [("wanted".to_owned(), Value::from("a haircut"))].into_iter().collect();
+            told.unwrap_or(Ok(SummedUp { summary, fields, model: "m-1".to_owned() }))
+        }
+        .boxed()
+    }
+}
+
 impl Calls for World {
     fn agents(&self) -> Vec<control_api::Agent> {
         vec![control_api::Agent {
@@ -331,13 +393,14 @@ impl CallLog for World {
 impl Recordings for World {
     fn parts(&self, id: SessionId) -> BoxFuture<'_, Result<Vec<RecordedPart>, RecordingError>> {
         let found = self.recordings.lock().expect("no panic").get(&id).cloned().unwrap_or_default();
+        let complete = !self.incomplete.lock().expect("no panic").contains(&id);
         let parts = found.into_iter().map(|(name, content)| RecordedPart {
             name,
             codec: if name.container == Container::Ogg { Encoding::Opus } else { Encoding::Pcm16 },
             offset: Duration::from_millis(u64::from(name.part - 1) * 1_500),
             length: Duration::from_millis(250),
             bytes: content.len() as u64,
-            complete: true,
+            complete,
         });
         std::future::ready(Ok(parts.collect())).boxed()
     }

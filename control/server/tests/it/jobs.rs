@@ -18,8 +18,12 @@ use crate::record::{SERVER, asked, begun};
 const WITHIN: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(20);
 
+fn start(plane: &Plane, tasks: &Tasks) {
+    jobs::start(&plane.db, SERVER, plane.world.clone(), plane.world.clone(), tasks);
+}
+
 /// Waits until the statement says so.
-async fn until(plane: &Plane, statement: &str, wanted: &str) {
+pub(crate) async fn until(plane: &Plane, statement: &str, wanted: &str) {
     let look = async {
         while plane.sql(statement).await != wanted {
             tokio::time::sleep(AGAIN).await;
@@ -39,7 +43,7 @@ async fn an_ended_call_is_summed_up_by_itself_and_a_running_one_is_not() {
     let running = begun(plane.org, 60).caller(10, 1, "Hello?");
     plane.record(&[running.clone(), booked.clone()]).await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
+    start(&plane, &tasks);
     until(&plane, "select count(*) from app.sessions where summary is not null", "1").await;
     tasks.shutdown().await;
     let call = plane.get(&format!("/v1/sessions/{}", booked.id())).await;
@@ -66,7 +70,7 @@ async fn one_call_that_cannot_be_read_does_not_keep_the_others_from_being_summed
     let id = newer.id().as_uuid();
     plane.sql(&format!("update app.session_events set event = '{{\"type\": \"unheard_of\"}}' where session_id = '{id}' and sequence = 0")).await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
+    start(&plane, &tasks);
     let done = format!("select outcome from app.sessions where id = '{}'", after.id().as_uuid());
     until(&plane, &done, "answered").await;
     tasks.shutdown().await;
@@ -93,7 +97,7 @@ async fn recordings_are_removed_when_their_organization_keeps_them_no_longer() {
     plane.sql(&format!("update app.sessions set started_at = now() where id = '{}'", young.as_uuid())).await;
     plane.sql("update app.orgs set recordings_keep_days = 2 where name <> 'other'").await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
+    start(&plane, &tasks);
     until(&plane, "select count(*) from app.sessions where recorded", "3").await;
     tasks.shutdown().await;
     let left: Vec<_> = plane.world.recordings.lock().expect("no panic").keys().copied().collect();
@@ -107,6 +111,47 @@ async fn recordings_are_removed_when_their_organization_keeps_them_no_longer() {
 }
 
 #[tokio::test]
+async fn calls_go_with_all_that_was_said_when_their_organization_keeps_them_no_longer_and_measures_stay() {
+    let plane = Plane::new().await;
+    let (other, _) = plane.other("other").await;
+    let said =
+        |org| begun(org, 60).caller(10, 1, "Hello?").answered(20, 1, 400).ended(900, EndReason::CallerLeft);
+    let calls = [said(plane.org).recorded(), said(plane.org), said(plane.org), said(other)];
+    // Under way for days, and on another server's disk.
+    let (running, elsewhere) = (begun(plane.org, 60).caller(10, 1, "Hello?"), said(plane.org).recorded());
+    plane.record(&calls).await;
+    plane.record(&[running.clone(), elsewhere.clone()]).await;
+    let [old, unrecorded, young, theirs] = calls.map(|call| call.id());
+    let file = (Name::new(Role::Caller, 1, Encoding::Opus), b"0123".to_vec());
+    plane.world.recordings.lock().expect("no panic").insert(old, vec![file]);
+    plane
+        .sql(&format!("update app.sessions set server_id = id where id = '{}'", elsewhere.id().as_uuid()))
+        .await;
+    plane.sql("update app.sessions set started_at = now() - interval '8 days'").await;
+    plane.sql(&format!("update app.sessions set started_at = now() where id = '{}'", young.as_uuid())).await;
+    let path = format!("/v1/organizations/{}", plane.org);
+    let changed = plane.patch(&path, json!({"calls_keep_days": 7})).await.json();
+    assert_eq!((&changed["calls_keep_days"], &changed["recordings_keep_days"]), (&json!(7), &Value::Null));
+    plane.patch(&path, json!({"calls_keep_days": 0})).await.is_problem(422, "BODY_INVALID");
+    let measured = "select sum(count) from app.latency_hist_hour where stage = 'response'";
+    let before = plane.sql(measured).await;
+    let tasks = Tasks::new();
+    start(&plane, &tasks);
+    let gone =
+        |id: domain::SessionId| format!("select count(*) from app.sessions where id = '{}'", id.as_uuid());
+    until(&plane, &gone(unrecorded), "0").await;
+    until(&plane, &gone(old), "0").await;
+    tasks.shutdown().await;
+    assert!(plane.world.recordings.lock().expect("no panic").is_empty(), "the files went with it");
+    for id in [young, theirs, running.id(), elsewhere.id()] {
+        assert_eq!(plane.sql(&gone(id)).await, "1");
+    }
+    let events = "select count(distinct session_id) from app.session_events";
+    assert_eq!((plane.sql(events).await.as_str(), plane.sql(measured).await), ("4", before));
+    plane.send(get(&format!("/v1/sessions/{old}"))).await.is_problem(404, "NOT_FOUND");
+}
+
+#[tokio::test]
 async fn answers_to_repeated_requests_are_forgotten_after_a_day() {
     let plane = Plane::new().await;
     for (name, key) in [("one", "old"), ("two", "young")] {
@@ -117,7 +162,7 @@ async fn answers_to_repeated_requests_are_forgotten_after_a_day() {
         .sql("update app.idempotency_keys set created_at = now() - interval '25 hours' where key = 'old'")
         .await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
+    start(&plane, &tasks);
     until(&plane, "select string_agg(key, ',') from app.idempotency_keys", "young").await;
     tasks.shutdown().await;
 }
@@ -130,7 +175,7 @@ async fn measures_of_minutes_give_way_to_those_of_hours() {
     assert_eq!(plane.sql(minutes).await, "t");
     plane.sql("update app.counts_minute set at = at - interval '400 days'").await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, SERVER, plane.world.clone(), &tasks);
+    start(&plane, &tasks);
     until(&plane, minutes, "f").await;
     tasks.shutdown().await;
     assert_eq!(plane.sql("select count(*) > 0 from app.counts_hour").await, "t");

@@ -3,6 +3,7 @@
 mod accounts;
 mod cors;
 mod costs;
+mod digests;
 mod document;
 mod drills;
 mod errors;
@@ -12,6 +13,7 @@ mod isolation;
 mod jobs;
 mod keys;
 mod latency;
+mod limits;
 mod offer;
 mod pages;
 mod plane;

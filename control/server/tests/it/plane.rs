@@ -28,12 +28,16 @@ impl Plane {
     }
 
     pub(crate) async fn with(requests_per_minute: u32) -> Self {
+        Self::on(Options { requests_per_minute, ..Options::default() }).await
+    }
+
+    pub(crate) async fn on(options: Options) -> Self {
         let (db, url) = opened().await;
         let org = control_server::seed(&db, vec![front_desk()]).await.expect("seeded");
         let world = World::new();
         *world.home.lock().expect("no panic") = Some(org);
         let operator_token = Some(Secret::new(SECRET.into()));
-        let options = Options { operator_token, requests_per_minute, ..Options::default() };
+        let options = Options { operator_token, ..options };
         let router = world.router_on(options, Store::of(db.clone(), org));
         let mut plane = Self { world, router, db, url, org, key: String::new() };
         plane.key = plane.key_of(org).await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use control_store::greeting::Began;
 use control_store::{Entry, Happened, Opened, Outcome, ProviderRequest, journal, pricing, writer};
 use domain::{
-    DeadAir, Encoding, EndReason, Mark, OrgId, ProviderRequestId, Role, ServerId, SessionEvent, SessionId,
-    TurnId, TurnTimeline,
+    AgentId, DeadAir, Encoding, EndReason, Mark, OrgId, ProviderRequestId, Role, ServerId, SessionEvent,
+    SessionId, TurnId, TurnTimeline,
 };
 use jiff::{SignedDuration, Timestamp};
 use runtime::Tasks;
@@ -42,7 +42,7 @@ pub(crate) fn begun(org: OrgId, seconds_ago: i64) -> Record {
     let opened = Opened {
         session: SessionId::generate(),
         org,
-        agent: None,
+        agent: Some(AgentId::generate()),
         agent_name: "front-desk".to_owned(),
         version: 1,
         environment: None,

@@ -1,8 +1,10 @@
 //! Recordings over HTTP: listed, whole, in ranges, and for those of the organization alone.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use control_api::recording::Name;
-use domain::{Encoding, Role, SessionId};
+use domain::{Encoding, EndReason, Role, SessionEvent, SessionId, Source};
 
 use crate::fake::{ask, get};
 use crate::plane::Plane;
@@ -156,4 +158,53 @@ async fn what_is_no_recording_is_told_from_what_is_no_call() {
     }
     *plane.world.broken.lock().expect("no panic") = Some(recorded);
     plane.send(get(&path(recorded))).await.is_problem(500, "RECORDING_UNREADABLE");
+}
+
+/// As the session reports it when the disk of a recording is full (`media/session` tests that it does, and that the call goes on).
+#[tokio::test]
+async fn a_full_disk_is_told_on_the_page_of_the_call_that_went_on() {
+    let plane = Plane::new().await;
+    let message = "the caller's leg is recorded no further: no space left on device".to_owned();
+    let full = SessionEvent::Failed {
+        turn: None,
+        source: Source::Platform,
+        code: "RECORDING_FAILED".to_owned(),
+        message: message.clone(),
+    };
+    let cut = SessionEvent::Recorded {
+        leg: Role::Caller,
+        part: 1,
+        codec: Encoding::Opus,
+        offset: Duration::ZERO,
+        length: Duration::from_secs(2),
+        bytes: 16,
+        complete: false,
+    };
+    let call = begun(plane.org, 60)
+        .caller(1_000, 1, "When are you open?")
+        .event(2_000, full)
+        .caller(5_000, 2, "And on Sunday?")
+        .event(9_000, cut)
+        .ended(9_000, EndReason::AgentEnded);
+    plane.record(std::slice::from_ref(&call)).await;
+    plane.world.incomplete.lock().expect("no panic").insert(call.id());
+    let file = (Name::new(Role::Caller, 1, Encoding::Opus), CONTENT.as_bytes().to_vec());
+    plane.world.recordings.lock().expect("no panic").insert(call.id(), vec![file]);
+    let page = plane.get(&format!("/v1/sessions/{}", call.id())).await;
+    let told = serde_json::json!([{
+        "at_ms": 2000.0, "turn": null, "source": "platform", "code": "RECORDING_FAILED", "message": message,
+    }]);
+    assert_eq!((&page["problems"], &page["failures"]), (&told, &serde_json::json!(1)));
+    assert_eq!(
+        (&page["turns"], &page["end_reason"]),
+        (&serde_json::json!(2), &serde_json::json!("agent_ended"))
+    );
+    assert_eq!(page["recorded"], true, "what was written can be heard");
+    assert_eq!(plane.get("/v1/sessions?problems=true").await["data"][0]["id"], page["id"]);
+    let parts = plane.get(&format!("/v1/sessions/{}/recordings", call.id())).await;
+    assert_eq!(parts["data"][0]["complete"], false);
+    let events = plane.get(&format!("/v1/sessions/{}/events", call.id())).await;
+    let kinds: Vec<_> =
+        events["data"].as_array().expect("a list").iter().map(|event| &event["kind"]).collect();
+    assert!(kinds.contains(&&serde_json::json!("failed")), "{kinds:?}");
 }

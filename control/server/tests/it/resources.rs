@@ -66,6 +66,12 @@ async fn domains_and_environments_are_made_changed_and_deleted() {
     let prod = environments["data"].as_array().expect("a list").iter().find(|one| one["name"] == "prod");
     let prod = text(&prod.expect("there")["id"]);
     plane.delete(&format!("/v1/environments/{prod}")).await.is_problem(409, "IN_USE");
+    plane.patch(&format!("/v1/environments/{prod}"), json!({"name": "live"})).await.is_problem(409, "IN_USE");
+    let named = plane
+        .patch(&format!("/v1/environments/{prod}"), json!({"name": "prod", "title": "Live"}))
+        .await
+        .json();
+    assert_eq!(named["title"], "Live");
     plane.post("/v1/environments", json!({"name": "draft"})).await.is_problem(422, "BODY_INVALID");
 }
 
@@ -135,6 +141,13 @@ async fn an_agent_is_drafted_published_compared_and_rolled_back() {
     let alias = ask(Method::PUT, "/v1/agents/sales/aliases/prod").json(&json!({"version": 1}));
     plane.send(alias).await.is_problem(409, "CONFLICT");
     assert_eq!(plane.get("/v1/agents/sales/versions").await["data"].as_array().expect("a list").len(), 3);
+    plane.patch("/v1/agents/sales", json!({"archived": true})).await.json();
+    let back = plane.patch("/v1/agents/sales", json!({"archived": false})).await.json();
+    assert_eq!((&back["archived"], &back["aliases"]), (&json!(false), &json!({})), "nobody is connected yet");
+    plane.patch("/v1/agents/sales", json!({"archived": true})).await.is_problem(422, "BODY_INVALID");
+    let alias = ask(Method::PUT, "/v1/agents/sales/aliases/prod").json(&json!({"version": 1}));
+    assert_eq!(plane.send(alias).await.status.as_u16(), 200);
+    assert_eq!(plane.get("/v1/agents/sales").await["aliases"], json!({"prod": 1}));
 }
 
 #[tokio::test]

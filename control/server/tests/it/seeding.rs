@@ -1,7 +1,7 @@
 //! What a server begins with, and what later starts change.
 
 use control_server::{Definition, Source, seed};
-use control_store::{Db, agent, version};
+use control_store::{Db, Reason, agent, serving};
 use domain::OrgId;
 use serde_json::json;
 
@@ -58,7 +58,7 @@ async fn what_was_published_by_people_stays_when_the_server_starts_again() {
     plane.publish("front-desk", "Ours").await;
     seed(&plane.db, vec![front_desk()]).await.expect("seeded");
     assert_eq!(plane.get("/v1/agents/front-desk").await["aliases"], json!({"prod": 2}));
-    let mut tx = plane.db.org_tx(plane.org).await.expect("a transaction");
-    let served = version::served(&mut tx).await.expect("answered");
-    assert_eq!(served.first().map(|served| served.number), Some(2));
+    let mut tx = plane.db.system_tx(Reason::LoadAgents).await.expect("a transaction");
+    let served = serving::all(&mut tx).await.expect("answered");
+    assert_eq!(served.first().map(|served| served.version), Some(2));
 }

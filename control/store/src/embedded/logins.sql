@@ -10,3 +10,5 @@ begin
         execute format('alter role %I login nosuperuser nobypassrls nocreaterole nocreatedb', wanted);
     end loop;
 end $$;
+-- The owner gives functions to the platform that are to look as it does.
+grant foundry_system to foundry_owner;

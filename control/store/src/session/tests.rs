@@ -78,3 +78,22 @@ async fn lists_and_searches_take_their_rows_from_an_index() {
     assert_eq!(found.len(), (CALLS / 900) as usize + usize::from(CALLS % 900 >= 77));
     assert!(found.windows(2).all(|pair| pair[0].started_at >= pair[1].started_at));
 }
+
+/// A word that every call has is found among the newest, one that few have by the words' index: neither is looked for in all rows. The
+/// database counts what a transaction reads.
+#[tokio::test]
+async fn a_search_reads_about_as_many_calls_as_it_finds_however_many_have_the_word() {
+    let (db, org) = filled().await;
+    for words in ["hello", "word77", "hello word77", "nobody said this"] {
+        for after in [None, Some(Place { at: Timestamp::now(), id: Uuid::max() })] {
+            let mut tx = db.org_tx(org).await.expect("begun");
+            let filter = Filter { words: Some(words.to_owned()), ..Filter::default() };
+            list(&mut tx, &filter, Page { after, limit: 51 }).await.expect("found");
+            let read = "select concat_ws(' ', seq_scan, coalesce(idx_tup_fetch, 0)) from pg_stat_xact_user_tables where relid = 'app.sessions'::regclass";
+            let read: String = sqlx::query_scalar(read).fetch_one(tx.connection()).await.expect("counted");
+            let (scans, rows) = read.split_once(' ').expect("two numbers");
+            let rows: u32 = rows.parse().expect("a number");
+            assert!(scans == "0" && rows < 500, "{words}: {scans} scans of the table, {rows} rows");
+        }
+    }
+}

@@ -78,9 +78,12 @@ struct Writing {
 }
 
 fn writing(db: &Db) -> Writing {
+    writing_with(db, journal::Options::default())
+}
+
+fn writing_with(db: &Db, options: journal::Options) -> Writing {
     let (folder, tasks) = (tempfile::tempdir().expect("a folder"), Tasks::new());
-    let recorder =
-        writer::start(folder.path(), journal::Options::default(), db.clone(), &tasks).expect("writable");
+    let recorder = writer::start(folder.path(), options, db.clone(), &tasks).expect("writable");
     Writing { recorder, tasks, folder }
 }
 
@@ -206,6 +209,52 @@ async fn events_wait_on_disk_while_the_database_is_away_and_are_written_once_whe
     db.close().await;
     let counted = cluster.sql(&name, "select (select count(*) from app.sessions where ended_at is not null), (select count(*) from app.session_events), (select sum(count) from app.latency_hist_hour where stage = 'response'), (select value from app.counts_hour where name = 'calls')");
     assert_eq!(counted, "30|210|60|30");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_the_journals_bound_events_are_lost_and_calls_still_begin_and_end_on_record() {
+    const LIMIT: u64 = 100_000;
+    let cluster = apart(Cluster::start).await;
+    let url = cluster.create(None);
+    let name = url.split('?').next().and_then(|url| url.rsplit('/').next()).expect("a name").to_owned();
+    let db = Db::open(&Access::url(&url).expect("a URL")).await.expect("migrated");
+    let org = OrgId::generate();
+    let _made = cluster.sql(
+        &name,
+        &format!("insert into app.orgs (id, name, title) values ('{}', 'o', 'T')", org.as_uuid()),
+    );
+    let writing = writing_with(&db, journal::Options { segment_bytes: 10_000, limit_bytes: LIMIT });
+    tokio::task::block_in_place(|| cluster.kill());
+    let on_disk = || -> u64 {
+        let files = std::fs::read_dir(writing.folder.path()).expect("a folder");
+        files.filter_map(|file| file.ok()?.metadata().ok()).map(|file| file.len()).sum()
+    };
+    let mut calls = 0;
+    let filling = async {
+        // Only what has a reserve comes to lie above nine tenths.
+        while on_disk() <= LIMIT / 10 * 9 {
+            writing.put(&call(&opened(org), &[200, 300]));
+            calls += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), filling).await.expect("the journal fills");
+    assert!(on_disk() <= LIMIT, "{} bytes", on_disk());
+    tokio::task::block_in_place(|| cluster.resume());
+    tokio::time::timeout(Duration::from_secs(60), writing.recorder.written()).await.expect("caught up");
+    let after = opened(org);
+    writing.put(&call(&after, &[250]));
+    writing.end().await;
+    db.close().await;
+    let counted =
+        cluster.sql(&name, "select count(*), count(*) filter (where ended_at is null) from app.sessions");
+    assert_eq!(counted, format!("{}|0", calls + 1), "every call began and ended");
+    let events =
+        cluster.sql(&name, "select count(*) from app.session_events").parse::<u64>().expect("a number");
+    assert!(events < calls * 7, "{events} events of {calls} calls: some were lost");
+    let whole =
+        format!("select count(*) from app.session_events where session_id = '{}'", after.session.as_uuid());
+    assert_eq!(cluster.sql(&name, &whole), "5", "there is room again");
 }
 
 #[tokio::test]

@@ -142,7 +142,11 @@ fn answer(asked: &Value) -> Answer {
         .filter_map(|tool| tool["function"]["name"].as_str().map(str::to_owned))
         .collect();
     let json_wanted = asked["response_format"]["type"] == "json_schema";
-    script::answer(text, result, &names, json_wanted, &asked["messages"].to_string())
+    let mut answer = script::answer(text, result, &names, json_wanted, &asked["messages"].to_string());
+    if let Some(value) = script::shaped(&asked["response_format"]["json_schema"]["schema"]) {
+        answer.tokens = vec![value.to_string()];
+    }
+    answer
 }
 
 fn usage(asked: &Value, answer: &Answer) -> Value {

@@ -37,6 +37,7 @@ fn row(recorded: &Recorded) -> CallSummary {
         end_reason: None,
         outcome: None,
         summary: None,
+        summary_by: None,
         turns: 0,
         interruptions: 0,
         response_median_ms: None,
@@ -50,7 +51,8 @@ fn row(recorded: &Recorded) -> CallSummary {
 }
 
 fn page(recorded: &Recorded) -> Call {
-    call(row(recorded), serde_json::json!({"appointment": "at ten"}), recorded)
+    let outcome = Outcome { fields: serde_json::json!({"appointment": "at ten"}), ..Outcome::default() };
+    call(row(recorded), outcome, recorded)
 }
 
 fn interrupted_call() -> Recorded {

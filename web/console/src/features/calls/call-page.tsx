@@ -156,12 +156,30 @@ function Fact({
 /** What stands beside the conversation: what came of it, and what went wrong. */
 function Beside({ call, parts }: { call: Call; parts: readonly Recording[] }) {
   const fields = Object.entries(call.fields ?? {});
+  const extracted = Object.entries(call.extracted ?? {});
   return (
     <div className="stack">
       {call.summary && (
         <section className="card">
           <h2>Summary</h2>
           <p data-testid="summary">{call.summary}</p>
+          {extracted.length > 0 && (
+            <dl className="values" data-testid="extracted">
+              {extracted.map(([name, value]) => (
+                <div key={name}>
+                  <dt>{titled(name)}</dt>
+                  <dd>
+                    <Noted value={value} />
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          )}
+          <p className="quiet small" data-testid="summary-by">
+            {call.summary_by === 'model'
+              ? `By ${call.summary_model ?? 'a model'}, from what was said.`
+              : 'By rules.'}
+          </p>
         </section>
       )}
       {fields.length > 0 && (
