@@ -22,5 +22,5 @@ pub use id::{
 };
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent};
-pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Word};
+pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Voiced, Word};
 pub use timeline::{Latencies, Mark, TurnTimeline};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audio::MediaTime;
+use crate::audio::{AudioFrame, MediaTime};
 use crate::secret::Pii;
 
 /// One verdict of the voice activity detector on a stretch of the caller's track. The turn machine, not the
@@ -158,5 +158,26 @@ impl TryFrom<char> for Digit {
 impl From<Digit> for char {
     fn from(digit: Digit) -> char {
         digit.0
+    }
+}
+
+/// What a speaker gives who needs no synthesis: a model that hears and speaks.
+#[derive(Clone, PartialEq)]
+pub enum Voiced {
+    /// What is said, as text; pieces join as they are. Mostly ahead of its sound.
+    Words(String),
+    /// The next stretch of the sound; its position is not looked at.
+    Audio(AudioFrame),
+    /// Words and sound of this passage are complete.
+    End,
+}
+
+impl fmt::Debug for Voiced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Words(text) => f.debug_tuple("Words").field(&Pii(text)).finish(),
+            Self::Audio(frame) => f.debug_tuple("Audio").field(&frame.duration()).finish(),
+            Self::End => f.write_str("End"),
+        }
     }
 }

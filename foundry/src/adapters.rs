@@ -15,5 +15,6 @@ pub(crate) mod protocol;
 pub(crate) mod recordings;
 pub(crate) mod returning;
 pub(crate) mod sink;
+pub(crate) mod speech_to_speech;
 pub(crate) mod spending;
 pub(crate) mod summaries;

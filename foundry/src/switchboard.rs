@@ -19,6 +19,7 @@ use crate::adapters::greeter::{Greeter, Opening};
 use crate::adapters::drills::Drills;
 use crate::adapters::returning::Returning;
 use crate::adapters::sink::Sink;
+use crate::adapters::speech_to_speech::{self, SpeechToSpeech};
 use crate::adapters::{accounts, dialogue, recordings};
 use crate::speech::Speech;
 
@@ -87,12 +88,14 @@ impl Switchboard {
         format!("Agents: {};", titles.join(", "))
     }
 
-    /// An agent that needs a language model has one.
+    /// An agent that needs a language model has one, and one that is to hear and speak through one model has that.
     fn can_think(&self, callable: &Callable) -> bool {
-        let ready = &callable.ready;
-        let client = callable.client();
-        !ready.needs_llm()
-            || self.bench.llm(&client, &self.bench.within(&client, &ready.providers).llm).is_some()
+        let (ready, client) = (&callable.ready, callable.client());
+        let chosen = self.bench.within(&client, &ready.providers);
+        if !chosen.realtime.is_empty() {
+            return !self.bench.speech(&client, &chosen.realtime, &ready.options.voice).is_empty();
+        }
+        !ready.needs_llm() || self.bench.llm(&client, &chosen.llm).is_some()
     }
 
     pub(crate) fn connect(
@@ -133,7 +136,16 @@ impl Switchboard {
             }
             None => (self.record.open(id, &callable, leg.transport, began, drill), None),
         };
-        let ports = Ports { llm: self.bench.llm(&client, &chosen.llm), ..self.catalogue.ports().clone() };
+        let ways = self.bench.speech(&client, &chosen.realtime, &options.voice);
+        let call_of = speech_to_speech::Call { session: id, resumed: snapshot.is_some() };
+        let speech = SpeechToSpeech::begin(call_of, ways, &self.catalogue.ports().tasks);
+        let cascade = self.bench.llm(&client, &chosen.llm);
+        let llm = match &speech {
+            Some(speech) => Some(speech.llm(cascade)),
+            None => cascade,
+        };
+        let ports = Ports { llm, ..self.catalogue.ports().clone() };
+        let graph = dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot, text);
         let parts = Parts {
             agent: callable.name.clone(),
             agent_version: callable.version.to_string(),
@@ -141,7 +153,10 @@ impl Switchboard {
             tts: self.bench.tts(&client, &chosen.tts, &options.voice),
             vad: self.speech.vad(),
             end_of_turn: self.speech.end_of_turn(),
-            dialogue: dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot, text),
+            dialogue: match speech {
+                Some(speech) => speech.around(graph),
+                None => graph,
+            },
             sink: Box::new(sink),
             protocol,
             leg,

@@ -7,7 +7,7 @@ use control_server::GivenAccount;
 use control_server::ports::Account;
 use domain::Secret;
 use providers_api::voices::VoiceListing;
-use providers_api::{Llm, Stt, Tts};
+use providers_api::{Llm, SpeechModel, Stt, Tts};
 use providers_link::{Client, Pool};
 
 /// What is needed to reach any vendor. Cheap to clone; connections are shared.
@@ -118,6 +118,21 @@ pub(crate) fn llm(reach: &Reach, account: &Account, model: Option<&str>) -> Resu
         }
         other => return Err(cannot(other, "think")),
     })
+}
+
+/// A model that hears and speaks.
+pub(crate) fn speech(account: &Account, model: Option<&str>) -> Result<Arc<dyn SpeechModel>, Unfit> {
+    let mut own = providers_openai::ConversationOptions::default();
+    match account.vendor {
+        Vendor::Openai => set(&mut own.model, model),
+        // Of a deployment there is no usual name.
+        Vendor::AzureOpenai => {
+            let name = || format!("name the deployment for the account {:?} as `model`", account.name);
+            own.model = model.ok_or_else(name)?.to_owned();
+        }
+        other => return Err(cannot(other, "hear and speak in one")),
+    }
+    Ok(Arc::new(providers_openai::conversation(openai(account)?, own)))
 }
 
 /// Accounts for the keys that the environment holds under the names their users know: `OPENAI_API_KEY` and, where the service is not
@@ -426,6 +441,8 @@ mod tests {
             assert_eq!(stt(&reach, &account, None).is_ok(), can(Ability::Stt), "{}", about.title);
             assert_eq!(llm(&reach, &account, None).is_ok(), can(Ability::Llm), "{}", about.title);
             assert_eq!(tts(&reach, &account, None).is_ok(), can(Ability::Tts), "{}", about.title);
+            let speaks = matches!(about.vendor, Vendor::Openai | Vendor::AzureOpenai);
+            assert_eq!(speech(&account, Some("a-model")).is_ok(), speaks, "{}", about.title);
         }
     }
 }

@@ -35,8 +35,9 @@ pub use walk::{
 };
 
 /// What ready-made agents ship with the product; the file name is the agent's name.
-pub const LIBRARY: [(&str, &str); 3] = [
+pub const LIBRARY: [(&str, &str); 4] = [
     ("bench", include_str!("../../library/bench.json")),
     ("front-desk", include_str!("../../library/front-desk.json")),
     ("assistant", include_str!("../../library/assistant.json")),
+    ("realtime-assistant", include_str!("../../library/realtime-assistant.json")),
 ];

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use agents_graph::{ChatMessage, ChatRequest};
-use domain::SessionId;
+use domain::{SessionId, Voiced};
 use futures::{Future, TryFutureExt};
 use providers_api::{
     Ability, Error, ErrorKind, Llm, LlmEvent, LlmRequest, LlmStream, Message, OutputSchema, ProviderInfo,
@@ -109,19 +109,29 @@ impl Run {
             self.taken += 1;
             return Poll::Ready(Some(Ok(event.clone())));
         }
-        if self.books.ahead != Ahead::Open && self.deadline.as_mut().poll(cx).is_ready() {
-            let ms = self.request.timeout.as_millis();
-            let reason = format!("nothing came for {ms} ms");
-            let name = self.books.served.name.clone();
-            return Poll::Ready(Some(Err(Error::new(Ability::Llm, ErrorKind::TimedOut, name, reason))));
-        }
-        let event = match ready!(self.stream.as_mut().poll_next(cx)) {
-            Some(Ok(event)) => event,
-            Some(Err(error)) => {
+        // What has come counts before the time: nobody may have taken it for a while.
+        let event = match self.stream.as_mut().poll_next(cx) {
+            Poll::Ready(Some(Ok(event))) => event,
+            Poll::Ready(Some(Err(error))) => {
                 self.books.refused = self.given.is_empty();
                 return Poll::Ready(Some(Err(error)));
             }
-            None => return Poll::Ready(None),
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Pending => {
+                if self.books.ahead != Ahead::Open {
+                    ready!(self.deadline.as_mut().poll(cx));
+                    let ms = self.request.timeout.as_millis();
+                    let reason = format!("nothing came for {ms} ms");
+                    let name = self.books.served.name.clone();
+                    return Poll::Ready(Some(Err(Error::new(
+                        Ability::Llm,
+                        ErrorKind::TimedOut,
+                        name,
+                        reason,
+                    ))));
+                }
+                return Poll::Pending;
+            }
         };
         self.keep(&event);
         Poll::Ready(Some(Ok(event)))
@@ -131,9 +141,11 @@ impl Run {
         match event {
             LlmEvent::Served(served) => self.books.served = Arc::clone(served),
             LlmEvent::Usage(usage) => self.books.usage = Some(*usage),
-            LlmEvent::Text(text) => self.books.output_chars += text.len(),
+            LlmEvent::Text(text) | LlmEvent::Voiced(Voiced::Words(text)) => {
+                self.books.output_chars += text.len();
+            }
             LlmEvent::ToolCall(call) => self.books.output_chars += call.arguments.to_string().len(),
-            LlmEvent::Finished(_) => {}
+            LlmEvent::Voiced(_) | LlmEvent::Finished(_) => {}
         }
         // A blank is no progress: some vendors send them to keep a connection open.
         if !matches!(event, LlmEvent::Text(text) if text.trim().is_empty()) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agents_graph::{Action, RestoreError, Snapshot, Walk};
-use domain::{EndReason, Failure, SessionId, TurnId};
+use domain::{EndReason, Failure, SessionId, TurnId, Voiced};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Zoned;
@@ -24,6 +24,8 @@ use crate::reply::{Guess, Reply, ToolOutcome};
 pub enum Step {
     /// Texts join as they are: a text that follows another begins with a blank.
     Text(String),
+    /// Of a model that speaks itself; its words join as texts do.
+    Voiced(Voiced),
     /// Give the caller this long before the next nudge.
     Hold(Duration),
     Interruptible(bool),

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use agents_graph::{Action, Call, ChatCall, ChatEnd, ChatError, ChatRequest, Need, ToolError, Walk};
-use domain::{Failure, Retry, SessionId};
+use domain::{Failure, Retry, SessionId, Voiced};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
 use jiff::Zoned;
@@ -66,6 +66,8 @@ struct Chat {
     calls: Vec<ChatCall>,
     /// Words of it were given.
     began: bool,
+    /// It speaks itself.
+    voiced: bool,
 }
 
 /// Why a model gives no more.
@@ -160,6 +162,21 @@ impl Reply {
                 let text = if request.output.is_some() { text } else { chat.speech.push(&text) };
                 self.say_of_model(key, &text)
             }
+            LlmEvent::Voiced(Voiced::Words(text)) => {
+                self.chat.as_mut()?.voiced = true;
+                self.say_of_model(key, &text)?;
+                if let Some(chat) = &mut self.chat {
+                    chat.voiced = false;
+                }
+                Some(())
+            }
+            LlmEvent::Voiced(voiced) => {
+                // Sound is nothing that a walk remembers. Of a guess only words are wanted.
+                if self.guess.is_none() {
+                    self.steps.push_back(Step::Voiced(voiced));
+                }
+                Some(())
+            }
             LlmEvent::ToolCall(call) => {
                 self.say_rest(key)?;
                 if self.guess.is_some() {
@@ -219,7 +236,14 @@ impl Reply {
             }
         };
         let key = key.to_owned();
-        self.chat = Some(Chat { key, run, speech: Speech::default(), calls: Vec::new(), began: false });
+        self.chat = Some(Chat {
+            key,
+            run,
+            speech: Speech::default(),
+            calls: Vec::new(),
+            began: false,
+            voiced: false,
+        });
     }
 
     fn asking(&self, ahead: bool) -> Option<Asking<'_>> {
@@ -332,7 +356,11 @@ impl Reply {
                 Action::Text(text) => {
                     let began =
                         self.chat.as_mut().is_some_and(|chat| std::mem::replace(&mut chat.began, true));
-                    self.text(text, began)
+                    let voiced = self.chat.as_ref().is_some_and(|chat| chat.voiced);
+                    match self.text(text, began) {
+                        Step::Text(words) if voiced => Step::Voiced(Voiced::Words(words)),
+                        step => step,
+                    }
                 }
                 Action::Need(need) => {
                     self.need = Some(need);
@@ -348,7 +376,7 @@ impl Reply {
             };
             match step {
                 _ if self.guess.is_none() => self.steps.push_back(step),
-                Step::Text(_) => self.steps.push_back(step),
+                Step::Text(_) | Step::Voiced(_) => self.steps.push_back(step),
                 // Of a guess only words are wanted; what changes how they are spoken waits for the commit.
                 Step::Node(_) | Step::Noted { .. } => {}
                 _ => {

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::adapters::attempts::{Attempts, Books, Client};
 use crate::adapters::drills;
+use crate::adapters::speech_to_speech::Way;
 use crate::speech::Speech;
 use crate::vendors::{self, Reach};
 
@@ -54,6 +55,23 @@ pub(crate) struct Providers {
     pub(crate) tts: Vec<Binding>,
     /// Regions that the accounts may be in, beside what the organization says; none: anywhere.
     pub(crate) residency: Vec<String>,
+    /// Models that hear the caller and speak for nodes of kind `llm`; where none of them does, the others serve. Empty: none is asked.
+    pub(crate) realtime: Vec<Binding>,
+}
+
+impl Providers {
+    /// # Errors
+    /// What cannot serve any call, by its field.
+    pub(crate) fn check(&self, has_llm_node: bool) -> Result<(), String> {
+        let field = "field \"options.providers.realtime\"";
+        if self.realtime.iter().any(|binding| binding.provider == BUILT_IN) {
+            return Err(format!("{field}: no built-in model hears and speaks; name an account at OpenAI"));
+        }
+        if !self.realtime.is_empty() && !has_llm_node {
+            return Err(format!("{field}: it answers for nodes of kind \"llm\", and this agent has none"));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -289,20 +307,45 @@ impl Bench {
         Health::new(providers_route::breaker::Options::default(), self.attempts.clone())
     }
 
+    /// Who hears and speaks for an agent, in the order in which they are asked; empty: nobody.
+    pub(crate) fn speech(&self, client: &Client, bindings: &[Binding], voice: &Voice) -> Vec<Way> {
+        let known = Arc::clone(&self.accounts.borrow());
+        let way = |binding: &Binding| {
+            let account = known.accounts.get(&(client.org, binding.provider.clone()))?;
+            let model = vendors::speech(account, binding.model.as_deref()).inspect_err(
+                |reason| tracing::warn!(org = %client.org, account = binding.provider, %reason, "an account cannot serve"),
+            );
+            let model = model.ok()?;
+            let named = vec![(model.info().clone(), binding.provider.clone(), account.vendor.name())];
+            let name = binding.voice.clone().unwrap_or_default();
+            Some(Way {
+                model,
+                voice: Voice { name, ..voice.clone() },
+                tenant: tenant(client, binding).into(),
+                observer: self.books(client, named),
+            })
+        };
+        bindings.iter().filter_map(way).collect()
+    }
+
     fn setting(
         &self,
         options: Options,
         client: &Client,
         accounts: Vec<(ProviderInfo, String, &'static str)>,
     ) -> Setting {
-        let books = Books {
+        let observer = self.books(client, accounts);
+        let health = client.drill.as_ref().map_or(&self.health, |drill| &drill.health);
+        Setting { options, health: Arc::clone(health), observer, pace: None }
+    }
+
+    fn books(&self, client: &Client, accounts: Vec<(ProviderInfo, String, &'static str)>) -> Arc<Books> {
+        Arc::new(Books {
             recorder: self.recorder.clone(),
             client: client.clone(),
             accounts,
             attempts: Arc::clone(&self.attempts),
-        };
-        let health = client.drill.as_ref().map_or(&self.health, |drill| &drill.health);
-        Setting { options, health: Arc::clone(health), observer: Arc::new(books), pace: None }
+        })
     }
 
     /// Whoever a binding names; said in the log where there is nobody, since the call goes on with the others.

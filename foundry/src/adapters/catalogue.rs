@@ -426,14 +426,17 @@ impl Callable {
 impl Ready {
     /// Whether a node of it thinks with a language model.
     pub(crate) fn needs_llm(&self) -> bool {
-        let definition = &self.agent.graph().definition;
-        definition.nodes.values().any(|node| matches!(node, agents_graph::Node::Llm(_)))
+        has_llm_node(&self.agent.graph().definition)
     }
 
     pub(crate) fn title(&self) -> &str {
         let definition = &self.agent.graph().definition;
         if definition.title.is_empty() { &definition.name } else { &definition.title }
     }
+}
+
+fn has_llm_node(definition: &AgentDefinition) -> bool {
+    definition.nodes.values().any(|node| matches!(node, agents_graph::Node::Llm(_)))
 }
 
 impl Maker {
@@ -523,6 +526,7 @@ fn settled(
         options.turn.language = language.clone();
     }
     options.validate().map_err(|wrong| anyhow::anyhow!("field \"options.session\": {wrong}"))?;
+    settings.providers.check(has_llm_node(definition)).map_err(anyhow::Error::msg)?;
     let background = options.background.as_ref().map(|chosen| background::load(chosen, folder)).transpose();
     let background = background.context("field \"options.session.background\"")?;
     Ok(Settled { page: settings.page, options, background, providers: settings.providers })

@@ -114,6 +114,7 @@ fn said(steps: BoxStream<'static, Step>) -> BoxStream<'static, Said> {
     steps
         .map(|step| match step {
             Step::Text(text) => Said::Text(text),
+            Step::Voiced(voiced) => Said::Voiced(voiced),
             Step::Hold(length) => Said::Hold(length),
             Step::Interruptible(may) => Said::Interruptible(may),
             Step::Node(node) => Said::Node(node),

@@ -18,6 +18,7 @@ mod leaks;
 mod logs;
 mod newcomer;
 mod operator;
+mod realtime;
 mod recordings;
 mod repeats;
 mod returns;

@@ -1,6 +1,6 @@
 //! A caller who types: quick, and understood to the letter.
 
-use media_rtvi::pipecat::Frame;
+use media_rtvi::pipecat::{Audio, Frame};
 use serde_json::{Value, json};
 use testkit::Server;
 use testkit::socket::{Heard, Socket};
@@ -38,6 +38,13 @@ impl Caller {
 
     pub(crate) fn send(&mut self, message: &str) {
         self.socket.send(&Frame::Message(message.to_owned()).encode()).expect("the call goes on");
+    }
+
+    /// Sound of the caller's, a frame of 20 ms at 16 kHz.
+    pub(crate) fn sounds(&mut self, samples: &[i16]) {
+        let pcm: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let audio = Audio { pcm: pcm.into(), rate_hz: 16_000, channels: 1 };
+        self.socket.send(&Frame::Audio(audio).encode()).expect("the call goes on");
     }
 
     pub(crate) fn say(&mut self, text: &str) {

@@ -42,7 +42,7 @@ impl World {
     }
 }
 
-fn account(server: &Server, body: &Value) -> Value {
+pub(crate) fn account(server: &Server, body: &Value) -> Value {
     let made = with(server, &server.token(), "POST", "/v1/provider-accounts", body);
     assert_eq!(made.status, 201, "{}", made.text());
     made.json()

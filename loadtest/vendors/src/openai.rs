@@ -1,11 +1,12 @@
-//! OpenAI: `v1/chat/completions`, `v1/audio/speech`, `v1/audio/transcriptions`, `v1/realtime` for transcription. Azure's paths are the same
-//! under its `/openai`, with `api-key`.
+//! OpenAI: `v1/chat/completions`, `v1/audio/speech`, `v1/audio/transcriptions`, `v1/realtime` for transcription and for
+//! conversations. Azure's paths are the same under its `/openai`, with `api-key`.
 //!
 //! Models whose name begins with `compat-` answer as servers do that claim compatibility: `compat-whole` ignores `stream`, `compat-bare` leaves
 //! out `[DONE]`, ids and the count, `compat-midway` complains after the first words, `compat-ok-error` complains with status 200,
 //! `compat-wav` speaks WAV, `compat-text` transcribes into bare text.
 
 mod chat;
+mod conversation;
 mod realtime;
 mod speech;
 mod transcriptions;

@@ -70,7 +70,7 @@ impl Session {
             Output::ScoreEndOfTurn(at) => self.ask_for_score(at),
             Output::Speculate { turn, text } => self.speculate(turn, &text, now),
             Output::Discard(turn) => self.discard(turn, now),
-            Output::Commit { turn, text, .. } => self.commit(turn, &text, now),
+            Output::Commit { turn, text, typed } => self.commit(turn, &text, typed, now),
             Output::Duck(turn) => self.duck(turn),
             Output::Resume { turn, .. } => self.resume(turn, now),
             Output::FlushPlayout(turn) | Output::Cancel(turn) => self.cancel(turn, now),
@@ -116,12 +116,16 @@ impl Session {
         self.guess = Some(Reply::new(turn, Thought::guess(stream, now), voice, true, now));
     }
 
-    fn commit(&mut self, turn: TurnId, text: &str, now: Instant) {
+    fn commit(&mut self, turn: TurnId, text: &str, typed: bool, now: Instant) {
         self.turns += 1;
         let turns = self.turns;
         self.status.send_modify(|status| status.turns = turns);
         self.conclude_reply(true, now);
         self.outbound.think(self.options.thinking_sound);
+        self.ears.settle(self.ring.end());
+        if typed {
+            self.dialogue.typed(turn);
+        }
         let stream = self.dialogue.commit(turn, text);
         match self.guess.take() {
             Some(mut guess) if guess.turn == turn && self.options.speak_ahead && !guess.lost => {
@@ -131,7 +135,9 @@ impl Session {
             }
             _ => {
                 self.speak(turn, stream, None, now);
-                if let Some(reply) = &mut self.reply {
+                if let Some(reply) = &mut self.reply
+                    && !self.dialogue.hears()
+                {
                     reply.warm();
                 }
             }
@@ -228,13 +234,18 @@ impl Session {
 
     /// The agent's turn is over, here and now: what of it was heard is what was said.
     pub(crate) fn conclude_reply(&mut self, interrupted: bool, now: Instant) {
-        let Some(reply) = self.reply.take() else { return };
+        let Some(mut reply) = self.reply.take() else { return };
         let turn = reply.turn;
+        reply.settle_passage(now);
         let position = self.outbound.flush(turn, now);
         let position = position.unwrap_or(if reply.sounding { reply.heard } else { MediaTime::ZERO });
         let history = reply.voice.history();
         let heard = if interrupted { history.heard(position) } else { history.heard(MediaTime(u64::MAX)) };
         let cut = interrupted && !(heard.all && reply.is_complete());
+        let voiced = history.passages_heard(if interrupted { position } else { MediaTime(u64::MAX) });
+        if let Some(voiced) = voiced {
+            self.dialogue.voice_heard(turn, voiced);
+        }
         self.dialogue.heard(turn, &heard.text, cut);
         self.mark_reply(&reply);
         if reply.sounding {
@@ -322,7 +333,7 @@ impl Session {
 
     fn item(&mut self, turn: TurnId, item: Said, now: Instant) {
         match item {
-            Said::Text(_) => {}
+            Said::Text(_) | Said::Voiced(_) => {}
             Said::Interruptible(may) => {
                 if let Some(reply) = &mut self.reply {
                     let next = reply.voice.history().len();

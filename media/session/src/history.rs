@@ -1,7 +1,8 @@
 //! Which words of the agent's turn the caller heard, from how far it was played.
 //!
 //! Word times come from the synthesis where it gives them; otherwise each word takes its share of the sentence's
-//! audio by its length. Knows no clock: positions are those of the turn's own audio.
+//! audio by its length. Sentences of a passage, which was spoken without synthesis, share its audio. Knows no clock: positions are
+//! those of the turn's own audio.
 
 use domain::{MediaTime, Word};
 
@@ -12,6 +13,7 @@ const TYPICAL_PER_CHAR: MediaTime = MediaTime::from_millis(65);
 #[derive(Debug, Default)]
 pub struct History {
     sentences: Vec<Sentence>,
+    passages: Vec<Passage>,
     /// Audio received so far.
     received: MediaTime,
 }
@@ -24,6 +26,17 @@ struct Sentence {
     /// Known once all of its audio has come.
     to: Option<MediaTime>,
     words: Vec<Word>,
+    /// Where it belongs to one: its place among the passages.
+    passage: Option<usize>,
+}
+
+/// Words and sound that came side by side: which word sounds where nobody says.
+#[derive(Debug)]
+struct Passage {
+    from: MediaTime,
+    audio: MediaTime,
+    /// More words or sound may come. Nothing else sounds meanwhile.
+    open: bool,
 }
 
 /// What a caller heard.
@@ -37,8 +50,57 @@ pub struct Heard {
 impl History {
     /// The next sentence goes to synthesis; returns its index.
     pub fn sentence(&mut self, text: &str) -> usize {
-        self.sentences.push(Sentence { text: text.to_owned(), from: None, to: None, words: Vec::new() });
+        self.sentences.push(Sentence::new(text));
         self.sentences.len() - 1
+    }
+
+    /// The next sentence of the passage, which begins here unless one is open.
+    pub fn passage_sentence(&mut self, text: &str) {
+        let passage = Some(self.open_passage());
+        self.sentences.push(Sentence { passage, ..Sentence::new(text) });
+    }
+
+    /// More audio of the passage, which begins here unless one is open.
+    pub fn passage_audio(&mut self, length: MediaTime) {
+        let passage = self.open_passage();
+        self.passages[passage].audio += length;
+        self.received += length;
+    }
+
+    /// All words and all audio of the passage have come.
+    pub fn passage_done(&mut self) {
+        if let Some(passage) = self.passages.last_mut() {
+            passage.open = false;
+        }
+    }
+
+    /// The passage broke off: words without audio were never said.
+    pub fn passage_broken(&mut self) {
+        let Some(broken) = self.passages.iter().position(|passage| passage.open) else { return };
+        let received = self.received;
+        let of = |sentence: &Sentence| sentence.passage == Some(broken);
+        let first = self.sentences.iter().position(of).unwrap_or(self.sentences.len());
+        let ends: Vec<usize> =
+            (first..self.sentences.len()).map(|index| self.heard_bytes(index, received)).collect();
+        for (sentence, end) in self.sentences[first..].iter_mut().zip(ends) {
+            sentence.text.truncate(end);
+        }
+        self.sentences.retain(|sentence| !of(sentence) || !sentence.text.is_empty());
+        self.passages[broken].open = false;
+    }
+
+    /// How much of all passages was played when the position was reached; `None` without any.
+    #[must_use]
+    pub fn passages_heard(&self, played: MediaTime) -> Option<MediaTime> {
+        let parts = self.passages.iter().map(|passage| (played - passage.from).min(passage.audio));
+        parts.reduce(|sum, part| sum + part)
+    }
+
+    fn open_passage(&mut self) -> usize {
+        if self.passages.last().is_none_or(|passage| !passage.open) {
+            self.passages.push(Passage { from: self.received, audio: MediaTime::ZERO, open: true });
+        }
+        self.passages.len() - 1
     }
 
     /// Audio of the sentence came.
@@ -70,7 +132,7 @@ impl History {
     pub fn split(&mut self, sentence: usize, received: MediaTime) -> Option<(usize, String)> {
         let broken = self.sentences.get(sentence)?;
         let had_audio = broken.from.is_some();
-        let cut = if had_audio { self.heard_bytes(broken, received) } else { 0 };
+        let cut = if had_audio { self.heard_bytes(sentence, received) } else { 0 };
         if cut == 0 && !had_audio {
             return Some((sentence, broken.text.clone()));
         }
@@ -81,17 +143,18 @@ impl History {
         if rest.is_empty() {
             return None;
         }
-        let fresh = Sentence { text: rest.clone(), from: None, to: None, words: Vec::new() };
-        self.sentences.insert(sentence + 1, fresh);
+        self.sentences.insert(sentence + 1, Sentence::new(&rest));
         Some((sentence + 1, rest))
     }
 
     /// What has no audio yet gets none: it was never said. Of a sentence that broke off, the words that are there stay.
     pub fn give_up(&mut self) {
-        self.sentences.retain(|sentence| sentence.from.is_some());
+        self.passage_broken();
+        self.sentences.retain(|sentence| sentence.passage.is_some() || sentence.from.is_some());
         let received = self.received;
-        if let Some(broken) = self.sentences.last().filter(|last| last.to.is_none()) {
-            let cut = self.heard_bytes(broken, received);
+        let broken = |last: &Sentence| last.passage.is_none() && last.to.is_none();
+        if self.sentences.last().is_some_and(broken) {
+            let cut = self.heard_bytes(self.sentences.len() - 1, received);
             if let Some(broken) = self.sentences.last_mut() {
                 broken.text.truncate(cut);
                 broken.to = Some(received);
@@ -102,7 +165,9 @@ impl History {
     /// Where the sentence begins to sound, once that is known.
     #[must_use]
     pub fn begins(&self, sentence: usize) -> Option<MediaTime> {
-        self.sentences.get(sentence)?.from
+        let sentence = self.sentences.get(sentence)?;
+        let passage = sentence.passage.and_then(|passage| self.passages.get(passage));
+        passage.map_or(sentence.from, |passage| Some(passage.from))
     }
 
     /// Audio received so far.
@@ -131,8 +196,8 @@ impl History {
     pub fn heard(&self, played: MediaTime) -> Heard {
         let mut text = String::new();
         let mut all = true;
-        for sentence in &self.sentences {
-            let end = self.heard_bytes(sentence, played);
+        for (index, sentence) in self.sentences.iter().enumerate() {
+            let end = self.heard_bytes(index, played);
             let part = sentence.text[..end].trim_end();
             if !part.is_empty() {
                 if !text.is_empty() {
@@ -148,7 +213,11 @@ impl History {
         Heard { text, all }
     }
 
-    fn heard_bytes(&self, sentence: &Sentence, played: MediaTime) -> usize {
+    fn heard_bytes(&self, index: usize, played: MediaTime) -> usize {
+        let sentence = &self.sentences[index];
+        if let Some(passage) = sentence.passage {
+            return self.heard_of_passage(index, passage, played);
+        }
         let Some(from) = sentence.from else { return 0 };
         if sentence.to.is_some_and(|to| played >= to) {
             return sentence.text.len();
@@ -173,20 +242,27 @@ impl History {
             Some(to) => (to - from).0 / chars,
             None => self.pace().0.max((self.received - from).0 / chars),
         };
-        let reached = (played - from).0 / per_char.max(1);
-        let mut begin = 0_u64;
-        let mut end = 0;
-        let mut cursor = 0;
-        for word in sentence.text.split_inclusive(char::is_whitespace) {
-            let length = word.chars().count() as u64;
-            if reached < begin + length.div_ceil(2) {
-                break;
+        words_within(&sentence.text, (played - from).0 / per_char.max(1))
+    }
+
+    /// Each word's share of the passage by its characters.
+    fn heard_of_passage(&self, index: usize, passage: usize, played: MediaTime) -> usize {
+        let length = |sentence: &Sentence| sentence.text.chars().count() as u64;
+        let (mut before, mut all) = (0, 0);
+        for (place, sentence) in self.sentences.iter().enumerate() {
+            if sentence.passage == Some(passage) {
+                before += if place < index { length(sentence) } else { 0 };
+                all += length(sentence);
             }
-            begin += length;
-            cursor += word.len();
-            end = cursor;
         }
-        end
+        let (text, passage) = (&self.sentences[index].text, &self.passages[passage]);
+        let played = (played - passage.from).min(passage.audio);
+        if !passage.open && played == passage.audio {
+            return text.len();
+        }
+        let share = passage.audio.0 / all.max(1);
+        let per_char = if passage.open { self.pace().0.max(share) } else { share };
+        words_within(text, (played.0 / per_char.max(1)).saturating_sub(before))
     }
 
     /// How long a character takes in this voice, from the sentences that are complete.
@@ -196,6 +272,29 @@ impl History {
         let (chars, audio) = complete.fold((0, 0), |(chars, audio), (c, a)| (chars + c, audio + a.0));
         if chars == 0 || audio == 0 { TYPICAL_PER_CHAR } else { MediaTime(audio / chars) }
     }
+}
+
+impl Sentence {
+    fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), from: None, to: None, words: Vec::new(), passage: None }
+    }
+}
+
+/// Where the last word ends of which more than half lies within so many characters.
+fn words_within(text: &str, reached: u64) -> usize {
+    let mut begin = 0_u64;
+    let mut end = 0;
+    let mut cursor = 0;
+    for word in text.split_inclusive(char::is_whitespace) {
+        let length = word.chars().count() as u64;
+        if reached < begin + length.div_ceil(2) {
+            break;
+        }
+        begin += length;
+        cursor += word.len();
+        end = cursor;
+    }
+    end
 }
 
 /// Where the word ends in the text, looking from `start`, with the marks that cling to it.
@@ -293,6 +392,42 @@ mod tests {
         let all = Heard { text: "Yes, we do. Come at nine. Sorry.".to_owned(), all: true };
         assert_eq!(history.heard(ms(2_600)), all);
         assert_eq!(history.heard(ms(1_000)).text, "Yes, we do.");
+    }
+
+    #[test]
+    fn sentences_of_a_passage_share_its_audio() {
+        let mut history = spoken();
+        history.done(1);
+        history.passage_sentence("We open at nine.");
+        history.passage_audio(ms(800));
+        history.passage_sentence("We close at six.");
+        history.passage_audio(ms(800));
+        // Open: nobody knows yet how much more comes; 900 ms for 11 characters before is the pace.
+        assert_eq!(history.heard(ms(2_100 + 250)).text, "Yes, we do. Come at nine. We");
+        history.passage_done();
+        // Closed: 1,600 ms for 32 characters, 50 ms each.
+        assert_eq!(history.heard(ms(2_100 + 800)).text, "Yes, we do. Come at nine. We open at nine.");
+        assert_eq!(history.heard(ms(2_100 + 900)).text, "Yes, we do. Come at nine. We open at nine. We");
+        assert!(history.heard(ms(3_700)).all);
+        assert_eq!(history.passages_heard(ms(2_000)), Some(ms(0)));
+        assert_eq!(history.passages_heard(ms(2_500)), Some(ms(400)));
+        assert_eq!(history.passages_heard(ms(9_999)), Some(ms(1_600)));
+        assert_eq!(spoken().passages_heard(ms(9_999)), None);
+    }
+
+    #[test]
+    fn of_a_passage_that_broke_off_the_words_with_audio_stay() {
+        let mut history = History::default();
+        history.passage_sentence("We open at nine.");
+        history.passage_sentence("We close at six.");
+        history.passage_audio(ms(700));
+        history.give_up();
+        let sorry = history.sentence("Sorry.");
+        history.audio(sorry, ms(500));
+        history.done(sorry);
+        let all = Heard { text: "We open at Sorry.".to_owned(), all: true };
+        assert_eq!(history.heard(ms(1_200)), all);
+        assert_eq!(history.passages_heard(ms(1_200)), Some(ms(700)));
     }
 
     #[test]

@@ -245,6 +245,11 @@ impl Session {
             self.ring.push(&frame);
             self.vad.push(&frame);
             self.recogniser.audio(&self.ring);
+            if self.dialogue.hears()
+                && let Some(heard) = self.ears.next(&self.ring)
+            {
+                self.dialogue.hear(&heard);
+            }
         }
         for _ in 0..self.recogniser.take_dropped() {
             self.hot.stt_dropped();

@@ -6,6 +6,7 @@
 pub mod background;
 pub mod clip;
 pub mod directory;
+mod ears;
 mod events;
 mod floor;
 mod greeting;

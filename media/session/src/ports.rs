@@ -3,7 +3,9 @@
 use std::io::{self, Seek, Write};
 use std::time::Duration;
 
-use domain::{Encoding, EndReason, Failure, Role, SessionEvent, SessionId, TurnId};
+use domain::{
+    AudioFrame, Encoding, EndReason, Failure, MediaTime, Role, SessionEvent, SessionId, TurnId, Voiced,
+};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use media_core::{Codec, Delivery, LegCommand, LegEvent};
@@ -43,6 +45,27 @@ pub trait Dialogue: Send {
 
     /// What the caller really heard of the turn; the dialogue's memory keeps this and nothing else.
     fn heard(&mut self, turn: TurnId, text: &str, interrupted: bool);
+
+    /// Whether it hears the caller itself now, and mostly speaks itself (`Said::Voiced`): no voice is opened ahead for its answers.
+    fn hears(&self) -> bool {
+        false
+    }
+
+    /// The next stretch of the caller's voice, with a little of what lies around it; stretches without any are left out. What belongs
+    /// to a turn is given before its `commit`.
+    fn hear(&mut self, frame: &AudioFrame) {
+        let _ = frame;
+    }
+
+    /// The turn that is committed next was typed: nothing of it was heard.
+    fn typed(&mut self, turn: TurnId) {
+        let _ = turn;
+    }
+
+    /// Of what it voiced itself in the turn the caller heard so much. Given before `heard`, where it voiced anything.
+    fn voice_heard(&mut self, turn: TurnId, heard: MediaTime) {
+        let _ = (turn, heard);
+    }
 }
 
 /// Pieces of a reply, in order. The stream's end is the reply's end.
@@ -50,6 +73,8 @@ pub trait Dialogue: Send {
 pub enum Said {
     /// More text; the session cuts sentences.
     Text(String),
+    /// Spoken by the dialogue itself: needs no synthesis.
+    Voiced(Voiced),
     /// What follows must not be interrupted, or may be again.
     Interruptible(bool),
     /// Give the caller this long before the next nudge.

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::{AudioFrame, EndReason, MediaTime, TurnId};
+use domain::{AudioFrame, EndReason, MediaTime, TurnId, Voiced};
 use futures::stream::BoxStream;
 use providers_api::Error;
 use tokio::time::Instant;
@@ -60,6 +60,8 @@ pub(crate) struct Reply {
     pub since: Instant,
     /// Audio of a guess, until it is committed.
     ahead: VecDeque<AudioFrame>,
+    /// What the dialogue speaks itself and what must sound before it is not synthesised yet.
+    later: Option<Voiced>,
     /// From which sentence on the turn may be interrupted or not.
     pub floor: VecDeque<(usize, bool)>,
     /// The first sample went out.
@@ -90,6 +92,7 @@ impl Reply {
             end: None,
             since: now,
             ahead: VecDeque::new(),
+            later: None,
             floor: VecDeque::new(),
             sounding: false,
             apologised: false,
@@ -126,6 +129,8 @@ impl Reply {
         self.thought.is_over()
             && self.thought.is_confirmed()
             && self.voice.is_caught_up()
+            && !self.voice.is_in_passage()
+            && self.later.is_none()
             && !self.guess
             && self.ahead.is_empty()
     }
@@ -134,14 +139,19 @@ impl Reply {
         if self.guess {
             return None;
         }
-        let thinking = self.thought.deadline(waits).map(|at| (at.max(dry), Wait::Thinking));
+        let thinking = match self.voice.passage_deadline(waits, dry) {
+            None => self.thought.deadline(waits).map(|at| at.max(dry)),
+            passage => passage,
+        };
+        let thinking = thinking.map(|at| (at, Wait::Thinking));
         let synthesis = self.voice.deadline(waits, dry).map(|at| (at, Wait::Synthesis));
         thinking.into_iter().chain(synthesis).min_by_key(|(at, _)| *at)
     }
 
     /// Whose turn it is to go on: the synthesis where a sentence was given, the dialogue before.
     pub(crate) fn waits_for(&self) -> Wait {
-        if self.voice.history().is_empty() { Wait::Thinking } else { Wait::Synthesis }
+        let thinks = self.voice.history().is_empty() || self.voice.is_in_passage();
+        if thinks { Wait::Thinking } else { Wait::Synthesis }
     }
 
     /// Opens the voice before there is text.
@@ -159,20 +169,26 @@ impl Reply {
     async fn come(&mut self, unheard: Duration) -> Came {
         let held_back: Duration = self.ahead.iter().map(|frame| frame.duration().as_duration()).sum();
         let full = unheard + held_back > AHEAD;
-        let behind = self.voice.backlog() >= BACKLOG;
+        let behind = self.voice.backlog() >= BACKLOG || self.later.is_some();
+        // What the dialogue speaks itself waits for the playout as what is synthesised does.
+        let ahead = full && self.voice.is_in_passage();
         tokio::select! {
             biased;
-            said = self.thought.next(), if !behind => Came::Said(said),
+            said = self.thought.next(), if !behind && !ahead => Came::Said(said),
             came = self.voice.next(), if !full => Came::Voice(came),
             // Both wait for the playout, whose next tick asks again.
-            () = std::future::pending(), if behind && full => Came::Said(None),
+            () = std::future::pending(), if full => Came::Said(None),
         }
     }
 
     pub(crate) fn take(&mut self, came: Came, now: Instant, effects: &mut Vec<Effect>) {
         let _turn = self.span.clone().entered();
         match came {
+            Came::Said(Some(Said::Voiced(voiced))) if !self.guess && self.thought.is_confirmed() => {
+                self.voiced(voiced, now, effects);
+            }
             Came::Said(said) => {
+                self.leave_passage(now);
                 let step = self.thought.take(said, now);
                 self.step(step, now, effects);
             }
@@ -186,6 +202,11 @@ impl Reply {
                 Err(error) => self.voice_failed(error, now, effects),
             },
         }
+        if self.voice.is_caught_up()
+            && let Some(voiced) = self.later.take()
+        {
+            self.voiced(voiced, now, effects);
+        }
         self.open_up(effects);
         if self.thought.is_over() && !self.guess && self.thought.is_confirmed() {
             self.voice.finish();
@@ -198,14 +219,71 @@ impl Reply {
             Step::Different(sentences) => self.say_anew(&sentences, now),
             Step::DifferentItem(sentences, item) => {
                 self.say_anew(&sentences, now);
-                self.open_up(effects);
-                effects.push(Effect::Item(item));
+                self.item(item, now, effects);
             }
             Step::Item(sentences, item) => {
                 self.say(&sentences, now);
+                self.item(item, now, effects);
+            }
+        }
+    }
+
+    fn item(&mut self, item: Said, now: Instant, effects: &mut Vec<Effect>) {
+        match item {
+            Said::Voiced(voiced) => self.voiced(voiced, now, effects),
+            item => {
                 self.open_up(effects);
                 effects.push(Effect::Item(item));
             }
+        }
+    }
+
+    /// The dialogue speaks itself, after everything that was given to the synthesis.
+    fn voiced(&mut self, voiced: Voiced, now: Instant, effects: &mut Vec<Effect>) {
+        if !self.voice.is_in_passage() {
+            let rest = self.thought.rest();
+            self.say(rest.as_slice(), now);
+            if !self.voice.is_caught_up() {
+                self.later = Some(voiced);
+                return;
+            }
+        }
+        match voiced {
+            Voiced::Words(text) => {
+                self.voice.in_passage(now);
+                for sentence in self.thought.voiced(&text, now) {
+                    self.voice.passage_sentence(&sentence, now);
+                }
+            }
+            Voiced::Audio(frame) => {
+                self.thought.voiced("", now);
+                self.ahead.extend(self.voice.passage_audio(frame, now));
+            }
+            Voiced::End => {
+                self.thought.voiced("", now);
+                self.settle_passage(now);
+                self.voice.passage_done();
+                self.open_up(effects);
+                effects.push(Effect::SentenceDone);
+            }
+        }
+    }
+
+    /// All words of the passage that have come are among what was said.
+    pub(crate) fn settle_passage(&mut self, now: Instant) {
+        if self.voice.is_in_passage()
+            && let Some(rest) = self.thought.rest()
+        {
+            self.voice.passage_sentence(&rest, now);
+        }
+    }
+
+    /// Something else follows in mid-passage: it broke off.
+    fn leave_passage(&mut self, now: Instant) {
+        if self.voice.is_in_passage() {
+            self.settle_passage(now);
+            self.voice.passage_broken();
+            self.announced = self.announced.min(self.voice.history().len());
         }
     }
 
@@ -257,6 +335,7 @@ impl Reply {
             self.void();
         }
         self.thought.stop();
+        self.later = None;
         self.voice.stop();
         self.floor.clear();
         self.announced = self.announced.min(self.voice.history().len());

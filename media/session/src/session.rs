@@ -23,6 +23,7 @@ use tracing::Instrument;
 use crate::background::Background;
 use crate::clip::{Clip, Clips};
 use crate::directory::{Place, Seat};
+use crate::ears::Ears;
 use crate::events::Observers;
 use crate::greeting::Greeting;
 use crate::handle::{Command, Handle, Status};
@@ -120,6 +121,7 @@ pub(crate) struct Session {
     pub(crate) end_of_turn: EndOfTurn,
     pub(crate) score: Option<BoxFuture<'static, Option<Score>>>,
     pub(crate) ring: Ring,
+    pub(crate) ears: Ears,
     pub(crate) recogniser: Recogniser,
 
     pub(crate) speaker: Speaker,
@@ -216,6 +218,7 @@ impl Session {
             end_of_turn: parts.end_of_turn,
             score: None,
             ring: Ring::new(),
+            ears: Ears::default(),
             recogniser: Recogniser::new(parts.stt, request, options.waits.clone(), now),
             speaker,
             apology: parts.apology,
@@ -343,6 +346,7 @@ impl Session {
     fn vad_decided(&mut self, decision: domain::VadDecision) {
         if decision.probability >= self.options.turn.speech.start_probability {
             self.recogniser.voiced(decision.from);
+            self.ears.voiced(decision.from);
         }
         self.feed(Input::Vad(decision));
     }

@@ -79,6 +79,8 @@ pub(crate) struct Voice {
     first_sentence: Option<Instant>,
     first_audible: Option<Instant>,
     muted: bool,
+    /// The dialogue speaks itself: since it last gave words or sound of a passage that goes on.
+    passage: Option<Instant>,
 }
 
 impl Voice {
@@ -99,6 +101,7 @@ impl Voice {
             first_sentence: None,
             first_audible: None,
             muted: false,
+            passage: None,
         }
     }
 
@@ -162,6 +165,51 @@ impl Voice {
         self.place(index, clip, now)
     }
 
+    /// The dialogue speaks itself: words of it have come, if no whole sentence.
+    pub(crate) fn in_passage(&mut self, now: Instant) {
+        self.passage = Some(now);
+    }
+
+    /// The dialogue speaks itself, and says this.
+    pub(crate) fn passage_sentence(&mut self, text: &str, now: Instant) {
+        self.first_sentence.get_or_insert(now);
+        self.history.passage_sentence(text);
+        self.in_passage(now);
+    }
+
+    /// The dialogue speaks itself, and sounds so; gives it to play.
+    pub(crate) fn passage_audio(&mut self, mut frame: AudioFrame, now: Instant) -> Option<AudioFrame> {
+        if frame.samples.is_empty() {
+            return None;
+        }
+        self.first_sentence.get_or_insert(now);
+        frame.at = self.history.received();
+        self.history.passage_audio(frame.duration());
+        self.hear(&frame, now);
+        self.in_passage(now);
+        Some(frame)
+    }
+
+    pub(crate) fn passage_done(&mut self) {
+        self.passage = None;
+        self.history.passage_done();
+    }
+
+    /// Words without sound were never said.
+    pub(crate) fn passage_broken(&mut self) {
+        self.passage = None;
+        self.history.passage_broken();
+    }
+
+    pub(crate) fn is_in_passage(&self) -> bool {
+        self.passage.is_some()
+    }
+
+    /// When the dialogue, which speaks itself, must have gone on.
+    pub(crate) fn passage_deadline(&self, waits: &Waits, dry: Instant) -> Option<Instant> {
+        self.passage.map(|since| since.max(dry) + ms(waits.next_audio_ms))
+    }
+
     /// The same speaker with nothing said.
     pub(crate) fn fresh(&self) -> Self {
         Self::new(self.speaker.clone())
@@ -187,6 +235,7 @@ impl Voice {
 
     /// Hangs up; what has no audio yet gets none.
     pub(crate) fn stop(&mut self) {
+        self.passage = None;
         self.history.give_up();
         self.close();
         self.backlog.clear();

@@ -87,6 +87,20 @@ impl Thought {
         self.first_text
     }
 
+    /// The dialogue speaks itself: gives the sentences that are complete by it.
+    pub(crate) fn voiced(&mut self, text: &str, now: Instant) -> Vec<String> {
+        self.since = now;
+        if !text.trim().is_empty() {
+            self.first_text.get_or_insert(now);
+        }
+        self.cutter.push(text)
+    }
+
+    /// The sentence that is open, though it has no end yet.
+    pub(crate) fn rest(&mut self) -> Option<String> {
+        self.cutter.finish()
+    }
+
     /// What was said is all: a call that ends has no more to say.
     pub(crate) fn close(&mut self) {
         self.stream = None;

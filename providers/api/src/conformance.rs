@@ -5,6 +5,7 @@
 
 mod adversity;
 mod llm;
+mod speech;
 mod stt;
 mod tts;
 
@@ -13,8 +14,9 @@ use std::time::Duration;
 use futures::future::{BoxFuture, Either, select};
 use futures::pin_mut;
 
-pub use adversity::{Set, llm_adversities, stt_adversities, tts_adversities};
+pub use adversity::{Set, llm_adversities, speech_adversities, stt_adversities, tts_adversities};
 pub use llm::llm;
+pub use speech::speech;
 pub use stt::stt;
 pub use tts::tts;
 

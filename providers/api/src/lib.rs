@@ -10,6 +10,7 @@ pub mod error;
 pub mod info;
 pub mod llm;
 pub mod sink;
+pub mod speech;
 pub mod stt;
 pub mod tts;
 pub mod usage;
@@ -22,6 +23,9 @@ pub use llm::{
     Finish, Llm, LlmEvent, LlmRequest, LlmStream, Message, OutputSchema, ToolCall, ToolChoice, ToolSpec,
 };
 pub use sink::{Closed, Sink};
+pub use speech::{
+    SpeechAsk, SpeechEvent, SpeechGiven, SpeechInput, SpeechModel, SpeechRequest, SpeechStream,
+};
 pub use stt::{Stt, SttEvent, SttInput, SttRequest, SttStream};
 pub use tts::{Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
 pub use usage::Usage;

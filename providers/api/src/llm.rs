@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use domain::{Pii, SessionId};
+use domain::{Pii, SessionId, Voiced};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde_json::Value;
@@ -147,6 +147,8 @@ pub enum LlmEvent {
     Served(Arc<ProviderInfo>),
     /// More of the reply; pieces join as they are.
     Text(String),
+    /// More of the reply, by a model that speaks itself: not to be spoken again.
+    Voiced(Voiced),
     ToolCall(ToolCall),
     /// The vendor's own count (or ours, marked), once, before `Finished`.
     Usage(Usage),
@@ -154,9 +156,10 @@ pub enum LlmEvent {
     Finished(Finish),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Finish {
     /// The model had no more to say.
+    #[default]
     Stop,
     /// The limit of tokens was reached in mid-reply.
     Length,

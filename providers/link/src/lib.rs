@@ -5,6 +5,7 @@
 
 pub mod carrier;
 pub mod codes;
+pub mod conversing;
 pub mod hearing;
 pub mod http;
 pub mod metrics;
@@ -19,6 +20,7 @@ pub mod speaking;
 pub mod sse;
 
 pub use codes::Fault;
+pub use conversing::{Conversing, ConversingProtocol};
 pub use hearing::{Heard, Hearing, HearingProtocol, Piece};
 pub use http::Client;
 pub use pool::Pool;

@@ -1,6 +1,6 @@
 //! Names of what is measured on the way to vendors. Labels are closed sets, named beside each.
 
-/// Connections that were taken for a stream or a turn. `provider`: `Manners::name`; `reused`: `true`, `false`.
+/// Connections that were taken for a stream, a turn or a conversation. `provider`: `Manners::name`; `reused`: `true`, `false`.
 pub const CONNECTIONS_TOTAL: &str = "provider_connections_total";
 /// Connections that were replaced under a running recognition. `provider`: `Manners::name`; `why`: `broken`, `age`.
 pub const REPLACED_TOTAL: &str = "provider_connections_replaced_total";

@@ -114,6 +114,19 @@ pub struct RealtimeOptions {
     pub finalize_within_ms: u64,
 }
 
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConversationOptions {
+    /// At Azure, the deployment.
+    pub model: String,
+    /// Where a conversation names none.
+    pub voice: String,
+    /// `near_field` or `far_field`; for telephones neither.
+    pub noise_reduction: Option<String>,
+    /// Longest wait from a connection that stands to a session that is as we asked, ms.
+    pub ready_within_ms: u64,
+}
+
 impl Options {
     /// OpenAI itself.
     #[must_use]
@@ -187,9 +200,18 @@ impl Options {
 
     /// Of the realtime transcription.
     pub(crate) fn socket(&self, model: Option<&str>) -> Endpoint {
-        let base = for_sockets(self.base_url.trim_end_matches('/'));
         let model = model.map(|model| format!("&model={}", encoded(model))).unwrap_or_default();
-        let mut endpoint = Endpoint::new(format!("{base}/realtime?intent=transcription{model}"));
+        self.realtime(&format!("intent=transcription{model}"))
+    }
+
+    /// Of a conversation with a model that hears and speaks.
+    pub(crate) fn conversation(&self, model: &str) -> Endpoint {
+        self.realtime(&format!("model={}", encoded(model)))
+    }
+
+    fn realtime(&self, query: &str) -> Endpoint {
+        let base = for_sockets(self.base_url.trim_end_matches('/'));
+        let mut endpoint = Endpoint::new(format!("{base}/realtime?{query}"));
         for (name, value) in self.credentials() {
             endpoint = endpoint.header(name, value.expose().clone());
         }
@@ -250,6 +272,17 @@ impl Default for TranscribeOptions {
             detail: false,
             loud_dbfs: crate::level::LOUD_DBFS,
             within_ms: 10_000,
+        }
+    }
+}
+
+impl Default for ConversationOptions {
+    fn default() -> Self {
+        Self {
+            model: "gpt-realtime".to_owned(),
+            voice: "marin".to_owned(),
+            noise_reduction: None,
+            ready_within_ms: 4_000,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! call; what cannot be understood at all is.
 
 pub(crate) mod chat;
+pub(crate) mod conversation;
 pub(crate) mod heard;
 pub(crate) mod socket;
 pub(crate) mod speech;

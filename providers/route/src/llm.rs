@@ -8,6 +8,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use domain::Voiced;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use providers_api::{
@@ -232,7 +233,8 @@ async fn wait(running: &mut [Runner], until: Option<Instant>) -> Option<(usize, 
 /// Whether the reply has begun. Nothing asked gives nothing, and a refusal is an answer.
 fn is_useful(event: &LlmEvent, request: &LlmRequest) -> bool {
     match event {
-        LlmEvent::Text(text) => !text.trim().is_empty(),
+        LlmEvent::Text(text) | LlmEvent::Voiced(Voiced::Words(text)) => !text.trim().is_empty(),
+        LlmEvent::Voiced(_) => true,
         LlmEvent::ToolCall(_) | LlmEvent::Finished(Finish::Refused) => true,
         LlmEvent::Finished(_) => request.messages.is_empty() && request.instructions.trim().is_empty(),
         LlmEvent::Usage(_) | LlmEvent::Served(_) => false,
@@ -241,13 +243,15 @@ fn is_useful(event: &LlmEvent, request: &LlmRequest) -> bool {
 
 fn note(line: &mut Line<(), LlmEvent>, event: &LlmEvent) {
     match event {
-        LlmEvent::Text(text) => line.tried.given.output_tokens += tokens(text.chars().count() as u64),
+        LlmEvent::Text(text) | LlmEvent::Voiced(Voiced::Words(text)) => {
+            line.tried.given.output_tokens += tokens(text.chars().count() as u64)
+        }
         LlmEvent::ToolCall(call) => {
             let length = call.name.len() + call.arguments.to_string().len();
             line.tried.given.output_tokens += tokens(length as u64);
         }
         LlmEvent::Usage(usage) => line.tried.used(*usage),
-        LlmEvent::Finished(_) | LlmEvent::Served(_) => {}
+        LlmEvent::Voiced(_) | LlmEvent::Finished(_) | LlmEvent::Served(_) => {}
     }
 }
 

@@ -56,6 +56,7 @@ impl Bench {
             stt: kept(&chosen.stt),
             llm: kept(&chosen.llm),
             tts: kept(&chosen.tts),
+            realtime: kept(&chosen.realtime),
             ..chosen.clone()
         };
         if chosen.llm.is_empty() {
@@ -79,7 +80,13 @@ impl Bench {
         };
         let known = self.accounts.borrow().clone();
         let mut problems = Vec::new();
-        for (ability, bindings) in [("stt", &chosen.stt), ("llm", &chosen.llm), ("tts", &chosen.tts)] {
+        let orders = [
+            ("stt", &chosen.stt),
+            ("llm", &chosen.llm),
+            ("tts", &chosen.tts),
+            ("realtime", &chosen.realtime),
+        ];
+        for (ability, bindings) in orders {
             for (place, binding) in bindings.iter().enumerate() {
                 let Some((severity, detail)) =
                     known.fault(org, ability, &binding.provider, &chosen.residency)

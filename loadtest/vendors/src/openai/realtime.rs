@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Refused, VENDOR, factor, gate};
+use super::{Refused, VENDOR, conversation, factor, gate};
 use crate::sound::Ear;
 use crate::{Stage, paced};
 
@@ -25,6 +25,7 @@ const SHORTEST: f64 = 0.1;
 #[derive(Deserialize)]
 pub(super) struct Asked {
     intent: Option<String>,
+    model: Option<String>,
 }
 
 pub(super) async fn realtime(
@@ -44,7 +45,12 @@ pub(super) async fn realtime(
         return refused.into_response();
     }
     if asked.intent.as_deref() != Some("transcription") {
-        return Refused::wrong("You must provide a model parameter.").into_response();
+        let Some(model) = asked.model else {
+            return Refused::wrong("You must provide a model parameter.").into_response();
+        };
+        return upgrade.on_upgrade(move |socket| async move {
+            conversation::Session::new(stage, fate, model).run(socket).await;
+        });
     }
     upgrade.on_upgrade(move |socket| async move {
         Session::new(stage, fate).run(socket).await;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::{EndReason, TurnId};
+use domain::{AudioFrame, EndReason, MediaTime, TurnId};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use media_session::ports::{Dialogue, Said};
@@ -32,6 +32,8 @@ pub(crate) enum Told {
     Nudge(u32),
     Farewell(EndReason),
     Heard { turn: TurnId, text: String, interrupted: bool },
+    Typed(TurnId),
+    VoiceHeard(TurnId, MediaTime),
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +42,11 @@ pub(crate) struct Script {
     /// Answers in order; then an echo of what the caller said, after 80 ms.
     pub replies: VecDeque<Vec<Step>>,
     pub told: Vec<Told>,
+    /// Has ears of its own.
+    pub hears: bool,
+    /// What was given to them before each commit.
+    pub ears: Vec<MediaTime>,
+    pub given: MediaTime,
 }
 
 #[derive(Clone, Default)]
@@ -98,6 +105,10 @@ impl Dialogue for Scripted {
 
     fn commit(&mut self, turn: TurnId, caller: &str) -> BoxStream<'static, Said> {
         self.tell(Told::Commit(turn, caller.to_owned()));
+        let mut script = self.0.lock().expect("not poisoned");
+        let given = std::mem::take(&mut script.given);
+        script.ears.push(given);
+        drop(script);
         self.answer(caller, true)
     }
 
@@ -117,5 +128,22 @@ impl Dialogue for Scripted {
 
     fn heard(&mut self, turn: TurnId, text: &str, interrupted: bool) {
         self.tell(Told::Heard { turn, text: text.to_owned(), interrupted });
+    }
+
+    fn hears(&self) -> bool {
+        self.0.lock().expect("not poisoned").hears
+    }
+
+    fn hear(&mut self, frame: &AudioFrame) {
+        self.0.lock().expect("not poisoned").given +=
+            MediaTime::from_duration(frame.duration().as_duration());
+    }
+
+    fn typed(&mut self, turn: TurnId) {
+        self.tell(Told::Typed(turn));
+    }
+
+    fn voice_heard(&mut self, turn: TurnId, heard: MediaTime) {
+        self.tell(Told::VoiceHeard(turn, heard));
     }
 }

@@ -22,3 +22,4 @@ mod logs;
 mod providers;
 mod recording;
 mod storm;
+mod voiced;

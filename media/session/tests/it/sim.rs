@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub delivery: Delivery,
     pub flight: Option<Box<dyn std::io::Write + Send>>,
     pub recordings: Option<Box<dyn Recordings>>,
+    /// The dialogue has ears of its own.
+    pub hears: bool,
     /// In place of the fakes and the script.
     pub cast: Option<Cast>,
 }
@@ -69,6 +71,7 @@ impl Default for Setup {
             flight: None,
             recordings: None,
             cast: None,
+            hears: false,
         }
     }
 }
@@ -162,6 +165,7 @@ impl Sim {
             let mut script = dialogue.0.lock().expect("not poisoned");
             script.greeting = setup.greeting;
             script.replies = setup.replies.into();
+            script.hears = setup.hears;
         }
         let stt = FakeStt::new(setup.stt);
         let tts = FakeTts::new(setup.tts).expect("valid voice");

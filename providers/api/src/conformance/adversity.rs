@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{AudioFrame, MediaTime};
+use domain::{AudioFrame, MediaTime, Voiced};
 use futures::future::{BoxFuture, Either, select};
 use futures::{FutureExt, StreamExt};
 
 use super::{Adversity, Broken, Sleep, Trial, before, broken};
 use crate::error::{Ability, Error, ErrorKind};
-use crate::llm::{Llm, LlmEvent};
+use crate::llm::{Llm, LlmEvent, Message, ToolChoice};
+use crate::speech::{SpeechGiven, SpeechInput, SpeechModel};
 use crate::stt::{Stt, SttEvent, SttInput, SttStream};
 use crate::tts::{Tts, TtsEvent, TtsInput};
 
@@ -87,6 +88,23 @@ pub async fn llm_adversities(
     for adversity in all() {
         let llm = fresh();
         let drive = |wait| chat(&*llm, trial.sleep, wait).boxed();
+        one(Ability::Llm, adversity, &drive, set, trial).await?;
+    }
+    Ok(())
+}
+
+/// Every adversity of a model that hears and speaks. `fresh` makes a provider without connections from better times.
+///
+/// # Errors
+/// The first that is not told for what it is.
+pub async fn speech_adversities(
+    fresh: &(dyn Fn() -> Arc<dyn SpeechModel> + Sync),
+    set: Set<'_>,
+    trial: &Trial,
+) -> Result<(), Broken> {
+    for adversity in all() {
+        let model = fresh();
+        let drive = |wait| converse(&*model, trial, wait).boxed();
         one(Ability::Llm, adversity, &drive, set, trial).await?;
     }
     Ok(())
@@ -263,6 +281,35 @@ async fn chat(llm: &dyn Llm, sleep: Sleep, wait: Duration) -> Outcome {
     };
     let outcome = before(sleep, wait, reply).await;
     outcome.unwrap_or(if answered { Outcome::Stuck } else { Outcome::Quiet })
+}
+
+/// Useful is audio.
+async fn converse(model: &dyn SpeechModel, trial: &Trial, wait: Duration) -> Outcome {
+    let mut sounded = false;
+    let talk = async {
+        let mut talk = match model.open(super::speech::request(trial)).await {
+            Ok(talk) => talk,
+            Err(error) => return Outcome::Failed(error),
+        };
+        let said = Message::Caller(format!("It is {PRIVATE}."));
+        let ask = super::speech::asking(ToolChoice::None);
+        for input in [SpeechInput::Said(said), SpeechInput::Answer(ask)] {
+            // Why it was closed stands in the events.
+            let _closed = talk.input.send(input).await;
+        }
+        while let Some(event) = talk.events.next().await {
+            match event.map(|event| event.given) {
+                Ok(SpeechGiven::Voiced(Voiced::Audio(frame))) => sounded |= !frame.samples.is_empty(),
+                Ok(SpeechGiven::Finished(_)) if sounded => return Outcome::Served,
+                Ok(SpeechGiven::Finished(_)) => return Outcome::Nothing,
+                Ok(_) => {}
+                Err(error) => return Outcome::Failed(error),
+            }
+        }
+        Outcome::Nothing
+    };
+    let outcome = before(trial.sleep, wait, talk).await;
+    outcome.unwrap_or(if sounded { Outcome::Stuck } else { Outcome::Quiet })
 }
 
 #[cfg(test)]

@@ -251,7 +251,7 @@ impl Reply {
                     }
                 }
                 LlmEvent::Finished(finish) => reply.finish = Some(finish),
-                LlmEvent::Served(_) => {}
+                LlmEvent::Served(_) | LlmEvent::Voiced(_) => {}
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The realtime socket, in the session that transcribes alone.
+//! The realtime socket: what all its sessions share, and the one that transcribes alone.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
