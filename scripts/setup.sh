@@ -19,7 +19,7 @@ as_root() {
 
 # --- system packages -------------------------------------------------------------------------------------------
 packages=(build-essential cmake pkg-config ca-certificates curl python3 python3-pip unzip postgresql)
-[ "$what" = test ] && packages+=(chromium python3-venv)
+[ "$what" = test ] && packages+=(chromium python3-venv redis-server)
 
 # The newest major version of PostgreSQL's server programs on this machine, 0 without any.
 postgres_major() {
@@ -39,6 +39,7 @@ for package in "${packages[@]}"; do
     # Ubuntu's chromium is a snap stub: any browser that answers to one of these names will do.
     chromium) command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium) ;;
     python3) command -v python3 >/dev/null || missing+=(python3) ;;
+    redis-server) command -v redis-server >/dev/null || missing+=(redis-server) ;;
     python3-venv) python3 -m ensurepip --version >/dev/null 2>&1 || missing+=(python3-venv) ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip) ;;
     *) dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package") ;;
@@ -55,7 +56,8 @@ if [ ${#missing[@]} -gt 0 ]; then
       echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.d/agent-foundry.conf >/dev/null
     fi ;;
   esac
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$cache/apt.log" 2>&1 \
+  # At a run level of 1 no package starts a server for the whole machine: tests start their own.
+  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$cache/apt.log" 2>&1 \
     || { tail -20 "$cache/apt.log" >&2; fail "apt-get could not install: ${missing[*]} (log: $cache/apt.log)"; }
 fi
 

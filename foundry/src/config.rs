@@ -44,6 +44,9 @@ pub(crate) struct Overrides {
     /// machine can read a command line: prefer the environment.
     #[arg(long, env = "FOUNDRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = secret)]
     database_url: Option<Secret<String>>,
+    /// A Redis through which several servers tell each other of vendors that fail, such as redis://host:6379/0.
+    #[arg(long, env = "FOUNDRY_REDIS_URL", value_name = "URL", hide_env_values = true, value_parser = secret)]
+    redis_url: Option<Secret<String>>,
     /// Folder of PostgreSQL's programs for the private database; looked for unless given.
     #[arg(long, env = "FOUNDRY_POSTGRES_BIN", value_name = "DIR")]
     postgres_bin: Option<PathBuf>,
@@ -263,6 +266,12 @@ pub(crate) struct Store {
     /// Seals vendors' keys and other secrets; made and kept in the data directory unless given.
     #[serde(skip_serializing)]
     pub(crate) master_key: Option<Secret<String>>,
+    /// A Redis through which several servers tell each other of vendors that fail, such as redis://host:6379/0; without one each server
+    /// finds out by itself.
+    #[serde(skip_serializing)]
+    pub(crate) redis_url: Option<Secret<String>>,
+    /// Stands before every name there: several installations may share one Redis.
+    pub(crate) redis_namespace: String,
     /// Folder of PostgreSQL's programs for the private one; looked for unless given.
     pub(crate) postgres_bin: Option<PathBuf>,
     /// While the database is away, events of calls wait on disk, at most this much; what comes beyond is lost and counted.
@@ -271,7 +280,14 @@ pub(crate) struct Store {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { url: None, master_key: None, postgres_bin: None, journal_limit_mb: 1024 }
+        Self {
+            url: None,
+            master_key: None,
+            redis_url: None,
+            redis_namespace: "agent-foundry".to_owned(),
+            postgres_bin: None,
+            journal_limit_mb: 1024,
+        }
     }
 }
 
@@ -422,6 +438,7 @@ impl Config {
         set(&mut self.providers.speech, overrides.providers);
         set(&mut self.data_dir, overrides.data_dir);
         self.store.url = overrides.database_url.or(self.store.url.take());
+        self.store.redis_url = overrides.redis_url.or(self.store.redis_url.take());
         self.store.postgres_bin = overrides.postgres_bin.or(self.store.postgres_bin.take());
         set(&mut self.log.filter, overrides.log);
         set(&mut self.log.format, overrides.log_format);

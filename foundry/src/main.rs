@@ -11,6 +11,7 @@ mod speech;
 mod store;
 mod switchboard;
 mod vendors;
+mod waits;
 mod wiring;
 
 use std::process::ExitCode;

@@ -1,5 +1,6 @@
 //! Connects a caller's leg to an agent: everything a session is made of, put together for one call.
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,23 +9,41 @@ use agents_run::Ports;
 use control_server::ports::CallRequest;
 use control_store::greeting::Began;
 use control_store::{Entry, Opened, Recorder};
-use domain::{DrillId, ServerId, SessionId, Voice};
+use domain::{AgentId, DrillId, EnvironmentId, OrgId, ServerId, SessionId, Voice};
 use media_session::ports::NOT_UNDERSTOOD;
 use media_session::{ClientProtocol, Clip, Clips, Leg, Parts, Place, sentence};
-use runtime::Tasks;
+use providers_api::TtsRequest;
+use runtime::{Kind, Tasks};
+use tokio::sync::watch;
 
 use crate::adapters::accounts::Bench;
-use crate::adapters::catalogue::{Callable, Catalogue};
-use crate::adapters::greeter::{Greeter, Opening};
+use crate::adapters::attempts::Client;
+use crate::adapters::catalogue::{Callable, Catalogue, Ready};
 use crate::adapters::drills::Drills;
+use crate::adapters::greeter::{Greeter, Opening};
+use crate::adapters::paces::{self, Hurry, Paces};
 use crate::adapters::returning::Returning;
 use crate::adapters::sink::Sink;
 use crate::adapters::speech_to_speech::{self, SpeechToSpeech};
-use crate::adapters::{accounts, dialogue, recordings};
+use crate::adapters::{dialogue, recordings};
 use crate::speech::Speech;
+use crate::waits;
 
 /// What the agent says when a provider fails, rendered at start so that it needs none.
 pub(crate) const APOLOGY: &str = "I'm sorry, I'm having a technical problem. Please give me a moment.";
+
+/// Turns whose connections to a voice are opened when a call begins.
+const WARM_TURNS: usize = 2;
+
+const WARM: Kind = Kind::new("voices.warm");
+/// So late are connections opened for an agent that begins to be served.
+const WARM_EVERY: Duration = Duration::from_secs(2);
+
+/// Words kept ready, at most; others are spoken when they are needed.
+const OPENERS: usize = 64;
+
+/// Agents whose voices were warmed, by organization and environment.
+type Warmed = HashMap<(OrgId, AgentId, Option<EnvironmentId>), Arc<Ready>>;
 
 /// Connects a caller's leg to an agent in a new session.
 pub(crate) struct Switchboard {
@@ -34,10 +53,13 @@ pub(crate) struct Switchboard {
     bench: Arc<Bench>,
     drills: Arc<Drills>,
     apology: Clip,
-    clips: Clips,
+    clips: Arc<Clips>,
+    /// The same, and openers of agents that have the built-in voice.
+    own_clips: watch::Sender<Arc<Clips>>,
     folders: Folders,
     returning: Returning,
     greeter: Arc<Greeter>,
+    paces: Paces,
 }
 
 /// Where files of calls lie.
@@ -63,7 +85,75 @@ impl Switchboard {
         for text in sentence::cut(NOT_UNDERSTOOD) {
             clips.extend(speech.clip(&text, &voice).await.map(|clip| (text, clip)));
         }
-        Self { catalogue, record, speech, bench, drills, apology, clips, folders, returning, greeter }
+        let clips = Arc::new(clips);
+        let own_clips = watch::Sender::new(Arc::clone(&clips));
+        let paces = Paces::default();
+        Self {
+            catalogue,
+            record,
+            speech,
+            bench,
+            drills,
+            apology,
+            clips,
+            own_clips,
+            folders,
+            returning,
+            greeter,
+            paces,
+        }
+    }
+
+    /// Opens a connection to the voice of each agent when it begins to be served, so that the first caller need not wait for it.
+    pub(crate) fn keep_warm(self: &Arc<Self>, tasks: &Tasks) {
+        let board = Arc::clone(self);
+        tasks.spawn(WARM, async move {
+            let (mut warmed, mut rendered) = (HashMap::new(), HashSet::new());
+            loop {
+                warmed = board.warm_served(warmed);
+                board.render_openers(&mut rendered).await;
+                tokio::time::sleep(WARM_EVERY).await;
+            }
+        });
+    }
+
+    /// Words that answers may begin with, in the built-in voice: each once, when an agent that has them begins to be served.
+    async fn render_openers(&self, rendered: &mut HashSet<String>) {
+        let voice = Voice::default();
+        for callable in self.catalogue.served() {
+            let ready = &callable.ready;
+            let Some(latency) = ready.latency.as_ref().filter(|_| ready.providers.tts.is_empty()) else {
+                continue;
+            };
+            for text in latency.openers().iter().filter(|_| ready.options.voice == voice) {
+                if rendered.len() >= OPENERS || !rendered.insert(text.clone()) {
+                    continue;
+                }
+                if let Some(clip) = self.speech.clip(text, &voice).await {
+                    self.own_clips.send_modify(|clips| {
+                        Arc::make_mut(clips).insert(text.clone(), clip);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Those that are served now, by what they were made of; `before` are warm already.
+    fn warm_served(&self, before: Warmed) -> Warmed {
+        let mut now = Warmed::new();
+        for callable in self.catalogue.served() {
+            let ready = Arc::clone(&callable.ready);
+            let whose = (callable.org, callable.agent, callable.environment);
+            if !ready.providers.tts.is_empty()
+                && before.get(&whose).is_none_or(|known| !Arc::ptr_eq(known, &ready))
+            {
+                let voice = ready.options.voice.clone();
+                let tts = self.bench.tts(&callable.client(), &ready.providers.tts, &voice);
+                tts.warm(&TtsRequest { session: SessionId::generate(), voice }, 1);
+            }
+            now.insert(whose, ready);
+        }
+        now
     }
 
     pub(crate) fn catalogue(&self) -> &Catalogue {
@@ -116,25 +206,30 @@ impl Switchboard {
         };
         let Some(callable) = callable else { return };
         let ready = Arc::clone(&callable.ready);
-        let mut client = callable.client();
+        let pace = ready.latency.as_ref().map(|latency| self.paces.of(callable.org, callable.agent, latency));
+        let client = callable.client();
+        let drill = self.drills.striking(client.org, client.environment, id);
+        let drilled = drill.as_ref().map(|drill| drill.id);
+        let client = Client { pace: pace.clone(), drill, ..client };
         let chosen = self.bench.within(&client, &ready.providers);
-        client.drill = self.drills.striking(client.org, client.environment, id);
-        let drill = client.drill.as_ref().map(|drill| drill.id);
         let mut options = ready.options.clone();
         if !chosen.stt.is_empty() || !chosen.tts.is_empty() {
-            patience(&mut options.waits);
+            waits::patience(&mut options.waits);
         }
         options.reattach_s = u32::try_from(call.resume_within.as_secs()).unwrap_or(options.reattach_s);
         // A replay needs a log from the call's beginning.
         let flight = back.is_none().then(|| crate::adapters::call_log::create(&self.folders.calls, id));
         let resumed = back.as_ref().map(|back| back.resumed);
         let since = back.as_ref().map_or(Duration::ZERO, |back| back.since);
-        let Opening { text, began, clips } = self.greeter.open(&callable, id, &call.caller, &self.clips);
+        // What is kept ready has the built-in voice: nobody begins in one and goes on in another.
+        let own = chosen.tts.is_empty() && options.voice == Voice::default();
+        let base = if own { Arc::clone(&self.own_clips.borrow()) } else { Arc::clone(&self.clips) };
+        let Opening { text, began, clips } = self.greeter.open(&callable, id, &call.caller, &base);
         let (sink, snapshot) = match back {
             Some(back) => {
                 (Sink::resumed(self.record.recorder.clone(), back.sequence, back.since), back.snapshot)
             }
-            None => (self.record.open(id, &callable, leg.transport, began, drill), None),
+            None => (self.record.open(id, &callable, leg.transport, began, drilled), None),
         };
         let ways = self.bench.speech(&client, &chosen.realtime, &options.voice);
         let call_of = speech_to_speech::Call { session: id, resumed: snapshot.is_some() };
@@ -144,13 +239,19 @@ impl Switchboard {
             Some(speech) => Some(speech.llm(cascade)),
             None => cascade,
         };
-        let ports = Ports { llm, ..self.catalogue.ports().clone() };
+        let ports =
+            Ports { llm, bridges: pace.clone().map(paces::bridges), ..self.catalogue.ports().clone() };
         let graph = dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot, text);
+        let hurry = pace.zip(ready.latency.as_ref()).map(|(pace, latency)| Hurry::new(pace, latency));
+        let tts = self.bench.tts(&client, &chosen.tts, &options.voice);
+        // The first turn, and the next while the first still gives its connection back.
+        tts.warm(&TtsRequest { session: id, voice: options.voice.clone() }, WARM_TURNS);
         let parts = Parts {
             agent: callable.name.clone(),
             agent_version: callable.version.to_string(),
             stt: self.bench.stt(&client, &chosen.stt),
-            tts: self.bench.tts(&client, &chosen.tts, &options.voice),
+            tts,
+            hurry: hurry.map(|hurry| Box::new(hurry) as _),
             vad: self.speech.vad(),
             end_of_turn: self.speech.end_of_turn(),
             dialogue: match speech {
@@ -171,13 +272,6 @@ impl Switchboard {
         // The directory keeps the handle; the session ends by itself.
         drop(media_session::start(place, tasks, parts));
     }
-}
-
-/// A route gives up by itself, after it has asked the others: the session must not hang up before.
-fn patience(waits: &mut media_session::Waits) {
-    waits.open_ms = waits.open_ms.max(2_000);
-    waits.final_ms = waits.final_ms.max(accounts::STT_GIVES_UP_MS);
-    waits.first_audio_ms = waits.first_audio_ms.max(accounts::TTS_GIVES_UP_MS);
 }
 
 /// Puts calls on record.

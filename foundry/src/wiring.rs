@@ -23,6 +23,7 @@ use crate::adapters::greeter::Greeter;
 use crate::adapters::health::{Health, Metrics};
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
+use crate::adapters::shared::Redis;
 use crate::adapters::spending::Spending;
 use crate::adapters::summaries::Summaries;
 use crate::cmd::coded;
@@ -118,6 +119,7 @@ impl House {
             Bench::open(store.db().clone(), store.recorder().clone(), Arc::clone(&vault), &speech, &tasks)
                 .await;
         let bench = bench.map_err(|error| coded(error.failure(), error))?;
+        bench.look_after(other_servers(config)?);
         let drills = Drills::open(store.db().clone(), &tasks).await;
         let drills = drills.map_err(|error| coded(error.failure(), error))?;
         let catalogue =
@@ -159,6 +161,7 @@ impl House {
         )
         .await;
         let board = Arc::new(board);
+        board.keep_warm(&tasks);
         let spending = Spending::follow(store.db().clone(), directory.clone(), &tasks).await;
         let spending = spending.map_err(|error| coded(error.failure(), error))?;
         // After what every call may need: the apology is not to wait for greetings.
@@ -289,6 +292,14 @@ fn keep_tidy(tasks: &Tasks, calls: PathBuf, keep: usize, recordings: PathBuf, ke
             }
         }
     });
+}
+
+/// The way to the other servers, where there is one.
+fn other_servers(config: &Config) -> anyhow::Result<Option<Arc<dyn providers_route::shared::Shared>>> {
+    let Some(url) = &config.store.redis_url else { return Ok(None) };
+    let redis = Redis::new(url, &config.store.redis_namespace)
+        .map_err(|wrong| anyhow::anyhow!("CONFIG_INVALID: FOUNDRY_REDIS_URL (store.redis_url) {wrong}"))?;
+    Ok(Some(Arc::new(redis)))
 }
 
 fn master_key(config: &Config) -> anyhow::Result<Secret<String>> {

@@ -94,6 +94,7 @@ pub(crate) struct Asking {
 pub(crate) struct Manners {
     pub(crate) repeat: Vec<Template>,
     pub(crate) wait: Vec<Template>,
+    pub(crate) working: Vec<Template>,
     pub(crate) nudges: Vec<Vec<Template>>,
     pub(crate) farewells: BTreeMap<String, Vec<Template>>,
     pub(crate) unclear: Vec<Template>,
@@ -366,6 +367,7 @@ impl Compiler {
         Manners {
             repeat: self.texts("manners.repeat", &manners.repeat),
             wait: self.texts("manners.wait", &manners.wait),
+            working: self.texts("manners.working", &manners.working),
             nudges: manners
                 .nudges
                 .iter()

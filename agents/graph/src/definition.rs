@@ -78,11 +78,13 @@ pub struct Speculation {
     pub window: u32,
     /// How long nothing is asked ahead once the share was exceeded, in milliseconds.
     pub pause_ms: u64,
+    /// Most tokens, in and out, that may have been in vain within an hour; beyond it nothing is asked ahead until some of them are older.
+    pub max_wasted_tokens: u64,
 }
 
 impl Default for Speculation {
     fn default() -> Self {
-        Self { max_wasted: 0.7, window: 40, pause_ms: 60_000 }
+        Self { max_wasted: 0.7, window: 40, pause_ms: 60_000, max_wasted_tokens: 1_000_000 }
     }
 }
 
@@ -123,6 +125,10 @@ pub struct Manners {
     pub wait: Vec<String>,
     /// How long the caller then gets, in milliseconds.
     pub wait_ms: u64,
+    /// Said while an answer with tools takes long and nothing was said in the turn; none: nothing is.
+    pub working: Vec<String>,
+    /// How long, in milliseconds from the end of the caller's turn. Less than the session waits before it apologises.
+    pub working_ms: u64,
     /// Said to a silent caller: the first entry at the first nudge, and so on. `question` is what was last asked.
     pub nudges: Vec<Vec<String>>,
     /// Said when the caller stayed silent through all nudges, by `EndReason`; see there for the names.
@@ -145,6 +151,8 @@ impl Default for Manners {
             repeat: Vec::new(),
             wait: one("Sure, take your time."),
             wait_ms: 30_000,
+            working: vec!["One moment.".to_owned(), "Let me see.".to_owned()],
+            working_ms: 1_200,
             nudges: vec![one("Are you still there?"), one("I'm still here if you need me.")],
             farewells: BTreeMap::from([
                 ("caller_silent".to_owned(), one("I can't hear you, so I'll hang up now. Goodbye.")),

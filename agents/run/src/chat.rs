@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use agents_graph::{ChatMessage, ChatRequest};
 use domain::{SessionId, Voiced};
@@ -104,37 +104,35 @@ impl Run {
     }
 
     /// What comes next; `None` where the vendor broke off without an end. Nobody waits for a run ahead, so that it has no deadline.
+    /// What is there counts before the time, unless it is no progress.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<LlmEvent, Error>>> {
         if let Some(event) = self.given.get(self.taken) {
             self.taken += 1;
             return Poll::Ready(Some(Ok(event.clone())));
         }
-        // What has come counts before the time: nobody may have taken it for a while.
-        let event = match self.stream.as_mut().poll_next(cx) {
-            Poll::Ready(Some(Ok(event))) => event,
+        match self.stream.as_mut().poll_next(cx) {
+            Poll::Ready(Some(Ok(event))) => {
+                let late = is_blank(&event) && self.is_late(cx);
+                self.keep(&event);
+                Poll::Ready(Some(if late { Err(self.timed_out()) } else { Ok(event) }))
+            }
             Poll::Ready(Some(Err(error))) => {
                 self.books.refused = self.given.is_empty();
-                return Poll::Ready(Some(Err(error)));
+                Poll::Ready(Some(Err(error)))
             }
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Pending => {
-                if self.books.ahead != Ahead::Open {
-                    ready!(self.deadline.as_mut().poll(cx));
-                    let ms = self.request.timeout.as_millis();
-                    let reason = format!("nothing came for {ms} ms");
-                    let name = self.books.served.name.clone();
-                    return Poll::Ready(Some(Err(Error::new(
-                        Ability::Llm,
-                        ErrorKind::TimedOut,
-                        name,
-                        reason,
-                    ))));
-                }
-                return Poll::Pending;
-            }
-        };
-        self.keep(&event);
-        Poll::Ready(Some(Ok(event)))
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending if self.is_late(cx) => Poll::Ready(Some(Err(self.timed_out()))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        self.books.ahead != Ahead::Open && self.deadline.as_mut().poll(cx).is_ready()
+    }
+
+    fn timed_out(&self) -> Error {
+        let reason = format!("nothing came for {} ms", self.request.timeout.as_millis());
+        Error::new(Ability::Llm, ErrorKind::TimedOut, self.books.served.name.clone(), reason)
     }
 
     fn keep(&mut self, event: &LlmEvent) {
@@ -147,8 +145,7 @@ impl Run {
             LlmEvent::ToolCall(call) => self.books.output_chars += call.arguments.to_string().len(),
             LlmEvent::Voiced(_) | LlmEvent::Finished(_) => {}
         }
-        // A blank is no progress: some vendors send them to keep a connection open.
-        if !matches!(event, LlmEvent::Text(text) if text.trim().is_empty()) {
+        if !is_blank(event) {
             self.wait_anew();
         }
         self.given.push(event.clone());
@@ -158,6 +155,11 @@ impl Run {
     fn wait_anew(&mut self) {
         self.deadline.as_mut().reset(Instant::now() + self.request.timeout);
     }
+}
+
+/// No progress: some vendors send blanks to keep a connection open.
+fn is_blank(event: &LlmEvent) -> bool {
+    matches!(event, LlmEvent::Text(text) if text.trim().is_empty())
 }
 
 impl Drop for Books {
@@ -207,6 +209,8 @@ fn wire(asking: &Asking<'_>, request: &ChatRequest) -> LlmRequest {
         max_tokens: request.max_tokens,
         temperature: request.temperature,
         cache_key: Some(format!("{}-{}", asking.agent.name(), request.node)),
+        patience: Some(request.timeout),
+        ahead: asking.ahead,
     }
 }
 

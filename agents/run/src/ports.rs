@@ -98,4 +98,6 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Owner of running tool calls.
     pub tasks: Arc<Tasks>,
+    /// Whether a word bridges every long wait now, and not only those for tools.
+    pub bridges: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
 }

@@ -49,6 +49,10 @@ pub(crate) struct Reply {
     steps: VecDeque<Step>,
     need: Option<Need>,
     spoke: bool,
+    /// When the caller began to wait for it.
+    began: Instant,
+    /// Tools are at work, or were: the answer may take longer than a caller waits in silence.
+    works: bool,
     /// What was asked ahead and may be what is asked now.
     adoptable: Vec<Run>,
     /// The model that is being asked.
@@ -87,6 +91,7 @@ impl Reply {
         guess: Option<Guess>,
         adoptable: Vec<Run>,
     ) -> Self {
+        let works = ports.bridges.as_ref().is_some_and(|bridges| bridges());
         Self {
             agent,
             ports,
@@ -97,6 +102,8 @@ impl Reply {
             steps: VecDeque::new(),
             need: None,
             spoke: false,
+            began: Instant::now(),
+            works,
             adoptable,
             chat: None,
             failure: None,
@@ -109,19 +116,41 @@ impl Reply {
             if let Some(step) = self.steps.pop_front() {
                 return Some(step);
             }
-            match self.need.clone()? {
-                Need::Classify { node, texts } => {
-                    let scores = self.agent.classifier.score(&node, &texts).await;
-                    self.advance(|walk, now| walk.classified(&scores, now))?;
-                }
-                Need::Chat { key, request } => self.chat(&key, &request).await?,
-                Need::Tool { .. } | Need::Tools { .. } if self.guess.is_some() => return None,
-                Need::Tool { key, name, args } => {
-                    let outcome = self.tool(&key, name, args).await;
-                    self.tool_done(&key, outcome)?;
-                }
-                Need::Tools { calls } => self.tools(calls).await?,
+            let need = self.need.clone()?;
+            self.works |= matches!(need, Need::Tool { .. } | Need::Tools { .. });
+            match self.bridges_at() {
+                None => self.fulfil(need).await?,
+                Some(at) => match tokio::time::timeout_at(at, self.fulfil(need)).await {
+                    Ok(done) => done?,
+                    Err(_elapsed) => {
+                        self.works = false; // once
+                        self.advance(|walk, now| walk.working(now))?;
+                    }
+                },
             }
+        }
+    }
+
+    /// When a word is due that bridges the wait: a caller who hears nothing for longer hears the apology.
+    fn bridges_at(&self) -> Option<Instant> {
+        let after = Duration::from_millis(self.agent.graph().definition.manners.working_ms);
+        (self.works && !self.spoke && self.guess.is_none()).then(|| self.began + after)
+    }
+
+    /// Cancel-safe, as `next`.
+    async fn fulfil(&mut self, need: Need) -> Option<()> {
+        match need {
+            Need::Classify { node, texts } => {
+                let scores = self.agent.classifier.score(&node, &texts).await;
+                self.advance(|walk, now| walk.classified(&scores, now))
+            }
+            Need::Chat { key, request } => self.chat(&key, &request).await,
+            Need::Tool { .. } | Need::Tools { .. } if self.guess.is_some() => None,
+            Need::Tool { key, name, args } => {
+                let outcome = self.tool(&key, name, args).await;
+                self.tool_done(&key, outcome)
+            }
+            Need::Tools { calls } => self.tools(calls).await,
         }
     }
 

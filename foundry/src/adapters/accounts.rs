@@ -13,7 +13,8 @@ use domain::{OrgId, Voice};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use providers_api::{Llm, ProviderInfo, Stt, Tts};
-use providers_route::{Alternative, Bounds, Health, LlmRoute, Options, Setting, SttRoute, TtsRoute};
+use providers_route::shared::{Shared, keep_in_step};
+use providers_route::{Alternative, Health, LlmRoute, Options, Setting, SttRoute, TtsRoute};
 use runtime::{Kind, Tasks};
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ use crate::adapters::drills;
 use crate::adapters::speech_to_speech::Way;
 use crate::speech::Speech;
 use crate::vendors::{self, Reach};
+use crate::waits::{hearing, speaking, thinking};
 
 mod residency;
 mod trial;
@@ -35,11 +37,6 @@ const RELOAD: Kind = Kind::new("accounts.reload");
 const FOLLOW: Kind = Kind::new("accounts.follow");
 /// So late is another server's change seen; one's own is at once.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
-/// A caller who waits for longer than this has been left in silence: everything that a route tries fits in.
-pub(crate) const STT_GIVES_UP_MS: u32 = 2_200;
-pub(crate) const TTS_GIVES_UP_MS: u32 = 2_300;
-/// Shorter than a node waits for its model (`timeout_ms`), so that another model is asked in time.
-const LLM_GIVES_UP_MS: u64 = 1_900;
 /// What agents call the server's own models.
 pub(crate) const BUILT_IN: &str = "built-in";
 /// Their vendor, as prices name it.
@@ -157,6 +154,14 @@ impl Bench {
             }
         });
         Ok(bench)
+    }
+
+    /// Whoever is not asked is looked after in the background, and told to other servers where there is a way to them.
+    pub(crate) fn look_after(&self, shared: Option<Arc<dyn Shared>>) {
+        providers_route::keep_probing(Arc::clone(&self.health), &self.tasks);
+        if let Some(shared) = shared {
+            keep_in_step(Arc::clone(&self.health), shared, super::shared::EVERY, &self.tasks);
+        }
     }
 
     /// Reads the accounts again where they have changed. One whose key cannot be opened is left out and named in the log.
@@ -336,7 +341,7 @@ impl Bench {
     ) -> Setting {
         let observer = self.books(client, accounts);
         let health = client.drill.as_ref().map_or(&self.health, |drill| &drill.health);
-        Setting { options, health: Arc::clone(health), observer, pace: None }
+        Setting { options, health: Arc::clone(health), observer, pace: client.pace.clone() }
     }
 
     fn books(&self, client: &Client, accounts: Vec<(ProviderInfo, String, &'static str)>) -> Arc<Books> {
@@ -376,30 +381,6 @@ impl Bench {
 /// Breakers are apart for each account: of two at one vendor one may have no credit left.
 fn tenant(client: &Client, binding: &Binding) -> String {
     format!("{}/{}", client.org, binding.provider)
-}
-
-fn hearing() -> Options {
-    Options { give_up_after_ms: u64::from(STT_GIVES_UP_MS) - 100, ..Options::stt() }
-}
-
-fn speaking() -> Options {
-    Options {
-        connect_ms: 1_000,
-        first: Bounds { floor_ms: 300, ceiling_ms: 1_200, default_ms: 900 },
-        hedge: Some(Bounds { floor_ms: 100, ceiling_ms: 700, default_ms: 450 }),
-        give_up_after_ms: u64::from(TTS_GIVES_UP_MS) - 100,
-        ..Options::tts()
-    }
-}
-
-fn thinking() -> Options {
-    Options {
-        connect_ms: 1_000,
-        first: Bounds { floor_ms: 400, ceiling_ms: 1_600, default_ms: 1_300 },
-        hedge: Some(Bounds { floor_ms: 150, ceiling_ms: 900, default_ms: 700 }),
-        give_up_after_ms: LLM_GIVES_UP_MS,
-        ..Options::llm()
-    }
 }
 
 impl Binding {

@@ -8,7 +8,7 @@ use control_store::entry::{self, ProviderRequest};
 use control_store::{Entry, Recorder, pricing};
 use domain::{AgentId, EnvironmentId, OrgId, ProviderRequestId};
 use providers_api::{Error, ErrorKind, ProviderInfo};
-use providers_route::{Attempt, Observer, Outcome, RouteEvent, Why};
+use providers_route::{Attempt, Observer, Outcome, Pace, RouteEvent, Why};
 
 use crate::adapters::drills::Drill;
 
@@ -92,6 +92,8 @@ pub(crate) struct Client {
     pub(crate) environment: Option<EnvironmentId>,
     /// The drill that strikes the call.
     pub(crate) drill: Option<Arc<Drill>>,
+    /// Where the agent has a target for how long its callers wait.
+    pub(crate) pace: Option<Pace>,
 }
 
 /// Puts every attempt of one call on record, with what it used: cost follows from that.
@@ -123,13 +125,13 @@ impl Observer for Books {
             Why::First => "first",
             Why::Fallback => "fallback",
             Why::Hedge => "hedge",
-            Why::Probe => "probe",
+            Why::Probe | Why::Check => "probe",
         };
         let us = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         self.recorder.put(Entry::Request(Box::new(ProviderRequest {
             id: ProviderRequestId::generate(),
             org: self.client.org,
-            session: Some(attempt.session),
+            session: (attempt.why != Why::Check).then_some(attempt.session),
             turn: None,
             at: jiff::Timestamp::now(),
             agent: Some(self.client.agent),

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::adapters::accounts::Providers;
 use crate::adapters::attempts::Client;
+use crate::adapters::paces::Latency;
 use crate::adapters::{background, summaries};
 use crate::config::Config;
 use crate::overlay;
@@ -46,6 +47,8 @@ struct Settings {
     providers: Providers,
     /// What a model is asked about its calls when they have ended.
     summary: summaries::Wanted,
+    /// How long callers may wait.
+    latency: Option<Latency>,
 }
 
 /// What the page shows beside the button.
@@ -65,6 +68,7 @@ pub(crate) struct Ready {
     pub(crate) options: media_session::Options,
     pub(crate) background: Option<Background>,
     pub(crate) providers: Providers,
+    pub(crate) latency: Option<Latency>,
 }
 
 /// Somebody whom a caller can be connected to.
@@ -134,7 +138,7 @@ impl Catalogue {
         let catalogue = Self {
             db,
             maker,
-            ports: Ports { llm: None, meter: None, tools, clock, tasks },
+            ports: Ports { llm: None, meter: None, tools, clock, tasks, bridges: None },
             home,
             served: watch::Sender::default(),
             trials: Mutex::default(),
@@ -310,6 +314,11 @@ impl Catalogue {
         }
     }
 
+    /// Everybody who can be called without a trial.
+    pub(crate) fn served(&self) -> Vec<Callable> {
+        self.served.borrow().agents.values().cloned().collect()
+    }
+
     /// The agent that a hostname leads to, as a channel.
     pub(crate) fn of_host(&self, host: &str) -> Option<String> {
         let served = Arc::clone(&self.served.borrow());
@@ -419,6 +428,7 @@ impl Callable {
             agent_name: self.name.clone(),
             environment: self.environment,
             drill: None,
+            pace: None,
         }
     }
 }
@@ -494,8 +504,9 @@ async fn ready(
     folder: &Path,
 ) -> anyhow::Result<Ready> {
     let agent = Agent::load_cached(json, embedder, vectors).await?;
-    let Settled { page, options, background, providers } = settled(&agent.graph().definition, base, folder)?;
-    Ok(Ready { agent: Arc::new(agent), page, options, background, providers })
+    let Settled { page, options, background, providers, latency } =
+        settled(&agent.graph().definition, base, folder)?;
+    Ok(Ready { agent: Arc::new(agent), page, options, background, providers, latency })
 }
 
 struct Settled {
@@ -503,6 +514,7 @@ struct Settled {
     options: media_session::Options,
     background: Option<Background>,
     providers: Providers,
+    latency: Option<Latency>,
 }
 
 /// What a definition's `options` say, laid over the server's.
@@ -518,7 +530,7 @@ fn settled(
     let summary = settings.summary.validate();
     summary.map_err(|wrong| anyhow::anyhow!("field \"options.summary\": {wrong}"))?;
     let own_words = settings.session.pointer("/turn/language").is_some();
-    let mut options = overlaid(base, settings.session).context("field \"options.session\"")?;
+    let mut options = overlaid(base, settings.session.clone()).context("field \"options.session\"")?;
     options.voice = definition.voice.clone();
     let language = options.language.get_or_insert_with(|| definition.language.clone());
     // The words that take a turn or hold it are those of what is recognised, unless the agent or the server says otherwise.
@@ -529,7 +541,11 @@ fn settled(
     settings.providers.check(has_llm_node(definition)).map_err(anyhow::Error::msg)?;
     let background = options.background.as_ref().map(|chosen| background::load(chosen, folder)).transpose();
     let background = background.context("field \"options.session.background\"")?;
-    Ok(Settled { page: settings.page, options, background, providers: settings.providers })
+    let Settings { page, providers, latency, .. } = settings;
+    if let Some(Err(wrong)) = latency.as_ref().map(Latency::validate) {
+        anyhow::bail!("field \"options.latency\": {wrong}");
+    }
+    Ok(Settled { page, options, background, providers, latency })
 }
 
 fn overlaid(

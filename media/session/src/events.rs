@@ -30,6 +30,9 @@ const LAST_FLUSH: Duration = Duration::from_secs(2);
 
 const FLIGHT: Kind = Kind::new("session.flight");
 
+/// What is done because callers waited for longer than the agent's target, and what it won, as a note of the call.
+const LATENCY_REACTION: &str = "latency_reaction";
+
 pub(crate) struct Observers {
     sink: Box<dyn SessionSink>,
     flight: Option<mpsc::Sender<Record>>,
@@ -189,10 +192,16 @@ impl Session {
             if timeline.marks().is_empty() {
                 continue;
             }
-            if let Some(latencies) = timeline.latencies() {
-                metrics::histogram!(names::RESPONSE_SECONDS).record(latencies.response.as_secs_f64());
+            let response = timeline.latencies().map(|latencies| latencies.response);
+            if let Some(response) = response {
+                metrics::histogram!(names::RESPONSE_SECONDS).record(response.as_secs_f64());
             }
             self.emit(SessionEvent::TurnFinished { timeline });
+            if let (Some(hurry), Some(response)) = (&mut self.hurry, response) {
+                for value in hurry.measured(response) {
+                    self.emit(SessionEvent::Noted { name: LATENCY_REACTION.to_owned(), value });
+                }
+            }
         }
     }
 

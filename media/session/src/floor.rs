@@ -113,7 +113,11 @@ impl Session {
         if !self.options.speak_ahead {
             voice.mute();
         }
-        self.guess = Some(Reply::new(turn, Thought::guess(stream, now), voice, true, now));
+        let mut thought = Thought::guess(stream, now);
+        if self.hurry.as_ref().is_some_and(|hurry| hurry.shortens()) {
+            thought.shorten();
+        }
+        self.guess = Some(Reply::new(turn, thought, voice, true, now));
     }
 
     fn commit(&mut self, turn: TurnId, text: &str, typed: bool, now: Instant) {
@@ -135,10 +139,21 @@ impl Session {
             }
             _ => {
                 self.speak(turn, stream, None, now);
+                let (shortens, opener) = match &mut self.hurry {
+                    Some(hurry) => (hurry.shortens(), hurry.opener()),
+                    None => (false, None),
+                };
                 if let Some(reply) = &mut self.reply
                     && !self.dialogue.hears()
                 {
                     reply.warm();
+                    if shortens {
+                        reply.thought.shorten();
+                    }
+                    if let Some(opener) = opener {
+                        reply.open_with(&opener, now);
+                        self.settle_reply(Vec::new(), now);
+                    }
                 }
             }
         }

@@ -31,6 +31,7 @@ pub use directory::{Directory, Full, Place, Slot, Taken};
 pub use handle::{Gone, Handle, Status};
 pub use options::{Options, Waits};
 pub use ports::{
-    ClientProtocol, Dialogue, Leg, Reaction, RecordedPart, RecordingFile, Recordings, Said, SessionSink,
+    ClientProtocol, Dialogue, Hurry, Leg, Reaction, RecordedPart, RecordingFile, Recordings, Said,
+    SessionSink,
 };
 pub use session::{Parts, Resumed, start};

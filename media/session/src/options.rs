@@ -62,8 +62,10 @@ pub struct Waits {
     /// From a sentence to its first audio.
     pub first_audio_ms: u32,
     /// Between two pieces of audio of a sentence, counted from when what was given has been played. A voice that is gone
-    /// for good is given this twice: the apology comes within 3 s.
+    /// is given this twice,
     pub next_audio_ms: u32,
+    /// and no longer than this in all, counted in the same way: the apology comes within 3 s.
+    pub silence_ms: u32,
     /// Failures of one provider in a row, without any progress between, that end the call after an apology.
     pub failures: u32,
 }
@@ -77,6 +79,7 @@ impl Default for Waits {
             next_text_ms: 8_000,
             first_audio_ms: 1_100,
             next_audio_ms: 1_300,
+            silence_ms: 2_600,
             failures: 3,
         }
     }
@@ -126,6 +129,7 @@ impl Options {
             ("waits.next_text_ms", waits.next_text_ms),
             ("waits.first_audio_ms", waits.first_audio_ms),
             ("waits.next_audio_ms", waits.next_audio_ms),
+            ("waits.silence_ms", waits.silence_ms),
             ("waits.failures", waits.failures),
             ("farewell_s", self.farewell_s),
             ("connect_s", self.connect_s),

@@ -94,6 +94,18 @@ pub enum Said {
     End(EndReason),
 }
 
+/// A target for how long callers wait, which the calls of an agent share, and what is done in them while it is missed.
+pub trait Hurry: Send {
+    /// The response of a turn was measured. Gives what was decided by it, for observers.
+    fn measured(&mut self, response: Duration) -> Vec<serde_json::Value>;
+
+    /// Replies begin with a short piece, which is spoken sooner.
+    fn shortens(&self) -> bool;
+
+    /// A word to begin a reply with while it is thought of.
+    fn opener(&mut self) -> Option<String>;
+}
+
 /// Sees every event of the session, in order. Must not block: an adapter queues, and counts what it drops.
 pub trait SessionSink: Send {
     fn event(&mut self, session: SessionId, at: Duration, event: &SessionEvent);

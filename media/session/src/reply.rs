@@ -160,6 +160,12 @@ impl Reply {
         self.voice.warm();
     }
 
+    /// A word before what is being thought of.
+    pub(crate) fn open_with(&mut self, text: &str, now: Instant) {
+        let _turn = self.span.clone().entered();
+        self.ahead.extend(self.voice.say(text, now));
+    }
+
     /// What comes next. Cancel-safe: both streams keep their place.
     pub(crate) async fn next(&mut self, unheard: Duration) -> Came {
         let span = self.span.clone();

@@ -6,6 +6,8 @@
 /// The first piece of a turn may be a clause from this many characters on, so that a long first sentence does not
 /// keep the caller waiting.
 const FIRST_CLAUSE_CHARS: usize = 40;
+/// The same in a hurry.
+const SHORT_CLAUSE_CHARS: usize = 12;
 /// Text without any stop is cut at a space from here.
 const LONGEST_CHARS: usize = 280;
 
@@ -41,9 +43,15 @@ pub fn cut(text: &str) -> Vec<String> {
 pub struct Cutter {
     text: String,
     given: usize,
+    hurries: bool,
 }
 
 impl Cutter {
+    /// The first piece is to come sooner.
+    pub fn shorten(&mut self) {
+        self.hurries = true;
+    }
+
     /// Takes the next text and gives every sentence that is complete by it.
     pub fn push(&mut self, text: &str) -> Vec<String> {
         self.text.push_str(text);
@@ -80,6 +88,7 @@ impl Cutter {
 
     /// Where the first sentence of the text ends, in bytes, if it does.
     fn end(&self) -> Option<usize> {
+        let clause_chars = if self.hurries { SHORT_CLAUSE_CHARS } else { FIRST_CLAUSE_CHARS };
         let mut clause = None;
         let mut space = None;
         for (chars, (at, c)) in self.text.char_indices().enumerate() {
@@ -98,7 +107,7 @@ impl Cutter {
                 {
                     return Some(after);
                 }
-                ',' | ';' | ':' | '—' | '–' if next == Some(' ') && chars >= FIRST_CLAUSE_CHARS => {
+                ',' | ';' | ':' | '—' | '–' if next == Some(' ') && chars >= clause_chars => {
                     clause.get_or_insert(after);
                 }
                 ' ' => space = Some(after),

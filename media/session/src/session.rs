@@ -32,7 +32,7 @@ use crate::listen::{Heard, Recogniser, Ring};
 use crate::metrics::{Active, ENDED_TOTAL, Hot};
 use crate::options::{Options, seconds};
 use crate::outbound::Outbound;
-use crate::ports::{ClientProtocol, Dialogue, Leg, Recordings, SessionSink};
+use crate::ports::{ClientProtocol, Dialogue, Hurry, Leg, Recordings, SessionSink};
 use crate::recording::{Mode, Recording};
 use crate::reply::{self, Reply};
 use crate::speak::Speaker;
@@ -64,6 +64,8 @@ pub struct Parts {
     pub flight: Option<Box<dyn std::io::Write + Send>>,
     /// Where its recording goes, if `Options::recording` wants one.
     pub recordings: Option<Box<dyn Recordings>>,
+    /// Where the agent has a target for how long its callers wait.
+    pub hurry: Option<Box<dyn Hurry>>,
     /// Spoken when a provider fails.
     pub apology: Clip,
     /// Sentences that need no synthesis.
@@ -125,6 +127,7 @@ pub(crate) struct Session {
     pub(crate) recogniser: Recogniser,
 
     pub(crate) speaker: Speaker,
+    pub(crate) hurry: Option<Box<dyn Hurry>>,
     pub(crate) apology: Clip,
     pub(crate) outbound: Outbound,
     /// When the audio given so far has been, or will have been, played.
@@ -221,6 +224,7 @@ impl Session {
             ears: Ears::default(),
             recogniser: Recogniser::new(parts.stt, request, options.waits.clone(), now),
             speaker,
+            hurry: parts.hurry,
             apology: parts.apology,
             outbound,
             dry: now,

@@ -74,8 +74,10 @@ pub(crate) struct Voice {
     failures: u32,
     /// Of the present stream, from its opening on.
     attempt: Span,
-    /// Since when audio is waited for; `None` while nothing is asked.
+    /// Since when audio is waited for, whoever is to give it; `None` while nothing is asked.
     waiting: Option<Instant>,
+    /// When another stream was asked.
+    again: Option<Instant>,
     first_sentence: Option<Instant>,
     first_audible: Option<Instant>,
     muted: bool,
@@ -98,6 +100,7 @@ impl Voice {
             failures: 0,
             attempt: Span::none(),
             waiting: None,
+            again: None,
             first_sentence: None,
             first_audible: None,
             muted: false,
@@ -272,7 +275,8 @@ impl Voice {
         let shift = inserted.len();
         backlog.extend(self.backlog.drain(..).map(|(index, text)| (index + shift, text)));
         self.backlog = backlog;
-        self.waiting = (!self.backlog.is_empty()).then_some(now);
+        self.waiting = if self.backlog.is_empty() { None } else { self.waiting.or(Some(now)) };
+        self.again = Some(now);
         self.warm();
         Some(Again { inserted })
     }
@@ -280,8 +284,12 @@ impl Voice {
     /// When audio must have come; until `dry` there is some to play.
     pub(crate) fn deadline(&self, waits: &Waits, dry: Instant) -> Option<Instant> {
         let since = self.waiting?;
+        let asked = self.again.map_or(since, |again| again.max(since));
         let first = self.history.received() == MediaTime::ZERO;
-        Some(if first { since + ms(waits.first_audio_ms) } else { since.max(dry) + ms(waits.next_audio_ms) })
+        let each =
+            if first { asked + ms(waits.first_audio_ms) } else { asked.max(dry) + ms(waits.next_audio_ms) };
+        // Whoever waits longer for one stream waits as long for all.
+        Some(each.min(since.max(dry) + ms(waits.silence_ms.max(waits.next_audio_ms))))
     }
 
     /// Whether a stream failed and another took its place.

@@ -101,6 +101,11 @@ impl Thought {
         self.cutter.finish()
     }
 
+    /// The reply begins with a short piece.
+    pub(crate) fn shorten(&mut self) {
+        self.cutter.shorten();
+    }
+
     /// What was said is all: a call that ends has no more to say.
     pub(crate) fn close(&mut self) {
         self.stream = None;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{Pii, SessionId, Voiced};
 use futures::future::BoxFuture;
@@ -37,6 +38,10 @@ pub struct LlmRequest {
     pub temperature: Option<f32>,
     /// The same for requests that share a beginning, for vendors that route by it.
     pub cache_key: Option<String>,
+    /// How long whoever asks waits for the next useful thing. Routes try everything within it; providers need not look at it.
+    pub patience: Option<Duration>,
+    /// Nobody waits for it yet, and it may be in vain: routes ask one at a time.
+    pub ahead: bool,
 }
 
 impl LlmRequest {
@@ -53,6 +58,8 @@ impl LlmRequest {
             max_tokens: None,
             temperature: None,
             cache_key: None,
+            patience: None,
+            ahead: false,
         }
     }
 }

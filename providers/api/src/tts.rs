@@ -16,6 +16,12 @@ pub trait Tts: Send + Sync {
 
     /// Opens the synthesis of one turn. Returns when the provider takes text.
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>>;
+
+    /// Prepares in the background for so many turns like this one, where a connection can be opened ahead. Needs a runtime;
+    /// says nothing of success.
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        let _ = (request, turns);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -40,7 +46,8 @@ pub enum TtsInput {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum TtsEvent {
-    /// The next stretch of the sentence, at `info().rate_hz`, positions counted from the start of the turn. Any length.
+    /// The next stretch of the sentence, at `info().rate_hz` (of a route: at the rate of whoever speaks, which the frame
+    /// names), positions counted from the start of the turn. Any length.
     Audio(AudioFrame),
     /// When each word of the sentence sounds, positions from the start of the turn. May come again while the sentence goes
     /// on, with all that is known then: the last counts. Where a provider has none, the session estimates.

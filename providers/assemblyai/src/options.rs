@@ -48,7 +48,7 @@ impl Options {
             min_turn_silence_ms: None,
             max_turn_silence_ms: None,
             connect_within: Duration::from_secs(5),
-            finalize_within: Duration::from_millis(600),
+            finalize_within: Duration::from_millis(900),
         }
     }
 

@@ -19,6 +19,8 @@ const SHORTEST_MS: u32 = 50;
 const LONGEST_MS: u32 = 1_000;
 /// The service ends a session after three hours.
 const ROTATE_AFTER: Duration = Duration::from_secs(2 * 3_600 + 50 * 60);
+/// Where no turn is under way the service says nothing to a demand.
+const SETTLED_WITHIN: Duration = Duration::from_millis(600);
 /// More keyterms, or longer ones, are refused.
 const MOST_KEYTERMS: usize = 100;
 const LONGEST_KEYTERM: usize = 50;
@@ -41,6 +43,7 @@ pub fn stt(options: Options) -> Hearing<impl Fn(&SttRequest) -> Listening + Send
         message_ms: MESSAGE_MS,
         waits_for_ready: true,
         finalize_within: options.finalize_within,
+        settled_within: Some(options.finalize_within.min(SETTLED_WITHIN)),
         charges_open_time: true,
         ..hearing::Options::new(manners)
     };

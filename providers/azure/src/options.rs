@@ -71,7 +71,7 @@ impl Options {
             style: None,
             deployment_id: None,
             connect_within: Duration::from_secs(5),
-            finalize_within: Duration::from_secs(2),
+            finalize_within: Duration::from_millis(1_900),
         }
     }
 

@@ -18,7 +18,8 @@ pub struct Options {
     pub tts_model: String,
     /// For the handshake.
     pub connect_timeout: Duration,
-    /// Deepgram answers a `Finalize` only when it holds audio without a final; after this long we take the turn as complete.
+    /// Deepgram answers a `Finalize` only when it holds audio without a final: where no word is under way, after this long we take the
+    /// turn as complete.
     pub finalize_timeout: Duration,
     pub flux: Flux,
     /// Keeps the audio out of the vendor's model improvement.

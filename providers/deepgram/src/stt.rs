@@ -36,11 +36,13 @@ impl DeepgramStt {
             ..ProviderInfo::default()
         };
         let mut manners = manners(&options);
-        let finalize_within = options.finalize_timeout;
+        let settled_within = Some(options.finalize_timeout);
+        let finalize_within = options.finalize_timeout.max(hearing::FINALIZE_WITHIN);
         let inner: Box<dyn Stt> = if options.stt_model.starts_with("flux") {
             manners.keep_alive = Some(FLUX_SILENCE);
             let hearing = hearing::Options {
                 finalize_within,
+                settled_within,
                 message_ms: FLUX_MESSAGE_MS,
                 waits_for_ready: true,
                 charges_open_time: true,
@@ -51,6 +53,7 @@ impl DeepgramStt {
             manners.keep_alive = Some(KEEP_ALIVE);
             let hearing = hearing::Options {
                 finalize_within,
+                settled_within,
                 message_ms: MESSAGE_MS,
                 charges_open_time: true,
                 ..hearing::Options::new(manners)

@@ -45,6 +45,10 @@ impl Tts for DeepgramTts {
         self.inner.info()
     }
 
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        self.inner.warm(request, turns);
+    }
+
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
         self.inner.open(request)
     }

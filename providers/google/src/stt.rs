@@ -23,8 +23,8 @@ use protocol::Recognition;
 
 /// Google thinks 100 ms the best between delay and effort.
 const MESSAGE_MS: u32 = 100;
-/// From the end of the audio to the final, 99 of 100 times within 1.6 s.
-const FINALIZE_WITHIN: Duration = Duration::from_secs(3);
+/// From the end of the audio to the final, 99 of 100 times within 1.6 s. A session waits 2.2 s.
+const FINALIZE_WITHIN: Duration = Duration::from_millis(1_900);
 
 type Protocols = Box<dyn Fn(&SttRequest) -> Recognition + Send + Sync>;
 

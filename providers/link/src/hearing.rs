@@ -22,6 +22,9 @@ use recognition::Recognition;
 /// Two seconds of frames. When full the newest frame is dropped and counted by the session: the vendor is not reading.
 const INPUT_CAPACITY: usize = 100;
 
+/// Less than a session waits for a final without a route (`waits.final_ms`), more than most vendors take 99 times of 100.
+pub const FINALIZE_WITHIN: Duration = Duration::from_millis(900);
+
 /// What one vendor's messages mean. Data in, data out: no waiting, no clock, no socket. One value serves one stream of recognition, over
 /// one connection after the other.
 pub trait HearingProtocol: Send + 'static {
@@ -101,8 +104,11 @@ pub struct Options {
     pub message_ms: u32,
     /// Audio is held back until the protocol says `Ready`.
     pub waits_for_ready: bool,
-    /// After a `Finalize`, how long the vendor's answer is waited for before what has settled (and the last partial) is the final.
+    /// After a `Finalize`, how long the vendor's answer is waited for before what has settled (and the last partial) is the final. A
+    /// route that has another recogniser asks that one sooner; words that come later are told on.
     pub finalize_within: Duration,
+    /// The same where no word is under way, for vendors that then owe no answer.
+    pub settled_within: Option<Duration>,
     /// Gives its time in the socket and not only its audio to the bill.
     pub charges_open_time: bool,
 }
@@ -114,7 +120,8 @@ impl Options {
             manners,
             message_ms: 40,
             waits_for_ready: false,
-            finalize_within: Duration::from_millis(400),
+            finalize_within: FINALIZE_WITHIN,
+            settled_within: None,
             charges_open_time: false,
         }
     }

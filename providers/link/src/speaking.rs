@@ -118,12 +118,6 @@ where
     pub fn new(info: ProviderInfo, options: Options, pool: Pool, protocol: F) -> Self {
         Self { info, options, pool, protocol: Arc::new(protocol) }
     }
-
-    /// Opens connections ahead, so that `count` turns like this one find theirs open.
-    pub fn warm(&self, request: &TtsRequest, count: usize) {
-        let endpoint = (self.protocol)(request).endpoint();
-        self.pool.warm(&endpoint, &self.options.manners, self.options.keep_alive.clone(), count);
-    }
 }
 
 impl<F, P> Tts for Speaking<F>
@@ -133,6 +127,11 @@ where
 {
     fn info(&self) -> &ProviderInfo {
         &self.info
+    }
+
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        let endpoint = (self.protocol)(request).endpoint();
+        self.pool.warm(&endpoint, &self.options.manners, self.options.keep_alive.clone(), turns);
     }
 
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {

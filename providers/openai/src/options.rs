@@ -295,7 +295,7 @@ impl Default for RealtimeOptions {
             noise_reduction: None,
             model_in_url: false,
             loud_dbfs: crate::level::LOUD_DBFS,
-            finalize_within_ms: 3_000,
+            finalize_within_ms: 1_900,
         }
     }
 }

@@ -113,8 +113,11 @@ impl Breaker {
     pub fn failed(&mut self, kind: ErrorKind, now: Instant) -> Option<Change> {
         let refused = Duration::from_millis(self.options.refused_open_ms);
         match (kind, self.state) {
-            // Our own house is full: says nothing about the provider.
-            (ErrorKind::Full, _) => None,
+            // Our own house is full, or the request is wrong: says nothing about the provider.
+            (ErrorKind::Full | ErrorKind::Rejected, _) => {
+                self.released(true, now);
+                None
+            }
             (ErrorKind::Unauthorized | ErrorKind::Exhausted, State::Closed | State::HalfOpen) => {
                 Some(self.open(refused, now))
             }
@@ -260,7 +263,20 @@ mod tests {
         }
         let mut limited = Breaker::new(Options::default());
         assert_eq!(limited.failed(ErrorKind::Limited(Some(S * 3)), now), opened(3));
-        assert_eq!(Breaker::new(Options::default()).failed(ErrorKind::Full, now), None);
+    }
+
+    #[tokio::test]
+    async fn a_full_house_and_a_wrong_request_say_nothing_of_the_provider() {
+        let now = Instant::now();
+        for kind in [ErrorKind::Full, ErrorKind::Rejected] {
+            let mut breaker = Breaker::new(Options::default());
+            assert!((0..20).all(|_| breaker.failed(kind, now).is_none()));
+            assert_eq!(breaker.standing(now), Standing::Ready);
+            let (mut breaker, later) = (broken(now), now + S * 5);
+            assert_eq!(breaker.admit(later), Standing::Probe);
+            assert_eq!(breaker.failed(kind, later), None);
+            assert_eq!(breaker.standing(later + S * 5), Standing::Probe, "another may find out");
+        }
     }
 
     #[tokio::test]

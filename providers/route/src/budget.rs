@@ -172,6 +172,12 @@ impl Pace {
         decisions
     }
 
+    /// Whether anybody else has it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     #[must_use]
     pub fn reacts(&self, reaction: Reaction) -> bool {
         (reaction as u8) < self.0.1.load(Ordering::Relaxed)

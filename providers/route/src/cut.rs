@@ -38,6 +38,19 @@ pub(crate) fn cut(text: &str, words: &[Word], given: MediaTime) -> Option<Cut> {
     Some(Cut { covered, rest })
 }
 
+/// Where the last clause ends that came whole and was not given yet: between the two positions. A clause that is known by its words.
+pub(crate) fn clause_end(text: &str, words: &[Word], out: MediaTime, came: MediaTime) -> Option<MediaTime> {
+    let mut end = 0;
+    let mut last = None;
+    for word in words.iter().take_while(|word| word.to <= came) {
+        end = find_word(text, end, &word.text)?;
+        if word.to >= out && text.get(..end)?.ends_with([',', ';', ':', '—', '–']) {
+            last = Some(word.to);
+        }
+    }
+    last
+}
+
 /// Where the words of a text may sound from a position on, for a voice that does not tell.
 pub(crate) fn estimate(text: &str, from: MediaTime) -> Vec<Word> {
     let mut at = from;

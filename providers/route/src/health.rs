@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::breaker::{Breaker, Change, Options, Standing};
 use crate::learned::Learned;
 use crate::observe::{Observer, RouteEvent};
+use crate::probe::{FORGOTTEN_AFTER, Probe};
 
 /// What a breaker is for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,6 +38,8 @@ pub struct Health {
     options: Options,
     observer: Arc<dyn Observer>,
     states: Mutex<HashMap<Arc<Key>, Arc<State>>>,
+    /// Of the routes made last, and when.
+    probes: Mutex<HashMap<Arc<Key>, (Probe, Instant)>>,
     measures: Mutex<HashMap<(Key, Moment), Measures>>,
 }
 
@@ -61,7 +64,13 @@ pub(crate) struct State {
 impl Health {
     #[must_use]
     pub fn new(options: Options, observer: Arc<dyn Observer>) -> Self {
-        Self { options, observer, states: Mutex::default(), measures: Mutex::default() }
+        Self {
+            options,
+            observer,
+            states: Mutex::default(),
+            probes: Mutex::default(),
+            measures: Mutex::default(),
+        }
     }
 
     /// Whether requests with this key are let through.
@@ -101,6 +110,19 @@ impl Health {
             Ok(()) => state.succeeded(Instant::now()),
             Err(error) => state.failed(error.kind, Instant::now()),
         }
+    }
+
+    /// How a provider is asked without a caller.
+    pub(crate) fn probe_by(&self, key: &Arc<Key>, probe: Probe, now: Instant) {
+        lock(&self.probes).insert(Arc::clone(key), (probe, now));
+    }
+
+    /// The probes that are due, of providers that are still in use.
+    pub(crate) fn probes_of(&self, now: Instant) -> Vec<Probe> {
+        let due = self.probes_due(now);
+        let mut probes = lock(&self.probes);
+        probes.retain(|_, (_, at)| now.saturating_duration_since(*at) < FORGOTTEN_AFTER);
+        due.iter().filter_map(|key| probes.get(key)).map(|(probe, _)| Arc::clone(probe)).collect()
     }
 
     pub(crate) fn state(&self, key: Key) -> Arc<State> {

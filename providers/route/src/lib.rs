@@ -5,6 +5,7 @@
 //! events and await timers. Nothing here spawns on the path of a request: each stream is driven by whoever polls it, and
 //! dropping it cancels all that it had started. Refuses to guess: what was given upward is never given again.
 
+mod ahead;
 pub mod breaker;
 pub mod budget;
 mod cut;
@@ -14,6 +15,7 @@ mod line;
 mod llm;
 pub mod observe;
 pub mod options;
+mod probe;
 mod race;
 mod replay;
 pub mod shared;
@@ -28,6 +30,7 @@ pub use health::{Health, Key};
 pub use llm::LlmRoute;
 pub use observe::{Attempt, Nobody, Observer, Outcome, RouteEvent, Why};
 pub use options::{Bounds, Invalid, Options};
+pub use probe::keep_probing;
 pub use shared::Shared;
 pub use stt::SttRoute;
 pub use tts::TtsRoute;

@@ -1,12 +1,15 @@
 //! A language model made of language models: the first that says something useful gives the whole reply.
 //!
-//! Once anything was given upward nobody takes over: what another model would say does not continue this reply. A stream
-//! that breaks then ends in an error of kind `Closed` behind what was given, and whoever asked decides.
+//! What could not be spoken yet is held back: until the reply has its first sentence, or enough of a clause, another may
+//! take over and nobody has heard anything. Once anything was given upward nobody does: what another model would say does not
+//! continue this reply. A stream that breaks then ends in an error of kind `Closed` behind what was given, and whoever asked
+//! decides.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use domain::Voiced;
 use futures::future::BoxFuture;
@@ -19,11 +22,17 @@ use tokio::time::Instant;
 use crate::line::{Came, Line, Opened};
 use crate::observe::Why;
 use crate::options::Invalid;
-use crate::race::{Act, Race};
-use crate::ways::{Alternative, Setting, Ways};
+use crate::race::{Act, Race, Stage};
+use crate::ways::{Alternative, Setting, Ways, keep};
 
 /// Vendors' own counts differ by language; this is what is charged where a vendor gave none.
 const CHARS_PER_TOKEN: u64 = 4;
+/// Of the patience of whoever asks, kept for the way of the error up: the route says that it failed before it is dropped.
+const MARGIN: Duration = Duration::from_millis(100);
+/// Before this much of a sentence no session begins to speak it, unless it ends.
+const CLAUSE_CHARS: usize = 40;
+/// Taken at one instant before the clock is looked at, at most: a flood of blanks is no progress.
+const READY: usize = 64;
 
 pub struct LlmRoute(Arc<Ways<dyn Llm>>);
 
@@ -31,9 +40,15 @@ impl LlmRoute {
     /// # Errors
     /// Without an alternative, or with waits that nothing could keep.
     pub fn new(alternatives: Vec<Alternative<dyn Llm>>, setting: Setting) -> Result<Self, Invalid> {
-        Ways::new(Ability::Llm, alternatives, setting, |llm: &(dyn Llm + 'static)| llm.info())
-            .map(Arc::new)
-            .map(Self)
+        Ways::new(
+            Ability::Llm,
+            alternatives,
+            setting,
+            |llm: &(dyn Llm + 'static)| llm.info(),
+            crate::probe::llm,
+        )
+        .map(Arc::new)
+        .map(Self)
     }
 }
 
@@ -44,7 +59,19 @@ impl Llm for LlmRoute {
 
     /// Returns with the first progress: an error means that no alternative has made any.
     fn chat(&self, request: LlmRequest) -> BoxFuture<'_, Result<LlmStream, Error>> {
-        Asking::new(Arc::clone(&self.0), request).answer().boxed()
+        async move {
+            let ways = Arc::clone(&self.0);
+            let within = within(&ways, &request);
+            let until = Instant::now() + within;
+            let won = Asking::new(Arc::clone(&ways), request.clone(), &[], 0, within).answer().await?;
+            let reply = Reply::new(ways, request, won, until);
+            let events = stream::unfold(reply, |mut reply| async move {
+                let event = reply.next().await?;
+                Some((event, reply))
+            });
+            Ok(events.boxed())
+        }
+        .boxed()
     }
 }
 
@@ -62,34 +89,73 @@ struct Asking {
     running: Vec<Runner>,
     /// Whom the request began with.
     first: Option<usize>,
-    last: Option<Error>,
+    hopeful: Option<Error>,
+}
+
+/// Whoever said something useful first.
+struct Won {
+    runner: Runner,
+    /// Whom the request began with.
+    first: usize,
+    attempts: u32,
 }
 
 impl Asking {
-    fn new(ways: Arc<Ways<dyn Llm>>, request: LlmRequest) -> Self {
+    /// `except` have failed in this reply, which has had so many attempts.
+    fn new(
+        ways: Arc<Ways<dyn Llm>>,
+        request: LlmRequest,
+        except: &[usize],
+        attempts: u32,
+        within: Duration,
+    ) -> Self {
         let now = Instant::now();
-        let mut race = Race::new(ways.plan(now, &[]), 0, false, ways.setting.options.give_up_after());
+        let mut plan = ways.plan(now, except);
+        let alone = plan.len() == 1;
+        for entry in &mut plan {
+            if alone {
+                entry.limits.first = within; // nobody else could be asked
+            } else if within < ways.setting.options.give_up_after() {
+                entry.limits = entry.limits.within(within);
+            }
+            if request.ahead {
+                entry.limits.hedge = None; // a guess may be in vain: nobody pays for it twice
+            }
+        }
+        let mut race = Race::new(plan, attempts, !except.is_empty(), within);
         race.asked(now);
-        Self { ways, request, race, running: Vec::new(), first: None, last: None }
+        Self { ways, request, race, running: Vec::new(), first: except.first().copied(), hopeful: None }
     }
 
-    async fn answer(mut self) -> Result<LlmStream, Error> {
+    async fn answer(mut self) -> Result<Won, Error> {
+        let mut taken = 0;
         loop {
             let now = Instant::now();
+            // What is ready counts before the time: whoever is busy makes nobody late.
+            if taken < READY
+                && let Some((position, came)) = any(&mut self.running).now_or_never()
+            {
+                taken += 1;
+                if self.take(position, came) {
+                    return Ok(self.win(position));
+                }
+                continue;
+            }
             match self.race.poll(now) {
                 Act::Start { number, index, why } => self.start(number, index, why, now),
                 Act::Stop { number, stage } => {
                     if let Some(runner) = self.remove(number) {
-                        let error = self.ways.error(runner.line.index, ErrorKind::TimedOut, stage.reason());
-                        self.last = Some(error);
-                        runner.line.tried.timed_out(now);
+                        self.timed_out(runner, stage.reason(), now);
                     }
                 }
                 Act::GiveUp => {
-                    self.running.drain(..).for_each(|runner| runner.line.tried.timed_out(now));
-                    return Err(self.ways.all_failed(self.request.session, self.last));
+                    for runner in std::mem::take(&mut self.running) {
+                        self.timed_out(runner, Stage::First.reason(), now);
+                    }
+                    return Err(self.ways.all_failed(self.request.session, self.hopeful));
                 }
                 Act::Wait(until) => {
+                    taken = 0;
                     let Some((position, came)) = wait(&mut self.running, until).await else { continue };
                     if self.take(position, came) {
                         return Ok(self.win(position));
@@ -97,6 +163,12 @@ impl Asking {
                 }
             }
         }
+    }
+
+    fn timed_out(&mut self, runner: Runner, reason: &str, now: Instant) {
+        let error = self.ways.error(runner.line.index, ErrorKind::TimedOut, reason);
+        keep(&mut self.hopeful, error);
+        runner.line.tried.timed_out(now);
     }
 
     fn start(&mut self, number: u32, index: usize, why: Why, now: Instant) {
@@ -146,25 +218,25 @@ impl Asking {
         if let Some(runner) = self.remove(number) {
             runner.line.tried.failed(error.clone(), now);
         }
-        self.last = Some(error);
+        keep(&mut self.hopeful, error);
         false
     }
 
-    fn win(mut self, position: usize) -> LlmStream {
+    fn win(mut self, position: usize) -> Won {
         let now = Instant::now();
-        let Runner { mut line, mut held } = self.running.swap_remove(position);
-        self.running.drain(..).for_each(|loser| loser.line.tried.abandoned(now));
-        line.tried.progressed(now);
-        self.ways.switched(self.request.session, self.first.unwrap_or(line.index), line.index);
-        if !held.iter().any(|event| matches!(event, LlmEvent::Served(_))) {
-            held.push_front(LlmEvent::Served(Arc::clone(line.tried.info())));
+        let mut runner = self.running.swap_remove(position);
+        let number = runner.line.number;
+        for loser in self.running.drain(..) {
+            let slow = loser.line.number < number;
+            loser.line.tried.abandoned(slow, now);
         }
-        let reply = Reply { ways: self.ways, line: Some(line), ready: held };
-        stream::unfold(reply, |mut reply| async move {
-            let event = reply.next().await?;
-            Some((event, reply))
-        })
-        .boxed()
+        runner.line.tried.progressed(now);
+        let first = self.first.unwrap_or(runner.line.index);
+        self.ways.switched(self.request.session, first, runner.line.index);
+        if !runner.held.iter().any(|event| matches!(event, LlmEvent::Served(_))) {
+            runner.held.push_front(LlmEvent::Served(Arc::clone(runner.line.tried.info())));
+        }
+        Won { runner, first, attempts: self.race.started() }
     }
 
     fn remove(&mut self, number: u32) -> Option<Runner> {
@@ -176,57 +248,143 @@ impl Asking {
 /// Of whoever won.
 struct Reply {
     ways: Arc<Ways<dyn Llm>>,
+    request: LlmRequest,
     /// Gone when the reply is over.
     line: Option<Line<(), LlmEvent>>,
     ready: VecDeque<LlmEvent>,
+    /// What is ready may go up. Until then another may take over.
+    open: bool,
+    /// Until then another may be asked.
+    until: Instant,
+    failed: Vec<usize>,
+    first: usize,
+    attempts: u32,
 }
 
 impl Reply {
+    fn new(ways: Arc<Ways<dyn Llm>>, request: LlmRequest, won: Won, until: Instant) -> Self {
+        // A value is not spoken, and may be long: it is given as it comes.
+        let open = request.output.is_some();
+        let Won { runner: Runner { line, held }, first, attempts } = won;
+        let failed = Vec::new();
+        Self { ways, request, line: Some(line), ready: held, open, until, failed, first, attempts }
+    }
+
     async fn next(&mut self) -> Option<Result<LlmEvent, Error>> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
+            self.open = self.open || may_be_spoken(&self.ready) || Instant::now() >= self.until;
+            if self.open
+                && let Some(event) = self.ready.pop_front()
+            {
                 if matches!(event, LlmEvent::Finished(_)) {
                     self.line.take()?.tried.served(Instant::now());
                 }
                 return Some(Ok(event));
             }
+            let patience = self.patience();
             let line = self.line.as_mut()?;
             // From here on: what nobody took before now is not the provider's delay.
-            let patience = self.ways.setting.options.next();
-            match tokio::time::timeout(patience, poll_fn(|cx| line.poll(cx))).await {
+            line.tried.owes(Instant::now(), patience / 2);
+            let came = tokio::time::timeout(patience, poll_fn(|cx| line.poll(cx))).await;
+            let broken = match came {
                 Ok(Came::Event(event)) => {
+                    line.tried.paid();
                     note(line, &event);
                     self.ready.push_back(event);
+                    continue;
                 }
-                Ok(Came::Opened) => {}
-                Ok(Came::Failed(error)) => return self.broken(error.kind, &error.reason),
-                Ok(Came::Ended) => return self.broken(ErrorKind::Closed, "ended before it had finished"),
-                Err(_) => return self.broken(ErrorKind::TimedOut, "stopped in the middle of a reply"),
+                Ok(Came::Opened) => continue,
+                Ok(Came::Failed(error)) => error,
+                Ok(Came::Ended) => {
+                    self.ways.error(line.index, ErrorKind::Closed, "ended before it had finished")
+                }
+                Err(_) => {
+                    self.ways.error(line.index, ErrorKind::TimedOut, "stopped in the middle of a reply")
+                }
+            };
+            if let Some(up) = self.broken(broken).await {
+                return Some(up);
             }
         }
     }
 
-    fn broken(&mut self, kind: ErrorKind, reason: &str) -> Option<Result<LlmEvent, Error>> {
+    /// Longest pause. A clause that has begun and may still be begun anew is not waited for as long as one that is heard.
+    fn patience(&self) -> Duration {
+        let next = self.ways.setting.options.next();
+        let next = self.request.patience.map_or(next, |patience| next.min(patience.saturating_sub(MARGIN)));
+        let index = self.line.as_ref().map_or(self.first, |line| line.index);
+        let usual = self.ways.usual(index).filter(|_| !self.open && self.ways.len() > self.failed.len() + 1);
+        usual.map_or(next, |usual| usual.min(next))
+    }
+
+    /// Another takes over where nothing was given up; the error for whoever asked otherwise.
+    async fn broken(&mut self, error: Error) -> Option<Result<LlmEvent, Error>> {
+        let now = Instant::now();
         let line = self.line.take()?;
         let index = line.index;
-        line.tried.failed(self.ways.error(index, kind, reason), Instant::now());
-        Some(Err(self.ways.error(index, ErrorKind::Closed, reason)))
+        line.tried.failed(error.clone(), now);
+        self.failed.push(index);
+        if self.open {
+            return Some(Err(self.ways.error(index, ErrorKind::Closed, &error.reason)));
+        }
+        // Half a clause is worth nothing to anybody.
+        self.ready.clear();
+        let within = self.until.saturating_duration_since(now);
+        if within.is_zero() || self.ways.plan(now, &self.failed).is_empty() {
+            return Some(Err(self.ways.all_failed(self.request.session, Some(error))));
+        }
+        let (ways, request) = (Arc::clone(&self.ways), self.request.clone());
+        match Asking::new(ways, request, &self.failed, self.attempts, within).answer().await {
+            Ok(Won { runner, attempts, .. }) => {
+                (self.line, self.ready, self.attempts) = (Some(runner.line), runner.held, attempts);
+                None
+            }
+            Err(later) => {
+                let mut hopeful = Some(error);
+                keep(&mut hopeful, later);
+                hopeful.map(Err)
+            }
+        }
     }
 }
 
-/// The next thing of any, or `None` when the time has come. What was ready counts before the time.
-async fn wait(running: &mut [Runner], until: Option<Instant>) -> Option<(usize, Came<LlmEvent>)> {
-    let any = poll_fn(|cx| {
+/// How long the whole of it may take until something useful came.
+fn within(ways: &Ways<dyn Llm>, request: &LlmRequest) -> Duration {
+    let own = ways.setting.options.give_up_after();
+    request.patience.map_or(own, |patience| own.min(patience.saturating_sub(MARGIN).max(MARGIN)))
+}
+
+/// Whether a session would begin to speak, or nothing more comes.
+fn may_be_spoken(ready: &VecDeque<LlmEvent>) -> bool {
+    const ENDS: [char; 9] = ['.', '!', '?', '…', '。', '！', '？', '\n', ':'];
+    let mut chars = 0;
+    ready.iter().any(|event| match event {
+        LlmEvent::Text(text) => {
+            chars += text.chars().count();
+            chars >= CLAUSE_CHARS || text.contains(ENDS)
+        }
+        LlmEvent::Finished(_) => true,
+        LlmEvent::ToolCall(_) | LlmEvent::Usage(_) | LlmEvent::Served(_) => false,
+    })
+}
+
+/// The next thing of any.
+fn any(running: &mut [Runner]) -> impl Future<Output = (usize, Came<LlmEvent>)> {
+    poll_fn(|cx| {
         for (position, runner) in running.iter_mut().enumerate() {
             if let Poll::Ready(came) = runner.line.poll(cx) {
                 return Poll::Ready((position, came));
             }
         }
         Poll::Pending
-    });
+    })
+}
+
+/// The same, or `None` when the time has come. What was ready counts before the time.
+async fn wait(running: &mut [Runner], until: Option<Instant>) -> Option<(usize, Came<LlmEvent>)> {
     match until {
-        Some(until) => tokio::time::timeout_at(until, any).await.ok(),
-        None => Some(any.await),
+        Some(until) => tokio::time::timeout_at(until, any(running)).await.ok(),
+        None => Some(any(running).await),
     }
 }
 

@@ -54,6 +54,8 @@ pub enum Why {
     Hedge,
     /// To find out whether it works again.
     Probe,
+    /// The same, without a caller.
+    Check,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

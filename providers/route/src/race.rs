@@ -34,6 +34,18 @@ pub(crate) struct Limits {
     pub hedge: Option<Duration>,
 }
 
+impl Limits {
+    /// Where whoever asks waits for less: so that another can still be asked and answer.
+    pub(crate) fn within(self, whole: Duration) -> Self {
+        let (most, half) = (whole * 2 / 3, whole / 2);
+        Self {
+            connect: self.connect.min(most),
+            first: self.first.min(most),
+            hedge: self.hedge.map(|hedge| hedge.min(half)),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Act {
     /// Ask this alternative.
@@ -94,6 +106,11 @@ impl Race {
 
     pub(crate) const fn is_asked(&self) -> bool {
         self.asked.is_some()
+    }
+
+    /// Attempts so far, those before this race among them.
+    pub(crate) const fn started(&self) -> u32 {
+        self.started
     }
 
     pub(crate) fn opened(&mut self, number: u32) {

@@ -67,10 +67,17 @@ pub fn keep_in_step(health: Arc<Health>, shared: Arc<dyn Shared>, every: Duratio
     tasks.spawn(IN_STEP, async move {
         // What was learned is not told again: it would never be over.
         let mut learned: HashMap<Key, Instant> = HashMap::new();
+        let mut away = false;
         loop {
-            if let Err(error) = exchange(&health, shared.as_ref(), &mut learned).await {
-                tracing::warn!(%error, "states of providers are not shared; each process goes by its own");
+            let exchanged = exchange(&health, shared.as_ref(), &mut learned).await;
+            match &exchanged {
+                Ok(()) if away => tracing::info!("states of providers are shared again"),
+                Err(error) if !away => {
+                    tracing::warn!(%error, "states of providers are not shared; each process goes by its own");
+                }
+                Ok(()) | Err(_) => {}
             }
+            away = exchanged.is_err();
             tokio::time::sleep(every).await;
         }
     });

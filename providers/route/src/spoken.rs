@@ -5,7 +5,7 @@
 use domain::{MediaTime, Word};
 use providers_api::TtsEvent;
 
-use crate::cut::{Cut, cut, estimate, is_blank, owes_sound};
+use crate::cut::{Cut, clause_end, cut, estimate, is_blank, owes_sound};
 
 #[derive(Default)]
 pub(crate) struct Spoken {
@@ -20,6 +20,8 @@ pub(crate) struct Spoken {
     words: Vec<Word>,
     /// Words of sentences that do not sound yet.
     early: Vec<(usize, Vec<Word>)>,
+    /// Where the present voice's audio of it begins.
+    begins: MediaTime,
     /// Just after the last audio.
     given: MediaTime,
 }
@@ -29,6 +31,8 @@ pub(crate) struct Spoken {
 pub(crate) enum Broken {
     /// Another voice says what is left: all of it, or behind the last word.
     GoesOn,
+    /// All of it, and what was told of its words does not hold.
+    Anew(TtsEvent),
     /// All was said.
     Done(TtsEvent),
     /// Nobody here knows what is left.
@@ -70,7 +74,7 @@ impl Spoken {
         self.given
     }
 
-    /// Audio up to here went out.
+    /// Audio up to here came.
     pub(crate) fn gave(&mut self, end: MediaTime) {
         self.given = end;
     }
@@ -95,6 +99,7 @@ impl Spoken {
         if std::mem::replace(&mut self.sounded, true) {
             return None;
         }
+        self.begins = self.given;
         let (mut due, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.early).into_iter().partition(|(sentence, _)| *sentence <= self.next);
         self.early = later;
@@ -120,14 +125,21 @@ impl Spoken {
         None
     }
 
-    /// The voice is gone.
-    pub(crate) fn broke_off(&mut self) -> Broken {
+    /// The voice is gone. What came behind `out` nobody can have heard: `given` says afterwards how much of it is to be.
+    pub(crate) fn broke_off(&mut self, out: MediaTime) -> Broken {
         self.early.clear();
         let words = std::mem::take(&mut self.words);
         if !std::mem::take(&mut self.sounded) {
             return Broken::GoesOn;
         }
+        if out <= self.begins {
+            self.given = self.begins;
+            return Broken::Anew(self.all_words(Vec::new()));
+        }
         let Some(text) = self.text.get_mut(self.next) else { return Broken::GoesOn };
+        if let Some(end) = clause_end(text, &words, out, self.given) {
+            self.given = end;
+        }
         match cut(text, &words, self.given) {
             Some(Cut { rest, .. }) if rest.is_empty() => Broken::Done(self.done()),
             Some(Cut { covered, rest }) => {
@@ -174,12 +186,12 @@ mod tests {
     fn a_sentence_in_two_voices_has_each_word_once() {
         let mut spoken = sounding();
         spoken.gave(ms(160));
-        assert_eq!(spoken.broke_off(), Broken::GoesOn);
+        assert_eq!(spoken.broke_off(ms(160)), Broken::GoesOn);
         assert_eq!(spoken.text(0), Some("three."));
         assert_eq!(texts(spoken.sounds()), ["One", "two", "three."], "guessed");
         assert_eq!(texts(spoken.words(0, vec![word("three.", 160)])), ["One", "two", "three."]);
         spoken.gave(ms(230));
-        assert_eq!(spoken.broke_off(), Broken::Done(TtsEvent::SentenceDone { sentence: 0 }));
+        assert_eq!(spoken.broke_off(ms(230)), Broken::Done(TtsEvent::SentenceDone { sentence: 0 }));
     }
 
     #[test]
@@ -187,7 +199,7 @@ mod tests {
         let mut spoken = Spoken::default();
         spoken.push("One two three.".to_owned());
         spoken.words(0, vec![word("One", 0)]);
-        assert_eq!(spoken.broke_off(), Broken::GoesOn);
+        assert_eq!(spoken.broke_off(ms(0)), Broken::GoesOn);
         assert_eq!(spoken.text(0), Some("One two three."));
         assert_eq!(spoken.sounds(), None, "no words of a voice that never sounded");
     }
@@ -198,6 +210,34 @@ mod tests {
         spoken.push("One two three.".to_owned());
         spoken.sounds();
         spoken.gave(ms(160));
-        assert_eq!(spoken.broke_off(), Broken::Unknown);
+        assert_eq!(spoken.broke_off(ms(160)), Broken::Unknown);
+    }
+
+    #[test]
+    fn what_nobody_can_have_heard_is_said_in_one_voice() {
+        let mut spoken = sounding();
+        spoken.gave(ms(300));
+        let Broken::Anew(event) = spoken.broke_off(ms(0)) else { panic!("begins anew") };
+        assert_eq!(
+            (texts(Some(event)).len(), spoken.given(), spoken.text(0)),
+            (0, ms(0), Some("One two three."))
+        );
+    }
+
+    #[test]
+    fn a_sentence_goes_on_behind_its_last_clause_where_that_is_still_held_back() {
+        let said = |out| {
+            let mut spoken = Spoken::default();
+            spoken.push("One, two three, four five.".to_owned());
+            let words = ["One", "two", "three", "four", "five"];
+            let words = words.iter().zip(0..).map(|(text, n)| word(text, n * 100)).collect();
+            spoken.words(0, words);
+            spoken.sounds();
+            spoken.gave(ms(390));
+            assert_eq!(spoken.broke_off(ms(out)), Broken::GoesOn);
+            (spoken.given().as_millis(), spoken.text(0).map(str::to_owned))
+        };
+        assert_eq!(said(120), (300, Some("four five.".to_owned())), "behind the last clause that came");
+        assert_eq!(said(310), (390, Some("five.".to_owned())), "within a clause, behind the last word");
     }
 }

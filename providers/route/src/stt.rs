@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use domain::{MediaTime, Transcript};
 use futures::channel::mpsc;
@@ -28,12 +29,14 @@ use crate::options::Invalid;
 use crate::race::{Entry, Limits, Rank};
 use crate::replay::Log;
 use crate::tried::Tried;
-use crate::ways::{Alternative, Setting, Ways};
+use crate::ways::{Alternative, Setting, Ways, keep};
 
 /// Inputs that wait for the route: 2 s of audio. When full the session drops and counts.
 const INPUT_CAPACITY: usize = 100;
 /// Voiced frames in a row that begin speech.
 const SPEECH: MediaTime = MediaTime::from_millis(100);
+/// An ear that was open for so long was no attempt that failed at once.
+const STOOD: Duration = Duration::from_secs(1);
 /// Less than this that may be speech proves nothing.
 const PROOF: MediaTime = MediaTime::from_millis(300);
 
@@ -43,9 +46,15 @@ impl SttRoute {
     /// # Errors
     /// Without an alternative, or with waits that nothing could keep.
     pub fn new(alternatives: Vec<Alternative<dyn Stt>>, setting: Setting) -> Result<Self, Invalid> {
-        Ways::new(Ability::Stt, alternatives, setting, |stt: &(dyn Stt + 'static)| stt.info())
-            .map(Arc::new)
-            .map(Self)
+        Ways::new(
+            Ability::Stt,
+            alternatives,
+            setting,
+            |stt: &(dyn Stt + 'static)| stt.info(),
+            crate::probe::stt,
+        )
+        .map(Arc::new)
+        .map(Self)
     }
 }
 
@@ -82,6 +91,7 @@ struct Ear {
 struct Episode {
     plan: VecDeque<Entry>,
     until: Instant,
+    hopeful: Option<Error>,
 }
 
 struct Hearing {
@@ -105,7 +115,6 @@ struct Hearing {
     /// The empty final that stands if nobody hears more.
     empty: Option<Transcript>,
     closing: Option<Instant>,
-    last: Option<Error>,
     ready: VecDeque<Result<SttEvent, Error>>,
     over: bool,
 }
@@ -142,7 +151,6 @@ impl Hearing {
             suspects: Vec::new(),
             empty: None,
             closing: None,
-            last: None,
             ready: VecDeque::new(),
             over: false,
         };
@@ -220,16 +228,28 @@ impl Hearing {
 
     fn deadline(&self) -> Option<(Instant, Late)> {
         let ear = self.ear.as_ref()?;
-        let within = self.ways.final_within(ear.line.index);
         let since = ear.opened.unwrap_or(ear.line.tried.began());
         let last = self.demanded.front().copied().or(self.closing);
-        let last = last.map(|at| (at.max(since) + within, Late::Final));
+        let last =
+            last.map(|at| ((at.max(since) + self.final_within(ear)).min(self.gives_up_at(at)), Late::Final));
         let Some(opened) = ear.opened else {
             let connect = (ear.line.tried.began() + ear.limits.connect, Late::Connect);
             return last.into_iter().chain([connect]).min_by_key(|(at, _)| *at);
         };
         let words = self.speech.map(|at| (at.max(opened) + ear.limits.first, Late::Words));
         last.into_iter().chain(words).min_by_key(|(at, _)| *at)
+    }
+
+    /// How long a final is waited for. Where nobody else can be asked, to the end of patience.
+    fn final_within(&self, ear: &Ear) -> Duration {
+        let nobody =
+            self.episode.as_ref().map_or_else(|| self.ways.len() == 1, |episode| episode.plan.is_empty());
+        let options = &self.ways.setting.options;
+        if nobody { options.give_up_after() } else { self.ways.final_within(ear.line.index) }
+    }
+
+    fn gives_up_at(&self, demanded: Instant) -> Instant {
+        demanded + self.ways.setting.options.give_up_after()
     }
 
     /// Whether something came that has only not been looked at: a session that was busy is no late provider.
@@ -289,7 +309,9 @@ impl Hearing {
                 self.log.finalize();
                 self.demanded.push_back(now);
                 if let Some(ear) = &mut self.ear {
+                    let usual = self.ways.final_within(ear.line.index) / 2;
                     ear.line.tried.asked(now);
+                    ear.line.tried.owes(now, usual);
                 }
             }
             None => {
@@ -315,6 +337,9 @@ impl Hearing {
             Came::Opened => {
                 ear.opened = Some(now);
                 ear.line.tried.opened(now);
+                if !self.demanded.is_empty() {
+                    ear.line.tried.owes(now, self.ways.final_within(index) / 2);
+                }
                 // Whether this one hears words in what is heard again shows soon.
                 if self.log.voiced() >= PROOF {
                     ear.line.tried.asked(now);
@@ -381,6 +406,10 @@ impl Hearing {
         if let (Some(at), Some(ear)) = (self.demanded.pop_front(), &mut self.ear) {
             self.ways.final_took(ear.line.index, now - at.max(ear.opened.unwrap_or(at)));
             ear.line.tried.answered(now);
+            match self.demanded.front() {
+                Some(_) => ear.line.tried.owes(now, self.ways.final_within(ear.line.index) / 2),
+                None => ear.line.tried.paid(),
+            }
         }
         self.log.answered();
         self.worded = false;
@@ -451,33 +480,45 @@ impl Hearing {
         }
         let Some(ear) = self.ear.take() else { return };
         self.suspects.push(ear.line.tried);
-        self.next_ear(ear.line.index, error, now);
+        self.next_ear(ear.line.index, error, false, now);
     }
 
     fn timed_out(&mut self, error: Error, now: Instant) {
         let Some(ear) = self.ear.take() else { return };
         ear.line.tried.timed_out(now);
-        self.next_ear(ear.line.index, error, now);
+        self.next_ear(ear.line.index, error, false, now);
     }
 
     fn failed(&mut self, error: Error, now: Instant) {
         let Some(ear) = self.ear.take() else { return };
         ear.line.tried.failed(error.clone(), now);
-        self.next_ear(ear.line.index, error, now);
+        // One that stood for a while belongs to no failure before it, and leaves nothing to make good.
+        let stood = ear.opened.is_some_and(|at| now.saturating_duration_since(at) >= STOOD);
+        let served = stood && self.demanded.is_empty();
+        if served {
+            self.episode = None;
+        }
+        self.next_ear(ear.line.index, error, served, now);
     }
 
-    fn next_ear(&mut self, failed: usize, error: Error, now: Instant) {
+    fn next_ear(&mut self, failed: usize, error: Error, served: bool, now: Instant) {
         self.speech = None;
         if self.is_done() && self.log.voiced() < PROOF {
             self.over = true;
             return;
         }
+        let demanded = self.demanded.front().map(|at| self.gives_up_at(*at));
         let ways = &self.ways;
-        let episode = self.episode.get_or_insert_with(|| Episode {
-            plan: ways.plan(now, &[failed]),
-            until: now + ways.setting.options.give_up_after(),
+        let episode = self.episode.get_or_insert_with(|| {
+            let mut plan = ways.plan(now, &[failed]);
+            if plan.is_empty() && served {
+                plan = ways.plan(now, &[]); // the only one, which closed while nobody spoke
+            }
+            Episode { plan, until: now + ways.setting.options.give_up_after(), hopeful: None }
         });
-        let next = if episode.until > now { episode.plan.pop_front() } else { None };
+        keep(&mut episode.hopeful, error);
+        let until = demanded.unwrap_or(episode.until);
+        let next = if until > now { episode.plan.pop_front() } else { None };
         match (next, self.empty.take()) {
             (Some(entry), empty) => {
                 self.empty = empty;
@@ -489,8 +530,8 @@ impl Hearing {
                 self.begin(now);
             }
             (None, None) => {
-                self.last = Some(error);
-                let error = self.ways.all_failed(self.request.session, self.last.take());
+                let hopeful = self.episode.take().and_then(|episode| episode.hopeful);
+                let error = self.ways.all_failed(self.request.session, hopeful);
                 self.ready.push_back(Err(error));
             }
         }

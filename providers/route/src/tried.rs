@@ -1,6 +1,7 @@
 //! One attempt's account: what it gave and took, told to breaker, measures and observer when it is over.
 //!
-//! Dropped without a verdict it was cancelled: that counts for nobody, and is paid for all the same.
+//! Dropped without a verdict it was cancelled: that counts for nobody, and is paid for all the same. Only where it had been
+//! waited for longer than is usual for it, whoever dropped it had lost patience: then it failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use domain::SessionId;
 use providers_api::{Error, ErrorKind, ProviderInfo, Usage};
 use tokio::time::Instant;
 
+use crate::breaker::Standing;
 use crate::health::{Measures, State, lock};
 use crate::observe::{Attempt, Observer, Outcome, Why};
 
@@ -23,6 +25,10 @@ pub(crate) struct Tried {
     /// Since when progress is waited for.
     asked: Option<Instant>,
     first_progress: Option<Duration>,
+    /// Since when something else is waited for, and how long that may take without a word.
+    owes: Option<(Instant, Duration)>,
+    /// How long its first progress takes where it is slow and well. `None`: what is waited for may never come.
+    usual: Option<Duration>,
     /// By the provider, where it has said anything.
     counted: Option<Usage>,
     /// By us.
@@ -39,9 +45,12 @@ impl Tried {
         info: Arc<ProviderInfo>,
         observer: Arc<dyn Observer>,
         who: (SessionId, u32, Why),
+        usual: Option<Duration>,
         now: Instant,
     ) -> Self {
         Self {
+            usual,
+            owes: None,
             probing: state.admit(now),
             state,
             measures,
@@ -56,6 +65,24 @@ impl Tried {
             given: Usage::default(),
             over: false,
         }
+    }
+
+    /// The one that finds out, where its breaker allows that now.
+    pub(crate) fn probe(
+        state: Arc<State>,
+        measures: Measures,
+        info: Arc<ProviderInfo>,
+        observer: Arc<dyn Observer>,
+        who: (SessionId, u32, Why),
+        now: Instant,
+    ) -> Option<Self> {
+        if state.standing(now) != Standing::Probe {
+            return None;
+        }
+        let mut tried = Self::new(state, measures, info, observer, who, None, now);
+        // Somebody was faster by a hair: nothing was asked, and nobody is told.
+        tried.over = !tried.probing;
+        tried.probing.then_some(tried)
     }
 
     pub(crate) fn info(&self) -> &Arc<ProviderInfo> {
@@ -107,13 +134,37 @@ impl Tried {
         self.end(Outcome::TimedOut, now);
     }
 
-    /// Another was faster.
-    pub(crate) fn abandoned(mut self, now: Instant) {
-        self.waited_in_vain(now);
+    /// Another was faster. `slow`: it began after this one, which had its time.
+    pub(crate) fn abandoned(mut self, slow: bool, now: Instant) {
+        let in_vain = self.first_progress.is_none() && self.asked.is_some();
+        if slow && in_vain {
+            // No more than was waited for before the other was asked: else each would make the next wait longer.
+            let waited = self.waited(now);
+            lock(&self.measures).record(self.usual.map_or(waited, |usual| usual.min(waited)));
+        }
         if std::mem::take(&mut self.probing) {
             self.state.released(true, now);
+        } else if slow && in_vain {
+            self.state.failed(ErrorKind::TimedOut, now);
         }
         self.end(Outcome::Abandoned, now);
+    }
+
+    /// From now on something is waited for that takes no longer than this.
+    pub(crate) fn owes(&mut self, since: Instant, usual: Duration) {
+        self.owes = Some((since, usual));
+    }
+
+    /// What was waited for has come.
+    pub(crate) fn paid(&mut self) {
+        self.owes = None;
+    }
+
+    /// Whether whoever drops it now has waited for longer than is usual.
+    fn is_late(&self, now: Instant) -> bool {
+        let first = self.first_progress.is_none().then_some(self.asked).flatten();
+        let first = first.map(|asked| asked.max(self.began)).zip(self.usual);
+        self.owes.or(first).is_some_and(|(since, usual)| now.saturating_duration_since(since) >= usual)
     }
 
     pub(crate) fn served(mut self, now: Instant) {
@@ -167,9 +218,16 @@ impl Tried {
 
 impl Drop for Tried {
     fn drop(&mut self) {
-        if !self.over {
-            self.end(Outcome::Cancelled, Instant::now());
+        let now = Instant::now();
+        if self.over {
+            return;
         }
+        if self.is_late(now) {
+            self.waited_in_vain(now);
+            self.state.failed(ErrorKind::TimedOut, now);
+            return self.end(Outcome::TimedOut, now);
+        }
+        self.end(Outcome::Cancelled, now);
     }
 }
 

@@ -3,13 +3,16 @@
 //! The turn stays with whoever spoke its first sample until that one fails. Then, by what was given of the sentence:
 //!
 //! - nothing that sounds: the next alternative speaks the sentence and all after it. Silence before its first sound was held back and is dropped.
-//! - some of it, and its words are known: the next goes on behind the last word given (a word counts from its middle on,
-//!   as in the session's history). `Words` of the sentence then join both voices' times; positions go on without a gap,
+//! - some of it, and a clause of it ends in what is held back: up to there the first is heard, the next goes on behind it.
+//! - some of it, within a clause, and its words are known: the next goes on behind the last word given (a word counts from its middle
+//!   on, as in the session's history). `Words` of the sentence then join both voices' times; positions go on without a gap,
 //!   and one `SentenceDone` ends it.
 //! - some of it, and no words are known: an error of kind `Closed` goes up. The session, which knows what it may still
 //!   play, keeps what sounded and opens the route again for the rest; that opening avoids the voice that failed.
 //!
 //! Which alternative speaks the next turn is asked anew. Text without anything to speak is answered here and reaches no vendor.
+
+mod serving;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -17,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use domain::{AudioFrame, MediaTime, SessionId, Voice, Word};
+use domain::{AudioFrame, MediaTime, SessionId, Voice};
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -26,17 +29,20 @@ use providers_api::{
 };
 use tokio::time::Instant;
 
+use crate::ahead::Ahead;
 use crate::cut::is_blank;
 use crate::health::lock;
 use crate::line::{Came, Line, Opened};
 use crate::observe::Why;
 use crate::options::Invalid;
-use crate::race::{Act, Race};
-use crate::spoken::{Broken, Spoken};
-use crate::ways::{Alternative, Setting, Ways};
+use crate::race::{Act, Race, Stage};
+use crate::spoken::Spoken;
+use crate::ways::{Alternative, Setting, Ways, keep};
 
 /// Sentences that wait for the voice. When full the session waits with the next.
 const INPUT_CAPACITY: usize = 32;
+/// Taken at one instant before the clock is looked at, at most: a flood of silence is no progress.
+const READY: usize = 64;
 /// From this amplitude on a sample can be heard (-50 dBFS).
 const AUDIBLE: u16 = 104;
 /// How long after its last sentence a voice may still tell what was used.
@@ -57,7 +63,13 @@ impl TtsRoute {
     /// # Errors
     /// Without an alternative, or with waits that nothing could keep.
     pub fn new(alternatives: Vec<Alternative<dyn Tts>>, setting: Setting) -> Result<Self, Invalid> {
-        let ways = Ways::new(Ability::Tts, alternatives, setting, |tts: &(dyn Tts + 'static)| tts.info())?;
+        let ways = Ways::new(
+            Ability::Tts,
+            alternatives,
+            setting,
+            |tts: &(dyn Tts + 'static)| tts.info(),
+            crate::probe::tts,
+        )?;
         Ok(Self(Arc::new(Shared { ways, avoided: Mutex::default() })))
     }
 }
@@ -65,6 +77,15 @@ impl TtsRoute {
 impl Tts for TtsRoute {
     fn info(&self) -> &ProviderInfo {
         self.0.ways.info()
+    }
+
+    /// The first gets what the turns need, and the one that would take over from it a single connection.
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        for (place, way) in self.0.ways.ready(Instant::now()).into_iter().take(2).enumerate() {
+            let voice = way.voice.clone().unwrap_or_else(|| request.voice.clone());
+            let request = TtsRequest { session: request.session, voice };
+            way.provider.warm(&request, if place == 0 { turns } else { turns.min(1) });
+        }
     }
 
     /// Returns at once: text is taken from now on, and the voice is opened while the events are awaited.
@@ -100,8 +121,7 @@ struct Turn {
     voice: Voice,
     input: Option<mpsc::Receiver<TtsInput>>,
     spoken: Spoken,
-    /// Until then there is something to play.
-    dry: Instant,
+    ahead: Ahead,
     /// Since when the next sound is waited for.
     since: Instant,
     race: Option<Race>,
@@ -111,7 +131,9 @@ struct Turn {
     /// Alternatives that failed in this turn, and whom it began with.
     failed: Vec<usize>,
     begun_with: Option<usize>,
-    last: Option<Error>,
+    hopeful: Option<Error>,
+    /// For how long there had been nothing to play when the voice was found to be gone.
+    silent: Duration,
     ready: VecDeque<Result<TtsEvent, Error>>,
     over: bool,
 }
@@ -133,7 +155,7 @@ impl Turn {
             voice: request.voice,
             input: Some(input),
             spoken: Spoken::default(),
-            dry: now,
+            ahead: Ahead::new(now),
             since: now,
             race: None,
             running: Vec::new(),
@@ -141,7 +163,8 @@ impl Turn {
             attempts: 0,
             failed: avoided.unwrap_or_default(),
             begun_with: None,
-            last: None,
+            hopeful: None,
+            silent: Duration::ZERO,
             ready: VecDeque::new(),
             over: false,
             shared,
@@ -156,6 +179,7 @@ impl Turn {
     async fn next(&mut self) -> Option<Result<TtsEvent, Error>> {
         // While nobody asked, nobody waited.
         self.since = self.since.max(Instant::now());
+        let mut taken = 0;
         loop {
             if let Some(event) = self.ready.pop_front() {
                 self.over |= event.is_err();
@@ -164,31 +188,56 @@ impl Turn {
             if self.over {
                 return None;
             }
+            // What is ready counts before the time: whoever is busy makes nobody late.
+            if taken < READY
+                && let Some(woke) = self.wait(None).now_or_never()
+            {
+                taken += 1;
+                self.take(woke, Instant::now());
+                continue;
+            }
             let until = self.step(Instant::now());
             if !self.ready.is_empty() || self.over {
                 continue;
             }
-            match self.wait(until).await {
-                Woke::Text(text) => self.take_text(text, Instant::now()),
-                Woke::Came(Some(position), came) => self.take_race(position, came, Instant::now()),
-                Woke::Came(None, came) => self.take_serving(came, Instant::now()),
-                Woke::Due => {}
-            }
+            taken = 0;
+            let woke = self.wait(until).await;
+            self.take(woke, Instant::now());
+        }
+    }
+
+    fn take(&mut self, woke: Woke, now: Instant) {
+        match woke {
+            Woke::Text(text) => self.take_text(text, now),
+            Woke::Came(Some(position), came) => self.take_race(position, came, now),
+            Woke::Came(None, came) => self.take_serving(came, now),
+            Woke::Due => {}
         }
     }
 
     /// Does what is due; gives when the next thing is.
     fn step(&mut self, now: Instant) -> Option<Instant> {
+        let until = self.do_due(now);
+        self.ahead.let_out(now, &mut self.ready);
+        until.into_iter().chain(self.ahead.due(now)).min()
+    }
+
+    fn do_due(&mut self, now: Instant) -> Option<Instant> {
         while let Some(done) = self.spoken.skip_blank() {
             self.since = self.since.max(now);
-            self.ready.push_back(Ok(done));
+            self.ahead.push(done);
         }
         if !self.spoken.is_waiting() && self.input.is_none() {
             return self.wind_up(now);
         }
         self.feed(now);
         if self.serving.is_some() {
-            let until = self.stalls_at()?;
+            let Some((since, patience)) = self.stalls() else {
+                self.serving.iter_mut().for_each(|speaker| speaker.line.tried.paid());
+                return None;
+            };
+            self.serving.iter_mut().for_each(|speaker| speaker.line.tried.owes(since, patience / 2));
+            let until = since + patience;
             if until <= now {
                 let index = self.serving.as_ref().map_or(0, |speaker| speaker.line.index);
                 let error = self.shared.ways.error(index, ErrorKind::TimedOut, "stopped in mid-turn");
@@ -214,25 +263,31 @@ impl Turn {
                 if let Some(speaker) = self.serving.take() {
                     speaker.line.tried.served(now);
                 }
+                if !self.ahead.is_empty() {
+                    return None; // what is held back is still to be given
+                }
                 self.over = true;
             }
         }
         Some(self.since + TAIL)
     }
 
-    fn stalls_at(&self) -> Option<Instant> {
+    /// Since when the next sound is waited for, and how long.
+    fn stalls(&self) -> Option<(Instant, Duration)> {
         let speaker = self.serving.as_ref().filter(|_| self.spoken.is_waiting())?;
         let patience = if self.spoken.has_sounded() {
             self.shared.ways.setting.options.next()
         } else {
             speaker.first_within
         };
-        Some(self.since.max(self.dry) + patience)
+        Some((self.since.max(self.ahead.dry()), patience))
     }
 
     fn begin_race(&mut self, now: Instant) {
         let ways = &self.shared.ways;
         let give_up_after = ways.setting.options.give_up_after();
+        // The caller's silence counts from when it began, whoever is asked meanwhile.
+        let give_up_after = give_up_after.saturating_sub(std::mem::take(&mut self.silent));
         let entries = ways.plan(now, &self.failed);
         self.race = Some(Race::new(entries, self.attempts, !self.failed.is_empty(), give_up_after));
     }
@@ -251,15 +306,21 @@ impl Turn {
                     if let Some(position) = self.running.iter().position(|r| r.line.number == number) {
                         let Line { index, tried, .. } = self.running.swap_remove(position).line;
                         self.failed.push(index);
-                        self.last = Some(self.shared.ways.error(index, ErrorKind::TimedOut, stage.reason()));
+                        let error = self.shared.ways.error(index, ErrorKind::TimedOut, stage.reason());
+                        keep(&mut self.hopeful, error);
                         tried.timed_out(now);
                     }
                 }
                 Act::GiveUp => {
                     self.race = None;
-                    self.running.drain(..).for_each(|runner| runner.line.tried.timed_out(now));
+                    for Speaker { line, .. } in self.running.drain(..) {
+                        let reason = Stage::First.reason();
+                        let error = self.shared.ways.error(line.index, ErrorKind::TimedOut, reason);
+                        keep(&mut self.hopeful, error);
+                        line.tried.timed_out(now);
+                    }
                     if waiting {
-                        let error = self.shared.ways.all_failed(self.session, self.last.take());
+                        let error = self.shared.ways.all_failed(self.session, self.hopeful.take());
                         self.ready.push_back(Err(error));
                     }
                     return None;
@@ -376,7 +437,7 @@ impl Turn {
             Some(error) => {
                 self.failed.push(index);
                 tried.failed(error.clone(), now);
-                self.last = Some(error);
+                keep(&mut self.hopeful, error);
             }
             None => {
                 tried.served(now);
@@ -388,7 +449,10 @@ impl Turn {
 
     fn win(&mut self, position: usize, now: Instant) {
         let mut winner = self.running.swap_remove(position);
-        self.running.drain(..).for_each(|loser| loser.line.tried.abandoned(now));
+        for loser in self.running.drain(..) {
+            let slow = loser.line.number < winner.line.number;
+            loser.line.tried.abandoned(slow, now);
+        }
         self.race = None;
         winner.line.tried.progressed(now);
         winner.offset = self.spoken.given();
@@ -405,109 +469,9 @@ impl Turn {
         }
     }
 
-    fn take_serving(&mut self, came: Came<TtsEvent>, now: Instant) {
-        let Some(speaker) = &mut self.serving else { return };
-        let index = speaker.line.index;
-        let error = |kind, reason| self.shared.ways.error(index, kind, reason);
-        match came {
-            Came::Opened => {}
-            Came::Event(TtsEvent::Audio(frame)) => self.audio(frame, now),
-            Came::Event(TtsEvent::Words { sentence, words }) => {
-                if let Some(sentence) = speaker.sentences.get(sentence).copied() {
-                    self.take_words(sentence, words);
-                }
-            }
-            Came::Event(TtsEvent::SentenceDone { .. }) => {
-                if self.spoken.owes_sound() {
-                    self.serving_failed(error(ErrorKind::Protocol, "a sentence was done without audio"), now);
-                } else if self.spoken.is_waiting() {
-                    self.since = self.since.max(now);
-                    self.ready.push_back(Ok(self.spoken.done()));
-                }
-            }
-            Came::Event(TtsEvent::Usage(usage)) => {
-                speaker.line.tried.used(usage);
-                self.ready.push_back(Ok(TtsEvent::Usage(usage)));
-            }
-            Came::Event(served @ TtsEvent::Served(_)) => self.ready.push_back(Ok(served)),
-            Came::Failed(error) => self.serving_failed(error, now),
-            Came::Ended if self.spoken.is_waiting() => {
-                self.serving_failed(error(ErrorKind::Closed, "ended before all was spoken"), now);
-            }
-            // All was spoken: the next sentence, if one comes, begins anew.
-            Came::Ended => {
-                if let Some(speaker) = self.serving.take() {
-                    speaker.line.tried.served(now);
-                }
-            }
-        }
-    }
-
-    fn audio(&mut self, frame: AudioFrame, now: Instant) {
-        let Some(speaker) = self.serving.as_mut().filter(|_| self.spoken.is_waiting()) else { return };
-        if frame.samples.is_empty() {
-            return;
-        }
-        if !self.spoken.has_sounded() && !is_audible(&frame) {
-            speaker.held.push_back(TtsEvent::Audio(frame));
-            return;
-        }
-        let held = std::mem::take(&mut speaker.held);
-        self.ready.extend(self.spoken.sounds().map(Ok));
-        for event in held {
-            if let TtsEvent::Audio(silence) = event {
-                self.give(silence, now);
-            }
-        }
-        self.give(frame, now);
-    }
-
-    fn give(&mut self, mut frame: AudioFrame, now: Instant) {
-        let Some(speaker) = &mut self.serving else { return };
-        frame.at = speaker.offset + MediaTime::from_samples(speaker.samples, frame.rate_hz);
-        speaker.samples += frame.samples.len() as u64;
-        self.spoken.gave(frame.end());
-        let length = frame.duration().as_duration();
-        speaker.line.tried.given.audio_out += length;
-        self.since = self.since.max(now);
-        self.dry = self.dry.max(now) + length;
-        self.ready.push_back(Ok(TtsEvent::Audio(frame)));
-    }
-
-    fn take_words(&mut self, sentence: usize, mut words: Vec<Word>) {
-        let Some(speaker) = &self.serving else { return };
-        for word in &mut words {
-            word.from += speaker.offset;
-            word.to += speaker.offset;
-        }
-        self.ready.extend(self.spoken.words(sentence, words).map(Ok));
-    }
-
-    fn serving_failed(&mut self, error: Error, now: Instant) {
-        let Some(Speaker { line, .. }) = self.serving.take() else { return };
-        let index = line.index;
-        line.tried.failed(error.clone(), now);
-        self.failed.push(index);
-        self.since = self.since.max(now);
-        match self.spoken.broke_off() {
-            Broken::GoesOn => {}
-            Broken::Done(event) => self.ready.push_back(Ok(event)),
-            Broken::Unknown => return self.break_off(index, &error, now),
-        }
-        self.last = Some(error);
-    }
-
-    /// Nobody here knows what is left of the sentence.
-    fn break_off(&mut self, index: usize, error: &Error, now: Instant) {
-        let mut avoided = lock(&self.shared.avoided);
-        avoided.retain(|_, (_, until)| *until > now);
-        avoided.insert(self.session, (self.failed.clone(), now + AVOIDED_FOR));
-        drop(avoided);
-        self.ready.push_back(Err(self.shared.ways.error(index, ErrorKind::Closed, &error.reason)));
-    }
-
     /// What was ready counts before the time; voices come before new text.
     async fn wait(&mut self, until: Option<Instant>) -> Woke {
+        let has_patience = !self.ahead.is_full();
         let has_room = self.spoken.len() - self.spoken.next() < INPUT_CAPACITY;
         let Self { running, serving, input, .. } = self;
         let any = poll_fn(|cx| {
@@ -516,7 +480,9 @@ impl Turn {
                     return Poll::Ready(Woke::Came(Some(position), came));
                 }
             }
-            if let Some(Poll::Ready(came)) = serving.as_mut().map(|speaker| speaker.line.poll(cx)) {
+            if has_patience
+                && let Some(Poll::Ready(came)) = serving.as_mut().map(|speaker| speaker.line.poll(cx))
+            {
                 return Poll::Ready(Woke::Came(None, came));
             }
             if has_room && let Some(Poll::Ready(text)) = input.as_mut().map(|input| input.poll_next_unpin(cx))

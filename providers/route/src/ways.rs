@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{SessionId, Voice};
+use domain::{Retry, SessionId, Voice};
+use futures::FutureExt;
 use providers_api::{Ability, Error, ErrorKind, ProviderInfo};
 use tokio::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::budget::{Pace, Reaction};
 use crate::health::{Health, Key, Measures, Moment, State, lock};
 use crate::observe::{Observer, RouteEvent, Why};
 use crate::options::{Invalid, Options};
+use crate::probe::{self, Ask, Probe};
 use crate::race::{Entry, Limits, Rank};
 use crate::tried::Tried;
 
@@ -32,6 +34,18 @@ pub struct Alternative<P: ?Sized> {
     pub partials: bool,
     /// Smaller and faster: comes first while the budget says so.
     pub cheap: bool,
+}
+
+/// Keeps the error that leaves the most hope; of equals the latest.
+pub(crate) fn keep(kept: &mut Option<Error>, error: Error) {
+    let hope = |error: &Error| match error.failure().retry {
+        Retry::Now => 2,
+        Retry::After(_) => 1,
+        Retry::Never => 0,
+    };
+    if kept.as_ref().is_none_or(|kept| hope(&error) >= hope(kept)) {
+        *kept = Some(error);
+    }
 }
 
 impl<P: ?Sized> Alternative<P> {
@@ -63,6 +77,23 @@ pub(crate) struct Way<P: ?Sized> {
     cheap: bool,
 }
 
+impl<P: ?Sized + Send + Sync + 'static> Way<P> {
+    /// Lets the health find out without a caller whether it works again.
+    fn can_be_probed(&self, setting: &Setting, ask: Ask<P>) {
+        let (provider, voice, info) =
+            (Arc::clone(&self.provider), self.voice.clone(), Arc::clone(&self.info));
+        let (state, first, observer) =
+            (Arc::clone(&self.state), Arc::clone(&self.first), Arc::clone(&setting.observer));
+        let probe: Probe = Arc::new(move || {
+            let who = (SessionId::generate(), 1, Why::Check);
+            let (state, first, observer) = (Arc::clone(&state), Arc::clone(&first), Arc::clone(&observer));
+            let tried = Tried::probe(state, first, Arc::clone(&info), observer, who, Instant::now())?;
+            Some(probe::run(tried, info.name.clone(), ask(Arc::clone(&provider), voice.clone())).boxed())
+        });
+        setting.health.probe_by(self.state.key(), probe, Instant::now());
+    }
+}
+
 pub(crate) struct Ways<P: ?Sized> {
     ways: Vec<Way<P>>,
     pub(crate) setting: Setting,
@@ -75,7 +106,11 @@ impl<P: ?Sized> Ways<P> {
         alternatives: Vec<Alternative<P>>,
         setting: Setting,
         info: impl Fn(&P) -> &ProviderInfo,
-    ) -> Result<Self, Invalid> {
+        ask: Ask<P>,
+    ) -> Result<Self, Invalid>
+    where
+        P: Send + Sync + 'static,
+    {
         setting.options.validate()?;
         if alternatives.is_empty() {
             return Err(Invalid("no alternative: name at least one provider"));
@@ -83,7 +118,7 @@ impl<P: ?Sized> Ways<P> {
         let health = &setting.health;
         let way = |Alternative { provider, tenant, voice, first_ms, partials, cheap }: Alternative<P>| {
             let info = Arc::new(info(&provider).clone());
-            Way {
+            let way = Way {
                 state: health.state(Key::new(tenant, ability, &info)),
                 first: health.measures(ability, &info, Moment::First),
                 last: health.measures(ability, &info, Moment::Last),
@@ -93,14 +128,27 @@ impl<P: ?Sized> Ways<P> {
                 first_ms,
                 partials,
                 cheap,
-            }
+            };
+            way.can_be_probed(&setting, ask);
+            way
         };
         let ways = alternatives.into_iter().map(way).collect();
         Ok(Self { ways, setting, ability })
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.ways.len()
+    }
+
     pub(crate) fn way(&self, index: usize) -> &Way<P> {
         &self.ways[index]
+    }
+
+    /// The alternatives in the order in which a new request would ask them, without those not to be asked.
+    pub(crate) fn ready(&self, now: Instant) -> Vec<&Way<P>> {
+        let plan = self.plan(now, &[]);
+        let ready = plan.iter().filter(|entry| entry.standing != Rank::LastResort);
+        ready.map(|entry| self.way(entry.index)).collect()
     }
 
     /// What a route says of itself: the name of whoever it asks first.
@@ -141,7 +189,14 @@ impl<P: ?Sized> Ways<P> {
         let way = &self.ways[index];
         let (state, first) = (Arc::clone(&way.state), Arc::clone(&way.first));
         let observer = Arc::clone(&self.setting.observer);
-        Tried::new(state, first, Arc::clone(&way.info), observer, (session, number, why), now)
+        let usual = self.usual(index);
+        Tried::new(state, first, Arc::clone(&way.info), observer, (session, number, why), usual, now)
+    }
+
+    /// How long the first progress takes where it is slow and well: after that another is asked beside it.
+    pub(crate) fn usual(&self, index: usize) -> Option<Duration> {
+        let learned = lock(&self.ways[index].first).p95();
+        self.setting.options.hedge.map(|bounds| bounds.apply(learned))
     }
 
     /// How long the first progress is waited for.
@@ -161,9 +216,10 @@ impl<P: ?Sized> Ways<P> {
         Error::new(self.ability, kind, self.ways[index].info.name.clone(), reason)
     }
 
-    /// Nothing is left: tells observers, and gives the error to go up.
-    pub(crate) fn all_failed(&self, session: SessionId, last: Option<Error>) -> Error {
-        let error = last.unwrap_or_else(|| self.error(0, ErrorKind::TimedOut, "no alternative is left"));
+    /// Nothing is left: tells observers, and gives the error to go up: the most hopeful, since whoever asked tries again or
+    /// gives up by it.
+    pub(crate) fn all_failed(&self, session: SessionId, hopeful: Option<Error>) -> Error {
+        let error = hopeful.unwrap_or_else(|| self.error(0, ErrorKind::TimedOut, "no alternative is left"));
         let (ability, told) = (self.ability, error.clone());
         self.setting.observer.event(RouteEvent::AllFailed { session, ability, error: told });
         error

@@ -91,6 +91,36 @@ impl Walk {
         self.stop(Action::Need(Need::Tools { calls: open }))
     }
 
+    /// What is waited for takes long: a word that bridges the wait, where nothing was said in this turn.
+    pub fn working(&mut self, now: &Zoned) -> Vec<Action> {
+        self.begin(self.state.turn, now);
+        let quiet = match &self.state.pending {
+            Some(Pending::Chat(chat)) => !chat.said && chat.text.is_empty(),
+            Some(Pending::Calls(calling)) => !calling.said,
+            Some(Pending::Tool { .. }) => true,
+            _ => false,
+        };
+        if !quiet {
+            return self.idle();
+        }
+        if let Some(Pending::Chat(chat)) = &self.state.pending {
+            // What is being asked does not know of it.
+            self.asked = self.asked.take().or_else(|| self.request(chat));
+        }
+        let graph = Arc::clone(&self.graph);
+        self.say_filler("working", &graph.manners.working);
+        let spoke = self.spoke;
+        match &mut self.state.pending {
+            Some(Pending::Chat(chat)) => chat.said |= spoke,
+            Some(Pending::Calls(calling)) => calling.said |= spoke,
+            _ => {}
+        }
+        let last = self.idle();
+        self.out.extend(last);
+        self.remember_reply();
+        std::mem::take(&mut self.out)
+    }
+
     /// The model has no more to say.
     pub fn chat_done(&mut self, key: &str, end: ChatEnd, now: &Zoned) -> Vec<Action> {
         self.begin(self.state.turn, now);

@@ -202,7 +202,14 @@ async fn play(agent: Arc<Agent>, text: &str) -> Result<(), String> {
     let appointments = Appointments::new(directory.path().join("appointments.jsonl"), Arc::clone(&clock));
     let inner = Builtin::new(appointments, Arc::clone(&tasks));
     let tools = Arc::new(Watched { inner, calls: Mutex::default(), broken: Mutex::default() });
-    let ports = Ports { llm: None, meter: None, tools: Arc::clone(&tools) as Arc<dyn Tools>, clock, tasks };
+    let ports = Ports {
+        llm: None,
+        meter: None,
+        tools: Arc::clone(&tools) as Arc<dyn Tools>,
+        clock,
+        tasks,
+        bridges: None,
+    };
     let conversation = Conversation::new(agent, ports, SessionId::generate(), 7);
     let mut play = Play {
         conversation,

@@ -168,6 +168,7 @@ fn ports(model: &Arc<Model>, lab: &Arc<Lab>, books: &Arc<Books>) -> Ports {
         tools: Arc::clone(lab) as Arc<dyn Tools>,
         clock: Arc::new(Monday),
         tasks: Arc::new(Tasks::new()),
+        bridges: None,
     }
 }
 
@@ -259,6 +260,48 @@ async fn a_tool_is_called_and_its_result_answered_without_markup() {
         is_error: false,
     };
     assert_eq!(last[2], result);
+}
+
+/// A caller who hears nothing for 2.6 s hears the apology in place of the answer.
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_two_rounds_of_tools_is_bridged_by_a_word() {
+    let answers = vec![
+        answer("far", "", &[("look", "tea")]),
+        answer("look of tea", "", &[("search", "milk")]),
+        answer("search of milk", "There it is.", &[]),
+    ];
+    let slow = LlmOptions { answers, first_token_ms: 700, ..options() };
+    let mut bench = bench_of(&definition(), slow).await;
+    let begun = Instant::now();
+    let mut reply = bench.conversation.commit(TurnId(1), "how far is it");
+    let first = reply.next().await;
+    assert_eq!(begun.elapsed().as_millis(), 1_200);
+    let Some(Step::Text(first)) = first else { unreachable!("{first:?}") };
+    assert!(["One moment.", "Let me see."].contains(&first.as_str()), "{first}");
+    let rest = words(&reply.collect::<Vec<Step>>().await);
+    assert_eq!(rest, " There it is.", "once, and apart");
+    assert!(begun.elapsed().as_millis() > 2_500, "it took long");
+    bench.conversation.heard(TurnId(1), &format!("{first}{rest}"), false);
+    bench.say(2, "thanks").await;
+    let told = bench.last();
+    let said: Vec<&str> = told
+        .iter()
+        .filter_map(|message| match message {
+            Message::Agent { text, .. } if !text.is_empty() => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said.join(" "), format!("{first}{rest}"), "the model knows of it, once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ready_counts_before_the_deadline_where_nobody_looked() {
+    let mut bench = bench().await;
+    let mut reply = bench.conversation.commit(TurnId(1), "please greet me");
+    assert!(futures::poll!(reply.next()).is_pending());
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let steps: Vec<Step> = reply.collect().await;
+    assert!(words(&steps).starts_with("Good day") && failure(&steps).is_none(), "{steps:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -560,10 +603,10 @@ async fn the_assistant_looks_things_up_and_says_goodbye() {
     let ports = Ports { tools, tasks, ..ports(&bench.model, &bench.lab, &bench.books) };
     bench.conversation = Conversation::new(agent, ports, SessionId::generate(), 1);
     let _: Vec<Step> = bench.conversation.greet(TurnId(0)).collect().await;
-    assert_eq!(
-        words(&bench.say(1, "what time is it in Tokyo").await),
-        "It is half past seven in the evening there."
-    );
+    let said = words(&bench.say(1, "what time is it in Tokyo").await);
+    let bridges = ["Let me check. ", "One moment. "];
+    let answer = bridges.iter().find_map(|bridge| said.strip_prefix(bridge));
+    assert_eq!(answer, Some("It is half past seven in the evening there."), "{said:?}");
     let request = bench.model.asked.lock().unwrap()[0].clone();
     assert!(
         request.instructions.ends_with("Today is Monday, November twenty-third (2026-11-23)."),

@@ -56,6 +56,7 @@ async fn with(definition: &str) -> (Conversation, Arc<Slow>) {
         tools: Arc::clone(&tools) as Arc<dyn Tools>,
         clock: Arc::new(Monday),
         tasks: Arc::new(Tasks::new()),
+        bridges: None,
     };
     (Conversation::new(agent, ports, SessionId::generate(), 1), tools)
 }
@@ -175,7 +176,14 @@ async fn a_booking_that_was_told_to_have_failed_is_never_stored() {
     let tasks = Arc::new(Tasks::new());
     let appointments = Appointments::new(path.clone(), Arc::new(Monday));
     let tools = Arc::new(Builtin::new(appointments, Arc::clone(&tasks)));
-    let ports = Ports { llm: None, meter: None, tools, clock: Arc::new(Monday), tasks: Arc::clone(&tasks) };
+    let ports = Ports {
+        llm: None,
+        meter: None,
+        tools,
+        clock: Arc::new(Monday),
+        tasks: Arc::clone(&tasks),
+        bridges: None,
+    };
     let mut conversation = Conversation::new(agent, ports, SessionId::generate(), 1);
     let _: Vec<Step> = conversation.commit(TurnId(1), ALL).collect().await;
     let reply = conversation.commit(TurnId(2), "yes").collect::<Vec<Step>>();
@@ -202,6 +210,7 @@ async fn a_conversation_is_taken_up_from_its_snapshot() {
         tools: Arc::clone(&tools) as Arc<dyn Tools>,
         clock: Arc::new(Monday),
         tasks: Arc::new(Tasks::new()),
+        bridges: None,
     };
     let mut again =
         Conversation::resume(agent, ports, SessionId::generate(), serde_json::from_str(&snapshot).unwrap())

@@ -17,6 +17,7 @@ mod drills;
 mod ending;
 mod greeting;
 mod guess;
+mod hurry;
 mod limits;
 mod logs;
 mod providers;

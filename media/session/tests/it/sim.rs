@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::{EndReason, SessionEvent, SessionId, TurnTimeline};
 use media_core::{Codec, Delivery, LegEvent};
-use media_session::ports::{ClientProtocol, Dialogue, Reaction, Recordings, SessionSink};
+use media_session::ports::{ClientProtocol, Dialogue, Hurry, Reaction, Recordings, SessionSink};
 use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, Resumed, sentence};
 use media_vad::{EndOfTurn, EnergyVad, Vad};
 use providers_api::{Stt, Tts};
@@ -38,6 +38,7 @@ pub(crate) struct Setup {
     pub delivery: Delivery,
     pub flight: Option<Box<dyn std::io::Write + Send>>,
     pub recordings: Option<Box<dyn Recordings>>,
+    pub hurry: Option<Box<dyn Hurry>>,
     /// The dialogue has ears of its own.
     pub hears: bool,
     /// In place of the fakes and the script.
@@ -72,6 +73,7 @@ impl Default for Setup {
             recordings: None,
             cast: None,
             hears: false,
+            hurry: None,
         }
     }
 }
@@ -193,6 +195,7 @@ impl Sim {
             leg,
             flight: setup.flight,
             recordings: setup.recordings,
+            hurry: setup.hurry,
             apology: Clip { text: APOLOGY.to_owned(), samples: samples.into(), rate_hz: 24_000 },
             clips: Arc::new(setup.clips),
             background: setup.background,

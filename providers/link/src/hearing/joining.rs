@@ -18,6 +18,8 @@ const QUIET: Duration = Duration::from_secs(2);
 const GAPS: usize = 64;
 /// Positions of frames are rounded; less than this is no gap.
 const NO_GAP: MediaTime = MediaTime::from_millis(1);
+/// What vendors' positions are off by, at most.
+const ROUNDED: Duration = Duration::from_millis(100);
 
 pub(super) struct Joining {
     rate_hz: u32,
@@ -36,13 +38,18 @@ pub(super) struct Joining {
     unbilled: u64,
     /// Where a new connection has to begin.
     settled_to: u64,
-    /// Everything before was told in a final that the vendor did not answer for: what it says of it later is dropped.
+    /// Up to here words were told in a final that the vendor did not answer for: what it says of them later is dropped, and what it
+    /// says beyond them is told on.
     told_to: u64,
+    /// How many words of the last segment that was.
+    told_words: usize,
     /// End of the audio when the final was asked for.
     asked_at: u64,
     /// Since our last final.
     settled: Vec<Transcript>,
     partial: Option<Transcript>,
+    /// The place where it ends.
+    partial_to: u64,
 }
 
 impl Joining {
@@ -58,9 +65,11 @@ impl Joining {
             unbilled: 0,
             settled_to: 0,
             told_to: 0,
+            told_words: 0,
             asked_at: 0,
             settled: Vec::new(),
             partial: None,
+            partial_to: 0,
         }
     }
 
@@ -79,10 +88,11 @@ impl Joining {
         self.forget();
     }
 
-    /// The next audio for the connection, `samples` long, or whatever there is when it is the `last` for now.
-    pub(super) fn next_message(&mut self, samples: usize, last: bool) -> Option<Vec<i16>> {
+    /// The next audio for the connection, `samples` long, or whatever there is when it is the `last` for now; none of it behind `upto`.
+    pub(super) fn next_message(&mut self, samples: usize, last: bool, upto: u64) -> Option<Vec<i16>> {
         let from = usize::try_from(self.sent.saturating_sub(self.kept_from)).ok()?;
-        let waiting = self.kept.len().saturating_sub(from);
+        let allowed = usize::try_from(upto.saturating_sub(self.sent)).unwrap_or(usize::MAX);
+        let waiting = self.kept.len().saturating_sub(from).min(allowed);
         let count = if waiting >= samples { samples } else { waiting };
         if count == 0 || (count < samples && !last) {
             return None;
@@ -127,8 +137,10 @@ impl Joining {
 
     /// What is told of a partial, if anything.
     pub(super) fn partial(&mut self, piece: Piece) -> Option<Transcript> {
+        let to = if piece.to.is_zero() { self.sent } else { self.place(piece.to) };
         let partial = self.heard(piece)?;
         self.partial = Some(partial);
+        self.partial_to = to;
         Some(self.joined(TranscriptKind::Partial, true))
     }
 
@@ -148,19 +160,36 @@ impl Joining {
         self.partial.is_none()
     }
 
-    /// A final of everything pushed so far is wanted.
-    pub(super) fn ask(&mut self) {
-        self.asked_at = self.given();
+    /// The place at the end of everything pushed so far.
+    pub(super) fn pushed(&self) -> u64 {
+        self.given()
+    }
+
+    /// A final of everything before the place is wanted.
+    pub(super) fn ask(&mut self, place: u64) {
+        self.asked_at = place;
+    }
+
+    pub(super) const fn asked_at(&self) -> u64 {
+        self.asked_at
+    }
+
+    /// Whether the vendor has settled more than what lies before the place, beyond what it rounds.
+    pub(super) fn settled_beyond(&self, place: u64) -> bool {
+        self.settled_to > place + self.samples(ROUNDED)
     }
 
     /// The final. `answered`: the vendor has settled everything; otherwise its last partial is taken, and what comes of it later dropped.
     pub(super) fn finish(&mut self, answered: bool) -> Transcript {
         let told = self.joined(TranscriptKind::Final, !answered);
         self.settled.clear();
-        self.partial = None;
-        self.settled_to = self.settled_to.max(self.asked_at.min(self.sent));
-        if !answered {
-            self.told_to = self.asked_at;
+        let partial = self.partial.take();
+        if answered {
+            self.settled_to = self.settled_to.max(self.asked_at.min(self.sent));
+        } else {
+            let partial = partial.map(|partial| (self.partial_to, partial.text.split_whitespace().count()));
+            (self.told_to, self.told_words) = partial.unwrap_or((self.settled_to, 0));
+            self.settled_to = self.settled_to.max(self.told_to);
         }
         self.forget();
         told
@@ -227,17 +256,25 @@ impl Joining {
         if !timeless && self.told_to > self.base && to <= self.told_to {
             return None;
         }
-        let is_new = |word: &&PieceWord| self.told_to <= self.base || self.place(word.to) > self.told_to;
+        // Vendors shift a word a little when they settle it: its middle tells.
+        let middle = |word: &PieceWord| u64::midpoint(self.place(word.from), self.place(word.to));
+        let is_new = |word: &&PieceWord| self.told_to <= self.base || middle(word) > self.told_to;
         let fresh: Vec<&PieceWord> = piece.words.iter().filter(is_new).collect();
         let all = fresh.len() == piece.words.len();
         if fresh.is_empty() && !all {
             return None;
         }
-        let text = if all {
-            text.to_owned()
-        } else {
+        let text = if !all {
             fresh.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ")
+        } else if piece.words.is_empty() && from < self.told_to {
+            // Without times of words their number tells what is new.
+            text.split_whitespace().skip(self.told_words).collect::<Vec<_>>().join(" ")
+        } else {
+            text.to_owned()
         };
+        if text.is_empty() {
+            return None;
+        }
         let from = if all { from } else { fresh.first().map_or(from, |word| self.place(word.from)) };
         let words = fresh
             .into_iter()

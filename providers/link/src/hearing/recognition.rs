@@ -43,10 +43,10 @@ pub(super) struct Recognition<P> {
     /// Faults without progress since.
     retries: usize,
     finalizing: Option<Finalizing>,
-    /// `Finalize`s that came while one was under way.
-    more_finals: u32,
+    /// Where `Finalize`s came while one was under way.
+    more_finals: VecDeque<u64>,
     /// An answer that we gave up may still come.
-    late_until: Option<Instant>,
+    late: Option<Late>,
     closing_by: Option<Instant>,
     bill: Bill,
     ready: VecDeque<Result<SttEvent, Error>>,
@@ -70,6 +70,16 @@ enum Standby {
 struct Finalizing {
     /// None until the vendor was asked.
     by: Option<Instant>,
+}
+
+/// An answer that we no longer wait for.
+struct Late {
+    /// Later than this it will not come.
+    until: Instant,
+    /// Where its final was asked for.
+    asked_at: u64,
+    /// The vendor has settled something since we gave up.
+    settled: bool,
 }
 
 /// What was used and not yet told.
@@ -111,8 +121,8 @@ impl<P: HearingProtocol> Recognition<P> {
             standby: Standby::None,
             retries: 0,
             finalizing: None,
-            more_finals: 0,
-            late_until: None,
+            more_finals: VecDeque::new(),
+            late: None,
             closing_by: None,
             bill,
             ready: VecDeque::new(),
@@ -215,7 +225,7 @@ impl<P: HearingProtocol> Recognition<P> {
                 self.feed(false).await
             }
             Step::Input(Some(SttInput::Prepare)) => Ok(()),
-            Step::Input(Some(SttInput::Finalize)) => self.finalize().await,
+            Step::Input(Some(SttInput::Finalize)) => self.finalize(self.joining.pushed()).await,
             Step::Input(None) => {
                 self.inputs = None;
                 if self.finalizing.is_some() { Ok(()) } else { self.close().await }
@@ -243,7 +253,8 @@ impl<P: HearingProtocol> Recognition<P> {
             return Ok(());
         }
         if self.finalizing.as_ref().and_then(|finalizing| finalizing.by).is_some_and(|by| by <= now) {
-            self.late_until = Some(now + LATE_WITHIN);
+            let asked_at = self.joining.asked_at();
+            self.late = Some(Late { until: now + LATE_WITHIN, asked_at, settled: false });
             self.give_final(false);
             self.tell_usage(now);
             self.after_final().await?;
@@ -275,7 +286,7 @@ impl<P: HearingProtocol> Recognition<P> {
         metrics::connected(self.options.manners.name, false);
         self.joining.begin_connection(quiet);
         self.link = Link::Live { socket: Box::new(socket), takes_audio: !self.options.waits_for_ready };
-        self.late_until = None;
+        self.late = None;
         if let Some(finalizing) = &mut self.finalizing {
             finalizing.by = None;
         }
@@ -298,7 +309,7 @@ impl<P: HearingProtocol> Recognition<P> {
         let samples = (u64::from(self.rate_hz) * u64::from(self.options.message_ms) / 1000).max(1);
         let samples = usize::try_from(samples).unwrap_or(usize::MAX);
         while matches!(self.link, Link::Live { takes_audio: true, .. })
-            && let Some(message) = self.joining.next_message(samples, last)
+            && let Some(message) = self.joining.next_message(samples, last, self.feed_to())
         {
             let mut out = Vec::new();
             self.protocol.audio(&message, &mut out);
@@ -307,12 +318,19 @@ impl<P: HearingProtocol> Recognition<P> {
         Ok(())
     }
 
-    async fn finalize(&mut self) -> Result<(), Fault> {
+    /// A final that was not asked for yet is asked for before what was said after it is sent.
+    fn feed_to(&self) -> u64 {
+        let unasked = self.finalizing.as_ref().filter(|finalizing| finalizing.by.is_none());
+        let place = unasked.map(|_| self.joining.asked_at());
+        place.or(self.more_finals.front().copied()).unwrap_or(u64::MAX)
+    }
+
+    async fn finalize(&mut self, place: u64) -> Result<(), Fault> {
         if self.finalizing.is_some() {
-            self.more_finals += 1;
+            self.more_finals.push_back(place);
             return Ok(());
         }
-        self.joining.ask();
+        self.joining.ask(place);
         self.finalizing = Some(Finalizing { by: None });
         self.ask().await
     }
@@ -325,8 +343,12 @@ impl<P: HearingProtocol> Recognition<P> {
         let mut out = Vec::new();
         self.protocol.finalize(&mut out);
         self.send(out).await?;
-        self.finalizing = Some(Finalizing { by: Some(Instant::now() + self.options.finalize_within) });
-        Ok(())
+        let within = match self.options.settled_within {
+            Some(within) if self.joining.is_quiet() => within,
+            _ => self.options.finalize_within,
+        };
+        self.finalizing = Some(Finalizing { by: Some(Instant::now() + within) });
+        self.feed(false).await
     }
 
     async fn received(&mut self, frame: Frame) -> Result<(), Fault> {
@@ -341,6 +363,7 @@ impl<P: HearingProtocol> Recognition<P> {
                     self.tell(told);
                 }
                 Heard::Settled(piece) => {
+                    self.late.iter_mut().for_each(|late| late.settled = true);
                     let told = self.joining.settle(piece);
                     self.tell(told);
                 }
@@ -376,7 +399,7 @@ impl<P: HearingProtocol> Recognition<P> {
     /// Whether it answers the final that is wanted.
     fn finalized(&mut self) -> bool {
         self.retries = 0;
-        if self.late_until.take().is_some_and(|until| Instant::now() < until) {
+        if self.late.take().is_some_and(|late| self.is_of_before(&late)) {
             return false;
         }
         let wanted = self.finalizing.as_ref().is_some_and(|finalizing| finalizing.by.is_some());
@@ -386,6 +409,12 @@ impl<P: HearingProtocol> Recognition<P> {
         wanted
     }
 
+    /// Whether what came answers the `Finalize` that we gave up. What the vendor has settled tells; where it settled nothing, the time.
+    fn is_of_before(&self, late: &Late) -> bool {
+        let beyond = self.joining.settled_beyond(late.asked_at);
+        !beyond && (late.settled || Instant::now() < late.until)
+    }
+
     fn give_final(&mut self, answered: bool) {
         self.finalizing = None;
         let told = self.joining.finish(answered);
@@ -393,9 +422,8 @@ impl<P: HearingProtocol> Recognition<P> {
     }
 
     async fn after_final(&mut self) -> Result<(), Fault> {
-        if self.more_finals > 0 {
-            self.more_finals -= 1;
-            return self.finalize().await;
+        if let Some(place) = self.more_finals.pop_front() {
+            return self.finalize(place).await;
         }
         if self.inputs.is_none() && self.closing_by.is_none() { self.close().await } else { Ok(()) }
     }
@@ -429,7 +457,7 @@ impl<P: HearingProtocol> Recognition<P> {
     /// Replaces a connection that grew old, at a quiet moment or when it has to be.
     async fn rotate(&mut self) -> Result<(), Fault> {
         let Link::Live { socket, .. } = &self.link else { return Ok(()) };
-        let quiet = self.joining.is_quiet() && self.finalizing.is_none() && self.late_until.is_none();
+        let quiet = self.joining.is_quiet() && self.finalizing.is_none() && self.late.is_none();
         let insists = self.swap_at(socket).is_some_and(|at| at <= Instant::now());
         if self.closing_by.is_some() || !(quiet || insists) {
             return Ok(());

@@ -194,7 +194,7 @@ async fn a_vendor_that_does_not_answer_is_taken_at_its_last_word_once() {
         peer.hear(7_680).await; // whole messages: half a one waits for more
         peer.say("partial well@0-300 then@300-480").await;
         peer.until("finalize").await;
-        sleep(Duration::from_millis(600)).await;
+        sleep(Duration::from_millis(1_200)).await;
         peer.say("settled well@0-300 then@300-490").await;
         peer.say("finalized").await;
         peer.until("finalize").await;
@@ -210,6 +210,101 @@ async fn a_vendor_that_does_not_answer_is_taken_at_its_last_word_once() {
     speak(&mut stream, 500, 1_000).await;
     sleep(Duration::from_millis(400)).await;
     assert_eq!(finalize(&mut stream).await.text, "bye");
+}
+
+#[tokio::test]
+async fn the_last_words_are_waited_for_while_a_word_is_under_way() {
+    let tasks = Tasks::new();
+    let url = serve(&tasks, |_, mut peer| async move {
+        peer.hear(7_680).await;
+        peer.say("partial well@0-300").await;
+        peer.until("finalize").await;
+        sleep(Duration::from_millis(600)).await;
+        peer.say("settled well@0-300 then@300-490").await;
+        peer.say("finalized").await;
+        peer.next().await;
+    })
+    .await;
+    let mut stream = listen(&url, manners()).await;
+    speak(&mut stream, 0, 500).await;
+    until(&mut stream, |told| told.text == "well").await;
+    assert_eq!(finalize(&mut stream).await.text, "well then");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_long_after_it_was_given_up_is_not_taken_for_that_of_the_next_turn() {
+    let tasks = Tasks::new();
+    let url = serve(&tasks, |_, mut peer| async move {
+        peer.hear(7_680).await;
+        peer.say("partial well@0-300").await;
+        peer.until("finalize").await;
+        peer.until("finalize").await;
+        peer.say("settled well@0-300 then@300-490").await;
+        peer.say("finalized").await;
+        peer.say("settled bye@600-900").await;
+        peer.say("finalized").await;
+        peer.next().await;
+    })
+    .await;
+    let mut stream = listen(&url, manners()).await;
+    speak(&mut stream, 0, 500).await;
+    until(&mut stream, |told| told.text == "well").await;
+    assert_eq!(finalize(&mut stream).await.text, "well");
+    sleep(Duration::from_millis(2_200)).await;
+    speak(&mut stream, 500, 1_000).await;
+    assert_eq!(
+        finalize(&mut stream).await.text,
+        "then bye",
+        "nothing is lost, and nothing left for the next"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_does_not_take_the_next_with_it() {
+    let tasks = Tasks::new();
+    let url = serve(&tasks, |_, mut peer| async move {
+        peer.hear(7_680).await;
+        peer.say("settled well@0-300").await;
+        peer.until("finalize").await;
+        peer.until("finalize").await;
+        peer.say("settled bye@600-900").await;
+        peer.say("finalized").await;
+        peer.say("partial never@900-950").await;
+        peer.next().await;
+    })
+    .await;
+    let mut stream = listen(&url, manners()).await;
+    speak(&mut stream, 0, 500).await;
+    until(&mut stream, |told| told.text == "well").await;
+    assert_eq!(finalize(&mut stream).await.text, "well");
+    speak(&mut stream, 500, 1_000).await;
+    assert_eq!(finalize(&mut stream).await.text, "bye", "the answer ends the wait, not the clock");
+}
+
+#[tokio::test]
+async fn after_a_break_the_final_is_of_its_own_turn() {
+    let tasks = Tasks::new();
+    let url = serve(&tasks, |number, mut peer| async move {
+        let samples = peer.until("finalize").await;
+        if number == 0 {
+            return; // without a word
+        }
+        assert_eq!(samples, 8_000, "what was said after the demand comes after it");
+        peer.say("settled yes@100-400").await;
+        peer.say("finalized").await;
+        let samples = peer.until("finalize").await;
+        assert_eq!(samples, 8_000);
+        peer.say("settled no@600-900").await;
+        peer.say("finalized").await;
+        peer.next().await;
+    })
+    .await;
+    let mut stream = listen(&url, manners()).await;
+    speak(&mut stream, 0, 500).await;
+    stream.input.push(SttInput::Finalize).expect("the stream goes on");
+    speak(&mut stream, 500, 1_000).await;
+    assert_eq!(until(&mut stream, Transcript::is_final).await.text, "yes");
+    assert_eq!(finalize(&mut stream).await.text, "no");
 }
 
 #[tokio::test]

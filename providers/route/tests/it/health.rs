@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use providers_api::{Error, ErrorKind, Llm, LlmEvent};
-use providers_fake::{Fault, LlmOptions};
+use providers_api::{Error, ErrorKind, Llm, LlmEvent, Stt};
+use providers_fake::{Fault, LlmOptions, SttOptions, TtsOptions};
 use providers_route::breaker::{self, Standing};
 use providers_route::shared::{self, Memory, Shared};
 use providers_route::{Health, Key, Nobody, RouteEvent, Why};
 use runtime::Tasks;
 use tokio::time::Instant;
 
-use crate::cast::{Notes, Scene, llm_request, llm_route, ms};
+use crate::cast::{Notes, Scene, llm_request, llm_route, ms, stt_request, stt_route, tts_request, tts_route};
+use crate::tts::speak;
 
 fn models(faults: &[Fault], always: Fault) -> Vec<LlmOptions> {
     vec![LlmOptions { faults: faults.to_vec(), always, ..LlmOptions::default() }, LlmOptions::default()]
@@ -109,8 +110,65 @@ async fn a_synthetic_probe_closes_the_breaker_without_a_caller() {
     health.probe(&due[0], async { Err(failing) }).await;
     assert_eq!(health.standing(&due[0], Instant::now()), Standing::Open);
     tokio::time::sleep(ms(10_000)).await;
+    let full = Error::new(providers_api::Ability::Llm, ErrorKind::Full, "first", "ours");
+    health.probe(&due[0], async { Err(full) }).await;
+    tokio::time::sleep(ms(5_000)).await;
+    assert_eq!(health.standing(&due[0], Instant::now()), Standing::Probe, "it told nothing");
     health.probe(&due[0], async { Ok(()) }).await;
     assert_eq!(health.standing(&due[0], Instant::now()), Standing::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_is_well_again_is_found_out_without_a_caller() {
+    let Scene { route, notes, health } = llm_route(models(&[Fault::Unreachable; 5], Fault::None));
+    let tasks = Tasks::new();
+    providers_route::keep_probing(Arc::clone(&health), &tasks);
+    for _ in 0..3 {
+        served(&route).await;
+    }
+    tokio::time::sleep(ms(60_000)).await;
+    let checks: Vec<_> = notes.attempts().into_iter().filter(|attempt| attempt.why == Why::Check).collect();
+    assert_eq!(checks.len(), 3, "after 5 s, 10 s and 20 s, and none once it was well");
+    assert!(checks.iter().all(|check| check.provider.name == "first" && check.usage.input_tokens < 100));
+    assert!(matches!(notes.events().last(), Some(RouteEvent::BreakerClosed { .. })));
+    assert_eq!(served(&route).await, "first");
+    tasks.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_ability_is_asked_in_its_own_way() {
+    let tasks = Tasks::new();
+    let stt = stt_route(vec![SttOptions { faults: vec![Fault::Refuse], ..SttOptions::default() }]);
+    let tts = tts_route(vec![TtsOptions { faults: vec![Fault::Refuse], ..TtsOptions::default() }]);
+    let mut ear = stt.route.open(stt_request()).await.expect("opens");
+    assert!(ear.events.next().await.expect("an event").is_err());
+    assert!(speak(&tts.route, tts_request(), &["Hello."]).await.error.is_some());
+    for (health, notes) in [(&stt.health, &stt.notes), (&tts.health, &tts.notes)] {
+        providers_route::keep_probing(Arc::clone(health), &tasks);
+        tokio::time::sleep(ms(310_000)).await;
+        assert!(
+            matches!(notes.events().last(), Some(RouteEvent::BreakerClosed { .. })),
+            "{:?}",
+            notes.events()
+        );
+    }
+    tasks.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn providers_that_no_route_has_named_for_an_hour_are_left_alone() {
+    let Scene { route, notes, health } = llm_route(models(&[], Fault::Unreachable));
+    let tasks = Tasks::new();
+    providers_route::keep_probing(health, &tasks);
+    for _ in 0..3 {
+        served(&route).await;
+    }
+    tokio::time::sleep(ms(3_600_000)).await;
+    let checks = notes.attempts().len();
+    assert!(checks > 10 && checks < 100, "{checks}: not more than one a minute");
+    tokio::time::sleep(ms(3_600_000)).await;
+    assert_eq!(notes.attempts().len(), checks);
+    tasks.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]

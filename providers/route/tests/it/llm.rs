@@ -1,10 +1,10 @@
 //! Language models: whole replies from whoever gives one, never of two.
 
 use futures::StreamExt;
-use providers_api::{Error, ErrorKind, Llm, LlmEvent, Usage};
+use providers_api::{Error, ErrorKind, Llm, LlmEvent, LlmRequest, Usage};
 use providers_fake::{Fault, LlmOptions};
 use providers_route::budget;
-use providers_route::{Alternative, LlmRoute, Options, Outcome, Pace, Setting, Why};
+use providers_route::{Alternative, LlmRoute, Options, Outcome, Pace, RouteEvent, Setting, Why};
 use tokio::time::Instant;
 
 use crate::cast::{llm_request, llm_route, ms, named_llms, setting, who};
@@ -90,16 +90,124 @@ async fn whatever_goes_wrong_before_the_first_token_the_second_gives_the_whole_r
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_breaks_is_not_continued_by_another_and_ends_in_bounded_time() {
-    for fault in [Fault::CloseAfter { after_ms: 95 }, Fault::Stall { after_ms: 95, for_ms: 600_000 }] {
+    for fault in [Fault::CloseAfter { after_ms: 155 }, Fault::Stall { after_ms: 155, for_ms: 600_000 }] {
         let scene = llm_route(models(fault));
         let begun = Instant::now();
         let told = told(&scene.route).await;
-        assert!(begun.elapsed() <= ms(95 + 4_000 + 150), "{fault:?}");
+        assert!(begun.elapsed() <= ms(155 + 4_000 + 150), "{fault:?}");
         assert_eq!((told.error, told.finished), (Some(ErrorKind::Closed), false), "{fault:?}");
         assert!(FIRST.starts_with(&told.text) && !told.text.is_empty(), "{fault:?}: {}", told.text);
         assert_eq!(scene.notes.outcomes(), who(&[("first", "failed")]));
         assert!(scene.notes.attempts()[0].usage.estimated);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_breaks_before_it_can_be_spoken_is_begun_anew_by_another() {
+    let usual = 1_200;
+    for (fault, added) in [
+        (Fault::CloseAfter { after_ms: 95 }, 95),
+        (Fault::Stall { after_ms: 95, for_ms: 600_000 }, 95 + usual),
+    ] {
+        let scene = llm_route(models(fault));
+        let mut stream = scene.route.chat(llm_request("hello")).await.expect("a first token");
+        let begun = Instant::now();
+        let first = stream.next().await.expect("goes on").expect("no error");
+        assert!(matches!(first, LlmEvent::Served(info) if info.name == "second"), "{fault:?}");
+        assert!(begun.elapsed() <= ms(added + 50 + 150), "{fault:?}: {:?}", begun.elapsed());
+        drop(stream);
+        assert_eq!(told(&llm_route(models(fault)).route).await, whole("second", SECOND), "{fault:?}");
+        assert_eq!(scene.notes.outcomes()[0], ("first".to_owned(), "failed"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_clause_of_the_only_model_is_not_said() {
+    let scene = llm_route(models(Fault::CloseAfter { after_ms: 95 })[..1].to_vec());
+    let told = told(&scene.route).await;
+    assert_eq!(told, Told { error: Some(ErrorKind::Closed), ..Told::default() });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_most_hopeful_error_goes_up_and_not_the_last() {
+    let mut all = models(Fault::Unreachable);
+    all[1].always = Fault::Refuse;
+    assert_eq!(told(&llm_route(all).route).await.error, Some(ErrorKind::Unreachable));
+    let mut all = models(Fault::Refuse);
+    all[1].always = Fault::Mute;
+    assert_eq!(told(&llm_route(all).route).await.error, Some(ErrorKind::TimedOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_less_is_answered_in_that_time() {
+    let scene = llm_route(models(Fault::Mute));
+    let request = LlmRequest { patience: Some(ms(800)), ..llm_request("hello") };
+    let begun = Instant::now();
+    drop(scene.route.chat(request.clone()).await.expect("the second is asked in time"));
+    assert!(begun.elapsed() <= ms(500), "{:?}", begun.elapsed());
+    let mut all = models(Fault::Mute);
+    all[1].always = Fault::Hang;
+    let begun = Instant::now();
+    let failed = llm_route(all).route.chat(request).await.err().expect("nobody answers");
+    assert!(begun.elapsed() < ms(800), "{:?}", begun.elapsed());
+    assert_eq!(failed.kind, ErrorKind::TimedOut);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_beaten_by_its_hedge_each_time_is_not_asked_any_more() {
+    let scene = llm_route(models(Fault::Mute));
+    for _ in 0..3 {
+        assert_eq!(told(&scene.route).await, whole("second", SECOND));
+    }
+    let begun = Instant::now();
+    assert_eq!(told(&scene.route).await, whole("second", SECOND));
+    assert!(begun.elapsed() < ms(500), "{:?}: the first was asked again", begun.elapsed());
+    assert_eq!(scene.notes.outcomes().last(), Some(&("second".to_owned(), "served")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_beaten_by_its_hedge_does_not_make_the_hedge_later() {
+    let mut all = models(Fault::Mute);
+    all[0].faults = vec![Fault::None; 30];
+    let (setting, _notes, _) = setting(Options::llm());
+    let never = providers_route::breaker::Options { failures: 10_000, ..Default::default() };
+    let health = std::sync::Arc::new(providers_route::Health::new(never, setting.observer.clone()));
+    let route = LlmRoute::new(named_llms(all), Setting { health, ..setting }).expect("valid");
+    for _ in 0..130 {
+        told(&route).await;
+    }
+    let begun = Instant::now();
+    drop(route.chat(llm_request("hello")).await.expect("hedged"));
+    assert!(begun.elapsed() <= ms(150 + 50 + 10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_hung_up_because_it_was_late_has_failed() {
+    let scene = llm_route(models(Fault::Mute)[..1].to_vec());
+    for _ in 0..3 {
+        assert!(tokio::time::timeout(ms(1_300), scene.route.chat(llm_request("hello"))).await.is_err());
+    }
+    assert_eq!(scene.notes.outcomes(), vec![("first".to_owned(), "timed out"); 3]);
+    assert!(matches!(scene.notes.events()[..], [RouteEvent::BreakerOpened { .. }]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guess_is_asked_of_one_model_at_a_time() {
+    let scene = llm_route(models(Fault::Slow { factor: 40 }));
+    let request = LlmRequest { ahead: true, ..llm_request("hello") };
+    drop(scene.route.chat(request).await.expect("slow and well"));
+    assert_eq!(scene.notes.attempts().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_ready_counts_before_the_deadline_where_nobody_looked() {
+    let scene = llm_route(models(Fault::None));
+    let mut asked = Box::pin(scene.route.chat(llm_request("hello")));
+    assert!(futures::poll!(&mut asked).is_pending());
+    assert!(futures::poll!(&mut asked).is_pending());
+    tokio::time::advance(ms(3_000)).await;
+    drop(asked.await.expect("it had answered"));
+    assert_eq!(scene.notes.outcomes(), who(&[("first", "cancelled")]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{AudioFrame, MediaTime, Transcript};
 use futures::{FutureExt, StreamExt};
-use providers_api::{Error, Stt, SttEvent, SttInput, SttStream};
+use providers_api::{Error, ErrorKind, Stt, SttEvent, SttInput, SttStream};
 use providers_fake::{Fault, Lexicon, SttOptions};
 use providers_route::RouteEvent;
 use tokio::time::Instant;
@@ -198,6 +198,51 @@ async fn where_all_fail_the_error_goes_up_in_bounded_time() {
             assert!(took <= ms(5_000), "{fault:?}: {took:?}");
         }
         assert!(caller.error.is_some() && caller.finals.is_empty(), "{fault:?}: {:?}", caller.texts());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_most_hopeful_error_goes_up_and_not_the_last() {
+    let mut all = ears(Fault::Unreachable);
+    all[1].always = Fault::Refuse;
+    let scene = stt_route(all);
+    let mut caller = Caller::call(&scene.route).await;
+    caller.say("hello").await;
+    assert_eq!(caller.error.map(|error| error.kind), Some(ErrorKind::Unreachable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ears_that_close_while_nobody_speaks_follow_each_other_for_as_long_as_the_call() {
+    let mut all = ears(Fault::CloseAfter { after_ms: 3_000 });
+    all[1].always = Fault::CloseAfter { after_ms: 3_000 };
+    for count in [2, 1] {
+        let scene = stt_route(all[..count].to_vec());
+        let mut caller = Caller::call(&scene.route).await;
+        caller.silence(ms(60_000)).await;
+        assert_eq!(caller.error, None, "{count} ears");
+        caller.say("hello").await;
+        caller.finalize().await;
+        assert_eq!(caller.texts(), ["hello"], "{count} ears");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ear_that_hangs_with_the_final_leaves_the_next_its_time_and_all_of_them_keep_the_whole() {
+    for hangs in [1, 2] {
+        let mut all = ears(Fault::Stall { after_ms: 900, for_ms: 60_000 });
+        if hangs == 2 {
+            all[1].always = Fault::Hang;
+        }
+        let (setting, ..) = crate::cast::setting(providers_route::Options {
+            give_up_after_ms: 2_000,
+            ..providers_route::Options::stt()
+        });
+        let route = providers_route::SttRoute::new(crate::cast::named_stts(all), setting).expect("valid");
+        let mut caller = Caller::call(&route).await;
+        caller.say(SAID).await;
+        let took = caller.finalize().await;
+        assert!(took <= ms(2_000 + 50), "{hangs} hang: {took:?}");
+        assert_eq!(caller.error.is_some(), hangs == 2);
     }
 }
 

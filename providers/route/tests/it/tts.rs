@@ -1,16 +1,21 @@
 //! Voices: every sentence once, whoever speaks it, and no long silence between.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::{MediaTime, Word};
-use futures::StreamExt;
-use providers_api::{Error, ErrorKind, Tts, TtsEvent, TtsInput, TtsRequest};
+use domain::{MediaTime, Voice, Word};
+use futures::future::{BoxFuture, ready};
+use futures::{FutureExt, StreamExt};
+use providers_api::{
+    Ability, Error, ErrorKind, ProviderInfo, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream,
+};
 use providers_fake::{Fault, Lexicon, TtsOptions};
-use providers_route::{RouteEvent, Why};
+use providers_route::{Alternative, Options, RouteEvent, TtsRoute, Why};
 use tokio::time::Instant;
 
-use crate::cast::{Scene, ms, tts_request, tts_route, who};
+use crate::cast::{Scene, ms, setting, tts_request, tts_route, who};
 
 const TEXT: [&str; 3] = [
     "Good morning and welcome to the garden shop.",
@@ -145,6 +150,23 @@ async fn a_voice_that_breaks_off_anywhere_costs_no_word() {
     }
 }
 
+/// A voice that is faster than it is played has broken off in the second sentence while the first is still heard.
+#[tokio::test(start_paused = true)]
+async fn a_sentence_that_nobody_can_have_heard_yet_is_spoken_by_one_voice() {
+    for after_ms in (340..500).step_by(20) {
+        let fault = Fault::CloseAfter { after_ms };
+        let mut all = voices(fault);
+        all.iter_mut().for_each(|voice| voice.speed = 10.0);
+        let scene = tts_route(all);
+        let heard = speak(&scene.route, tts_request(), &TEXT).await;
+        assert_whole(&heard, fault, ms(200));
+        assert_eq!(heard.served, ["first", "second"], "{fault:?}");
+        let whole = TEXT[1..].iter().map(|text| text.len() as u64).sum::<u64>();
+        let spoken = scene.notes.attempts()[1].usage.characters;
+        assert_eq!(spoken, whole, "{fault:?}: the second voice says both sentences to their ends");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_turn_stays_with_whoever_took_over_and_the_next_asks_the_first_again() {
     let mut all = voices(Fault::None);
@@ -177,6 +199,65 @@ async fn nothing_to_speak_reaches_no_vendor_and_blames_nobody() {
     assert_eq!((heard.done, heard.error), (vec![0, 1, 2], None));
     assert!(notes.attempts().iter().all(|attempt| attempt.usage.characters == 0));
     assert!(notes.events().is_empty());
+}
+
+/// Counts the connections it is asked to open ahead, and refuses to speak.
+#[derive(Default)]
+struct Warmed(ProviderInfo, AtomicUsize);
+
+impl Tts for Warmed {
+    fn info(&self) -> &ProviderInfo {
+        &self.0
+    }
+
+    fn open(&self, _request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
+        let refused = Error::new(Ability::Tts, ErrorKind::Unauthorized, self.0.name.clone(), "no");
+        ready(Err(refused)).boxed()
+    }
+
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        assert_eq!(request.voice.name, self.0.name, "in the voice of this provider");
+        self.1.fetch_add(turns, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_are_opened_ahead_at_whoever_would_speak_and_whoever_would_take_over() {
+    let (setting, ..) = setting(Options::tts());
+    let voices = ["first", "second", "third"].map(|name| {
+        let info = ProviderInfo { name: name.to_owned(), ..ProviderInfo::default() };
+        Arc::new(Warmed(info, AtomicUsize::new(0)))
+    });
+    let alternatives = voices.clone().map(|voice| {
+        let mut way = Alternative::new(Arc::clone(&voice) as Arc<dyn Tts>, "tenant");
+        way.voice = Some(Voice { name: voice.0.name.clone(), ..Voice::default() });
+        way
+    });
+    let route = TtsRoute::new(alternatives.into(), setting).expect("valid");
+    let counts = || voices.each_ref().map(|voice| voice.1.swap(0, Ordering::SeqCst));
+    route.warm(&tts_request(), 2);
+    assert_eq!(counts(), [2, 1, 0]);
+    // All refuse: there is nobody to be prepared for.
+    speak(&route, tts_request(), &TEXT[..1]).await;
+    route.warm(&tts_request(), 2);
+    assert_eq!(counts(), [0, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_most_hopeful_error_goes_up_and_not_the_last() {
+    let mut all = voices(Fault::Unreachable);
+    all[1].always = Fault::Refuse;
+    let heard = speak(&tts_route(all).route, tts_request(), &TEXT).await;
+    assert_eq!(heard.error.map(|error| error.kind), Some(ErrorKind::Unreachable));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_silence_before_a_voice_was_found_to_be_gone_counts_for_those_after_it() {
+    let mut all = voices(Fault::Stall { after_ms: 900, for_ms: 60_000 });
+    all[1].always = Fault::Mute;
+    let heard = speak(&tts_route(all).route, tts_request(), &TEXT).await;
+    assert!(heard.error.is_some());
+    assert!(heard.silence <= ms(4_000), "{:?}", heard.silence);
 }
 
 #[tokio::test(start_paused = true)]

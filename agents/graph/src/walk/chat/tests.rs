@@ -109,6 +109,25 @@ fn a_turn_asks_the_model_with_the_talk_so_far_and_streams_what_it_says() {
 }
 
 #[test]
+fn a_wait_that_grows_long_is_bridged_once_and_where_nothing_was_said() {
+    let mut walk = walk();
+    let (key, _) = asked(&walk.caller(1, "tea", &now()));
+    let calls = wanted(&walk.chat_tool_calls(&key, vec![call("a", "look")], &now()));
+    let bridged = walk.working(&now());
+    assert!(["One moment.", "Let me see."].contains(&said(&bridged).as_str()), "{bridged:?}");
+    assert_eq!(wanted(&bridged), calls, "the same is needed as before");
+    assert_eq!(said(&walk.working(&now())), "");
+    let (again, request) = asked(&walk.tool_done(&calls[0].key, Ok(json!("green")), &now()));
+    assert_eq!(said(&walk.working(&now())), "", "said in this turn");
+    assert_eq!(asked(&walk.working(&now())).1, request);
+    walk.chat_text(&again, "Green.", &now());
+    walk.chat_done(&again, ChatEnd::Stop, &now());
+    let (key, _) = asked(&walk.caller(2, "and", &now()));
+    walk.chat_text(&key, "Well.", &now());
+    assert_eq!(said(&walk.working(&now())), "", "it is speaking");
+}
+
+#[test]
 fn an_answer_to_another_question_changes_nothing() {
     let mut walk = walk();
     let (old, _) = asked(&walk.caller(1, "hi there", &now()));

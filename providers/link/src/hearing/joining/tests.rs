@@ -27,11 +27,11 @@ fn piece(text: &str, from_ms: u64, to_ms: u64) -> Piece {
 
 /// Gives everything to the connection.
 fn send(joining: &mut Joining) -> usize {
-    std::iter::from_fn(|| joining.next_message(40, true)).map(|message| message.len()).sum()
+    std::iter::from_fn(|| joining.next_message(40, true, u64::MAX)).map(|message| message.len()).sum()
 }
 
 fn final_of(joining: &mut Joining, answered: bool) -> Transcript {
-    joining.ask();
+    joining.ask(joining.pushed());
     send(joining);
     joining.finish(answered)
 }
@@ -40,7 +40,8 @@ fn final_of(joining: &mut Joining, answered: bool) -> Transcript {
 fn messages_are_of_one_length_and_the_rest_comes_last() {
     let mut joining = joining();
     joining.push(&frame(0, 100));
-    let message = |joining: &mut Joining, last| joining.next_message(40, last).map(|message| message.len());
+    let message =
+        |joining: &mut Joining, last| joining.next_message(40, last, u64::MAX).map(|message| message.len());
     assert_eq!([message(&mut joining, false), message(&mut joining, false)], [Some(40), Some(40)]);
     assert_eq!(message(&mut joining, false), None);
     assert_eq!([message(&mut joining, true), message(&mut joining, true)], [Some(20), None]);
@@ -131,6 +132,42 @@ fn what_comes_late_of_a_final_that_was_given_is_not_told_again() {
     assert_eq!(joining.partial(piece("yes please", 0, 950)), None);
     let told = joining.settle(piece("yes please and thanks", 0, 2_000)).expect("new words");
     assert_eq!((told.text.as_str(), told.from.as_millis()), ("and thanks", 1_000));
+}
+
+#[test]
+fn words_that_come_after_a_final_without_them_are_told_on() {
+    let mut joining = joining();
+    joining.push(&frame(0, 1_000));
+    send(&mut joining);
+    joining.partial(piece("well then", 0, 600));
+    assert_eq!(final_of(&mut joining, false).text, "well then");
+    let late = joining.settle(piece("well then my friend", 0, 1_000)).expect("new words");
+    assert_eq!(late.text, "my friend");
+    // The same where the vendor tells no words apart, and where it had told nothing at all.
+    let mut joining = self::joining();
+    joining.push(&frame(0, 1_000));
+    send(&mut joining);
+    let wordless = |text, to_ms| Piece { words: Vec::new(), ..piece(text, 0, to_ms) };
+    joining.partial(wordless("well then", 600));
+    assert_eq!(final_of(&mut joining, false).text, "well then");
+    assert_eq!(joining.settle(wordless("Well then my friend", 1_000)).expect("new").text, "my friend");
+    joining.push(&frame(1_000, 1_000));
+    assert_eq!(final_of(&mut joining, true).text, "my friend");
+    let mut joining = self::joining();
+    joining.push(&frame(0, 1_000));
+    assert_eq!(final_of(&mut joining, false).text, "");
+    assert_eq!(joining.settle(piece("bye", 200, 800)).expect("nobody was told").text, "bye");
+}
+
+#[test]
+fn a_final_is_asked_for_before_the_audio_behind_it_is_sent() {
+    let mut joining = joining();
+    joining.push(&frame(0, 100));
+    let place = joining.pushed();
+    joining.push(&frame(100, 100));
+    let lengths: Vec<usize> =
+        std::iter::from_fn(|| joining.next_message(40, true, place)).map(|m| m.len()).collect();
+    assert_eq!(lengths, [40, 40, 20]);
 }
 
 #[test]

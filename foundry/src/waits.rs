@@ -1,0 +1,121 @@
+//! How long each part of a call waits for its vendors: one budget, of which everything a route tries has its share. docs/LATENCY.md
+//! shows it as a table.
+//!
+//! Whoever is outside waits for longer than whoever is inside: a vendor fails by its route, a route by itself, and the session or the
+//! node of a graph hears why. The other way round the others would not be asked, and nobody would learn who was late.
+
+use providers_route::{Bounds, Options};
+
+/// From a demanded final to the final, by the session.
+const FINAL_MS: u32 = 2_200;
+/// From a sentence to its first audio, and from the last audio to more, by the session.
+const AUDIO_MS: u32 = 2_300;
+/// For the way of an error from a route to whoever asked it.
+const MARGIN_MS: u64 = 100;
+/// From a question to a model to something useful. A node that waits for less (`timeout_ms`) tells the route so.
+const USEFUL_MS: u64 = 1_900;
+
+/// A route gives up by itself, after it has asked the others: the session must not hang up before.
+pub(crate) fn patience(waits: &mut media_session::Waits) {
+    waits.open_ms = waits.open_ms.max(2_000);
+    waits.final_ms = waits.final_ms.max(FINAL_MS);
+    waits.first_audio_ms = waits.first_audio_ms.max(AUDIO_MS);
+    waits.next_audio_ms = waits.next_audio_ms.max(AUDIO_MS);
+}
+
+pub(crate) fn hearing() -> Options {
+    Options {
+        last: Bounds { floor_ms: 400, ceiling_ms: 1_200, default_ms: 1_000 },
+        give_up_after_ms: u64::from(FINAL_MS) - MARGIN_MS,
+        ..Options::stt()
+    }
+}
+
+pub(crate) fn speaking() -> Options {
+    Options {
+        connect_ms: 1_000,
+        first: Bounds { floor_ms: 300, ceiling_ms: 1_200, default_ms: 900 },
+        hedge: Some(Bounds { floor_ms: 100, ceiling_ms: 700, default_ms: 450 }),
+        next_ms: 800,
+        give_up_after_ms: u64::from(AUDIO_MS) - MARGIN_MS,
+        ..Options::tts()
+    }
+}
+
+pub(crate) fn thinking() -> Options {
+    Options {
+        connect_ms: 1_000,
+        first: Bounds { floor_ms: 400, ceiling_ms: 1_600, default_ms: 1_300 },
+        hedge: Some(Bounds { floor_ms: 150, ceiling_ms: 900, default_ms: 700 }),
+        next_ms: 1_400,
+        give_up_after_ms: USEFUL_MS,
+        ..Options::llm()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The least that another alternative needs to be of use: a connection and its first progress.
+    const ANOTHER_MS: u64 = 700;
+
+    fn waits() -> media_session::Waits {
+        let mut waits = media_session::Waits::default();
+        patience(&mut waits);
+        waits
+    }
+
+    #[test]
+    fn every_route_is_possible_and_asks_a_second_in_time() {
+        for options in [hearing(), speaking(), thinking()] {
+            assert_eq!(options.validate(), Ok(()));
+        }
+        for options in [speaking(), thinking()] {
+            let hedge = options.hedge.expect("both hedge");
+            assert!(hedge.ceiling_ms + ANOTHER_MS <= options.give_up_after_ms);
+            assert!(hedge.ceiling_ms < options.first.ceiling_ms);
+            assert!(options.first.ceiling_ms < options.give_up_after_ms);
+        }
+        let hearing = hearing();
+        assert!(hearing.last.ceiling_ms + ANOTHER_MS <= hearing.give_up_after_ms);
+    }
+
+    #[test]
+    fn whoever_is_outside_waits_for_longer() {
+        let (waits, reply) = (waits(), media_turn_reply());
+        let late = u64::from(reply);
+        assert!(hearing().give_up_after_ms < u64::from(waits.final_ms) && waits.final_ms < reply);
+        assert!(
+            speaking().give_up_after_ms < u64::from(waits.first_audio_ms) && waits.first_audio_ms < reply
+        );
+        // A voice that stops is noticed, and the next is heard, before the session gives the turn up.
+        let speaking = speaking();
+        assert!(speaking.next_ms + speaking.first.ceiling_ms <= u64::from(waits.next_audio_ms));
+        assert!(waits.next_audio_ms < waits.silence_ms && waits.silence_ms < 3_000);
+        // A model that stops is noticed by its route, then by its node, then by the session, then by the caller.
+        let node = node_timeout_ms();
+        let thinking = thinking();
+        assert!(thinking.give_up_after_ms < node && thinking.next_ms < node);
+        assert!(node < u64::from(waits.first_text_ms) && u64::from(waits.first_text_ms) < late);
+        let bridged = agents_graph::Manners::default().working_ms;
+        assert!(bridged + speaking.hedge.map_or(0, |hedge| hedge.ceiling_ms) + ANOTHER_MS <= late);
+        // What a vendor's supervisor gives without an answer comes before everybody else has given up.
+        let supervisor = providers_link::hearing::FINALIZE_WITHIN.as_millis();
+        assert!(supervisor < u128::from(media_session::Waits::default().final_ms));
+        assert!(supervisor < u128::from(hearing().give_up_after_ms));
+    }
+
+    fn media_turn_reply() -> u32 {
+        media_session::Options::default().turn.reply.late_ms
+    }
+
+    /// Of a node that says nothing of it.
+    fn node_timeout_ms() -> u64 {
+        let node = serde_json::json!({"kind": "llm", "instructions": "Talk."});
+        let agents_graph::Node::Llm(node) = serde_json::from_value(node).expect("a node") else {
+            unreachable!("it is of kind llm")
+        };
+        node.timeout_ms
+    }
+}
