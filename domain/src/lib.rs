@@ -23,4 +23,4 @@ pub use id::{
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent};
 pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Voiced, Word};
-pub use timeline::{Latencies, Mark, TurnTimeline};
+pub use timeline::{Latencies, Mark, ProviderName, ServedBy, TurnTimeline};

@@ -37,12 +37,41 @@ pub enum Mark {
 pub struct TurnTimeline {
     pub turn: TurnId,
     marks: Vec<(Mark, Duration)>,
+    /// Set by whoever puts the turn on record: a session asks routes and does not know whom they chose.
+    #[serde(default, skip_serializing_if = "ServedBy::is_nobody")]
+    pub served_by: ServedBy,
+}
+
+/// Who really served a turn, after all fallbacks, each once in the order in which they began to. Nobody where none was needed: a typed
+/// turn is not recognised, a graph without a model thinks by itself, what was rendered ahead is not spoken again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServedBy {
+    pub recognition: Vec<ProviderName>,
+    pub thinking: Vec<ProviderName>,
+    pub voice: Vec<ProviderName>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProviderName {
+    /// The organization's account, or `built-in`.
+    pub account: String,
+    pub model: String,
+}
+
+impl ServedBy {
+    const NOBODY: Self = Self { recognition: Vec::new(), thinking: Vec::new(), voice: Vec::new() };
+
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        *self == Self::NOBODY
+    }
 }
 
 impl TurnTimeline {
     #[must_use]
     pub const fn new(turn: TurnId) -> Self {
-        Self { turn, marks: Vec::new() }
+        Self { turn, marks: Vec::new(), served_by: ServedBy::NOBODY }
     }
 
     /// Sets a mark. The first `AgentStarted` and such stands; a later `SpeechEnded`, `TranscriptFinal` or `AgentEnded` replaces

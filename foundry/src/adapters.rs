@@ -1,6 +1,7 @@
 //! Adapters between rooms that do not know each other: each implements one room's port with another room's work.
 
 pub(crate) mod accounts;
+pub(crate) mod alone;
 pub(crate) mod attempts;
 pub(crate) mod background;
 pub(crate) mod call_log;
@@ -11,6 +12,7 @@ pub(crate) mod drills;
 pub(crate) mod entry;
 pub(crate) mod greeter;
 pub(crate) mod health;
+pub(crate) mod ledger;
 pub(crate) mod paces;
 pub(crate) mod protocol;
 pub(crate) mod recordings;

@@ -541,14 +541,6 @@ impl Config {
         secrets
     }
 
-    /// Who listens and speaks, as calls on record name it.
-    pub(crate) fn provider(&self) -> String {
-        serde_json::to_value(self.providers.speech)
-            .ok()
-            .and_then(|name| name.as_str().map(str::to_owned))
-            .unwrap_or_default()
-    }
-
     /// The UDP address that carries the audio of all browsers.
     pub(crate) fn media_listen(&self) -> SocketAddr {
         // All interfaces: browsers do not offer loopback candidates, so even a local browser comes in by another address.

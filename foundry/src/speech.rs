@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use domain::{SessionId, Voice};
+use domain::{AudioFrame, SessionId, Voice};
 use futures::StreamExt;
 use media_session::Clip;
 use media_vad::{EndOfTurn, Vad, VadModels};
-use providers_api::{Embedder, Stt, Tts, TtsEvent, TtsInput, TtsRequest};
+use providers_api::{Ability, Embedder, ErrorKind, Stt, Tts, TtsEvent, TtsInput, TtsRequest};
 use providers_link::Pool;
 use providers_local::LocalProviders;
 use runtime::Tasks;
@@ -21,6 +21,8 @@ pub(crate) struct Speech {
     pub(crate) stt: Arc<dyn Stt>,
     pub(crate) tts: Arc<dyn Tts>,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
+    /// Of the two, as prices name it.
+    pub(crate) vendor: &'static str,
     detector: Detector,
     /// Calls at once that the embedded models carry on this machine; `None` where vendors do the work.
     pub(crate) capacity: Option<usize>,
@@ -35,6 +37,9 @@ enum Detector {
 
 /// With vendors doing the heavy work, the media path alone is the limit; see docs/LATENCY.md for what it carries.
 pub(crate) const CALLS_WITHOUT_MODELS: usize = 500;
+
+/// What works in this process costs nothing.
+pub(crate) const IN_PROCESS: &str = "local";
 
 /// A sentence rendered at start may take this long, on a machine that is busy starting.
 const RENDER_WITHIN: Duration = Duration::from_secs(20);
@@ -63,6 +68,7 @@ impl Speech {
             stt: local.stt,
             tts: local.tts,
             embedder: Some(local.embedder),
+            vendor: IN_PROCESS,
             detector: Detector::Neural(models),
             capacity: Some(local.capacity),
             parts,
@@ -74,6 +80,7 @@ impl Speech {
             stt: Arc::new(providers_fake::FakeStt::new(config.providers.fake.stt.clone())),
             tts: Arc::new(fake_tts(config)?),
             embedder: None,
+            vendor: IN_PROCESS,
             detector: detector(config)?,
             capacity: None,
             parts: vec![("providers".to_owned(), "fake: tones instead of words".to_owned())],
@@ -87,6 +94,7 @@ impl Speech {
             stt: Arc::new(providers_deepgram::DeepgramStt::new(options.clone())),
             tts: Arc::new(providers_deepgram::DeepgramTts::new(options, Pool::new(tasks))),
             embedder: None,
+            vendor: "deepgram",
             detector: detector(config)?,
             capacity: None,
             parts: vec![part],
@@ -168,16 +176,72 @@ fn detector(config: &Config) -> anyhow::Result<Detector> {
     Ok(Detector::Neural(models))
 }
 
-async fn render(tts: &dyn Tts, text: &str, voice: &Voice) -> Result<Clip, providers_api::Error> {
-    let request = TtsRequest { session: SessionId::generate(), voice: voice.clone() };
+/// Text as a voice says it.
+///
+/// # Errors
+/// The voice's own; of kind `Protocol` where it gives more sound than any sentence has.
+pub(crate) async fn render(tts: &dyn Tts, text: &str, voice: &Voice) -> Result<Clip, providers_api::Error> {
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: voice.clone() };
     let providers_api::TtsStream { mut input, mut events } = tts.open(request).await?;
     let _closed = input.send(TtsInput::Sentence(text.to_owned())).await;
     drop(input);
-    let mut samples: Vec<i16> = Vec::new();
+    let mut sound = Sound::default();
     while let Some(event) = events.next().await {
         if let TtsEvent::Audio(frame) = event? {
-            samples.extend(frame.samples);
+            sound.add(frame).map_err(|reason| {
+                let name = tts.info().name.as_str();
+                providers_api::Error::new(Ability::Tts, ErrorKind::Protocol, name, reason)
+            })?;
         }
     }
-    Ok(Clip { text: text.to_owned(), samples: samples.into(), rate_hz: tts.info().rate_hz })
+    let rate_hz = if sound.rate_hz == 0 { tts.info().rate_hz } else { sound.rate_hz };
+    Ok(Clip { text: text.to_owned(), samples: sound.samples.into(), rate_hz })
+}
+
+/// What a voice gives for a sentence, at the rate at which it really comes.
+#[derive(Debug, Default)]
+pub(crate) struct Sound {
+    pub(crate) samples: Vec<i16>,
+    /// 0 while there is none.
+    pub(crate) rate_hz: u32,
+}
+
+/// No sentence that is rendered here takes longer: a voice that goes on must not fill the memory.
+const LONGEST_S: usize = 60;
+
+impl Sound {
+    /// # Errors
+    /// What is wrong with the frame, for people.
+    pub(crate) fn add(&mut self, frame: AudioFrame) -> Result<(), &'static str> {
+        if self.rate_hz != 0 && frame.rate_hz != self.rate_hz {
+            return Err("the sound changed its rate within a sentence");
+        }
+        if self.samples.len() + frame.samples.len() > LONGEST_S * frame.rate_hz as usize {
+            return Err("more than a minute of sound came for one sentence");
+        }
+        self.rate_hz = frame.rate_hz;
+        self.samples.extend(frame.samples);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::MediaTime;
+
+    use super::*;
+
+    #[test]
+    fn sound_has_the_rate_of_its_frames_and_an_end() {
+        let frame = |rate_hz: u32, seconds: u32| AudioFrame {
+            samples: vec![1; (rate_hz * seconds) as usize],
+            rate_hz,
+            at: MediaTime::ZERO,
+        };
+        let mut sound = Sound::default();
+        sound.add(frame(8_000, 59)).expect("a long sentence");
+        assert_eq!((sound.rate_hz, sound.samples.len()), (8_000, 59 * 8_000));
+        assert!(sound.add(frame(24_000, 1)).is_err_and(|reason| reason.contains("rate")));
+        assert!(sound.add(frame(8_000, 2)).is_err_and(|reason| reason.contains("a minute")));
+    }
 }

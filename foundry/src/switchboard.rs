@@ -21,6 +21,7 @@ use crate::adapters::attempts::Client;
 use crate::adapters::catalogue::{Callable, Catalogue, Ready};
 use crate::adapters::drills::Drills;
 use crate::adapters::greeter::{Greeter, Opening};
+use crate::adapters::ledger::Ledger;
 use crate::adapters::paces::{self, Hurry, Paces};
 use crate::adapters::returning::Returning;
 use crate::adapters::sink::Sink;
@@ -120,7 +121,7 @@ impl Switchboard {
     /// Words that answers may begin with, in the built-in voice: each once, when an agent that has them begins to be served.
     async fn render_openers(&self, rendered: &mut HashSet<String>) {
         let voice = Voice::default();
-        for callable in self.catalogue.served() {
+        for callable in self.catalogue.served().1 {
             let ready = &callable.ready;
             let Some(latency) = ready.latency.as_ref().filter(|_| ready.providers.tts.is_empty()) else {
                 continue;
@@ -141,7 +142,7 @@ impl Switchboard {
     /// Those that are served now, by what they were made of; `before` are warm already.
     fn warm_served(&self, before: Warmed) -> Warmed {
         let mut now = Warmed::new();
-        for callable in self.catalogue.served() {
+        for callable in self.catalogue.served().1 {
             let ready = Arc::clone(&callable.ready);
             let whose = (callable.org, callable.agent, callable.environment);
             if !ready.providers.tts.is_empty()
@@ -185,7 +186,7 @@ impl Switchboard {
         if !chosen.realtime.is_empty() {
             return !self.bench.speech(&client, &chosen.realtime, &ready.options.voice).is_empty();
         }
-        !ready.needs_llm() || self.bench.llm(&client, &chosen.llm).is_some()
+        !ready.needs_llm() || self.bench.can_think(client.org, &chosen.llm)
     }
 
     pub(crate) fn connect(
@@ -225,11 +226,14 @@ impl Switchboard {
         let own = chosen.tts.is_empty() && options.voice == Voice::default();
         let base = if own { Arc::clone(&self.own_clips.borrow()) } else { Arc::clone(&self.clips) };
         let Opening { text, began, clips } = self.greeter.open(&callable, id, &call.caller, &base);
+        let ledger = Arc::new(Ledger::default());
+        let sink = Sink::new(self.record.recorder.clone(), Arc::clone(&ledger));
         let (sink, snapshot) = match back {
-            Some(back) => {
-                (Sink::resumed(self.record.recorder.clone(), back.sequence, back.since), back.snapshot)
+            Some(back) => (sink.resumed(back.sequence, back.since), back.snapshot),
+            None => {
+                self.record.open(id, &callable, leg.transport, began, drilled);
+                (sink, None)
             }
-            None => (self.record.open(id, &callable, leg.transport, began, drilled), None),
         };
         let ways = self.bench.speech(&client, &chosen.realtime, &options.voice);
         let call_of = speech_to_speech::Call { session: id, resumed: snapshot.is_some() };
@@ -239,6 +243,7 @@ impl Switchboard {
             Some(speech) => Some(speech.llm(cascade)),
             None => cascade,
         };
+        let llm = llm.map(|llm| ledger.thinking(llm));
         let ports =
             Ports { llm, bridges: pace.clone().map(paces::bridges), ..self.catalogue.ports().clone() };
         let graph = dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot, text);
@@ -249,8 +254,8 @@ impl Switchboard {
         let parts = Parts {
             agent: callable.name.clone(),
             agent_version: callable.version.to_string(),
-            stt: self.bench.stt(&client, &chosen.stt),
-            tts,
+            stt: ledger.listening(self.bench.stt(&client, &chosen.stt)),
+            tts: ledger.speaking(tts),
             hurry: hurry.map(|hurry| Box::new(hurry) as _),
             vad: self.speech.vad(),
             end_of_turn: self.speech.end_of_turn(),
@@ -278,8 +283,6 @@ impl Switchboard {
 pub(crate) struct Record {
     pub(crate) recorder: Recorder,
     pub(crate) server: ServerId,
-    /// Who listens and speaks.
-    pub(crate) provider: String,
 }
 
 impl Record {
@@ -290,7 +293,7 @@ impl Record {
         transport: &str,
         greeting: Began,
         drill: Option<DrillId>,
-    ) -> Sink {
+    ) {
         self.recorder.put(Entry::Opened(Opened {
             session,
             org: callable.org,
@@ -300,12 +303,10 @@ impl Record {
             environment: callable.environment,
             channel: callable.channel,
             transport: transport.to_owned(),
-            provider: self.provider.clone(),
             server: self.server,
             started_at: jiff::Timestamp::now(),
             greeting: Some(greeting),
             drill,
         }));
-        Sink::new(self.recorder.clone())
     }
 }

@@ -325,7 +325,9 @@ fn openai(account: &Account) -> Result<providers_openai::Options, Unfit> {
         }
         Vendor::OpenaiCompatible => {
             let base = base.ok_or_else(needs_address)?;
-            providers_openai::Options::compatible(&account.name, account.key.clone(), base)
+            // By its vendor, as all others: metrics and what is learned go by names of which there are so many as vendors.
+            let name = account.vendor.name();
+            providers_openai::Options::compatible(name, account.key.clone(), base)
         }
         _ => {
             let mut own = providers_openai::Options::new(key(account)?);

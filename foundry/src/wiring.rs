@@ -127,11 +127,7 @@ impl House {
                 .await?;
         let catalogue = Arc::new(catalogue);
         catalogue.follow(&tasks);
-        let record = Record {
-            recorder: store.recorder().clone(),
-            server: store.server(),
-            provider: config.provider(),
-        };
+        let record = Record { recorder: store.recorder().clone(), server: store.server() };
         let folders = Folders { calls: calls.clone(), recordings: recordings.clone() };
         let patience = Duration::from_secs(u64::from(config.session.reattach_s));
         let returning = Returning::find(

@@ -295,6 +295,12 @@ function oneCall(index) {
         ...Object.fromEntries(PARTS.map((part, place) => [`${part}_ms`, lengths[place]])),
         response_ms: response,
       },
+      served_by: {
+        recognition: [{ account: 'deepgram', model: 'nova-3' }],
+        thinking: [],
+        voice: [{ account: 'elevenlabs', model: 'eleven_flash_v2_5' }],
+      },
+      cost: { requests: 1, cost_nano_usd: 3_400_000, unpriced: 0 },
     });
     events.push(
       { at_ms: began, kind: 'caller_speaking', turn: null, text: "the caller's voice began" },
@@ -376,7 +382,7 @@ function oneCall(index) {
     agent: index % 6 === 3 ? 'florist' : 'front-desk',
     version: index < 20 ? 3 : 2,
     environment: index % 8 === 6 ? 'staging' : 'prod',
-    provider: index % 3 ? 'local' : 'deepgram + elevenlabs',
+    providers: index % 3 ? ['built-in'] : ['deepgram', 'elevenlabs'],
     transport: TRANSPORTS[index % TRANSPORTS.length],
     started_at: ago(started),
     duration_ms: length,
@@ -580,7 +586,7 @@ export function activity(window) {
           ? { TTS_TIMED_OUT: totals.failures }
           : {},
     agents: ['front-desk', 'florist'],
-    providers: ['local', 'deepgram + elevenlabs'],
+    providers: ['built-in', 'deepgram', 'elevenlabs'],
     transports: ['webrtc', 'websocket', 'twilio'],
     versions: [1, 2, 3],
   };

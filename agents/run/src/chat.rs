@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use agents_graph::{ChatMessage, ChatRequest};
-use domain::{SessionId, Voiced};
+use domain::{SessionId, TurnId, Voiced};
 use futures::{Future, TryFutureExt};
 use providers_api::{
     Ability, Error, ErrorKind, Llm, LlmEvent, LlmRequest, LlmStream, Message, OutputSchema, ProviderInfo,
@@ -59,6 +59,7 @@ enum Ahead {
 pub(crate) struct Asking<'a> {
     pub(crate) agent: &'a Arc<Agent>,
     pub(crate) session: SessionId,
+    pub(crate) turn: TurnId,
     pub(crate) llm: &'a Arc<dyn Llm>,
     pub(crate) meter: Option<&'a Arc<dyn Meter>>,
     /// The caller's turn is not certain yet.
@@ -201,6 +202,7 @@ fn wire(asking: &Asking<'_>, request: &ChatRequest) -> LlmRequest {
         .map(|schema| OutputSchema { name: "answer".to_owned(), schema: (**schema).clone() });
     LlmRequest {
         session: asking.session,
+        turn: Some(asking.turn),
         instructions: request.instructions.as_str().into(),
         messages: request.messages.iter().map(message).collect(),
         tools: tools.collect(),

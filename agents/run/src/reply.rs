@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use agents_graph::{Action, Call, ChatCall, ChatEnd, ChatError, ChatRequest, Need, ToolError, Walk};
-use domain::{Failure, Retry, SessionId, Voiced};
+use domain::{Failure, Retry, SessionId, TurnId, Voiced};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
 use jiff::Zoned;
@@ -278,7 +278,11 @@ impl Reply {
     fn asking(&self, ahead: bool) -> Option<Asking<'_>> {
         let (agent, session) = (&self.agent, self.session);
         let llm = self.ports.llm.as_ref()?;
-        Some(Asking { agent, session, llm, meter: self.ports.meter.as_ref(), ahead })
+        let turn = match &self.guess {
+            Some(guess) => guess.walk.snapshot().turn(),
+            None => lock(&self.shared).walk.snapshot().turn(),
+        };
+        Some(Asking { agent, session, turn: TurnId(turn), llm, meter: self.ports.meter.as_ref(), ahead })
     }
 
     /// Closes the guess where nothing may be asked.

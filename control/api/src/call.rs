@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use crate::cost::CallSum;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CallSummary {
     #[schema(value_type = String, example = "ses_0190d2f0c0de7000800000000000abcd")]
@@ -18,8 +20,8 @@ pub struct CallSummary {
     pub environment: Option<String>,
     /// `webrtc`, `websocket`, `twilio`.
     pub transport: String,
-    /// Who listened and spoke, such as `local`.
-    pub provider: String,
+    /// Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models.
+    pub providers: Vec<String>,
     #[schema(format = DateTime)]
     pub started_at: String,
     /// So far, where the call is under way.
@@ -175,6 +177,25 @@ pub struct Turn {
     pub marks: Vec<MarkAt>,
     /// Absent where the caller did not speak or the agent did not answer.
     pub latencies: Option<LatenciesMs>,
+    pub served_by: ServedBy,
+    /// What was asked for it: of language models and voices, since recognition hears the whole call. Absent where nothing was.
+    pub cost: Option<CallSum>,
+}
+
+/// Who really served the turn, after all fallbacks, in the order in which they began to. Nobody where none was needed, and while the turn
+/// goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServedBy {
+    pub recognition: Vec<ProviderName>,
+    pub thinking: Vec<ProviderName>,
+    pub voice: Vec<ProviderName>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProviderName {
+    /// Name of the account, or `built-in`.
+    pub account: String,
+    pub model: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]

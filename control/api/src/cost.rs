@@ -131,16 +131,17 @@ pub struct CallSum {
 pub struct ProviderRequest {
     #[schema(example = "prq_019ab0e61c7a7d53a1d1d8ea5e3a6f10")]
     pub id: String,
+    /// Absent: of none alone, as recognition, which hears the whole call.
     pub turn: Option<i32>,
     #[schema(format = DateTime)]
     pub at: String,
     pub ability: String,
-    /// The account's name.
+    /// The account's name, or `built-in`.
     pub provider: String,
     pub vendor: String,
     pub model: String,
     pub region: String,
-    /// What it was made for.
+    /// What it was made for: `first`, `fallback`, `hedge`, `probe`, or `trial` of an account.
     pub why: String,
     /// `completed`, `cancelled`, `failed`.
     pub outcome: String,

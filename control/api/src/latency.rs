@@ -30,7 +30,8 @@ pub struct WindowQuery {
     pub window: Window,
     /// Name of an agent.
     pub agent: Option<String>,
-    /// Who listened and spoke, such as `local`.
+    /// Name of an account, or `built-in`: latencies of the stages that it served and responses of the turns it had a part in, its tokens, and
+    /// everything else of calls from where it began to serve them.
     pub provider: Option<String>,
     /// `webrtc`, `websocket`, `twilio`.
     pub transport: Option<String>,
@@ -121,7 +122,7 @@ pub struct Sums {
     pub interruptions: i64,
     pub dead_air_ms: i64,
     pub failures: i64,
-    /// Of language models; 0 while none is used.
+    /// Of language models, in calls: as vendors count them, estimated where they do not, what was given up included.
     pub tokens_in: i64,
     pub tokens_out: i64,
 }

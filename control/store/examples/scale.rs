@@ -160,7 +160,13 @@ async fn turns(db: &Db, org: OrgId) {
         let session = calls[turn as usize % calls.len()];
         for event in events(turn) {
             sequence += 1;
-            recorder.put(Entry::Event(Happened { session, sequence, at_us: i64::from(turn) * 5000, event }));
+            recorder.put(Entry::Event(Happened {
+                session,
+                sequence,
+                at_us: i64::from(turn) * 5000,
+                event,
+                joined: Vec::new(),
+            }));
         }
     }
     let gave = began.elapsed();
@@ -187,7 +193,6 @@ fn open(recorder: &control_store::Recorder, org: OrgId) -> SessionId {
         environment: None,
         channel: None,
         transport: "webrtc".to_owned(),
-        provider: "fake".to_owned(),
         server: ServerId::generate(),
         started_at: jiff::Timestamp::now(),
         greeting: None,

@@ -358,6 +358,34 @@ pub async fn sum_of_call(tx: &mut OrgTx, session: SessionId) -> Result<(i64, i64
     Ok((row.requests, row.cost, row.unpriced))
 }
 
+/// What was asked for one turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnSum {
+    pub turn: i32,
+    pub requests: i64,
+    /// Of those whose cost is known.
+    pub cost_nano: i64,
+    pub unpriced: i64,
+}
+
+/// Of one call, turn by turn. What was asked for no single turn, such as recognition, is in none of them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sums_of_turns(tx: &mut OrgTx, session: SessionId) -> Result<Vec<TurnSum>, Error> {
+    let rows = sqlx::query_as!(
+        TurnSum,
+        r#"select turn as "turn!", count(*) as "requests!", coalesce(sum(cost_nano), 0)::bigint as "cost_nano!",
+            count(*) filter (where cost_nano is null) as "unpriced!"
+           from app.provider_requests where org_id = $1 and session_id = $2 and turn is not null group by 1 order by 1"#,
+        tx.org().as_uuid(),
+        session.as_uuid(),
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(rows)
+}
+
 fn within(query: &mut QueryBuilder<Postgres>, tx: &OrgTx, from: Timestamp, to: Timestamp) {
     query.push(" where c.org_id = ").push_bind(tx.org().as_uuid());
     query.push(" and c.at >= ").push_bind(to_database(from));

@@ -32,8 +32,6 @@ pub struct Opened {
     pub environment: Option<EnvironmentId>,
     pub channel: Option<ChannelId>,
     pub transport: String,
-    /// Who listens and speaks, such as `local` or `deepgram`.
-    pub provider: String,
     /// The data directory of the server that runs it.
     pub server: ServerId,
     /// The drill that strikes it.
@@ -54,6 +52,9 @@ pub struct Happened {
     /// Since the call began.
     pub at_us: i64,
     pub event: SessionEvent,
+    /// Providers that have begun to serve the call since the event before, by account. One that served it before may come again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<String>,
 }
 
 impl Happened {
@@ -77,8 +78,9 @@ pub struct ProviderRequest {
     pub org: OrgId,
     /// `None`: for no call, such as a trial of an account.
     pub session: Option<SessionId>,
+    /// `None`: of none alone, as a stream of recognition, which hears many.
     pub turn: Option<u32>,
-    /// When it was made.
+    /// When it was over.
     pub at: jiff::Timestamp,
     pub agent: Option<AgentId>,
     /// Empty where it was made for no agent.
@@ -86,13 +88,13 @@ pub struct ProviderRequest {
     pub environment: Option<EnvironmentId>,
     /// `stt`, `llm`, `tts`.
     pub ability: String,
-    /// Name of the account, or `local`.
+    /// Name of the account, or `built-in`.
     pub provider: String,
     /// As prices name it.
     pub vendor: String,
     pub model: String,
     pub region: String,
-    /// What it was made for, such as `first`, `fallback`, `hedge` or `speculation`.
+    /// What it was made for: `first`, `fallback`, `hedge`, `probe`, or `trial` of an account.
     pub why: String,
     pub outcome: Outcome,
     pub error_code: Option<String>,

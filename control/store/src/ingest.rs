@@ -26,7 +26,8 @@ pub(crate) struct Call {
     pub(crate) agent_name: String,
     pub(crate) version: i32,
     pub(crate) transport: String,
-    pub(crate) provider: String,
+    /// Who has served it so far.
+    pub(crate) providers: Vec<String>,
     pub(crate) started_at: jiff::Timestamp,
     /// What it took is no measure of what calls take.
     pub(crate) is_drilled: bool,
@@ -63,14 +64,16 @@ impl Db {
         recall(connection, known, &sorted).await?;
         let fresh = insert_events(connection, known, &sorted.events).await?;
         let count = fresh.len();
-        let folded = Folded::of(&fresh, &known.0);
+        let mut folded = Folded::of(&fresh, &mut known.0);
         update_calls(connection, &folded).await?;
         greeted::note(connection, &folded).await?;
         insert_turns(connection, &folded).await?;
         add_latencies(connection, &folded.series).await?;
+        for request in requests::write(connection, &sorted.requests).await? {
+            folded.add_tokens(request, &known.0);
+        }
         add_counts(connection, &folded.series).await?;
         checkpoint(connection, &sorted.checkpoints).await?;
-        requests::write(connection, &sorted.requests).await?;
         tx.commit().await?;
         let unknown = sorted.events.iter().filter(|event| !known.0.contains_key(&event.session)).count();
         Ok(Written { events: count, unknown })
@@ -106,8 +109,8 @@ impl<'a> Sorted<'a> {
 async fn open(connection: &mut PgConnection, opened: &[&Opened]) -> Result<(), Error> {
     for call in opened {
         sqlx::query!(
-            "insert into app.sessions (id, org_id, agent_id, agent_name, version, environment_id, channel_id, transport, provider, server_id, started_at, last_event_at, drill_id)
-             select $1, o.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12 from app.orgs o where o.id = $2
+            "insert into app.sessions (id, org_id, agent_id, agent_name, version, environment_id, channel_id, transport, server_id, started_at, last_event_at, drill_id)
+             select $1, o.id, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11 from app.orgs o where o.id = $2
              on conflict (id) do nothing",
             call.session.as_uuid(),
             call.org.as_uuid(),
@@ -117,7 +120,6 @@ async fn open(connection: &mut PgConnection, opened: &[&Opened]) -> Result<(), E
             call.environment.map(|id| id.as_uuid()),
             call.channel.map(|id| id.as_uuid()),
             call.transport,
-            call.provider,
             call.server.as_uuid(),
             to_database(call.started_at),
             call.drill.map(|id| id.as_uuid()),
@@ -128,23 +130,21 @@ async fn open(connection: &mut PgConnection, opened: &[&Opened]) -> Result<(), E
     Ok(())
 }
 
-/// Calls of these events that are not known yet.
+/// Calls of these events and requests that are not known yet.
 async fn recall(connection: &mut PgConnection, known: &mut Known, sorted: &Sorted<'_>) -> Result<(), Error> {
     if known.0.len() > KNOWN {
         known.0.clear();
     }
-    let missing: HashSet<Uuid> = sorted
-        .events
-        .iter()
-        .filter(|event| !known.0.contains_key(&event.session))
-        .map(|event| event.session.as_uuid())
-        .collect();
+    let of_events = sorted.events.iter().map(|event| event.session);
+    let sessions = of_events.chain(sorted.requests.iter().filter_map(|request| request.session));
+    let missing: HashSet<Uuid> =
+        sessions.filter(|session| !known.0.contains_key(session)).map(|session| session.as_uuid()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let missing: Vec<Uuid> = missing.into_iter().collect();
     let rows = sqlx::query!(
-        "select id, org_id, agent_name, version, transport, provider, started_at, drill_id from app.sessions where id = any($1)",
+        "select id, org_id, agent_name, version, transport, providers, started_at, drill_id from app.sessions where id = any($1)",
         &missing
     )
     .fetch_all(connection)
@@ -155,7 +155,7 @@ async fn recall(connection: &mut PgConnection, known: &mut Known, sorted: &Sorte
             agent_name: row.agent_name,
             version: row.version,
             transport: row.transport,
-            provider: row.provider,
+            providers: row.providers,
             started_at: from_database(row.started_at),
             is_drilled: row.drill_id.is_some(),
         };
@@ -242,7 +242,8 @@ async fn update_call(
              ended_at = coalesce(ended_at, $11),
              end_reason = coalesce(end_reason, $12),
              duration_ms = coalesce($13, duration_ms),
-             checkpoint = case when $11::timestamptz is null then checkpoint end
+             checkpoint = case when $11::timestamptz is null then checkpoint end,
+             providers = providers || array(select joined from unnest($14::text[]) joined where joined <> all(providers))
          where id = $1",
         session.as_uuid(),
         change.last_sequence,
@@ -257,6 +258,7 @@ async fn update_call(
         change.ended.as_ref().map(|ended| to_database(ended.at)),
         change.ended.as_ref().map(|ended| ended.reason.clone()),
         change.ended.as_ref().map(|ended| ended.duration_ms),
+        &change.joined,
     )
     .execute(connection)
     .await?;
@@ -333,9 +335,9 @@ macro_rules! add_latency {
         let (key, at) = ($key, to_database($key.at));
         let bytes = $new.to_bytes();
         let inserted = sqlx::query!(
-            "insert into app." + $table + " (org_id, at, agent_name, version, transport, provider, stage, count, buckets)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
-            key.org.as_uuid(), at, key.agent_name, key.version, key.transport, key.provider, $stage, count(&$new), bytes,
+            "insert into app." + $table + " (org_id, at, agent_name, version, transport, provider, stage, count, buckets, whole)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+            key.org.as_uuid(), at, key.agent_name, key.version, key.transport, key.provider, $stage, count(&$new), bytes, key.is_whole(),
         )
         .execute(&mut *$connection)
         .await?;
@@ -395,10 +397,10 @@ async fn add_counts(connection: &mut PgConnection, series: &BTreeMap<Key, Series
 macro_rules! add_count {
     ($table:literal, $connection:expr, $key:expr, $name:expr, $label:expr, $value:expr) => {
         sqlx::query!(
-            "insert into app." + $table + " as c (org_id, at, agent_name, version, transport, provider, name, label, value)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            "insert into app." + $table + " as c (org_id, at, agent_name, version, transport, provider, name, label, value, whole)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              on conflict (org_id, at, agent_name, version, transport, provider, name, label) do update set value = c.value + excluded.value",
-            $key.org.as_uuid(), to_database($key.at), $key.agent_name, $key.version, $key.transport, $key.provider, $name, $label, $value,
+            $key.org.as_uuid(), to_database($key.at), $key.agent_name, $key.version, $key.transport, $key.provider, $name, $label, $value, $key.is_whole(),
         )
         .execute($connection)
         .await?

@@ -23,6 +23,7 @@ pub struct Filter {
     pub agent_name: Option<String>,
     pub version: Option<i32>,
     pub transport: Option<String>,
+    /// What it had a part in.
     pub provider: Option<String>,
 }
 
@@ -104,7 +105,7 @@ pub async fn values(tx: &mut OrgTx, range: &Range) -> Result<Values, Error> {
     let org = tx.org();
     let row = sqlx::query!(
         r#"select coalesce(array_agg(distinct agent_name), '{}') as "agents!", coalesce(array_agg(distinct version), '{}') as "versions!",
-                  coalesce(array_agg(distinct transport), '{}') as "transports!", coalesce(array_agg(distinct provider), '{}') as "providers!"
+                  coalesce(array_agg(distinct transport), '{}') as "transports!", coalesce(array_agg(distinct provider) filter (where provider <> ''), '{}') as "providers!"
            from app.counts_hour where org_id = $1 and at >= date_trunc('hour', $2::timestamptz, 'UTC') and at < $3 and name = 'calls'"#,
         org.as_uuid(),
         to_database(range.from),
@@ -124,14 +125,17 @@ fn within(query: &mut QueryBuilder<Postgres>, tx: &OrgTx, range: &Range, filter:
     query.push(" where org_id = ").push_bind(tx.org().as_uuid());
     query.push(" and at >= ").push_bind(to_database(range.from));
     query.push(" and at < ").push_bind(to_database(range.to));
+    // What several had a part in is counted under each of them, and once as a whole.
+    match &filter.provider {
+        Some(provider) => query.push(" and provider = ").push_bind(provider.clone()),
+        None => query.push(" and whole"),
+    };
     if let Some(version) = filter.version {
         query.push(" and version = ").push_bind(version);
     }
-    for (column, value) in [
-        (" and agent_name = ", &filter.agent_name),
-        (" and transport = ", &filter.transport),
-        (" and provider = ", &filter.provider),
-    ] {
+    for (column, value) in
+        [(" and agent_name = ", &filter.agent_name), (" and transport = ", &filter.transport)]
+    {
         if let Some(value) = value {
             query.push(column).push_bind(value.clone());
         }

@@ -21,7 +21,8 @@ pub struct Session {
     pub environment: Option<EnvironmentId>,
     pub channel: Option<ChannelId>,
     pub transport: String,
-    pub provider: String,
+    /// Who has served it, by account.
+    pub providers: Vec<String>,
     pub started_at: Timestamp,
     pub last_event_at: Timestamp,
     pub last_sequence: i32,
@@ -91,7 +92,7 @@ struct Row {
     environment_id: Option<Uuid>,
     channel_id: Option<Uuid>,
     transport: String,
-    provider: String,
+    providers: Vec<String>,
     started_at: time::OffsetDateTime,
     last_event_at: time::OffsetDateTime,
     last_sequence: i32,
@@ -125,7 +126,7 @@ impl From<Row> for Session {
             environment: row.environment_id.map(EnvironmentId::from_uuid),
             channel: row.channel_id.map(ChannelId::from_uuid),
             transport: row.transport,
-            provider: row.provider,
+            providers: row.providers,
             started_at: from_database(row.started_at),
             last_event_at: from_database(row.last_event_at),
             last_sequence: row.last_sequence,
@@ -151,7 +152,8 @@ impl From<Row> for Session {
 }
 
 /// What `Row` is read from.
-const COLUMNS: &str = "s.id, s.org_id, s.agent_id, s.agent_name, s.version, s.environment_id, s.channel_id, s.transport, s.provider, s.started_at, \
+const COLUMNS: &str = "s.id, s.org_id, s.agent_id, s.agent_name, s.version, s.environment_id, s.channel_id, s.transport, \
+     case when s.providers = '{}' and s.provider <> '' then array[s.provider] else s.providers end as providers, s.started_at, \
      s.last_event_at, s.last_sequence, s.ended_at, s.end_reason, s.duration_ms, s.turns, s.interruptions, s.response_median_ms, \
      s.response_max_ms, s.dead_air_ms, s.failures, s.recorded, s.first_words, s.summary, s.summary_model, \
      s.fields, s.extracted, s.outcome, s.drill_id";

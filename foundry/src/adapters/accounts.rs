@@ -12,13 +12,14 @@ use control_store::{Db, Reason, Recorder, provider_account};
 use domain::{OrgId, Voice};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use providers_api::{Llm, ProviderInfo, Stt, Tts};
+use providers_api::{Llm, Stt, Tts};
 use providers_route::shared::{Shared, keep_in_step};
 use providers_route::{Alternative, Health, LlmRoute, Options, Setting, SttRoute, TtsRoute};
 use runtime::{Kind, Tasks};
 use serde::Deserialize;
 use tokio::sync::watch;
 
+use crate::adapters::alone::Alone;
 use crate::adapters::attempts::{Attempts, Books, Client};
 use crate::adapters::drills;
 use crate::adapters::speech_to_speech::Way;
@@ -26,10 +27,14 @@ use crate::speech::Speech;
 use crate::vendors::{self, Reach};
 use crate::waits::{hearing, speaking, thinking};
 
+mod hidden;
+mod kept;
 mod residency;
 mod trial;
 mod voices;
 
+use hidden::Hidden;
+use kept::Kept;
 pub(crate) use trial::wav;
 pub(crate) use voices::OneVoice;
 
@@ -37,10 +42,10 @@ const RELOAD: Kind = Kind::new("accounts.reload");
 const FOLLOW: Kind = Kind::new("accounts.follow");
 /// So late is another server's change seen; one's own is at once.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+/// A page waits for it.
+const VOICES_WITHIN: Duration = Duration::from_secs(10);
 /// What agents call the server's own models.
 pub(crate) const BUILT_IN: &str = "built-in";
-/// Their vendor, as prices name it.
-const LOCAL: &str = "local";
 
 /// What an agent's definition says under `options.providers`: for each ability an order, of which the first that works serves. Empty: the
 /// built-in models listen and speak, and the organization's accounts think, in the order in which they were made.
@@ -87,7 +92,7 @@ pub(crate) struct Binding {
     cheap: bool,
 }
 
-type Accounts = HashMap<(OrgId, String), Arc<Account>>;
+type Accounts = HashMap<(OrgId, String), Arc<Kept>>;
 
 /// The accounts of every organization, and the routes made of them.
 pub(crate) struct Bench {
@@ -96,6 +101,8 @@ pub(crate) struct Bench {
     reach: Reach,
     own_stt: Arc<dyn Stt>,
     own_tts: Arc<dyn Tts>,
+    /// Of the two, as prices name it.
+    own_vendor: &'static str,
     health: Arc<Health>,
     attempts: Arc<Attempts>,
     recorder: Recorder,
@@ -132,8 +139,9 @@ impl Bench {
             db,
             vault,
             reach,
-            own_stt: Arc::clone(&speech.stt),
-            own_tts: Arc::clone(&speech.tts),
+            own_stt: kept::own_stt(Arc::clone(&speech.stt), BUILT_IN),
+            own_tts: kept::own_tts(Arc::clone(&speech.tts), BUILT_IN),
+            own_vendor: speech.vendor,
             health: Arc::new(Health::new(providers_route::breaker::Options::default(), attempts.clone())),
             attempts,
             recorder,
@@ -164,7 +172,8 @@ impl Bench {
         }
     }
 
-    /// Reads the accounts again where they have changed. One whose key cannot be opened is left out and named in the log.
+    /// Reads the accounts again where they have changed: one that is as it was keeps what was made of it. One whose key cannot be opened is
+    /// left out and named in the log.
     pub(crate) async fn reload(&self) -> Result<(), control_store::Error> {
         let mut tx = self.db.system_tx(Reason::LoadProviders).await?;
         let stamp = provider_account::stamp(&mut tx).await?;
@@ -174,6 +183,7 @@ impl Bench {
         let stored = provider_account::usable(&mut tx).await?;
         let regions: HashMap<_, _> = provider_account::residencies(&mut tx).await?.into_iter().collect();
         tx.commit().await?;
+        let before = Arc::clone(&self.accounts.borrow());
         let mut known = Known { stamp, ..Known::default() };
         for row in stored {
             let (org, name) = (row.org, row.name.clone());
@@ -184,7 +194,10 @@ impl Bench {
                 }
                 Ok(account) => {
                     known.order.entry(org).or_default().push(name.clone());
-                    known.accounts.insert((org, name), Arc::new(account));
+                    let key = (org, name);
+                    let former = before.accounts.get(&key).filter(|kept| kept.is_of(&account));
+                    let kept = former.cloned().unwrap_or_else(|| Arc::new(Kept::new(account)));
+                    known.accounts.insert(key, kept);
                 }
                 Err(reason) => {
                     tracing::error!(%org, %reason, "an account at a vendor cannot be used");
@@ -198,28 +211,29 @@ impl Bench {
     /// Who listens to callers of an agent.
     pub(crate) fn stt(&self, client: &Client, bindings: &[Binding]) -> Arc<dyn Stt> {
         let known = Arc::clone(&self.accounts.borrow());
-        let mut named = Vec::new();
+        let (mut vendors, mut place) = (HashMap::new(), 0);
         let ways: Vec<_> = bindings
             .iter()
             .filter_map(|binding| {
-                let (provider, vendor) =
-                    self.found(&known, client.org, binding, Arc::clone(&self.own_stt), vendors::stt)?;
-                named.push((provider.info().clone(), binding.provider.clone(), vendor));
-                let provider = drills::stt(client.drill.as_ref(), named.len(), &binding.provider, provider);
-                let mut way = Alternative::new(provider, tenant(client, binding));
+                let found = self.found(&known, client.org, binding, Some(&self.own_stt), Kept::stt);
+                let found = found.or_warn(client.org, binding)?;
+                vendors.insert(binding.provider.clone(), found.vendor);
+                place += 1;
+                let ears = drills::stt(client.drill.as_ref(), place, &binding.provider, found.provider);
+                let mut way = Alternative::new(ears, tenant(client, binding));
                 // What listens segment by segment gives no words before the final.
-                way.partials = vendor != Vendor::OpenaiCompatible.name();
+                way.partials = found.vendor != Vendor::OpenaiCompatible.name();
                 Some(way)
             })
             .collect();
-        if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
-            return drills::stt(client.drill.as_ref(), 1, BUILT_IN, Arc::clone(&self.own_stt));
+        if ways.is_empty() || is_built_in(bindings) {
+            return self.own_ears(client);
         }
-        match SttRoute::new(ways, self.setting(hearing(), client, named)) {
+        match SttRoute::new(ways, self.setting(hearing(), client, vendors)) {
             Ok(route) => Arc::new(route),
             Err(error) => {
                 tracing::error!(%error, "no route for speech to text; the built-in models listen");
-                Arc::clone(&self.own_stt)
+                self.own_ears(client)
             }
         }
     }
@@ -227,16 +241,17 @@ impl Bench {
     /// Who speaks for an agent whose own voice is `voice`.
     pub(crate) fn tts(&self, client: &Client, bindings: &[Binding], voice: &Voice) -> Arc<dyn Tts> {
         let known = Arc::clone(&self.accounts.borrow());
-        let mut named = Vec::new();
+        let (mut vendors, mut asked) = (HashMap::new(), 0);
         let ways: Vec<_> = bindings
             .iter()
             .enumerate()
             .filter_map(|(place, binding)| {
-                let (provider, vendor) =
-                    self.found(&known, client.org, binding, Arc::clone(&self.own_tts), vendors::tts)?;
-                named.push((provider.info().clone(), binding.provider.clone(), vendor));
-                let provider = drills::tts(client.drill.as_ref(), named.len(), &binding.provider, provider);
-                let mut way = Alternative::new(provider, tenant(client, binding));
+                let found = self.found(&known, client.org, binding, Some(&self.own_tts), Kept::tts);
+                let found = found.or_warn(client.org, binding)?;
+                vendors.insert(binding.provider.clone(), found.vendor);
+                asked += 1;
+                let voice_of = drills::tts(client.drill.as_ref(), asked, &binding.provider, found.provider);
+                let mut way = Alternative::new(voice_of, tenant(client, binding));
                 // A voice is known to its own vendor alone: the agent's is that of the first.
                 let name = binding.voice.clone().or_else(|| (place > 0).then(String::new));
                 way.voice = name.map(|name| Voice { name, ..voice.clone() });
@@ -244,21 +259,22 @@ impl Bench {
                 Some(way)
             })
             .collect();
-        if ways.is_empty() || bindings.iter().all(|binding| binding.provider == BUILT_IN) {
-            return drills::tts(client.drill.as_ref(), 1, BUILT_IN, Arc::clone(&self.own_tts));
+        if ways.is_empty() || is_built_in(bindings) {
+            return self.own_voice(client);
         }
-        match TtsRoute::new(ways, self.setting(speaking(), client, named)) {
+        match TtsRoute::new(ways, self.setting(speaking(), client, vendors)) {
             Ok(route) => Arc::new(route),
             Err(error) => {
                 tracing::error!(%error, "no route for text to speech; the built-in voice speaks");
-                Arc::clone(&self.own_tts)
+                self.own_voice(client)
             }
         }
     }
 
     /// Who thinks for an agent; `None`: nobody, since the organization has no account that can.
     pub(crate) fn llm(&self, client: &Client, bindings: &[Binding]) -> Option<Arc<dyn Llm>> {
-        self.thinker(client, bindings, thinking(), &self.health)
+        let health = client.drill.as_ref().map_or(&self.health, |drill| &drill.health);
+        self.thinker(client, bindings, thinking(), health)
     }
 
     /// As `llm`, with other waits, and with breakers and measures of its own.
@@ -269,42 +285,25 @@ impl Bench {
         options: Options,
         health: &Arc<Health>,
     ) -> Option<Arc<dyn Llm>> {
-        let known = Arc::clone(&self.accounts.borrow());
-        let org = client.org;
-        let mut named = Vec::new();
-        let every: Vec<Binding>;
-        let bindings = if bindings.is_empty() {
-            let names = known.order.get(&org).into_iter().flatten();
-            every = names.map(|name| Binding::to(name)).collect();
-            &every
-        } else {
-            bindings
-        };
-        let ways: Vec<_> = bindings
-            .iter()
-            .filter_map(|binding| {
-                let account = known.accounts.get(&(org, binding.provider.clone()))?;
-                let provider = vendors::llm(&self.reach, account, binding.model.as_deref()).ok()?;
-                named.push((provider.info().clone(), binding.provider.clone(), account.vendor.name()));
-                let provider = drills::llm(client.drill.as_ref(), named.len(), &binding.provider, provider);
-                let mut way = Alternative::new(provider, tenant(client, binding));
-                way.cheap = binding.cheap;
-                Some(way)
-            })
-            .collect();
-        let setting = Setting { health: Arc::clone(health), ..self.setting(options, client, named) };
+        let mut vendors = HashMap::new();
+        let mut ways = Vec::new();
+        for (binding, found) in self.minds(client.org, bindings) {
+            let Some(found) = found.or_warn(client.org, &binding) else { continue };
+            vendors.insert(binding.provider.clone(), found.vendor);
+            let place = ways.len() + 1;
+            let mind = drills::llm(client.drill.as_ref(), place, &binding.provider, found.provider);
+            let mut way = Alternative::new(mind, tenant(client, &binding));
+            way.cheap = binding.cheap;
+            ways.push(way);
+        }
+        let setting = Setting { health: Arc::clone(health), ..self.setting(options, client, vendors) };
         let route = LlmRoute::new(ways, setting).ok()?;
         Some(Arc::new(route))
     }
 
-    /// Whether an organization has an account that can.
-    pub(crate) fn can_think(&self, org: OrgId) -> bool {
-        let known = Arc::clone(&self.accounts.borrow());
-        let mut accounts = known.order.get(&org).into_iter().flatten();
-        accounts.any(|name| {
-            let account = known.accounts.get(&(org, name.clone()));
-            account.is_some_and(|account| vendors::llm(&self.reach, account, None).is_ok())
-        })
+    /// Whether anybody thinks for an agent; without bindings: whether the organization has an account that can.
+    pub(crate) fn can_think(&self, org: OrgId, bindings: &[Binding]) -> bool {
+        self.minds(org, bindings).iter().any(|(_, found)| found.0.is_ok())
     }
 
     /// For what is not to share its breakers and measures with calls.
@@ -316,66 +315,112 @@ impl Bench {
     pub(crate) fn speech(&self, client: &Client, bindings: &[Binding], voice: &Voice) -> Vec<Way> {
         let known = Arc::clone(&self.accounts.borrow());
         let way = |binding: &Binding| {
-            let account = known.accounts.get(&(client.org, binding.provider.clone()))?;
-            let model = vendors::speech(account, binding.model.as_deref()).inspect_err(
+            let kept = known.accounts.get(&(client.org, binding.provider.clone()))?;
+            let model = kept.speech(binding.model.as_deref()).inspect_err(
                 |reason| tracing::warn!(org = %client.org, account = binding.provider, %reason, "an account cannot serve"),
             );
             let model = model.ok()?;
-            let named = vec![(model.info().clone(), binding.provider.clone(), account.vendor.name())];
+            let vendors = HashMap::from([(binding.provider.clone(), kept.account.vendor.name())]);
             let name = binding.voice.clone().unwrap_or_default();
             Some(Way {
                 model,
                 voice: Voice { name, ..voice.clone() },
                 tenant: tenant(client, binding).into(),
-                observer: self.books(client, named),
+                observer: self.books(client.org, Some(client.clone()), vendors),
             })
         };
         bindings.iter().filter_map(way).collect()
     }
 
-    fn setting(
+    /// Those that the agent names; else the organization's accounts that can, in the order in which they were made.
+    fn minds(&self, org: OrgId, bindings: &[Binding]) -> Vec<(Binding, Sought<dyn Llm>)> {
+        let known = Arc::clone(&self.accounts.borrow());
+        let sought = |binding: Binding| {
+            let found = self.found(&known, org, &binding, None, Kept::llm);
+            (binding, found)
+        };
+        if !bindings.is_empty() {
+            return bindings.iter().cloned().map(sought).collect();
+        }
+        let every = known.order.get(&org).into_iter().flatten().map(|name| sought(Binding::to(name)));
+        // Not every account is one for thinking.
+        every.filter(|(_, found)| found.0.is_ok()).collect()
+    }
+
+    fn own_ears(&self, client: &Client) -> Arc<dyn Stt> {
+        let ears = drills::stt(client.drill.as_ref(), 1, BUILT_IN, Arc::clone(&self.own_stt));
+        Arc::new(Alone::new(ears, self.own_books(client)))
+    }
+
+    fn own_voice(&self, client: &Client) -> Arc<dyn Tts> {
+        let voice = drills::tts(client.drill.as_ref(), 1, BUILT_IN, Arc::clone(&self.own_tts));
+        Arc::new(Alone::new(voice, self.own_books(client)))
+    }
+
+    fn own_books(&self, client: &Client) -> Arc<Books> {
+        let vendors = HashMap::from([(BUILT_IN.to_owned(), self.own_vendor)]);
+        self.books(client.org, Some(client.clone()), vendors)
+    }
+
+    fn books(
         &self,
-        options: Options,
-        client: &Client,
-        accounts: Vec<(ProviderInfo, String, &'static str)>,
-    ) -> Setting {
-        let observer = self.books(client, accounts);
+        org: OrgId,
+        client: Option<Client>,
+        vendors: HashMap<String, &'static str>,
+    ) -> Arc<Books> {
+        let (recorder, attempts) = (self.recorder.clone(), Arc::clone(&self.attempts));
+        Arc::new(Books { recorder, org, client, vendors, attempts })
+    }
+
+    fn setting(&self, options: Options, client: &Client, vendors: HashMap<String, &'static str>) -> Setting {
+        let books = self.books(client.org, Some(client.clone()), vendors);
         let health = client.drill.as_ref().map_or(&self.health, |drill| &drill.health);
-        Setting { options, health: Arc::clone(health), observer, pace: client.pace.clone() }
+        Setting { options, health: Arc::clone(health), observer: books, pace: client.pace.clone() }
     }
 
-    fn books(&self, client: &Client, accounts: Vec<(ProviderInfo, String, &'static str)>) -> Arc<Books> {
-        Arc::new(Books {
-            recorder: self.recorder.clone(),
-            client: client.clone(),
-            accounts,
-            attempts: Arc::clone(&self.attempts),
-        })
-    }
-
-    /// Whoever a binding names; said in the log where there is nobody, since the call goes on with the others.
+    /// Whoever a binding names.
     fn found<P: ?Sized>(
         &self,
         known: &Known,
         org: OrgId,
         binding: &Binding,
-        own: Arc<P>,
-        make: impl Fn(&Reach, &Account, Option<&str>) -> Result<Arc<P>, vendors::Unfit>,
-    ) -> Option<(Arc<P>, &'static str)> {
+        own: Option<&Arc<P>>,
+        make: impl Fn(&Kept, &Reach, Option<&str>) -> Result<Arc<P>, vendors::Unfit>,
+    ) -> Sought<P> {
         if binding.provider == BUILT_IN {
-            return Some((own, LOCAL));
+            let own = own.ok_or_else(|| "the built-in models listen and speak alone".to_owned());
+            return Sought(own.map(|own| Found { provider: Arc::clone(own), vendor: self.own_vendor }));
         }
-        let Some(account) = known.accounts.get(&(org, binding.provider.clone())) else {
-            tracing::warn!(%org, account = binding.provider, "the agent names an account that is not there or switched off");
-            return None;
+        let Some(kept) = known.accounts.get(&(org, binding.provider.clone())) else {
+            return Sought(Err("no account of that name is there and switched on".to_owned()));
         };
-        make(&self.reach, account, binding.model.as_deref())
-            .map(|provider| (provider, account.vendor.name()))
-            .inspect_err(
-                |reason| tracing::warn!(%org, account = binding.provider, %reason, "an account cannot serve"),
-            )
+        let made = make(kept, &self.reach, binding.model.as_deref());
+        Sought(made.map(|provider| Found { provider, vendor: kept.account.vendor.name() }))
+    }
+}
+
+struct Found<P: ?Sized> {
+    provider: Arc<P>,
+    /// As prices name it.
+    vendor: &'static str,
+}
+
+struct Sought<P: ?Sized>(Result<Found<P>, vendors::Unfit>);
+
+impl<P: ?Sized> Sought<P> {
+    /// Said in the log where there is nobody, since the call goes on with the others.
+    fn or_warn(self, org: OrgId, binding: &Binding) -> Option<Found<P>> {
+        self.0
+            .inspect_err(|reason| {
+                tracing::warn!(%org, account = binding.provider, %reason, "the agent names an account that cannot serve");
+            })
             .ok()
     }
+}
+
+/// Nobody else is named.
+fn is_built_in(bindings: &[Binding]) -> bool {
+    bindings.iter().all(|binding| binding.provider == BUILT_IN)
 }
 
 /// Breakers are apart for each account: of two at one vendor one may have no credit left.
@@ -398,11 +443,23 @@ impl ports::Vendors for Vendors {
     }
 
     fn try_out(&self, account: Account, wanted: TrialRequest) -> BoxFuture<'_, TrialAnswer> {
-        async move { trial::run(&self.0.reach, &account, &wanted, self.0.own_tts.as_ref()).await }.boxed()
+        async move {
+            let vendors = HashMap::from([(account.name.clone(), account.vendor.name())]);
+            let books = self.0.books(account.org, None, vendors);
+            trial::run(&self.0.reach, &account, &wanted, self.0.own_tts.as_ref(), books).await
+        }
+        .boxed()
     }
 
     fn voices(&self, account: Account) -> BoxFuture<'_, Result<Vec<VoiceChoice>, String>> {
-        async move { vendors::voices(&self.0.reach, &account).await }.boxed()
+        async move {
+            let listed = tokio::time::timeout(VOICES_WITHIN, vendors::voices(&self.0.reach, &account)).await;
+            let listed = listed.unwrap_or_else(|_elapsed| {
+                Err(format!("no list of voices within {} s", VOICES_WITHIN.as_secs()))
+            });
+            listed.map_err(|reason| Hidden::of(account.key.as_ref()).text(&reason))
+        }
+        .boxed()
     }
 
     fn open(&self, org: OrgId) -> Vec<OpenAccount> {

@@ -131,7 +131,8 @@ impl Returning {
             let ended = SessionEvent::Ended { reason: EndReason::Interrupted };
             let last = recordings::found(recordings, id).into_iter().chain([ended]);
             for (sequence, event) in (call.session.last_sequence + 1..).zip(last) {
-                recorder.put(Entry::Event(Happened { session: id, sequence, at_us, event }));
+                let joined = Vec::new();
+                recorder.put(Entry::Event(Happened { session: id, sequence, at_us, event, joined }));
             }
             tracing::info!(session = %id, "a call that was cut off is closed as interrupted");
         }

@@ -169,7 +169,7 @@ impl Summaries {
 
 impl ports::Summarizer for Summaries {
     fn asks(&self, org: OrgId) -> bool {
-        self.bench.can_think(org)
+        self.bench.can_think(org, &[])
     }
 
     fn sum_up(&self, call: Conversation) -> BoxFuture<'_, Result<SummedUp, NotSummedUp>> {

@@ -98,7 +98,7 @@ pub(crate) fn say(text: &str, to: &Path) {
 }
 
 async fn synthesise(tts: &dyn Tts, text: &str) -> Vec<i16> {
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let mut stream = tts.open(request).await.expect("the voice opens");
     stream.input.send(TtsInput::Sentence(text.to_owned())).await.expect("the voice listens");
     drop(stream.input);

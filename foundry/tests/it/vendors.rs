@@ -107,12 +107,17 @@ fn the_assistant_thinks_with_the_first_account_that_answers_and_no_outage_is_hea
     }
     assert!(second.asked() > asked_second, "the second account answered");
     let metrics = server.read("/metrics").text();
-    assert!(metrics.contains("provider_attempts_total{provider=\"one\""), "{metrics}");
+    assert!(metrics.contains("provider_attempts_total{provider=\"openai_compatible\""), "{metrics}");
+    assert!(!metrics.contains("\"one\""), "accounts are no closed set of labels: {metrics}");
     let costs = process::wait_for("the requests on record", Duration::from_secs(20), || {
         let costs = with(&server, &server.token(), "GET", "/v1/costs?group_by=provider", &Value::Null).json();
         costs.to_string().contains("\"two\"").then_some(costs)
     });
     assert!(costs.to_string().contains("\"one\""), "{costs}");
+    let by_agent = with(&server, &server.token(), "GET", "/v1/costs?group_by=agent", &Value::Null).json();
+    let parts = by_agent["breakdown"].as_array().cloned().unwrap_or_default();
+    let trials = parts.iter().find(|part| part["key"].is_null()).expect("the trial is on record, for no agent");
+    assert_eq!(trials["requests"], 1, "{by_agent}");
     for secret in ["key-of-one-0123456789", "key-of-two-0123456789", "basil"] {
         assert!(!server.log().contains(secret), "the log says {secret:?}");
     }
@@ -135,11 +140,7 @@ fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_s
     let mut definition = draft.json()["definition"].clone();
     definition["options"]["providers"] = json!({"tts": [{"provider": "voices"}, {"provider": "built-in"}]});
     save(&server, "front-desk", &definition, &draft.json()["revision"]);
-
-    let permit = json!({"agent": "front-desk@draft"});
-    let permit = with(&server, &token, "POST", "/v1/widget/token", &permit).json()["token"].clone();
-    let permit = permit.as_str().expect("a token");
-    let mut caller = Caller::connect(&server, &format!("/ws?agent=front-desk@draft&token={permit}"));
+    let mut caller = trying(&server, "front-desk");
     caller.answered();
     let spoken = world.stage.seen().iter().filter(|seen| seen.vendor == "elevenlabs").count();
     assert!(spoken > 0, "the vendor's voice spoke the greeting");
@@ -153,6 +154,81 @@ fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_s
         caller.until("the end of the reply", |message| message["type"] == "bot-stopped-speaking");
     }
     assert!(!caller.said().iter().any(|said| said.contains("technical problem")), "{:?}", caller.said());
+}
+
+/// A caller of an agent's draft.
+fn trying(server: &Server, agent: &str) -> Caller {
+    let permit = json!({"agent": format!("{agent}@draft")});
+    let permit = with(server, &server.token(), "POST", "/v1/widget/token", &permit).json()["token"].clone();
+    let permit = permit.as_str().expect("a token");
+    Caller::connect(server, &format!("/ws?agent={agent}@draft&token={permit}"))
+}
+
+#[test]
+fn a_call_says_turn_by_turn_who_served_it_what_it_cost_and_how_many_tokens_it_took() {
+    let _quiet = house::quiet();
+    let (world, other) = (World::start(), World::start());
+    let server = house::timed("", &[]);
+    let get = |path: &str| with(&server, &server.token(), "GET", path, &Value::Null).json();
+    // Two accounts at one address with one model: whoever is asked is charged.
+    for (name, world) in [("spare", &world), ("chosen", &world), ("second", &other)] {
+        model(&server, name, world);
+    }
+    for (unit, nano) in [("input_token", 1_000), ("cached_token", 1_000), ("output_token", 5_000)] {
+        let price = json!({"vendor": "openai_compatible", "model": "compat-*", "unit": unit, "price_nano_usd": nano, "per": 1});
+        assert_eq!(with(&server, &server.token(), "POST", "/v1/prices", &price).status, 201);
+    }
+    let draft = get("/v1/agents/assistant/draft");
+    let mut definition = draft["definition"].clone();
+    definition["options"]["providers"] = json!({"llm": [{"provider": "chosen"}, {"provider": "second"}]});
+    save(&server, "assistant", &definition, &draft["revision"]);
+    let mut caller = trying(&server, "assistant");
+    caller.answered();
+    for (question, outage) in [("I grow basil", None), ("It has no credit", Some(Adversity::Exhausted))] {
+        world.stage.always(outage);
+        caller.say(question);
+        caller.told(&format!("you said {}", question.to_lowercase()));
+        caller.until("the end of the reply", |message| message["type"] == "bot-stopped-speaking");
+    }
+    drop(caller);
+    let call = process::wait_for("the call on record", Duration::from_secs(20), || {
+        let calls = get("/v1/sessions?limit=1");
+        let call = calls["data"].get(0)?;
+        (call["running"] == false).then(|| call["id"].as_str().expect("an id").to_owned())
+    });
+    let found = get(&format!("/v1/sessions/{call}"));
+    assert_eq!(found["providers"], json!(["built-in", "chosen", "second"]));
+    let turns = found["turns_detail"].as_array().expect("turns");
+    for (words, account) in [("I grow basil", "chosen"), ("It has no credit", "second")] {
+        let turn = turns.iter().find(|turn| turn["caller_text"] == words).expect("the turn");
+        let served = &turn["served_by"];
+        assert_eq!(served["thinking"], json!([{"account": account, "model": "compat-small"}]), "{turn}");
+        assert_eq!(served["voice"][0]["account"], "built-in");
+        assert_eq!(served["recognition"], json!([]), "it was typed");
+        let cost = &turn["cost"];
+        assert!(cost["cost_nano_usd"].as_i64().is_some_and(|cost| cost > 0), "{turn}");
+        assert_eq!(cost["unpriced"], 0, "the built-in voice is known to cost nothing: {turn}");
+    }
+
+    let requests = get(&format!("/v1/sessions/{call}/costs"))["requests"].clone();
+    let requests = requests.as_array().expect("requests");
+    let of = |account: &str, field: &str| -> i64 {
+        let of_one = requests.iter().filter(|one| one["ability"] == "llm" && one["provider"] == account);
+        of_one.filter_map(|one| one["usage"][field].as_i64()).sum()
+    };
+    assert!(of("chosen", "input_tokens") > 0 && of("second", "output_tokens") > 0, "{requests:?}");
+    assert_eq!(of("spare", "input_tokens"), 0, "it was not asked");
+    let voice = requests.iter().find(|one| one["ability"] == "tts").expect("the built-in voice is on record");
+    assert_eq!((&voice["provider"], &voice["cost_nano_usd"]), (&json!("built-in"), &json!(0)), "{voice}");
+    for (account, filter) in [("chosen", "&provider=chosen"), ("second", "&provider=second")] {
+        let totals = get(&format!("/v1/activity?window=24h{filter}"))["totals"].clone();
+        assert_eq!(totals["tokens_in"], of(account, "input_tokens"), "{account}");
+        assert_eq!(totals["tokens_out"], of(account, "output_tokens"), "{account}");
+        assert_eq!(totals["calls"], 1);
+    }
+    let all = get("/v1/activity?window=24h");
+    assert_eq!(all["totals"]["tokens_in"], of("chosen", "input_tokens") + of("second", "input_tokens"));
+    assert_eq!(all["providers"], json!(["built-in", "chosen", "second"]));
 }
 
 pub(crate) fn save(server: &Server, agent: &str, definition: &Value, revision: &Value) {

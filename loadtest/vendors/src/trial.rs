@@ -89,7 +89,7 @@ pub fn tone(length: Duration) -> Vec<i16> {
 /// A turn in the provider's own voice.
 #[must_use]
 pub fn turn() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
+    TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() }
 }
 
 /// # Panics

@@ -109,7 +109,7 @@ impl Session {
 
     fn speculate(&mut self, turn: TurnId, text: &str, now: Instant) {
         let stream = self.dialogue.speculate(turn, text);
-        let mut voice = Voice::new(self.speaker.clone());
+        let mut voice = Voice::new(self.speaker.clone(), turn);
         if !self.options.speak_ahead {
             voice.mute();
         }
@@ -170,8 +170,8 @@ impl Session {
         if self.reply.is_some() {
             self.conclude_reply(true, now);
         }
-        let mut reply =
-            Reply::new(turn, Thought::committed(stream, now), Voice::new(self.speaker.clone()), false, now);
+        let voice = Voice::new(self.speaker.clone(), turn);
+        let mut reply = Reply::new(turn, Thought::committed(stream, now), voice, false, now);
         reply.end = end;
         self.reply = Some(reply);
     }
@@ -471,7 +471,7 @@ impl Session {
     pub(crate) fn apologise(&mut self, turn: TurnId, cause: DeadAir, now: Instant) {
         if self.reply.as_ref().is_none_or(|reply| reply.turn != turn) {
             self.conclude_reply(true, now);
-            let voice = Voice::new(self.speaker.clone());
+            let voice = Voice::new(self.speaker.clone(), turn);
             self.reply = Some(Reply::new(turn, Thought::none(now), voice, false, now));
         }
         let Some(reply) = &mut self.reply else { return };

@@ -11,6 +11,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use providers_api::{Ability, Error, ErrorKind, Stt, SttEvent, SttInput, SttRequest, SttStream};
 use tokio::time::Instant;
+use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use crate::options::{Waits, ms};
@@ -246,7 +247,8 @@ impl Recogniser {
                 let (stt, request) = (Arc::clone(&self.stt), self.request.clone());
                 self.attempts += 1;
                 let provider = stt.info().name.as_str();
-                self.attempt = tracing::info_span!("stt.attempt", provider, number = self.attempts);
+                self.attempt =
+                    tracing::info_span!("stt.attempt", provider, served = Empty, number = self.attempts);
                 let opening = Box::pin(async move { stt.open(request).await });
                 self.state = State::Opening(opening, now + ms(self.waits.open_ms));
                 Heard::Nothing
@@ -260,8 +262,12 @@ impl Recogniser {
                 Heard::Nothing
             }
             Came::Event(Some(Ok(event))) => {
-                if let SttEvent::Transcript(transcript) = &event {
-                    self.transcript(transcript, now);
+                match &event {
+                    SttEvent::Transcript(transcript) => self.transcript(transcript, now),
+                    SttEvent::Served(info) => {
+                        self.attempt.record("served", info.name.as_str());
+                    }
+                    _ => {}
                 }
                 Heard::Event(event)
             }

@@ -5,13 +5,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use domain::{AudioFrame, MediaTime, SessionId, Voice as VoiceChoice};
+use domain::{AudioFrame, MediaTime, SessionId, TurnId, Voice as VoiceChoice};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use media_core::level::is_audible;
 use providers_api::{Ability, Error, ErrorKind, Sink, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
 use tokio::time::Instant;
+use tracing::field::Empty;
 use tracing::{Instrument, Span};
 
 use crate::clip::{Clip, Clips};
@@ -59,6 +60,7 @@ pub(crate) struct Again {
 
 pub(crate) struct Voice {
     speaker: Speaker,
+    turn: TurnId,
     stream: Stream,
     history: History,
     /// Sentences (by index in the history) that wait for room in the stream.
@@ -86,9 +88,10 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
-    pub(crate) fn new(speaker: Speaker) -> Self {
+    pub(crate) fn new(speaker: Speaker, turn: TurnId) -> Self {
         Self {
             speaker,
+            turn,
             stream: Stream::Closed,
             history: History::default(),
             backlog: VecDeque::new(),
@@ -215,7 +218,7 @@ impl Voice {
 
     /// The same speaker with nothing said.
     pub(crate) fn fresh(&self) -> Self {
-        Self::new(self.speaker.clone())
+        Self::new(self.speaker.clone(), self.turn)
     }
 
     fn place(&mut self, index: usize, clip: &Clip, now: Instant) -> AudioFrame {
@@ -347,7 +350,11 @@ impl Voice {
                 Ok(Gave::Nothing)
             }
             TtsEvent::SentenceDone { .. } => self.sentence_done(now).map(|()| Gave::SentenceDone),
-            TtsEvent::Usage(_) | TtsEvent::Served(_) => Ok(Gave::Nothing),
+            TtsEvent::Served(info) => {
+                self.attempt.record("served", info.name.as_str());
+                Ok(Gave::Nothing)
+            }
+            TtsEvent::Usage(_) => Ok(Gave::Nothing),
         }
     }
 
@@ -411,10 +418,14 @@ impl Voice {
 
     fn open(&mut self) -> Opening {
         self.openings += 1;
-        let request = TtsRequest { session: self.speaker.session, voice: self.speaker.voice.clone() };
+        let request = TtsRequest {
+            session: self.speaker.session,
+            turn: Some(self.turn),
+            voice: self.speaker.voice.clone(),
+        };
         let tts = Arc::clone(&self.speaker.tts);
         let provider = tts.info().name.as_str();
-        self.attempt = tracing::info_span!("tts.attempt", provider, number = self.openings);
+        self.attempt = tracing::info_span!("tts.attempt", provider, served = Empty, number = self.openings);
         Box::pin(async move { tts.open(request).await })
     }
 

@@ -6,6 +6,8 @@ use serde::Serialize;
 pub struct ProviderInfo {
     /// Name in metrics, events and configuration, such as `local` or `deepgram`.
     pub name: String,
+    /// Whose key it uses there: the name of an account, where it works for one.
+    pub account: String,
     pub model: String,
     /// Where the vendor works on the request, as the vendor names it (`eu`, `westeurope`); empty where it does not say.
     pub region: String,

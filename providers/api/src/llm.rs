@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Pii, SessionId, Voiced};
+use domain::{Pii, SessionId, TurnId, Voiced};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub trait Llm: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct LlmRequest {
     pub session: SessionId,
+    /// Of the session, certain or not; `None`: for none.
+    pub turn: Option<TurnId>,
     /// The system prompt. What stays the same from turn to turn stands first, so that vendors' prompt caches apply.
     pub instructions: Arc<str>,
     pub messages: Arc<[Message]>,
@@ -50,6 +52,7 @@ impl LlmRequest {
     pub fn new(session: SessionId, instructions: &str, messages: Vec<Message>) -> Self {
         Self {
             session,
+            turn: None,
             instructions: instructions.into(),
             messages: messages.into(),
             tools: Arc::new([]),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{AudioFrame, SessionId, Voice, Word};
+use domain::{AudioFrame, SessionId, TurnId, Voice, Word};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
@@ -27,6 +27,8 @@ pub trait Tts: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct TtsRequest {
     pub session: SessionId,
+    /// Of the session; `None`: for none, such as what is rendered ahead.
+    pub turn: Option<TurnId>,
     pub voice: Voice,
 }
 

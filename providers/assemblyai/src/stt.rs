@@ -32,6 +32,7 @@ pub fn stt(options: Options) -> Hearing<impl Fn(&SttRequest) -> Listening + Send
         model: options.model.clone(),
         region: options.region().to_owned(),
         rate_hz: RATE_HZ,
+        ..ProviderInfo::default()
     };
     let manners = Manners {
         connect_within: options.connect_within,

@@ -28,6 +28,7 @@ pub fn stt(options: Options) -> Hearing<impl Fn(&SttRequest) -> Listening + Send
         model: options.endpoint_id.clone().unwrap_or_else(|| options.mode.path().to_owned()),
         region: options.region.clone(),
         rate_hz: RATE_HZ,
+        ..ProviderInfo::default()
     };
     let mut treatment = hearing::Options::new(manners(&options));
     treatment.finalize_within = options.finalize_within;

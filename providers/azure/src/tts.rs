@@ -26,6 +26,7 @@ pub fn tts(options: Options, client: Client) -> Reciting<Reading> {
         model: options.deployment_id.clone().unwrap_or_else(|| "neural".to_owned()),
         region: options.region.clone(),
         rate_hz: RATE_HZ,
+        ..ProviderInfo::default()
     };
     Reciting::new(info, client, Reading { options })
 }
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn the_request_is_as_documented() {
         let client = Client::new(providers_link::http::Options::default());
-        let turn = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+        let turn = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
         let request = reading().request(&client, &turn, "Hello").build().expect("well formed");
         assert_eq!(
             request.url().as_str(),

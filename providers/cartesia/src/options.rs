@@ -65,6 +65,7 @@ impl Options {
             model: self.model.clone(),
             region: self.region.clone(),
             rate_hz: self.rate_hz,
+            ..ProviderInfo::default()
         }
     }
 

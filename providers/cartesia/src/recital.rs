@@ -101,7 +101,7 @@ mod tests {
     fn a_request_has_the_documented_shape() {
         let client = Client::new(providers_link::http::Options::default());
         let voice = Voice { name: "v1".to_owned(), language: Language("de-AT".to_owned()), speed: 1.0 };
-        let turn = TtsRequest { session: SessionId::generate(), voice };
+        let turn = TtsRequest { session: SessionId::generate(), turn: None, voice };
         let request = recital().request(&client, &turn, "Guten Tag.").build().expect("a request");
         assert_eq!(request.url().as_str(), "https://api.cartesia.ai/tts/bytes");
         assert_eq!(request.headers()["authorization"], "Bearer key");

@@ -154,6 +154,7 @@ mod tests {
 
     fn asking(name: &str) -> TtsRequest {
         TtsRequest {
+            turn: None,
             session: SessionId::generate(),
             voice: Voice { name: name.to_owned(), ..Voice::default() },
         }

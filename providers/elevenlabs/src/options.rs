@@ -110,6 +110,7 @@ impl Options {
             model: self.model.clone(),
             region: self.region.clone(),
             rate_hz: self.rate_hz,
+            ..ProviderInfo::default()
         }
     }
 

@@ -41,6 +41,7 @@ impl GoogleStt {
             model: options.stt_model.clone(),
             region: options.location.clone(),
             rate_hz: 16_000,
+            ..ProviderInfo::default()
         };
         let streams = Streams { auth: Auth::new(client, &options), recognizer: options.recognizer() };
         let manners = Manners {

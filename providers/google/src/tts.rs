@@ -41,6 +41,7 @@ impl GoogleTts {
             model: recital::model(&options.voice).to_owned(),
             region: options.location.clone(),
             rate_hz: options.tts_rate_hz,
+            ..ProviderInfo::default()
         };
         let auth = Auth::new(client.clone(), &options);
         let synthesis = recital::Synthesis::new(&options, auth.clone());

@@ -105,7 +105,7 @@ const VAD_OF_OUR_OWN: u32 = 4;
 /// The sentence at the recogniser's rate.
 async fn speak(tts: &LocalTts, text: &str) -> Result<Vec<i16>, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::Run(error.to_string());
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let mut stream = tts.open(request).await.map_err(|e| failed(&e))?;
     stream.input.send(TtsInput::Sentence(text.to_owned())).await.map_err(|e| failed(&e))?;
     drop(stream.input);

@@ -176,6 +176,7 @@ impl Options {
             model: model.to_owned(),
             region: self.region.clone(),
             rate_hz,
+            ..ProviderInfo::default()
         }
     }
 

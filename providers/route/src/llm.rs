@@ -23,6 +23,7 @@ use crate::line::{Came, Line, Opened};
 use crate::observe::Why;
 use crate::options::Invalid;
 use crate::race::{Act, Race, Stage};
+use crate::tried::Cause;
 use crate::ways::{Alternative, Setting, Ways, keep};
 
 /// Vendors' own counts differ by language; this is what is charged where a vendor gave none.
@@ -172,8 +173,11 @@ impl Asking {
     }
 
     fn start(&mut self, number: u32, index: usize, why: Why, now: Instant) {
-        let mut tried = self.ways.tried(index, self.request.session, number, why, now);
+        let LlmRequest { session, turn, .. } = self.request;
+        let mut tried = self.ways.tried(index, Cause { session, turn, number, why }, now);
         tried.asked(now);
+        // From now on: one that is cancelled before it answers may have read all of it.
+        tried.given.input_tokens = input_tokens(&self.request);
         let (llm, request) = (Arc::clone(&self.ways.way(index).provider), self.request.clone());
         let opening = async move {
             let events = llm.chat(request).await?;
@@ -192,7 +196,6 @@ impl Asking {
         let error = match came {
             Came::Opened => {
                 runner.line.tried.opened(now);
-                runner.line.tried.given.input_tokens = input_tokens(&self.request);
                 self.race.opened(number);
                 return false;
             }

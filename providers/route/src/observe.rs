@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::SessionId;
+use domain::{SessionId, TurnId};
 use providers_api::{Ability, Error, ErrorKind, ProviderInfo, Usage};
 
 use crate::health::Key;
@@ -27,6 +27,8 @@ impl Observer for Nobody {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     pub session: SessionId,
+    /// `None`: of none alone, as a stream of recognition, which hears many.
+    pub turn: Option<TurnId>,
     /// Whose key was used.
     pub tenant: Arc<str>,
     pub ability: Ability,

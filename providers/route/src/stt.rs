@@ -28,7 +28,7 @@ use crate::observe::Why;
 use crate::options::Invalid;
 use crate::race::{Entry, Limits, Rank};
 use crate::replay::Log;
-use crate::tried::Tried;
+use crate::tried::{Cause, Tried};
 use crate::ways::{Alternative, Setting, Ways, keep};
 
 /// Inputs that wait for the route: 2 s of audio. When full the session drops and counts.
@@ -196,7 +196,9 @@ impl Hearing {
         self.attempts += 1;
         let Entry { index, limits, standing } = entry;
         let why = if standing == Rank::Probe { Why::Probe } else { why };
-        let tried = self.ways.tried(index, self.request.session, self.attempts, why, now);
+        // A stream hears many turns.
+        let cause = Cause { session: self.request.session, turn: None, number: self.attempts, why };
+        let tried = self.ways.tried(index, cause, now);
         let (stt, request) = (Arc::clone(&self.ways.way(index).provider), self.request.clone());
         let opening = async move {
             let SttStream { input, events } = stt.open(request).await?;

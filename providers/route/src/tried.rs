@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::SessionId;
+use domain::{SessionId, TurnId};
 use providers_api::{Error, ErrorKind, ProviderInfo, Usage};
 use tokio::time::Instant;
 
@@ -14,12 +14,21 @@ use crate::breaker::Standing;
 use crate::health::{Measures, State, lock};
 use crate::observe::{Attempt, Observer, Outcome, Why};
 
+/// What an attempt is made for, and the how many-th it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cause {
+    pub session: SessionId,
+    pub turn: Option<TurnId>,
+    pub number: u32,
+    pub why: Why,
+}
+
 pub(crate) struct Tried {
     state: Arc<State>,
     measures: Measures,
     info: Arc<ProviderInfo>,
     observer: Arc<dyn Observer>,
-    who: (SessionId, u32, Why),
+    cause: Cause,
     began: Instant,
     connect: Option<Duration>,
     /// Since when progress is waited for.
@@ -44,7 +53,7 @@ impl Tried {
         measures: Measures,
         info: Arc<ProviderInfo>,
         observer: Arc<dyn Observer>,
-        who: (SessionId, u32, Why),
+        cause: Cause,
         usual: Option<Duration>,
         now: Instant,
     ) -> Self {
@@ -56,7 +65,7 @@ impl Tried {
             measures,
             info,
             observer,
-            who,
+            cause,
             began: now,
             connect: None,
             asked: None,
@@ -186,11 +195,16 @@ impl Tried {
         if std::mem::take(&mut self.probing) {
             self.state.released(false, now);
         }
+        // Whoever refused before it had taken the request has used nothing.
+        if matches!(outcome, Outcome::Failed(_)) && self.connect.is_none() {
+            self.given = Usage::default();
+        }
         let usage = self.usage(matches!(outcome, Outcome::Served));
-        let (session, number, why) = self.who;
+        let Cause { session, turn, number, why } = self.cause;
         let key = self.state.key();
         self.observer.attempt(Attempt {
             session,
+            turn,
             tenant: Arc::clone(&key.tenant),
             ability: key.ability,
             provider: Arc::clone(&self.info),

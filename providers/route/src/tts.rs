@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use domain::{AudioFrame, MediaTime, SessionId, Voice};
+use domain::{AudioFrame, MediaTime, SessionId, TurnId, Voice};
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
@@ -37,6 +37,7 @@ use crate::observe::Why;
 use crate::options::Invalid;
 use crate::race::{Act, Race, Stage};
 use crate::spoken::Spoken;
+use crate::tried::Cause;
 use crate::ways::{Alternative, Setting, Ways, keep};
 
 /// Sentences that wait for the voice. When full the session waits with the next.
@@ -118,6 +119,7 @@ struct Speaker {
 struct Turn {
     shared: Arc<Shared>,
     session: SessionId,
+    turn: Option<TurnId>,
     voice: Voice,
     input: Option<mpsc::Receiver<TtsInput>>,
     spoken: Spoken,
@@ -152,6 +154,7 @@ impl Turn {
         let avoided = avoided.filter(|(_, until)| *until > now).map(|(indices, _)| indices);
         let mut turn = Self {
             session: request.session,
+            turn: request.turn,
             voice: request.voice,
             input: Some(input),
             spoken: Spoken::default(),
@@ -333,14 +336,15 @@ impl Turn {
     fn start(&mut self, number: u32, index: usize, why: Why, now: Instant) {
         self.attempts = number;
         let ways = &self.shared.ways;
-        let mut tried = ways.tried(index, self.session, number, why, now);
+        let cause = Cause { session: self.session, turn: self.turn, number, why };
+        let mut tried = ways.tried(index, cause, now);
         if self.spoken.is_waiting() {
             tried.asked(now);
         }
         let way = ways.way(index);
         let tts = Arc::clone(&way.provider);
         let voice = way.voice.clone().unwrap_or_else(|| self.voice.clone());
-        let request = TtsRequest { session: self.session, voice };
+        let request = TtsRequest { session: self.session, turn: self.turn, voice };
         let opening = async move {
             let TtsStream { input, events } = tts.open(request).await?;
             Ok(Opened { input: Some(input), events })

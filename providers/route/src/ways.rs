@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use crate::breaker::Standing;
 use crate::budget::{Pace, Reaction};
 use crate::health::{Health, Key, Measures, Moment, State, lock};
-use crate::observe::{Observer, RouteEvent, Why};
+use crate::observe::{Observer, RouteEvent};
 use crate::options::{Invalid, Options};
 use crate::probe::{self, Ask, Probe};
 use crate::race::{Entry, Limits, Rank};
-use crate::tried::Tried;
+use crate::tried::{Cause, Tried};
 
 /// When a probe made of a caller's request gets another beside it.
 const PROBE_HEDGE: Duration = Duration::from_millis(150);
@@ -178,19 +178,12 @@ impl<P: ?Sized> Ways<P> {
         plan.front().is_some_and(|best| best.index != index && best.standing != Rank::LastResort)
     }
 
-    pub(crate) fn tried(
-        &self,
-        index: usize,
-        session: SessionId,
-        number: u32,
-        why: Why,
-        now: Instant,
-    ) -> Tried {
+    pub(crate) fn tried(&self, index: usize, cause: Cause, now: Instant) -> Tried {
         let way = &self.ways[index];
         let (state, first) = (Arc::clone(&way.state), Arc::clone(&way.first));
         let observer = Arc::clone(&self.setting.observer);
         let usual = self.usual(index);
-        Tried::new(state, first, Arc::clone(&way.info), observer, (session, number, why), usual, now)
+        Tried::new(state, first, Arc::clone(&way.info), observer, cause, usual, now)
     }
 
     /// How long the first progress takes where it is slow and well: after that another is asked beside it.

@@ -212,6 +212,15 @@ fn may_choose_address(ctx: &Ctx, address: Option<&String>) -> Result<(), Error> 
     ctx.operator("chooses the addresses that the server connects to (`/options/base_url`)")
 }
 
+/// Of one that comes from elsewhere than the API: the same that the API asks, as far as it is asked of every vendor.
+pub(crate) fn check_given(name: &str, key: &Secret<String>, options: &AccountOptions) -> Result<(), Error> {
+    let mut fields = Fields::default();
+    fields.name("/name", name);
+    check_key(&mut fields, Some(key));
+    check_texts(&mut fields, options);
+    fields.check()
+}
+
 fn check_key(fields: &mut Fields, key: Option<&Secret<String>>) {
     if let Some(key) = key {
         fields.text("/key", key.expose(), 1, KEY_MOST);
@@ -228,6 +237,10 @@ fn check_options(fields: &mut Fields, about: &VendorAbout, options: &AccountOpti
     if about.needs_base_url && options.base_url.is_none() {
         fields.wrong("/options/base_url", "missing", format!("{} needs an address", about.title));
     }
+    check_texts(fields, options);
+}
+
+fn check_texts(fields: &mut Fields, options: &AccountOptions) {
     if let Some(url) = &options.base_url {
         fields.text("/options/base_url", url, 8, 300);
         let known = ["https://", "wss://", "http://", "ws://"].iter().any(|scheme| url.starts_with(scheme));

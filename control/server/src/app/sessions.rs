@@ -5,7 +5,9 @@ use std::time::Duration;
 use control_api::call::{
     Call, CallQuery, CallSummary, EventPage, EventQuery, NumberedEvent, SummaryBy, Turn,
 };
+use control_api::cost::CallSum;
 use control_api::{List, Paging, problem};
+use control_store::cost;
 use control_store::session::{self, Filter, Session};
 use control_store::{OrgTx, environment};
 use domain::{EnvironmentId, SessionId};
@@ -75,19 +77,23 @@ async fn filter(tx: &mut OrgTx, query: &CallQuery) -> Result<Option<Filter>, Err
 }
 
 pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Call, Error> {
-    let (found, recorded, names) = read(ctx, server, id).await?;
+    let (found, recorded, names, costs) = read(ctx, server, id).await?;
     let summary = summarised(&found, &names, server);
     let outcome = summary::Outcome {
         fields: found.fields,
         summary_model: found.summary_model,
         extracted: found.extracted,
     };
-    Ok(summary::call(summary, outcome, &recorded))
+    let mut call = summary::call(summary, outcome, &recorded);
+    costs.put_on(&mut call.turns_detail);
+    Ok(call)
 }
 
 pub(crate) async fn turns(ctx: &Ctx, server: &Server, id: &str) -> Result<Vec<Turn>, Error> {
-    let (_, recorded, _) = read(ctx, server, id).await?;
-    Ok(summary::turns(&recorded.events))
+    let (_, recorded, _, costs) = read(ctx, server, id).await?;
+    let mut turns = summary::turns(&recorded.events);
+    costs.put_on(&mut turns);
+    Ok(turns)
 }
 
 pub(crate) async fn events(
@@ -139,15 +145,35 @@ pub(crate) async fn own(ctx: &Ctx, server: &Server, id: &str) -> Result<SessionI
     Ok(session)
 }
 
-async fn read(ctx: &Ctx, server: &Server, id: &str) -> Result<(Session, Recorded, Environments), Error> {
+async fn read(
+    ctx: &Ctx,
+    server: &Server,
+    id: &str,
+) -> Result<(Session, Recorded, Environments, TurnCosts), Error> {
     let session = parse(id)?;
     let mut tx = ctx.tx(server).await?;
     let found = session::find(&mut tx, session).await?.ok_or_else(|| unknown(id))?;
     let events = session::events(&mut tx, session, -1, EVENTS).await?;
     let names = Environments::of(&mut tx).await?;
+    let costs = TurnCosts(cost::sums_of_turns(&mut tx, session).await?);
     tx.commit().await?;
     let recorded = recorded(&found, events);
-    Ok((found, recorded, names))
+    Ok((found, recorded, names, costs))
+}
+
+struct TurnCosts(Vec<cost::TurnSum>);
+
+impl TurnCosts {
+    fn put_on(&self, turns: &mut [Turn]) {
+        for turn in turns {
+            let sum = self.0.iter().find(|sum| u32::try_from(sum.turn) == Ok(turn.turn.0));
+            turn.cost = sum.map(|sum| CallSum {
+                requests: sum.requests,
+                cost_nano_usd: sum.cost_nano,
+                unpriced: sum.unpriced,
+            });
+        }
+    }
 }
 
 pub(crate) fn recorded(found: &Session, events: Vec<session::Event>) -> Recorded {
@@ -190,7 +216,7 @@ fn summarised(found: &Session, names: &Environments, server: &Server) -> CallSum
         version: found.version,
         environment: names.name(found.environment),
         transport: found.transport.clone(),
-        provider: found.provider.clone(),
+        providers: found.providers.clone(),
         started_at: found.started_at.to_string(),
         duration_ms: found.duration_ms.unwrap_or_else(so_far),
         running,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use control_api::call::{
-    Call, CallFailure, CallSummary, Event, LatenciesMs, Line, MarkAt, Note, Silence, Turn,
+    Call, CallFailure, CallSummary, Event, LatenciesMs, Line, MarkAt, Note, ProviderName, ServedBy, Silence,
+    Turn,
 };
 use domain::{EndReason, Latencies, Mark, Role, SessionEvent, TurnId, TurnTimeline};
 use serde_json::Value;
@@ -171,6 +172,7 @@ impl Parts {
         let (caller_text, typed) = self.caller.map(|(_, text, typed)| (text, typed)).unwrap_or_default();
         let marks = self.timeline.as_ref().map(marks).unwrap_or_default();
         let latencies = self.timeline.as_ref().and_then(TurnTimeline::latencies).map(|parts| in_ms(&parts));
+        let served_by = self.timeline.map(|timeline| shown(timeline.served_by)).unwrap_or_default();
         Turn {
             turn,
             caller_text,
@@ -180,8 +182,20 @@ impl Parts {
             nodes: self.nodes,
             marks,
             latencies,
+            served_by,
+            cost: None,
         }
     }
+}
+
+fn shown(by: domain::ServedBy) -> ServedBy {
+    let names = |names: Vec<domain::ProviderName>| {
+        names
+            .into_iter()
+            .map(|domain::ProviderName { account, model }| ProviderName { account, model })
+            .collect()
+    };
+    ServedBy { recognition: names(by.recognition), thinking: names(by.thinking), voice: names(by.voice) }
 }
 
 fn marks(timeline: &TurnTimeline) -> Vec<MarkAt> {

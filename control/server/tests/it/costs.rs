@@ -78,6 +78,7 @@ async fn costs_are_summed_by_what_is_asked_for_and_what_has_no_price_is_named() 
         plane.post("/v1/prices", price(unit, nano)).await.json();
     }
     let call = begun(plane.org, 60);
+    let call = call.caller(5, 1, "a").answered(10, 1, 400).caller(900, 2, "b").answered(950, 2, 400);
     plane.record(std::slice::from_ref(&call)).await;
     let mut first = asked(plane.org, 50, "own", tokens(1000, 100));
     (first.session, first.turn) = (Some(call.id()), Some(1));
@@ -122,6 +123,9 @@ async fn costs_are_summed_by_what_is_asked_for_and_what_has_no_price_is_named() 
             .sum();
         assert_eq!(series, 3_800_000);
     }
+    let turns = plane.get(&format!("/v1/sessions/{}/turns", call.id())).await["data"].clone();
+    assert_eq!(turns[0]["cost"], json!({"requests": 1, "cost_nano_usd": 2_800_000, "unpriced": 0}));
+    assert_eq!(turns[1]["cost"], Value::Null, "nothing was asked for it alone");
     let of_call = plane.get(&format!("/v1/sessions/{}/costs", call.id())).await;
     assert_eq!(of_call["total"], json!({"requests": 2, "cost_nano_usd": 2_800_000, "unpriced": 1}));
     assert_eq!(

@@ -1,10 +1,11 @@
 //! How quickly callers were answered and what calls did, over windows of time.
 
+use control_store::{ProviderRequest, pricing};
 use domain::EndReason;
 use serde_json::{Value, json};
 
 use crate::plane::Plane;
-use crate::record::{Record, begun};
+use crate::record::{Record, asked, begun};
 
 /// Percentiles are at most 2 % off.
 fn about(value: &Value, wanted: f64) {
@@ -89,7 +90,7 @@ async fn both_are_narrowed_to_one_agent_version_transport_or_provider() {
         ("&agent=front-desk&version=2", 1, 400.0),
         ("&version=2", 2, 400.0),
         ("&transport=twilio", 1, 800.0),
-        ("&provider=local", 3, 400.0),
+        ("&provider=built-in", 3, 400.0),
         ("&provider=deepgram&version=1", 1, 800.0),
     ] {
         for window in ["5m", "24h"] {
@@ -112,7 +113,7 @@ async fn both_are_narrowed_to_one_agent_version_transport_or_provider() {
         (&activity["versions"], &activity["transports"]),
         (&json!([1, 2]), &json!(["twilio", "webrtc"]))
     );
-    assert_eq!(activity["providers"], json!(["deepgram", "local"]));
+    assert_eq!(activity["providers"], json!(["built-in", "deepgram"]));
 }
 
 #[tokio::test]
@@ -141,12 +142,23 @@ async fn activity_counts_calls_turns_silences_failures_and_ends() {
     let running = begun(plane.org, 30).caller(10, 1, "d");
     // Its server died: it has said nothing for longer than any caller is left alone.
     let dead = begun(plane.org, 290);
+    let thought = |call: &Record, account: &str, input_tokens| {
+        let usage = pricing::Usage { input_tokens, output_tokens: 5, ..pricing::Usage::default() };
+        ProviderRequest { session: Some(call.id()), ..asked(plane.org, 90, account, usage) }
+    };
+    let requests = [thought(&one, "one", 100), thought(&two, "one", 20), thought(&two, "two", 3)];
     plane.record(&[one, two, running, dead]).await;
+    plane.record_requests(&requests).await;
     let found = plane.get("/v1/activity?window=5m").await;
     assert_eq!(
         found["totals"],
-        json!({"calls": 4, "turns": 4, "interruptions": 1, "dead_air_ms": 3000, "failures": 3, "tokens_in": 0, "tokens_out": 0})
+        json!({"calls": 4, "turns": 4, "interruptions": 1, "dead_air_ms": 3000, "failures": 3, "tokens_in": 123, "tokens_out": 15})
     );
+    assert_eq!(counted(&found["series"], "tokens_in"), [123]);
+    for (account, tokens) in [("our-one", 120), ("our-two", 3), ("built-in", 0)] {
+        let of_one = plane.get(&format!("/v1/activity?window=24h&provider={account}")).await;
+        assert_eq!(of_one["totals"]["tokens_in"], tokens, "{account}");
+    }
     assert_eq!(found["active_calls"], 1);
     assert_eq!(found["dead_air_by_cause"], json!({"thinking": 3000}));
     assert_eq!(found["failures_by_code"], json!({"STT_CLOSED": 1, "TTS_TIMED_OUT": 2}));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use control_store::greeting::Began;
 use control_store::{Entry, Happened, Opened, Outcome, ProviderRequest, journal, pricing, writer};
 use domain::{
-    AgentId, DeadAir, Encoding, EndReason, Mark, OrgId, ProviderRequestId, Role, ServerId, SessionEvent,
-    SessionId, TurnId, TurnTimeline,
+    AgentId, DeadAir, Encoding, EndReason, Mark, OrgId, ProviderName, ProviderRequestId, Role, ServedBy, ServerId,
+    SessionEvent, SessionId, TurnId, TurnTimeline,
 };
 use jiff::{SignedDuration, Timestamp};
 use runtime::Tasks;
@@ -23,6 +23,8 @@ pub(crate) const SERVER: ServerId = ServerId::from_uuid(uuid::Uuid::from_u128(7)
 #[derive(Clone)]
 pub(crate) struct Record {
     pub(crate) opened: Opened,
+    /// Who listens and speaks, from the beginning on.
+    provider: String,
     /// Milliseconds since it began.
     events: Vec<(u64, SessionEvent)>,
 }
@@ -48,13 +50,12 @@ pub(crate) fn begun(org: OrgId, seconds_ago: i64) -> Record {
         environment: None,
         channel: None,
         transport: "webrtc".to_owned(),
-        provider: "local".to_owned(),
         server: SERVER,
         started_at: NOW - SignedDuration::from_secs(seconds_ago),
         greeting: None,
         drill: None,
     };
-    Record { opened, events: vec![(0, SessionEvent::Started)] }
+    Record { opened, provider: "built-in".to_owned(), events: vec![(0, SessionEvent::Started)] }
 }
 
 impl Record {
@@ -68,7 +69,7 @@ impl Record {
     }
 
     pub(crate) fn over(mut self, transport: &str, provider: &str) -> Self {
-        (self.opened.transport, self.opened.provider) = (transport.to_owned(), provider.to_owned());
+        (self.opened.transport, self.provider) = (transport.to_owned(), provider.to_owned());
         self
     }
 
@@ -99,6 +100,8 @@ impl Record {
         timeline.mark(Mark::SpeechEnded, Duration::from_millis(at_ms));
         timeline.mark(Mark::Committed, Duration::from_millis(at_ms + response_ms / 4));
         timeline.mark(Mark::AgentStarted, Duration::from_millis(at_ms + response_ms));
+        let name = || vec![ProviderName { account: self.provider.clone(), model: "m-1".to_owned() }];
+        timeline.served_by = ServedBy { recognition: name(), thinking: Vec::new(), voice: name() };
         self.event(at_ms + response_ms, SessionEvent::TurnFinished { timeline })
     }
 
@@ -123,7 +126,8 @@ impl Record {
         let session = self.opened.session;
         let happened = self.events.iter().zip(0..).map(move |((at_ms, event), sequence)| {
             let at_us = i64::try_from(at_ms * 1000).expect("a time");
-            Entry::Event(Happened { session, sequence, at_us, event: event.clone() })
+            let joined = if sequence == 0 { vec![self.provider.clone()] } else { Vec::new() };
+            Entry::Event(Happened { session, sequence, at_us, event: event.clone(), joined })
         });
         std::iter::once(Entry::Opened(self.opened.clone())).chain(happened)
     }

@@ -1,8 +1,9 @@
 //! What a server begins with, and what later starts change.
 
-use control_server::{Definition, Source, seed};
+use control_api::provider_account::{AccountOptions, Vendor};
+use control_server::{Definition, GivenAccount, Source, Vault, seed, seed_accounts};
 use control_store::{Db, Reason, agent, serving};
-use domain::OrgId;
+use domain::{OrgId, Secret};
 use serde_json::json;
 
 use crate::plane::{Plane, database, front_desk};
@@ -61,4 +62,25 @@ async fn what_was_published_by_people_stays_when_the_server_starts_again() {
     let mut tx = plane.db.system_tx(Reason::LoadAgents).await.expect("a transaction");
     let served = serving::all(&mut tx).await.expect("answered");
     assert_eq!(served.first().map(|served| served.version), Some(2));
+}
+
+#[tokio::test]
+async fn a_key_of_the_environment_that_the_api_would_refuse_makes_no_account_and_the_others_are_made() {
+    let db = database().await;
+    let org = seed(&db, vec![front_desk()]).await.expect("seeded");
+    let vault = Vault::new(&Secret::new("a master key that is long enough to be one".to_owned()));
+    let given = |name: &str, key: &str, url: Option<&str>| GivenAccount {
+        name: name.to_owned(),
+        vendor: Vendor::Openai,
+        options: AccountOptions { base_url: url.map(str::to_owned), ..AccountOptions::default() },
+        key: Secret::new(key.to_owned()),
+    };
+    let accounts = [
+        given("broken", "sk-1\u{7}", None),
+        given("elsewhere", "sk-1", Some("https://user:word@vendor.example/?x")),
+        given("Named Badly", "sk-1", None),
+        given("openai", "sk-1", Some("https://vendor.example/v1")),
+    ];
+    let made = seed_accounts(&db, org, &vault, &accounts).await.expect("answered");
+    assert_eq!(made, ["openai"]);
 }

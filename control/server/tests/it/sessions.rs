@@ -181,7 +181,7 @@ async fn a_call_is_shown_with_what_was_said_what_was_noted_and_what_went_wrong()
     let began = (NOW - jiff::SignedDuration::from_secs(600)).to_string();
     assert_eq!((&call["id"], &call["started_at"]), (&json!(booked.id().to_string()), &json!(began)));
     assert_eq!((&call["outcome"], &call["summary"]), (&json!("appointment"), &json!("S.")));
-    assert_eq!((&call["version"], &call["provider"]), (&json!(1), &json!("local")));
+    assert_eq!((&call["version"], &call["providers"]), (&json!(1), &json!(["built-in"])));
     assert_eq!((&call["response_median_ms"], &call["response_max_ms"]), (&json!(600.0), &json!(600.0)));
     assert_eq!((&call["dead_air_ms"], &call["dead_air"][0]["cause"]), (&json!(2500.0), &json!("thinking")));
     assert_eq!(call["fields"], json!({"appointment": "at ten"}));
@@ -196,6 +196,8 @@ async fn a_call_is_shown_with_what_was_said_what_was_noted_and_what_went_wrong()
     );
     let parts = &turn["latencies"];
     assert_eq!((&parts["response_ms"], &parts["endpointing_ms"]), (&json!(600.0), &json!(150.0)));
+    let name = json!([{"account": "built-in", "model": "m-1"}]);
+    assert_eq!(turn["served_by"], json!({"recognition": name, "thinking": [], "voice": name}));
 }
 
 #[tokio::test]

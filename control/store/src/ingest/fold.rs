@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use domain::{DeadAir, Mark, OrgId, SessionEvent, SessionId, TurnTimeline};
+use domain::{Mark, OrgId, ProviderName, ServedBy, SessionEvent, SessionId, TurnTimeline};
 use jiff::Timestamp;
 
 use super::Call;
-use crate::entry::Happened;
+use crate::entry::{Happened, ProviderRequest};
 use crate::histogram::Histogram;
 
 /// As the first words of a caller are shown.
@@ -23,6 +23,8 @@ pub(crate) struct Folded {
     pub(crate) calls: BTreeMap<SessionId, Change>,
     pub(crate) turns: Vec<Turn>,
     pub(crate) series: BTreeMap<Key, Series>,
+    /// Of calls that a drill struck: in no measure of all calls.
+    aside: Series,
 }
 
 /// To the row of one call.
@@ -37,6 +39,7 @@ pub(crate) struct Change {
     pub(crate) recorded: bool,
     pub(crate) first_words: String,
     pub(crate) words: String,
+    pub(crate) joined: Vec<String>,
     pub(crate) ended: Option<Ended>,
     pub(crate) greeting: Greeting,
 }
@@ -83,6 +86,7 @@ pub(crate) struct Key {
     pub(crate) agent_name: String,
     pub(crate) version: i32,
     pub(crate) transport: String,
+    /// Empty: of all, whoever served.
     pub(crate) provider: String,
 }
 
@@ -101,6 +105,10 @@ impl Key {
         }
         self
     }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        self.provider.is_empty()
+    }
 }
 
 fn begin(at: Timestamp, seconds: i64) -> Timestamp {
@@ -109,41 +117,89 @@ fn begin(at: Timestamp, seconds: i64) -> Timestamp {
 }
 
 impl Folded {
-    pub(crate) fn of(fresh: &[&Happened], calls: &HashMap<SessionId, Call>) -> Self {
+    pub(crate) fn of(fresh: &[&Happened], calls: &mut HashMap<SessionId, Call>) -> Self {
         let mut folded = Self::default();
         for happened in fresh {
-            if let Some(call) = calls.get(&happened.session) {
+            if let Some(call) = calls.get_mut(&happened.session) {
                 folded.add(happened, call);
             }
         }
         folded
     }
 
-    fn add(&mut self, happened: &Happened, call: &Call) {
+    /// What a request to a language model used, whatever came of it. Of none but calls on record: a trial of an account is nobody's activity.
+    pub(crate) fn add_tokens(&mut self, request: &ProviderRequest, calls: &HashMap<SessionId, Call>) {
+        let call = request.session.and_then(|session| calls.get(&session));
+        let Some(call) = call.filter(|_| request.ability == "llm") else { return };
+        for (name, tokens) in
+            [("tokens_in", request.usage.input_tokens), ("tokens_out", request.usage.output_tokens)]
+        {
+            let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
+            for provider in ["", &request.provider] {
+                self.series(call, request.at, provider).count(name, "", tokens);
+            }
+        }
+    }
+
+    fn add(&mut self, happened: &Happened, call: &mut Call) {
         let at = call.started_at.checked_add(happened.at()).unwrap_or(call.started_at);
+        let before = call.providers.len();
+        for provider in &happened.joined {
+            if !call.providers.contains(provider) {
+                call.providers.push(provider.clone());
+            }
+        }
+        let joined = &call.providers[before..];
         let change = self.calls.entry(happened.session).or_insert_with(|| Change::new(at));
         change.add(happened, at);
-        let key = Key {
-            org: call.org,
-            at: begin(at, 60),
-            agent_name: call.agent_name.clone(),
-            version: call.version,
-            transport: call.transport.clone(),
-            provider: call.provider.clone(),
-        };
-        let mut aside = Series::default();
-        let series = if call.is_drilled { &mut aside } else { self.series.entry(key).or_default() };
-        series.add(&happened.event);
+        change.joined.extend_from_slice(joined);
+        // Their part of the call begins here.
+        joined.iter().for_each(|provider| self.series(call, at, provider).count("calls", "", 1));
+        if let Some((name, label, value)) = counted(&happened.event) {
+            self.series(call, at, "").count(name, &label, value);
+            for provider in call.providers.iter().filter(|_| name != "calls") {
+                self.series(call, at, provider).count(name, &label, value);
+            }
+        }
         if let SessionEvent::TurnFinished { timeline } = &happened.event {
             let turn = Turn::new(happened.session, call, timeline);
             for (stage, value) in STAGES.iter().zip(turn.stages) {
-                if let Some(value) = value {
+                let Some(value) = value else { continue };
+                for provider in std::iter::once("").chain(served(stage, &timeline.served_by)) {
+                    let series = self.series(call, at, provider);
                     series.latencies.entry(stage).or_default().record(value.unsigned_abs());
                 }
             }
             self.turns.push(turn);
         }
     }
+
+    fn series(&mut self, call: &Call, at: Timestamp, provider: &str) -> &mut Series {
+        if call.is_drilled {
+            return &mut self.aside;
+        }
+        let key = Key {
+            org: call.org,
+            at: begin(at, 60),
+            agent_name: call.agent_name.clone(),
+            version: call.version,
+            transport: call.transport.clone(),
+            provider: provider.to_owned(),
+        };
+        self.series.entry(key).or_default()
+    }
+}
+
+/// Whose work a stage waited for: the first, where one took over from another. The whole response is everybody's.
+fn served<'a>(stage: &str, by: &'a ServedBy) -> Vec<&'a str> {
+    let first = |names: &'a [ProviderName]| names.first().map(|name| name.account.as_str());
+    let found = match stage {
+        "endpointing" => vec![first(&by.recognition)],
+        "thinking" | "sentence" => vec![first(&by.thinking)],
+        "synthesis" | "playout" => vec![first(&by.voice)],
+        _ => vec![first(&by.recognition), first(&by.thinking), first(&by.voice)],
+    };
+    found.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Change {
@@ -158,6 +214,7 @@ impl Change {
             recorded: false,
             first_words: String::new(),
             words: String::new(),
+            joined: Vec::new(),
             ended: None,
             greeting: Greeting::default(),
         }
@@ -239,28 +296,25 @@ impl Turn {
 }
 
 impl Series {
-    fn add(&mut self, event: &SessionEvent) {
-        match event {
-            SessionEvent::Started => self.count("calls", "", 1),
-            SessionEvent::CallerTurn { .. } => self.count("turns", "", 1),
-            SessionEvent::Interrupted { .. } => self.count("interruptions", "", 1),
-            SessionEvent::DeadAir { cause, length, .. } => {
-                let length = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
-                self.count("dead_air_ms", &dead_air(*cause), length);
-            }
-            SessionEvent::Failed { code, .. } => self.count("failures", code, 1),
-            SessionEvent::Ended { reason } => self.count("ended", &name_of(reason), 1),
-            _ => {}
-        }
-    }
-
     fn count(&mut self, name: &'static str, label: &str, value: i64) {
         *self.counts.entry((name, label.to_owned())).or_default() += value;
     }
 }
 
-fn dead_air(cause: DeadAir) -> String {
-    name_of(&cause)
+/// What an event adds to which count, by its name and label.
+fn counted(event: &SessionEvent) -> Option<(&'static str, String, i64)> {
+    let one = |name| Some((name, String::new(), 1));
+    match event {
+        SessionEvent::Started => one("calls"),
+        SessionEvent::CallerTurn { .. } => one("turns"),
+        SessionEvent::Interrupted { .. } => one("interruptions"),
+        SessionEvent::DeadAir { cause, length, .. } => {
+            Some(("dead_air_ms", name_of(cause), i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
+        }
+        SessionEvent::Failed { code, .. } => Some(("failures", code.clone(), 1)),
+        SessionEvent::Ended { reason } => Some(("ended", name_of(reason), 1)),
+        _ => None,
+    }
 }
 
 /// As serde writes it.
@@ -275,7 +329,7 @@ fn ms(duration: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use domain::{EndReason, TurnId};
+    use domain::{DeadAir, EndReason, TurnId};
 
     use super::*;
 
@@ -285,24 +339,33 @@ mod tests {
             agent_name: "front-desk".to_owned(),
             version: 1,
             transport: "webrtc".to_owned(),
-            provider: "local".to_owned(),
+            providers: Vec::new(),
             started_at: Timestamp::from_second(1_800_000_030).expect("a time"),
             is_drilled: false,
         }
     }
 
     fn fold(events: Vec<(u64, SessionEvent)>) -> (Change, Folded) {
+        fold_with(events.into_iter().map(|(ms, event)| (ms, event, "")).collect())
+    }
+
+    /// Each with whoever joined by then.
+    fn fold_with(events: Vec<(u64, SessionEvent, &str)>) -> (Change, Folded) {
         fold_of(call(), events)
     }
 
-    fn fold_of(call: Call, events: Vec<(u64, SessionEvent)>) -> (Change, Folded) {
+    fn fold_of(call: Call, events: Vec<(u64, SessionEvent, &str)>) -> (Change, Folded) {
         let session = SessionId::generate();
-        let happened: Vec<Happened> = events
-            .into_iter()
-            .zip(0..)
-            .map(|((ms, event), sequence)| Happened { session, sequence, at_us: (ms * 1000) as i64, event })
-            .collect();
-        let folded = Folded::of(&happened.iter().collect::<Vec<_>>(), &HashMap::from([(session, call)]));
+        let happened = events.into_iter().zip(0..).map(|((ms, event, joined), sequence)| Happened {
+            session,
+            sequence,
+            at_us: (ms * 1000) as i64,
+            event,
+            joined: joined.split_whitespace().map(str::to_owned).collect(),
+        });
+        let happened: Vec<Happened> = happened.collect();
+        let mut calls = HashMap::from([(session, call)]);
+        let folded = Folded::of(&happened.iter().collect::<Vec<_>>(), &mut calls);
         (folded.calls[&session].clone(), folded)
     }
 
@@ -370,9 +433,47 @@ mod tests {
     fn a_call_that_a_drill_struck_is_on_record_and_in_no_measure_of_all_calls() {
         let drilled = Call { is_drilled: true, ..call() };
         let (change, folded) =
-            fold_of(drilled, vec![(0, SessionEvent::Started), (1300, timeline(1, 600, 1000))]);
+            fold_of(drilled, vec![(0, SessionEvent::Started, "ears"), (1300, timeline(1, 600, 1000), "")]);
         assert_eq!((change.last_sequence, folded.turns[0].stages[0]), (1, Some(400_000)));
         assert!(folded.series.is_empty());
+    }
+
+    #[test]
+    fn a_provider_has_the_call_from_where_it_served_and_of_each_turn_the_stages_that_it_served() {
+        let name = |account: &str| ProviderName { account: account.to_owned(), model: "m".to_owned() };
+        let answered = |turn, thinking: &[&str]| {
+            let SessionEvent::TurnFinished { mut timeline } = timeline(turn, 600, 1000) else {
+                unreachable!("made above")
+            };
+            timeline.served_by = ServedBy {
+                recognition: vec![name("ears")],
+                thinking: thinking.iter().map(|account| name(account)).collect(),
+                voice: vec![name("ears"), name("other")],
+            };
+            SessionEvent::TurnFinished { timeline }
+        };
+        let turn = |n| SessionEvent::CallerTurn { turn: TurnId(n), text: String::new(), typed: false };
+        let (change, folded) = fold_with(vec![
+            (0, SessionEvent::Started, ""),
+            (500, turn(1), "ears"),
+            (1000, answered(1, &[]), "ears other"),
+            (1100, turn(2), ""),
+            (1500, answered(2, &["mind", "other"]), "mind"),
+            (1600, SessionEvent::Ended { reason: EndReason::CallerLeft }, ""),
+        ]);
+        assert_eq!(change.joined, ["ears", "other", "mind"]);
+        let found = |provider: &str| {
+            let series = folded.series.iter().find(|(key, _)| key.provider == provider).expect("counted").1;
+            let count =
+                |name| series.counts.iter().filter(|((of, _), _)| *of == name).map(|(_, value)| value).sum();
+            let turns = |stage| series.latencies.get(stage).map_or(0, Histogram::count);
+            let counts: [i64; 3] = ["calls", "turns", "ended"].map(count);
+            (counts, ["response", "endpointing", "thinking", "synthesis"].map(turns))
+        };
+        assert_eq!(found(""), ([1, 2, 1], [2, 2, 2, 2]));
+        assert_eq!(found("ears"), ([1, 2, 1], [2, 2, 0, 2]));
+        assert_eq!(found("mind"), ([1, 0, 1], [1, 0, 1, 0]));
+        assert_eq!(found("other"), ([1, 1, 1], [0, 0, 0, 0]), "others were waited for");
     }
 
     #[test]

@@ -18,22 +18,22 @@ use crate::metrics::REQUESTS_UNPRICED;
 use crate::price::price_of;
 use crate::pricing::{self, Price, Priced, Prices, Unit};
 
-/// How many were new.
-pub(super) async fn write(
+/// Those that were not there before.
+pub(super) async fn write<'a>(
     connection: &mut PgConnection,
-    requests: &[&ProviderRequest],
-) -> Result<usize, Error> {
+    requests: &[&'a ProviderRequest],
+) -> Result<Vec<&'a ProviderRequest>, Error> {
     if requests.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let fresh = not_there(connection, requests).await?;
     let own = own_prices(connection, &fresh).await?;
     let used = used(connection, &fresh, &own).await?;
     let (mut sums, mut months) = (BTreeMap::new(), months::Months::default());
-    let mut count = 0;
+    let mut written = Vec::new();
     for (request, priced) in price(&fresh, &own, used) {
         let Some(domain) = insert(connection, request, &priced).await? else { continue };
-        count += 1;
+        written.push(request);
         warn(request, &priced);
         add(&mut sums, request, domain, &priced);
         months.add(request, cost_nano(&priced).unwrap_or_default());
@@ -43,7 +43,7 @@ pub(super) async fn write(
         add_sum(connection, key, sum).await?;
     }
     months.write(connection).await?;
-    Ok(count)
+    Ok(written)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,7 +15,7 @@ fn at(text: &str) -> Timestamp {
 
 const WHOLE: (&str, &str) = ("2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z");
 
-fn spoken(org: OrgId, minute: i64, characters: u64) -> ProviderRequest {
+pub(crate) fn spoken(org: OrgId, minute: i64, characters: u64) -> ProviderRequest {
     ProviderRequest {
         id: ProviderRequestId::generate(),
         org,

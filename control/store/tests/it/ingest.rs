@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use control_store::{Access, Db, Entry, Happened, Histogram, Opened, Recorder, journal, writer};
+use control_store::pricing::Usage;
+use control_store::{
+    Access, Db, Entry, Happened, Histogram, Opened, Outcome, Page, ProviderRequest, Recorder, journal,
+    session, writer,
+};
 use domain::{DeadAir, EndReason, Mark, OrgId, ServerId, SessionEvent, SessionId, TurnId, TurnTimeline};
 use runtime::Tasks;
 use testkit::postgres::Cluster;
 
+use crate::costs::spoken;
 use crate::support::{apart, database, sql};
 
 pub(crate) async fn org(url: &str) -> OrgId {
@@ -28,7 +33,6 @@ pub(crate) fn opened(org: OrgId) -> Opened {
         environment: None,
         channel: None,
         transport: "webrtc".to_owned(),
-        provider: "local".to_owned(),
         server: ServerId::generate(),
         started_at: "2026-11-26T10:00:30Z".parse().expect("a time"),
         greeting: None,
@@ -66,6 +70,7 @@ pub(crate) fn call(opened: &Opened, responses_ms: &[u64]) -> Vec<Entry> {
             sequence,
             at_us: i64::from(sequence) * 100_000,
             event,
+            joined: Vec::new(),
         })
     });
     std::iter::once(Entry::Opened(opened.clone())).chain(happened).collect()
@@ -283,7 +288,8 @@ async fn a_text_with_a_nul_is_kept_with_a_sign_in_its_place() {
     let writing = writing(&db);
     let mut entries = call(&opened, &[200]);
     let event = SessionEvent::CallerTurn { turn: TurnId(9), text: "a\0b".to_owned(), typed: true };
-    entries.push(Entry::Event(Happened { session: opened.session, sequence: 99, at_us: 1, event }));
+    let joined = Vec::new();
+    entries.push(Entry::Event(Happened { session: opened.session, sequence: 99, at_us: 1, event, joined }));
     writing.put(&entries);
     writing.end().await;
     let kept = sql(&url, "select event ->> 'text' from app.session_events where sequence = 99").await;
@@ -308,4 +314,88 @@ async fn one_calls_impossible_event_keeps_no_others() {
         .filter_map(|line| line.split_once('|').map(|(id, count)| (id.to_owned(), count.to_owned())))
         .collect();
     assert_eq!(counts.get(&good.session.as_uuid().to_string()).map(String::as_str), Some("5"));
+}
+
+/// Of a call, with so many tokens in and out.
+fn thought(opened: &Opened, provider: &str, (input_tokens, output_tokens): (u64, u64)) -> ProviderRequest {
+    ProviderRequest {
+        session: Some(opened.session),
+        ability: "llm".to_owned(),
+        provider: provider.to_owned(),
+        usage: Usage { input_tokens, output_tokens, ..Usage::default() },
+        ..spoken(opened.org, 0, 0)
+    }
+}
+
+fn asked(requests: &[ProviderRequest]) -> Vec<Entry> {
+    requests.iter().map(|request| Entry::Request(Box::new(request.clone()))).collect()
+}
+
+const TOKENS: &str = "select agent_name, version, transport, provider, name, sum(value) from app.counts_hour where name like 'tokens%' group by 1, 2, 3, 4, 5 order by 4, 5";
+
+#[tokio::test]
+async fn tokens_count_once_for_each_request_with_the_dimensions_of_its_call() {
+    let (db, url) = database().await;
+    let org = org(&url).await;
+    let opened = opened(org);
+    let mut requests = vec![
+        thought(&opened, "one", (100, 10)),
+        thought(&opened, "two", (1_000, 0)),
+        // A voice that counts in tokens is none of a language model.
+        ProviderRequest { ability: "tts".to_owned(), ..thought(&opened, "one", (5, 5)) },
+        // A trial of an account, and a call whose beginning was lost.
+        ProviderRequest { session: None, ..thought(&opened, "one", (7, 7)) },
+        ProviderRequest { session: Some(SessionId::generate()), ..thought(&opened, "one", (9, 9)) },
+    ];
+    requests[1].outcome = Outcome::Cancelled;
+    requests[1].usage.estimated = true;
+    let entries = [call(&opened, &[300]), asked(&requests)].concat();
+    let first = writing(&db);
+    first.put(&entries);
+    first.end().await;
+    // Two servers at once, one of which writes again what it had written before it crashed.
+    let more: Vec<_> = (0..40).map(|_| thought(&opened, "one", (1, 1))).collect();
+    let (left, right) = (writing(&db), writing(&db));
+    left.put(&[asked(&more[..30]), entries].concat());
+    right.put(&asked(&more[10..]));
+    tokio::join!(left.end(), right.end());
+    let counted = [
+        "front-desk|3|webrtc||tokens_in|1140",
+        "front-desk|3|webrtc||tokens_out|50",
+        "front-desk|3|webrtc|one|tokens_in|140",
+        "front-desk|3|webrtc|one|tokens_out|50",
+        "front-desk|3|webrtc|two|tokens_in|1000",
+        "front-desk|3|webrtc|two|tokens_out|0",
+    ];
+    assert_eq!(sql(&url, TOKENS).await.lines().collect::<Vec<_>>(), counted);
+    let minutes = TOKENS.replace("counts_hour", "counts_minute");
+    assert_eq!(sql(&url, &minutes).await.lines().collect::<Vec<_>>(), counted);
+}
+
+#[tokio::test]
+async fn a_call_names_those_who_served_it_and_old_rows_the_servers_own() {
+    let (db, url) = database().await;
+    let opened = opened(org(&url).await);
+    let mut entries = call(&opened, &[300, 400]);
+    for (place, names) in [(2, ["ears", "voice"].as_slice()), (4, &["voice", "mind"])] {
+        let Entry::Event(happened) = &mut entries[place] else { unreachable!("an event") };
+        happened.joined = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+    for part in [&entries[..3], &entries[3..], &entries] {
+        let writing = writing(&db);
+        writing.put(part);
+        writing.end().await;
+    }
+    sql(&url, &format!(
+        "insert into app.sessions (id, org_id, agent_name, version, transport, provider, server_id, started_at, last_event_at)
+         select gen_random_uuid(), org_id, agent_name, version, transport, 'deepgram', server_id, started_at - interval '1 day', last_event_at from app.sessions"
+    ))
+    .await;
+    let mut tx = db.org_tx(opened.org).await.expect("a transaction");
+    let page = Page { after: None, limit: 10 };
+    let found = session::list(&mut tx, &session::Filter::default(), page).await.expect("read");
+    let providers: Vec<_> = found.iter().map(|call| call.providers.join(" ")).collect();
+    assert_eq!(providers, ["ears voice mind", "deepgram"]);
+    let calls = "select provider, whole, value from app.counts_hour where name = 'calls' order by 1";
+    assert_eq!(sql(&url, calls).await, "|t|1\nears|f|1\nmind|f|1\nvoice|f|1");
 }

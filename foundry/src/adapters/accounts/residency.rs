@@ -27,7 +27,7 @@ impl Known {
     fn allows(&self, org: OrgId, name: &str, regions: &[String]) -> bool {
         name == BUILT_IN
             || regions.is_empty()
-            || self.accounts.get(&(org, name.to_owned())).is_some_and(|account| has(regions, account))
+            || self.accounts.get(&(org, name.to_owned())).is_some_and(|kept| has(regions, &kept.account))
     }
 }
 
@@ -141,7 +141,7 @@ impl Known {
             );
             return Some((Severity::Error, detail));
         }
-        match self.accounts.get(&key) {
+        match self.accounts.get(&key).map(|kept| &kept.account) {
             None => {
                 let detail = format!("there is no account {name:?} in use: calls go on with the next");
                 Some((Severity::Warning, detail))
@@ -171,6 +171,7 @@ mod tests {
     use control_api::provider_account::{AccountOptions, Vendor};
     use domain::ProviderAccountId;
 
+    use super::super::kept::Kept;
     use super::*;
 
     fn known(org: OrgId, accounts: &[(&str, Option<&str>)]) -> Known {
@@ -184,7 +185,7 @@ mod tests {
                 options,
                 key: None,
             };
-            ((org, (*name).to_owned()), Arc::new(account))
+            ((org, (*name).to_owned()), Arc::new(Kept::new(account)))
         };
         Known {
             accounts: accounts.iter().map(account).collect::<HashMap<_, _>>(),

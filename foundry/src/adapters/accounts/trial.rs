@@ -1,5 +1,6 @@
 //! One small, real request at a vendor, timed: what somebody who has entered a key wants to see.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,7 +15,11 @@ use providers_api::{
 };
 use tokio::time::Instant;
 
-use crate::vendors::{self, Reach};
+use super::kept;
+use crate::adapters::alone::Alone;
+use crate::adapters::attempts::Books;
+use crate::speech::{Sound, render};
+use crate::vendors::Reach;
 
 /// All of it.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -23,6 +28,8 @@ const ASKED: &str = "Say hello in five words.";
 const HEARD: &str = "What are your opening hours on Saturday?";
 /// 0.5 % of full scale: what is quieter is no voice.
 const AUDIBLE: u16 = 160;
+/// Bytes; it was asked for five words.
+const ANSWER_MOST: usize = 8_000;
 const HEARING_RATE_HZ: u32 = 16_000;
 
 pub(super) async fn run(
@@ -30,16 +37,18 @@ pub(super) async fn run(
     account: &Account,
     wanted: &TrialRequest,
     own_voice: &dyn Tts,
+    books: Arc<Books>,
 ) -> TrialAnswer {
     let model = wanted.model.as_deref();
     let trial = async {
         match wanted.ability {
-            Ability::Llm => think(vendors::llm(reach, account, model)?.as_ref()).await,
+            Ability::Llm => think(&Alone::new(kept::llm(reach, account, model)?, books)).await,
             Ability::Tts => {
                 let name = wanted.voice.clone().unwrap_or_default();
-                speak(vendors::tts(reach, account, model)?.as_ref(), Voice { name, ..Voice::default() }).await
+                let tts = Alone::new(kept::tts(reach, account, model)?, books);
+                speak(&tts, Voice { name, ..Voice::default() }).await
             }
-            Ability::Stt => listen(vendors::stt(reach, account, model)?.as_ref(), own_voice).await,
+            Ability::Stt => listen(&Alone::new(kept::stt(reach, account, model)?, books), own_voice).await,
         }
     };
     match tokio::time::timeout(WITHIN, trial).await {
@@ -124,6 +133,9 @@ async fn think(llm: &dyn providers_api::Llm) -> Result<TrialAnswer, Failed> {
             timed.first.get_or_insert_with(Instant::now);
             said.push_str(&text);
         }
+        if said.len() > ANSWER_MOST {
+            return Err(Failed::Unfit("the answer to a small question has no end".to_owned()));
+        }
     }
     Ok(timed.answer(&llm.info().model, Some(said), None))
 }
@@ -131,23 +143,23 @@ async fn think(llm: &dyn providers_api::Llm) -> Result<TrialAnswer, Failed> {
 async fn speak(tts: &dyn Tts, voice: Voice) -> Result<TrialAnswer, Failed> {
     let mut timed = Timed::begin();
     let TtsStream { mut input, mut events } =
-        tts.open(TtsRequest { session: SessionId::generate(), voice }).await?;
+        tts.open(TtsRequest { session: SessionId::generate(), turn: None, voice }).await?;
     timed.open = Some(Instant::now());
     let _closed = input.send(TtsInput::Sentence(SPOKEN.to_owned())).await;
     drop(input);
-    let mut samples: Vec<i16> = Vec::new();
+    let mut sound = Sound::default();
     while let Some(event) = events.next().await {
         if let TtsEvent::Audio(frame) = event? {
             if frame.samples.iter().any(|sample| sample.unsigned_abs() > AUDIBLE) {
                 timed.first.get_or_insert_with(Instant::now);
             }
-            samples.extend(frame.samples);
+            sound.add(frame).map_err(str::to_owned)?;
         }
     }
     if timed.first.is_none() {
         return Err(Failed::Unfit("the vendor took the text and gave no sound".to_owned()));
     }
-    let wav = wav(&samples, tts.info().rate_hz).map_err(|error| error.to_string())?;
+    let wav = wav(&sound.samples, sound.rate_hz).map_err(|error| error.to_string())?;
     Ok(timed.answer(&tts.info().model, None, Some(BASE64.encode(wav))))
 }
 
@@ -198,24 +210,14 @@ async fn listen(stt: &dyn Stt, own_voice: &dyn Tts) -> Result<TrialAnswer, Faile
 }
 
 async fn rendered(voice: &dyn Tts) -> Result<Vec<i16>, Failed> {
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
-    let TtsStream { mut input, mut events } = voice.open(request).await?;
-    let _closed = input.send(TtsInput::Sentence(HEARD.to_owned())).await;
-    drop(input);
-    let mut samples: Vec<i16> = Vec::new();
-    while let Some(event) = events.next().await {
-        if let TtsEvent::Audio(frame) = event? {
-            samples.extend(frame.samples);
-        }
-    }
-    let rate_hz = voice.info().rate_hz;
-    if rate_hz == HEARING_RATE_HZ {
-        return Ok(samples);
+    let clip = render(voice, HEARD, &Voice::default()).await?;
+    if clip.rate_hz == HEARING_RATE_HZ {
+        return Ok(clip.samples.to_vec());
     }
     let mut resampler =
-        media_core::Resampler::new(rate_hz, HEARING_RATE_HZ).map_err(|error| error.to_string())?;
+        media_core::Resampler::new(clip.rate_hz, HEARING_RATE_HZ).map_err(|error| error.to_string())?;
     let mut out = Vec::new();
-    resampler.push(&samples, &mut out);
+    resampler.push(&clip.samples, &mut out);
     resampler.flush(&mut out);
     Ok(out)
 }

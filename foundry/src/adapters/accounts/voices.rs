@@ -1,5 +1,6 @@
 //! The voices of an agent one by one: the first, and those that stand in for it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::Voice;
@@ -9,9 +10,10 @@ use providers_route::breaker::Standing;
 use providers_route::{Alternative, Key, TtsRoute};
 use tokio::time::Instant;
 
-use super::{BUILT_IN, Bench, Binding, speaking, tenant};
+use super::kept::Kept;
+use super::{BUILT_IN, Bench, Binding, Found, tenant};
 use crate::adapters::attempts::Client;
-use crate::vendors;
+use crate::waits::speaking;
 
 /// One of an agent's voices by itself.
 pub(crate) struct OneVoice {
@@ -35,8 +37,8 @@ impl Bench {
             .iter()
             .enumerate()
             .filter_map(|(place, binding)| {
-                let (provider, vendor) =
-                    self.found(&known, client.org, binding, Arc::clone(&self.own_tts), vendors::tts)?;
+                let found = self.found(&known, client.org, binding, Some(&self.own_tts), Kept::tts);
+                let Found { provider, vendor } = found.or_warn(client.org, binding)?;
                 // A voice is known to its own vendor alone: the agent's is that of the first.
                 let name = binding.voice.clone().or_else(|| (place > 0).then(String::new));
                 let voice = name.map_or_else(|| voice.clone(), |name| Voice { name, ..voice.clone() });
@@ -45,18 +47,18 @@ impl Bench {
                 let well = self.health.standing(&key, Instant::now()) != Standing::Open;
                 let who = VoiceKey { provider: binding.provider.clone(), model: info.model.clone(), voice };
                 if binding.provider == BUILT_IN {
-                    return Some(OneVoice { who, tts: provider, well });
+                    return Some(OneVoice { who, tts: self.own_voice(client), well });
                 }
-                let named = vec![(info, binding.provider.clone(), vendor)];
+                let vendors = HashMap::from([(binding.provider.clone(), vendor)]);
                 let way = Alternative::new(provider, tenant(client, binding));
-                let route = TtsRoute::new(vec![way], self.setting(speaking(), client, named)).ok()?;
+                let route = TtsRoute::new(vec![way], self.setting(speaking(), client, vendors)).ok()?;
                 Some(OneVoice { who, tts: Arc::new(route), well })
             })
             .collect();
         if voices.is_empty() {
             let model = self.own_tts.info().model.clone();
             let who = VoiceKey { provider: BUILT_IN.to_owned(), model, voice: voice.clone() };
-            voices.push(OneVoice { who, tts: Arc::clone(&self.own_tts), well: true });
+            voices.push(OneVoice { who, tts: self.own_voice(client), well: true });
         }
         voices
     }

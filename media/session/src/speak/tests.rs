@@ -1,6 +1,6 @@
 use std::sync::{Mutex, PoisonError};
 
-use domain::Word;
+use domain::{TurnId, Word};
 use futures::FutureExt;
 use providers_api::ProviderInfo;
 
@@ -35,12 +35,13 @@ fn voice(streams: impl Into<VecDeque<Vec<TtsEvent>>>) -> Voice {
         rate_hz: RATE_HZ,
         ..ProviderInfo::default()
     };
-    Voice::new(Speaker {
+    let speaker = Speaker {
         tts: Arc::new(Streams(info, Mutex::new(streams.into()))),
         voice: VoiceChoice::default(),
         session: SessionId::generate(),
         clips: Arc::default(),
-    })
+    };
+    Voice::new(speaker, TurnId(1))
 }
 
 /// "One two." of a second, nearly all of it the second word.

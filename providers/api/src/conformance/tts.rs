@@ -220,7 +220,7 @@ async fn open_voice(tts: &dyn Tts, trial: &Trial, rule: &'static str) -> Result<
 }
 
 pub(super) fn request() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
+    TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() }
 }
 
 async fn say(voice: &mut TtsStream, text: &str, rule: &'static str) -> Result<(), Broken> {

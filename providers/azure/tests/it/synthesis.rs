@@ -34,7 +34,7 @@ async fn a_sentence_is_spoken_as_it_was_written_by_the_voice_that_was_chosen() {
     let (standin, options) = vendor().await;
     let voice =
         Voice { name: "de-DE-KatjaNeural".to_owned(), language: Language("de".to_owned()), speed: 1.2 };
-    let request = TtsRequest { session: SessionId::generate(), voice };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice };
     let mut turn = tts(options, client()).open(request).await.expect("open");
     let text = "Müller & Söhne: \"3 < 4\"";
     turn.input.send(TtsInput::Sentence(text.to_owned())).await.expect("open");
@@ -55,7 +55,7 @@ async fn a_sentence_is_spoken_as_it_was_written_by_the_voice_that_was_chosen() {
 #[tokio::test]
 async fn a_turn_that_is_dropped_ends_its_request() {
     let (standin, options) = vendor().await;
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let mut turn = tts(options, client()).open(request).await.expect("open");
     let text = "A long sentence that nobody will hear to its end, since the caller speaks.".to_owned();
     turn.input.send(TtsInput::Sentence(text)).await.expect("open");

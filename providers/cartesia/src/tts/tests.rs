@@ -12,7 +12,7 @@ fn options() -> Options {
 }
 
 fn turn() -> CartesiaTurn {
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     CartesiaTurn::new(&options(), &request, 7)
 }
 

@@ -83,7 +83,7 @@ fn listening() -> SttRequest {
 }
 
 fn speaking() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
+    TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() }
 }
 
 /// Frames of 20 ms from the beginning of a track.

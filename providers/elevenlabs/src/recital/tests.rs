@@ -44,7 +44,7 @@ fn line(text: &str, from: f64) -> String {
 fn a_request_has_the_documented_shape() {
     let client = Client::new(providers_link::http::Options::default());
     let voice = Voice { speed: 0.9, ..Voice::default() };
-    let turn = TtsRequest { session: SessionId::generate(), voice };
+    let turn = TtsRequest { session: SessionId::generate(), turn: None, voice };
     let request = recital(true).request(&client, &turn, "Good day.").build().expect("a request");
     assert_eq!(
         request.url().as_str(),

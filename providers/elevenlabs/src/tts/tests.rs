@@ -15,7 +15,7 @@ fn options() -> Options {
 }
 
 fn request(voice: Voice) -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice }
+    TtsRequest { session: SessionId::generate(), turn: None, voice }
 }
 
 fn turn() -> ElevenLabsTurn {

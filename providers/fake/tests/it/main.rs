@@ -22,7 +22,7 @@ fn voice(options: TtsOptions) -> FakeTts {
 }
 
 fn tts_request() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
+    TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() }
 }
 
 fn stt_request() -> SttRequest {

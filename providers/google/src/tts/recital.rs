@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn turn(voice: domain::Voice) -> TtsRequest {
-        TtsRequest { session: SessionId::generate(), voice }
+        TtsRequest { session: SessionId::generate(), turn: None, voice }
     }
 
     fn file(rate_hz: u32, samples: &[i16]) -> Vec<u8> {

@@ -17,7 +17,7 @@ fn voice_trial() -> Trial {
 }
 
 async fn all(tts: &dyn Tts, text: &str) -> Vec<Result<TtsEvent, providers_api::Error>> {
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let TtsStream { mut input, events } = tts.open(request).await.expect("it opens");
     input.send(TtsInput::Sentence(text.to_owned())).await.expect("it takes text");
     drop(input);
@@ -92,7 +92,7 @@ async fn without_a_token_no_turn_opens() {
     let mut stand = Stand::with(account()).await;
     stand.options.token_url = "http://127.0.0.1:9/token".to_owned();
     let tts = GoogleTts::new(stand.options, client());
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let error = tts.open(request).await.err().expect("no token");
     assert_eq!(error.kind, ErrorKind::Unreachable);
 }

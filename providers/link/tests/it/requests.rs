@@ -33,7 +33,7 @@ async fn speak(body: &[u8], sentences: &[&str]) -> Vec<Result<TtsEvent, provider
     let url = format!("http://{}/", answer(&tasks, Some(head)).await);
     let info = ProviderInfo { name: "acme".to_owned(), rate_hz: 8_000, ..ProviderInfo::default() };
     let tts = Reciting::new(info, Client::new(Options::default()), Plain { url });
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let TtsStream { mut input, events } = tts.open(request).await.expect("asks nobody");
     for sentence in sentences {
         input.send(TtsInput::Sentence((*sentence).to_owned())).await.expect("open");

@@ -87,7 +87,7 @@ fn voice(url: &str, pool: &Pool) -> impl Tts + use<> {
 }
 
 fn request() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
+    TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() }
 }
 
 /// All events of a turn of these sentences.

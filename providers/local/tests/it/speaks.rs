@@ -75,7 +75,7 @@ struct Heard {
 }
 
 fn request() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: Voice::default() }
+    TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() }
 }
 
 async fn speak(voice: &LocalTts, sentences: &[&str]) -> Heard {
@@ -335,7 +335,7 @@ async fn a_very_long_sentence_is_spoken_whole_in_parts() {
 #[tokio::test]
 async fn other_languages_are_refused() {
     let voice = Voice { language: Language("de".to_owned()), ..Voice::default() };
-    let refused = EVEN.open(TtsRequest { session: SessionId::generate(), voice }).await;
+    let refused = EVEN.open(TtsRequest { session: SessionId::generate(), turn: None, voice }).await;
     assert_eq!(refused.err().map(|error| error.kind), Some(ErrorKind::Rejected));
 }
 
@@ -343,7 +343,11 @@ async fn other_languages_are_refused() {
 async fn slower_takes_longer() {
     let at = |speed: f32| async move {
         let mut stream = EVEN
-            .open(TtsRequest { session: SessionId::generate(), voice: Voice { speed, ..Voice::default() } })
+            .open(TtsRequest {
+                session: SessionId::generate(),
+                turn: None,
+                voice: Voice { speed, ..Voice::default() },
+            })
             .await
             .expect("opens");
         stream

@@ -47,7 +47,7 @@ fn wav(rate_hz: u32, channels: u16, bits: u16, size: u32, samples: &[i16]) -> Ve
 }
 
 fn body_of(speech: &Speech, voice: Voice) -> Value {
-    let turn = TtsRequest { session: domain::SessionId::generate(), voice };
+    let turn = TtsRequest { session: domain::SessionId::generate(), turn: None, voice };
     let request = speech.request(&Client::new(http::Options::default()), &turn, "Hello.").build();
     let request = request.expect("well formed");
     assert_eq!(request.url().path(), "/v1/audio/speech");

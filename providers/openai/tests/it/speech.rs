@@ -19,7 +19,7 @@ fn voice(options: &Options, tts: TtsOptions) -> Reciting<Speech> {
 
 /// Everything of one sentence: how long it sounds, and what was used.
 async fn spoken(tts: &dyn Tts, text: &str) -> (f64, Usage) {
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let mut stream = tts.open(request).await.expect("opens");
     stream.input.send(TtsInput::Sentence(text.to_owned())).await.expect("open");
     drop(stream.input);
@@ -81,7 +81,7 @@ async fn characters_are_told_and_the_vendors_tokens_with_events() {
 async fn a_dropped_turn_ends_at_the_vendor() {
     let (standin, options) = vendor().await;
     let tts = voice(&options, TtsOptions::default());
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let mut stream = tts.open(request).await.expect("opens");
     stream.input.send(TtsInput::Sentence("word ".repeat(400))).await.expect("open");
     while !matches!(stream.events.next().await, Some(Ok(TtsEvent::Audio(_)))) {}

@@ -166,7 +166,7 @@ pub(crate) fn stt_request() -> SttRequest {
 }
 
 pub(crate) fn tts_request() -> TtsRequest {
-    TtsRequest { session: SessionId::generate(), voice: domain::Voice::default() }
+    TtsRequest { session: SessionId::generate(), turn: None, voice: domain::Voice::default() }
 }
 
 pub(crate) fn llm_request(text: &str) -> LlmRequest {

@@ -243,11 +243,27 @@ async fn a_caller_who_hangs_up_cancels_and_nobody_is_blamed() {
         assert!(tokio::time::timeout(ms(500), asked).await.is_err());
     }
     assert_eq!(scene.notes.outcomes(), vec![("first".to_owned(), "cancelled"); 10]);
+    // It may have read the question: what that cost is estimated, not known to be nothing.
+    let cancelled = scene.notes.attempts()[0].usage;
+    assert!(cancelled.input_tokens > 0 && cancelled.estimated, "{cancelled:?}");
     assert!(scene.notes.events().is_empty());
     let mut reply = scene.route.chat(llm_request("hello")).await.expect("hedged");
     assert!(reply.next().await.is_some());
     drop(reply);
     assert_eq!(scene.notes.attempts().last().map(|a| a.outcome.clone()), Some(Outcome::Cancelled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_hangs_before_it_answers_is_estimated_and_one_that_refuses_has_used_nothing() {
+    let scene = llm_route(models(Fault::Hang));
+    let asked = scene.route.chat(llm_request("hello"));
+    assert!(tokio::time::timeout(ms(100), asked).await.is_err());
+    let hung = scene.notes.attempts()[0].clone();
+    assert_eq!((hung.connect, hung.outcome), (None, Outcome::Cancelled));
+    assert!(hung.usage.input_tokens > 0 && hung.usage.estimated, "{:?}", hung.usage);
+    let scene = llm_route(models(Fault::Refuse));
+    assert_eq!(told(&scene.route).await, whole("second", SECOND));
+    assert_eq!(scene.notes.attempts()[0].usage, Usage::default());
 }
 
 #[tokio::test(start_paused = true)]

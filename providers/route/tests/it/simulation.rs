@@ -53,7 +53,8 @@ async fn a_thousand_turns_are_spoken_to_the_end_without_dead_air() {
     for reply in 0..REPLIES {
         let fault = fault(&mut random);
         faults.always(fault);
-        let request = TtsRequest { session: SessionId::generate(), voice: domain::Voice::default() };
+        let request =
+            TtsRequest { session: SessionId::generate(), turn: None, voice: domain::Voice::default() };
         let heard = speak(&route, request, &SENTENCES).await;
         assert_eq!(heard.error, None, "reply {reply}, {fault:?}, seed {SEED}");
         assert_eq!(heard.said(), SENTENCES, "reply {reply}, {fault:?}, seed {SEED}");

@@ -5,6 +5,7 @@ use control_store::{Db, Error, audit, org as store, provider_account, secret};
 use domain::{OrgId, ProviderAccountId, Secret, SecretId};
 use serde_json::json;
 
+use crate::app::provider_accounts::check_given;
 use crate::app::vault::Vault;
 
 /// An account as the environment gives it.
@@ -16,7 +17,8 @@ pub struct GivenAccount {
     pub key: Secret<String>,
 }
 
-/// Makes those whose names are not taken: an account that is there stays as somebody has changed it. Gives the names of those made.
+/// Makes those whose names are not taken: an account that is there stays as somebody has changed it. Gives the names of those made. One that
+/// the API would refuse is named in the log and keeps no server from starting.
 ///
 /// # Errors
 /// When the database does not take it.
@@ -28,6 +30,10 @@ pub async fn seed_accounts(
 ) -> Result<Vec<String>, Error> {
     let mut made = Vec::new();
     for account in given {
+        if let Err(wrong) = check_given(&account.name, &account.key, &account.options) {
+            tracing::error!(account = account.name, wrong = wrong.detail, "no account is made of the environment");
+            continue;
+        }
         let mut tx = db.org_tx(org).await?;
         // One server at a time: each account is made once.
         store::lock(&mut tx).await?;

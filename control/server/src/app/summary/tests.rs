@@ -30,7 +30,7 @@ fn row(recorded: &Recorded) -> CallSummary {
         version: 1,
         environment: None,
         transport: recorded.transport.clone(),
-        provider: "local".into(),
+        providers: vec!["built-in".into()],
         started_at: recorded.started_at.to_string(),
         duration_ms: 0.0,
         running: false,

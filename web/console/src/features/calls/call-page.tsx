@@ -96,7 +96,7 @@ function Shown({ call }: { call: Call }) {
 }
 
 function Facts({ call }: { call: Call }) {
-  const where = [call.transport, call.provider].filter(Boolean).join(', ');
+  const where = [call.transport, ...call.providers].filter(Boolean).join(', ');
   return (
     <dl className="facts" data-testid="facts">
       <div>

@@ -3,7 +3,7 @@
 import { memo, useSyncExternalStore } from 'react';
 import type { Call, Line, Turn } from '../../server';
 import { exactPosition, ms, plain, position } from '../../words';
-import { cutBy, heardAt, PART_MEANING, PARTS, rounded, type Span } from './follow';
+import { cutBy, heardAt, PART_MEANING, PARTS, rounded, type Span, servedBy } from './follow';
 import type { Player } from './player';
 
 const never = () => () => undefined;
@@ -130,6 +130,7 @@ const Waterfall = memo(function Waterfall({
 }) {
   const lengths = PARTS.map((part) => latencies[`${part}_ms`]);
   const shown = rounded(lengths, latencies.response_ms);
+  const served = servedBy(turn.served_by);
   return (
     <div className="waterfall">
       <div className="track">
@@ -169,6 +170,11 @@ const Waterfall = memo(function Waterfall({
       </ul>
       <details className="marks">
         <summary>Marks{turn.nodes.length > 0 && ` · ${turn.nodes.join(' → ')}`}</summary>
+        {served && (
+          <p className="quiet" data-testid="served">
+            {served}
+          </p>
+        )}
         <ol>
           {turn.marks.map(({ mark, at_ms }) => (
             <li key={mark}>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Line, Turn } from '../../server';
-import { cutBy, heardAt, matches, missing, rounded, spans } from './follow';
+import { cutBy, heardAt, matches, missing, rounded, servedBy, spans } from './follow';
 
 const line = (at_ms: number, role: 'caller' | 'agent', turn: number): Line => ({
   at_ms,
@@ -16,6 +16,7 @@ const turn = (number: number, marks: Record<string, number>): Turn => ({
   interrupted: false,
   nodes: [],
   latencies: null,
+  served_by: { recognition: [], thinking: [], voice: [] },
   marks: Object.entries(marks).map(([mark, at_ms]) => ({ mark, at_ms })) as Turn['marks'],
 });
 
@@ -63,6 +64,17 @@ describe('words about a call', () => {
     expect(of(part('agent'))).toMatch(/nothing is there of the caller/);
     expect(of()).toMatch(/not recorded/);
     expect(missing({ recorded: true, running: false }, [])).toMatch(/not there any more/);
+  });
+  it('name who served each stage, and nobody where none was needed', () => {
+    const voice = [
+      { account: 'voices', model: 'v1' },
+      { account: 'built-in', model: 'piper' },
+    ];
+    const recognition = [{ account: 'ears', model: 'nova' }];
+    expect(servedBy({ recognition, thinking: [], voice })).toBe(
+      'Recognition: ears (nova) · Voice: voices (v1), then built-in (piper)',
+    );
+    expect(servedBy({ recognition: [], thinking: [], voice: [] })).toBe('');
   });
   it('round parts so that they still add up', () => {
     expect(rounded([0.5, 0.4, 0.6, 0, 0], 1.5)).toEqual([1, 0, 1, 0, 0]);

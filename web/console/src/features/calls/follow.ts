@@ -37,6 +37,17 @@ export function heardAt(all: readonly Span[], atMs: number): number {
   return found;
 }
 
+/** Who served a turn, stage by stage, in the order in which they took over; empty where nobody was needed, and of calls from before that was kept. */
+export function servedBy(served: Turn['served_by']): string {
+  const stage = (name: string, who: Turn['served_by']['voice']) =>
+    who.length > 0 ? [`${name}: ${who.map((one) => `${one.account} (${one.model})`).join(', then ')}`] : [];
+  return [
+    ...stage('Recognition', served.recognition),
+    ...stage('Thinking', served.thinking),
+    ...stage('Voice', served.voice),
+  ].join(' · ');
+}
+
 /** 0 is an agent's draft. */
 export const versioned = (version: number): string => (version === 0 ? 'draft' : `v${version}`);
 
