@@ -63,6 +63,14 @@ pub(crate) struct Switchboard {
     paces: Paces,
 }
 
+/// Whom a call asks for its agent, its providers, its greeting, and whether a drill strikes it.
+pub(crate) struct Crew {
+    pub(crate) bench: Arc<Bench>,
+    pub(crate) drills: Arc<Drills>,
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) greeter: Arc<Greeter>,
+}
+
 /// Where files of calls lie.
 pub(crate) struct Folders {
     pub(crate) calls: PathBuf,
@@ -72,14 +80,12 @@ pub(crate) struct Folders {
 impl Switchboard {
     pub(crate) async fn new(
         speech: Speech,
-        bench: Arc<Bench>,
-        drills: Arc<Drills>,
-        catalogue: Arc<Catalogue>,
+        crew: Crew,
         record: Record,
         folders: Folders,
         returning: Returning,
-        greeter: Arc<Greeter>,
     ) -> Self {
+        let Crew { bench, drills, catalogue, greeter } = crew;
         let voice = Voice::default();
         let apology = speech.clip(APOLOGY, &voice).await.unwrap_or_else(|| Clip::tones(APOLOGY));
         let mut clips = Clips::new();
@@ -150,7 +156,7 @@ impl Switchboard {
             {
                 let voice = ready.options.voice.clone();
                 let tts = self.bench.tts(&callable.client(), &ready.providers.tts, &voice);
-                tts.warm(&TtsRequest { session: SessionId::generate(), voice }, 1);
+                tts.warm(&TtsRequest { session: SessionId::generate(), turn: None, voice }, 1);
             }
             now.insert(whose, ready);
         }
@@ -250,7 +256,7 @@ impl Switchboard {
         let hurry = pace.zip(ready.latency.as_ref()).map(|(pace, latency)| Hurry::new(pace, latency));
         let tts = self.bench.tts(&client, &chosen.tts, &options.voice);
         // The first turn, and the next while the first still gives its connection back.
-        tts.warm(&TtsRequest { session: id, voice: options.voice.clone() }, WARM_TURNS);
+        tts.warm(&TtsRequest { session: id, turn: None, voice: options.voice.clone() }, WARM_TURNS);
         let parts = Parts {
             agent: callable.name.clone(),
             agent_version: callable.version.to_string(),

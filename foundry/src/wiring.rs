@@ -32,7 +32,7 @@ use crate::data_dir::DataDir;
 use crate::operator;
 use crate::speech::{CALLS_WITHOUT_MODELS, Speech};
 use crate::store::Store;
-use crate::switchboard::{Folders, Record, Switchboard};
+use crate::switchboard::{Crew, Folders, Record, Switchboard};
 
 const TIDY: Kind = Kind::new("calls.tidy");
 const TIDY_EVERY: Duration = Duration::from_secs(600);
@@ -145,17 +145,13 @@ impl House {
             Greeter::start(store.db().clone(), Arc::clone(&catalogue), Arc::clone(&bench), &tasks).await;
         let greeter = greeter.map_err(|error| coded(error.failure(), error))?;
         let platform = Platform::new(&parts, &store);
-        let board = Switchboard::new(
-            speech,
-            Arc::clone(&bench),
-            Arc::clone(&drills),
-            Arc::clone(&catalogue),
-            record,
-            folders,
-            returning,
-            Arc::clone(&greeter),
-        )
-        .await;
+        let crew = Crew {
+            bench: Arc::clone(&bench),
+            drills: Arc::clone(&drills),
+            catalogue: Arc::clone(&catalogue),
+            greeter: Arc::clone(&greeter),
+        };
+        let board = Switchboard::new(speech, crew, record, folders, returning).await;
         let board = Arc::new(board);
         board.keep_warm(&tasks);
         let spending = Spending::follow(store.db().clone(), directory.clone(), &tasks).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 
 use crate::tasks::{self, Kind, Tasks};
 
@@ -102,7 +103,7 @@ const LATENCY_SECONDS: [f64; 18] =
 /// When the filter is malformed, or telemetry was installed before.
 pub fn install(options: &Options) -> Result<Metrics, Error> {
     domain::show_pii(options.show_pii);
-    let filter = EnvFilter::try_new(&options.filter)
+    let filter = filter(&options.filter)
         .map_err(|error| Error::Filter { filter: options.filter.clone(), reason: error.to_string() })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let installed = match options.format {
@@ -114,6 +115,23 @@ pub fn install(options: &Options) -> Result<Metrics, Error> {
         .and_then(PrometheusBuilder::install_recorder)
         .map_err(|error| Error::Installed(error.to_string()))?;
     Ok(Metrics(handle))
+}
+
+/// Libraries that write down what they carry below warnings: words, tokens and keys. No filter lets that into the log.
+const CARRIERS: [&str; 7] =
+    ["tungstenite", "tokio_tungstenite", "h2", "hyper", "hyper_util", "reqwest", "rustls"];
+
+fn filter(wanted: &str) -> Result<EnvFilter, ParseError> {
+    // What is more specific would win over what is added.
+    let of_ours = |directive: &&str| {
+        let target = directive.trim_start().split(['=', ':', '[']).next().unwrap_or_default();
+        !CARRIERS.contains(&target)
+    };
+    let wanted = wanted.split(',').filter(of_ours).collect::<Vec<_>>().join(",");
+    let filter = EnvFilter::try_new(wanted)?;
+    CARRIERS
+        .iter()
+        .try_fold(filter, |filter, carrier| Ok(filter.add_directive(format!("{carrier}=warn").parse()?)))
 }
 
 fn recorder() -> Result<PrometheusBuilder, BuildError> {
@@ -128,6 +146,20 @@ mod tests {
         let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("known");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    #[test]
+    fn no_filter_lets_libraries_write_down_what_they_carry() {
+        for wanted in
+            ["trace", "trace,tungstenite=trace", "trace, tungstenite::protocol=trace,hyper[x]=debug"]
+        {
+            let filter = filter(wanted).expect("well-formed").to_string();
+            for directive in filter.split(',').filter(|directive| *directive != "trace") {
+                assert!(directive.ends_with("=warn"), "{filter}");
+            }
+            assert!(filter.contains("tungstenite=warn") && filter.contains("trace"), "{filter}");
+        }
+        assert!(filter("media_session=loud").is_err());
     }
 
     #[tokio::test(start_paused = true)]

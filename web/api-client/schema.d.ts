@@ -452,6 +452,61 @@ export interface paths {
         patch: operations["update_domain"];
         trace?: never;
     };
+    "/v1/drills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Newest first, those that are over too. */
+        get: operations["list_drills"];
+        put?: never;
+        /**
+         * Puts a fault on a provider for a share of the calls that begin in an environment from now on. It ends by itself; one runs in an
+         *     environment at a time, and none in `prod`.
+         */
+        post: operations["start_drill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/drills/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What came of it so far. */
+        get: operations["get_drill_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/drills/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends it now, in calls that run too. Of one that is over nothing changes. */
+        post: operations["stop_drill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/environments": {
         parameters: {
             query?: never;
@@ -486,6 +541,75 @@ export interface paths {
         patch: operations["update_environment"];
         trace?: never;
     };
+    "/v1/greeting-audio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says a text in a voice of the agent: a request to its vendor, unless it was rendered before. */
+        post: operations["speak_greeting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/greeting-calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The organization's time zone and holidays, and what its callers speak. */
+        get: operations["get_greeting_calendar"];
+        /** The whole of it. */
+        put: operations["put_greeting_calendar"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/greeting-measures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How soon greetings were heard, and whether to their end. */
+        get: operations["get_greeting_measures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/greeting-preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What would be said to a call, and why: to this agent, at this time, with this caller. Nothing is stored. */
+        post: operations["preview_greeting"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/greetings": {
         parameters: {
             query?: never;
@@ -496,7 +620,7 @@ export interface paths {
         /** Newest first. */
         get: operations["list_greetings"];
         put?: never;
-        /** One for each scope. */
+        /** For a scope, a language and a time. Of two that are said always, scope, language or priority differ. */
         post: operations["create_greeting"];
         delete?: never;
         options?: never;
@@ -519,6 +643,23 @@ export interface paths {
         options?: never;
         head?: never;
         patch: operations["update_greeting"];
+        trace?: never;
+    };
+    "/v1/greetings/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How calls that were greeted so went: by arm where there is an experiment, with what may be concluded. */
+        get: operations["get_greeting_results"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/latency": {
@@ -1162,7 +1303,7 @@ export interface components {
         };
         /** @description What an organization means to spend in a month (UTC). */
         Budget: {
-            /** @description No new calls once the limit is reached. Calls that run are never cut off. */
+            /** @description No new calls once the limit is reached. Calls that run end with a goodbye after the reply that is being given. */
             hard_stop: boolean;
             /** Format: date-time */
             month: string;
@@ -1270,6 +1411,11 @@ export interface components {
             /** Format: double */
             dead_air_ms: number;
             /**
+             * @description The fault drill that struck it: what it took is no part of the measures of all calls.
+             * @example drl_019ab0e61c7a7d53a1d1d8ea5e3a6f10
+             */
+            drill?: string | null;
+            /**
              * Format: double
              * @description So far, where the call is under way.
              */
@@ -1291,8 +1437,8 @@ export interface components {
             interruptions: number;
             /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`. */
             outcome?: string | null;
-            /** @description Who listened and spoke, such as `local`. */
-            provider: string;
+            /** @description Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models. */
+            providers: string[];
             /** @description Some of it can be heard. */
             recorded: boolean;
             /** Format: double */
@@ -1362,6 +1508,15 @@ export interface components {
             changes: components["schemas"]["Difference"][];
             from: string;
             to: string;
+        };
+        ConsideredGreeting: {
+            chosen: boolean;
+            fits: boolean;
+            /** @description Null: the draft. */
+            greeting_id?: string | null;
+            title: string;
+            /** @description For people. */
+            why: string;
         };
         /**
          * @description What sums are made for.
@@ -1498,6 +1653,123 @@ export interface components {
             /** @description 400 KiB at most. */
             definition: Record<string, unknown>;
         };
+        Drill: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            ends_at: string;
+            /** @description By name. */
+            environment: string;
+            fault: components["schemas"]["Fault"];
+            /** @example drl_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
+            id: string;
+            kind: components["schemas"]["Kind"];
+            moment: components["schemas"]["Moment"];
+            /** @description The account that it strikes, or `built-in`. Null: whichever is asked first. */
+            provider?: string | null;
+            running: boolean;
+            /**
+             * Format: double
+             * @description Of the calls that begin while it runs, 0.001 to 1.
+             */
+            share: number;
+            /** Format: date-time */
+            started_at: string;
+            started_by: string;
+            /**
+             * Format: date-time
+             * @description When somebody ended it before.
+             */
+            stopped_at?: string | null;
+        };
+        DrillAdded: {
+            /**
+             * Format: double
+             * @description The longest wait, less the usual median.
+             */
+            max_ms?: number | null;
+            /** Format: double */
+            p50_ms?: number | null;
+            /** Format: double */
+            p95_ms?: number | null;
+        };
+        DrillAnswered: {
+            /**
+             * Format: int64
+             * @description Given up by us: another was faster, or the caller spoke.
+             */
+            cancelled: number;
+            /** Format: int64 */
+            completed: number;
+            /** Format: int64 */
+            failed: number;
+            kind: components["schemas"]["Kind"];
+            /** @description Name of the account, or `built-in`. */
+            provider: string;
+        };
+        /** @description What came of a drill, as the calls on record tell. */
+        DrillReport: {
+            /** @description What the drill added to the wait: the difference, where both are known. */
+            added: components["schemas"]["DrillAdded"];
+            /** @description Who was asked in the struck calls, and what became of it; providers that no route stood before are not on record. */
+            answered: components["schemas"]["DrillAnswered"][];
+            /**
+             * Format: int64
+             * @description Calls that it struck.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Of them, those that are over.
+             */
+            calls_ended: number;
+            /**
+             * Format: int64
+             * @description Ended since no provider was left.
+             */
+            calls_lost: number;
+            drill: components["schemas"]["Drill"];
+            /**
+             * Format: int64
+             * @description Failures that the calls' events name.
+             */
+            failures: number;
+            /**
+             * Format: int64
+             * @description Of them, those in which the caller was told in place of an answer that something went wrong.
+             */
+            last_resorts: number;
+            /**
+             * Format: int64
+             * @description Turns of the agent that were looked at: the last thousand.
+             */
+            turns: number;
+            /** @description The same in calls of the environment that no drill struck, from a day before the drill began to its end. */
+            usual_waits: components["schemas"]["DrillWaits"];
+            /** @description From the caller's last word to the answer's first, in the struck calls. */
+            waits: components["schemas"]["DrillWaits"];
+            /**
+             * Format: int64
+             * @description Words that were heard oftener than they were to be said.
+             */
+            words_doubled: number;
+            /**
+             * Format: int64
+             * @description Words that were about to be said, and were not heard though nobody interrupted.
+             */
+            words_lost: number;
+        };
+        DrillWaits: {
+            /** Format: double */
+            max_ms?: number | null;
+            /** Format: double */
+            p50_ms?: number | null;
+            /** Format: double */
+            p95_ms?: number | null;
+            /** Format: int64 */
+            turns: number;
+        };
         Environment: {
             /** Format: date-time */
             created_at: string;
@@ -1534,6 +1806,11 @@ export interface components {
              */
             next_after?: number | null;
         };
+        /**
+         * @description What the provider seems to have.
+         * @enum {string}
+         */
+        Fault: "refuse" | "hang" | "slow" | "garbage" | "close" | "silence" | "quota";
         FieldError: {
             /** @description `unknown`, `missing`, `invalid`, `too_long`, … */
             code: string;
@@ -1543,29 +1820,321 @@ export interface components {
         };
         Greeting: {
             agent_id?: string | null;
+            channel_id?: string | null;
             /** Format: date-time */
             created_at: string;
             domain_id?: string | null;
             enabled: boolean;
             environment_id?: string | null;
+            experiment?: components["schemas"]["GreetingExperiment"] | null;
+            /**
+             * Format: int32
+             * @description Counts up when arms, goal or stickiness are others: outcomes are counted for each round.
+             */
+            experiment_round: number;
+            /**
+             * Format: date-time
+             * @description When the round began.
+             */
+            experiment_since?: string | null;
             /** @example grt_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
             id: string;
+            /** @description BCP 47; null: whatever the caller speaks. */
+            language?: string | null;
+            /**
+             * Format: int32
+             * @description Overrides every scope: the higher is said.
+             */
+            priority: number;
             /** Format: int32 */
             revision: number;
+            schedule?: components["schemas"]["GreetingSchedule"] | null;
+            /** @description For people. */
+            title: string;
             /** Format: date-time */
             updated_at: string;
             wordings: string[];
         };
-        /** @description What is left out stays as it is. The scope never changes: make another greeting. */
+        GreetingArm: {
+            /** @description Names it in results: lower-case letters, digits and hyphens. */
+            key: string;
+            /** @description A template, as wordings are. */
+            text: string;
+            /** Format: int32 */
+            weight: number;
+        };
+        GreetingArmJudgement: {
+            difference?: components["schemas"]["GreetingRateInterval"] | null;
+            /** Format: double */
+            p?: number | null;
+            rate?: components["schemas"]["GreetingRateInterval"] | null;
+        };
+        GreetingArmResult: {
+            /** @description Empty: no experiment. */
+            arm: string;
+            outcomes: components["schemas"]["GreetingOutcomes"];
+            text?: string | null;
+        };
+        GreetingAudio: {
+            /** @description WAV, in base64. */
+            audio: string;
+            /** Format: double */
+            length_ms: number;
+            /** @description It was there already. */
+            rendered_ahead: boolean;
+            /** @description Names of the voices that the agent speaks with, in the order in which they are asked. */
+            voices: string[];
+        };
+        /** @description Text in the voice of an agent. */
+        GreetingAudioRequest: {
+            agent_id: string;
+            environment_id?: string | null;
+            /** @description As it is said: values are in it. */
+            text: string;
+            /**
+             * Format: int32
+             * @description Of the agent's voices, the first and its fallbacks in their order, which one; the first where it is left out.
+             */
+            voice?: number | null;
+        };
+        /** @description An organization's time, its holidays, and what its callers speak. */
+        GreetingCalendar: {
+            holidays: components["schemas"]["GreetingHoliday"][];
+            languages: components["schemas"]["GreetingNumberLanguage"][];
+            /**
+             * Format: int32
+             * @description 0: nobody has set it.
+             */
+            revision: number;
+            time_zone: string;
+        };
+        GreetingCalendarSetting: {
+            holidays?: components["schemas"]["GreetingHoliday"][];
+            languages?: components["schemas"]["GreetingNumberLanguage"][];
+            /** @description IANA name. */
+            time_zone: string;
+        };
+        /** @description What is left out stays as it is; `language`, `schedule` and `experiment` may be set to null. The scope never changes: make another greeting. */
         GreetingChange: {
             enabled?: boolean | null;
+            experiment?: components["schemas"]["GreetingExperiment"] | null;
+            language?: string | null;
+            /** Format: int32 */
+            priority?: number | null;
+            schedule?: components["schemas"]["GreetingSchedule"] | null;
+            title?: string | null;
             wordings?: components["schemas"]["Wording"][] | null;
+        };
+        /** @enum {string} */
+        GreetingConclusion: "not_enough_data" | "no_difference" | "differs";
+        /** @enum {string} */
+        GreetingDay: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+        /** @description Arms that callers are assigned to by weight. The first is what the others are compared with. */
+        GreetingExperiment: {
+            arms: components["schemas"]["GreetingArm"][];
+            goal?: components["schemas"]["GreetingGoal"] | null;
+            /** @description One that does not run says the greeting's own wordings. */
+            running?: boolean;
+            sticky?: components["schemas"]["GreetingSticky"];
+        };
+        GreetingGoal: {
+            kind: components["schemas"]["GreetingGoalKind"];
+            /** @description Of the note, such as `appointment`, or of the node. */
+            name: string;
+        };
+        /** @enum {string} */
+        GreetingGoalKind: "note" | "node";
+        GreetingHoliday: {
+            /** Format: date */
+            date: string;
+            /** @description As `{holiday}` says it. */
+            name?: string;
+        };
+        /**
+         * @description `only` on holidays of the organization's calendar, `never` on them, or on `any` day.
+         * @enum {string}
+         */
+        GreetingHolidays: "any" | "only" | "never";
+        /**
+         * @description Whether arms differ by more than chance. Of all arms by the chi-squared test; of each with the first by a test of two proportions, corrected
+         *     for their number after Holm; intervals at 95 %.
+         */
+        GreetingJudgement: {
+            /** @description The arm that differs from the first. */
+            arm?: string | null;
+            /** @description In the order of the arms. */
+            arms: components["schemas"]["GreetingArmJudgement"][];
+            conclusion: components["schemas"]["GreetingConclusion"];
+            /** Format: double */
+            p?: number | null;
+        };
+        GreetingMeasure: {
+            /** @description Null: agents' own. */
+            greeting_id?: string | null;
+            outcomes: components["schemas"]["GreetingOutcomes"];
+        };
+        GreetingMeasures: {
+            /** Format: int32 */
+            days: number;
+            /** @description By greeting, most calls first. */
+            greetings: components["schemas"]["GreetingMeasure"][];
+            total: components["schemas"]["GreetingOutcomes"];
+        };
+        /** @description Callers whose number begins so speak this language; the longest beginning wins. */
+        GreetingNumberLanguage: {
+            language: string;
+            prefix: string;
+        };
+        GreetingOutcomes: {
+            /** Format: int64 */
+            answered: number;
+            /** Format: int64 */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Their beginning may not have been heard.
+             */
+            clipped: number;
+            /**
+             * Format: double
+             * @description From media flowing both ways to the first audible sample.
+             */
+            first_audible_median_ms?: number | null;
+            /** Format: double */
+            first_audible_p95_ms?: number | null;
+            /** Format: int64 */
+            goal_reached: number;
+            /**
+             * Format: int64
+             * @description Heard from their beginning to their end.
+             */
+            heard_whole: number;
+            /**
+             * Format: int64
+             * @description Whose greeting is over: the base of what was heard.
+             */
+            measured: number;
+            /**
+             * Format: int64
+             * @description Whose greeting was rendered when the call began.
+             */
+            rendered_ahead: number;
+            /** Format: int64 */
+            talked_over: number;
+        };
+        GreetingPreview: {
+            arm?: string | null;
+            /** @description Those that fit in the order in which they are preferred, then those that do not. */
+            considered: components["schemas"]["ConsideredGreeting"][];
+            /** @description The draft is null, too. */
+            greeting_id?: string | null;
+            holiday?: string | null;
+            /** @description Which were tried, most wanted first. */
+            languages: components["schemas"]["WantedLanguage"][];
+            /** @description On the wall clock of the organization. */
+            local_time: string;
+            source: components["schemas"]["GreetingSource"];
+            /** @description What is said; null: the agent lets the caller speak first. */
+            text?: string | null;
+        };
+        /** @description A call that might be: what would be said to it, and why. With `draft`, as if that greeting were saved too. */
+        GreetingPreviewRequest: {
+            /** @description As a browser sends it. */
+            accept_language?: string | null;
+            agent_id: string;
+            /** @description Which arm is to be heard; drawn where it is left out. */
+            arm?: string | null;
+            /**
+             * Format: date-time
+             * @description Now, unless it is given.
+             */
+            at?: string | null;
+            caller_number?: string | null;
+            channel_id?: string | null;
+            draft?: components["schemas"]["NewGreeting"] | null;
+            environment_id?: string | null;
+            /** @description What the caller chose. */
+            language?: string | null;
+            /** @description The greeting that `draft` stands for. */
+            replaces?: string | null;
+            /** @description By name, such as `caller.name`. */
+            variables?: {
+                [key: string]: string;
+            };
+        };
+        GreetingRateInterval: {
+            /** Format: double */
+            high: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            value: number;
+        };
+        /** @description What came of one greeting: of its running experiment by arm, or of all calls that heard it. */
+        GreetingResults: {
+            /** @description Of whether the caller said anything, of whether it came to the goal, of whether the greeting was heard to its end. */
+            answered: components["schemas"]["GreetingJudgement"];
+            arms: components["schemas"]["GreetingArmResult"][];
+            goal_reached?: components["schemas"]["GreetingJudgement"] | null;
+            greeting_id: string;
+            heard_whole: components["schemas"]["GreetingJudgement"];
+            /** Format: int32 */
+            round: number;
+            /** Format: date-time */
+            since?: string | null;
+        };
+        /** @description When it is said. Everything that is given must hold. */
+        GreetingSchedule: {
+            /**
+             * Format: date
+             * @description First day, included.
+             * @default null
+             */
+            from?: string | null;
+            /** @default any */
+            holidays?: components["schemas"]["GreetingHolidays"];
+            /**
+             * @description IANA name, such as `Europe/Berlin`; null: the organization's.
+             * @default null
+             */
+            time_zone?: string | null;
+            /**
+             * Format: date
+             * @description Last day, included.
+             * @default null
+             */
+            until?: string | null;
+            /**
+             * @description One of them must be open. None: at any time of day.
+             * @default []
+             */
+            windows?: components["schemas"]["GreetingWindow"][];
+        };
+        /** @enum {string} */
+        GreetingSource: "greeting" | "draft" | "agent" | "nothing";
+        /**
+         * @description Whether one caller always hears the same arm, or each call draws anew.
+         * @enum {string}
+         */
+        GreetingSticky: "caller" | "session";
+        GreetingWindow: {
+            /** @description None: every day. */
+            days?: components["schemas"]["GreetingDay"][];
+            /** @example 08:00 */
+            from: string;
+            /**
+             * @description Not included; at or before `from` it is on the next day.
+             * @example 18:00
+             */
+            to: string;
         };
         IceServer: {
             credential?: string | null;
             urls: string[];
             username?: string | null;
         };
+        /** @enum {string} */
+        Kind: "stt" | "llm" | "tts";
         /** @description The first five add up to `response_ms`. */
         LatenciesMs: {
             /** Format: double */
@@ -1723,6 +2292,11 @@ export interface components {
                 /** Format: double */
                 dead_air_ms: number;
                 /**
+                 * @description The fault drill that struck it: what it took is no part of the measures of all calls.
+                 * @example drl_019ab0e61c7a7d53a1d1d8ea5e3a6f10
+                 */
+                drill?: string | null;
+                /**
                  * Format: double
                  * @description So far, where the call is under way.
                  */
@@ -1744,8 +2318,8 @@ export interface components {
                 interruptions: number;
                 /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`. */
                 outcome?: string | null;
-                /** @description Who listened and spoke, such as `local`. */
-                provider: string;
+                /** @description Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models. */
+                providers: string[];
                 /** @description Some of it can be heard. */
                 recorded: boolean;
                 /** Format: double */
@@ -1815,6 +2389,41 @@ export interface components {
             /** @description Pass as `cursor` for what comes after these. Signed and opaque; good until the server's token key changes. */
             next_cursor?: string | null;
         };
+        List_Drill: {
+            data: {
+                /**
+                 * Format: date-time
+                 * @description When it ends by itself.
+                 */
+                ends_at: string;
+                /** @description By name. */
+                environment: string;
+                fault: components["schemas"]["Fault"];
+                /** @example drl_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
+                id: string;
+                kind: components["schemas"]["Kind"];
+                moment: components["schemas"]["Moment"];
+                /** @description The account that it strikes, or `built-in`. Null: whichever is asked first. */
+                provider?: string | null;
+                running: boolean;
+                /**
+                 * Format: double
+                 * @description Of the calls that begin while it runs, 0.001 to 1.
+                 */
+                share: number;
+                /** Format: date-time */
+                started_at: string;
+                started_by: string;
+                /**
+                 * Format: date-time
+                 * @description When somebody ended it before.
+                 */
+                stopped_at?: string | null;
+            }[];
+            has_more: boolean;
+            /** @description Pass as `cursor` for what comes after these. Signed and opaque; good until the server's token key changes. */
+            next_cursor?: string | null;
+        };
         List_Environment: {
             data: {
                 /** Format: date-time */
@@ -1835,15 +2444,37 @@ export interface components {
         List_Greeting: {
             data: {
                 agent_id?: string | null;
+                channel_id?: string | null;
                 /** Format: date-time */
                 created_at: string;
                 domain_id?: string | null;
                 enabled: boolean;
                 environment_id?: string | null;
+                experiment?: components["schemas"]["GreetingExperiment"] | null;
+                /**
+                 * Format: int32
+                 * @description Counts up when arms, goal or stickiness are others: outcomes are counted for each round.
+                 */
+                experiment_round: number;
+                /**
+                 * Format: date-time
+                 * @description When the round began.
+                 */
+                experiment_since?: string | null;
                 /** @example grt_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
                 id: string;
+                /** @description BCP 47; null: whatever the caller speaks. */
+                language?: string | null;
+                /**
+                 * Format: int32
+                 * @description Overrides every scope: the higher is said.
+                 */
+                priority: number;
                 /** Format: int32 */
                 revision: number;
+                schedule?: components["schemas"]["GreetingSchedule"] | null;
+                /** @description For people. */
+                title: string;
                 /** Format: date-time */
                 updated_at: string;
                 wordings: string[];
@@ -1979,6 +2610,11 @@ export interface components {
             at_ms: number;
             mark: string;
         };
+        /**
+         * @description When in a turn it strikes.
+         * @enum {string}
+         */
+        Moment: "connect" | "before_output" | "mid_sentence" | "between_turns";
         NewAgent: {
             domain_id?: string | null;
             name: string;
@@ -2008,17 +2644,44 @@ export interface components {
             /** @description The name where it is left out. */
             title?: string | null;
         };
+        NewDrill: {
+            /** @description By name; never `prod`. */
+            environment: string;
+            fault: components["schemas"]["Fault"];
+            kind: components["schemas"]["Kind"];
+            /**
+             * Format: int32
+             * @description After so many it ends by itself. 10 where it is left out.
+             */
+            minutes?: number | null;
+            /** @description `connect` where it is left out. */
+            moment?: components["schemas"]["Moment"];
+            /** @description The account that it strikes, or `built-in`. Left out: whichever an agent's calls ask first. */
+            provider?: string | null;
+            /**
+             * Format: double
+             * @description Of the calls that begin while it runs. All of them where it is left out.
+             */
+            share?: number | null;
+        };
         NewEnvironment: {
             name: string;
             /** @description The name where it is left out. */
             title?: string | null;
         };
-        /** @description For an agent or for a domain, not for both; for one environment or for all. */
+        /** @description For an agent or for a domain, not for both; for one environment or for all; for one channel or for all. */
         NewGreeting: {
             agent_id?: string | null;
+            channel_id?: string | null;
             domain_id?: string | null;
             enabled?: boolean | null;
             environment_id?: string | null;
+            experiment?: components["schemas"]["GreetingExperiment"] | null;
+            language?: string | null;
+            /** Format: int32 */
+            priority?: number | null;
+            schedule?: components["schemas"]["GreetingSchedule"] | null;
+            title?: string | null;
             /** @description One of them is said. */
             wordings: components["schemas"]["Wording"][];
         };
@@ -2298,6 +2961,11 @@ export interface components {
             /** Format: int64 */
             unpriced: number;
         };
+        ProviderName: {
+            /** @description Name of the account, or `built-in`. */
+            account: string;
+            model: string;
+        };
         /** @description One attempt at a provider. */
         ProviderRequest: {
             ability: string;
@@ -2318,17 +2986,20 @@ export interface components {
             model: string;
             /** @description `completed`, `cancelled`, `failed`. */
             outcome: string;
-            /** @description The account's name. */
+            /** @description The account's name, or `built-in`. */
             provider: string;
             region: string;
             /** Format: double */
             took_ms?: number | null;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Absent: of none alone, as recognition, which hears the whole call.
+             */
             turn?: number | null;
             unpriced: components["schemas"]["Unit"][];
             usage: components["schemas"]["Usage"];
             vendor: string;
-            /** @description What it was made for. */
+            /** @description What it was made for: `first`, `fallback`, `hedge`, `probe`, or `trial` of an account. */
             why: string;
         };
         Providers: {
@@ -2403,6 +3074,15 @@ export interface components {
              */
             grace_seconds?: number | null;
         };
+        /**
+         * @description Who really served the turn, after all fallbacks, in the order in which they began to. Nobody where none was needed, and while the turn
+         *     goes on.
+         */
+        ServedBy: {
+            recognition: components["schemas"]["ProviderName"][];
+            thinking: components["schemas"]["ProviderName"][];
+            voice: components["schemas"]["ProviderName"][];
+        };
         /** @enum {string} */
         Severity: "error" | "warning";
         ShippedPrice: {
@@ -2456,7 +3136,7 @@ export interface components {
             interruptions: number;
             /**
              * Format: int64
-             * @description Of language models; 0 while none is used.
+             * @description Of language models, in calls: as vendors count them, estimated where they do not, what was given up included.
              */
             tokens_in: number;
             /** Format: int64 */
@@ -2538,10 +3218,12 @@ export interface components {
         Turn: {
             agent_text: string;
             caller_text: string;
+            cost?: components["schemas"]["CallSum"] | null;
             interrupted: boolean;
             latencies?: components["schemas"]["LatenciesMs"] | null;
             marks: components["schemas"]["MarkAt"][];
             nodes: string[];
+            served_by: components["schemas"]["ServedBy"];
             /** Format: int32 */
             turn: number;
             typed: boolean;
@@ -2623,12 +3305,17 @@ export interface components {
         Voices: {
             data: components["schemas"]["VoiceChoice"][];
         };
+        WantedLanguage: {
+            /** @description `caller`, `number`, `detected` or `agent`. */
+            heard: string;
+            language: string;
+        };
         /**
          * @description How far back.
          * @enum {string}
          */
         Window: "5m" | "1h" | "24h" | "7d" | "30d";
-        /** @description Text of 1 to 1000 characters. */
+        /** @description A template of 1 to 1000 characters: `{caller.name|default:"there"}` puts a value in, `{if caller.name}..{else}..{end}` chooses. */
         Wording: string;
     };
     responses: never;
@@ -2737,7 +3424,10 @@ export interface operations {
                 window?: components["schemas"]["Window"];
                 /** @description Name of an agent. */
                 agent?: string;
-                /** @description Who listened and spoke, such as `local`. */
+                /**
+                 * @description Name of an account, or `built-in`: latencies of the stages that it served and responses of the turns it had a part in, its tokens, and
+                 *     everything else of calls from where it began to serve them.
+                 */
                 provider?: string;
                 /** @description `webrtc`, `websocket`, `twilio`. */
                 transport?: string;
@@ -4795,7 +5485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `RATE_LIMITED`: Too many requests */
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4888,7 +5578,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `RATE_LIMITED`: Too many requests */
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -7041,6 +7731,419 @@ export interface operations {
             };
         };
     };
+    list_drills: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Drill"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_drill: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Done once, however often it is sent: kept for 24 h */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDrill"];
+            };
+        };
+        responses: {
+            /** @description It runs */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drill"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CONFLICT`: There is one already; `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read; `REFERENCE_UNKNOWN`: The body refers to nothing; `IDEMPOTENCY_KEY_REUSED`: The idempotency key was used for something else */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_drill_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As the calls on record tell */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillReport"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_drill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is over */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drill"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_environments: {
         parameters: {
             query?: {
@@ -7580,6 +8683,560 @@ export interface operations {
                 };
             };
             /** @description `BODY_INVALID`: The request body cannot be read; `REFERENCE_UNKNOWN`: The body refers to nothing */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    speak_greeting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GreetingAudioRequest"];
+            };
+        };
+        responses: {
+            /** @description How it sounds */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GreetingAudio"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VENDOR_FAILED`: The vendor did not answer as it should */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_greeting_calendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands */
+            200: {
+                headers: {
+                    /** @description The revision */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GreetingCalendar"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_greeting_calendar: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the resource that the change was made from, or `*` */
+                "if-match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GreetingCalendarSetting"];
+            };
+        };
+        responses: {
+            /** @description As it stands now */
+            200: {
+                headers: {
+                    /** @description The revision */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GreetingCalendar"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PRECONDITION_FAILED`: Somebody else was faster */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_greeting_measures: {
+        parameters: {
+            query?: {
+                /** @description Calls that began so many days ago or later: 1 to 90, 30 unless given. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In sum and by greeting */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GreetingMeasures"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_greeting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GreetingPreviewRequest"];
+            };
+        };
+        responses: {
+            /** @description What would be said */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GreetingPreview"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8193,13 +9850,111 @@ export interface operations {
             };
         };
     };
+    get_greeting_results: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Of its present round */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GreetingResults"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_latency: {
         parameters: {
             query?: {
                 window?: components["schemas"]["Window"];
                 /** @description Name of an agent. */
                 agent?: string;
-                /** @description Who listened and spoke, such as `local`. */
+                /**
+                 * @description Name of an account, or `built-in`: latencies of the stages that it served and responses of the turns it had a part in, its tokens, and
+                 *     everything else of calls from where it began to serve them.
+                 */
                 provider?: string;
                 /** @description `webrtc`, `websocket`, `twilio`. */
                 transport?: string;
@@ -10516,7 +12271,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `RATE_LIMITED`: Too many requests */
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
             429: {
                 headers: {
                     [name: string]: unknown;

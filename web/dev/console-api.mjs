@@ -500,7 +500,8 @@ export function consoleApi(request, url, text, scenario) {
   }
   if (what === 'drills') {
     if (rest[0] === 'report') return json(report(drills[0]));
-    if (rest[0] === 'stop') return json({ ...drills[0], running: false, stopped_at: new Date().toISOString() });
+    if (rest[0] === 'stop')
+      return json({ ...drills[0], running: false, stopped_at: new Date().toISOString() });
     return scenario === 'drill' ? json(page(drills)) : json(page(drills.slice(1)));
   }
   if (what === 'about') return json({ ...about, organization: STATE.organization });

@@ -199,8 +199,8 @@ async function settings(page) {
   await operator.post('/greetings', { wordings: ['Good day, and welcome.'], enabled: true });
   await at(page, '/settings/greetings', 'greeting-row', 'greetings');
   await page.getByTestId('new-greeting').click();
-  await page.getByRole('dialog').waitFor();
-  await look(page, 'greeting-form', DIALOG);
+  await page.getByTestId('save-greeting').waitFor();
+  await look(page, 'greeting-form');
 
   const { id: agent_id } = await operator.get(`/agents/${AGENT}`);
   const { data: environments } = await operator.get('/environments');

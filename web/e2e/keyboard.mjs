@@ -98,7 +98,7 @@ async function rollBack(page) {
   await operator.publish(AGENT, 'By a program');
   await page.reload();
   await page.getByTestId('node').first().waitFor();
-  await reach(page, 'versions', page.getByRole('link', { name: 'Versions' }), 15);
+  await reach(page, 'versions', page.getByRole('link', { name: 'Versions' }), 20);
   await page.keyboard.press('Enter');
   const prod = page.locator('[data-testid=environment][data-name=prod]');
   const version = prod.getByTestId('environment-version');
@@ -112,10 +112,10 @@ async function rollBack(page) {
 async function listen(page, session) {
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   const calls = page.getByRole('link', { name: 'Calls', exact: true }).first();
-  await reach(page, 'calls', calls, 20, 'Shift+Tab');
+  await reach(page, 'calls', calls, 24, 'Shift+Tab');
   await page.keyboard.press('Enter');
   const call = page.locator(`[data-testid=call-row][data-id="${session}"]`).getByRole('link');
-  await reach(page, 'call', call, 25);
+  await reach(page, 'call', call, 30);
   await page.keyboard.press('Enter');
   await page.locator('[data-testid=waveform][data-state=drawn]').waitFor();
   const position = () => page.getByTestId('position').evaluate((shown) => Number(shown.dataset.ms));

@@ -177,7 +177,7 @@ pub struct Budget {
     pub monthly_limit_nano_usd: Option<i64>,
     /// From this share of the limit on, the state is `warning`.
     pub warn_percent: i32,
-    /// No new calls once the limit is reached. Calls that run are never cut off.
+    /// No new calls once the limit is reached. Calls that run end with a goodbye after the reply that is being given.
     pub hard_stop: bool,
     /// 0 until it is set for the first time.
     pub revision: i32,

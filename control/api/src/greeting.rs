@@ -104,6 +104,7 @@ where
 /// When it is said. Everything that is given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = GreetingSchedule)]
 pub struct Schedule {
     /// IANA name, such as `Europe/Berlin`; null: the organization's.
     pub time_zone: Option<String>,
@@ -121,12 +122,13 @@ pub struct Schedule {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GreetingWindow)]
 pub struct Window {
     /// None: every day.
     #[serde(default)]
     #[schema(max_items = 7)]
     pub days: Vec<Day>,
-    #[schema(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", example = "08:00")]
+    #[schema(pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", example = "08:00")]
     pub from: String,
     /// Not included; at or before `from` it is on the next day.
     #[schema(pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", example = "18:00")]
@@ -135,6 +137,7 @@ pub struct Window {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = GreetingDay)]
 pub enum Day {
     Mon,
     Tue,
@@ -148,6 +151,7 @@ pub enum Day {
 /// `only` on holidays of the organization's calendar, `never` on them, or on `any` day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = GreetingHolidays)]
 pub enum Holidays {
     #[default]
     Any,
@@ -158,6 +162,7 @@ pub enum Holidays {
 /// Arms that callers are assigned to by weight. The first is what the others are compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GreetingExperiment)]
 pub struct Experiment {
     #[schema(min_items = 2, max_items = 8)]
     pub arms: Vec<Arm>,
@@ -177,6 +182,7 @@ const fn yes() -> bool {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GreetingArm)]
 pub struct Arm {
     /// Names it in results: lower-case letters, digits and hyphens.
     #[schema(pattern = "^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -191,6 +197,7 @@ pub struct Arm {
 /// Whether one caller always hears the same arm, or each call draws anew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = GreetingSticky)]
 pub enum Sticky {
     #[default]
     Caller,
@@ -199,6 +206,7 @@ pub enum Sticky {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GreetingGoal)]
 pub struct Goal {
     pub kind: GoalKind,
     /// Of the note, such as `appointment`, or of the node.
@@ -208,6 +216,7 @@ pub struct Goal {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = GreetingGoalKind)]
 pub enum GoalKind {
     /// The agent notes it.
     Note,
@@ -240,6 +249,7 @@ pub struct GreetingCalendarSetting {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GreetingHoliday)]
 pub struct Holiday {
     #[schema(format = Date)]
     pub date: String,
@@ -252,6 +262,7 @@ pub struct Holiday {
 /// Callers whose number begins so speak this language; the longest beginning wins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = GreetingNumberLanguage)]
 pub struct NumberLanguage {
     #[schema(pattern = "^\\+[0-9]{1,15}$")]
     pub prefix: String,
@@ -281,7 +292,7 @@ pub struct GreetingPreviewRequest {
     pub variables: BTreeMap<String, String>,
     pub draft: Option<NewGreeting>,
     /// The greeting that `draft` stands for.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^grt_[0-9a-f]{32}$")]
     pub replaces: Option<GreetingId>,
     /// Which arm is to be heard; drawn where it is left out.
     pub arm: Option<String>,
@@ -377,6 +388,7 @@ pub struct GreetingResults {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = GreetingArmResult)]
 pub struct ArmResult {
     /// Empty: no experiment.
     pub arm: String,
@@ -385,6 +397,7 @@ pub struct ArmResult {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = GreetingOutcomes)]
 pub struct Outcomes {
     pub calls: i64,
     /// Whose greeting is over: the base of what was heard.
@@ -406,6 +419,7 @@ pub struct Outcomes {
 /// Whether arms differ by more than chance. Of all arms by the chi-squared test; of each with the first by a test of two proportions, corrected
 /// for their number after Holm; intervals at 95 %.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = GreetingJudgement)]
 pub struct Judgement {
     pub conclusion: Conclusion,
     /// The arm that differs from the first.
@@ -417,6 +431,7 @@ pub struct Judgement {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = GreetingConclusion)]
 pub enum Conclusion {
     NotEnoughData,
     NoDifference,
@@ -424,6 +439,7 @@ pub enum Conclusion {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = GreetingArmJudgement)]
 pub struct ArmJudgement {
     pub rate: Option<RateInterval>,
     /// This rate less the first arm's.
@@ -432,6 +448,7 @@ pub struct ArmJudgement {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = GreetingRateInterval)]
 pub struct RateInterval {
     pub value: f64,
     pub low: f64,

@@ -48,8 +48,17 @@ pub trait Greetings: Send + Sync {
     /// Says a text in a voice of an agent; ends within its own deadline.
     ///
     /// # Errors
-    /// Why it could not be spoken, for people.
-    fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, String>>;
+    /// Why it could not be spoken.
+    fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, Unspoken>>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unspoken {
+    #[error("the agent has {0} voices")]
+    NoVoice(usize),
+    /// For people.
+    #[error("{0}")]
+    Failed(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use domain::{SessionId, TurnId};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use providers_api::{
-    Ability, Error, Llm, LlmEvent, LlmRequest, LlmStream, Message, ProviderInfo, Stt, SttEvent, SttInput, SttRequest,
-    SttStream, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream, Usage,
+    Ability, Error, Llm, LlmEvent, LlmRequest, LlmStream, Message, ProviderInfo, Stt, SttEvent, SttInput,
+    SttRequest, SttStream, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream, Usage,
 };
 use providers_route::{Attempt, Observer, Outcome, Why};
 use tokio::time::Instant;
@@ -170,6 +170,10 @@ impl Tts for Alone<dyn Tts> {
         self.inner.info()
     }
 
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        self.inner.warm(request, turns);
+    }
+
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
         let whose = (request.session, request.turn);
         let mut asked = Asked::begin(self, self.inner.info(), Ability::Tts, whose);
@@ -207,7 +211,7 @@ impl Llm for Alone<dyn Llm> {
         let asking = self.inner.chat(request);
         async move {
             let events = asked.opened(asking.await)?.inspect(move |event| match event {
-                Ok(LlmEvent::Text(_) | LlmEvent::ToolCall(_)) => asked.progressed(),
+                Ok(LlmEvent::Text(_) | LlmEvent::Voiced(_) | LlmEvent::ToolCall(_)) => asked.progressed(),
                 Ok(LlmEvent::Usage(usage)) => asked.used(*usage),
                 Ok(LlmEvent::Finished(_)) => asked.complete = true,
                 Ok(LlmEvent::Served(_)) => {}

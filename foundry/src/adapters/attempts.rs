@@ -235,8 +235,13 @@ mod tests {
         assert_eq!(became(&stt).0, entry::Outcome::Completed);
         let kept = used(Ability::Stt, "acme", &heard);
         assert_eq!((kept.audio_in_us, kept.estimated), (3_000_000, false));
-        assert!(used(Ability::Stt, "acme", &Usage { input_tokens: 9, ..heard }).estimated, "tokens are a guess");
-        assert!(used(Ability::Tts, "acme", &heard).estimated && !used(Ability::Tts, IN_PROCESS, &heard).estimated);
+        assert!(
+            used(Ability::Stt, "acme", &Usage { input_tokens: 9, ..heard }).estimated,
+            "tokens are a guess"
+        );
+        assert!(
+            used(Ability::Tts, "acme", &heard).estimated && !used(Ability::Tts, IN_PROCESS, &heard).estimated
+        );
         let unopened = Attempt { connect: None, ..stt };
         assert_eq!(became(&unopened).0, entry::Outcome::Cancelled);
         let late = attempt(Ability::Tts, Outcome::TimedOut, Usage::default());

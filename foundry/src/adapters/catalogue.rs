@@ -22,8 +22,8 @@ use crate::config::Config;
 
 mod making;
 
-pub(crate) use making::{Ready, Source, check_alone, sources};
 use making::{Maker, dressed};
+pub(crate) use making::{Ready, Source, check_alone, sources};
 
 const FOLLOW: Kind = Kind::new("agents.follow");
 /// So late is another server's change seen; one's own is at once.

@@ -36,7 +36,7 @@ impl ports::Definitions for Definitions {
                 severity: Severity::Error,
             });
         }
-        problems.extend(self.bench.check(org, &definition.options));
+        problems.extend(self.bench.check(org, &parsed.options));
         problems
     }
 

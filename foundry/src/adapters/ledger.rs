@@ -147,6 +147,10 @@ impl Tts for Watched<dyn Tts> {
         self.inner.info()
     }
 
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        self.inner.warm(request, turns);
+    }
+
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
         let mut watch = self.watch(self.inner.info(), request.turn);
         let opening = self.inner.open(request);
@@ -177,7 +181,8 @@ impl Llm for Watched<dyn Llm> {
         async move {
             let events = asking.await?.inspect(move |event| {
                 let served = if let Ok(LlmEvent::Served(info)) = event { Some(info.as_ref()) } else { None };
-                let given = matches!(event, Ok(LlmEvent::Text(_) | LlmEvent::ToolCall(_)));
+                let given =
+                    matches!(event, Ok(LlmEvent::Text(_) | LlmEvent::Voiced(_) | LlmEvent::ToolCall(_)));
                 let turn = watch.turn;
                 watch.saw(served, given, |noted, name| {
                     turn.into_iter().for_each(|turn| {

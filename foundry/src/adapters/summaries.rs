@@ -156,6 +156,8 @@ impl Summaries {
             agent: call.agent,
             agent_name: call.agent_name.clone(),
             environment: call.environment,
+            drill: None,
+            pace: None,
         };
         let llm = self.bench.thinker(&client, &options.providers.llm, unhurried(), &self.health);
         let llm = llm.ok_or(NotSummedUp::NoModel)?;
@@ -290,7 +292,7 @@ async fn answered(llm: &dyn Llm, request: LlmRequest) -> Result<(String, String)
             LlmEvent::Text(piece) if text.len() + piece.len() <= LONGEST_ANSWER_BYTES => {
                 text.push_str(&piece)
             }
-            LlmEvent::Text(_) | LlmEvent::ToolCall(_) => return Err(failed(UNFIT)),
+            LlmEvent::Text(_) | LlmEvent::Voiced(_) | LlmEvent::ToolCall(_) => return Err(failed(UNFIT)),
             LlmEvent::Usage(_) => {}
             LlmEvent::Finished(Finish::Refused) => return Err(failed(REFUSED)),
             LlmEvent::Finished(_) => return Ok((model, text)),

@@ -145,7 +145,7 @@ fn an_operator_sets_a_missing_price_and_sees_what_the_next_call_costs() {
     let story = tell("costs.mjs", &server, &[("--token", &*server.token())]);
     let report = &story.report;
     assert_eq!(story.text("unknown"), "unknown", "nothing without a price is shown as nothing: {report}");
-    assert_eq!(report["missing"], 2, "input and output: {report}");
+    assert_eq!(report["missing"], 3, "input, cached and output: {report}");
     assert!(report["alerts"].to_string().contains("price_unknown"), "{report}");
     let known = story.text("known");
     assert!(

@@ -172,7 +172,7 @@ fn a_model_that_dies_in_mid_answer_or_says_nothing_leaves_no_silence_and_the_cal
 
     world.stage.always(Some(Adversity::Mute));
     for question in ["And now", "And after that"] {
-        let asked = Instant::now();
+        let asked = tokio::time::Instant::now();
         caller.say(question);
         caller.told(&format!("you said {}", question.to_lowercase()));
         assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());

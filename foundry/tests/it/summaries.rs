@@ -24,7 +24,7 @@ fn a_call_is_summed_up_by_the_organizations_model_with_the_fields_that_the_agent
         "instructions": "Mind who brings a dog.",
         "fields": {"dog": {"type": "boolean", "description": "Whether a dog comes along."}, "reason": {"description": "Why they called."}},
     });
-    save(&server, &definition, &draft["revision"]);
+    save(&server, "front-desk", &definition, &draft["revision"]);
     let permit =
         with(&server, &token, "POST", "/v1/widget/token", &json!({"agent": "front-desk@draft"})).json();
     let permit = permit["token"].as_str().expect("a token").to_owned();

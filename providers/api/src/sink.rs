@@ -14,9 +14,11 @@ pub struct Closed;
 #[derive(Debug)]
 pub struct Sink<T> {
     sender: mpsc::Sender<T>,
-    /// How each item is measured, and what was given so far.
-    counted: Option<(fn(&T) -> u64, Arc<AtomicU64>)>,
+    counted: Option<Counted<T>>,
 }
+
+/// How each item is measured, and what was given so far.
+type Counted<T> = (fn(&T) -> u64, Arc<AtomicU64>);
 
 impl<T> Sink<T> {
     /// A sink and the receiving end for the provider. `capacity` is in items; the provider names its constant.
@@ -81,6 +83,6 @@ mod tests {
         let (mut sink, given) = sink.counted(|item| *item);
         assert_eq!((sink.push(5), sink.push(7)), (Ok(true), Ok(false)));
         assert_eq!(given.load(Ordering::Relaxed), 5);
-        assert_eq!(receiver.try_next().expect("open"), Some(5));
+        assert_eq!(receiver.try_recv(), Ok(5));
     }
 }

@@ -187,6 +187,10 @@ impl Tts for Drilled<dyn Tts> {
         self.inner.info()
     }
 
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        self.inner.warm(request, turns);
+    }
+
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
         async move {
             let struck = self.connect(Ability::Tts, &self.info().name).await?;

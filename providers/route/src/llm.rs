@@ -28,6 +28,8 @@ use crate::ways::{Alternative, Setting, Ways, keep};
 
 /// Vendors' own counts differ by language; this is what is charged where a vendor gave none.
 const CHARS_PER_TOKEN: u64 = 4;
+/// So long before the end of a turn a guess is made, about: from then on somebody waits for it.
+const GUESS_LEAD: Duration = Duration::from_millis(250);
 /// Of the patience of whoever asks, kept for the way of the error up: the route says that it failed before it is dropped.
 const MARGIN: Duration = Duration::from_millis(100);
 /// Before this much of a sentence no session begins to speak it, unless it ends.
@@ -120,7 +122,8 @@ impl Asking {
                 entry.limits = entry.limits.within(within);
             }
             if request.ahead {
-                entry.limits.hedge = None; // a guess may be in vain: nobody pays for it twice
+                // A guess that is in vain is dropped before: nobody pays for it twice. One that is the answer by now is waited for.
+                entry.limits.hedge = entry.limits.hedge.map(|hedge| hedge + GUESS_LEAD);
             }
         }
         let mut race = Race::new(plan, attempts, !except.is_empty(), within);
@@ -366,7 +369,7 @@ fn may_be_spoken(ready: &VecDeque<LlmEvent>) -> bool {
             chars += text.chars().count();
             chars >= CLAUSE_CHARS || text.contains(ENDS)
         }
-        LlmEvent::Finished(_) => true,
+        LlmEvent::Voiced(_) | LlmEvent::Finished(_) => true,
         LlmEvent::ToolCall(_) | LlmEvent::Usage(_) | LlmEvent::Served(_) => false,
     })
 }

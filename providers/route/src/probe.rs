@@ -78,7 +78,7 @@ pub(crate) fn llm(llm: Arc<dyn Llm>, _voice: Option<Voice>) -> BoxFuture<'static
             match event? {
                 LlmEvent::Usage(counted) => usage = counted,
                 LlmEvent::Finished(_) => return Ok(usage),
-                LlmEvent::Text(_) | LlmEvent::ToolCall(_) | LlmEvent::Served(_) => {}
+                LlmEvent::Text(_) | LlmEvent::Voiced(_) | LlmEvent::ToolCall(_) | LlmEvent::Served(_) => {}
             }
         }
         Err(ended(Ability::Llm, &llm.info().name))
@@ -88,7 +88,8 @@ pub(crate) fn llm(llm: Arc<dyn Llm>, _voice: Option<Voice>) -> BoxFuture<'static
 
 pub(crate) fn tts(tts: Arc<dyn Tts>, voice: Option<Voice>) -> BoxFuture<'static, Result<Usage, Error>> {
     async move {
-        let request = TtsRequest { session: SessionId::generate(), voice: voice.unwrap_or_default() };
+        let request =
+            TtsRequest { session: SessionId::generate(), turn: None, voice: voice.unwrap_or_default() };
         let TtsStream { mut input, mut events } = tts.open(request).await?;
         // There is room: it is the first.
         let _taken = input.push(TtsInput::Sentence(SPOKEN.to_owned()));

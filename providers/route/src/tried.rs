@@ -82,13 +82,13 @@ impl Tried {
         measures: Measures,
         info: Arc<ProviderInfo>,
         observer: Arc<dyn Observer>,
-        who: (SessionId, u32, Why),
+        cause: Cause,
         now: Instant,
     ) -> Option<Self> {
         if state.standing(now) != Standing::Probe {
             return None;
         }
-        let mut tried = Self::new(state, measures, info, observer, who, None, now);
+        let mut tried = Self::new(state, measures, info, observer, cause, None, now);
         // Somebody was faster by a hair: nothing was asked, and nobody is told.
         tried.over = !tried.probing;
         tried.probing.then_some(tried)

@@ -84,7 +84,7 @@ impl Tts for TtsRoute {
     fn warm(&self, request: &TtsRequest, turns: usize) {
         for (place, way) in self.0.ways.ready(Instant::now()).into_iter().take(2).enumerate() {
             let voice = way.voice.clone().unwrap_or_else(|| request.voice.clone());
-            let request = TtsRequest { session: request.session, voice };
+            let request = TtsRequest { session: request.session, turn: None, voice };
             way.provider.warm(&request, if place == 0 { turns } else { turns.min(1) });
         }
     }

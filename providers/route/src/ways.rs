@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::breaker::Standing;
 use crate::budget::{Pace, Reaction};
 use crate::health::{Health, Key, Measures, Moment, State, lock};
-use crate::observe::{Observer, RouteEvent};
+use crate::observe::{Observer, RouteEvent, Why};
 use crate::options::{Invalid, Options};
 use crate::probe::{self, Ask, Probe};
 use crate::race::{Entry, Limits, Rank};
@@ -85,9 +85,9 @@ impl<P: ?Sized + Send + Sync + 'static> Way<P> {
         let (state, first, observer) =
             (Arc::clone(&self.state), Arc::clone(&self.first), Arc::clone(&setting.observer));
         let probe: Probe = Arc::new(move || {
-            let who = (SessionId::generate(), 1, Why::Check);
+            let cause = Cause { session: SessionId::generate(), turn: None, number: 1, why: Why::Check };
             let (state, first, observer) = (Arc::clone(&state), Arc::clone(&first), Arc::clone(&observer));
-            let tried = Tried::probe(state, first, Arc::clone(&info), observer, who, Instant::now())?;
+            let tried = Tried::probe(state, first, Arc::clone(&info), observer, cause, Instant::now())?;
             Some(probe::run(tried, info.name.clone(), ask(Arc::clone(&provider), voice.clone())).boxed())
         });
         setting.health.probe_by(self.state.key(), probe, Instant::now());

@@ -25,9 +25,9 @@ describe('money', () => {
       expect(nanoOf(wrong)).toBeNull();
   });
   it('is unknown where nothing has a price, and more where something has none', () => {
-    expect(costOf({ cost_nano_usd: 0, requests: 3, unpriced: 3 })).toBe('unknown');
-    expect(costOf({ cost_nano_usd: 2_000_000_000, requests: 3, unpriced: 1 })).toBe('$2.00 and more');
-    expect(costOf({ cost_nano_usd: 0, requests: 3, unpriced: 0 })).toBe('$0.00');
+    expect(costOf({ cost_nano_usd: 0, unpriced: 3 })).toBe('unknown');
+    expect(costOf({ cost_nano_usd: 2_000_000_000, unpriced: 1 })).toBe('$2.00 and more');
+    expect(costOf({ cost_nano_usd: 0, unpriced: 0 })).toBe('$0.00');
   });
   it('is charged for units in the numbers that vendors name', () => {
     expect(perUnit('input_token', 1_000_000)).toBe('per 1M input tokens');

@@ -37,16 +37,9 @@ export function nanoOf(text: string): number | null {
 }
 
 /** Cost of requests of which some have no price: unknown is never shown as nothing. */
-export function costOf({
-  cost_nano_usd,
-  requests,
-  unpriced,
-}: {
-  cost_nano_usd: number;
-  requests: number;
-  unpriced: number;
-}): string {
-  if (requests > 0 && unpriced === requests) return 'unknown';
+export function costOf({ cost_nano_usd, unpriced }: { cost_nano_usd: number; unpriced: number }): string {
+  // What the server's own models did is known to cost nothing, and says nothing of the rest.
+  if (unpriced > 0 && cost_nano_usd === 0) return 'unknown';
   return unpriced > 0 ? `${money(cost_nano_usd)} and more` : money(cost_nano_usd);
 }
 

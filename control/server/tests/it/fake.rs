@@ -17,7 +17,10 @@ use control_api::offer::Candidate;
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
 use control_server::ports::{
-    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Drills, Framing, Greetings, Health, LogError, Metrics, NotSummedUp, Offer, OpenAccount, Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, Running, Speaking, Spoken, Summarizer, SummedUp, Vendors,
+    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Drills, Framing,
+    Greetings, Health, LogError, Metrics, NotSummedUp, Offer, OpenAccount, Platform, RawLog, RecordedPart,
+    RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, Running, Speaking, Spoken, Summarizer,
+    SummedUp, Unspoken, Vendors,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -36,6 +39,8 @@ pub(crate) const SECRET: &str = "correct horse battery";
 pub(crate) const KEY_OF_VENDOR: &str = "vendor-key-0123456789";
 /// What they refuse to list their voices for.
 pub(crate) const REFUSED_KEY: &str = "another-key-entirely";
+/// What no voice of theirs can say.
+pub(crate) const UNSPEAKABLE: &str = "[unspeakable]";
 pub(crate) const LONGEST_MESSAGE: usize = 64 * 1024;
 pub(crate) const SDP: &str =
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n";
@@ -184,10 +189,13 @@ impl Greetings for World {
         self.greeted.lock().expect("no panic").push(org);
     }
 
-    fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, String>> {
+    fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, Unspoken>> {
         async move {
             if wanted.voice > 0 {
-                return Err("the agent has one voice".to_owned());
+                return Err(Unspoken::NoVoice(1));
+            }
+            if wanted.text == UNSPEAKABLE {
+                return Err(Unspoken::Failed("it gave no sound".to_owned()));
             }
             let (audio, voices) = (wanted.text, vec![format!("{}'s voice", wanted.agent)]);
             Ok(GreetingAudio { audio, voices, length_ms: 1.0, rendered_ahead: false })

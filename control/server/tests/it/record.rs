@@ -5,8 +5,8 @@ use std::time::Duration;
 use control_store::greeting::Began;
 use control_store::{Entry, Happened, Opened, Outcome, ProviderRequest, journal, pricing, writer};
 use domain::{
-    AgentId, DeadAir, Encoding, EndReason, Mark, OrgId, ProviderName, ProviderRequestId, Role, ServedBy, ServerId,
-    SessionEvent, SessionId, TurnId, TurnTimeline,
+    AgentId, DeadAir, Encoding, EndReason, Mark, OrgId, ProviderName, ProviderRequestId, Role, ServedBy,
+    ServerId, SessionEvent, SessionId, TurnId, TurnTimeline,
 };
 use jiff::{SignedDuration, Timestamp};
 use runtime::Tasks;

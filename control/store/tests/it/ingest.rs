@@ -36,6 +36,7 @@ pub(crate) fn opened(org: OrgId) -> Opened {
         server: ServerId::generate(),
         started_at: "2026-11-26T10:00:30Z".parse().expect("a time"),
         greeting: None,
+        drill: None,
     }
 }
 
@@ -386,11 +387,9 @@ async fn a_call_names_those_who_served_it_and_old_rows_the_servers_own() {
         writing.put(part);
         writing.end().await;
     }
-    sql(&url, &format!(
-        "insert into app.sessions (id, org_id, agent_name, version, transport, provider, server_id, started_at, last_event_at)
-         select gen_random_uuid(), org_id, agent_name, version, transport, 'deepgram', server_id, started_at - interval '1 day', last_event_at from app.sessions"
-    ))
-    .await;
+    let former = "insert into app.sessions (id, org_id, agent_name, version, transport, provider, server_id, started_at, last_event_at)
+         select gen_random_uuid(), org_id, agent_name, version, transport, 'deepgram', server_id, started_at - interval '1 day', last_event_at from app.sessions";
+    sql(&url, former).await;
     let mut tx = db.org_tx(opened.org).await.expect("a transaction");
     let page = Page { after: None, limit: 10 };
     let found = session::list(&mut tx, &session::Filter::default(), page).await.expect("read");

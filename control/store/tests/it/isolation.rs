@@ -48,6 +48,10 @@ const ROWS: &[(&str, &str)] = &[
         "costs_month",
         "(org_id, at, vendor, model, requests, cost_nano, input_tokens, cached_tokens, cache_written_tokens, output_tokens, audio_input_tokens, audio_output_tokens, characters, audio_in_us, audio_out_us) values ('$O', now(), 'v', 'm', 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
     ),
+    (
+        "drills",
+        "(id, org_id, environment_id, ability, fault, moment, share_permille, started_by, ends_at) values ('$O', '$O', '$O', 'tts', 'hang', 'connect', 1, 'k', now())",
+    ),
     ("budgets", "(org_id, warn_percent, hard_stop) values ('$O', 80, false)"),
     ("greetings", "(id, org_id, wordings) values ('$O', '$O', '{hello}')"),
     (

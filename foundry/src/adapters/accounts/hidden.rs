@@ -20,7 +20,8 @@ impl Hidden {
         let Some(fields) = file.as_ref().and_then(serde_json::Value::as_object) else {
             return Self(vec![key.clone()]);
         };
-        let secret = ["private_key", "private_key_id"].into_iter().filter_map(|name| fields.get(name)?.as_str());
+        let secret =
+            ["private_key", "private_key_id"].into_iter().filter_map(|name| fields.get(name)?.as_str());
         Self(secret.map(|text| Secret::new(text.to_owned())).collect())
     }
 
@@ -68,7 +69,10 @@ mod tests {
     fn nothing_of_a_key_is_shown_however_it_is_quoted() {
         let key = "sk-proj-AbCd1234efgh5678WxYz";
         for (said, shown_as) in [
-            ("Incorrect API key provided: sk-pr***WxYz. You can", "Incorrect API key provided: [hidden] You can"),
+            (
+                "Incorrect API key provided: sk-pr***WxYz. You can",
+                "Incorrect API key provided: [hidden] You can",
+            ),
             ("key \"sk-proj-AbCd1234efgh5678WxYz\" is unknown", "key \"[hidden]\" is unknown"),
             ("close code 1008: key=sk-proj-AbCd1234efgh5678WxYz", "close code 1008: [hidden]"),
             ("the key ending in WxYz.", "the key ending in [hidden]"),

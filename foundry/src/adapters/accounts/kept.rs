@@ -8,7 +8,8 @@ use control_server::ports::Account;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
 use providers_api::{
-    Error, Llm, LlmRequest, LlmStream, ProviderInfo, SpeechModel, Stt, SttRequest, SttStream, Tts, TtsRequest, TtsStream,
+    Error, Llm, LlmRequest, LlmStream, ProviderInfo, SpeechModel, SpeechRequest, SpeechStream, Stt,
+    SttRequest, SttStream, Tts, TtsRequest, TtsStream,
 };
 
 use super::hidden::Hidden;
@@ -52,7 +53,9 @@ impl Kept {
 
     /// Made for each call: its connection is of the call alone.
     pub(super) fn speech(&self, model: Option<&str>) -> Result<Arc<dyn SpeechModel>, Unfit> {
-        vendors::speech(&self.account, model)
+        let inner = vendors::speech(&self.account, model)?;
+        let (info, hidden) = (of(&self.account, inner.info()), Hidden::of(self.account.key.as_ref()));
+        Ok(Arc::new(Named { inner, info, hidden }))
     }
 }
 
@@ -157,6 +160,10 @@ impl Tts for Named<dyn Tts> {
         &self.info
     }
 
+    fn warm(&self, request: &TtsRequest, turns: usize) {
+        self.inner.warm(request, turns);
+    }
+
     fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
         let hidden = self.hidden.clone();
         let opening = self.inner.open(request);
@@ -164,6 +171,24 @@ impl Tts for Named<dyn Tts> {
             let TtsStream { input, events } = opening.await.map_err(|error| hidden.error(error))?;
             let events = events.map(move |event| event.map_err(|error| hidden.error(error)));
             Ok(TtsStream { input, events: events.boxed() })
+        }
+        .boxed()
+    }
+}
+
+impl SpeechModel for Named<dyn SpeechModel> {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn open(&self, request: SpeechRequest) -> BoxFuture<'_, Result<SpeechStream, Error>> {
+        let hidden = self.hidden.clone();
+        let opening = self.inner.open(request);
+        async move {
+            let SpeechStream { input, events, good_for } =
+                opening.await.map_err(|error| hidden.error(error))?;
+            let events = events.map(move |event| event.map_err(|error| hidden.error(error)));
+            Ok(SpeechStream { input, events: events.boxed(), good_for })
         }
         .boxed()
     }

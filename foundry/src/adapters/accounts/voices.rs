@@ -18,7 +18,7 @@ use crate::waits::speaking;
 /// One of an agent's voices by itself.
 pub(crate) struct OneVoice {
     pub(crate) who: VoiceKey,
-    /// What is asked of it is on the books as a call's requests are.
+    /// What is asked of an account is on the books as a call's requests are.
     pub(crate) tts: Arc<dyn Tts>,
     /// It is not known to fail.
     pub(crate) well: bool,
@@ -47,7 +47,7 @@ impl Bench {
                 let well = self.health.standing(&key, Instant::now()) != Standing::Open;
                 let who = VoiceKey { provider: binding.provider.clone(), model: info.model.clone(), voice };
                 if binding.provider == BUILT_IN {
-                    return Some(OneVoice { who, tts: self.own_voice(client), well });
+                    return Some(OneVoice { who, tts: provider, well });
                 }
                 let vendors = HashMap::from([(binding.provider.clone(), vendor)]);
                 let way = Alternative::new(provider, tenant(client, binding));
@@ -58,7 +58,7 @@ impl Bench {
         if voices.is_empty() {
             let model = self.own_tts.info().model.clone();
             let who = VoiceKey { provider: BUILT_IN.to_owned(), model, voice: voice.clone() };
-            voices.push(OneVoice { who, tts: self.own_voice(client), well: true });
+            voices.push(OneVoice { who, tts: Arc::clone(&self.own_tts), well: true });
         }
         voices
     }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use control_api::greeting::GreetingAudio;
-use control_server::ports::{self, Speaking};
+use control_server::ports::{self, Speaking, Unspoken};
 use domain::{MediaTime, OrgId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -21,18 +21,20 @@ impl ports::Greetings for Greeter {
         self.changed.notify_one();
     }
 
-    fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, String>> {
+    fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, Unspoken>> {
         async move {
-            let callable = self.callable(&wanted).await?;
+            let callable = self.callable(&wanted).await.map_err(Unspoken::Failed)?;
             let mut voices = self.voices(&callable);
             let names: Vec<String> = voices.iter().map(name).collect();
             if wanted.voice >= voices.len() {
-                return Err(format!("the agent has {} voices", voices.len()));
+                return Err(Unspoken::NoVoice(voices.len()));
             }
             let voice = voices.swap_remove(wanted.voice);
-            let (sound, rendered_ahead) = self.spoken(&voice, &wanted.text).await?;
+            let spoken = self.spoken(&voice, &wanted.text).await;
+            let (sound, rendered_ahead) = spoken.map_err(Unspoken::Failed)?;
             let length = MediaTime::from_samples(sound.samples.len() as u64, sound.rate_hz);
-            let wav = wav(&sound.samples, sound.rate_hz).map_err(|error| error.to_string())?;
+            let wav =
+                wav(&sound.samples, sound.rate_hz).map_err(|error| Unspoken::Failed(error.to_string()))?;
             Ok(GreetingAudio {
                 audio: BASE64.encode(wav),
                 voices: names,

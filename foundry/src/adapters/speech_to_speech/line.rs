@@ -412,6 +412,7 @@ impl Line {
     fn attempt(&self, way: &Way, outcome: Outcome, took: Duration) -> Attempt {
         Attempt {
             session: self.session,
+            turn: None,
             tenant: Arc::clone(&way.tenant),
             ability: Ability::Llm,
             provider: Arc::new(way.model.info().clone()),

@@ -40,7 +40,15 @@ impl Struck {
         events: BoxStream<'static, Result<E, Error>>,
     ) -> BoxStream<'static, Result<E, Error>> {
         let now = self.now;
-        let mut state = Striking { struck: self, events, progress: 0, pause: None, late: None, over: false };
+        let mut state = Striking {
+            struck: self,
+            events,
+            progress: 0,
+            pause: None,
+            late: None,
+            ended: false,
+            over: false,
+        };
         if now {
             state.late = Some(VecDeque::new());
         }
@@ -60,6 +68,8 @@ struct Striking<E> {
     pause: Option<Instant>,
     /// Since it has struck: what has come and is held back, and until when.
     late: Option<VecDeque<(Instant, Result<E, Error>)>>,
+    /// The vendor's events: not to be polled again.
+    ended: bool,
     over: bool,
 }
 
@@ -146,20 +156,22 @@ impl<E: Output> Striking<E> {
     async fn late(&mut self) -> Option<Result<E, Error>> {
         let late = self.late.as_mut()?;
         loop {
-            let Some((at, _)) = late.front() else {
-                match self.events.next().await {
-                    Some(event) => late.push_back((Instant::now() + SLOW, event)),
-                    None => return None,
-                }
-                continue;
-            };
-            match tokio::time::timeout_at(*at, self.events.next()).await {
-                Ok(Some(event)) => late.push_back((Instant::now() + SLOW, event)),
-                Ok(None) => {
-                    tokio::time::sleep_until(*at).await;
+            let due = late.front().map(|(at, _)| *at);
+            let came = match due {
+                Some(at) if self.ended => {
+                    tokio::time::sleep_until(at).await;
                     return late.pop_front().map(|(_, event)| event);
                 }
-                Err(_) => return late.pop_front().map(|(_, event)| event),
+                Some(at) => match tokio::time::timeout_at(at, self.events.next()).await {
+                    Ok(came) => came,
+                    Err(_) => return late.pop_front().map(|(_, event)| event),
+                },
+                None if self.ended => return None,
+                None => self.events.next().await,
+            };
+            match came {
+                Some(event) => late.push_back((Instant::now() + SLOW, event)),
+                None => self.ended = true,
             }
         }
     }

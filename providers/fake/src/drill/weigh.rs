@@ -54,14 +54,14 @@ impl Output for LlmEvent {
     fn weight(&self) -> Weight {
         match self {
             Self::Text(text) if text.trim().is_empty() => Weight::Nothing,
-            Self::Text(_) | Self::ToolCall(_) => Weight::Progress(1),
+            Self::Text(_) | Self::ToolCall(_) | Self::Voiced(_) => Weight::Progress(1),
             Self::Finished(_) => Weight::Done,
             Self::Served(_) | Self::Usage(_) => Weight::Nothing,
         }
     }
 
     fn emptied(self) -> Option<Self> {
-        (!matches!(self, Self::Text(_) | Self::ToolCall(_))).then_some(self)
+        (!matches!(self, Self::Text(_) | Self::ToolCall(_) | Self::Voiced(_))).then_some(self)
     }
 }
 

@@ -192,11 +192,14 @@ async fn one_that_is_hung_up_because_it_was_late_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guess_is_asked_of_one_model_at_a_time() {
-    let scene = llm_route(models(Fault::Slow { factor: 40 }));
+async fn a_guess_is_asked_of_one_model_until_it_may_be_the_answer() {
+    let scene = llm_route(models(Fault::Hang));
     let request = LlmRequest { ahead: true, ..llm_request("hello") };
-    drop(scene.route.chat(request).await.expect("slow and well"));
+    let hedge = Options::llm().hedge.expect("models are hedged").default_ms;
+    assert!(tokio::time::timeout(ms(hedge + 200), scene.route.chat(request.clone())).await.is_err());
     assert_eq!(scene.notes.attempts().len(), 1);
+    drop(scene.route.chat(request).await.expect("the second answers"));
+    assert_eq!(scene.notes.attempts().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]

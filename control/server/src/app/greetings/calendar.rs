@@ -4,7 +4,7 @@ use control_api::greeting::{GreetingCalendar, GreetingCalendarSetting};
 use control_api::problem;
 use control_store::greeting::{self as store, Calendar};
 use greetings::language;
-use greetings::schedule::{self, HOLIDAYS_MOST, Holiday};
+use greetings::schedule::{self, HOLIDAYS_MOST};
 
 use super::{check, read};
 use crate::Server;
@@ -71,11 +71,7 @@ fn checked(wanted: &GreetingCalendarSetting) -> Result<(), Error> {
         fields.wrong("/holidays", "out_of_range", format!("at most {HOLIDAYS_MOST} holidays"));
     }
     for (index, holiday) in wanted.holidays.iter().enumerate() {
-        let value = serde_json::to_value(holiday).map_err(|error| Error::fault(&error))?;
-        if let Err(error) = serde_path_to_error::deserialize::<_, Holiday>(value) {
-            let pointer = format!("/holidays/{index}{}", check::pointer(error.path()));
-            fields.wrong(&pointer, "invalid", "a day is written such as 2026-12-25");
-        }
+        check::day(&mut fields, &format!("/holidays/{index}/date"), &holiday.date);
         fields.text(&format!("/holidays/{index}/name"), &holiday.name, 0, NAME_MOST);
     }
     if wanted.languages.len() > LANGUAGES_MOST {

@@ -119,6 +119,17 @@ fn schedule(fields: &mut Fields, at: &str, given: &Schedule) -> Option<Value> {
             return None;
         }
     };
+    for (index, window) in given.windows.iter().enumerate() {
+        if window.days.len() > 7 {
+            let detail = "a week has seven days";
+            fields.wrong(&format!("{at}/schedule/windows/{index}/days"), "out_of_range", detail);
+        }
+    }
+    for (field, day) in [("from", &given.from), ("until", &given.until)] {
+        if let Some(day) = day {
+            self::day(fields, &format!("{at}/schedule/{field}"), day);
+        }
+    }
     match Timetable::new(read) {
         Ok(_) => Some(stored),
         Err(error) => {
@@ -131,6 +142,14 @@ fn schedule(fields: &mut Fields, at: &str, given: &Schedule) -> Option<Value> {
             None
         }
     }
+}
+
+/// Other ways of writing a day are read, too, but not written by everybody the same.
+pub(super) fn day(fields: &mut Fields, pointer: &str, day: &str) {
+    if day.parse::<jiff::civil::Date>().is_ok_and(|read| read.to_string() == day) {
+        return;
+    }
+    fields.wrong(pointer, "invalid", "a day is written such as 2026-12-25");
 }
 
 fn experiment(fields: &mut Fields, at: &str, given: &Experiment) -> Option<Value> {
@@ -160,7 +179,7 @@ fn experiment(fields: &mut Fields, at: &str, given: &Experiment) -> Option<Value
     None
 }
 
-pub(super) fn pointer(path: &serde_path_to_error::Path) -> String {
+fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .filter_map(|segment| match segment {

@@ -18,7 +18,7 @@ use crate::app::agents;
 use crate::app::ctx::{Ctx, missing};
 use crate::app::fields::Fields;
 use crate::error::Error;
-use crate::ports::Speaking;
+use crate::ports::{Speaking, Unspoken};
 
 const VARIABLES_MOST: usize = 32;
 
@@ -239,7 +239,14 @@ pub(crate) async fn audio(
         text: wanted.text,
         voice: usize::try_from(wanted.voice.unwrap_or_default()).unwrap_or(usize::MAX),
     };
-    server.ports.greetings.speak(speaking).await.map_err(|reason| {
-        Error::new(&problem::VENDOR_FAILED, format!("the greeting could not be spoken: {reason}"))
+    server.ports.greetings.speak(speaking).await.map_err(|unspoken| match unspoken {
+        Unspoken::NoVoice(_) => {
+            let mut fields = Fields::default();
+            fields.wrong("/voice", "out_of_range", unspoken.to_string());
+            fields.check().err().unwrap_or_else(|| Error::new(&problem::BODY_UNFIT, unspoken.to_string()))
+        }
+        Unspoken::Failed(reason) => {
+            Error::new(&problem::VENDOR_FAILED, format!("the greeting could not be spoken: {reason}"))
+        }
     })
 }

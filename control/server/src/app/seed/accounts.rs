@@ -31,7 +31,11 @@ pub async fn seed_accounts(
     let mut made = Vec::new();
     for account in given {
         if let Err(wrong) = check_given(&account.name, &account.key, &account.options) {
-            tracing::error!(account = account.name, wrong = wrong.detail, "no account is made of the environment");
+            tracing::error!(
+                account = account.name,
+                wrong = wrong.detail,
+                "no account is made of the environment"
+            );
             continue;
         }
         let mut tx = db.org_tx(org).await?;

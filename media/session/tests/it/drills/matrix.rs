@@ -32,10 +32,6 @@ const fn short_of(outage: Outage) -> Short {
     match (ability, moment, fault) {
         // The turn is committed with the partial that came before recognition fell silent; the next ear would have heard the rest.
         (Ability::Stt, Moment::MidSentence, Fault::Hang | Fault::Slow) => Short { caller: true, ..whole },
-        // The node waits 2 s for more of a reply that has begun, and only then says that it is sorry.
-        (Ability::Llm, Moment::MidSentence, Fault::Hang | Fault::Slow) => {
-            Short { added_ms: Some(2_050), ..whole }
-        }
         // A pause in a sentence is a failure after 800 ms, more than the hedge waits for a first sound.
         (Ability::Tts, Moment::MidSentence, Fault::Hang | Fault::Slow) => {
             Short { added_ms: Some(610), ..whole }

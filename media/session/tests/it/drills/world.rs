@@ -66,11 +66,14 @@ pub(crate) struct Call {
     pub ended: Option<EndReason>,
 }
 
+/// Of a provider that is well.
+type Made<P> = Box<dyn Fn(Arc<P>) -> Arc<P>>;
+
 /// Whoever is asked first for each ability.
 pub(crate) struct Primaries {
-    pub stt: Box<dyn Fn(Arc<dyn Stt>) -> Arc<dyn Stt>>,
-    pub llm: Box<dyn Fn(Arc<dyn Llm>) -> Arc<dyn Llm>>,
-    pub tts: Box<dyn Fn(Arc<dyn Tts>) -> Arc<dyn Tts>>,
+    pub stt: Made<dyn Stt>,
+    pub llm: Made<dyn Llm>,
+    pub tts: Made<dyn Tts>,
 }
 
 impl Primaries {
@@ -127,6 +130,7 @@ pub(crate) async fn call(agent: &Arc<Agent>, seed: u64, primaries: &Primaries, l
         tools: Arc::new(NoTools),
         clock: Arc::new(SystemClock),
         tasks: Arc::new(Tasks::new()),
+        bridges: None,
     };
     let mut setup = Setup { seed, ..shipped() };
     patience(&mut setup.options.waits);
@@ -217,7 +221,11 @@ fn model(name: &'static str) -> Arc<dyn Llm> {
 // The waits of a call, as `foundry` sets them for routes and for the session that asks them.
 
 fn hearing() -> Options {
-    Options { give_up_after_ms: 2_100, ..Options::stt() }
+    Options {
+        last: Bounds { floor_ms: 400, ceiling_ms: 1_200, default_ms: 1_000 },
+        give_up_after_ms: 2_100,
+        ..Options::stt()
+    }
 }
 
 fn speaking() -> Options {
@@ -225,6 +233,7 @@ fn speaking() -> Options {
         connect_ms: 1_000,
         first: Bounds { floor_ms: 300, ceiling_ms: 1_200, default_ms: 900 },
         hedge: Some(Bounds { floor_ms: 100, ceiling_ms: 700, default_ms: 450 }),
+        next_ms: 800,
         give_up_after_ms: 2_200,
         ..Options::tts()
     }
@@ -235,6 +244,7 @@ fn thinking() -> Options {
         connect_ms: 1_000,
         first: Bounds { floor_ms: 400, ceiling_ms: 1_600, default_ms: 1_300 },
         hedge: Some(Bounds { floor_ms: 150, ceiling_ms: 900, default_ms: 700 }),
+        next_ms: 1_400,
         give_up_after_ms: 1_900,
         ..Options::llm()
     }
@@ -244,6 +254,7 @@ fn patience(waits: &mut Waits) {
     waits.open_ms = waits.open_ms.max(2_000);
     waits.final_ms = waits.final_ms.max(2_200);
     waits.first_audio_ms = waits.first_audio_ms.max(2_300);
+    waits.next_audio_ms = waits.next_audio_ms.max(2_300);
 }
 
 /// When a second vendor is asked beside one that says nothing; of recognition, when the first is given up.
@@ -350,6 +361,7 @@ fn said(steps: BoxStream<'static, agents_run::Step>) -> BoxStream<'static, Said>
     steps
         .map(|step| match step {
             Step::Text(text) => Said::Text(text),
+            Step::Voiced(voiced) => Said::Voiced(voiced),
             Step::Hold(length) => Said::Hold(length),
             Step::Interruptible(may) => Said::Interruptible(may),
             Step::Node(node) => Said::Node(node),

@@ -41,10 +41,7 @@ export const useDraft = (id: string) =>
   });
 
 export const useAccounts = () =>
-  useQuery({
-    queryKey: ['provider-accounts'],
-    queryFn: () => taken(api.GET('/v1/provider-accounts', { params: { query: { limit: MOST } } })),
-  });
+  useWhole(['provider-accounts'], (query) => taken(api.GET('/v1/provider-accounts', { params: { query } })));
 export const useVendors = () =>
   useQuery({
     queryKey: ['vendors'],

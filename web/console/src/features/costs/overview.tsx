@@ -85,7 +85,7 @@ function Tiles({
       <div>
         <dt>Cost, {WINDOWS.find(({ value }) => value === window)?.label}</dt>
         <dd data-testid="total">
-          {total.unpriced > 0 && total.unpriced < total.requests ? (
+          {total.unpriced > 0 && total.cost_nano_usd > 0 ? (
             <>
               {money(total.cost_nano_usd)} <span className="small quiet">and more</span>
             </>

@@ -107,7 +107,7 @@ export function formOf(greeting: Greeting): Form {
   };
 }
 
-const scheduleOf = (form: Form): NewGreeting['schedule'] =>
+const scheduleOf = (form: Form): Exclude<NewGreeting['schedule'], undefined> =>
   form.scheduled
     ? {
         time_zone: form.timeZone.trim() || null,
@@ -118,7 +118,7 @@ const scheduleOf = (form: Form): NewGreeting['schedule'] =>
       }
     : null;
 
-const experimentOf = (form: Form): NewGreeting['experiment'] =>
+const experimentOf = (form: Form): Exclude<NewGreeting['experiment'], undefined> =>
   form.experimenting
     ? {
         arms: form.arms.map((arm) => ({ ...arm, text: arm.text.trim() })),

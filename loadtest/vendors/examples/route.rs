@@ -1,6 +1,6 @@
 //! What a route costs a request when nothing goes wrong, and how often a turn finds its connection open.
 //!
-//! `cargo run --release -p loadtest --example route`. The first part has providers that answer at once and without a timer, so that
+//! `cargo run --release -p loadtest-vendors --example route`. The first part has providers that answer at once and without a timer, so that
 //! what is measured is the work of this process; a fake that sleeps would hide it in its sleep. The second has callers in turns at
 //! servers that speak the vendors' protocols on loopback, behind a gate that counts connections.
 
@@ -117,7 +117,7 @@ async fn reply(llm: &dyn Llm) -> Result<(), Error> {
 }
 
 async fn turn(tts: &dyn Tts) -> Result<(), Error> {
-    let request = TtsRequest { session: SessionId::generate(), voice: Voice::default() };
+    let request = TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() };
     let mut stream = tts.open(request).await?;
     // There is room: it is the first.
     let _taken = stream.input.push(TtsInput::Sentence("Yes.".to_owned()));
@@ -219,7 +219,7 @@ async fn connections() -> Result<(), Box<dyn std::error::Error>> {
     let voice: Arc<dyn Tts> = Arc::new(providers_elevenlabs::speaking(options, Pool::new(&tasks)));
     let route = TtsRoute::new(vec![Alternative::new(voice, "tenant")], setting(Options::tts()))?;
     // As when an agent begins to be served, and when a call begins.
-    route.warm(&TtsRequest { session: SessionId::generate(), voice: Voice::default() }, CALLS);
+    route.warm(&TtsRequest { session: SessionId::generate(), turn: None, voice: Voice::default() }, CALLS);
     tokio::time::sleep(PAUSE).await;
     let ahead = opened.load(Ordering::Relaxed);
     let calls = (0..CALLS).map(|_| async {
