@@ -10,6 +10,7 @@ pub(crate) mod control;
 pub(crate) mod dialogue;
 pub(crate) mod drills;
 pub(crate) mod entry;
+pub(crate) mod follow;
 pub(crate) mod greeter;
 pub(crate) mod health;
 pub(crate) mod ledger;

@@ -4,57 +4,17 @@
 //! Whoever is outside waits for longer than whoever is inside: a vendor fails by its route, a route by itself, and the session or the
 //! node of a graph hears why. The other way round the others would not be asked, and nobody would learn who was late.
 
-use providers_route::{Bounds, Options};
-
-/// From a demanded final to the final, by the session.
-const FINAL_MS: u32 = 2_200;
-/// From a sentence to its first audio, and from the last audio to more, by the session.
-const AUDIO_MS: u32 = 2_300;
-/// For the way of an error from a route to whoever asked it.
-const MARGIN_MS: u64 = 100;
-/// From a question to a model to something useful. A node that waits for less (`timeout_ms`) tells the route so.
-const USEFUL_MS: u64 = 1_900;
+use providers_route::call::{AUDIO_MS, FINAL_MS, OPEN_MS};
 
 /// A route gives up by itself, after it has asked the others: the session must not hang up before.
 pub(crate) fn patience(waits: &mut media_session::Waits) {
-    waits.open_ms = waits.open_ms.max(2_000);
-    waits.final_ms = waits.final_ms.max(FINAL_MS);
-    waits.first_audio_ms = waits.first_audio_ms.max(AUDIO_MS);
-    waits.next_audio_ms = waits.next_audio_ms.max(AUDIO_MS);
-}
-
-pub(crate) fn hearing() -> Options {
-    Options {
-        last: Bounds { floor_ms: 400, ceiling_ms: 1_200, default_ms: 1_000 },
-        give_up_after_ms: u64::from(FINAL_MS) - MARGIN_MS,
-        ..Options::stt()
-    }
-}
-
-pub(crate) fn speaking() -> Options {
-    Options {
-        connect_ms: 1_000,
-        first: Bounds { floor_ms: 300, ceiling_ms: 1_200, default_ms: 900 },
-        hedge: Some(Bounds { floor_ms: 100, ceiling_ms: 700, default_ms: 450 }),
-        next_ms: 800,
-        give_up_after_ms: u64::from(AUDIO_MS) - MARGIN_MS,
-        ..Options::tts()
-    }
-}
-
-pub(crate) fn thinking() -> Options {
-    Options {
-        connect_ms: 1_000,
-        first: Bounds { floor_ms: 400, ceiling_ms: 1_600, default_ms: 1_300 },
-        hedge: Some(Bounds { floor_ms: 150, ceiling_ms: 900, default_ms: 700 }),
-        next_ms: 1_400,
-        give_up_after_ms: USEFUL_MS,
-        ..Options::llm()
-    }
+    waits.raise(OPEN_MS, FINAL_MS, AUDIO_MS);
 }
 
 #[cfg(test)]
 mod tests {
+    use providers_route::call::{hearing, speaking, thinking};
+
     use super::*;
 
     /// The least that another alternative needs to be of use: a connection and its first progress.

@@ -13,6 +13,7 @@ use domain::{OrgId, Voice};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use providers_api::{Llm, Stt, Tts};
+use providers_route::call::{hearing, speaking, thinking};
 use providers_route::shared::{Shared, keep_in_step};
 use providers_route::{Alternative, Health, LlmRoute, Options, Setting, SttRoute, TtsRoute};
 use runtime::{Kind, Tasks};
@@ -22,10 +23,10 @@ use tokio::sync::watch;
 use crate::adapters::alone::Alone;
 use crate::adapters::attempts::{Attempts, Books, Client};
 use crate::adapters::drills;
+use crate::adapters::follow::follow;
 use crate::adapters::speech_to_speech::Way;
 use crate::speech::Speech;
 use crate::vendors::{self, Reach};
-use crate::waits::{hearing, speaking, thinking};
 
 mod hidden;
 mod kept;
@@ -150,16 +151,9 @@ impl Bench {
         });
         bench.reload().await?;
         let following = Arc::clone(&bench);
-        tasks.spawn(FOLLOW, async move {
-            loop {
-                tokio::time::sleep(FOLLOW_EVERY).await;
-                if let Err(error) = following.reload().await {
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "the accounts could not be looked at"
-                    );
-                }
-            }
+        follow(tasks, FOLLOW, FOLLOW_EVERY, "accounts", move || {
+            let bench = Arc::clone(&following);
+            async move { bench.reload().await }
         });
         Ok(bench)
     }
@@ -273,8 +267,7 @@ impl Bench {
 
     /// Who thinks for an agent; `None`: nobody, since the organization has no account that can.
     pub(crate) fn llm(&self, client: &Client, bindings: &[Binding]) -> Option<Arc<dyn Llm>> {
-        let health = client.drill.as_ref().map_or(&self.health, |drill| &drill.health);
-        self.thinker(client, bindings, thinking(), health)
+        self.thinker(client, bindings, thinking(), self.health_of(client))
     }
 
     /// As `llm`, with other waits, and with breakers and measures of its own.
@@ -374,8 +367,13 @@ impl Bench {
 
     fn setting(&self, options: Options, client: &Client, vendors: HashMap<String, &'static str>) -> Setting {
         let books = self.books(client.org, Some(client.clone()), vendors);
-        let health = client.drill.as_ref().map_or(&self.health, |drill| &drill.health);
-        Setting { options, health: Arc::clone(health), observer: books, pace: client.pace.clone() }
+        let health = Arc::clone(self.health_of(client));
+        Setting { options, health, observer: books, pace: client.pace.clone() }
+    }
+
+    /// What a drill breaks is whole for every other call.
+    fn health_of<'a>(&'a self, client: &'a Client) -> &'a Arc<Health> {
+        client.drill.as_ref().map_or(&self.health, |drill| &drill.health)
     }
 
     /// Whoever a binding names.

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use crate::adapters::attempts::Client;
+use crate::adapters::follow::follow;
 use crate::config::Config;
 
 mod making;
@@ -103,17 +104,10 @@ impl Catalogue {
 
     /// Follows what other servers and commands change, too.
     pub(crate) fn follow(self: &Arc<Self>, tasks: &Tasks) {
-        let catalogue = Arc::clone(self);
-        tasks.spawn(FOLLOW, async move {
-            loop {
-                tokio::time::sleep(FOLLOW_EVERY).await;
-                if let Err(error) = catalogue.reload().await {
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "the agents could not be looked at"
-                    );
-                }
-            }
+        let following = Arc::clone(self);
+        follow(tasks, FOLLOW, FOLLOW_EVERY, "agents", move || {
+            let catalogue = Arc::clone(&following);
+            async move { catalogue.reload().await }
         });
     }
 

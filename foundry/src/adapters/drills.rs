@@ -17,6 +17,7 @@ use providers_route::{Health, Nobody, breaker};
 use runtime::{Kind, Tasks};
 use serde::de::DeserializeOwned;
 
+use crate::adapters::follow::follow;
 use crate::switchboard::APOLOGY;
 
 const FOLLOW: Kind = Kind::new("drills.follow");
@@ -54,17 +55,9 @@ impl Drills {
         let drills = Arc::new(Self { db, running: Mutex::default(), tasks: Arc::clone(tasks) });
         drills.reload().await?;
         let following = Arc::clone(&drills);
-        tasks.spawn(FOLLOW, async move {
-            loop {
-                tokio::time::sleep(FOLLOW_EVERY).await;
-                if let Err(error) = following.reload().await {
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "drills could not be looked at"
-                    );
-                    following.end(Timestamp::now());
-                }
-            }
+        follow(tasks, FOLLOW, FOLLOW_EVERY, "drills", move || {
+            let drills = Arc::clone(&following);
+            async move { drills.reload().await.inspect_err(|_| drills.end(Timestamp::now())) }
         });
         Ok(drills)
     }

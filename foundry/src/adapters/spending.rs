@@ -10,6 +10,8 @@ use domain::{EndReason, OrgId, SessionId};
 use media_session::Directory;
 use runtime::{Kind, Tasks};
 
+use crate::adapters::follow::follow;
+
 const FOLLOW: Kind = Kind::new("spending.follow");
 /// So late is a stop seen, counted from when the request that spent the rest is on record.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -39,17 +41,10 @@ impl Spending {
         let spending = Arc::new(Self { directory, state: Mutex::default() });
         spending.look(&db).await?;
         let following = Arc::clone(&spending);
-        tasks.spawn(FOLLOW, async move {
-            loop {
-                tokio::time::sleep(FOLLOW_EVERY).await;
-                if let Err(error) = following.look(&db).await {
-                    // Who was stopped stays so, and nobody else is: a database that is away must not refuse calls.
-                    tracing::debug!(
-                        error = &error as &dyn std::error::Error,
-                        "budgets could not be looked at"
-                    );
-                }
-            }
+        // While the database is away who was stopped stays so, and nobody else is: calls must not be refused for that.
+        follow(tasks, FOLLOW, FOLLOW_EVERY, "budgets", move || {
+            let (spending, db) = (Arc::clone(&following), db.clone());
+            async move { spending.look(&db).await }
         });
         Ok(spending)
     }

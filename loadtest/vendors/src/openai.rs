@@ -7,6 +7,7 @@
 
 mod chat;
 mod conversation;
+mod due;
 mod realtime;
 mod speech;
 mod transcriptions;

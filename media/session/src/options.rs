@@ -85,6 +85,16 @@ impl Default for Waits {
     }
 }
 
+impl Waits {
+    /// To these at least, in ms: for providers that fail by themselves within them, and must not be hung up on before.
+    pub fn raise(&mut self, open_ms: u32, final_ms: u32, audio_ms: u32) {
+        self.open_ms = self.open_ms.max(open_ms);
+        self.final_ms = self.final_ms.max(final_ms);
+        self.first_audio_ms = self.first_audio_ms.max(audio_ms);
+        self.next_audio_ms = self.next_audio_ms.max(audio_ms);
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

@@ -8,6 +8,7 @@
 mod ahead;
 pub mod breaker;
 pub mod budget;
+pub mod call;
 mod cut;
 pub mod health;
 pub mod learned;

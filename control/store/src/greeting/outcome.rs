@@ -43,6 +43,26 @@ pub struct Outcome {
     pub first_audible_p95_us: Option<f64>,
 }
 
+/// Each query's rows are a type of their own.
+macro_rules! outcome {
+    ($greeting:expr, $arm:expr, $row:expr) => {
+        Outcome {
+            greeting: $greeting,
+            arm: $arm,
+            calls: $row.calls,
+            measured: $row.measured,
+            rendered: $row.rendered,
+            whole: $row.whole,
+            clipped: $row.clipped,
+            talked_over: $row.talked_over,
+            answered: $row.answered,
+            goal_reached: $row.goal_reached,
+            first_audible_us: $row.median,
+            first_audible_p95_us: $row.late,
+        }
+    };
+}
+
 /// Of one round of one greeting, by arm.
 ///
 /// # Errors
@@ -61,23 +81,7 @@ pub async fn outcomes(tx: &mut OrgTx, greeting: GreetingId, round: i32) -> Resul
     )
     .fetch_all(tx.connection())
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Outcome {
-            greeting: Some(greeting),
-            arm: row.arm,
-            calls: row.calls,
-            measured: row.measured,
-            rendered: row.rendered,
-            whole: row.whole,
-            clipped: row.clipped,
-            talked_over: row.talked_over,
-            answered: row.answered,
-            goal_reached: row.goal_reached,
-            first_audible_us: row.median,
-            first_audible_p95_us: row.late,
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| outcome!(Some(greeting), row.arm, row)).collect())
 }
 
 /// Of all calls that began in a window, by greeting; most calls first.
@@ -98,23 +102,7 @@ pub async fn measures(tx: &mut OrgTx, since: Timestamp, most: i64) -> Result<Vec
     )
     .fetch_all(tx.connection())
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Outcome {
-            greeting: row.greeting_id.map(GreetingId::from_uuid),
-            arm: None,
-            calls: row.calls,
-            measured: row.measured,
-            rendered: row.rendered,
-            whole: row.whole,
-            clipped: row.clipped,
-            talked_over: row.talked_over,
-            answered: row.answered,
-            goal_reached: row.goal_reached,
-            first_audible_us: row.median,
-            first_audible_p95_us: row.late,
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| outcome!(row.greeting_id.map(GreetingId::from_uuid), None, row)).collect())
 }
 
 /// Of all calls that began in a window.
@@ -134,18 +122,5 @@ pub async fn total(tx: &mut OrgTx, since: Timestamp) -> Result<Outcome, Error> {
     )
     .fetch_one(tx.connection())
     .await?;
-    Ok(Outcome {
-        greeting: None,
-        arm: None,
-        calls: row.calls,
-        measured: row.measured,
-        rendered: row.rendered,
-        whole: row.whole,
-        clipped: row.clipped,
-        talked_over: row.talked_over,
-        answered: row.answered,
-        goal_reached: row.goal_reached,
-        first_audible_us: row.median,
-        first_audible_p95_us: row.late,
-    })
+    Ok(outcome!(None, None, row))
 }

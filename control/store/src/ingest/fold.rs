@@ -7,6 +7,7 @@ use domain::{Mark, OrgId, ProviderName, ServedBy, SessionEvent, SessionId, TurnT
 use jiff::Timestamp;
 
 use super::Call;
+use crate::at::floor;
 use crate::entry::{Happened, ProviderRequest};
 use crate::histogram::Histogram;
 
@@ -101,7 +102,7 @@ impl Key {
     /// Of its hour, or as it is.
     pub(crate) fn at(mut self, hour: bool) -> Self {
         if hour {
-            self.at = begin(self.at, 3600);
+            self.at = floor(self.at, 3600);
         }
         self
     }
@@ -109,11 +110,6 @@ impl Key {
     pub(crate) fn is_whole(&self) -> bool {
         self.provider.is_empty()
     }
-}
-
-fn begin(at: Timestamp, seconds: i64) -> Timestamp {
-    let second = at.as_second();
-    Timestamp::from_second(second - second.rem_euclid(seconds)).unwrap_or(at)
 }
 
 impl Folded {
@@ -180,7 +176,7 @@ impl Folded {
         }
         let key = Key {
             org: call.org,
-            at: begin(at, 60),
+            at: floor(at, 60),
             agent_name: call.agent_name.clone(),
             version: call.version,
             transport: call.transport.clone(),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::months;
 use crate::Error;
-use crate::at::to_database;
+use crate::at::{floor, to_database};
 use crate::budget::month;
 use crate::cost::Sums;
 use crate::entry::{Outcome, ProviderRequest};
@@ -225,10 +225,9 @@ fn warn(request: &ProviderRequest, priced: &Priced) {
 }
 
 fn add(sums: &mut BTreeMap<Key, Sums>, request: &ProviderRequest, domain: Option<Uuid>, priced: &Priced) {
-    let second = request.at.as_second();
     let key = Key {
         org: request.org,
-        at: Timestamp::from_second(second - second.rem_euclid(3600)).unwrap_or(request.at),
+        at: floor(request.at, 3600),
         agent_name: request.agent_name.clone(),
         domain,
         environment: request.environment.map(|id| id.as_uuid()),

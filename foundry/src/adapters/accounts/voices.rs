@@ -7,13 +7,13 @@ use domain::Voice;
 use greetings::VoiceKey;
 use providers_api::{Ability, Tts};
 use providers_route::breaker::Standing;
+use providers_route::call::speaking;
 use providers_route::{Alternative, Key, TtsRoute};
 use tokio::time::Instant;
 
 use super::kept::Kept;
 use super::{BUILT_IN, Bench, Binding, Found, tenant};
 use crate::adapters::attempts::Client;
-use crate::waits::speaking;
 
 /// One of an agent's voices by itself.
 pub(crate) struct OneVoice {

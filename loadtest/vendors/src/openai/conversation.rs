@@ -4,20 +4,20 @@
 //! It understands what its ear gives (a word for each stretch of voice) and what is written; the answer is that of every model here, and
 //! its voice a tone of the length of its words. An answer asked for is a request of its own to `Stage`: what is pushed in mid-call meets it.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::WebSocket;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use providers_api::conformance::Adversity;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use super::due::{self, Due};
 use super::{VENDOR, factor};
+use crate::Stage;
 use crate::script::{self, Answer};
 use crate::sound::{self, Ear};
-use crate::{Stage, paced};
 
 const RATE_HZ: u32 = 24_000;
 /// Seconds; less is not committed.
@@ -43,7 +43,7 @@ pub(super) struct Session {
     /// Input tokens of the answer before, which the cache now has.
     cached: u64,
     breaks_at: Option<Instant>,
-    due: VecDeque<(Instant, Value)>,
+    due: Due,
 }
 
 struct Item {
@@ -62,71 +62,23 @@ struct Active {
     input: (u64, u64),
 }
 
-impl Session {
-    pub(super) fn new(stage: Stage, fate: Option<Adversity>, model: String) -> Self {
-        Self {
-            stage,
-            fate,
-            model,
-            settings: Value::Null,
-            ear: Ear::new(RATE_HZ),
-            committed_to: 0.0,
-            items: Vec::new(),
-            made: 0,
-            responses: 0,
-            active: None,
-            cached: 0,
-            breaks_at: None,
-            due: VecDeque::new(),
-        }
+impl due::Session for Session {
+    fn stage(&self) -> &Stage {
+        &self.stage
     }
 
-    pub(super) async fn run(mut self, mut socket: WebSocket) {
-        let created =
-            json!({ "type": "session.created", "session": { "type": "realtime", "model": self.model } });
-        self.now(created);
-        match self.fate {
-            Some(Adversity::Mute) => self.due.clear(),
-            Some(Adversity::Garbage) => self.due = [(Instant::now(), json!("<html>"))].into(),
-            Some(Adversity::Oversized) => {
-                self.due = [(Instant::now(), json!({ "type": "x".repeat(paced::OVERSIZED) }))].into();
-            }
-            _ => {}
-        }
-        loop {
-            let due = self.due.front().map(|(at, _)| *at);
-            let breaks_at = self.breaks_at;
-            tokio::select! {
-                () = sleep_until(breaks_at.unwrap_or_else(Instant::now)), if breaks_at.is_some() => return,
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    let Some((_, event)) = self.due.pop_front() else { continue };
-                    self.leaves(&event);
-                    if socket.send(Message::Text(event.to_string().into())).await.is_err() {
-                        return;
-                    }
-                    if event["type"] == "error" && self.is_over() {
-                        let frame = CloseFrame { code: 1011, reason: "".into() };
-                        let _gone = socket.send(Message::Close(Some(frame))).await;
-                        return;
-                    }
-                }
-                message = socket.recv() => match message {
-                    Some(Ok(Message::Text(text))) if self.fate != Some(Adversity::Mute) => self.take(&text),
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                        self.stage.note(VENDOR, "closed", Value::Null);
-                        return;
-                    }
-                    Some(Ok(_)) => {}
-                },
-            }
-        }
+    fn fate(&self) -> Option<Adversity> {
+        self.fate
     }
 
-    const fn is_over(&self) -> bool {
-        matches!(self.fate, Some(Adversity::Exhausted | Adversity::Overloaded | Adversity::Rejected))
+    fn due(&mut self) -> &mut Due {
+        &mut self.due
     }
 
-    /// An event is sent: what it says is so from now on.
+    fn breaks_at(&self) -> Option<Instant> {
+        self.breaks_at
+    }
+
     fn leaves(&mut self, event: &Value) {
         match event["type"].as_str() {
             Some("response.output_audio.delta") => {
@@ -174,6 +126,33 @@ impl Session {
             "response.cancel" => self.cancel(id, &message["response_id"]),
             _ => self.error(id, "invalid_request_error", "invalid_value", "Invalid value: 'type'."),
         }
+    }
+}
+
+impl Session {
+    pub(super) fn new(stage: Stage, fate: Option<Adversity>, model: String) -> Self {
+        Self {
+            stage,
+            fate,
+            model,
+            settings: Value::Null,
+            ear: Ear::new(RATE_HZ),
+            committed_to: 0.0,
+            items: Vec::new(),
+            made: 0,
+            responses: 0,
+            active: None,
+            cached: 0,
+            breaks_at: None,
+            due: Due::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self, socket: WebSocket) {
+        let created =
+            json!({ "type": "session.created", "session": { "type": "realtime", "model": self.model } });
+        self.now(created);
+        due::serve(&mut self, socket).await;
     }
 
     fn configure(&mut self, session: &Value) {

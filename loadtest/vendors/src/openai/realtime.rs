@@ -1,9 +1,8 @@
 //! The realtime socket in a session that transcribes: audio is appended, committed, and told as an item.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -12,11 +11,12 @@ use base64::engine::general_purpose::STANDARD;
 use providers_api::conformance::Adversity;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use super::due::{self, Due};
 use super::{Refused, VENDOR, conversation, factor, gate};
+use crate::Stage;
 use crate::sound::Ear;
-use crate::{Stage, paced};
 
 const RATE_HZ: u32 = 24_000;
 /// Seconds; less is not committed.
@@ -65,68 +65,25 @@ struct Session {
     committed_to: f64,
     configured: bool,
     items: u32,
-    due: VecDeque<(Instant, Value)>,
+    breaks_at: Option<Instant>,
+    due: Due,
 }
 
-impl Session {
-    fn new(stage: Stage, fate: Option<Adversity>) -> Self {
-        Self {
-            stage,
-            fate,
-            ear: Ear::new(RATE_HZ),
-            committed_to: 0.0,
-            configured: false,
-            items: 0,
-            due: VecDeque::new(),
-        }
+impl due::Session for Session {
+    fn stage(&self) -> &Stage {
+        &self.stage
     }
 
-    async fn run(mut self, mut socket: WebSocket) {
-        self.after(
-            Duration::ZERO,
-            json!({ "type": "session.created", "session": { "type": "transcription" } }),
-        );
-        let mut breaks_at = None;
-        match self.fate {
-            Some(Adversity::Mute) => self.due.clear(),
-            Some(Adversity::Garbage) => self.due = [(Instant::now(), json!("<html>"))].into(),
-            Some(Adversity::Oversized) => {
-                self.due = [(Instant::now(), json!({ "type": "x".repeat(paced::OVERSIZED) }))].into();
-            }
-            Some(Adversity::BreaksAfter(after_ms)) => {
-                breaks_at = Some(Instant::now() + Duration::from_millis(after_ms));
-            }
-            _ => {}
-        }
-        loop {
-            let due = self.due.front().map(|(at, _)| *at);
-            tokio::select! {
-                () = sleep_until(breaks_at.unwrap_or_else(Instant::now)), if breaks_at.is_some() => return,
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
-                    let Some((_, event)) = self.due.pop_front() else { continue };
-                    if socket.send(Message::Text(event.to_string().into())).await.is_err() {
-                        return;
-                    }
-                    if event["type"] == "error" && self.is_over() {
-                        let frame = CloseFrame { code: 1011, reason: "".into() };
-                        let _gone = socket.send(Message::Close(Some(frame))).await;
-                        return;
-                    }
-                }
-                message = socket.recv() => match message {
-                    Some(Ok(Message::Text(text))) if self.fate != Some(Adversity::Mute) => self.take(&text),
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                        self.stage.note(VENDOR, "closed", Value::Null);
-                        return;
-                    }
-                    Some(Ok(_)) => {}
-                },
-            }
-        }
+    fn fate(&self) -> Option<Adversity> {
+        self.fate
     }
 
-    const fn is_over(&self) -> bool {
-        matches!(self.fate, Some(Adversity::Exhausted | Adversity::Overloaded | Adversity::Rejected))
+    fn due(&mut self) -> &mut Due {
+        &mut self.due
+    }
+
+    fn breaks_at(&self) -> Option<Instant> {
+        self.breaks_at
     }
 
     fn take(&mut self, text: &str) {
@@ -154,6 +111,32 @@ impl Session {
             }
             _ => self.error("invalid_request_error", "invalid_value", "Invalid value: 'type'."),
         }
+    }
+}
+
+impl Session {
+    fn new(stage: Stage, fate: Option<Adversity>) -> Self {
+        Self {
+            stage,
+            fate,
+            ear: Ear::new(RATE_HZ),
+            committed_to: 0.0,
+            configured: false,
+            items: 0,
+            breaks_at: None,
+            due: Due::new(),
+        }
+    }
+
+    async fn run(mut self, socket: WebSocket) {
+        self.after(
+            Duration::ZERO,
+            json!({ "type": "session.created", "session": { "type": "transcription" } }),
+        );
+        if let Some(Adversity::BreaksAfter(after_ms)) = self.fate {
+            self.breaks_at = Some(Instant::now() + Duration::from_millis(after_ms));
+        }
+        due::serve(&mut self, socket).await;
     }
 
     fn configure(&mut self, session: &Value) {

@@ -6,10 +6,8 @@ use std::time::Duration;
 use domain::SessionId;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use providers_api::{
-    Error, Llm, LlmRequest, LlmStream, ProviderInfo, Stt, SttRequest, SttStream, Tts, TtsRequest, TtsStream,
-};
-use providers_fake::{FakeLlm, FakeStt, FakeTts, LlmOptions, SttOptions, TtsOptions};
+use providers_api::{Error, Llm, LlmRequest, LlmStream, ProviderInfo, Stt, SttRequest, Tts, TtsRequest};
+use providers_fake::{FakeLlm, FakeStt, FakeTts, LlmOptions, Named, SttOptions, TtsOptions};
 use providers_route::{
     Alternative, Attempt, Health, LlmRoute, Observer, Options, Outcome, RouteEvent, Setting, SttRoute,
     TtsRoute, breaker,
@@ -19,48 +17,18 @@ pub(crate) fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// A provider under another name.
-pub(crate) struct Named<P> {
-    info: ProviderInfo,
-    provider: P,
-}
+/// A model that can answer by a schema: the script knows none.
+struct Schooled(FakeLlm);
 
-impl<P> Named<P> {
-    fn new(name: &str, info: &ProviderInfo, provider: P) -> Self {
-        Self { info: ProviderInfo { name: name.to_owned(), ..info.clone() }, provider }
-    }
-}
-
-impl Stt for Named<FakeStt> {
+impl Llm for Schooled {
     fn info(&self) -> &ProviderInfo {
-        &self.info
-    }
-
-    fn open(&self, request: SttRequest) -> BoxFuture<'_, Result<SttStream, Error>> {
-        self.provider.open(request)
-    }
-}
-
-impl Tts for Named<FakeTts> {
-    fn info(&self) -> &ProviderInfo {
-        &self.info
-    }
-
-    fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
-        self.provider.open(request)
-    }
-}
-
-impl Llm for Named<FakeLlm> {
-    fn info(&self) -> &ProviderInfo {
-        &self.info
+        self.0.info()
     }
 
     fn chat(&self, request: LlmRequest) -> BoxFuture<'_, Result<LlmStream, Error>> {
         if request.output.is_none() {
-            return self.provider.chat(request);
+            return self.0.chat(request);
         }
-        // The script knows no schemas.
         let otherwise = r#"{ "answer": "yes" }"#.to_owned();
         let value = FakeLlm::new(LlmOptions { otherwise, ..LlmOptions::default() });
         async move { value.chat(request).await }.boxed()
@@ -129,7 +97,7 @@ pub(crate) fn stt_route(ears: Vec<SttOptions>) -> Scene<SttRoute> {
 pub(crate) fn named_stts(ears: Vec<SttOptions>) -> Vec<Alternative<dyn Stt>> {
     let named = ears.into_iter().zip(NAMES).map(|(options, name)| {
         let fake = FakeStt::new(options);
-        let ear: Arc<dyn Stt> = Arc::new(Named::new(name, &fake.info().clone(), fake));
+        let ear: Arc<dyn Stt> = Arc::new(Named::new(name, fake.info().clone(), fake));
         Alternative::new(ear, "tenant")
     });
     named.collect()
@@ -139,7 +107,7 @@ pub(crate) fn tts_route(voices: Vec<TtsOptions>) -> Scene<TtsRoute> {
     let (setting, notes, health) = setting(Options::tts());
     let alternatives = voices.into_iter().zip(NAMES).map(|(options, name)| {
         let fake = FakeTts::new(options).expect("valid");
-        let voice: Arc<dyn Tts> = Arc::new(Named::new(name, &fake.info().clone(), fake));
+        let voice: Arc<dyn Tts> = Arc::new(Named::new(name, fake.info().clone(), fake));
         Alternative::new(voice, "tenant")
     });
     Scene { route: TtsRoute::new(alternatives.collect(), setting).expect("valid"), notes, health }
@@ -153,7 +121,7 @@ pub(crate) fn llm_route(models: Vec<LlmOptions>) -> Scene<LlmRoute> {
 pub(crate) fn named_llms(models: Vec<LlmOptions>) -> Vec<Alternative<dyn Llm>> {
     let named = models.into_iter().zip(NAMES).map(|(options, name)| {
         let fake = FakeLlm::new(options);
-        let model: Arc<dyn Llm> = Arc::new(Named::new(name, &fake.info().clone(), fake));
+        let model: Arc<dyn Llm> = Arc::new(Named::new(name, fake.info().clone(), Schooled(fake)));
         Alternative::new(model, "tenant")
     });
     named.collect()

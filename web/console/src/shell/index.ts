@@ -1,3 +1,13 @@
+export {
+  tryAccount,
+  useAllAccounts,
+  useAllAgents,
+  useAllChannels,
+  useDomains,
+  useEnvironments,
+  useVendors,
+  useVoices,
+} from './choices';
 export { colourAt } from './colour';
 export { Confirm } from './confirm';
 export { Copy } from './copy';

@@ -10,17 +10,13 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use media_core::LegEvent;
+use media_session::Directory;
 use media_session::ports::{Dialogue, Said};
-use media_session::{Directory, Waits};
-use providers_api::{
-    Ability, Error, Llm, LlmRequest, LlmStream, ProviderInfo, Stt, SttRequest, SttStream, Tts, TtsRequest,
-    TtsStream,
-};
+use providers_api::{Ability, Llm, Stt, Tts};
 use providers_fake::drill::{Fault, Moment};
-use providers_fake::{Answer, Drilled, FakeLlm, FakeStt, FakeTts, LlmOptions, SttOptions, TtsOptions};
-use providers_route::{
-    Alternative, Bounds, Health, LlmRoute, Nobody, Options, Setting, SttRoute, TtsRoute, breaker,
-};
+use providers_fake::{Answer, Drilled, FakeLlm, FakeStt, FakeTts, LlmOptions, Named, SttOptions, TtsOptions};
+use providers_route::call::{AUDIO_MS, FINAL_MS, OPEN_MS, hearing, speaking, thinking};
+use providers_route::{Alternative, Health, LlmRoute, Nobody, Options, Setting, SttRoute, TtsRoute, breaker};
 use runtime::tasks::Tasks;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -133,7 +129,7 @@ pub(crate) async fn call(agent: &Arc<Agent>, seed: u64, primaries: &Primaries, l
         bridges: None,
     };
     let mut setup = Setup { seed, ..shipped() };
-    patience(&mut setup.options.waits);
+    setup.options.waits.raise(OPEN_MS, FINAL_MS, AUDIO_MS);
     setup.cast = Some(Cast {
         stt: Arc::new(SttRoute::new(ears, setting(hearing())).expect("valid")),
         tts: Arc::new(TtsRoute::new(voices, setting(speaking())).expect("valid")),
@@ -200,12 +196,12 @@ async fn quiet(sim: &Sim, since: Instant, most_ms: u64) {
 
 fn ear(name: &'static str) -> Arc<dyn Stt> {
     let fake = FakeStt::new(SttOptions::default());
-    Arc::new(Named::new(name, &fake.info().clone(), fake))
+    Arc::new(Named::new(name, fake.info().clone(), fake))
 }
 
 fn voice(name: &'static str) -> Arc<dyn Tts> {
     let fake = FakeTts::new(TtsOptions::default()).expect("valid");
-    Arc::new(Named::new(name, &fake.info().clone(), fake))
+    Arc::new(Named::new(name, fake.info().clone(), fake))
 }
 
 fn model(name: &'static str) -> Arc<dyn Llm> {
@@ -215,46 +211,7 @@ fn model(name: &'static str) -> Arc<dyn Llm> {
         Answer { to, text: (*answer).to_owned(), calls: Vec::new() }
     });
     let fake = FakeLlm::new(LlmOptions { answers: answers.collect(), ..LlmOptions::default() });
-    Arc::new(Named::new(name, &fake.info().clone(), fake))
-}
-
-// The waits of a call, as `foundry` sets them for routes and for the session that asks them.
-
-fn hearing() -> Options {
-    Options {
-        last: Bounds { floor_ms: 400, ceiling_ms: 1_200, default_ms: 1_000 },
-        give_up_after_ms: 2_100,
-        ..Options::stt()
-    }
-}
-
-fn speaking() -> Options {
-    Options {
-        connect_ms: 1_000,
-        first: Bounds { floor_ms: 300, ceiling_ms: 1_200, default_ms: 900 },
-        hedge: Some(Bounds { floor_ms: 100, ceiling_ms: 700, default_ms: 450 }),
-        next_ms: 800,
-        give_up_after_ms: 2_200,
-        ..Options::tts()
-    }
-}
-
-fn thinking() -> Options {
-    Options {
-        connect_ms: 1_000,
-        first: Bounds { floor_ms: 400, ceiling_ms: 1_600, default_ms: 1_300 },
-        hedge: Some(Bounds { floor_ms: 150, ceiling_ms: 900, default_ms: 700 }),
-        next_ms: 1_400,
-        give_up_after_ms: 1_900,
-        ..Options::llm()
-    }
-}
-
-fn patience(waits: &mut Waits) {
-    waits.open_ms = waits.open_ms.max(2_000);
-    waits.final_ms = waits.final_ms.max(2_200);
-    waits.first_audio_ms = waits.first_audio_ms.max(2_300);
-    waits.next_audio_ms = waits.next_audio_ms.max(2_300);
+    Arc::new(Named::new(name, fake.info().clone(), fake))
 }
 
 /// When a second vendor is asked beside one that says nothing; of recognition, when the first is given up.
@@ -270,48 +227,6 @@ pub(crate) fn hedge_deadline(ability: Ability) -> Duration {
 pub(crate) fn is_last_resort(words: &[String]) -> bool {
     let said = words.join(" ");
     said.ends_with(APOLOGY) || said.ends_with(SORRY)
-}
-
-/// A provider under another name.
-struct Named<P> {
-    info: ProviderInfo,
-    provider: P,
-}
-
-impl<P> Named<P> {
-    fn new(name: &str, info: &ProviderInfo, provider: P) -> Self {
-        Self { info: ProviderInfo { name: name.to_owned(), ..info.clone() }, provider }
-    }
-}
-
-impl Stt for Named<FakeStt> {
-    fn info(&self) -> &ProviderInfo {
-        &self.info
-    }
-
-    fn open(&self, request: SttRequest) -> BoxFuture<'_, Result<SttStream, Error>> {
-        self.provider.open(request)
-    }
-}
-
-impl Llm for Named<FakeLlm> {
-    fn info(&self) -> &ProviderInfo {
-        &self.info
-    }
-
-    fn chat(&self, request: LlmRequest) -> BoxFuture<'_, Result<LlmStream, Error>> {
-        self.provider.chat(request)
-    }
-}
-
-impl Tts for Named<FakeTts> {
-    fn info(&self) -> &ProviderInfo {
-        &self.info
-    }
-
-    fn open(&self, request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
-        self.provider.open(request)
-    }
 }
 
 struct NoTools;

@@ -5,7 +5,19 @@ import { useMutation } from '@tanstack/react-query';
 import { useId, useRef, useState } from 'react';
 import { Link } from 'react-router';
 import type { ProviderAccount, Vendor } from '../../server';
-import { AddIcon, CloseIcon, DownIcon, PlayIcon, Problem, Sound, UpIcon } from '../../shell';
+import {
+  AddIcon,
+  CloseIcon,
+  DownIcon,
+  PlayIcon,
+  Problem,
+  Sound,
+  tryAccount,
+  UpIcon,
+  useAllAccounts,
+  useVendors,
+  useVoices,
+} from '../../shell';
 import { ms } from '../../words';
 import { problemsAt, textAt } from './definition';
 import { useEditing } from './fields';
@@ -20,7 +32,6 @@ import {
   orderOf,
   withOrder,
 } from './order';
-import { tryAccount, useAccounts, useVendors, useVoices } from './queries';
 
 const SAYS: Record<Ability, { title: string; empty: string }> = {
   stt: { title: 'Hears', empty: 'The built-in models hear.' },
@@ -42,7 +53,7 @@ const canDo = ({ accounts, vendors }: Known, ability: Ability): ProviderAccount[
   );
 
 export function ProvidersForm() {
-  const accounts = useAccounts();
+  const accounts = useAllAccounts();
   const vendors = useVendors();
   const known: Known = { accounts: accounts.data?.data ?? [], vendors: vendors.data?.data ?? [] };
   return (

@@ -2,12 +2,12 @@ import { Button, Modal, NativeSelect, Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState, useSyncExternalStore } from 'react';
 import type { Agent, Problem as Reported } from '../../server';
-import { notice, Problem } from '../../shell';
+import { notice, Problem, useEnvironments } from '../../shell';
 import { plural } from '../../words';
 import { ChangeList } from './change-list';
 import { errorsAmong } from './definition';
 import type { Keeper } from './keeper';
-import { publish, useAfterRelease, useComparison, useEnvironments } from './queries';
+import { publish, useAfterRelease, useComparison } from './queries';
 
 export function Publish({
   agent,

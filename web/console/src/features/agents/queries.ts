@@ -2,7 +2,6 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import {
-  type Ability,
   api,
   type Draft,
   ifMatch,
@@ -13,7 +12,7 @@ import {
   taken,
 } from '../../server';
 import { refusal } from '../../server/refusal';
-import { usePages, useWhole } from '../../shell';
+import { usePages } from '../../shell';
 import type { Save, Saved } from './keeper';
 import type { JsonObject } from './pointer';
 
@@ -40,33 +39,6 @@ export const useDraft = (id: string) =>
     refetchOnReconnect: false,
   });
 
-export const useAccounts = () =>
-  useWhole(['provider-accounts'], (query) => taken(api.GET('/v1/provider-accounts', { params: { query } })));
-export const useVendors = () =>
-  useQuery({
-    queryKey: ['vendors'],
-    queryFn: () => taken(api.GET('/v1/vendors')),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
-/** Asked of the vendor, so only where somebody wants to choose. */
-export const useVoices = (id: string, wanted: boolean) =>
-  useQuery({
-    queryKey: ['voices', id],
-    queryFn: () => taken(api.GET('/v1/provider-accounts/{id}/voices', { params: { path: { id } } })),
-    enabled: wanted,
-    retry: false,
-    staleTime: 300_000,
-  });
-export const tryAccount = ({
-  id,
-  ...body
-}: {
-  id: string;
-  ability: Ability;
-  model?: string;
-  voice?: string;
-}) => taken(api.POST('/v1/provider-accounts/{id}/test', { params: { path: { id } }, body }));
-
 export const useVersions = (id: string) =>
   usePages(['agents', id, 'versions'], (query) =>
     taken(api.GET('/v1/agents/{id}/versions', { params: { path: { id }, query } })),
@@ -82,9 +54,6 @@ export const useReleases = (id: string) =>
   usePages(['agents', id, 'releases'], (query) =>
     taken(api.GET('/v1/agents/{id}/releases', { params: { path: { id }, query } })),
   );
-
-export const useEnvironments = () =>
-  useWhole(['environments'], (query) => taken(api.GET('/v1/environments', { params: { query } })), 60_000);
 
 export const useComparison = (id: string, from: string, to: string, enabled = true) =>
   useQuery({

@@ -5,7 +5,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import type { Agent, Problem as Reported, Version } from '../../server';
-import { Confirm, Empty, Loading, More, notice, Problem, Scroll, Time } from '../../shell';
+import { Confirm, Empty, Loading, More, notice, Problem, Scroll, Time, useEnvironments } from '../../shell';
 import { ChangeList } from './change-list';
 import type { Keeper } from './keeper';
 import {
@@ -16,7 +16,6 @@ import {
   useAfterRelease,
   useAliases,
   useComparison,
-  useEnvironments,
   useVersions,
 } from './queries';
 

@@ -1,8 +1,9 @@
 import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
+import { useEnvironments } from '../../shell';
 import { END_REASONS, ending } from '../../words';
 import { active, type Filters, NONE, RANGES, type Range } from './filters';
-import { useChoices, useEnvironments } from './queries';
+import { useChoices } from './queries';
 
 /** After the last key, in ms, until the server is asked. */
 const PAUSE_MS = 350;

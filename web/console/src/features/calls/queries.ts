@@ -2,7 +2,6 @@
 
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { api, type Call, passing, type Recording, refusalOf, taken } from '../../server';
-import { useWhole } from '../../shell';
 import { asked, type Filters } from './filters';
 
 const PAGE = 50;
@@ -65,9 +64,6 @@ export const useChoices = () =>
     retry: false,
     select: ({ agents, transports }) => ({ agents, transports }),
   });
-
-export const useEnvironments = () =>
-  useWhole(['environments'], (query) => taken(api.GET('/v1/environments', { params: { query } })), 60_000);
 
 export const logUrl = (call: Call): string => `/v1/sessions/${call.id}/log`;
 

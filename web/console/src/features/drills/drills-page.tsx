@@ -1,16 +1,19 @@
 import { Button, Modal, NativeSelect, NumberInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Drill } from '../../server';
-import { AddIcon, Confirm, Empty, Loading, Page, Problem, Scroll, Time } from '../../shell';
 import {
-  type DrillGiven,
-  startDrill,
-  stopDrill,
-  useAccounts,
-  useDrilling,
-  useDrills,
+  AddIcon,
+  Confirm,
+  Empty,
+  Loading,
+  Page,
+  Problem,
+  Scroll,
+  Time,
+  useAllAccounts,
   useEnvironments,
-} from './queries';
+} from '../../shell';
+import { type DrillGiven, startDrill, stopDrill, useDrilling, useDrills } from './queries';
 import { Report } from './report';
 import { FAULTS, KINDS, MOMENTS, percent, told } from './telling';
 
@@ -131,7 +134,7 @@ const choices = (names: Record<string, string>) =>
 
 function Form({ close }: { close: () => void }) {
   const environments = useEnvironments();
-  const accounts = useAccounts();
+  const accounts = useAllAccounts();
   const start = useDrilling(startDrill);
   const [given, setGiven] = useState<DrillGiven>({
     environment: '',

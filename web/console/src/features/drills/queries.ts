@@ -19,18 +19,6 @@ export const useReport = (drill: Drill) =>
     queryFn: () => taken(api.GET('/v1/drills/{id}/report', { params: { path: { id: drill.id } } })),
     refetchInterval: drill.running ? 5_000 : false,
   });
-export const useEnvironments = () =>
-  useQuery({
-    queryKey: ['environments'],
-    queryFn: () => taken(api.GET('/v1/environments', LIST)),
-    staleTime: 60_000,
-  });
-export const useAccounts = () =>
-  useQuery({
-    queryKey: ['provider-accounts'],
-    queryFn: () => taken(api.GET('/v1/provider-accounts', LIST)),
-  });
-
 export type DrillGiven = Pick<Drill, 'environment' | 'kind' | 'fault' | 'moment' | 'share'> & {
   provider?: string;
   minutes: number;

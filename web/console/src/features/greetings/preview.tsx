@@ -1,9 +1,9 @@
 import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useMutation } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import type { GreetingPreview, GreetingPreviewRequest } from '../../server';
-import { PlayIcon, Problem } from '../../shell';
+import { PlayIcon, Problem, Sound } from '../../shell';
 import { type Form, greetingOf } from './form';
 import { type Names, speak, usePreview } from './queries';
 
@@ -207,7 +207,7 @@ function Player({ agent, environment, text }: { agent: string; environment: stri
       {speaking.isError && <Problem small error={speaking.error} />}
       {data && current && (
         <>
-          <Sound wav={data.audio} />
+          <Sound wav={data.audio} label="The greeting" plays testid="preview-audio" />
           <p className="quiet small">
             {data.voices[voice]}, {(data.length_ms / 1000).toFixed(1)} s
             {data.rendered_ahead && ', was rendered before'}
@@ -216,19 +216,4 @@ function Player({ agent, environment, text }: { agent: string; environment: stri
       )}
     </div>
   );
-}
-
-/** Pages may not play what is written into them, but what they have made themselves. */
-function Sound({ wav }: { wav: string }) {
-  const [url, setUrl] = useState('');
-  // The browser keeps what a URL stands for until it is told otherwise.
-  useEffect(() => {
-    const bytes = Uint8Array.from(atob(wav), (letter) => letter.charCodeAt(0));
-    const made = URL.createObjectURL(new Blob([bytes], { type: 'audio/wav' }));
-    setUrl(made);
-    return () => URL.revokeObjectURL(made);
-  }, [wav]);
-  if (!url) return null;
-  // biome-ignore lint/a11y/useMediaCaption: its words stand above it
-  return <audio controls autoPlay src={url} aria-label="The greeting" data-testid="preview-audio" />;
 }

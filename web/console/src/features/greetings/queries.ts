@@ -12,8 +12,7 @@ import {
   once,
   taken,
 } from '../../server';
-
-const LIST = { params: { query: { limit: 100 } } };
+import { useAllAgents, useAllChannels, useDomains, useEnvironments } from '../../shell';
 
 /** The list is read to its end: which greeting is said depends on all. */
 export const useGreetings = () =>
@@ -52,28 +51,11 @@ export const useResults = (id: string) =>
 export const useCalendar = () =>
   useQuery({ queryKey: ['greeting-calendar'], queryFn: () => taken(api.GET('/v1/greeting-calendar')) });
 
-const NAMES = { staleTime: 60_000 };
 export function useNames() {
-  const agents = useQuery({
-    queryKey: ['agents'],
-    queryFn: () => taken(api.GET('/v1/agents', LIST)),
-    ...NAMES,
-  });
-  const domains = useQuery({
-    queryKey: ['domains'],
-    queryFn: () => taken(api.GET('/v1/domains', LIST)),
-    ...NAMES,
-  });
-  const environments = useQuery({
-    queryKey: ['environments'],
-    queryFn: () => taken(api.GET('/v1/environments', LIST)),
-    ...NAMES,
-  });
-  const channels = useQuery({
-    queryKey: ['channels'],
-    queryFn: () => taken(api.GET('/v1/channels', LIST)),
-    ...NAMES,
-  });
+  const agents = useAllAgents(60_000);
+  const domains = useDomains();
+  const environments = useEnvironments();
+  const channels = useAllChannels();
   const named = (list: { id: string; name: string; title?: string }[] | undefined) =>
     (list ?? []).map((one) => ({ value: one.id, label: one.title || one.name }));
   return {

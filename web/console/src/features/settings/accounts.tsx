@@ -1,7 +1,7 @@
 import { Button, Modal, NativeSelect, PasswordInput, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { ProviderAccount, Vendor } from '../../server';
-import { Loading, Problem } from '../../shell';
+import { Loading, Problem, useVendors } from '../../shell';
 import {
   type AccountGiven,
   changeAccount,
@@ -9,7 +9,6 @@ import {
   removeAccount,
   useAccounts,
   useChange,
-  useVendors,
 } from './queries';
 import { FormEnd, RowActions, SettingsList } from './settings-list';
 import { Trial } from './trial';

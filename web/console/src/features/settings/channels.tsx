@@ -1,15 +1,14 @@
 import { NativeSelect, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Channel } from '../../server';
+import { useAllAgents, useEnvironments } from '../../shell';
 import {
   type ChannelGiven,
   changeChannel,
   createChannel,
   removeChannel,
-  useAgents,
   useChange,
   useChannels,
-  useEnvironments,
 } from './queries';
 import { FormEnd, RowActions, SettingsList } from './settings-list';
 
@@ -42,7 +41,7 @@ export function Channels() {
 }
 
 function Row({ channel, open }: { channel: Channel; open: () => void }) {
-  const agents = useAgents();
+  const agents = useAllAgents();
   const environments = useEnvironments();
   const agent = agents.data?.data.find((one) => one.id === channel.agent_id);
   const environment = environments.data?.data.find((one) => one.id === channel.environment_id);
@@ -72,7 +71,7 @@ function Row({ channel, open }: { channel: Channel; open: () => void }) {
 }
 
 function Form({ channel, close }: { channel: Channel | null; close: () => void }) {
-  const agents = useAgents();
+  const agents = useAllAgents();
   const environments = useEnvironments();
   const [given, setGiven] = useState<ChannelGiven>(
     channel ?? { kind: 'widget', address: '', agent_id: '', environment_id: '', enabled: true },

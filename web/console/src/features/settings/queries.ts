@@ -2,7 +2,6 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import {
-  type Ability,
   api,
   type Channel,
   ifMatch,
@@ -11,7 +10,7 @@ import {
   type ProviderAccount,
   taken,
 } from '../../server';
-import { usePages, useWhole } from '../../shell';
+import { usePages } from '../../shell';
 
 export const useKeys = () =>
   usePages(['api-keys'], (query) => taken(api.GET('/v1/api-keys', { params: { query } })));
@@ -22,35 +21,14 @@ export const useAccounts = () =>
 export const useAudit = () =>
   usePages(['audit'], (query) => taken(api.GET('/v1/audit', { params: { query } })), 100);
 
-export const useAgents = () =>
-  useWhole(['agents'], (query) => taken(api.GET('/v1/agents', { params: { query } })));
-export const useEnvironments = () =>
-  useWhole(['environments'], (query) => taken(api.GET('/v1/environments', { params: { query } })), 60_000);
-
 export const useProviders = () =>
   useQuery({ queryKey: ['providers'], queryFn: () => taken(api.GET('/v1/providers')) });
-export const useVendors = () =>
-  useQuery({
-    queryKey: ['vendors'],
-    queryFn: () => taken(api.GET('/v1/vendors')),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
 export const useHealth = () =>
   useQuery({
     queryKey: ['provider-health'],
     queryFn: () => taken(api.GET('/v1/provider-health')),
     refetchInterval: 10_000,
   });
-/** Asked of the vendor, so only where somebody wants to choose. */
-export const useVoices = (id: string, wanted: boolean) =>
-  useQuery({
-    queryKey: ['voices', id],
-    queryFn: () => taken(api.GET('/v1/provider-accounts/{id}/voices', { params: { path: { id } } })),
-    enabled: wanted,
-    retry: false,
-    staleTime: 300_000,
-  });
-
 /** The list is asked for anew when something in it was changed. */
 export function useChange<A, T>(key: string, change: (given: A) => Promise<T>) {
   const client = useQueryClient();
@@ -101,5 +79,3 @@ export const changeAccount = ({ id, revision }: ProviderAccount, { key, options,
   );
 export const removeAccount = ({ id }: ProviderAccount) =>
   taken(api.DELETE('/v1/provider-accounts/{id}', { params: { path: { id } } }));
-export const tryAccount = ({ id, ...body }: { id: string; ability: Ability; voice?: string }) =>
-  taken(api.POST('/v1/provider-accounts/{id}/test', { params: { path: { id } }, body }));

@@ -2,8 +2,7 @@ import { Button, NativeSelect } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Ability, ProviderAccount, TrialAnswer } from '../../server';
-import { Problem, Sound } from '../../shell';
-import { tryAccount, useVoices } from './queries';
+import { Problem, Sound, tryAccount, useVoices } from '../../shell';
 
 const DOES: Record<Ability, string> = { llm: 'Think', stt: 'Hear', tts: 'Speak' };
 
