@@ -72,6 +72,26 @@ pub struct Caller {
     pub variables: Vec<(String, String)>,
 }
 
+/// Of one caller.
+const VARIABLES_MOST: usize = 32;
+const VARIABLE_NAME_MOST: usize = 64;
+
+impl Caller {
+    /// What a page or a carrier says of the caller; a name of neither space is one of the session. What is too much is left out: a call
+    /// is not refused for its greeting.
+    pub fn tell(&mut self, name: &str, text: String) {
+        let own = name.starts_with("caller.") || name.starts_with("session.");
+        let name = if own { name.to_owned() } else { format!("session.{name}") };
+        if self.variables.len() >= VARIABLES_MOST || name.len() > VARIABLE_NAME_MOST {
+            return;
+        }
+        if name == "caller.number" {
+            self.number = Some(text.clone());
+        }
+        self.variables.push((name, text));
+    }
+}
+
 /// Who calls is nobody's business in a log.
 impl std::fmt::Debug for Caller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

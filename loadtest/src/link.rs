@@ -3,6 +3,7 @@
 mod bootstrap;
 mod mulaw;
 mod socket;
+mod telnyx;
 mod webrtc;
 mod websocket;
 
@@ -27,6 +28,8 @@ pub enum Transport {
     Websocket,
     /// A carrier's media stream (Twilio's messages) with G.711 mu-law at 8 kHz.
     Mulaw,
+    /// The same in Telnyx's messages, with A-law.
+    Telnyx,
 }
 
 #[derive(Debug, Clone)]
@@ -132,5 +135,6 @@ pub async fn dial(target: &Target, transport: Transport) -> Result<Link, DialErr
         Transport::Webrtc => webrtc::dial(target).await,
         Transport::Websocket => websocket::dial(target).await,
         Transport::Mulaw => mulaw::dial(target).await,
+        Transport::Telnyx => telnyx::dial(target).await,
     }
 }

@@ -24,9 +24,9 @@ pub const SESSION_OFFER: &str = "/sessions/{id}/api/offer";
 /// Pipecat's protobuf frames over a WebSocket.
 pub const SOCKET: &str = "/ws";
 /// A carrier's media stream. Carriers do not forward the query, hence the agent and token in the path.
-pub const TWILIO: &str = "/media/twilio";
-pub const TWILIO_AGENT: &str = "/media/twilio/{agent}";
-pub const TWILIO_TOKEN: &str = "/media/twilio/{agent}/{token}";
+pub const CARRIER: &str = "/media/{carrier}";
+pub const CARRIER_AGENT: &str = "/media/{carrier}/{agent}";
+pub const CARRIER_TOKEN: &str = "/media/{carrier}/{agent}/{token}";
 
 pub const SESSIONS: &str = "/v1/sessions";
 pub const SESSION: &str = "/v1/sessions/{id}";

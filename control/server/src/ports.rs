@@ -250,6 +250,8 @@ pub enum Framing {
     Pipecat,
     /// Twilio media streams.
     Twilio,
+    /// Telnyx media streams.
+    Telnyx,
 }
 
 /// A call as it was let in.

@@ -36,9 +36,9 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .layer(middleware::cors::anyone());
     let sockets = Router::new()
         .route(paths::SOCKET, any(socket::pipecat))
-        .route(paths::TWILIO, any(socket::twilio))
-        .route(paths::TWILIO_AGENT, any(socket::twilio_agent))
-        .route(paths::TWILIO_TOKEN, any(socket::twilio_token));
+        .route(paths::CARRIER, any(socket::carrier))
+        .route(paths::CARRIER_AGENT, any(socket::carrier_agent))
+        .route(paths::CARRIER_TOKEN, any(socket::carrier_token));
     let operating = Router::new()
         .route(paths::METRICS, get(health::metrics))
         .route(paths::HEALTH, get(health::live))

@@ -11,6 +11,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::Delivery;
 use media_session::{ClientProtocol, Directory, Full, Handle, Leg, Slot, Taken};
+use media_socket::{Begun, Carried};
 use runtime::Tasks;
 
 use crate::adapters::protocol::Rtvi;
@@ -165,29 +166,49 @@ impl Calls for Entry {
         self.sockets.longest_message_bytes
     }
 
-    fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal> {
+    fn socket(&self, mut call: CallRequest, framing: Framing) -> Result<Accept, Refusal> {
         let way = self.way(&call)?;
         let (board, tasks, options) =
             (Arc::clone(&self.board), Arc::clone(&self.tasks), self.sockets.clone());
         let spending = Arc::clone(&self.spending);
         Ok(Box::new(move |socket: WebSocket| {
             async move {
-                let (peer, transport) = match framing {
-                    Framing::Pipecat => (media_socket::pipecat::serve(socket, &options, &tasks), "websocket"),
-                    Framing::Twilio => (media_socket::twilio::serve(socket, &options, &tasks), "twilio"),
+                let (transport, codec, peer) = match framing {
+                    Framing::Pipecat => {
+                        let peer = media_socket::pipecat::serve(socket, &options, &tasks);
+                        ("websocket", peer.codec, peer)
+                    }
+                    Framing::Twilio | Framing::Telnyx => {
+                        let Carried { peer, begun } = match framing {
+                            Framing::Telnyx => media_socket::telnyx::serve(socket, &options, &tasks),
+                            _ => media_socket::twilio::serve(socket, &options, &tasks),
+                        };
+                        // A carrier that says nothing is let go by its socket.
+                        let Ok(begun) = begun.await else { return };
+                        tell(&mut call.caller, &begun);
+                        (peer.framing, begun.codec, peer)
+                    }
                 };
-                let leg = Leg {
-                    transport,
-                    delivery: Delivery::Stream,
-                    codec: peer.codec,
-                    events: peer.events,
-                    commands: peer.commands,
-                };
+                let delivery = Delivery::Stream;
+                let leg = Leg { transport, delivery, codec, events: peer.events, commands: peer.commands };
                 // A session that ended in between drops the leg, which closes the socket.
                 let _ended = join(&board, &spending, &tasks, way, &call, leg).await;
             }
             .boxed()
         }))
+    }
+}
+
+/// What the carrier says of a call, as greetings may use it.
+fn tell(caller: &mut greetings::Caller, begun: &Begun) {
+    let numbers = [("caller.number", &begun.from), ("session.called_number", &begun.to)];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            caller.tell(name, number.clone());
+        }
+    }
+    for (name, text) in &begun.parameters {
+        caller.tell(name, text.clone());
     }
 }
 

@@ -38,7 +38,7 @@ fn asks_for_the_hours(transport: &str) {
     eprintln!("{transport}, heard: {heard}");
     assert!(mentions_saturday_hours(&heard), "the caller heard: {heard}");
     assert!(says_goodbye(&heard), "no goodbye: {heard}");
-    if transport == "mulaw" {
+    if ["mulaw", "telnyx"].contains(&transport) {
         // A carrier's stream carries no texts.
         return;
     }
@@ -65,6 +65,11 @@ fn the_front_desk_tells_its_hours_over_a_websocket() {
 #[test]
 fn the_front_desk_tells_its_hours_over_a_carriers_stream() {
     asks_for_the_hours("mulaw");
+}
+
+#[test]
+fn the_front_desk_tells_its_hours_over_another_carriers_stream() {
+    asks_for_the_hours("telnyx");
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(super) async fn dial(target: &Target) -> Result<Link, DialError> {
 struct Carrier {
     chunk: u64,
     heard: u16,
+    /// A mark, as it is sent back. What is before it is played as it comes.
+    mark: Option<Message>,
 }
 
 const STREAM: &str = "MZ00000000000000000000000000000001";
@@ -71,6 +73,9 @@ impl Framing for Carrier {
     fn decode(&mut self, message: Message, now: Instant) -> Vec<LegEvent> {
         let Ok(text) = message.to_text() else { return Vec::new() };
         let Ok(message) = serde_json::from_str::<Value>(text) else { return Vec::new() };
+        if message["event"] == "mark" {
+            self.mark = Some(Message::text(text));
+        }
         let payload = message["media"]["payload"].as_str().and_then(|payload| STANDARD.decode(payload).ok());
         let Some(payload) = payload.filter(|_| message["event"] == "media") else { return Vec::new() };
         let packet = Packet {
@@ -83,5 +88,9 @@ impl Framing for Carrier {
         };
         self.heard = self.heard.wrapping_add(1);
         vec![LegEvent::Packet(packet)]
+    }
+
+    fn answer(&mut self) -> Option<Message> {
+        self.mark.take()
     }
 }

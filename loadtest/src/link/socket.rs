@@ -22,6 +22,10 @@ pub(super) trait Framing: Send + 'static {
     fn hello(&mut self) -> Vec<Message>;
     fn encode(&mut self, command: LegCommand) -> Option<Message>;
     fn decode(&mut self, message: Message, now: Instant) -> Vec<LegEvent>;
+    /// What the message of just now is to be answered with.
+    fn answer(&mut self) -> Option<Message> {
+        None
+    }
 }
 
 /// The token goes into a header: addresses are written down on their way.
@@ -91,6 +95,8 @@ async fn pump(
                 for event in framing.decode(message, now) {
                     if events.send(event).await.is_err() { return }
                 }
+                if let Some(answer) = framing.answer()
+                    && sink.send(answer).await.is_err() { break }
             }
             command = commands.recv() => {
                 let close = matches!(command, None | Some(LegCommand::Close));

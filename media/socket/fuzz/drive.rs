@@ -39,14 +39,22 @@ impl Track {
 
 /// Each line is a text message of a carrier's media stream.
 pub(crate) fn twilio(data: &[u8]) {
-    let mut dialect = Dialect::twilio();
+    carrier(Dialect::twilio(), &[Codec::Pcmu], data);
+}
+
+/// The same with Telnyx's messages.
+pub(crate) fn telnyx(data: &[u8]) {
+    carrier(Dialect::telnyx(), &[Codec::Pcmu, Codec::Pcma], data);
+}
+
+fn carrier(mut dialect: Dialect, codecs: &[Codec], data: &[u8]) {
     let mut track = Track { sequence: 0, timestamp: 0, width: 1 };
     let mut client = Server::new(Options::default());
     for line in data.split(|byte| *byte == b'\n') {
         let Ok(text) = std::str::from_utf8(line) else { continue };
         let read = dialect.text(text, now());
         let went_on = track.take(read, |event| match event {
-            LegEvent::Packet(packet) => assert_eq!(packet.codec, Codec::Pcmu),
+            LegEvent::Packet(packet) => assert!(codecs.contains(&packet.codec)),
             // What a carrier says is told in the client protocol, which understands it.
             LegEvent::Message(message) => answered(client.message(message), false),
             _ => {}

@@ -8,6 +8,7 @@ use media_core::LegEvent;
 use crate::error::Refusal;
 use crate::framing::{Data, Framing as _};
 use crate::pipecat::Pipecat;
+use crate::telnyx::Telnyx;
 use crate::twilio::Twilio;
 
 /// One connection's reader.
@@ -16,6 +17,7 @@ pub struct Dialect(Reader);
 enum Reader {
     Pipecat(Pipecat),
     Twilio(Twilio),
+    Telnyx(Telnyx),
 }
 
 impl Dialect {
@@ -27,6 +29,11 @@ impl Dialect {
     #[must_use]
     pub fn twilio() -> Self {
         Self(Reader::Twilio(Twilio::default()))
+    }
+
+    #[must_use]
+    pub fn telnyx() -> Self {
+        Self(Reader::Telnyx(Telnyx::default()))
     }
 
     /// What a text message means.
@@ -49,6 +56,7 @@ impl Dialect {
         match &mut self.0 {
             Reader::Pipecat(pipecat) => pipecat.read(message, now),
             Reader::Twilio(twilio) => twilio.read(message, now),
+            Reader::Telnyx(telnyx) => telnyx.read(message, now),
         }
     }
 }

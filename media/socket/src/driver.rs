@@ -13,10 +13,11 @@ use futures::stream::{SplitSink, SplitStream};
 use futures::{Sink, SinkExt as _, StreamExt as _};
 use media_core::{Codec, LegCommand, LegEvent};
 use runtime::tasks::{Kind, Tasks};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tungstenite::error::CapacityError;
 
+use crate::carrier::{Begun, Carried};
 use crate::error::Refusal;
 use crate::framing::{Data, Framing};
 use crate::metrics::SOCKETS_ENDED;
@@ -36,9 +37,9 @@ const SOCKET: Kind = Kind::new("socket.peer");
 /// A connection as its session holds it. Dropping it closes the socket.
 #[derive(Debug)]
 pub struct Peer {
-    /// Name of the dialect: `pipecat`, `twilio`.
+    /// Name of the dialect: `pipecat`, `twilio`, `telnyx`.
     pub framing: &'static str,
-    /// What to send; packets from the caller name their own codec.
+    /// What to send, of a carrier unless its `Begun` says otherwise; packets from the caller name their own codec.
     pub codec: Codec,
     pub events: mpsc::Receiver<LegEvent>,
     pub commands: mpsc::Sender<LegCommand>,
@@ -51,14 +52,26 @@ pub(crate) fn serve<F: Framing>(
     options: Options,
     tasks: &Tasks,
 ) -> Peer {
+    carry(socket, framing, codec, options, tasks).peer
+}
+
+pub(crate) fn carry<F: Framing>(
+    socket: WebSocket,
+    framing: F,
+    codec: Codec,
+    options: Options,
+    tasks: &Tasks,
+) -> Carried {
     let (events, receiver) = mpsc::channel(EVENTS);
     let (sender, commands) = mpsc::channel(COMMANDS);
+    let (begins, begun) = oneshot::channel();
     let (sink, stream) = socket.split();
     let now = tokio::time::Instant::now();
     let driver = Driver {
         framing,
         sink,
         events,
+        begins: Some(begins),
         pending: VecDeque::new(),
         queue: VecDeque::new(),
         queued_audio: 0,
@@ -70,7 +83,7 @@ pub(crate) fn serve<F: Framing>(
         options,
     };
     tasks.spawn_graceful(SOCKET, driver.run(stream, commands, tasks.token()));
-    Peer { framing: F::NAME, codec, events: receiver, commands: sender }
+    Carried { peer: Peer { framing: F::NAME, codec, events: receiver, commands: sender }, begun }
 }
 
 enum End {
@@ -94,6 +107,8 @@ struct Driver<F> {
     framing: F,
     sink: SplitSink<WebSocket, Message>,
     events: mpsc::Sender<LegEvent>,
+    /// Until a carrier's stream starts.
+    begins: Option<oneshot::Sender<Begun>>,
     /// Read and not yet taken by the session; while there are any, nothing more is read.
     pending: VecDeque<LegEvent>,
     queue: VecDeque<Outgoing>,
@@ -184,6 +199,11 @@ impl<F: Framing> Driver<F> {
             return Err(End::Refused(Refusal::TooLarge(self.options.longest_message_bytes)));
         }
         let events = self.framing.read(data, now.into_std()).map_err(End::Refused)?;
+        if let Some(begun) = self.framing.begun()
+            && let Some(begins) = self.begins.take()
+        {
+            let _nobody_waits = begins.send(begun);
+        }
         if !events.is_empty() && !self.active {
             self.active = true;
             self.pending.push_back(LegEvent::Active);
@@ -212,6 +232,8 @@ impl<F: Framing> Driver<F> {
                 if let Some(message) = self.framing.audio(&packet) {
                     self.queue.push_back(Outgoing::Audio(message));
                     self.queued_audio += 1;
+                    let mark = self.framing.mark(tokio::time::Instant::now().into_std());
+                    self.queue.extend(mark.map(Outgoing::Other));
                 }
             }
             LegCommand::Message(text) => {

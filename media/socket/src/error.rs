@@ -16,7 +16,7 @@ pub enum Refusal {
     Channels(u32),
     #[error("audio with {0} bytes is not whole 16-bit samples of every channel")]
     Samples(usize),
-    #[error("media in {0}: only audio/x-mulaw at 8000 Hz mono is taken")]
+    #[error("media in {0}: only mu-law, of Telnyx also A-law, at 8000 Hz mono is taken")]
     Format(String),
 }
 

@@ -6,6 +6,7 @@ use axum::extract::ws::Message;
 use bytes::Bytes;
 use media_core::{Codec, LegEvent, Packet};
 
+use crate::carrier::Begun;
 use crate::error::Refusal;
 
 pub(crate) trait Framing: Send + 'static {
@@ -17,6 +18,16 @@ pub(crate) trait Framing: Send + 'static {
 
     /// Audio as a message; `None` where it cannot be said (yet).
     fn audio(&mut self, packet: &Packet) -> Option<Message>;
+
+    /// To be sent behind the audio of just now, where it is time to measure when it is played.
+    fn mark(&mut self, _now: Instant) -> Option<Message> {
+        None
+    }
+
+    /// What a carrier said of its call, once, after it was read.
+    fn begun(&mut self) -> Option<Begun> {
+        None
+    }
 
     /// A message of the client protocol; `None` where the dialect has none.
     fn message(&mut self, text: String) -> Option<Message>;

@@ -2,6 +2,7 @@
 //!
 //! Takes sockets that an HTTP server has already upgraded, and hands out peers. Knows no session, no agent and no HTTP.
 
+mod carrier;
 mod dialect;
 mod driver;
 mod error;
@@ -9,8 +10,10 @@ mod framing;
 pub mod metrics;
 mod options;
 pub mod pipecat;
+pub mod telnyx;
 pub mod twilio;
 
+pub use carrier::{Begun, Carried};
 pub use dialect::Dialect;
 pub use driver::Peer;
 pub use error::Refusal;

@@ -1,28 +1,29 @@
 //! Twilio Media Streams: JSON text with mu-law at 8 kHz in base64. Encoding and decoding are public for callers and tests.
 //!
-//! Marks are accepted and not needed: the session paces audio in real time and knows what was heard by its own clock.
+//! What was heard goes by the session's own clock, since it paces audio in real time; marks say how far behind the far end is.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use axum::extract::ws::{Message, WebSocket};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use domain::Digit;
+use media_core::leg::Quality;
 use media_core::{Codec, LegEvent, Packet};
 use runtime::Tasks;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::driver::{self, Peer};
+use crate::carrier::{self, Begun, Carried, Marks};
+use crate::driver;
 use crate::error::Refusal;
 use crate::framing::{Counter, Data, Framing};
 use crate::options::Options;
 
 /// Serves a socket until it ends; the peer is its session's side.
 #[must_use]
-pub fn serve(socket: WebSocket, options: &Options, tasks: &Tasks) -> Peer {
-    driver::serve(socket, Twilio::default(), Codec::Pcmu, options.clone(), tasks)
+pub fn serve(socket: WebSocket, options: &Options, tasks: &Tasks) -> Carried {
+    driver::carry(socket, Twilio::default(), Codec::Pcmu, options.clone(), tasks)
 }
 
 /// What Twilio sends.
@@ -41,7 +42,9 @@ pub enum FromTwilio {
     Dtmf {
         dtmf: Pressed,
     },
-    Mark,
+    Mark {
+        mark: Mark,
+    },
     Stop,
     /// An event that came after this code.
     #[serde(other)]
@@ -51,7 +54,12 @@ pub enum FromTwilio {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Start {
+    #[serde(default)]
+    pub call_sid: String,
     pub media_format: Format,
+    /// Of `<Parameter>` in the TwiML. Twilio itself names no numbers here: `from` and `to` are whoever wrote it.
+    #[serde(default)]
+    pub custom_parameters: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +121,9 @@ impl Media {
     }
 
     /// The mu-law bytes.
+    ///
+    /// # Errors
+    /// When they are no base64.
     pub fn decode(&self) -> Result<Vec<u8>, base64::DecodeError> {
         STANDARD.decode(&self.payload)
     }
@@ -121,11 +132,14 @@ impl Media {
 #[derive(Default)]
 pub(crate) struct Twilio {
     stream: Option<String>,
+    begun: Option<Begun>,
     counter: Counter,
+    marks: Marks,
 }
 
 impl Twilio {
-    fn started(&mut self, stream: String, format: &Format) -> Result<Vec<LegEvent>, Refusal> {
+    fn started(&mut self, stream: String, start: Start) -> Result<Vec<LegEvent>, Refusal> {
+        let format = &start.media_format;
         if *format != Format::default() {
             return Err(Refusal::Format(format!(
                 "{} at {} Hz, {} channels",
@@ -135,11 +149,15 @@ impl Twilio {
         if self.stream.replace(stream).is_some() {
             return Err(Refusal::BadMessage("a second start".to_owned()));
         }
-        // A carrier is ready once the stream starts; said in the client protocol, so that a session treats all callers alike.
-        Ok(vec![said(
-            "client-ready",
-            json!({ "version": "2.2.0", "about": { "library": "twilio-media-streams" } }),
-        )])
+        let mut parameters = start.custom_parameters;
+        self.begun = Some(Begun {
+            call: start.call_sid,
+            codec: Codec::Pcmu,
+            from: parameters.remove("from"),
+            to: parameters.remove("to"),
+            parameters,
+        });
+        Ok(vec![carrier::ready("twilio-media-streams")])
     }
 
     fn heard(&mut self, media: &Media, now: Instant) -> Result<Vec<LegEvent>, Refusal> {
@@ -150,17 +168,13 @@ impl Twilio {
         if media.track.as_deref().is_some_and(|track| track != "inbound") {
             return Ok(Vec::new());
         }
-        let mulaw = media.decode().map_err(|error| Refusal::BadMessage(error.to_string()))?;
+        let mulaw = carrier::samples(&media.payload)?;
         if mulaw.is_empty() {
             return Ok(Vec::new());
         }
         let packet = self.counter.packet(Codec::Pcmu, mulaw.len(), Bytes::from(mulaw), now);
         Ok(vec![LegEvent::Packet(packet)])
     }
-}
-
-fn said(kind: &str, data: serde_json::Value) -> LegEvent {
-    LegEvent::Message(json!({ "label": "rtvi-ai", "type": kind, "id": kind, "data": data }).to_string())
 }
 
 fn text(event: &ToTwilio) -> Message {
@@ -177,16 +191,16 @@ impl Framing for Twilio {
         };
         let event = serde_json::from_str(&text).map_err(|error| Refusal::BadMessage(error.to_string()))?;
         match event {
-            FromTwilio::Start { stream, start } => self.started(stream, &start.media_format),
+            FromTwilio::Start { stream, start } => self.started(stream, start),
             FromTwilio::Media { media } => self.heard(&media, now),
-            FromTwilio::Dtmf { dtmf } => {
-                let key = dtmf.digit.chars().next().and_then(|key| Digit::try_from(key).ok());
-                let key = key
-                    .ok_or_else(|| Refusal::BadMessage(format!("{:.8?} is no telephone key", dtmf.digit)))?;
-                Ok(vec![said("dtmf", json!({ "buttons": [char::from(key)] }))])
+            FromTwilio::Dtmf { dtmf } => Ok(vec![carrier::pressed(&dtmf.digit)?]),
+            FromTwilio::Mark { mark } => {
+                let round_trip = self.marks.back(&mark.name, now);
+                let quality = |round_trip| LegEvent::Quality(Quality { round_trip, ..Quality::default() });
+                Ok(round_trip.map(|took| quality(Some(took))).into_iter().collect())
             }
             FromTwilio::Stop => Ok(vec![LegEvent::Closed]),
-            FromTwilio::Connected | FromTwilio::Mark | FromTwilio::Other => Ok(Vec::new()),
+            FromTwilio::Connected | FromTwilio::Other => Ok(Vec::new()),
         }
     }
 
@@ -199,7 +213,18 @@ impl Framing for Twilio {
         None
     }
 
+    fn mark(&mut self, now: Instant) -> Option<Message> {
+        let stream = self.stream.clone()?;
+        let name = self.marks.due(now)?;
+        Some(text(&ToTwilio::Mark { stream, mark: Mark { name } }))
+    }
+
+    fn begun(&mut self) -> Option<Begun> {
+        self.begun.take()
+    }
+
     fn clear(&mut self) -> Option<Message> {
+        self.marks.cleared();
         self.stream.clone().map(|stream| text(&ToTwilio::Clear { stream }))
     }
 
@@ -221,7 +246,7 @@ mod tests {
         twilio.read(Data::Text(text.to_owned()), now())
     }
 
-    const START: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"accountSid":"AC1","streamSid":"MZ1","callSid":"CA1","tracks":["inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{"a":"b"}}}"#;
+    const START: &str = r#"{"event":"start","sequenceNumber":"1","streamSid":"MZ1","start":{"accountSid":"AC1","streamSid":"MZ1","callSid":"CA1","tracks":["inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1},"customParameters":{"a":"b","from":"+4930123"}}}"#;
 
     #[test]
     fn a_call_as_the_documentation_shows_it() {
@@ -232,6 +257,10 @@ mod tests {
         );
         let ready = read(&mut twilio, START).expect("started");
         assert!(matches!(&ready[..], [LegEvent::Message(text)] if text.contains("client-ready")));
+        let begun = twilio.begun().expect("begun");
+        assert_eq!((begun.call.as_str(), begun.from.as_deref(), begun.to), ("CA1", Some("+4930123"), None));
+        assert_eq!(begun.parameters, BTreeMap::from([("a".to_owned(), "b".to_owned())]));
+        assert_eq!(twilio.begun(), None, "once");
         let media = r#"{"event":"media","sequenceNumber":"3","streamSid":"MZ1","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"/////w=="}}"#;
         let heard = read(&mut twilio, media).expect("heard");
         let [LegEvent::Packet(packet)] = &heard[..] else { unreachable!("{heard:?}") };
@@ -264,11 +293,23 @@ mod tests {
         let media = r#"{"event":"media","streamSid":"MZ1","media":{"payload":"/38="}}"#;
         assert_eq!(twilio.audio(&packet), Some(Message::Text(media.into())));
         assert_eq!(twilio.clear(), Some(Message::Text(r#"{"event":"clear","streamSid":"MZ1"}"#.into())));
-        let mark = ToTwilio::Mark { stream: "MZ1".to_owned(), mark: Mark { name: "m".to_owned() } };
-        assert_eq!(
-            text(&mark),
-            Message::Text(r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"m"}}"#.into())
-        );
+        let mark = r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"played-1"}}"#;
+        let sent = now();
+        assert_eq!(twilio.mark(sent), Some(Message::Text(mark.into())));
+        assert_eq!(twilio.mark(sent), None, "one at a time");
+    }
+
+    #[test]
+    fn a_mark_that_comes_back_says_how_far_behind_the_caller_hears() {
+        let mut twilio = Twilio::default();
+        read(&mut twilio, START).expect("started");
+        let sent = now();
+        twilio.mark(sent).expect("sent");
+        let back = r#"{"event":"mark","sequenceNumber":"4","streamSid":"MZ1","mark":{"name":"played-1"}}"#;
+        let later = sent + std::time::Duration::from_millis(140);
+        let events = twilio.read(Data::Text(back.to_owned()), later).expect("a mark");
+        let [LegEvent::Quality(quality)] = &events[..] else { unreachable!("{events:?}") };
+        assert_eq!(quality.round_trip, Some(std::time::Duration::from_millis(140)));
     }
 
     #[test]

@@ -6,9 +6,6 @@ use domain::Language;
 use greetings::{Caller, language};
 use serde_json::Value;
 
-const VARIABLES_MOST: usize = 32;
-const NAME_MOST: usize = 64;
-
 #[derive(Default)]
 pub(crate) struct Said {
     pub(crate) language: Option<String>,
@@ -17,22 +14,16 @@ pub(crate) struct Said {
 
 /// What cannot be used is left out: a call is not refused for its greeting.
 pub(crate) fn of(accepts: Option<&str>, said: Said) -> Caller {
-    let mut variables: Vec<(String, String)> = Vec::new();
-    for (name, value) in said.variables.into_iter().take(VARIABLES_MOST) {
-        let own = name.starts_with("caller.") || name.starts_with("session.");
-        let name = if own { name } else { format!("session.{name}") };
-        let text = match value {
-            Value::String(text) => text,
-            Value::Number(number) => number.to_string(),
-            _ => continue,
-        };
-        if name.len() <= NAME_MOST {
-            variables.push((name, text));
+    let language = said.language.filter(|tag| language::is_tag(tag)).map(Language);
+    let mut caller = Caller { language, accepts: accepts.map(str::to_owned), ..Caller::default() };
+    for (name, value) in said.variables {
+        match value {
+            Value::String(text) => caller.tell(&name, text),
+            Value::Number(number) => caller.tell(&name, number.to_string()),
+            _ => {}
         }
     }
-    let number = variables.iter().find(|(name, _)| name == "caller.number").map(|(_, number)| number.clone());
-    let language = said.language.filter(|tag| language::is_tag(tag)).map(Language);
-    Caller { number, language, accepts: accepts.map(str::to_owned), variables }
+    caller
 }
 
 #[cfg(test)]

@@ -20,6 +20,23 @@ use crate::ports::{Accept, Framing};
 /// How long the far end may take to read why it was refused.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// Whose media streams are understood.
+#[derive(Clone, Copy, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Carrier {
+    Twilio,
+    Telnyx,
+}
+
+impl Carrier {
+    const fn framing(self) -> Framing {
+        match self {
+            Self::Twilio => Framing::Twilio,
+            Self::Telnyx => Framing::Telnyx,
+        }
+    }
+}
+
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 pub(crate) async fn pipecat(
@@ -31,33 +48,35 @@ pub(crate) async fn pipecat(
     open(&server, visitor, named, Framing::Pipecat, upgrade).await
 }
 
-pub(crate) async fn twilio(
+pub(crate) async fn carrier(
     server: Shared,
     visitor: Visitor,
+    Path(carrier): Path<Carrier>,
     Query(named): Query<Named>,
     upgrade: Upgrade,
 ) -> Answer<Response> {
     let named = Named { agent: named.agent, token: named.token, ..Named::default() };
-    open(&server, visitor, named, Framing::Twilio, upgrade).await
+    open(&server, visitor, named, carrier.framing(), upgrade).await
 }
 
-pub(crate) async fn twilio_agent(
+pub(crate) async fn carrier_agent(
     server: Shared,
     visitor: Visitor,
-    Path(agent): Path<String>,
+    Path((carrier, agent)): Path<(Carrier, String)>,
     upgrade: Upgrade,
 ) -> Answer<Response> {
-    open(&server, visitor, Named { agent: Some(agent), ..Named::default() }, Framing::Twilio, upgrade).await
+    let named = Named { agent: Some(agent), ..Named::default() };
+    open(&server, visitor, named, carrier.framing(), upgrade).await
 }
 
-pub(crate) async fn twilio_token(
+pub(crate) async fn carrier_token(
     server: Shared,
     visitor: Visitor,
-    Path((agent, token)): Path<(String, String)>,
+    Path((carrier, agent, token)): Path<(Carrier, String, String)>,
     upgrade: Upgrade,
 ) -> Answer<Response> {
     let named = Named { agent: Some(agent), token: Some(token), ..Named::default() };
-    open(&server, visitor, named, Framing::Twilio, upgrade).await
+    open(&server, visitor, named, carrier.framing(), upgrade).await
 }
 
 async fn open(

@@ -88,6 +88,10 @@ async fn carriers_name_their_agent_in_the_query_or_the_path() {
     assert!(
         world.seen.lock().expect("no panic").sockets.iter().all(|(_, framing)| *framing == Framing::Twilio)
     );
+    server.open("/media/telnyx/front-desk", None).await.expect("open");
+    let last = world.seen.lock().expect("no panic").sockets.last().map(|(_, framing)| *framing);
+    assert_eq!(last, Some(Framing::Telnyx));
+    assert_eq!(server.open("/media/another/front-desk", None).await.err(), Some(400), "no such carrier");
 }
 
 #[tokio::test]

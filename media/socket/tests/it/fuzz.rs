@@ -14,6 +14,7 @@ fn run(target: &str, drive: impl Fn(&[u8])) {
 #[test]
 fn nothing_a_carrier_sends_makes_the_reader_panic_or_lose_count() {
     run("twilio", drive::twilio);
+    run("telnyx", drive::telnyx);
 }
 
 #[test]

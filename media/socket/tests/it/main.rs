@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ws::WebSocket;
 use axum::extract::{State, WebSocketUpgrade};
 use axum::response::Response;
 use axum::routing::get;
@@ -14,10 +15,10 @@ use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use media_core::{Codec, LegCommand, LegEvent, Packet};
 use media_rtvi::pipecat::{Audio, Frame};
-use media_socket::{Options, Peer, pipecat, twilio};
+use media_socket::{Begun, Carried, Options, Peer};
 use runtime::tasks::{Kind, Tasks};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -31,21 +32,41 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 struct Shared {
     options: Options,
     tasks: Tasks,
-    peers: mpsc::Sender<Peer>,
+    peers: mpsc::Sender<Served>,
+}
+
+/// With what its carrier says of the call.
+type Served = (Peer, Option<oneshot::Receiver<Begun>>);
+
+type Serve = fn(WebSocket, &Shared) -> Served;
+
+fn pipecat(socket: WebSocket, shared: &Shared) -> Served {
+    (media_socket::pipecat::serve(socket, &shared.options, &shared.tasks), None)
+}
+
+fn twilio(socket: WebSocket, shared: &Shared) -> Served {
+    carried(media_socket::twilio::serve(socket, &shared.options, &shared.tasks))
+}
+
+fn telnyx(socket: WebSocket, shared: &Shared) -> Served {
+    carried(media_socket::telnyx::serve(socket, &shared.options, &shared.tasks))
+}
+
+fn carried(carried: Carried) -> Served {
+    (carried.peer, Some(carried.begun))
 }
 
 struct Server {
     address: SocketAddr,
-    peers: mpsc::Receiver<Peer>,
+    peers: mpsc::Receiver<Served>,
     shared: Arc<Shared>,
     _http: Tasks,
 }
 
-async fn upgrade(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade, carrier: bool) -> Response {
+async fn upgrade(State(shared): State<Arc<Shared>>, upgrade: WebSocketUpgrade, serve: Serve) -> Response {
     upgrade.max_message_size(shared.options.longest_message_bytes).on_upgrade(move |socket| async move {
-        let serve = if carrier { twilio::serve } else { pipecat::serve };
-        let peer = serve(socket, &shared.options, &shared.tasks);
-        let _ = shared.peers.send(peer).await;
+        let served = serve(socket, &shared);
+        let _ = shared.peers.send(served).await;
     })
 }
 
@@ -54,14 +75,9 @@ impl Server {
         let (sender, peers) = mpsc::channel(1_100);
         let shared = Arc::new(Shared { options, tasks: Tasks::new(), peers: sender });
         let router = Router::new()
-            .route(
-                "/ws",
-                get(|state: State<Arc<Shared>>, socket: WebSocketUpgrade| upgrade(state, socket, false)),
-            )
-            .route(
-                "/twilio",
-                get(|state: State<Arc<Shared>>, socket: WebSocketUpgrade| upgrade(state, socket, true)),
-            )
+            .route("/ws", get(|state, socket| upgrade(state, socket, pipecat)))
+            .route("/twilio", get(|state, socket| upgrade(state, socket, twilio)))
+            .route("/telnyx", get(|state, socket| upgrade(state, socket, telnyx)))
             .with_state(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -71,6 +87,11 @@ impl Server {
     }
 
     async fn connect(&mut self, path: &str) -> (Socket, Peer) {
+        let (socket, (peer, _)) = self.dial(path).await;
+        (socket, peer)
+    }
+
+    async fn dial(&mut self, path: &str) -> (Socket, Served) {
         let url = format!("ws://{}{path}", self.address);
         let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("upgraded");
         (socket, self.peers.recv().await.expect("served"))
@@ -334,4 +355,36 @@ async fn a_carriers_stream_is_a_call() {
     assert!(told.iter().all(|text| text.contains("MZ1")));
     socket.send(text(r#"{"event":"stop","streamSid":"MZ1"}"#)).await.expect("sent");
     assert_eq!(rest(&mut peer).await, [LegEvent::Closed]);
+}
+
+#[tokio::test]
+async fn a_carrier_says_whose_call_it_is_and_when_the_agent_was_heard() {
+    let mut server = Server::start(Options::default()).await;
+    let (mut socket, (mut peer, begun)) = server.dial("/telnyx").await;
+    let text = |text: &str| Message::Text(text.into());
+    let start = r#"{"event":"start","stream_id":"32DE0DEA","start":{"call_control_id":"v2:T02ll","from":"+13122010094","to":"+13122123456","media_format":{"encoding":"PCMA","sample_rate":8000,"channels":1}}}"#;
+    socket.send(text(start)).await.expect("sent");
+    let begun = in_time(begun.expect("a carrier")).await.expect("begun");
+    assert_eq!((begun.codec, begun.from.as_deref()), (Codec::Pcma, Some("+13122010094")));
+    assert!(!format!("{begun:?}").contains("3122010094"), "a number in a log");
+    assert_eq!(event(&mut peer).await, LegEvent::Active);
+    assert!(matches!(event(&mut peer).await, LegEvent::Message(ready) if ready.contains("client-ready")));
+    peer.commands.send(packet(Codec::Pcma, 3)).await.expect("alive");
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        if let Message::Text(text) = in_time(socket.next()).await.expect("open").expect("sound") {
+            told.push(text.to_string());
+        }
+    }
+    assert!(told[0].contains("media") && told[1].contains("mark"), "{told:?}");
+    socket.send(text(&told[1])).await.expect("sent");
+    assert!(matches!(event(&mut peer).await, LegEvent::Quality(quality) if quality.round_trip.is_some()));
+}
+
+#[tokio::test]
+async fn of_a_carrier_that_hangs_up_before_it_started_nothing_is_known() {
+    let mut server = Server::start(Options::default()).await;
+    let (mut socket, (_peer, begun)) = server.dial("/twilio").await;
+    socket.close(None).await.expect("closed");
+    assert!(in_time(begun.expect("a carrier")).await.is_err());
 }
