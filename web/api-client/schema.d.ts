@@ -1159,7 +1159,7 @@ export interface components {
         Activity: {
             /**
              * Format: int64
-             * @description Now.
+             * @description Now, of those that the filters choose.
              */
             active_calls: number;
             /** @description What the filters can be set to. */
@@ -1190,6 +1190,11 @@ export interface components {
             window: components["schemas"]["Window"];
         };
         ActivityPoint: components["schemas"]["Sums"] & {
+            /**
+             * Format: int64
+             * @description The most that were under way: in any one minute of the step; of `7d` and `30d`, at any one full hour.
+             */
+            active_calls: number;
             /** Format: date-time */
             at: string;
         };

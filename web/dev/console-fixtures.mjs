@@ -543,6 +543,7 @@ export function activity(window) {
     const turns = Math.round(busy(time) * (step / 60) * 40 * (0.7 + roll() * 0.6));
     return {
       at: new Date(time * 1000).toISOString(),
+      active_calls: Math.min(9, Math.round(busy(time) * 6 * (0.5 + roll()))),
       calls: Math.round(turns / 6),
       turns,
       interruptions: Math.round(turns * 0.08 * roll() * 2),
@@ -565,6 +566,8 @@ export function activity(window) {
   return {
     window,
     step_seconds: step,
+    from: new Date((times[0] ?? 0) * 1000).toISOString(),
+    to: new Date().toISOString(),
     active_calls: 4,
     series,
     totals,

@@ -88,7 +88,7 @@ pub struct Activity {
     pub from: String,
     #[schema(format = DateTime)]
     pub to: String,
-    /// Now.
+    /// Now, of those that the filters choose.
     pub active_calls: i64,
     pub series: Vec<ActivityPoint>,
     pub totals: Sums,
@@ -109,6 +109,8 @@ pub struct Activity {
 pub struct ActivityPoint {
     #[schema(format = DateTime)]
     pub at: String,
+    /// The most that were under way: in any one minute of the step; of `7d` and `30d`, at any one full hour.
+    pub active_calls: i64,
     #[serde(flatten)]
     pub sums: Sums,
 }

@@ -279,22 +279,6 @@ pub async fn events(tx: &mut OrgTx, id: SessionId, after: i32, limit: i64) -> Re
         .collect()
 }
 
-/// Calls that are under way now: whose last event is younger than `since`, since a server that died says nothing more.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn running(tx: &mut OrgTx, since: Timestamp) -> Result<i64, Error> {
-    let org = tx.org();
-    let count = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from app.sessions where org_id = $1 and ended_at is null and last_event_at > $2"#,
-        org.as_uuid(),
-        to_database(since)
-    )
-    .fetch_one(tx.connection())
-    .await?;
-    Ok(count)
-}
-
 /// What came of a call, by rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Afterwards {

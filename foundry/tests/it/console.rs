@@ -66,3 +66,25 @@ fn keys_alone_make_publish_and_roll_back_an_agent_and_play_its_call() {
     let at = |when: &str| report["sought"][when].as_f64().unwrap_or_default();
     assert!(at("before") > 800.0 && at("after") > at("before") + 1_000.0, "{report}");
 }
+
+/// The promise of the page of latencies: an open page shows what happened within two seconds of it.
+#[test]
+fn an_open_page_of_latencies_shows_a_call_and_its_turn_within_two_seconds() {
+    const WITHIN_MS: i64 = 2_000;
+    let server = house::timed("", &[]);
+    let _quiet = house::quiet();
+    let speech = testkit::speech("desk_hours.wav");
+    let arguments = [("--token", &*server.token()), ("--speech", speech.to_str().expect("plain"))];
+    let story = tell("live.mjs", &server, &arguments);
+    let report = &story.report;
+    let before = &report["before"];
+    assert_eq!((&before["Active calls"], &before["Response, p50"]), (&json!("0"), &json!("–")), "{report}");
+    let lags = report["lags"].as_object().expect("by what was waited for");
+    for stage in ["Endpointing", "Thinking", "Sentence", "Synthesis", "Playout", "Response"] {
+        assert!(lags.keys().any(|name| name.contains(stage)), "nothing of {stage}: {report}");
+    }
+    for (what, lag) in lags {
+        let lag = lag.as_i64().expect("milliseconds");
+        assert!((0..=WITHIN_MS).contains(&lag), "{what} was shown after {lag} ms: {report}");
+    }
+}

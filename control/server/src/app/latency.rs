@@ -9,7 +9,6 @@ use control_api::latency::{
 use control_api::problem;
 use control_store::Histogram;
 use control_store::latency::{self, Counts, Filter, Grain, Range, STAGES};
-use control_store::session;
 use jiff::Timestamp;
 
 use crate::Server;
@@ -40,9 +39,14 @@ pub(crate) async fn activity(ctx: &Ctx, server: &Server, query: &WindowQuery) ->
     let mut tx = ctx.tx(server).await?;
     let counts = latency::counts(&mut tx, &range, &filter).await?;
     let values = latency::values(&mut tx, &range).await?;
-    let active_calls = session::running(&mut tx, now - SILENT).await?;
+    let active_calls = latency::running(&mut tx, now - SILENT, &filter).await?;
+    let under_way = latency::under_way(&mut tx, &busy_range(&range), &filter, active_calls).await?;
     tx.commit().await?;
-    let point = |at: Timestamp| ActivityPoint { at: at.to_string(), sums: sums(&counts, Some(at)) };
+    let point = |at: Timestamp| ActivityPoint {
+        at: at.to_string(),
+        active_calls: under_way.get(&at).copied().unwrap_or_default(),
+        sums: sums(&counts, Some(at)),
+    };
     Ok(Activity {
         window: query.window,
         step_seconds: step_seconds(&range),
@@ -73,6 +77,14 @@ fn range(window: Window, now: Timestamp) -> Range {
         Window::Month => (30 * 24 * HOUR, 4 * HOUR, Grain::Hour),
     };
     Range::until(now, Duration::from_secs(length), grain, Duration::from_secs(step))
+}
+
+/// Where measures of minutes are kept for all of a range, they say more of how many called at once.
+fn busy_range(range: &Range) -> Range {
+    const MINUTES_TELL: Duration = Duration::from_secs(25 * 3600);
+    let whole = Duration::try_from(range.to.duration_since(range.from)).unwrap_or_default();
+    let grain = if whole <= MINUTES_TELL { Grain::Minute } else { range.grain };
+    Range { grain, ..*range }
 }
 
 fn step_seconds(range: &Range) -> u32 {

@@ -166,3 +166,33 @@ async fn activity_counts_calls_turns_silences_failures_and_ends() {
     assert_eq!(counted(&found["series"], "calls"), [2, 1, 1]);
     assert_eq!(counted(&found["series"], "dead_air_ms"), [2500, 500]);
 }
+
+#[tokio::test]
+async fn calls_under_way_are_told_of_now_and_of_every_point() {
+    let plane = Plane::new().await;
+    // The present is a full minute, and a full hour.
+    let long = begun(plane.org, 230).caller(10, 1, "a").ended(110_000, EndReason::CallerLeft);
+    let short = begun(plane.org, 170).caller(10, 1, "b").ended(20_000, EndReason::CallerLeft);
+    let running = begun(plane.org, 30).agent_named("sales", 2).caller(10, 1, "c");
+    let yesterday = begun(plane.org, 30 * 3600).caller(10, 1, "d").ended(20_000, EndReason::CallerLeft);
+    plane.record(&[long, short, running, yesterday]).await;
+    let series = |found: &Value| -> Vec<i64> {
+        let points = found["series"].as_array().expect("points").iter();
+        points.map(|point| point["active_calls"].as_i64().expect("a number")).collect()
+    };
+    let found = plane.get("/v1/activity?window=5m").await;
+    assert_eq!((series(&found), &found["active_calls"]), (vec![0, 1, 2, 1, 1], &json!(1)));
+    for (query, wanted, now) in [
+        ("agent=sales", vec![0, 0, 0, 0, 1], 1),
+        ("agent=front-desk&version=1", vec![0, 1, 2, 1, 0], 0),
+        ("transport=twilio", vec![0; 5], 0),
+        ("provider=built-in", vec![0, 1, 2, 1, 1], 1),
+    ] {
+        let found = plane.get(&format!("/v1/activity?window=5m&{query}")).await;
+        assert_eq!((series(&found), &found["active_calls"]), (wanted, &json!(now)), "{query}");
+    }
+    let day = series(&plane.get("/v1/activity?window=24h").await);
+    assert_eq!((day.len(), day.last(), day.iter().sum::<i64>()), (24, Some(&2), 2), "the busiest minute");
+    let week = series(&plane.get("/v1/activity?window=7d").await);
+    assert_eq!((week.last(), week.iter().sum::<i64>()), (Some(&1), 1), "at full hours");
+}

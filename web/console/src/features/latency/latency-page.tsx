@@ -6,7 +6,7 @@ import { useSearchParams } from 'react-router';
 import { Bars, type Chart, grid, Plot, type Shown } from '../../charts';
 import type { Activity, Latency } from '../../server';
 import { Empty, Loading, Page, Problem } from '../../shell';
-import { compact, count, duration, ending, ms, msOrNone, plain, titled } from '../../words';
+import { compact, count, duration, ending, ms, msOrNone, titled } from '../../words';
 import { type Scope, useActivity, useLatency } from './queries';
 import { milliseconds, perMinute, recent, WINDOWS, whole, windowFrom } from './series';
 
@@ -17,6 +17,14 @@ const MEANING: Record<(typeof STAGES)[number], string> = {
   sentence: 'until that text was a sentence',
   synthesis: 'until the first audible sample',
   playout: 'until that sample was sent',
+};
+/** What the chart of active calls counts, which is what the server can tell of so long a time. */
+const ACTIVE: Record<Activity['window'], string> = {
+  '5m': 'in the minute',
+  '1h': 'in the minute',
+  '24h': 'in the busiest minute',
+  '7d': 'at a full hour',
+  '30d': 'at a full hour',
 };
 const FILTERS = ['agent', 'provider', 'transport', 'version'] as const;
 
@@ -167,6 +175,7 @@ function Figures({ latency, activity, live }: { latency: Latency; activity: Acti
         ],
         true,
       ),
+      active: counts(activity, span, [['active_calls', ACTIVE[activity.window], '--endpointing']], false),
       interruptions: counts(activity, span, [['interruptions', 'interruptions', '--sentence']], false),
       silence: counts(activity, span, [['dead_air_ms', 'dead air', '--thinking']], false),
       tokens: counts(
@@ -199,13 +208,20 @@ function Figures({ latency, activity, live }: { latency: Latency; activity: Acti
           {charts.stages.map(({ stage, chart }) => (
             <Plot key={stage} title={`${titled(stage)}: ${MEANING[stage]}`} chart={chart} />
           ))}
-          <Bars title="Median of each, in this time" amounts={medians} write={milliseconds} coloured />
+          <Bars
+            title="Median of each, in this time"
+            amounts={medians}
+            write={milliseconds}
+            name={titled}
+            coloured
+          />
         </div>
       </section>
       <section className="stack tight" aria-labelledby="traffic">
         <h2 id="traffic">What is going on</h2>
         <div className="plots">
           <Plot title="Requests" chart={charts.requests} />
+          <Plot title="Active calls" chart={charts.active} />
           <Plot title="Interruptions by callers" chart={charts.interruptions} />
           <Plot title="Dead air" chart={charts.silence} />
           <Plot title="Tokens of language models" chart={charts.tokens} />
@@ -213,7 +229,7 @@ function Figures({ latency, activity, live }: { latency: Latency; activity: Acti
             title="Dead air by cause"
             amounts={activity.dead_air_by_cause}
             write={duration_or_ms}
-            name={plain}
+            name={titled}
           />
           <Bars title="Calls by their end" amounts={activity.ended_by_reason} write={count} name={ending} />
           <Bars title="Errors by code" amounts={activity.failures_by_code} write={count} codes />
@@ -228,6 +244,7 @@ const duration_or_ms = (value: number): string => (value < 10_000 ? ms(value) : 
 function Tiles({ latency, activity }: { latency: Latency; activity: Activity }) {
   const response = stageOf(latency, 'response');
   const { totals } = activity;
+  const last = Date.parse(activity.series.at(-1)?.at ?? activity.to);
   const share = totals.turns > 0 ? ` (${Math.round((totals.interruptions / totals.turns) * 100)} %)` : '';
   const tiles: [string, string, string?][] = [
     ['Response, p50', msOrNone(response.p50_ms)],
@@ -240,6 +257,7 @@ function Tiles({ latency, activity }: { latency: Latency; activity: Activity }) 
         recent(
           activity.series.map((point) => point.turns),
           activity.step_seconds,
+          (Date.parse(activity.to) - last) / 1000,
         ),
       ),
     ],
@@ -252,7 +270,7 @@ function Tiles({ latency, activity }: { latency: Latency; activity: Activity }) 
   return (
     <dl className="tiles" data-testid="tiles">
       {tiles.map(([name, value, more]) => (
-        <div key={name}>
+        <div key={name} data-tile={name}>
           <dt>{name}</dt>
           <dd>
             {value}

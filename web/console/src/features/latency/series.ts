@@ -23,11 +23,22 @@ export const pollMs = (window: Window): number =>
 export const perMinute = (value: number, stepSeconds: number): number =>
   (value * 60) / Math.max(1, stepSeconds);
 
-/** Per minute over the last whole minute; the step that is going on says too little. */
-export function recent(counts: readonly number[], stepSeconds: number): number {
-  const steps = counts.slice(0, -1).slice(-Math.max(1, Math.ceil(60 / Math.max(1, stepSeconds))));
-  const sum = steps.reduce((all, one) => all + one, 0);
-  return steps.length > 0 ? perMinute(sum / steps.length, stepSeconds) : 0;
+/**
+ * Per minute, now. Short steps: over the last 60 s, of which the oldest step gives its share, so that what happened a moment
+ * ago is in it. Of longer ones the last whole one: the step that is going on says too little.
+ */
+export function recent(counts: readonly number[], stepSeconds: number, runningSeconds: number): number {
+  const running = counts.at(-1) ?? 0;
+  const before = counts.slice(0, -1).reverse();
+  if (stepSeconds > 60) return perMinute(before[0] ?? 0, stepSeconds);
+  let left = Math.max(0, 60 - runningSeconds);
+  let sum = running;
+  for (const one of before) {
+    if (left <= 0) break;
+    sum += one * Math.min(1, left / Math.max(1, stepSeconds));
+    left -= Math.max(1, stepSeconds);
+  }
+  return sum;
 }
 
 export const whole = (value: number): string => compact(Math.round(value * 10) / 10);
