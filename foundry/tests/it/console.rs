@@ -67,6 +67,20 @@ fn keys_alone_make_publish_and_roll_back_an_agent_and_play_its_call() {
     assert!(at("before") > 800.0 && at("after") > at("before") + 1_000.0, "{report}");
 }
 
+#[test]
+fn days_that_calls_and_recordings_are_kept_are_set_and_set_back_to_for_ever() {
+    let server = house::timed("", &[]);
+    let _quiet = house::quiet();
+    let story = tell("settings.mjs", &server, &[("--token", &server.token())]);
+    let report = &story.report;
+    let saved = |calls: Value, recordings: Value, shown: [&str; 2]| json!({"status": 200, "server": [calls, recordings], "shown": shown});
+    assert_eq!(report["before"], json!([null, null]), "{report}");
+    assert_eq!(report["set"], saved(json!(90), json!(14), ["90", "14"]));
+    assert_eq!(report["refused"], true, "no days at all can be saved");
+    assert_eq!(report["half"], saved(json!(null), json!(14), ["", "14"]), "one is set back alone");
+    assert_eq!(report["back"], saved(json!(null), json!(null), ["", ""]));
+}
+
 /// The promise of the page of latencies: an open page shows what happened within two seconds of it.
 #[test]
 fn an_open_page_of_latencies_shows_a_call_and_its_turn_within_two_seconds() {

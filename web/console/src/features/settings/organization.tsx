@@ -2,6 +2,7 @@ import { Button, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Organization } from '../../server';
 import { Loading, notice, Problem, useAbout } from '../../shell';
+import { daysOf, refusal, written } from './days';
 import { changeOrganization, useChange } from './queries';
 
 export function OrganizationForm() {
@@ -14,22 +15,24 @@ export function OrganizationForm() {
 
 function Form({ organization }: { organization: Organization }) {
   const [title, setTitle] = useState(organization.title);
-  const [days, setDays] = useState(String(organization.recordings_keep_days ?? ''));
+  const [calls, setCalls] = useState(written(organization.calls_keep_days));
+  const [recordings, setRecordings] = useState(written(organization.recordings_keep_days));
   const [regions, setRegions] = useState(organization.residency.join(', '));
   const saving = useChange('about', () =>
     changeOrganization(organization, {
       title: title.trim(),
-      ...(days !== '' && { recordings_keep_days: Number(days) }),
+      calls_keep_days: daysOf(calls) ?? null,
+      recordings_keep_days: daysOf(recordings) ?? null,
       residency: regions.split(/[\s,]+/).filter(Boolean),
     }),
   );
-  const wrong = days !== '' && !/^\d{1,5}$/.test(days);
+  const wrong = [calls, recordings].some(refusal);
   return (
     <form
       className="card stack form"
       onSubmit={(event) => {
         event.preventDefault();
-        saving.mutate(undefined, { onSuccess: () => notice('Saved') });
+        if (!wrong) saving.mutate(undefined, { onSuccess: () => notice('Saved') });
       }}
     >
       <TextInput label="Name" value={organization.name} readOnly description="In addresses; stays as it is" />
@@ -39,14 +42,19 @@ function Form({ organization }: { organization: Organization }) {
         onChange={(event) => setTitle(event.currentTarget.value)}
         data-testid="organization-title"
       />
-      <TextInput
-        label="Recordings are kept for, days"
-        description="Then the sound is deleted; words and times of a call stay"
-        inputMode="numeric"
-        value={days}
-        error={wrong ? 'A whole number of days' : undefined}
-        onChange={(event) => setDays(event.currentTarget.value)}
-        data-testid="recording-days"
+      <Days
+        label="Days that calls are kept"
+        about="Then a call is deleted with its words and its sound; figures and costs stay"
+        text={calls}
+        set={setCalls}
+        testid="call-days"
+      />
+      <Days
+        label="Days that recordings are kept"
+        about="Then the sound is deleted; words and times of a call stay"
+        text={recordings}
+        set={setRecordings}
+        testid="recording-days"
       />
       <TextInput
         label="Regions of vendors"
@@ -62,5 +70,32 @@ function Form({ organization }: { organization: Organization }) {
         </Button>
       </div>
     </form>
+  );
+}
+
+function Days({
+  label,
+  about,
+  text,
+  set,
+  testid,
+}: {
+  label: string;
+  about: string;
+  text: string;
+  set: (text: string) => void;
+  testid: string;
+}) {
+  return (
+    <TextInput
+      label={label}
+      description={`${about}. Empty: kept for ever`}
+      placeholder="For ever"
+      inputMode="numeric"
+      value={text}
+      error={refusal(text)}
+      onChange={(event) => set(event.currentTarget.value)}
+      data-testid={testid}
+    />
   );
 }

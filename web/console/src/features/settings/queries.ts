@@ -61,7 +61,12 @@ export const removeChannel = ({ id }: Channel) =>
 
 export const changeOrganization = (
   { id, revision }: Organization,
-  body: { title: string; recordings_keep_days?: number; residency?: string[] },
+  body: {
+    title: string;
+    calls_keep_days?: number | null;
+    recordings_keep_days?: number | null;
+    residency?: string[];
+  },
 ) =>
   taken(api.PATCH('/v1/organizations/{id}', { params: { path: { id } }, body, headers: ifMatch(revision) }));
 

@@ -12,7 +12,7 @@ const SECTIONS = {
   channels: { label: 'Channels', about: 'By which address which agent is reached.', content: <Channels /> },
   organization: {
     label: 'Organization',
-    about: 'Its name for people, and how long sound is kept.',
+    about: 'Its name for people, and how long calls and their sound are kept.',
     content: <OrganizationForm />,
   },
   providers: { label: 'Providers', about: 'What hears, thinks and speaks.', content: <Providers /> },
