@@ -22,6 +22,22 @@ async function opened(page) {
   await page.getByTestId('node').first().waitFor();
 }
 
+/** Each changes another wording of one greeting. */
+async function differentWordings(first, second) {
+  await operator.redraft(AGENT, (now) => ({ ...now, greeting: ['One.', 'Two.', 'Three.'] }));
+  await Promise.all([first.reload(), second.reload()]);
+  for (const page of [first, second]) await page.getByTestId('field-greeting-2').waitFor();
+  await fill(first, 'greeting-0', 'One of the first.');
+  await state(first, 'saved');
+  await fill(second, 'greeting-2', 'Three of the second.');
+  await second.getByTestId('merge').waitFor();
+  const contested = await second.getByTestId('contested').count();
+  const joined = await second.getByTestId('joined').locator('pre').allTextContents();
+  await second.getByTestId('merge-save').click();
+  await state(second, 'saved');
+  return { contested, joined, greeting: (await draft()).definition.greeting };
+}
+
 await story(
   async (second, folder) => {
     await operator.post('/agents', { name: AGENT, title: 'Shared', template: 'front-desk' });
@@ -69,6 +85,7 @@ await story(
     await first.getByTestId('merge-save').click();
     await state(first, 'saved');
     const last = (await draft()).definition;
+    const wordings = await differentWordings(first, second);
     return {
       before: before.definition,
       contested,
@@ -79,6 +96,7 @@ await story(
       definition,
       fits,
       last,
+      wordings,
     };
   },
   { out },

@@ -48,6 +48,11 @@ fn the_second_of_two_editors_merges_and_nothing_is_lost() {
     assert_eq!(report["definition"], merged);
     assert_eq!(report["fits"], 0, "different fields need no choice");
     assert_eq!(report["last"], with(merged, |draft| draft["language"] = json!("de")));
+
+    let wordings = &report["wordings"];
+    assert_eq!(wordings["contested"], 0, "different wordings need no choice: {wordings}");
+    assert_eq!(wordings["joined"], json!(["• One of the first.\n• Two.\n• Three of the second."]));
+    assert_eq!(wordings["greeting"], json!(["One of the first.", "Two.", "Three of the second."]));
 }
 
 fn with(mut draft: Value, change: impl FnOnce(&mut Value)) -> Value {

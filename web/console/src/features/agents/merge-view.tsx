@@ -40,7 +40,7 @@ export function MergeView({
         <p className="quiet">
           {merge.contested.length > 0
             ? 'Choose for each field that both of you changed. What only one of you changed is kept.'
-            : 'You changed different fields: both changes are kept.'}{' '}
+            : 'You changed different things: both changes are kept.'}{' '}
           Nothing is saved until then.
         </p>
       </div>
@@ -65,6 +65,14 @@ export function MergeView({
             ))}
           </div>
         </fieldset>
+      ))}
+      {merge.joined.map((list) => (
+        <div key={list.pointer} data-testid="joined">
+          <p className="small">
+            Both changed <code>{list.pointer}</code>, each other items of it. It has both changes:
+          </p>
+          <pre>{written(list.after)}</pre>
+        </div>
       ))}
       {merge.theirs.length > 0 && (
         <p className="small">

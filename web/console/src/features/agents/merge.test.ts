@@ -67,9 +67,29 @@ describe('two drafts of one base', () => {
     expect(at(merged(theirs, merge, { '/greeting': 'base' }), '/greeting')).toEqual(['Hello.']);
     expect(at(merged(theirs, merge, { '/greeting': 'base' }), '/title')).toBe('Front desk');
   });
+  it('become one list where they changed different items of it', () => {
+    const start = withAt(base, '/greeting', ['Hello.', 'Hi.', 'Good day.']);
+    const yours = withAt(start, '/greeting', ['Hello.', 'Hi there.', 'Good day.', 'Welcome.']);
+    const theirs = withAt(withAt(start, '/greeting', ['Hello!', 'Hi.']), '/title', 'Front desk');
+    const merge = compared(start, yours, theirs);
+    expect(merge).toMatchObject({ contested: [], yours: [] });
+    expect(merge.joined.map((one) => one.pointer)).toEqual(['/greeting']);
+    expect(merge.theirs.map((one) => one.pointer)).toEqual(['/title']);
+    expect(merged(theirs, merge, {})).toEqual({
+      ...theirs,
+      greeting: ['Hello!', 'Hi there.', 'Welcome.'],
+    });
+  });
+  it('choose the whole list where both changed one item of it', () => {
+    const start = withAt(base, '/greeting', ['Hello.', 'Hi.']);
+    const yours = withAt(start, '/greeting', ['Hello!', 'Hi!']);
+    const theirs = withAt(start, '/greeting', ['Hallo.', 'Hi.']);
+    const merge = compared(start, yours, theirs);
+    expect([merge.contested.map((one) => one.pointer), merge.joined]).toEqual([['/greeting'], []]);
+  });
   it('do not ask where both did the same', () => {
     const both = withAt(base, '/title', 'Reception');
-    expect(compared(base, both, both)).toEqual({ contested: [], theirs: [], yours: [] });
+    expect(compared(base, both, both)).toEqual({ contested: [], joined: [], theirs: [], yours: [] });
   });
   it('choose a node as a whole where one removed it and the other changed it', () => {
     const yours = withAt(base, '/nodes/b', undefined);
