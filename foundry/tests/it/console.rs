@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::browser::tell;
-use crate::house;
+use crate::{house, vendors};
 
 /// What the fake recogniser of these servers hears.
 const LINES: &str = "[\"How much does it cost?\", \"What are your opening hours?\", \"Thank you, goodbye.\"]";
@@ -106,4 +106,38 @@ fn an_open_page_of_latencies_shows_a_call_and_its_turn_within_two_seconds() {
         let lag = lag.as_i64().expect("milliseconds");
         assert!((0..=WITHIN_MS).contains(&lag), "{what} was shown after {lag} ms: {report}");
     }
+}
+
+#[test]
+fn the_order_of_providers_is_chosen_tried_published_and_there_again() {
+    let _quiet = house::quiet();
+    let world = vendors::World::start();
+    let server = house::timed("", &[]);
+    vendors::model(&server, "first", &world);
+    vendors::model(&server, "second", &world);
+    let voices = json!({
+        "name": "voices", "vendor": "elevenlabs", "key": "key-of-voices-0123456789",
+        "options": {"base_url": format!("http://{}/elevenlabs", world.address)},
+    });
+    vendors::account(&server, &voices);
+    let story = tell("providers.mjs", &server, &[("--token", &server.token())]);
+    let report = &story.report;
+    for (tried, model) in [
+        (&report["thinks"][0], "compat-small"),
+        (&report["thinks"][1], "compat-large"),
+        (&report["speaks"], ""),
+    ] {
+        let tried = tried.as_str().unwrap_or_default();
+        let (ms, rest) = tried.split_once("ms to the first answer").expect("how fast it was");
+        assert!(ms.trim().parse::<u32>().is_ok_and(|ms| ms > 0) && rest.contains(model), "{report}");
+    }
+    let speaks = json!([{"provider": "voices", "voice": "river"}, {"provider": "built-in"}]);
+    let thinks = json!([{"provider": "second", "model": "compat-large"}, {"provider": "first"}]);
+    assert_eq!(report["published"], json!({"llm": thinks, "tts": speaks}), "{report}");
+    let again = json!({
+        "llm": {"providers": ["second", "first"], "models": ["compat-large", ""]},
+        "tts": {"providers": ["voices", "built-in"], "models": [""]},
+    });
+    assert_eq!(report["again"], again, "{report}");
+    assert_eq!(report["draft"], json!({"llm": [thinks[0]], "tts": speaks}), "{report}");
 }
