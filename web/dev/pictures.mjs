@@ -275,7 +275,33 @@ const pages = {
     await page.getByTestId('make-key').click();
     await page.getByTestId('key').waitFor();
   },
-  greetings: open('/settings/greetings', 'greeting-row'),
+  greetings: open('/greetings', 'greeting-row'),
+  greeting: async (page) => {
+    await open('/greetings', 'greeting-row')(page);
+    await page.getByTestId('greeting-row').first().getByRole('link').first().click();
+    await page.getByTestId('preview-text').waitFor();
+  },
+  costs: open('/costs?window=24h', 'breakdown'),
+  prices: open('/costs/prices', 'price-row'),
+  budget: async (page) => {
+    await open('/costs/budget', 'budget-limit')(page);
+    await page.getByTestId('budget-limit').fill('150');
+    await page.getByTestId('save-budget').click();
+    await page.getByTestId('spent').waitFor();
+  },
+  drill: async (page) => {
+    await dialog('/drills', 'new-drill', 'new-drill', 'start-drill')(page);
+  },
+  drills: async (page) => {
+    await dialog('/drills', 'new-drill', 'new-drill', 'start-drill')(page);
+    await page.getByTestId('start-drill').click();
+    await page.getByTestId('drill-row').first().waitFor();
+    await take(page, 'drills');
+    // It strikes whoever calls meanwhile.
+    await page.getByTestId('drill-stop').first().click();
+    await page.getByTestId('confirm').click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  },
   channels: open('/settings/channels', 'channel-row'),
   organization: open('/settings/organization', 'organization-title'),
   providers: open('/settings/providers', 'account-row'),
@@ -284,7 +310,7 @@ const pages = {
   about: open('/settings/about', 'about'),
 };
 /** These take their picture themselves, while what they show lasts. */
-const OWN = ['sign-in', 'call-running'];
+const OWN = ['sign-in', 'call-running', 'drills'];
 
 let failed = false;
 try {

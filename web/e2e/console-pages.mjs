@@ -70,6 +70,10 @@ async function emptiness(page) {
   await at(page, '/agents', 'agent-row', 'agents');
   await at(page, '/calls', 'empty', 'calls-none-yet');
   await at(page, '/latency?window=24h', 'empty', 'latency-empty');
+  await at(page, '/costs', 'empty', 'costs-empty');
+  await at(page, '/costs/prices', 'price-row', 'prices');
+  await at(page, '/costs/budget', 'budget-limit', 'budget');
+  await at(page, '/drills', 'empty', 'drills-empty');
   await at(page, '/settings/keys', 'empty', 'keys-empty');
   await at(page, '/settings/greetings', 'empty', 'greetings-empty');
   await at(page, '/settings/channels', 'empty', 'channels-empty');

@@ -128,7 +128,8 @@ function options(element: Element, latest: { current: Chart }, height: number): 
   return {
     width: element.clientWidth,
     height,
-    padding: [8, 6, 0, 0],
+    // The last label stands under the last point, half of it beyond.
+    padding: [8, 20, 0, 0],
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     legend: { show: true, live: true },
     hooks: { draw: [rest] },

@@ -108,7 +108,7 @@ function Tiles({
         <dd className={total.unpriced > 0 ? 'warned' : undefined}>{compact(total.unpriced)}</dd>
       </div>
       <div>
-        <dt>Usage that we counted</dt>
+        <dt>Counted by us</dt>
         <dd title="The vendor did not say what these requests used">≈ {estimated} %</dd>
       </div>
     </dl>

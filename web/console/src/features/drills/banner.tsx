@@ -8,7 +8,7 @@ export function DrillBanner() {
   const running = drills.data?.data.filter((drill) => drill.running) ?? [];
   if (running.length === 0) return null;
   return (
-    <div className="note warn" role="status" data-testid="drill-banner">
+    <div className="note warn banner" role="status" data-testid="drill-banner">
       {running.map((drill) => (
         <span key={drill.id}>
           A fault drill strikes {percent(drill.share)} of the calls in <strong>{drill.environment}</strong>.{' '}

@@ -1,7 +1,8 @@
 import type { Drill } from '../../server';
 import { Loading, Problem, Scroll } from '../../shell';
+import { count, msOrNone, plural } from '../../words';
 import { useReport } from './queries';
-import { findings, KINDS, ms } from './telling';
+import { findings, KINDS } from './telling';
 
 /** What came of a drill, as the calls on record tell. */
 export function Report({ drill }: { drill: Drill }) {
@@ -15,7 +16,7 @@ export function Report({ drill }: { drill: Drill }) {
       <p>
         {report.calls === 0
           ? 'No call was struck yet.'
-          : `${report.calls} ${report.calls === 1 ? 'call was' : 'calls were'} struck, ${report.calls_ended} of them are over.`}{' '}
+          : `${plural(report.calls, 'call was', 'calls were')} struck, ${count(report.calls_ended)} of them are over.`}{' '}
         {report.calls > 0 &&
           (wrong.length > 0 ? wrong.join(', ') : 'None was lost, and no word was lost or heard twice')}
         {report.calls > 0 && '.'}
@@ -25,10 +26,10 @@ export function Report({ drill }: { drill: Drill }) {
           <thead>
             <tr>
               <th scope="col">Wait for an answer</th>
-              <th scope="col">Turns</th>
-              <th scope="col">p50</th>
-              <th scope="col">p95</th>
-              <th scope="col">Longest</th>
+              <Amount>Turns</Amount>
+              <Amount>p50</Amount>
+              <Amount>p95</Amount>
+              <Amount>Longest</Amount>
             </tr>
           </thead>
           <tbody>
@@ -39,10 +40,10 @@ export function Report({ drill }: { drill: Drill }) {
             ].map(({ name, waits }) => (
               <tr key={name}>
                 <th scope="row">{name}</th>
-                <td>{waits.turns ?? ''}</td>
-                <td>{ms(waits.p50_ms)}</td>
-                <td>{ms(waits.p95_ms)}</td>
-                <td>{ms(waits.max_ms)}</td>
+                <td className="number">{waits.turns == null ? '' : count(waits.turns)}</td>
+                <td className="number">{msOrNone(waits.p50_ms)}</td>
+                <td className="number">{msOrNone(waits.p95_ms)}</td>
+                <td className="number">{msOrNone(waits.max_ms)}</td>
               </tr>
             ))}
           </tbody>
@@ -54,9 +55,9 @@ export function Report({ drill }: { drill: Drill }) {
             <thead>
               <tr>
                 <th scope="col">Provider</th>
-                <th scope="col">Completed</th>
-                <th scope="col">Failed</th>
-                <th scope="col">Given up</th>
+                <Amount>Completed</Amount>
+                <Amount>Failed</Amount>
+                <Amount>Given up</Amount>
               </tr>
             </thead>
             <tbody>
@@ -65,9 +66,9 @@ export function Report({ drill }: { drill: Drill }) {
                   <th scope="row">
                     {one.provider} <span className="quiet small">{KINDS[one.kind]}</span>
                   </th>
-                  <td>{one.completed}</td>
-                  <td>{one.failed}</td>
-                  <td>{one.cancelled}</td>
+                  <td className="number">{count(one.completed)}</td>
+                  <td className="number">{count(one.failed)}</td>
+                  <td className="number">{count(one.cancelled)}</td>
                 </tr>
               ))}
             </tbody>
@@ -75,5 +76,13 @@ export function Report({ drill }: { drill: Drill }) {
         </Scroll>
       )}
     </div>
+  );
+}
+
+function Amount({ children }: { children: string }) {
+  return (
+    <th scope="col" className="number">
+      {children}
+    </th>
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Drill, DrillReport } from '../../server';
-import { findings, ms, percent, told } from './telling';
+import { findings, percent, told } from './telling';
 
 const drill: Drill = {
   id: 'drl_1',
@@ -23,9 +23,8 @@ describe('a drill in words', () => {
     expect(told({ ...drill, provider: 'voices' })).toContain('Voice, voices:');
   });
 
-  it('shows shares and waits as people read them', () => {
+  it('shows shares as people read them', () => {
     expect([percent(0.2), percent(0.001), percent(1)]).toEqual(['20 %', '0.1 %', '100 %']);
-    expect([ms(1234.6), ms(null), ms(0)]).toEqual(['1235 ms', '–', '0 ms']);
   });
 
   it('names what somebody must look at, and nothing where there is nothing', () => {

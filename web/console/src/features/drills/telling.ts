@@ -29,9 +29,6 @@ export const percent = (share: number) => `${Math.round(share * 1000) / 10} %`;
 export const told = (drill: Drill) =>
   `${KINDS[drill.kind]}, ${drill.provider ?? 'whichever is asked first'}: ${FAULTS[drill.fault].toLowerCase()} ${MOMENTS[drill.moment]}`;
 
-export const ms = (value: number | null | undefined) =>
-  value === null || value === undefined ? '–' : `${Math.round(value)} ms`;
-
 /** What somebody must look at, worst first; nothing where the drill went as it should. */
 export function findings(report: DrillReport): string[] {
   const some = (count: number, one: string, many: string) =>

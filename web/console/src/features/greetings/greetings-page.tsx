@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { Link } from 'react-router';
 import type { Greeting, GreetingMeasures } from '../../server';
 import { AddIcon, Confirm, Empty, Loading, Page, Problem, Scroll } from '../../shell';
-import { msOrNone } from '../../words';
+import { count, msOrNone } from '../../words';
 import { Calendar } from './calendar';
 import { share, times } from './form';
 import { type Names, remove, useChange, useGreetings, useMeasures, useNames } from './queries';
@@ -50,9 +50,9 @@ function Figures({ measures: { days, total } }: { measures: GreetingMeasures }) 
   return (
     <section aria-label="How greetings were heard">
       <dl className="tiles" data-testid="greeting-figures">
-        <Tile name={`Calls in ${days} days`}>{total.calls}</Tile>
-        <Tile name="Until it is heard, median">{msOrNone(total.first_audible_median_ms)}</Tile>
-        <Tile name="95th percentile">{msOrNone(total.first_audible_p95_ms)}</Tile>
+        <Tile name={`Calls in ${days} days`}>{count(total.calls)}</Tile>
+        <Tile name="Heard after, p50">{msOrNone(total.first_audible_median_ms)}</Tile>
+        <Tile name="p95">{msOrNone(total.first_audible_p95_ms)}</Tile>
         <Tile name="Clipped">{share(total.clipped, heard)}</Tile>
         <Tile name="Talked over">{share(total.talked_over, heard)}</Tile>
         <Tile name="Rendered ahead">{share(total.rendered_ahead, total.calls)}</Tile>
@@ -153,7 +153,7 @@ function Row({ greeting, scope, calls }: { greeting: Greeting; scope: string; ca
       </td>
       <td className="break says">{running ? greeting.experiment?.arms[0]?.text : greeting.wordings[0]}</td>
       <td className="number" data-label="Calls">
-        {calls ?? 0}
+        {count(calls ?? 0)}
       </td>
       <td className="tight">
         <span className={greeting.enabled ? 'tag good' : 'tag'}>

@@ -1,6 +1,6 @@
 import type { ArmResult, Greeting, Judgement } from '../../server';
 import { Loading, Problem, Scroll, Time } from '../../shell';
-import { msOrNone } from '../../words';
+import { count, msOrNone } from '../../words';
 import { share } from './form';
 import { useResults } from './queries';
 
@@ -79,8 +79,8 @@ function Table({ arms, goal }: { arms: ArmResult[]; goal: boolean }) {
         <tbody>
           {arms.map(({ arm, outcomes }) => (
             <tr key={arm} data-testid="outcome">
-              <th scope="row">{arms.length > 1 ? arm : outcomes.calls}</th>
-              {arms.length > 1 && <td className="number">{outcomes.calls}</td>}
+              <th scope="row">{arms.length > 1 ? arm : count(outcomes.calls)}</th>
+              {arms.length > 1 && <td className="number">{count(outcomes.calls)}</td>}
               <td className="number">{share(outcomes.answered, outcomes.calls)}</td>
               <td className="number">{share(outcomes.clipped, outcomes.measured)}</td>
               <td className="number">{share(outcomes.talked_over, outcomes.measured)}</td>
