@@ -315,7 +315,7 @@ const OWN = ['sign-in', 'call-running', 'drills'];
 let failed = false;
 try {
   await setUp(operator);
-  if (!values.only || /^(call|latency)/.test(values.only)) await callIn(operator);
+  if (!values.only || /^(call|latency|costs)/.test(values.only)) await callIn(operator);
   for (const [name, steps] of Object.entries(pages)) {
     if (values.only && name !== values.only) continue;
     const context = await browser.newContext({ viewport: WIDE, permissions: ['microphone'] });
