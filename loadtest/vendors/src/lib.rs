@@ -100,6 +100,11 @@ pub async fn serve(address: SocketAddr, stage: Stage, tasks: &Tasks) -> anyhow::
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
     let bound = listener.local_addr()?;
+    let counted = stage.clone();
+    let listener = listener.tap_io(move |stream| {
+        counted.connected();
+        at_once(stream);
+    });
     let router = Router::new()
         .merge(deepgram::router(stage.clone()))
         .nest("/elevenlabs", elevenlabs::router(stage.clone()))
@@ -109,6 +114,6 @@ pub async fn serve(address: SocketAddr, stage: Stage, tasks: &Tasks) -> anyhow::
         .nest("/anthropic", anthropic::router(stage.clone()))
         .nest("/azure", azure::router(stage.clone()))
         .nest("/google", google::router(stage));
-    tasks.spawn(SERVE, async move { axum::serve(listener.tap_io(at_once), router).await });
+    tasks.spawn(SERVE, async move { axum::serve(listener, router).await });
     Ok(bound)
 }

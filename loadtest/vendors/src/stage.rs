@@ -1,6 +1,7 @@
 //! What all vendors of one server share: delays, what goes wrong next, what was asked.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use providers_api::conformance::Adversity;
@@ -17,6 +18,7 @@ pub struct Stage(Arc<Inner>);
 struct Inner {
     delays: Delays,
     script: Mutex<Script>,
+    connections: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +42,7 @@ pub struct Seen {
 impl Stage {
     #[must_use]
     pub fn new(delays: Delays) -> Self {
-        Self(Arc::new(Inner { delays, script: Mutex::default() }))
+        Self(Arc::new(Inner { delays, ..Inner::default() }))
     }
 
     #[must_use]
@@ -61,6 +63,16 @@ impl Stage {
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.lock().seen.clone()
+    }
+
+    /// How many connections clients have opened.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.0.connections.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn connected(&self) {
+        self.0.connections.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The fate of a request or connection that begins.

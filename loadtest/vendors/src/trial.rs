@@ -6,7 +6,9 @@ use std::time::Duration;
 use domain::{SessionId, Voice};
 use futures::{FutureExt, StreamExt};
 use providers_api::conformance::Trial;
-use providers_api::{Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
+use providers_api::{
+    Llm, LlmEvent, LlmRequest, LlmStream, Message, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream,
+};
 use runtime::Tasks;
 
 use crate::{Delays, Seen, Stage, serve};
@@ -84,6 +86,29 @@ pub fn tone(length: Duration) -> Vec<i16> {
         .map(|n| (f64::from(n) * 220.0 * std::f64::consts::TAU / f64::from(RATE_HZ)).sin())
         .map(|sample| (sample * 6_000.0) as i16)
         .collect()
+}
+
+/// The model's answer to this, begun.
+///
+/// # Panics
+/// When it is refused.
+pub async fn answer(llm: &dyn Llm, text: &str) -> LlmStream {
+    let messages = vec![Message::Caller(text.to_owned())];
+    llm.chat(LlmRequest::new(SessionId::generate(), "Be brief.", messages)).await.expect("accepted")
+}
+
+/// A whole answer, read as an agent reads it: up to its last event and no further.
+///
+/// # Panics
+/// When it fails or breaks off.
+pub async fn answered(llm: &dyn Llm, text: &str) {
+    let mut answer = answer(llm, text).await;
+    loop {
+        let event = answer.next().await.expect("its last event comes");
+        if matches!(event.expect("no failure"), LlmEvent::Finished(_)) {
+            return;
+        }
+    }
 }
 
 /// A turn in the provider's own voice.

@@ -1,14 +1,18 @@
 //! The one outbound HTTP client.
 
+mod body;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::BoxStream;
 use providers_api::ErrorKind;
 use serde::de::DeserializeOwned;
 
 use crate::codes::Fault;
+use body::Rests;
+
+pub use body::Body;
 
 /// Of a body that says what is wrong, so much is read.
 const LARGEST_REFUSAL: usize = 16 << 10;
@@ -20,6 +24,7 @@ const REFUSAL_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: reqwest::Client,
+    rests: Arc<Rests>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +58,6 @@ impl Answer {
     }
 }
 
-pub type Body = BoxStream<'static, Result<Bytes, Fault>>;
-
 impl Client {
     /// # Panics
     /// Never: the options hold nothing that the TLS library could refuse.
@@ -68,7 +71,7 @@ impl Client {
             .user_agent(concat!("agent-foundry/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("the options are ours");
-        Self { inner }
+        Self { inner, rests: Arc::default() }
     }
 
     /// A request to be filled and given to `send`.
@@ -80,7 +83,8 @@ impl Client {
         self.inner.get(url)
     }
 
-    /// Sends; a good answer comes with its body to be streamed, any other is a fault. Dropping the future or the body ends the request.
+    /// Sends; a good answer comes with its body to be streamed, any other is a fault. Dropping the future or the body ends the request;
+    /// a body of which no more is wanted is given to `Body::finish`.
     ///
     /// # Errors
     /// When nobody answers, and what `refused` makes of a status that is not 2xx.
@@ -93,7 +97,7 @@ impl Client {
         let answer = head(&response);
         if (200..300).contains(&answer.status) {
             let body = response.bytes_stream().map(|piece| piece.map_err(|error| reading(&error)));
-            return Ok((answer, body.boxed()));
+            return Ok((answer, Body::of(body.boxed(), Arc::clone(&self.rests))));
         }
         let mut text = Vec::new();
         let mut body = response.bytes_stream();

@@ -1,7 +1,6 @@
 //! The reply of a language model out of the events of one answer, driven by whoever polls it.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use providers_api::{Ability, LlmEvent, LlmStream};
@@ -9,9 +8,6 @@ use providers_api::{Ability, LlmEvent, LlmStream};
 use crate::codes::Fault;
 use crate::http::{Answer, Body};
 use crate::sse::Events;
-
-/// After the last event, the end of the body is waited for so long: a body that was read to its end leaves its connection free.
-const END_WITHIN: Duration = Duration::from_millis(200);
 
 /// What one vendor's events mean, for one reply. Data in, data out.
 pub trait ReplyReader: Send + 'static {
@@ -31,7 +27,7 @@ pub trait ReplyReader: Send + 'static {
     fn is_over(&self) -> bool;
 }
 
-/// The reply in the body of a good answer. Dropping it ends the request.
+/// The reply in the body of a good answer. Dropping it before its last event ends the request.
 ///
 /// # Errors
 /// When the answer is no stream of events.
@@ -44,7 +40,7 @@ pub fn reply(
     if answer.content_type != "text/event-stream" {
         return Err(Fault::protocol(format!("a stream of type {:?}", answer.content_type)));
     }
-    let reply = Reply { events: Events::new(body), reader, ready: VecDeque::new() };
+    let reply = Reply { events: Some(Events::new(body)), reader, ready: VecDeque::new() };
     let events = stream::unfold(Some(reply), move |reply| async move {
         let mut reply = reply?;
         match reply.next().await {
@@ -56,7 +52,8 @@ pub fn reply(
 }
 
 struct Reply<R> {
-    events: Events,
+    /// None when all has come.
+    events: Option<Events>,
     reader: R,
     ready: VecDeque<LlmEvent>,
 }
@@ -67,15 +64,17 @@ impl<R: ReplyReader> Reply<R> {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            if self.reader.is_over() {
-                let rest = async { while let Ok(Some(_)) = self.events.next().await {} };
-                let _in_time = tokio::time::timeout(END_WITHIN, rest).await;
-                return Ok(None);
-            }
-            let read = match self.events.next().await? {
+            let Some(events) = &mut self.events else { return Ok(None) };
+            let read = match events.next().await? {
                 Some(event) => self.reader.read(&event.data)?,
                 None => self.reader.end()?,
             };
+            if self.reader.is_over()
+                && let Some(events) = self.events.take()
+            {
+                // Now and not when more is asked for: whoever has the last event often asks for none.
+                events.finish();
+            }
             self.ready.extend(read);
         }
     }

@@ -33,6 +33,11 @@ impl Events {
         Self { body, line: Vec::new(), seen: 0, event: Event::default(), has_data: false, over: false }
     }
 
+    /// No more events are wanted: `Body::finish`.
+    pub fn finish(self) {
+        self.body.finish();
+    }
+
     /// The next event; `None` at the end of the body. Cancel-safe.
     ///
     /// # Errors
@@ -103,7 +108,7 @@ mod tests {
     async fn read(pieces: &[&str]) -> Vec<Event> {
         let pieces: Vec<_> =
             pieces.iter().map(|piece| Ok(Bytes::copy_from_slice(piece.as_bytes()))).collect();
-        let mut events = Events::new(stream::iter(pieces).boxed());
+        let mut events = Events::new(stream::iter(pieces).boxed().into());
         let mut read = Vec::new();
         while let Some(event) = events.next().await.expect("well formed") {
             read.push(event);
@@ -130,6 +135,6 @@ mod tests {
     async fn an_event_without_end_is_refused() {
         let piece = Bytes::from(vec![b'x'; 1 << 20]);
         let endless = stream::repeat_with(move || Ok(piece.clone())).take(8).boxed();
-        assert!(Events::new(endless).next().await.is_err());
+        assert!(Events::new(endless.into()).next().await.is_err());
     }
 }

@@ -19,8 +19,6 @@ use reader::Reader;
 
 /// Of an answer that is not streamed, in bytes. What is longer is no reply of a language model.
 const LARGEST_ANSWER: usize = 4 << 20;
-/// After the reply, the end of the body is waited for so long, so that its connection can be used again.
-const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// Cheap to share: put it into an `Arc`.
 #[derive(Debug)]
@@ -100,8 +98,7 @@ async fn shape(answer: &Answer, mut body: Body, silence: Duration) -> Result<Sha
         begun.extend_from_slice(&piece);
     }
     if begun.trim_ascii_start().first() != Some(&b'{') {
-        let begun = stream::iter([Ok(Bytes::from(begun))]);
-        return Ok(Shape::Events(begun.chain(body).boxed()));
+        return Ok(Shape::Events(body.begun_with(Bytes::from(begun))));
     }
     while let Some(piece) = within(silence, next_piece(&mut body)).await? {
         begun.extend_from_slice(&piece);
@@ -139,12 +136,7 @@ impl Reply {
             if let Some(event) = self.queue.pop_front() {
                 return Some(Ok(event));
             }
-            let events = self.events.as_mut()?;
-            if self.reader.is_over() {
-                let _rest = tokio::time::timeout(LAST_WORD, events.next()).await;
-                self.events = None;
-                return None;
-            }
+            self.events.as_ref()?;
             if let Err(fault) = self.read().await {
                 self.events = None;
                 return Some(Err(fault.of(Ability::Llm, &self.name)));
@@ -163,11 +155,10 @@ impl Reply {
             }
         }
         if self.reader.is_over()
-            && let Some(events) = self.events.as_mut()
-            // The end of the body comes with its last event: seen now, the connection is free even if nobody asks for more.
-            && matches!(events.next().now_or_never(), Some(Ok(None)))
+            && let Some(events) = self.events.take()
         {
-            self.events = None;
+            // Now and not when more is asked for: whoever has the last event often asks for none.
+            events.finish();
         }
         self.queue.extend(out);
         Ok(())

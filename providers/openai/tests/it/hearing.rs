@@ -210,3 +210,15 @@ async fn the_sockets_finals_have_the_vendors_count() {
         .collect();
     assert_eq!(sent, ["input_audio_buffer.commit", "input_audio_buffer.clear"]);
 }
+
+#[tokio::test]
+async fn segments_are_sent_over_one_connection() {
+    let (standin, options) = vendor().await;
+    let stt = over_http(&options, detailed());
+    let mut call = Call::open(&stt).await;
+    for _ in 0..20 {
+        call.push(&voice(ms(400))).await;
+        assert!(!call.finalize().await.text.is_empty());
+    }
+    assert!(standin.stage.connections() <= 2, "{} connections", standin.stage.connections());
+}

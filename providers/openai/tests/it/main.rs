@@ -1,6 +1,7 @@
 //! The contracts of model, voice and ears, against a server that speaks OpenAI's protocol; and against OpenAI itself where there is a key.
 
 mod chat;
+mod connections;
 mod conversing;
 mod hearing;
 mod speech;
