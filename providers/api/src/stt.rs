@@ -49,7 +49,7 @@ pub enum SttInput {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum SttEvent {
-    /// Positions are those of the audio pushed.
+    /// Positions are those of the audio pushed. A partial takes the place of the one before; an empty one takes it back.
     Transcript(Transcript),
     /// The recogniser's own judgement of the end of the turn, where it has one.
     EndOfTurn(Score),

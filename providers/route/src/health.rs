@@ -46,12 +46,14 @@ pub struct Health {
 /// Of one provider, whoever asks.
 pub(crate) type Measures = Arc<Mutex<Learned>>;
 
-/// What was waited for.
+/// What was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Moment {
     First,
     /// STT: the final.
     Last,
+    /// TTS: audio for a letter.
+    Letter,
 }
 
 /// One breaker and whom it tells.

@@ -33,6 +33,8 @@ pub(crate) struct Log {
     owed: usize,
     /// Up to here finals have told what was said.
     finished: MediaTime,
+    /// Just after the last audio.
+    heard_to: MediaTime,
 }
 
 impl Log {
@@ -40,6 +42,7 @@ impl Log {
     pub(crate) fn audio(&mut self, frame: AudioFrame) -> bool {
         let sum: u64 = frame.samples.iter().map(|sample| u64::from(sample.unsigned_abs())).sum();
         let voiced = sum > VOICED * frame.samples.len() as u64;
+        self.heard_to = frame.end();
         self.audio += frame.duration();
         self.voiced += if voiced { frame.duration() } else { MediaTime::ZERO };
         self.items.push_back(Item::Audio { frame, voiced });
@@ -59,6 +62,10 @@ impl Log {
 
     pub(crate) const fn finished(&self) -> MediaTime {
         self.finished
+    }
+
+    pub(crate) const fn heard_to(&self) -> MediaTime {
+        self.heard_to
     }
 
     pub(crate) fn end(&self) -> u64 {

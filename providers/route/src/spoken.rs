@@ -2,6 +2,8 @@
 //!
 //! Pure. The shell tells what a voice gave and passes on the events that this gives; nothing here knows voices or clocks.
 
+use std::time::Duration;
+
 use domain::{MediaTime, Word};
 use providers_api::TtsEvent;
 
@@ -68,6 +70,14 @@ impl Spoken {
     /// Whether a voice that ends the sentence now has failed.
     pub(crate) fn owes_sound(&self) -> bool {
         !self.sounded && self.text(self.next).is_some_and(owes_sound)
+    }
+
+    /// Letters and digits of what the present voice was to say of the sentence, and how much audio came of it.
+    pub(crate) fn so_far(&self) -> (u32, Duration) {
+        let text = self.text(self.next).unwrap_or_default();
+        let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
+        let audio = self.given.saturating_sub(self.begins).as_duration();
+        (u32::try_from(letters).unwrap_or(u32::MAX), audio)
     }
 
     pub(crate) const fn given(&self) -> MediaTime {

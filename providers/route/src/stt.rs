@@ -5,8 +5,10 @@
 //! the first: audio would be paid for twice for the whole call.
 //!
 //! What sounds like speech may be none. Where one ear hears nothing in it, another is asked, and only what that one hears
-//! proves the first wrong: a noisy line opens no breaker. A call stays with the ear that took over until the next final;
-//! then it goes back to whoever the breakers allow.
+//! proves the first wrong: a noisy line opens no breaker. The same where an ear that had given words gives no more while the
+//! voice goes on, once for each final. What an ear told that is gone is taken back, by an empty partial, where a final is due:
+//! whoever commits a turn waits for the words that are heard again, and not with half of them. A call stays with the ear that
+//! took over until the next final; then it goes back to whoever the breakers allow.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -39,6 +41,8 @@ const SPEECH: MediaTime = MediaTime::from_millis(100);
 const STOOD: Duration = Duration::from_secs(1);
 /// Less than this that may be speech proves nothing.
 const PROOF: MediaTime = MediaTime::from_millis(300);
+/// An ear that lags behind the voice by more than this has half as long for its final.
+const LAG: MediaTime = MediaTime::from_millis(400);
 
 pub struct SttRoute(Arc<Ways<dyn Stt>>);
 
@@ -108,10 +112,19 @@ struct Hearing {
     /// Since when there is speech without any words, and how long it has been voiced in a row.
     speech: Option<Instant>,
     voiced: MediaTime,
-    /// Whether there were words since the last final.
+    /// Whether the ear gave words since the last final, and how many.
     worded: bool,
-    /// Whoever heard nothing where another may hear words.
-    suspects: Vec<Tried>,
+    told: usize,
+    /// Voice since its last words.
+    fresh: MediaTime,
+    /// It lagged behind the voice when the final was demanded.
+    lags: bool,
+    /// Words since the last final are those of an ear that is gone.
+    void: bool,
+    /// An ear was doubted for its silence since the last final, though it had given words.
+    doubted: bool,
+    /// Whoever heard less than another may hear, and how many words.
+    suspects: Vec<(Tried, usize)>,
     /// The empty final that stands if nobody hears more.
     empty: Option<Transcript>,
     closing: Option<Instant>,
@@ -148,6 +161,11 @@ impl Hearing {
             speech: None,
             voiced: MediaTime::ZERO,
             worded: false,
+            told: 0,
+            fresh: MediaTime::ZERO,
+            lags: false,
+            void: false,
+            doubted: false,
             suspects: Vec::new(),
             empty: None,
             closing: None,
@@ -247,7 +265,12 @@ impl Hearing {
         let nobody =
             self.episode.as_ref().map_or_else(|| self.ways.len() == 1, |episode| episode.plan.is_empty());
         let options = &self.ways.setting.options;
-        if nobody { options.give_up_after() } else { self.ways.final_within(ear.line.index) }
+        let within = self.ways.final_within(ear.line.index);
+        match (nobody, self.lags) {
+            (true, _) => options.give_up_after(),
+            (false, true) => within / 2,
+            (false, false) => within,
+        }
     }
 
     fn gives_up_at(&self, demanded: Instant) -> Instant {
@@ -270,9 +293,10 @@ impl Hearing {
         let ways = Arc::clone(&self.ways);
         let error = |reason| ways.error(index, ErrorKind::TimedOut, reason);
         match late {
-            Late::Words if self.log.voiced() < PROOF => self.speech = None,
+            Late::Words if self.log.voiced() < PROOF || !self.owes_words(index) => self.speech = None,
             Late::Words => {
                 self.speech = None;
+                self.doubted |= self.worded;
                 let error = error("no words for what sounds like speech");
                 self.suspect(error, now);
             }
@@ -294,6 +318,7 @@ impl Hearing {
                 let length = frame.duration();
                 let voiced = self.log.audio(frame);
                 self.voiced = if voiced { self.voiced + length } else { MediaTime::ZERO };
+                self.fresh += if voiced { length } else { MediaTime::ZERO };
                 if self.voiced >= SPEECH && self.episode.is_none() && self.empty.is_none() {
                     self.spoken(now);
                 }
@@ -310,6 +335,8 @@ impl Hearing {
             Some(SttInput::Finalize) => {
                 self.log.finalize();
                 self.demanded.push_back(now);
+                self.lags = self.worded && self.fresh >= LAG && self.gives_partials();
+                self.take_back();
                 if let Some(ear) = &mut self.ear {
                     let usual = self.ways.final_within(ear.line.index) / 2;
                     ear.line.tried.asked(now);
@@ -323,12 +350,32 @@ impl Hearing {
         }
     }
 
-    /// Speech has begun: words are waited for, once between two transcripts.
+    /// There is speech: words are waited for.
     fn spoken(&mut self, now: Instant) {
+        let partials = self.gives_partials();
         let Some(ear) = &mut self.ear else { return };
         ear.line.tried.asked(now);
-        if !self.worded && self.ways.way(ear.line.index).partials {
-            self.speech.get_or_insert(now);
+        // Since its last words, where it gave some: pauses do not count.
+        let since = if self.worded { now.checked_sub(self.fresh.as_duration()) } else { Some(now) };
+        if partials && !(self.worded && self.doubted) {
+            self.speech = self.speech.or(since);
+        }
+    }
+
+    fn gives_partials(&self) -> bool {
+        self.ear.as_ref().is_some_and(|ear| self.ways.way(ear.line.index).partials)
+    }
+
+    /// Whether the voice went on for as long as first words take. The first of a turn are owed for less.
+    fn owes_words(&self, index: usize) -> bool {
+        !self.worded || self.fresh.as_duration() >= self.ways.first_within(index)
+    }
+
+    /// What a gone ear told is not what the turn is committed with.
+    fn take_back(&mut self) {
+        if !self.demanded.is_empty() && std::mem::take(&mut self.void) {
+            let at = self.log.heard_to();
+            self.ready.push_back(Ok(SttEvent::Transcript(Transcript::partial(String::new(), at, at))));
         }
     }
 
@@ -374,8 +421,9 @@ impl Hearing {
         if !empty {
             ear.line.tried.progressed(now);
             self.speech = None;
-            self.worded = !transcript.is_final();
-            self.heard_more(now);
+            (self.worded, self.void, self.fresh) = (!transcript.is_final(), false, MediaTime::ZERO);
+            self.told = transcript.text.split_whitespace().count();
+            self.heard_more(self.told, now);
         }
         if !transcript.is_final() {
             if !empty {
@@ -387,6 +435,7 @@ impl Hearing {
         if self.demanded.is_empty() {
             if !empty {
                 self.log.told(transcript.to);
+                (self.told, self.doubted) = (0, false);
             }
             self.announce();
             self.ready.push_back(Ok(SttEvent::Transcript(transcript)));
@@ -414,20 +463,21 @@ impl Hearing {
             }
         }
         self.log.answered();
-        self.worded = false;
+        (self.worded, self.told, self.fresh) = (false, 0, MediaTime::ZERO);
+        (self.lags, self.void, self.doubted) = (false, false, false);
         self.ready.push_back(Ok(SttEvent::Transcript(transcript)));
         self.episode = None;
         self.empty = None;
         self.speech = None;
         // Nobody heard more than they did.
-        self.suspects.drain(..).for_each(|tried| tried.served(now));
+        self.suspects.drain(..).for_each(|(tried, _)| tried.served(now));
     }
 
-    /// Words where others had heard none.
-    fn heard_more(&mut self, now: Instant) {
+    /// So many words, where others may have heard fewer.
+    fn heard_more(&mut self, words: usize, now: Instant) {
         self.empty = None;
         self.episode = None;
-        for tried in self.suspects.drain(..) {
+        for (tried, _) in self.suspects.extract_if(.., |(_, told)| *told < words) {
             let name = tried.info().name.clone();
             let reason = "heard no words where another did";
             tried.failed(Error::new(Ability::Stt, ErrorKind::TimedOut, name, reason), now);
@@ -481,7 +531,7 @@ impl Hearing {
             return; // nobody to ask: the final will show
         }
         let Some(ear) = self.ear.take() else { return };
-        self.suspects.push(ear.line.tried);
+        self.suspects.push((ear.line.tried, self.told));
         self.next_ear(ear.line.index, error, false, now);
     }
 
@@ -504,7 +554,10 @@ impl Hearing {
     }
 
     fn next_ear(&mut self, failed: usize, error: Error, served: bool, now: Instant) {
-        self.speech = None;
+        (self.speech, self.lags) = (None, false);
+        self.void |= self.told > 0;
+        (self.worded, self.told) = (false, 0);
+        self.take_back();
         if self.is_done() && self.log.voiced() < PROOF {
             self.over = true;
             return;

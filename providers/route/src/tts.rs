@@ -10,6 +10,9 @@
 //! - some of it, and no words are known: an error of kind `Closed` goes up. The session, which knows what it may still
 //!   play, keeps what sounded and opens the route again for the rest; that opening avoids the voice that failed.
 //!
+//! Gone is also who pauses for longer than there is something to play and another would take to begin, and who says that a sentence
+//! is done after a fraction of the audio that its letters need.
+//!
 //! Which alternative speaks the next turn is asked anew. Text without anything to speak is answered here and reaches no vendor.
 
 mod serving;
@@ -112,6 +115,8 @@ struct Speaker {
     offset: MediaTime,
     samples: u64,
     first_within: Duration,
+    /// Of its voice.
+    speed: f64,
     /// Before it won the race: everything. Then: the silence before the sentence sounds.
     held: VecDeque<TtsEvent>,
 }
@@ -279,11 +284,17 @@ impl Turn {
     fn stalls(&self) -> Option<(Instant, Duration)> {
         let speaker = self.serving.as_ref().filter(|_| self.spoken.is_waiting())?;
         let patience = if self.spoken.has_sounded() {
-            self.shared.ways.setting.options.next()
+            let index = speaker.line.index;
+            self.shared.ways.pause_within(index, self.has_another(index))
         } else {
             speaker.first_within
         };
         Some((self.since.max(self.ahead.dry()), patience))
+    }
+
+    /// Whether somebody else could go on.
+    fn has_another(&self, index: usize) -> bool {
+        (0..self.shared.ways.len()).any(|other| other != index && !self.failed.contains(&other))
     }
 
     fn begin_race(&mut self, now: Instant) {
@@ -344,6 +355,7 @@ impl Turn {
         let way = ways.way(index);
         let tts = Arc::clone(&way.provider);
         let voice = way.voice.clone().unwrap_or_else(|| self.voice.clone());
+        let speed = f64::from(voice.speed);
         let request = TtsRequest { session: self.session, turn: self.turn, voice };
         let opening = async move {
             let TtsStream { input, events } = tts.open(request).await?;
@@ -357,6 +369,7 @@ impl Turn {
             offset: MediaTime::ZERO,
             samples: 0,
             first_within: ways.first_within(index),
+            speed,
             held: VecDeque::new(),
         });
     }

@@ -18,6 +18,13 @@ use crate::probe::{self, Ask, Probe};
 use crate::race::{Entry, Limits, Rank};
 use crate::tried::{Cause, Tried};
 
+/// A pause in a reply that every network makes now and then.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+/// Faster than this, for a letter or digit, nobody speaks: twice as fast as voices do.
+const FASTEST_LETTER: Duration = Duration::from_millis(30);
+/// Of what was measured of a voice, the fastest twentieth.
+const FASTEST: f64 = 0.05;
+
 /// When a probe made of a caller's request gets another beside it.
 const PROBE_HEDGE: Duration = Duration::from_millis(150);
 
@@ -73,6 +80,8 @@ pub(crate) struct Way<P: ?Sized> {
     state: Arc<State>,
     first: Measures,
     last: Measures,
+    /// TTS: audio for a letter, at speed 1.
+    letter: Measures,
     first_ms: Option<u64>,
     cheap: bool,
 }
@@ -122,6 +131,7 @@ impl<P: ?Sized> Ways<P> {
                 state: health.state(Key::new(tenant, ability, &info)),
                 first: health.measures(ability, &info, Moment::First),
                 last: health.measures(ability, &info, Moment::Last),
+                letter: health.measures(ability, &info, Moment::Letter),
                 provider,
                 info,
                 voice,
@@ -203,6 +213,29 @@ impl<P: ?Sized> Ways<P> {
 
     pub(crate) fn final_took(&self, index: usize, took: Duration) {
         lock(&self.ways[index].last).record(took);
+    }
+
+    /// How long a pause within a reply may be, counted from when nothing is left to play. Where another could go on it is no longer
+    /// than the wait for a first sound is before another is asked.
+    pub(crate) fn pause_within(&self, index: usize, has_another: bool) -> Duration {
+        let next = self.setting.options.next();
+        match self.usual(index) {
+            Some(usual) if has_another => next.min(usual.max(SHORTEST_PAUSE)),
+            _ => next,
+        }
+    }
+
+    /// Whether so much audio can be a text of so many letters and digits, at this speed.
+    pub(crate) fn can_be_spoken(&self, index: usize, letters: u32, audio: Duration, speed: f64) -> bool {
+        let learned = lock(&self.ways[index].letter).quantile(FASTEST);
+        let least = learned.map_or(FASTEST_LETTER, |letter| letter / 2);
+        audio.mul_f64(speed.max(1.0)) >= least * letters
+    }
+
+    pub(crate) fn letters_took(&self, index: usize, letters: u32, audio: Duration, speed: f64) {
+        if letters > 0 {
+            lock(&self.ways[index].letter).record(audio.mul_f64(speed.max(1.0)) / letters);
+        }
     }
 
     pub(crate) fn error(&self, index: usize, kind: ErrorKind, reason: &str) -> Error {

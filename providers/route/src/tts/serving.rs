@@ -26,6 +26,9 @@ impl Turn {
             Came::Event(TtsEvent::SentenceDone { .. }) => {
                 if self.spoken.owes_sound() {
                     self.serving_failed(error(ErrorKind::Protocol, "a sentence was done without audio"), now);
+                } else if !self.is_plausible() {
+                    let reason = "a sentence was done after a fraction of it";
+                    self.serving_failed(error(ErrorKind::Protocol, reason), now);
                 } else if self.spoken.is_waiting() {
                     self.since = self.since.max(now);
                     let done = self.spoken.done();
@@ -48,6 +51,18 @@ impl Turn {
                 }
             }
         }
+    }
+
+    /// Whether what came can be the sentence that is said to be done. Where nobody else could say it, it is believed.
+    fn is_plausible(&self) -> bool {
+        let Some(speaker) = self.serving.as_ref().filter(|_| self.spoken.has_sounded()) else { return true };
+        let (ways, index) = (&self.shared.ways, speaker.line.index);
+        let (letters, audio) = self.spoken.so_far();
+        if !ways.can_be_spoken(index, letters, audio, speaker.speed) {
+            return !self.has_another(index);
+        }
+        ways.letters_took(index, letters, audio, speaker.speed);
+        true
     }
 
     fn audio(&mut self, frame: AudioFrame, now: Instant) {

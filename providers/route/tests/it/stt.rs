@@ -23,6 +23,7 @@ pub(crate) struct Caller {
     stream: SttStream,
     at: MediaTime,
     pub finals: Vec<Transcript>,
+    pub partials: Vec<String>,
     pub served: Vec<String>,
     pub error: Option<Error>,
     over: bool,
@@ -31,7 +32,15 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) async fn call(stt: &dyn Stt) -> Self {
         let stream = stt.open(stt_request()).await.expect("opens");
-        Self { stream, at: MediaTime::ZERO, finals: vec![], served: vec![], error: None, over: false }
+        Self {
+            stream,
+            at: MediaTime::ZERO,
+            finals: vec![],
+            partials: vec![],
+            served: vec![],
+            error: None,
+            over: false,
+        }
     }
 
     pub(crate) async fn push(&mut self, samples: &[i16]) {
@@ -71,6 +80,7 @@ impl Caller {
             let Ok(event) = tokio::time::timeout_at(until, self.stream.events.next()).await else { return };
             match event {
                 Some(Ok(SttEvent::Transcript(t))) if t.is_final() => self.finals.push(t),
+                Some(Ok(SttEvent::Transcript(t))) => self.partials.push(t.text),
                 Some(Ok(SttEvent::Served(info))) => self.served.push(info.name.clone()),
                 Some(Ok(_)) => {}
                 Some(Err(error)) => self.error = Some(error),
@@ -267,4 +277,52 @@ async fn a_stream_that_nobody_uses_costs_nothing_when_it_is_dropped() {
     assert!(stream.events.next().now_or_never().is_none());
     drop(stream);
     assert_eq!(notes.outcomes(), who(&[("first", "cancelled")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_sentence_of_an_ear_that_hangs_is_taken_back_when_the_final_is_due() {
+    let scene = stt_route(ears(Fault::Stall { after_ms: 900, for_ms: 60_000 }));
+    let mut caller = Caller::call(&scene.route).await;
+    caller.say("hello there two plants please").await;
+    let told = caller.partials.last().cloned().unwrap_or_default();
+    assert!(told.starts_with("hello") && !told.contains("please"), "{told:?}");
+    let took = caller.finalize().await;
+    assert_eq!(caller.texts(), ["hello there two plants please"]);
+    // Half the wait for a final: less than a session waits before it goes on with what it has.
+    assert!(took <= ms(500 + 150), "{took:?}");
+    let words = |text: &&String| text.is_empty();
+    assert_eq!(caller.partials.iter().filter(words).count(), 1, "{:?}", caller.partials);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ear_that_falls_silent_while_the_voice_goes_on_is_replaced_before_the_end() {
+    let long = [SAID, SAID].join(" ");
+    let scene = stt_route(ears(Fault::Stall { after_ms: 900, for_ms: 60_000 }));
+    let mut caller = Caller::call(&scene.route).await;
+    caller.say(&long).await;
+    assert_eq!(caller.served, ["first", "second"], "while the caller spoke");
+    assert!(caller.finalize().await <= ms(80));
+    assert_eq!(caller.texts(), [&long]);
+    assert_eq!(scene.notes.outcomes(), who(&[("first", "failed"), ("second", "served")]));
+    assert!(
+        !caller.partials.iter().any(String::is_empty),
+        "a longer partial takes the place of the one before"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_without_words_behind_a_word_asks_another_once_and_blames_nobody() {
+    let one_word = || SttOptions { lines: vec!["hello".to_owned()], ..SttOptions::default() };
+    let scene = stt_route(vec![one_word(), one_word()]);
+    let mut caller = Caller::call(&scene.route).await;
+    let hum: Vec<i16> = (0..RATE_HZ * 8).map(|n| if n % 80 < 40 { 3_000 } else { -3_000 }).collect();
+    caller.push(&hum).await;
+    caller.finalize().await;
+    assert_eq!((caller.texts(), &caller.error), (vec!["hello"], &None));
+    assert_eq!(caller.served, ["first", "second"]);
+    assert!(
+        scene.notes.outcomes().iter().all(|(_, outcome)| *outcome == "served"),
+        "{:?}",
+        scene.notes.outcomes()
+    );
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::{MediaTime, Voice, Word};
+use domain::{AudioFrame, MediaTime, Voice, Word};
 use futures::future::{BoxFuture, ready};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, stream};
 use providers_api::{
-    Ability, Error, ErrorKind, ProviderInfo, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream,
+    Ability, Error, ErrorKind, ProviderInfo, Sink, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream,
 };
-use providers_fake::{Fault, Lexicon, TtsOptions};
-use providers_route::{Alternative, Options, RouteEvent, TtsRoute, Why};
+use providers_fake::drill::{self, Moment};
+use providers_fake::{Drilled, FakeTts, Fault, Lexicon, Named, TtsOptions};
+use providers_route::{Alternative, Options, RouteEvent, Setting, TtsRoute, Why};
 use tokio::time::Instant;
 
 use crate::cast::{Scene, ms, setting, tts_request, tts_route, who};
@@ -289,4 +290,98 @@ async fn a_stream_that_closes_while_nothing_is_said_is_replaced_before_the_next_
         let idle = tokio::time::timeout(ms(5_000), stream.events.next()).await;
         assert!(idle.is_err(), "nothing is given meanwhile");
     }
+}
+
+/// A voice that says that its sentence is done after 400 ms of it, and another.
+fn one_that_stops_short(count: usize) -> (TtsRoute, Arc<crate::cast::Notes>) {
+    let named = |name, voice: Arc<dyn Tts>| Alternative::new(voice, name);
+    let fake = |name| {
+        let fake = FakeTts::new(TtsOptions::default()).expect("valid");
+        Arc::new(Named::new(name, fake.info().clone(), fake)) as Arc<dyn Tts>
+    };
+    let short = Drilled::new(fake("first"), drill::Fault::Silence, Moment::MidSentence);
+    let mut voices = vec![named("tenant", Arc::new(short) as _), named("tenant", fake("second"))];
+    voices.truncate(count);
+    let (setting, notes, _health) = setting(Options::tts());
+    (TtsRoute::new(voices, setting).expect("valid"), notes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sentence_that_is_said_to_be_done_after_a_fraction_of_it_is_ended_by_the_next_voice() {
+    let (route, notes) = one_that_stops_short(2);
+    let heard = speak(&route, tts_request(), &TEXT).await;
+    assert_whole(&heard, Fault::None, ms(250));
+    assert_eq!(notes.outcomes(), who(&[("first", "failed"), ("second", "served")]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_voice_that_nobody_could_follow_is_believed() {
+    let (route, notes) = one_that_stops_short(1);
+    let heard = speak(&route, tts_request(), &TEXT[..1]).await;
+    assert_eq!((heard.done, heard.error), (vec![0], None));
+    assert_eq!(notes.outcomes(), who(&[("first", "served")]));
+}
+
+/// A tone of so many ms for each letter.
+struct Toned(ProviderInfo, u64);
+
+impl Tts for Toned {
+    fn info(&self) -> &ProviderInfo {
+        &self.0
+    }
+
+    fn open(&self, _request: TtsRequest) -> BoxFuture<'_, Result<TtsStream, Error>> {
+        let (input, receiver) = Sink::bounded(8);
+        let per_letter = self.1;
+        let events = receiver.enumerate().flat_map(move |(sentence, TtsInput::Sentence(text))| {
+            let letters = text.chars().filter(|c| c.is_alphanumeric()).count() as u64;
+            let samples = vec![5_000; (letters * per_letter * 24) as usize];
+            let audio = AudioFrame { samples, rate_hz: 24_000, at: MediaTime::ZERO };
+            stream::iter([Ok(TtsEvent::Audio(audio)), Ok(TtsEvent::SentenceDone { sentence })])
+        });
+        ready(Ok(TtsStream { input, events: events.boxed() })).boxed()
+    }
+}
+
+fn toned(per_letter: u64, setting: &Setting) -> TtsRoute {
+    let toned = |name: &str, per_letter| {
+        let info = ProviderInfo { name: name.to_owned(), rate_hz: 24_000, ..ProviderInfo::default() };
+        Alternative::new(Arc::new(Toned(info, per_letter)) as Arc<dyn Tts>, "tenant")
+    };
+    TtsRoute::new(vec![toned("first", per_letter), toned("second", 60)], setting.clone()).expect("valid")
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_fast_a_voice_can_speak_is_known_by_its_own_sentences_and_by_what_was_asked_of_it() {
+    let (setting, ..) = setting(Options::tts());
+    let error = |heard: Heard| heard.error.map(|error| error.kind);
+    // Its audio has no words: the session is told that it broke off, and asks for the rest.
+    let heard = speak(&toned(20, &setting), tts_request(), &TEXT[..1]).await;
+    assert_eq!(error(heard), Some(ErrorKind::Closed));
+    let mut fast = tts_request();
+    fast.voice.speed = 2.0;
+    let heard = speak(&toned(20, &setting), fast, &TEXT).await;
+    assert_eq!((heard.served, heard.done), (vec!["first".to_owned()], vec![0, 1, 2]));
+    // What another could do is believed until this one is known.
+    assert_eq!(error(speak(&toned(45, &setting), tts_request(), &TEXT).await), None);
+    for _ in 0..200 {
+        assert_eq!(error(speak(&toned(100, &setting), tts_request(), &TEXT).await), None);
+    }
+    assert_eq!(error(speak(&toned(45, &setting), tts_request(), &TEXT).await), Some(ErrorKind::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_within_a_sentence_lasts_no_longer_than_the_wait_for_another_voice() {
+    let stall = Fault::Stall { after_ms: 600, for_ms: 60_000 };
+    let scene = tts_route(voices(stall));
+    let heard = speak(&scene.route, tts_request(), &TEXT).await;
+    let hedge = Options::tts().hedge.expect("voices hedge").default_ms;
+    assert_whole(&heard, stall, ms(hedge + 150));
+    // Alone it has the time that a pause may take.
+    let scene = tts_route(vec![TtsOptions {
+        always: Fault::Stall { after_ms: 600, for_ms: 750 },
+        ..TtsOptions::default()
+    }]);
+    let heard = speak(&scene.route, tts_request(), &TEXT).await;
+    assert_eq!((heard.done, heard.error), (vec![0, 1, 2], None));
 }

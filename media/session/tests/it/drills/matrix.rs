@@ -1,8 +1,5 @@
 //! Each fault, of each kind of provider, at each moment of a turn: the caller hears the answer or the last resort, waits for no longer
 //! than the hedge takes, and the conversation remembers what was heard, no more and no less.
-//!
-//! Cells that fall short are named in `short_of`, with what is true of them today. One that does better than it says fails, too, so
-//! that the list is no longer than it must be.
 
 use std::time::Duration;
 
@@ -14,33 +11,6 @@ use crate::sim::{APOLOGY, ms};
 
 /// What the hedge may cost beyond its deadline.
 const BEYOND: Duration = ms(150);
-
-/// How a cell falls short of what is promised.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Short {
-    /// Silence that it adds, in ms, rounded up to 10.
-    added_ms: Option<u64>,
-    /// Words of the caller are lost.
-    caller: bool,
-    /// Of the agent, the memory has words that nobody heard.
-    agent: bool,
-}
-
-const fn short_of(outage: Outage) -> Short {
-    let whole = Short { added_ms: None, caller: false, agent: false };
-    let Outage { ability, fault, moment } = outage;
-    match (ability, moment, fault) {
-        // The turn is committed with the partial that came before recognition fell silent; the next ear would have heard the rest.
-        (Ability::Stt, Moment::MidSentence, Fault::Hang | Fault::Slow) => Short { caller: true, ..whole },
-        // A pause in a sentence is a failure after 800 ms, more than the hedge waits for a first sound.
-        (Ability::Tts, Moment::MidSentence, Fault::Hang | Fault::Slow) => {
-            Short { added_ms: Some(610), ..whole }
-        }
-        // A voice that says that a sentence is done is believed, however little of it was heard.
-        (Ability::Tts, Moment::MidSentence, Fault::Silence) => Short { agent: true, ..whole },
-        _ => whole,
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn recognition_that_fails_in_any_way_at_any_moment_is_not_noticed() {
@@ -69,43 +39,38 @@ async fn every_cell_of(ability: Ability) {
         for fault in Fault::ALL {
             let outage = Outage { ability, fault, moment };
             let call = world::call(&agent, 1, &Primaries::drilled(outage), true).await;
-            let found = found(ability, &call, &well);
-            let line = format!("{moment:?} {fault:?}: {found:?}\n{}", story(&call, &well));
-            match found {
-                Ok(short) if short == short_of(outage) => {}
-                Ok(_) | Err(_) => wrong.push(line),
+            if let Err(reason) = promised(ability, &call, &well) {
+                wrong.push(format!("{moment:?} {fault:?}: {reason}\n{}", story(&call, &well)));
             }
         }
     }
     assert!(wrong.is_empty(), "{ability:?}: {}", wrong.join("\n"));
 }
 
-/// How the call fell short; or what is never to be.
-fn found(ability: Ability, call: &Call, well: &Call) -> Result<Short, String> {
+/// Whether the call kept what is promised of every cell.
+fn promised(ability: Ability, call: &Call, well: &Call) -> Result<(), String> {
     if let Some(reason) = call.ended {
         return Err(format!("the call was lost: {reason:?}"));
     }
-    let mut short = Short::default();
-    let mut longest = Duration::ZERO;
+    let most = hedge_deadline(ability) + BEYOND;
     for ((turn, usual), (question, answer)) in call.turns.iter().zip(&well.turns).zip(TALK) {
         if turn.words.is_empty() {
             return Err(format!("nothing was heard in answer to {question:?}"));
         }
-        longest = longest.max(added(turn, usual));
-        short.caller |= turn.understood != question;
-        short.agent |= !remembers_what_was_heard(turn);
-        // Of an answer to half a question nothing is known.
-        if turn.understood == question && !is_told(&turn.history, answer) {
-            return Err(format!(
-                "the memory has what is neither the answer nor the last resort: {:?}",
-                turn.history
-            ));
+        if added(turn, usual) > most {
+            return Err(format!("{:?} of silence were added, more than {most:?}", added(turn, usual)));
+        }
+        if turn.understood != question {
+            return Err(format!("{question:?} was understood as {:?}", turn.understood));
+        }
+        if !remembers_what_was_heard(turn) {
+            return Err(format!("the memory has not what was heard: {:?}", turn.history));
+        }
+        if !is_told(&turn.history, answer) {
+            return Err(format!("the memory has neither the answer nor the last resort: {:?}", turn.history));
         }
     }
-    if longest > hedge_deadline(ability) + BEYOND {
-        short.added_ms = Some(longest.as_millis().div_ceil(10) as u64 * 10);
-    }
-    Ok(short)
+    Ok(())
 }
 
 /// Before the answer or within it.
