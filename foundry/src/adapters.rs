@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod alone;
+pub(crate) mod at_once;
 pub(crate) mod attempts;
 pub(crate) mod background;
 pub(crate) mod call_log;

@@ -1,6 +1,6 @@
 //! Connects a caller's leg to an agent: everything a session is made of, put together for one call.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +9,13 @@ use agents_run::Ports;
 use control_server::ports::CallRequest;
 use control_store::greeting::Began;
 use control_store::{Entry, Opened, Recorder};
-use domain::{AgentId, DrillId, EnvironmentId, OrgId, ServerId, SessionId, Voice};
-use media_session::ports::NOT_UNDERSTOOD;
-use media_session::{ClientProtocol, Clip, Clips, Leg, Parts, Place, sentence};
+use domain::{AgentId, DrillId, EnvironmentId, OrgId, ServerId, SessionId};
+use media_session::{ClientProtocol, Leg, Parts, Place};
 use providers_api::TtsRequest;
 use runtime::{Kind, Tasks};
-use tokio::sync::watch;
 
 use crate::adapters::accounts::Bench;
+use crate::adapters::at_once::AtOnce;
 use crate::adapters::attempts::Client;
 use crate::adapters::catalogue::{Callable, Catalogue, Ready};
 use crate::adapters::drills::Drills;
@@ -30,18 +29,12 @@ use crate::adapters::{dialogue, recordings};
 use crate::speech::Speech;
 use crate::waits;
 
-/// What the agent says when a provider fails, rendered at start so that it needs none.
-pub(crate) const APOLOGY: &str = "I'm sorry, I'm having a technical problem. Please give me a moment.";
-
 /// Turns whose connections to a voice are opened when a call begins.
 const WARM_TURNS: usize = 2;
 
 const WARM: Kind = Kind::new("voices.warm");
 /// So late are connections opened for an agent that begins to be served.
 const WARM_EVERY: Duration = Duration::from_secs(2);
-
-/// Words kept ready, at most; others are spoken when they are needed.
-const OPENERS: usize = 64;
 
 /// Agents whose voices were warmed, by organization and environment.
 type Warmed = HashMap<(OrgId, AgentId, Option<EnvironmentId>), Arc<Ready>>;
@@ -53,22 +46,20 @@ pub(crate) struct Switchboard {
     speech: Speech,
     bench: Arc<Bench>,
     drills: Arc<Drills>,
-    apology: Clip,
-    clips: Arc<Clips>,
-    /// The same, and openers of agents that have the built-in voice.
-    own_clips: watch::Sender<Arc<Clips>>,
+    at_once: Arc<AtOnce>,
     folders: Folders,
     returning: Returning,
     greeter: Arc<Greeter>,
     paces: Paces,
 }
 
-/// Whom a call asks for its agent, its providers, its greeting, and whether a drill strikes it.
+/// Whom a call asks for its agent, its providers, its greeting, what it says at once, and whether a drill strikes it.
 pub(crate) struct Crew {
     pub(crate) bench: Arc<Bench>,
     pub(crate) drills: Arc<Drills>,
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) greeter: Arc<Greeter>,
+    pub(crate) at_once: Arc<AtOnce>,
 }
 
 /// Where files of calls lie.
@@ -78,71 +69,28 @@ pub(crate) struct Folders {
 }
 
 impl Switchboard {
-    pub(crate) async fn new(
+    pub(crate) fn new(
         speech: Speech,
         crew: Crew,
         record: Record,
         folders: Folders,
         returning: Returning,
     ) -> Self {
-        let Crew { bench, drills, catalogue, greeter } = crew;
-        let voice = Voice::default();
-        let apology = speech.clip(APOLOGY, &voice).await.unwrap_or_else(|| Clip::tones(APOLOGY));
-        let mut clips = Clips::new();
-        for text in sentence::cut(NOT_UNDERSTOOD) {
-            clips.extend(speech.clip(&text, &voice).await.map(|clip| (text, clip)));
-        }
-        let clips = Arc::new(clips);
-        let own_clips = watch::Sender::new(Arc::clone(&clips));
+        let Crew { bench, drills, catalogue, greeter, at_once } = crew;
         let paces = Paces::default();
-        Self {
-            catalogue,
-            record,
-            speech,
-            bench,
-            drills,
-            apology,
-            clips,
-            own_clips,
-            folders,
-            returning,
-            greeter,
-            paces,
-        }
+        Self { catalogue, record, speech, bench, drills, at_once, folders, returning, greeter, paces }
     }
 
     /// Opens a connection to the voice of each agent when it begins to be served, so that the first caller need not wait for it.
     pub(crate) fn keep_warm(self: &Arc<Self>, tasks: &Tasks) {
         let board = Arc::clone(self);
         tasks.spawn(WARM, async move {
-            let (mut warmed, mut rendered) = (HashMap::new(), HashSet::new());
+            let mut warmed = HashMap::new();
             loop {
                 warmed = board.warm_served(warmed);
-                board.render_openers(&mut rendered).await;
                 tokio::time::sleep(WARM_EVERY).await;
             }
         });
-    }
-
-    /// Words that answers may begin with, in the built-in voice: each once, when an agent that has them begins to be served.
-    async fn render_openers(&self, rendered: &mut HashSet<String>) {
-        let voice = Voice::default();
-        for callable in self.catalogue.served().1 {
-            let ready = &callable.ready;
-            let Some(latency) = ready.latency.as_ref().filter(|_| ready.providers.tts.is_empty()) else {
-                continue;
-            };
-            for text in latency.openers().iter().filter(|_| ready.options.voice == voice) {
-                if rendered.len() >= OPENERS || !rendered.insert(text.clone()) {
-                    continue;
-                }
-                if let Some(clip) = self.speech.clip(text, &voice).await {
-                    self.own_clips.send_modify(|clips| {
-                        Arc::make_mut(clips).insert(text.clone(), clip);
-                    });
-                }
-            }
-        }
     }
 
     /// Those that are served now, by what they were made of; `before` are warm already.
@@ -228,10 +176,11 @@ impl Switchboard {
         let flight = back.is_none().then(|| crate::adapters::call_log::create(&self.folders.calls, id));
         let resumed = back.as_ref().map(|back| back.resumed);
         let since = back.as_ref().map_or(Duration::ZERO, |back| back.since);
-        // What is kept ready has the built-in voice: nobody begins in one and goes on in another.
-        let own = chosen.tts.is_empty() && options.voice == Voice::default();
-        let base = if own { Arc::clone(&self.own_clips.borrow()) } else { Arc::clone(&self.clips) };
-        let Opening { text, began, clips } = self.greeter.open(&callable, id, &call.caller, &base);
+        let at_once = self.at_once.ready(&callable);
+        let apology = at_once.apology.clone();
+        let Opening { text, began, clips } = self.greeter.open(&callable, id, &call.caller, &at_once.clips);
+        let (missing, voice) = at_once.into_missing();
+        self.at_once.catch_up(missing, voice, Arc::clone(&clips));
         let ledger = Arc::new(Ledger::default());
         let sink = Sink::new(self.record.recorder.clone(), Arc::clone(&ledger));
         let (sink, snapshot) = match back {
@@ -274,7 +223,7 @@ impl Switchboard {
             leg,
             flight,
             recordings: Some(recordings::shelf(&self.folders.recordings, id, since)),
-            apology: self.apology.clone(),
+            apology,
             clips,
             background: ready.background.clone(),
             resumed,

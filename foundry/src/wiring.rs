@@ -14,6 +14,7 @@ use media_session::Directory;
 use runtime::{Kind, Tasks};
 
 use crate::adapters::accounts::{Bench, Vendors};
+use crate::adapters::at_once::AtOnce;
 use crate::adapters::call_log::CallLog;
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
@@ -144,19 +145,22 @@ impl House {
         let greeter =
             Greeter::start(store.db().clone(), Arc::clone(&catalogue), Arc::clone(&bench), &tasks).await;
         let greeter = greeter.map_err(|error| coded(error.failure(), error))?;
+        let at_once =
+            AtOnce::start(&speech, Arc::clone(&catalogue), Arc::clone(&bench), Arc::clone(&tasks)).await;
         let platform = Platform::new(&parts, &store);
         let crew = Crew {
             bench: Arc::clone(&bench),
             drills: Arc::clone(&drills),
             catalogue: Arc::clone(&catalogue),
             greeter: Arc::clone(&greeter),
+            at_once: Arc::clone(&at_once),
         };
-        let board = Switchboard::new(speech, crew, record, folders, returning).await;
+        let board = Switchboard::new(speech, crew, record, folders, returning);
         let board = Arc::new(board);
         board.keep_warm(&tasks);
         let spending = Spending::follow(store.db().clone(), directory.clone(), &tasks).await;
         let spending = spending.map_err(|error| coded(error.failure(), error))?;
-        // After what every call may need: the apology is not to wait for greetings.
+        at_once.render_ahead();
         greeter.render_ahead(directory.clone());
         let entry = Entry {
             board: Arc::clone(&board),
@@ -182,7 +186,7 @@ impl House {
             platform: Arc::new(platform),
             vendors: Arc::new(Vendors(bench)),
             greetings: greeter,
-            drills: Arc::new(drills::Control(drills)),
+            drills: Arc::new(drills::Control { drills, catalogue }),
         };
         let kept = Arc::clone(&ports.recordings);
         control_server::jobs::start(store.db(), store.server(), kept, summaries, &tasks);

@@ -119,7 +119,7 @@ pub trait Drills: Send + Sync {
     fn changed(&self);
 
     /// What callers hear where no provider is left.
-    fn apology(&self) -> String;
+    fn apologies(&self) -> Vec<String>;
 }
 
 /// Whoever sums ended calls up with a language model.

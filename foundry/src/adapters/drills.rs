@@ -10,6 +10,7 @@ use control_server::ports;
 use control_store::{Db, Reason, drill};
 use domain::{DrillId, EnvironmentId, OrgId, SessionId};
 use jiff::Timestamp;
+use media_session::lines;
 use providers_api::{Ability, Llm, Stt, Tts};
 use providers_fake::Drilled;
 use providers_fake::drill::{Fault, Moment, picks};
@@ -17,8 +18,8 @@ use providers_route::{Health, Nobody, breaker};
 use runtime::{Kind, Tasks};
 use serde::de::DeserializeOwned;
 
+use crate::adapters::catalogue::Catalogue;
 use crate::adapters::follow::follow;
-use crate::switchboard::APOLOGY;
 
 const FOLLOW: Kind = Kind::new("drills.follow");
 const RELOAD: Kind = Kind::new("drills.reload");
@@ -201,12 +202,16 @@ fn named<T: DeserializeOwned>(name: String) -> Option<T> {
 }
 
 /// The part that the control plane sees.
-pub(crate) struct Control(pub(crate) Arc<Drills>);
+pub(crate) struct Control {
+    pub(crate) drills: Arc<Drills>,
+    /// Whose agents have words of their own.
+    pub(crate) catalogue: Arc<Catalogue>,
+}
 
 impl ports::Drills for Control {
     fn changed(&self) {
-        let drills = Arc::clone(&self.0);
-        self.0.tasks.spawn(RELOAD, async move {
+        let drills = Arc::clone(&self.drills);
+        self.drills.tasks.spawn(RELOAD, async move {
             if let Err(error) = drills.reload().await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -216,7 +221,13 @@ impl ports::Drills for Control {
         });
     }
 
-    fn apology(&self) -> String {
-        APOLOGY.to_owned()
+    fn apologies(&self) -> Vec<String> {
+        // In the built-in voice where an agent's own was never there.
+        let mut apologies = vec![lines::APOLOGY.to_owned()];
+        let served = self.catalogue.served().1;
+        apologies.extend(served.iter().map(|callable| callable.ready.options.lines.apology.clone()));
+        apologies.sort_unstable();
+        apologies.dedup();
+        apologies
     }
 }

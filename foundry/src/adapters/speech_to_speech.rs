@@ -73,10 +73,6 @@ impl Dialogue for Hearing {
         self.graph.farewell(turn, reason)
     }
 
-    fn not_understood(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
-        self.graph.not_understood(turn)
-    }
-
     fn discard(&mut self, turn: TurnId) {
         if self.committed == Some(turn) {
             self.line.tell(Order::Over { said: String::new(), voiced: None });

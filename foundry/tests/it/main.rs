@@ -4,6 +4,7 @@
 //! `make test` sees to both.
 
 mod agents;
+mod at_once;
 mod browser;
 mod calling;
 mod commands;

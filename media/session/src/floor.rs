@@ -3,9 +3,11 @@
 //! Everything one decision needs happens in one step: what was not heard is dropped, remembered as not heard, and its
 //! thinking and synthesis are hung up before the next input is looked at.
 
+use std::future::ready;
+
 use domain::{DeadAir, EndReason, Mark, MediaTime, SessionEvent, TurnId};
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use media_core::{LegCommand, playout};
 use media_flight::Record;
 use media_turn::{Input, Output};
@@ -81,8 +83,8 @@ impl Session {
             Output::GiveUp(turn) => self.farewell(turn, EndReason::CallerSilent, now),
             Output::ReplyLate(turn) => self.waited_too_long(turn, now),
             Output::NotUnderstood(turn) => {
-                let stream = self.dialogue.not_understood(turn);
-                self.speak(turn, stream, None, now);
+                let said = Said::Text(self.lines.not_understood.clone());
+                self.speak(turn, stream::once(ready(said)).boxed(), None, now);
             }
             Output::Mark { turn, mark, back } => {
                 let at = (now - self.started).saturating_sub(back.as_duration());
@@ -480,7 +482,8 @@ impl Session {
         }
         let waited = now - reply.since;
         let mut effects = Vec::new();
-        reply.apologise(&self.apology, now, &mut effects);
+        let own = self.speaker.clips.get(&self.lines.apology);
+        reply.apologise(own.unwrap_or(&self.apology), now, &mut effects);
         self.failed_replies += 1;
         if self.failed_replies >= self.options.waits.failures {
             reply.end = Some(EndReason::ProviderFailed);

@@ -13,6 +13,7 @@ mod greeting;
 pub mod handle;
 pub mod history;
 mod leg;
+pub mod lines;
 mod listen;
 pub mod metrics;
 pub mod options;
@@ -29,6 +30,7 @@ pub use background::Background;
 pub use clip::{Clip, Clips};
 pub use directory::{Directory, Full, Place, Slot, Taken};
 pub use handle::{Gone, Handle, Status};
+pub use lines::Lines;
 pub use options::{Options, Waits};
 pub use ports::{
     ClientProtocol, Dialogue, Hurry, Leg, Reaction, RecordedPart, RecordingFile, Recordings, Said,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::{Language, Voice};
 use serde::{Deserialize, Serialize};
 
+use crate::lines::Lines;
 use crate::{background, recording};
 
 /// A lost caller is waited for this long at most: the call keeps its place meanwhile, and the token to come back its worth.
@@ -42,6 +43,8 @@ pub struct Options {
     /// A sound that repeats under the whole call, such as an office; absent: none. Whoever starts the session reads
     /// the file.
     pub background: Option<background::Options>,
+    /// What is said where a part of the call fails.
+    pub lines: Lines,
     /// Whether both legs of the call are kept.
     pub recording: recording::Options,
 }
@@ -114,6 +117,7 @@ impl Default for Options {
             speak_ahead: true,
             thinking_sound: false,
             background: None,
+            lines: Lines::default(),
             recording: recording::Options::default(),
         }
     }
@@ -130,6 +134,7 @@ impl Options {
         if let Some(background) = &self.background {
             background.validate()?;
         }
+        self.lines.validate()?;
         self.recording.validate()?;
         let waits = &self.waits;
         for (name, value) in [

@@ -6,14 +6,9 @@ use std::time::Duration;
 use domain::{
     AudioFrame, Encoding, EndReason, Failure, MediaTime, Role, SessionEvent, SessionId, TurnId, Voiced,
 };
-use futures::StreamExt;
 use futures::stream::BoxStream;
 use media_core::{Codec, Delivery, LegCommand, LegEvent};
 use tokio::sync::mpsc;
-
-/// Said to a caller whom recognition failed on. A constant, so that it can be rendered before it is needed: what keeps a
-/// recogniser from answering may keep a voice from speaking.
-pub const NOT_UNDERSTOOD: &str = "Sorry, I did not catch that. Could you say it again?";
 
 /// The one thing a session asks of whoever thinks. `foundry` adapts the agent graph to it; a speech-to-speech model is another.
 pub trait Dialogue: Send {
@@ -32,12 +27,6 @@ pub trait Dialogue: Send {
 
     /// What to say before the session ends by itself.
     fn farewell(&mut self, turn: TurnId, reason: EndReason) -> BoxStream<'static, Said>;
-
-    /// The caller spoke, but the recogniser gave no words: ask them to say it again.
-    fn not_understood(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
-        let _ = turn;
-        futures::stream::once(std::future::ready(Said::Text(NOT_UNDERSTOOD.to_owned()))).boxed()
-    }
 
     /// The guess of this turn is void. After `commit`: the caller had not finished; forget that the turn was committed,
     /// its text comes again as part of a later turn.

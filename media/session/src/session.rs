@@ -28,6 +28,7 @@ use crate::events::Observers;
 use crate::greeting::Greeting;
 use crate::handle::{Command, Handle, Status};
 use crate::leg::Connection;
+use crate::lines::Lines;
 use crate::listen::{Heard, Recogniser, Ring};
 use crate::metrics::{Active, ENDED_TOTAL, Hot};
 use crate::options::{Options, seconds};
@@ -66,7 +67,7 @@ pub struct Parts {
     pub recordings: Option<Box<dyn Recordings>>,
     /// Where the agent has a target for how long its callers wait.
     pub hurry: Option<Box<dyn Hurry>>,
-    /// Spoken when a provider fails.
+    /// Spoken when a provider fails, where `clips` has not the apology of `Options::lines`.
     pub apology: Clip,
     /// Sentences that need no synthesis.
     pub clips: Arc<Clips>,
@@ -129,6 +130,7 @@ pub(crate) struct Session {
     pub(crate) speaker: Speaker,
     pub(crate) hurry: Option<Box<dyn Hurry>>,
     pub(crate) apology: Clip,
+    pub(crate) lines: Lines,
     pub(crate) outbound: Outbound,
     /// When the audio given so far has been, or will have been, played.
     dry: Instant,
@@ -226,6 +228,7 @@ impl Session {
             speaker,
             hurry: parts.hurry,
             apology: parts.apology,
+            lines: options.lines.said_in(&options.language.clone().unwrap_or_default()),
             outbound,
             dry: now,
             reply: None,

@@ -115,7 +115,7 @@ pub(crate) async fn report(ctx: &Ctx, server: &Server, id: &str) -> Result<Drill
     let answered = store::answered(&mut tx, key).await?;
     let said = store::said(&mut tx, key, TURNS_MOST).await?;
     tx.commit().await?;
-    let apology = server.ports.drills.apology();
+    let apologies = server.ports.drills.apologies();
     let mut report = DrillReport {
         drill: shown(drill, now)?,
         calls: calls.struck,
@@ -133,7 +133,8 @@ pub(crate) async fn report(ctx: &Ctx, server: &Server, id: &str) -> Result<Drill
     };
     for turn in &said {
         report.turns += 1;
-        report.last_resorts += i64::from(turn.failed || turn.heard.contains(&apology));
+        report.last_resorts +=
+            i64::from(turn.failed || apologies.iter().any(|apology| turn.heard.contains(apology)));
         let (lost, doubled) = told(turn);
         report.words_lost += lost;
         report.words_doubled += doubled;

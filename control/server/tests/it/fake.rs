@@ -207,8 +207,8 @@ impl Greetings for World {
 impl Drills for World {
     fn changed(&self) {}
 
-    fn apology(&self) -> String {
-        "I'm sorry.".to_owned()
+    fn apologies(&self) -> Vec<String> {
+        vec!["Es tut uns leid.".to_owned(), "I'm sorry.".to_owned()]
     }
 }
 

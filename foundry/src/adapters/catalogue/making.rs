@@ -183,6 +183,7 @@ fn settled(
     if !own_words && options.turn.language == Language::default() {
         options.turn.language = language.clone();
     }
+    options.lines = options.lines.said_in(&definition.language);
     options.validate().map_err(|wrong| anyhow::anyhow!("field \"options.session\": {wrong}"))?;
     settings.providers.check(has_llm_node(definition)).map_err(anyhow::Error::msg)?;
     let background = options.background.as_ref().map(|chosen| background::load(chosen, folder)).transpose();

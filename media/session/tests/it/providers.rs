@@ -2,7 +2,7 @@
 
 use domain::{DeadAir, EndReason, SessionEvent};
 use media_session::Said;
-use media_session::ports::NOT_UNDERSTOOD;
+use media_session::lines::NOT_UNDERSTOOD;
 use providers_fake::Fault;
 use tokio::time::Instant;
 
@@ -276,6 +276,28 @@ async fn a_recogniser_and_a_voice_that_hang_together_are_answered_within_three_s
             answered_in_time(&sim, asked, text).await;
             assert_eq!(sim.caller.heard_since(asked), expected);
         }
+    }
+}
+
+/// What an agent says then is its own, in the words that were rendered in its voice.
+#[tokio::test(start_paused = true)]
+async fn an_agent_apologises_and_asks_again_in_its_own_words() {
+    let setup = || {
+        let mut setup = shipped();
+        setup.options.lines.apology = "One moment please.".to_owned();
+        setup.options.lines.not_understood = "Please say that again.".to_owned();
+        setup.clips = rendered("One moment please. Please say that again.");
+        setup
+    };
+    for (ear_hangs, expected) in [(false, "One moment please."), (true, "Please say that again.")] {
+        let mut setup = setup();
+        setup.tts.always = Fault::Mute;
+        setup.stt.always = if ear_hangs { Fault::Mute } else { Fault::None };
+        let sim = Sim::start(setup).await;
+        let asked = say_to(&sim, QUESTION).await;
+        answered_in_time(&sim, asked, expected).await;
+        assert_eq!(sim.caller.heard_since(asked), expected);
+        assert_eq!(sim.agent_turns(), [(expected.to_owned(), false)], "it is remembered as what was said");
     }
 }
 
