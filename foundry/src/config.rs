@@ -270,6 +270,8 @@ pub(crate) struct Store {
     /// finds out by itself.
     #[serde(skip_serializing)]
     pub(crate) redis_url: Option<Secret<String>>,
+    /// A file in PEM: whoever signed the certificate of a Redis over TLS (rediss://); one that the machine trusts unless given.
+    pub(crate) redis_ca: Option<PathBuf>,
     /// Stands before every name there: several installations may share one Redis.
     pub(crate) redis_namespace: String,
     /// Folder of PostgreSQL's programs for the private one; looked for unless given.
@@ -284,6 +286,7 @@ impl Default for Store {
             url: None,
             master_key: None,
             redis_url: None,
+            redis_ca: None,
             redis_namespace: "agent-foundry".to_owned(),
             postgres_bin: None,
             journal_limit_mb: 1024,

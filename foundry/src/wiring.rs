@@ -293,7 +293,11 @@ fn keep_tidy(tasks: &Tasks, calls: PathBuf, keep: usize, recordings: PathBuf, ke
 /// The way to the other servers, where there is one.
 fn other_servers(config: &Config) -> anyhow::Result<Option<Arc<dyn providers_route::shared::Shared>>> {
     let Some(url) = &config.store.redis_url else { return Ok(None) };
-    let redis = Redis::new(url, &config.store.redis_namespace)
+    let root = config.store.redis_ca.as_ref().map(|path| {
+        std::fs::read(path)
+            .with_context(|| format!("CONFIG_INVALID: store.redis_ca: cannot read {}", path.display()))
+    });
+    let redis = Redis::new(url, &config.store.redis_namespace, root.transpose()?)
         .map_err(|wrong| anyhow::anyhow!("CONFIG_INVALID: FOUNDRY_REDIS_URL (store.redis_url) {wrong}"))?;
     Ok(Some(Arc::new(redis)))
 }

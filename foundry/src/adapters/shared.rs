@@ -12,7 +12,7 @@ use providers_api::Ability;
 use providers_route::Key;
 use providers_route::shared::{Open, Shared, Unavailable};
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, Client, RedisError, TlsCertificates};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -42,13 +42,24 @@ struct Member {
 }
 
 impl Redis {
-    /// `namespace` stands before every name: several installations may share one Redis.
+    /// `namespace` stands before every name: several installations may share one Redis. Over TLS (`rediss`) its certificate is to be
+    /// signed by `root`, in PEM, where that is given, and else by one that the machine trusts.
     ///
     /// # Errors
-    /// When the address is none.
-    pub(crate) fn new(url: &Secret<String>, namespace: &str) -> Result<Self, String> {
-        let client = Client::open(url.expose().as_str())
-            .map_err(|_| "is no address such as redis://user:password@host:6379/0".to_owned())?;
+    /// When the address is none, or the root no certificate.
+    pub(crate) fn new(url: &Secret<String>, namespace: &str, root: Option<Vec<u8>>) -> Result<Self, String> {
+        let root_cert = root.filter(|_| url.expose().starts_with("rediss:"));
+        let has_root = root_cert.is_some();
+        let client = match root_cert {
+            None => Client::open(url.expose().as_str()),
+            root_cert => {
+                Client::build_with_tls(url.expose().as_str(), TlsCertificates { client_tls: None, root_cert })
+            }
+        };
+        let client = client.map_err(|_| {
+            let or = if has_root { ", or the root certificate (store.redis_ca) cannot be used" } else { "" };
+            format!("is no address such as redis://user:password@host:6379/0, or rediss:// for TLS{or}")
+        })?;
         Ok(Self { client, name: format!("{namespace}:breakers"), connection: Mutex::default() })
     }
 
@@ -167,22 +178,20 @@ mod tests {
 
     impl Server {
         fn start(port: Option<u16>) -> Self {
+            Self::begin(port, "--port", &[])
+        }
+
+        /// On a port of this kind alone.
+        fn begin(port: Option<u16>, kind: &str, more: &[&str]) -> Self {
             let port = port.unwrap_or_else(|| {
                 let free = TcpListener::bind("127.0.0.1:0").expect("loopback is free");
                 free.local_addr().expect("bound").port()
             });
             let directory = tempfile::tempdir().expect("a directory");
             let child = Command::new("redis-server")
-                .args([
-                    "--port",
-                    &port.to_string(),
-                    "--bind",
-                    "127.0.0.1",
-                    "--save",
-                    "",
-                    "--appendonly",
-                    "no",
-                ])
+                .args([kind, &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+                .args(if kind == "--port" { &[] } else { &["--port", "0"][..] })
+                .args(more)
                 .current_dir(directory.path())
                 .stdout(Stdio::null())
                 .spawn()
@@ -192,7 +201,7 @@ mod tests {
 
         fn store(&self) -> Redis {
             let url = Secret::new(format!("redis://127.0.0.1:{}/0", self.port));
-            Redis::new(&url, "test").expect("an address")
+            Redis::new(&url, "test", None).expect("an address")
         }
 
         async fn is_there(&self) {
@@ -302,14 +311,50 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].key, open("long", 0).key);
         assert!(found[0].lasts > Duration::from_secs(50), "{:?}", found[0].lasts);
-        let elsewhere = Redis::new(&Secret::new(format!("redis://127.0.0.1:{}/0", server.port)), "another");
+        let elsewhere =
+            Redis::new(&Secret::new(format!("redis://127.0.0.1:{}/0", server.port)), "another", None);
         assert_eq!(elsewhere.expect("an address").fetch().await, Ok(vec![]), "installations are apart");
+    }
+
+    #[tokio::test]
+    async fn servers_tell_each_other_over_tls_and_trust_no_other_certificate() {
+        let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let made = || {
+            let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+            rcgen::generate_simple_self_signed(names).expect("a certificate")
+        };
+        let (own, other) = (made(), made());
+        let directory = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: String| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).expect("written");
+            path.display().to_string()
+        };
+        let (cert, key) =
+            (write("cert.pem", own.cert.pem()), write("key.pem", own.signing_key.serialize_pem()));
+        let tls = ["--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+        let server = Server::begin(None, "--tls-port", &tls);
+        let url = Secret::new(format!("rediss://127.0.0.1:{}/0", server.port));
+        let store = |root: String| Redis::new(&url, "test", Some(root.into_bytes())).expect("an address");
+        let trusting = store(own.cert.pem());
+        let there = async {
+            while trusting.fetch().await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(LONG, there).await.expect("the server answers over TLS");
+        assert!(store(other.cert.pem()).fetch().await.is_err(), "signed by somebody else");
+        assert!(
+            Redis::new(&url, "test", None).expect("an address").fetch().await.is_err(),
+            "by nobody known"
+        );
     }
 
     #[test]
     fn an_address_that_is_none_is_refused_without_showing_it() {
-        let wrong =
-            Redis::new(&Secret::new("http://user:secret@host".to_owned()), "x").err().expect("no Redis");
+        let wrong = Redis::new(&Secret::new("http://user:secret@host".to_owned()), "x", None)
+            .err()
+            .expect("no Redis");
         assert!(!wrong.contains("secret"), "{wrong}");
     }
 }

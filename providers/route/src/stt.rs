@@ -10,6 +10,8 @@
 //! whoever commits a turn waits for the words that are heard again, and not with half of them. A call stays with the ear that
 //! took over until the next final; then it goes back to whoever the breakers allow.
 
+mod words;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use crate::race::{Entry, Limits, Rank};
 use crate::replay::Log;
 use crate::tried::{Cause, Tried};
 use crate::ways::{Alternative, Setting, Ways, keep};
+use words::drop_told;
 
 /// Inputs that wait for the route: 2 s of audio. When full the session drops and counts.
 const INPUT_CAPACITY: usize = 100;
@@ -350,35 +353,6 @@ impl Hearing {
         }
     }
 
-    /// There is speech: words are waited for.
-    fn spoken(&mut self, now: Instant) {
-        let partials = self.gives_partials();
-        let Some(ear) = &mut self.ear else { return };
-        ear.line.tried.asked(now);
-        // Since its last words, where it gave some: pauses do not count.
-        let since = if self.worded { now.checked_sub(self.fresh.as_duration()) } else { Some(now) };
-        if partials && !(self.worded && self.doubted) {
-            self.speech = self.speech.or(since);
-        }
-    }
-
-    fn gives_partials(&self) -> bool {
-        self.ear.as_ref().is_some_and(|ear| self.ways.way(ear.line.index).partials)
-    }
-
-    /// Whether the voice went on for as long as first words take. The first of a turn are owed for less.
-    fn owes_words(&self, index: usize) -> bool {
-        !self.worded || self.fresh.as_duration() >= self.ways.first_within(index)
-    }
-
-    /// What a gone ear told is not what the turn is committed with.
-    fn take_back(&mut self) {
-        if !self.demanded.is_empty() && std::mem::take(&mut self.void) {
-            let at = self.log.heard_to();
-            self.ready.push_back(Ok(SttEvent::Transcript(Transcript::partial(String::new(), at, at))));
-        }
-    }
-
     fn take(&mut self, came: Came<SttEvent>, now: Instant) {
         let Some(ear) = &mut self.ear else { return };
         let index = ear.line.index;
@@ -471,17 +445,6 @@ impl Hearing {
         self.speech = None;
         // Nobody heard more than they did.
         self.suspects.drain(..).for_each(|(tried, _)| tried.served(now));
-    }
-
-    /// So many words, where others may have heard fewer.
-    fn heard_more(&mut self, words: usize, now: Instant) {
-        self.empty = None;
-        self.episode = None;
-        for (tried, _) in self.suspects.extract_if(.., |(_, told)| *told < words) {
-            let name = tried.info().name.clone();
-            let reason = "heard no words where another did";
-            tried.failed(Error::new(Ability::Stt, ErrorKind::TimedOut, name, reason), now);
-        }
     }
 
     /// Observers and the session are told who serves, before its first transcript.
@@ -612,15 +575,4 @@ impl Hearing {
             Poll::Pending
         })
     }
-}
-
-/// Takes out the words that an earlier final has told.
-fn drop_told(transcript: &mut Transcript, finished: MediaTime) {
-    let told = |from: MediaTime, to: MediaTime| MediaTime(u64::midpoint(from.0, to.0)) < finished;
-    if !transcript.words.iter().any(|word| told(word.from, word.to)) {
-        return;
-    }
-    transcript.words.retain(|word| !told(word.from, word.to));
-    transcript.text = transcript.words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
-    transcript.from = transcript.from.max(finished);
 }

@@ -63,7 +63,7 @@ pub(crate) async fn create(
 ) -> Result<Done<ProviderAccount>, Error> {
     let about = about(server, new.vendor)?;
     let mut fields = Fields::default();
-    fields.name("/name", &new.name);
+    check_name(&mut fields, &new.name);
     check_key(&mut fields, new.key.as_ref());
     check_options(&mut fields, &about, &new.options);
     if about.needs_key && new.key.is_none() {
@@ -215,10 +215,20 @@ fn may_choose_address(ctx: &Ctx, address: Option<&String>) -> Result<(), Error> 
 /// Of one that comes from elsewhere than the API: the same that the API asks, as far as it is asked of every vendor.
 pub(crate) fn check_given(name: &str, key: &Secret<String>, options: &AccountOptions) -> Result<(), Error> {
     let mut fields = Fields::default();
-    fields.name("/name", name);
+    check_name(&mut fields, name);
     check_key(&mut fields, Some(key));
     check_texts(&mut fields, options);
     fields.check()
+}
+
+/// An order of providers means the server's own models by this name: an account of it would never be asked.
+const BUILT_IN: &str = "built-in";
+
+fn check_name(fields: &mut Fields, name: &str) {
+    fields.name("/name", name);
+    if name == BUILT_IN {
+        fields.wrong("/name", "reserved", "`built-in` names the server's own models: choose another name");
+    }
 }
 
 fn check_key(fields: &mut Fields, key: Option<&Secret<String>>) {

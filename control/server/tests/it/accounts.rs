@@ -68,6 +68,9 @@ async fn what_an_account_lacks_is_named_and_addresses_are_the_operators_to_choos
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{body}: {}", reply.text);
     }
     let own = json!({"name": "own", "vendor": "openai_compatible", "options": {"base_url": "http://127.0.0.1:8000/v1"}});
+    // It means the server's own models wherever an agent names whom it asks.
+    let reserved = plane.post("/v1/provider-accounts", new("built-in")).await.is_problem(422, "BODY_INVALID");
+    assert_eq!(reserved["errors"][0]["code"], "reserved", "{reserved}");
     plane.post("/v1/provider-accounts", own.clone()).await.is_problem(403, "OPERATOR_ONLY");
     let by_operator =
         ask(Method::POST, "/v1/provider-accounts").json(&own).operator().of(&plane.router).await;
