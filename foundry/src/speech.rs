@@ -43,6 +43,8 @@ pub(crate) const IN_PROCESS: &str = "local";
 
 /// A sentence rendered at start may take this long, on a machine that is busy starting.
 const RENDER_WITHIN: Duration = Duration::from_secs(20);
+/// A voice that gives less than this (-50 dBFS) has failed, whatever it says.
+const AUDIBLE: u16 = 104;
 
 impl Speech {
     pub(crate) async fn start(config: &Config, tasks: &Tasks) -> anyhow::Result<Self> {
@@ -134,6 +136,10 @@ impl Speech {
 /// As `Speech::clip`, by whoever is asked.
 pub(crate) async fn rendered(tts: &dyn Tts, text: &str, voice: &Voice) -> Option<Clip> {
     match tokio::time::timeout(RENDER_WITHIN, render(tts, text, voice)).await {
+        Ok(Ok(clip)) if !clip.samples.iter().any(|sample| sample.unsigned_abs() >= AUDIBLE) => {
+            tracing::warn!("a sentence that was rendered ahead cannot be heard");
+            None
+        }
         Ok(Ok(clip)) => Some(clip),
         Ok(Err(error)) => {
             tracing::warn!(%error, "could not render a sentence ahead");
@@ -179,20 +185,27 @@ fn detector(config: &Config) -> anyhow::Result<Detector> {
 /// Text as a voice says it.
 ///
 /// # Errors
-/// The voice's own; of kind `Protocol` where it gives more sound than any sentence has.
+/// The voice's own; of kind `Protocol` where it gives more sound than any sentence has, of kind `Closed` where it ends before the sentence does.
 pub(crate) async fn render(tts: &dyn Tts, text: &str, voice: &Voice) -> Result<Clip, providers_api::Error> {
     let request = TtsRequest { session: SessionId::generate(), turn: None, voice: voice.clone() };
     let providers_api::TtsStream { mut input, mut events } = tts.open(request).await?;
     let _closed = input.send(TtsInput::Sentence(text.to_owned())).await;
     drop(input);
     let mut sound = Sound::default();
+    let error =
+        |kind, reason| providers_api::Error::new(Ability::Tts, kind, tts.info().name.as_str(), reason);
+    let mut whole = false;
     while let Some(event) = events.next().await {
-        if let TtsEvent::Audio(frame) = event? {
-            sound.add(frame).map_err(|reason| {
-                let name = tts.info().name.as_str();
-                providers_api::Error::new(Ability::Tts, ErrorKind::Protocol, name, reason)
-            })?;
+        match event? {
+            TtsEvent::Audio(frame) => {
+                sound.add(frame).map_err(|reason| error(ErrorKind::Protocol, reason))?;
+            }
+            TtsEvent::SentenceDone { .. } => whole = true,
+            TtsEvent::Words { .. } | TtsEvent::Usage(_) | TtsEvent::Served(_) => {}
         }
+    }
+    if !whole {
+        return Err(error(ErrorKind::Closed, "the sound ended before its sentence"));
     }
     let rate_hz = if sound.rate_hz == 0 { tts.info().rate_hz } else { sound.rate_hz };
     Ok(Clip { text: text.to_owned(), samples: sound.samples.into(), rate_hz })

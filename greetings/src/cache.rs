@@ -15,6 +15,9 @@ pub struct Key([u8; 32]);
 pub struct VoiceKey {
     /// Name of the account or model; of two accounts at one vendor each may have voices of its own.
     pub provider: String,
+    /// Whose account it is and how it is set: another organization's of the same name, or the same after it was pointed elsewhere, makes
+    /// another sound. Empty for what is the same for everybody.
+    pub account: String,
     pub model: String,
     pub voice: Voice,
 }
@@ -41,9 +44,10 @@ impl Key {
         let Voice { name, language, speed } = &who.voice;
         let mut hash = Sha256::new();
         let speed = speed.to_bits().to_be_bytes();
-        let parts: [&[u8]; 6] = [
+        let parts: [&[u8]; 7] = [
             text.as_bytes(),
             who.provider.as_bytes(),
+            who.account.as_bytes(),
             who.model.as_bytes(),
             name.as_bytes(),
             language.0.as_bytes(),
@@ -122,7 +126,7 @@ mod tests {
 
     fn who(provider: &str, model: &str, voice: &str) -> VoiceKey {
         let voice = Voice { name: voice.to_owned(), ..Voice::default() };
-        VoiceKey { provider: provider.to_owned(), model: model.to_owned(), voice }
+        VoiceKey { provider: provider.to_owned(), account: String::new(), model: model.to_owned(), voice }
     }
 
     fn audio(samples: usize) -> Rendered {
@@ -134,6 +138,7 @@ mod tests {
         let same = Key::of("Hello.", &who("a", "m", "v"));
         assert_eq!(same, Key::of("Hello.", &who("a", "m", "v")));
         let slow = VoiceKey { voice: Voice { speed: 0.9, ..who("a", "m", "v").voice }, ..who("a", "m", "v") };
+        let elsewhere = VoiceKey { account: "another".to_owned(), ..who("a", "m", "v") };
         for other in [
             Key::of("Hello", &who("a", "m", "v")),
             Key::of("Hello.", &who("b", "m", "v")),
@@ -141,6 +146,7 @@ mod tests {
             Key::of("Hello.", &who("a", "m", "w")),
             Key::of("Hello.", &who("am", "", "v")),
             Key::of("Hello.", &slow),
+            Key::of("Hello.", &elsewhere),
         ] {
             assert_ne!(same, other);
         }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use loadtest_vendors::Delays;
+use providers_api::conformance::Adversity;
 use serde_json::{Value, json};
 use testkit::{Server, process};
 
 use crate::agents::with;
+use crate::vendors::{World, account, save};
 use crate::{calling, house};
 
 const WITHIN: Duration = Duration::from_secs(90);
@@ -87,4 +90,69 @@ fn an_agent_of_an_organization_without_greetings_greets_in_its_own_words() {
         (measures["total"]["measured"].as_i64() > Some(0)).then_some(measures)
     });
     assert_eq!(measures["greetings"][0]["greeting_id"], Value::Null, "{measures}");
+}
+
+/// Its sound is longer than a rendering may take: whoever waited for it to be played would never have it.
+const LONG: &str = "You have reached the office of the river ferries between the islands and the town";
+/// Half a minute of sound in half a second.
+const QUICK: Delays = Delays {
+    stt_final_ms: 50,
+    llm_first_token_ms: 50,
+    llm_tokens_per_second: 100,
+    tts_first_byte_ms: 50,
+    tts_ms_per_char: 350,
+    tts_speed: 60,
+};
+
+/// How often a voice was asked for it.
+fn asked(world: &World) -> usize {
+    world.stage.seen().iter().filter(|seen| seen.what == "request" && seen.body["input"] == LONG).count()
+}
+
+#[test]
+fn what_callers_hear_first_comes_as_fast_as_each_vendor_gives_it_and_one_that_hangs_holds_up_no_other() {
+    let _quiet = house::quiet();
+    let (alpha, bravo, charlie) = (World::with(QUICK), World::start(), World::with(QUICK));
+    bravo.stage.always(Some(Adversity::Hang));
+    let server = house::timed("", &[]);
+    for (name, world) in [("alpha", &alpha), ("bravo", &bravo), ("charlie", &charlie)] {
+        let options = json!({"base_url": format!("http://{}/openai/v1", world.address), "voice": "alloy"});
+        let body =
+            json!({"name": name, "vendor": "openai_compatible", "key": "key-0123456789", "options": options});
+        account(&server, &body);
+    }
+    let get = |path: &str| made(&server, "GET", path, &Value::Null);
+    let agent = get("/v1/agents/front-desk")["id"].clone();
+    let draft = get("/v1/agents/front-desk/draft");
+    let mut definition = draft["definition"].clone();
+    definition["greeting"] = json!([LONG]);
+    definition["options"]["providers"] =
+        json!({"tts": [{"provider": "alpha"}, {"provider": "bravo"}, {"provider": "charlie"}]});
+    save(&server, "front-desk", &definition, &draft["revision"]);
+    let revision = get("/v1/agents/front-desk/draft")["revision"].to_string();
+    let (bearer, revision) = (format!("Bearer {}", server.token()), format!("\"{revision}\""));
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("content-type", "application/json"),
+        ("if-match", revision.as_str()),
+    ];
+    let publish = "/v1/agents/front-desk/publish";
+    let published = testkit::http::request(server.url(), "POST", publish, &headers, b"{}");
+    let published = published.expect("the server answers");
+    assert!(published.status < 300, "{}", published.text());
+
+    let told = |account: &str| {
+        let log = server.log();
+        log.lines().any(|line| line.contains("rendered ahead") && line.contains(account))
+    };
+    process::wait_for("both voices that are well", WITHIN, || (told("alpha") && told("charlie")).then_some(()));
+    assert!(!told("bravo"), "they did not wait for the one that hangs");
+    for (place, world) in [(0, &alpha), (2, &charlie)] {
+        let spoken = json!({"agent_id": agent, "text": LONG, "voice": place});
+        let heard = made(&server, "POST", "/v1/greeting-audio", &spoken);
+        assert_eq!(heard["rendered_ahead"], true, "{}", heard["voices"]);
+        assert!(heard["length_ms"].as_f64().is_some_and(|ms| ms > 20_000.0), "{}", heard["length_ms"]);
+        assert_eq!(asked(world), 1, "a sentence is asked for once and kept");
+    }
+    process::wait_for("the voice that hangs to be given up", WITHIN, || told("bravo").then_some(()));
 }

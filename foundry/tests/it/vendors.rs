@@ -25,12 +25,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn start() -> Self {
+        Self::with(Delays::default())
+    }
+
+    pub(crate) fn with(delays: Delays) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime");
-        let (stage, tasks) = (Stage::new(Delays::default()), Tasks::new());
+        let (stage, tasks) = (Stage::new(delays), Tasks::new());
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let address =
             runtime.block_on(loadtest_vendors::serve(loopback, stage.clone(), &tasks)).expect("a port");

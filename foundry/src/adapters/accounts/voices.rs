@@ -6,19 +6,21 @@ use std::sync::Arc;
 use domain::Voice;
 use greetings::VoiceKey;
 use providers_api::{Ability, Tts};
+use providers_route::Key;
 use providers_route::breaker::Standing;
-use providers_route::call::speaking;
-use providers_route::{Alternative, Key, TtsRoute};
 use tokio::time::Instant;
 
 use super::kept::Kept;
-use super::{BUILT_IN, Bench, Binding, Found, tenant};
+use super::{BUILT_IN, Bench, Binding, Found, Known, tenant};
+use crate::adapters::alone::Alone;
 use crate::adapters::attempts::Client;
 
 /// One of an agent's voices by itself.
+#[derive(Clone)]
 pub(crate) struct OneVoice {
     pub(crate) who: VoiceKey,
-    /// What is asked of an account is on the books as a call's requests are.
+    /// The provider itself, since a route gives sound when it is due to be played. What is asked of an account is on the books as a call's
+    /// requests are.
     pub(crate) tts: Arc<dyn Tts>,
     /// It is not known to fail.
     pub(crate) well: bool,
@@ -45,21 +47,35 @@ impl Bench {
                 let info = provider.info().clone();
                 let key = Key::new(tenant(client, binding).into(), Ability::Tts, &info);
                 let well = self.health.standing(&key, Instant::now()) != Standing::Open;
-                let who = VoiceKey { provider: binding.provider.clone(), model: info.model.clone(), voice };
+                let who = VoiceKey {
+                    provider: binding.provider.clone(),
+                    account: account(&known, client, binding),
+                    model: info.model.clone(),
+                    voice,
+                };
                 if binding.provider == BUILT_IN {
                     return Some(OneVoice { who, tts: provider, well });
                 }
                 let vendors = HashMap::from([(binding.provider.clone(), vendor)]);
-                let way = Alternative::new(provider, tenant(client, binding));
-                let route = TtsRoute::new(vec![way], self.setting(speaking(), client, vendors)).ok()?;
-                Some(OneVoice { who, tts: Arc::new(route), well })
+                let books = self.books(client.org, Some(client.clone()), vendors);
+                Some(OneVoice { who, tts: Arc::new(Alone::new(provider, books)), well })
             })
             .collect();
         if voices.is_empty() {
             let model = self.own_tts.info().model.clone();
-            let who = VoiceKey { provider: BUILT_IN.to_owned(), model, voice: voice.clone() };
+            let (provider, account) = (BUILT_IN.to_owned(), String::new());
+            let who = VoiceKey { provider, account, model, voice: voice.clone() };
             voices.push(OneVoice { who, tts: Arc::clone(&self.own_tts), well: true });
         }
         voices
     }
+}
+
+/// The account that a binding names, and how it is set; nothing for the built-in models.
+fn account(known: &Known, client: &Client, binding: &Binding) -> String {
+    let kept = known.accounts.get(&(client.org, binding.provider.clone()));
+    kept.map_or_else(String::new, |kept| {
+        let options = serde_json::to_string(&kept.account.options).unwrap_or_default();
+        format!("{} {} {options}", kept.account.id, kept.account.vendor.name())
+    })
 }

@@ -1,11 +1,17 @@
 //! Renders what callers may hear first before they call: each agent's fixed greetings, in its first voice and in each that stands in for it.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
+use domain::OrgId;
+use futures::future::join_all;
+use futures::{FutureExt, StreamExt, stream};
 use greetings::cache::Rendered;
 use greetings::{Caller, Key};
 use jiff::Timestamp;
 use media_session::{Directory, sentence};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Greeter;
@@ -21,6 +27,19 @@ const AGAIN_AFTER: Duration = Duration::from_secs(60);
 const GIVE_WAY: Duration = Duration::from_secs(5);
 /// In one go; what is beyond is rendered when it is first said. Twice a sentence for each of a hundred agents.
 const RENDERS_MOST: usize = 500;
+/// Sentences under way at one account, over all of its voices: vendors allow a key few at once, and calls come first.
+const AT_ONCE: usize = 2;
+/// A voice that fails so often in a row is left until the next time: it must not be waited for once more for each sentence.
+const IN_VAIN: usize = 2;
+
+/// What one voice is yet to say.
+struct Lane {
+    org: OrgId,
+    voice: OneVoice,
+    texts: Vec<String>,
+    /// Of its account.
+    places: Arc<Semaphore>,
+}
 
 /// The agent's own wordings that say the same in each call.
 pub(super) fn own(callable: &Callable) -> Vec<String> {
@@ -37,7 +56,7 @@ async fn give_way(calls: &Directory) {
 }
 
 impl Greeter {
-    /// Never ends. One sentence at a time: callers who are there come first.
+    /// Never ends.
     pub(super) async fn keep_rendered(&self, calls: &Directory) {
         let mut done = None;
         let mut again: Option<Instant> = None;
@@ -54,34 +73,73 @@ impl Greeter {
         }
     }
 
-    /// `false`: something could not be rendered.
+    /// Every voice by itself, so that one that hangs holds up no other. `false`: something could not be rendered.
     async fn render_all(&self, callables: &[Callable], calls: &Directory) -> bool {
-        let mut left = RENDERS_MOST;
-        let mut whole = true;
+        let lanes = self.lanes(callables);
+        join_all(lanes.iter().map(|lane| self.render_lane(lane, calls))).await.into_iter().all(|whole| whole)
+    }
+
+    /// What is not there yet, by voice.
+    fn lanes(&self, callables: &[Callable]) -> Vec<Lane> {
+        let mut lanes: Vec<Lane> = Vec::new();
+        let mut places: HashMap<(OrgId, String), Arc<Semaphore>> = HashMap::new();
+        let mut wanted: HashSet<Key> = HashSet::new();
         for callable in callables {
             let texts = self.texts(callable);
             for voice in self.voices(callable) {
-                for text in &texts {
-                    if left == 0 {
-                        return whole;
-                    }
-                    match self.render_one(&voice, text, calls).await {
-                        Some(true) => left -= 1,
-                        Some(false) => {}
-                        None => {
-                            left -= 1;
-                            whole = false;
-                        }
+                let missing = texts.iter().filter(|text| {
+                    let key = Key::of(text, &voice.who);
+                    wanted.len() < RENDERS_MOST && !self.cache().has(&key) && wanted.insert(key)
+                });
+                let missing: Vec<String> = missing.cloned().collect();
+                if missing.is_empty() {
+                    continue;
+                }
+                // The built-in voice is one voice to all organizations, and busy with one sentence.
+                let built_in = voice.who.provider == BUILT_IN;
+                let at_once = if built_in { 1 } else { AT_ONCE };
+                let known = lanes
+                    .iter_mut()
+                    .find(|lane| lane.voice.who == voice.who && (built_in || lane.org == callable.org));
+                match known {
+                    Some(lane) => lane.texts.extend(missing),
+                    None => {
+                        let account = (callable.org, voice.who.provider.clone());
+                        let places =
+                            places.entry(account).or_insert_with(|| Arc::new(Semaphore::new(at_once)));
+                        let places = Arc::clone(places);
+                        lanes.push(Lane { org: callable.org, voice, texts: missing, places });
                     }
                 }
             }
         }
-        whole
+        lanes
+    }
+
+    async fn render_lane(&self, lane: &Lane, calls: &Directory) -> bool {
+        let rendering = lane.texts.iter().map(|text| self.render_one(lane, text, calls).boxed());
+        let rendering: Vec<_> = rendering.collect();
+        let mut rendering = stream::iter(rendering).buffer_unordered(AT_ONCE);
+        let (mut rendered, mut in_vain) = (0, 0);
+        while let Some(done) = rendering.next().await {
+            rendered += usize::from(done);
+            in_vain = if done { 0 } else { in_vain + 1 };
+            if in_vain == IN_VAIN {
+                break;
+            }
+        }
+        let (account, missing) = (&lane.voice.who.provider, lane.texts.len() - rendered);
+        if missing == 0 {
+            tracing::info!(org = %lane.org, account, rendered, "greetings are rendered ahead");
+        } else {
+            tracing::warn!(org = %lane.org, account, rendered, missing, "greetings are not all rendered ahead: they are tried again in a minute, and spoken in the call meanwhile");
+        }
+        missing == 0
     }
 
     /// The sentences that callers of an agent may hear first, whoever they are.
     fn texts(&self, callable: &Callable) -> Vec<String> {
-        let known = std::sync::Arc::clone(&self.known.borrow());
+        let known = Arc::clone(&self.known.borrow());
         let caller = Caller::default();
         let asked = known.asked(callable, "", &caller, Timestamp::now());
         let given = known.books.get(&callable.org).map(|book| book.fixed(&asked)).unwrap_or_default();
@@ -94,20 +152,18 @@ impl Greeter {
         sentences
     }
 
-    /// Whether it was rendered now; `None`: it could not be.
-    async fn render_one(&self, voice: &OneVoice, text: &str, calls: &Directory) -> Option<bool> {
-        let key = Key::of(text, &voice.who);
-        if self.cache().has(&key) {
-            return Some(false);
-        }
+    async fn render_one(&self, lane: &Lane, text: &str, calls: &Directory) -> bool {
+        // Never closed.
+        let Ok(_place) = lane.places.acquire().await else { return false };
+        let voice = &lane.voice;
         if voice.who.provider == BUILT_IN {
             give_way(calls).await;
         }
-        let clip = speech::rendered(voice.tts.as_ref(), text, &voice.who.voice).await?;
-        if clip.samples.is_empty() {
-            return None;
-        }
-        self.cache().put(key, Rendered { samples: clip.samples, rate_hz: clip.rate_hz });
-        Some(true)
+        let Some(clip) = speech::rendered(voice.tts.as_ref(), text, &voice.who.voice).await else {
+            return false;
+        };
+        let rendered = Rendered { samples: clip.samples, rate_hz: clip.rate_hz };
+        self.cache().put(Key::of(text, &voice.who), rendered);
+        true
     }
 }

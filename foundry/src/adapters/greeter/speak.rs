@@ -70,7 +70,6 @@ impl Greeter {
                 None => {
                     ahead = false;
                     let clip = speech::rendered(voice.tts.as_ref(), &text, &voice.who.voice).await;
-                    let clip = clip.filter(|clip| !clip.samples.is_empty());
                     let clip = clip.ok_or_else(|| format!("{} gave no sound", name(voice)))?;
                     let rendered = Rendered { samples: clip.samples, rate_hz: clip.rate_hz };
                     self.cache().put(key, rendered.clone());
