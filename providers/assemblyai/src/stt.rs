@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::Language;
 use providers_api::{ErrorKind, ProviderInfo, SttRequest};
 use providers_link::hearing::{self, PieceWord};
-use providers_link::socket::{Manners, encoded};
+use providers_link::socket::{Manners, encoded, for_sockets};
 use providers_link::{Endpoint, Fault, Frame, Heard, Hearing, HearingProtocol, Piece, Positions, codes, pcm};
 
 use crate::options::Options;
@@ -153,7 +153,7 @@ impl HearingProtocol for Listening {
         (self.finalizing, self.settled) = (false, None);
         let query: Vec<String> =
             self.query().into_iter().map(|(name, value)| format!("{name}={}", encoded(&value))).collect();
-        let base = self.options.base_url.trim_end_matches('/');
+        let base = for_sockets(self.options.base_url.trim_end_matches('/'));
         Endpoint::new(format!("{base}/v3/ws?{}", query.join("&")))
             .header("Authorization", self.options.key.expose().clone())
     }

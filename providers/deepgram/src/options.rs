@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Secret;
 use providers_link::Endpoint;
-use providers_link::socket::{encoded, for_requests};
+use providers_link::socket::{encoded, for_requests, for_sockets};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -63,7 +63,8 @@ impl Options {
     }
 
     pub(crate) fn socket(&self, path_and_query: &str) -> Endpoint {
-        let url = format!("{}{path_and_query}{}", self.base_url.trim_end_matches('/'), self.opt_out());
+        let base = for_sockets(self.base_url.trim_end_matches('/'));
+        let url = format!("{base}{path_and_query}{}", self.opt_out());
         Endpoint::new(url).header("authorization", self.authorization())
     }
 
@@ -96,5 +97,8 @@ mod tests {
         let endpoint = options.socket("/v1/listen?c=d");
         assert_eq!(endpoint.url.expose(), "ws://127.0.0.1:9/v1/listen?c=d&mip_opt_out=true");
         assert!(!format!("{endpoint:?}").contains("key"));
+        options.base_url = "https://deepgram.example".to_owned();
+        let endpoint = options.socket("/v1/listen?c=d");
+        assert_eq!(endpoint.url.expose(), "wss://deepgram.example/v1/listen?c=d&mip_opt_out=true");
     }
 }
