@@ -145,7 +145,9 @@ fn what_callers_hear_first_comes_as_fast_as_each_vendor_gives_it_and_one_that_ha
         let log = server.log();
         log.lines().any(|line| line.contains("rendered ahead") && line.contains(account))
     };
-    process::wait_for("both voices that are well", WITHIN, || (told("alpha") && told("charlie")).then_some(()));
+    process::wait_for("both voices that are well", WITHIN, || {
+        (told("alpha") && told("charlie")).then_some(())
+    });
     assert!(!told("bravo"), "they did not wait for the one that hangs");
     for (place, world) in [(0, &alpha), (2, &charlie)] {
         let spoken = json!({"agent_id": agent, "text": LONG, "voice": place});

@@ -10,6 +10,7 @@ mod calling;
 mod commands;
 mod console;
 mod crash;
+mod drill_matrix;
 mod drills;
 mod ears;
 mod faults;

@@ -18,7 +18,7 @@ const FRAME: Duration = Duration::from_millis(20);
 
 /// Speaks as a microphone does, and is silent for a moment after it.
 #[expect(clippy::disallowed_methods, reason = "a microphone keeps real time, on a thread of its own")]
-fn speak(caller: &mut Caller) {
+pub(crate) fn speak(caller: &mut Caller) {
     let wav = std::fs::read(testkit::speech("desk_hours.wav")).expect("readable");
     let mut samples: Vec<i16> =
         wav[44..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();

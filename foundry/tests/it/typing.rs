@@ -14,12 +14,17 @@ const MESSAGES: u32 = 1_500;
 pub(crate) struct Caller {
     socket: Socket,
     pub(crate) heard: Vec<Value>,
+    /// Frames of sound that somebody can hear.
+    pub(crate) sounding: usize,
 }
+
+/// -50 dBFS.
+const AUDIBLE: u16 = 104;
 
 impl Caller {
     pub(crate) fn connect(server: &Server, path: &str) -> Self {
         let socket = Socket::open(server.url(), path).expect("answers").expect("upgraded");
-        let mut caller = Self { socket, heard: Vec::new() };
+        let mut caller = Self { socket, heard: Vec::new(), sounding: 0 };
         caller.send(READY);
         caller
     }
@@ -62,7 +67,16 @@ impl Caller {
                 Heard::Control(_) => continue,
                 ended => unreachable!("{ended:?} before {what} came: {:?}", self.said()),
             };
-            let Ok(Frame::Message(text)) = Frame::decode(bytes.into()) else { continue };
+            let text = match Frame::decode(bytes.into()) {
+                Ok(Frame::Message(text)) => text,
+                Ok(Frame::Audio(audio)) => {
+                    let mut samples =
+                        audio.pcm.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+                    self.sounding += usize::from(samples.any(|sample| sample.unsigned_abs() >= AUDIBLE));
+                    continue;
+                }
+                _ => continue,
+            };
             let message: Value = serde_json::from_str(&text).expect("JSON");
             self.heard.push(message.clone());
             if wanted(&message) {
