@@ -118,13 +118,23 @@ impl Db {
     pub async fn open(access: &Access) -> Result<Self, Error> {
         let mut owner = access.owner.clone().application_name("agent-foundry-setup").connect().await?;
         let version = check_version(&mut owner).await?;
-        prepare(&mut owner, access.logins).await?;
+        prepare(&mut owner, access.logins, None).await?;
         owner.close().await?;
         let app = access.pool("foundry_app", APP_CONNECTIONS).await?;
         let system = access.pool("foundry_system", SYSTEM_CONNECTIONS).await?;
         let db = Self { app, system, version };
         db.check_roles().await?;
         Ok(db)
+    }
+
+    /// Brings a new database, or one that is older still, to a schema of before and no further: what upgrades are tried on.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn make_as_of(access: &Access, migration: i64) -> Result<(), Error> {
+        let mut owner = access.owner.clone().application_name("agent-foundry-setup").connect().await?;
+        prepare(&mut owner, access.logins, Some(migration)).await?;
+        Ok(owner.close().await?)
     }
 
     /// The server's version, without changing anything.
@@ -196,14 +206,14 @@ async fn check_version(owner: &mut PgConnection) -> Result<String, Error> {
 }
 
 /// Roles, then migrations, one server at a time.
-async fn prepare(owner: &mut PgConnection, logins: bool) -> Result<(), Error> {
+async fn prepare(owner: &mut PgConnection, logins: bool, target: Option<i64>) -> Result<(), Error> {
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut *owner).await?;
-    let done = brought_up(owner, logins).await;
+    let done = brought_up(owner, logins, target).await;
     sqlx::query("select pg_advisory_unlock($1)").bind(LOCK).execute(&mut *owner).await?;
     done
 }
 
-async fn brought_up(owner: &mut PgConnection, logins: bool) -> Result<(), Error> {
+async fn brought_up(owner: &mut PgConnection, logins: bool, target: Option<i64>) -> Result<(), Error> {
     for statements in [ROLES, if logins { "" } else { HATS }] {
         make_roles(owner, statements).await.map_err(|error| {
             Error::Setup(format!(
@@ -212,7 +222,7 @@ async fn brought_up(owner: &mut PgConnection, logins: bool) -> Result<(), Error>
         })?;
     }
     sqlx::raw_sql("set search_path = app, pg_catalog").execute(&mut *owner).await?;
-    MIGRATIONS.run_direct(None, owner, false).await.map_err(|error| match error {
+    MIGRATIONS.run_direct(target, owner, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) => Error::SchemaNewer { version },
         MigrateError::VersionMismatch(version) => Error::SchemaChanged { version },
         other => Error::Migration(other),

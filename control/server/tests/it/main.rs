@@ -27,3 +27,4 @@ mod sessions;
 mod socket;
 mod start;
 mod tokens;
+mod upgrade;

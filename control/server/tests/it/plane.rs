@@ -33,6 +33,11 @@ impl Plane {
 
     pub(crate) async fn on(options: Options) -> Self {
         let (db, url) = opened().await;
+        Self::over(db, url, options).await
+    }
+
+    /// Over a database that is open.
+    pub(crate) async fn over(db: Db, url: String, options: Options) -> Self {
         let org = control_server::seed(&db, vec![front_desk()]).await.expect("seeded");
         let world = World::new();
         *world.home.lock().expect("no panic") = Some(org);
@@ -146,7 +151,7 @@ async fn opened() -> (Db, String) {
 
 /// Work that blocks, and is waited for.
 #[expect(clippy::disallowed_methods, reason = "it has an owner: the test waits for its end")]
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("it ends")
 }
 
