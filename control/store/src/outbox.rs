@@ -1,9 +1,12 @@
-//! The outbox: what others are to be told of a change, written in its transaction and delivered later.
+//! The outbox: what others are to be told of a change, written in its transaction. Nobody delivers it yet: whoever has access to the database
+//! may read it there, and it is forgotten after a while.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Error, OrgTx};
+use crate::at::to_database;
+use crate::{Error, OrgTx, SystemTx};
 
 pub async fn write(tx: &mut OrgTx, topic: &str, payload: &Value) -> Result<(), Error> {
     sqlx::query!(
@@ -16,4 +19,19 @@ pub async fn write(tx: &mut OrgTx, topic: &str, payload: &Value) -> Result<(), E
     .execute(tx.connection())
     .await?;
     Ok(())
+}
+
+/// Removes what was written before then, delivered or not, of every organization; `most` at once.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget(tx: &mut SystemTx, before: Timestamp, most: i64) -> Result<u64, Error> {
+    let gone = sqlx::query!(
+        "delete from app.outbox where id in (select id from app.outbox where created_at < $1 limit $2)",
+        to_database(before),
+        most
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(gone.rows_affected())
 }

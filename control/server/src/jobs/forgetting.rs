@@ -1,9 +1,9 @@
-//! Forgets answers to repeated requests once nobody may ask for them again, measures by the minute once those by the hour say the same, and
-//! single requests to vendors once their sums are all that anybody asks for.
+//! Forgets answers to repeated requests once nobody may ask for them again, measures by the minute once those by the hour say the same,
+//! single requests to vendors once their sums are all that anybody asks for, and what was written to the outbox long ago.
 
 use std::time::Duration;
 
-use control_store::{Db, Reason, cost, idempotency, latency};
+use control_store::{Db, Reason, cost, idempotency, latency, outbox};
 use jiff::{SignedDuration, Timestamp};
 use runtime::Kind;
 
@@ -11,6 +11,8 @@ pub(super) const KIND: Kind = Kind::new("jobs.forgetting");
 const EVERY: Duration = Duration::from_secs(3600);
 /// So long a call's costs are there request by request. Sums stay.
 const REQUESTS_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Whoever follows the outbox has seen it by then.
+const TOLD_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Of one transaction, so that those who write wait for moments.
 const BATCH: i64 = 5_000;
 
@@ -31,10 +33,11 @@ async fn look(db: &Db) -> Result<(), control_store::Error> {
     let _gone = idempotency::forget(&mut tx).await?;
     let _gone = latency::forget_minutes(&mut tx).await?;
     tx.commit().await?;
-    let before = Timestamp::now() - REQUESTS_KEPT;
+    let now = Timestamp::now();
     loop {
         let mut tx = db.system_tx(Reason::Retention).await?;
-        let gone = cost::forget(&mut tx, before, BATCH).await?;
+        let gone = cost::forget(&mut tx, now - REQUESTS_KEPT, BATCH).await?
+            + outbox::forget(&mut tx, now - TOLD_KEPT, BATCH).await?;
         tx.commit().await?;
         if gone == 0 {
             return Ok(());

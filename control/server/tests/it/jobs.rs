@@ -168,6 +168,28 @@ async fn answers_to_repeated_requests_are_forgotten_after_a_day() {
 }
 
 #[tokio::test]
+async fn what_was_written_to_the_outbox_is_forgotten_after_a_month_delivered_or_not() {
+    let plane = Plane::new().await;
+    let write = |topic: &str, delivered: &str, age: &str| {
+        format!(
+            "insert into app.outbox (id, org_id, topic, payload, delivered_at, created_at)
+             values (gen_random_uuid(), '{}', '{topic}', '{{}}', {delivered}, now() - interval '{age}')",
+            plane.org.as_uuid()
+        )
+    };
+    plane.sql("delete from app.outbox").await;
+    for (topic, delivered, age) in
+        [("old", "null", "31 days"), ("told", "now()", "31 days"), ("young", "null", "29 days")]
+    {
+        plane.sql(&write(topic, delivered, age)).await;
+    }
+    let tasks = Tasks::new();
+    start(&plane, &tasks);
+    until(&plane, "select string_agg(topic, ',') from app.outbox", "young").await;
+    tasks.shutdown().await;
+}
+
+#[tokio::test]
 async fn measures_of_minutes_give_way_to_those_of_hours() {
     let plane = Plane::new().await;
     plane.record(&[begun(plane.org, 60).caller(10, 1, "Hello?").ended(900, EndReason::CallerLeft)]).await;
