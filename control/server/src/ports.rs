@@ -54,7 +54,7 @@ pub trait Greetings: Send + Sync {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unspoken {
-    #[error("the agent has {0} voices")]
+    #[error("the agent has {0} voice(s), counted from 0")]
     NoVoice(usize),
     /// For people.
     #[error("{0}")]
