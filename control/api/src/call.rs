@@ -178,7 +178,9 @@ pub struct Turn {
     /// Absent where the caller did not speak or the agent did not answer.
     pub latencies: Option<LatenciesMs>,
     pub served_by: ServedBy,
-    /// What was asked for it: of language models and voices, since recognition hears the whole call. Absent where nothing was.
+    /// What was asked for it of language models and voices (`requests`), and its share of what recognition cost, by the time in which it was listened
+    /// to; that is known when the stream is over, mostly with the call. `unpriced` counts recognition that heard it, too. Absent where
+    /// nothing was asked.
     pub cost: Option<CallSum>,
 }
 

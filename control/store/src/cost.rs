@@ -368,6 +368,35 @@ pub struct TurnSum {
     pub unpriced: i64,
 }
 
+/// A request for recognition, which hears many turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recognition {
+    /// Since the call began; it was asked a little before, where that is less than nothing.
+    pub from_us: i64,
+    pub to_us: i64,
+    /// `None`: not known.
+    pub cost_nano: Option<i64>,
+}
+
+/// Those of one call that are over.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn recognitions(tx: &mut OrgTx, session: SessionId) -> Result<Vec<Recognition>, Error> {
+    let rows = sqlx::query_as!(
+        Recognition,
+        r#"select cost_nano, (extract(epoch from r.at - s.started_at) * 1000000)::bigint - coalesce(took_us, 0) as "from_us!",
+             (extract(epoch from r.at - s.started_at) * 1000000)::bigint as "to_us!"
+           from app.sessions s join app.provider_requests r on r.org_id = s.org_id and r.session_id = s.id
+           where s.org_id = $1 and s.id = $2 and r.ability = 'stt' and r.turn is null order by r.at, r.id"#,
+        tx.org().as_uuid(),
+        session.as_uuid(),
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(rows)
+}
+
 /// Of one call, turn by turn. What was asked for no single turn, such as recognition, is in none of them.
 ///
 /// # Errors

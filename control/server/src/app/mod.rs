@@ -22,6 +22,7 @@ pub(crate) mod environments;
 mod event_line;
 mod fields;
 pub(crate) mod greetings;
+mod heard;
 pub(crate) mod heavy;
 pub(crate) mod keys;
 pub(crate) mod latency;

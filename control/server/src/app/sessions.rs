@@ -1,5 +1,6 @@
 //! Calls on record: the list, one of them, and its parts. A running call is there from its first event.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use control_api::call::{
@@ -10,12 +11,13 @@ use control_api::{List, Paging, problem};
 use control_store::cost;
 use control_store::session::{self, Filter, Session};
 use control_store::{OrgTx, environment};
-use domain::{EnvironmentId, SessionId};
+use domain::{EnvironmentId, SessionId, TurnId};
 use jiff::Timestamp;
 
 use crate::Server;
 use crate::app::ctx::{Ctx, missing};
 use crate::app::event_line::describe;
+use crate::app::heard::{self, Share};
 use crate::app::paging;
 use crate::app::summary;
 use crate::error::Error;
@@ -155,23 +157,37 @@ async fn read(
     let found = session::find(&mut tx, session).await?.ok_or_else(|| unknown(id))?;
     let events = session::events(&mut tx, session, -1, EVENTS).await?;
     let names = Environments::of(&mut tx).await?;
-    let costs = TurnCosts(cost::sums_of_turns(&mut tx, session).await?);
+    let (own, heard) =
+        (cost::sums_of_turns(&mut tx, session).await?, cost::recognitions(&mut tx, session).await?);
     tx.commit().await?;
     let recorded = recorded(&found, events);
+    let costs = TurnCosts { own, heard: heard::shares(&heard::complete(&recorded.events), &heard) };
     Ok((found, recorded, names, costs))
 }
 
-struct TurnCosts(Vec<cost::TurnSum>);
+struct TurnCosts {
+    /// Of what was asked for a turn alone.
+    own: Vec<cost::TurnSum>,
+    heard: BTreeMap<TurnId, Share>,
+}
 
 impl TurnCosts {
     fn put_on(&self, turns: &mut [Turn]) {
         for turn in turns {
-            let sum = self.0.iter().find(|sum| u32::try_from(sum.turn) == Ok(turn.turn.0));
-            turn.cost = sum.map(|sum| CallSum {
+            let own = self.own.iter().find(|sum| u32::try_from(sum.turn) == Ok(turn.turn.0));
+            let own = own.map(|sum| CallSum {
                 requests: sum.requests,
                 cost_nano_usd: sum.cost_nano,
                 unpriced: sum.unpriced,
             });
+            let heard = self.heard.get(&turn.turn);
+            if own.is_none() && heard.is_none() {
+                continue;
+            }
+            let (mut cost, heard) = (own.unwrap_or_default(), heard.copied().unwrap_or_default());
+            cost.cost_nano_usd += heard.cost_nano;
+            cost.unpriced += heard.unpriced;
+            turn.cost = Some(cost);
         }
     }
 }

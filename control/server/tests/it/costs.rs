@@ -1,8 +1,9 @@
 //! Prices, what requests to vendors come to, and budgets.
 
 use axum::http::Method;
-use control_store::Outcome;
 use control_store::pricing::Usage;
+use control_store::{Outcome, ProviderRequest};
+use domain::EndReason;
 use serde_json::{Value, json};
 
 use crate::fake::ask;
@@ -125,7 +126,7 @@ async fn costs_are_summed_by_what_is_asked_for_and_what_has_no_price_is_named() 
     }
     let turns = plane.get(&format!("/v1/sessions/{}/turns", call.id())).await["data"].clone();
     assert_eq!(turns[0]["cost"], json!({"requests": 1, "cost_nano_usd": 2_800_000, "unpriced": 0}));
-    assert_eq!(turns[1]["cost"], Value::Null, "nothing was asked for it alone");
+    assert_eq!(turns[1]["cost"], Value::Null, "nothing was asked for it, and nobody recognised");
     let of_call = plane.get(&format!("/v1/sessions/{}/costs", call.id())).await;
     assert_eq!(of_call["total"], json!({"requests": 2, "cost_nano_usd": 2_800_000, "unpriced": 1}));
     assert_eq!(
@@ -197,4 +198,44 @@ async fn how_accounts_did_is_summed_up_with_what_is_passed_over() {
             }
         ])
     );
+}
+
+#[tokio::test]
+async fn recognition_is_shared_by_the_turns_that_it_heard_and_the_sums_stay() {
+    let plane = Plane::new().await;
+    for (unit, nano, per) in [("audio_in_second", 60_000_007, 60), ("input_token", 1_000, 1)] {
+        let price = json!({"vendor": "own", "model": "m*", "unit": unit, "price_nano_usd": nano, "per": per});
+        let made = plane.post("/v1/prices", price).await;
+        assert_eq!(made.status.as_u16(), 201, "{}", made.text);
+    }
+    // Turns that are complete after 10, 30 and 40 s of a call of 60 s.
+    let call = begun(plane.org, 100).caller(10_000, 1, "a").answered(10_000, 1, 300);
+    let call = call.caller(30_000, 2, "b").answered(30_000, 2, 300);
+    let call = call.caller(40_000, 3, "c").answered(40_000, 3, 300).ended(60_000, EndReason::CallerLeft);
+    plane.record(std::slice::from_ref(&call)).await;
+    let heard = Usage { audio_in_us: 60_000_000, ..Usage::default() };
+    let stream = ProviderRequest {
+        ability: "stt".to_owned(),
+        session: Some(call.id()),
+        took_us: Some(60_000_000),
+        ..asked(plane.org, 40, "own", heard)
+    };
+    let model = ProviderRequest {
+        session: Some(call.id()),
+        turn: Some(2),
+        ..asked(plane.org, 69, "own", tokens(5, 0))
+    };
+    plane.record_requests(&[stream, model]).await;
+    let turns = plane.get(&format!("/v1/sessions/{}/turns", call.id())).await["data"].clone();
+    let cost =
+        |turn: usize| (turns[turn]["cost"]["requests"].clone(), turns[turn]["cost"]["cost_nano_usd"].clone());
+    assert_eq!(cost(0), (json!(0), json!(10_000_001)), "{turns}");
+    assert_eq!(cost(1), (json!(1), json!(20_000_002 + 5_000)), "{turns}");
+    assert_eq!(
+        cost(2),
+        (json!(0), json!(30_000_004)),
+        "what came after it, and the rest of the rounding: {turns}"
+    );
+    let whole = plane.get(&format!("/v1/sessions/{}/costs", call.id())).await;
+    assert_eq!(whole["total"], json!({"requests": 2, "cost_nano_usd": 60_000_007 + 5_000, "unpriced": 0}));
 }
