@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agents_run::Ports;
+use agents_run::{Meter, Ports};
 use control_server::ports::CallRequest;
 use control_store::greeting::Began;
 use control_store::{Entry, Opened, Recorder};
@@ -199,8 +199,9 @@ impl Switchboard {
             None => cascade,
         };
         let llm = llm.map(|llm| ledger.thinking(llm));
-        let ports =
-            Ports { llm, bridges: pace.clone().map(paces::bridges), ..self.catalogue.ports().clone() };
+        let meter: Arc<dyn Meter> = ledger.clone();
+        let bridges = pace.clone().map(paces::bridges);
+        let ports = Ports { llm, meter: Some(meter), bridges, ..self.catalogue.ports().clone() };
         let graph = dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot, text);
         let hurry = pace.zip(ready.latency.as_ref()).map(|(pace, latency)| Hurry::new(pace, latency));
         let tts = self.bench.tts(&client, &chosen.tts, &options.voice);

@@ -1180,6 +1180,8 @@ export interface components {
             from: string;
             providers: string[];
             series: components["schemas"]["ActivityPoint"][];
+            /** @description What asking language models ahead of the end of turns came to, by agent; those that asked nothing ahead are left out. */
+            speculation: components["schemas"]["Speculation"][];
             /** Format: int32 */
             step_seconds: number;
             /** Format: date-time */
@@ -3112,6 +3114,34 @@ export interface components {
             length_ms: number;
             /** Format: int32 */
             turn?: number | null;
+        };
+        /**
+         * @description Questions that an agent's calls asked before the turn was certain. One that a model refused is left out, and one that is under way when its
+         *     call ends.
+         */
+        Speculation: {
+            /**
+             * Format: int64
+             * @description The turn ended with the same words, and the answer was there already.
+             */
+            adopted: number;
+            /** @description By name. */
+            agent: string;
+            /**
+             * Format: int64
+             * @description Asked in vain.
+             */
+            discarded: number;
+            /**
+             * Format: double
+             * @description Share of those adopted; absent where nothing was asked ahead.
+             */
+            hit_rate?: number | null;
+            /**
+             * Format: int64
+             * @description In and out, of those in vain; estimated where a vendor had not counted.
+             */
+            wasted_tokens: number;
         };
         /** @description Over the whole window, and point by point. Percentiles are at most 2 % off; absent where there was no turn. */
         Stage: components["schemas"]["Percentiles"] & {

@@ -601,6 +601,7 @@ function empty(scenario, answer) {
       dead_air_by_cause: {},
       failures_by_code: {},
       ended_by_reason: {},
+      speculation: [],
     });
   }
   return answer;

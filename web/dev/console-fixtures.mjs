@@ -571,6 +571,10 @@ export function activity(window) {
     active_calls: 4,
     series,
     totals,
+    speculation: [
+      { agent: 'front-desk', adopted: 412, discarded: 97, hit_rate: 412 / 509, wasted_tokens: 61_240 },
+      { agent: 'florist', adopted: 38, discarded: 31, hit_rate: 38 / 69, wasted_tokens: 20_916 },
+    ],
     dead_air_by_cause: {
       synthesis: Math.round(totals.dead_air_ms * 0.55),
       thinking: Math.round(totals.dead_air_ms * 0.3),

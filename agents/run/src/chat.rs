@@ -17,7 +17,7 @@ use providers_api::{
 use tokio::time::{Instant, Sleep};
 
 use crate::agent::Agent;
-use crate::ports::{ChatUsed, Meter};
+use crate::ports::{AskedAhead, ChatUsed, Meter};
 
 /// Characters of a token where the vendor has not counted: near to what vendors say of English.
 const CHARS_PER_TOKEN: u64 = 4;
@@ -173,8 +173,12 @@ impl Drop for Books {
             ..Usage::default()
         };
         let used = if self.refused { Usage::default() } else { self.usage.unwrap_or_else(estimate) };
-        let wasted = self.ahead == Ahead::Open;
-        if wasted {
+        let ahead = match self.ahead {
+            Ahead::No => AskedAhead::No,
+            Ahead::Adopted => AskedAhead::Adopted,
+            Ahead::Open => AskedAhead::InVain,
+        };
+        if ahead == AskedAhead::InVain {
             self.agent.speculations.discarded(used.input_tokens + used.output_tokens, Instant::now());
         }
         if let Some(meter) = self.meter.as_ref().filter(|_| !self.refused) {
@@ -183,7 +187,7 @@ impl Drop for Books {
                 agent: self.agent.name().to_owned(),
                 served: Arc::clone(&self.served),
                 usage: used,
-                wasted,
+                ahead,
             });
         }
     }

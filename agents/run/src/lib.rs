@@ -18,5 +18,5 @@ mod vectors;
 
 pub use agent::{Agent, LoadError};
 pub use conversation::{Conversation, Snapshots, Step};
-pub use ports::{ChatUsed, Clock, Meter, Permit, Ports, SystemClock, ToolCall, Tools};
+pub use ports::{AskedAhead, ChatUsed, Clock, Meter, Permit, Ports, SystemClock, ToolCall, Tools};
 pub use speculation::SpeculationCounts;

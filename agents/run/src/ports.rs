@@ -78,8 +78,16 @@ pub struct ChatUsed {
     pub served: Arc<ProviderInfo>,
     /// Estimated, and marked so, where the answer was cut off before the vendor had counted.
     pub usage: Usage,
-    /// Asked ahead, in vain.
-    pub wasted: bool,
+    pub ahead: AskedAhead,
+}
+
+/// Whether a question was asked before the caller's turn was certain, and what came of that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedAhead {
+    No,
+    /// The answer was the answer.
+    Adopted,
+    InVain,
 }
 
 /// Keeps the books.

@@ -98,11 +98,29 @@ pub struct Activity {
     pub failures_by_code: BTreeMap<String, i64>,
     /// How often, by reason.
     pub ended_by_reason: BTreeMap<String, i64>,
+    /// What asking language models ahead of the end of turns came to, by agent; those that asked nothing ahead are left out.
+    pub speculation: Vec<Speculation>,
     /// What the filters can be set to.
     pub agents: Vec<String>,
     pub providers: Vec<String>,
     pub transports: Vec<String>,
     pub versions: Vec<i32>,
+}
+
+/// Questions that an agent's calls asked before the turn was certain. One that a model refused is left out, and one that is under way when its
+/// call ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Speculation {
+    /// By name.
+    pub agent: String,
+    /// The turn ended with the same words, and the answer was there already.
+    pub adopted: i64,
+    /// Asked in vain.
+    pub discarded: i64,
+    /// Share of those adopted; absent where nothing was asked ahead.
+    pub hit_rate: Option<f64>,
+    /// In and out, of those in vain; estimated where a vendor had not counted.
+    pub wasted_tokens: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

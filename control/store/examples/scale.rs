@@ -11,6 +11,7 @@
 
 use std::time::{Duration, Instant};
 
+use control_store::entry::Speculation;
 use control_store::latency::{self, Grain, Range};
 use control_store::session::{self, Filter};
 use control_store::{Access, Db, Entry, Happened, Histogram, Opened, Page, journal, writer};
@@ -166,6 +167,7 @@ async fn turns(db: &Db, org: OrgId) {
                 at_us: i64::from(turn) * 5000,
                 event,
                 joined: Vec::new(),
+                speculation: Speculation::default(),
             }));
         }
     }

@@ -55,6 +55,27 @@ pub struct Happened {
     /// Providers that have begun to serve the call since the event before, by account. One that served it before may come again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joined: Vec<String>,
+    /// What asking language models ahead of the end of turns came to since the event before.
+    #[serde(default, skip_serializing_if = "Speculation::is_none")]
+    pub speculation: Speculation,
+}
+
+/// Questions that were asked before a turn was certain.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Speculation {
+    /// Their answers were the answers.
+    pub adopted: u32,
+    /// Asked in vain.
+    pub discarded: u32,
+    /// In and out, of those in vain; estimated where a vendor had not counted.
+    pub wasted_tokens: u64,
+}
+
+impl Speculation {
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Happened {

@@ -16,6 +16,7 @@ use crate::at::{from_database, to_database};
 use crate::entry::{Checkpoint, Entry, Happened, Opened, ProviderRequest};
 use crate::histogram::Histogram;
 use crate::{Db, Error, Reason};
+pub(crate) use fold::SPECULATION;
 pub use fold::STAGES;
 use fold::{Change, Folded, Key, Series};
 

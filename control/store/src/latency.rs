@@ -8,6 +8,7 @@ use sqlx::{Postgres, QueryBuilder};
 
 use crate::at::{floor, from_database, to_database};
 use crate::histogram::Histogram;
+use crate::ingest::SPECULATION;
 use crate::{Error, OrgTx, SystemTx};
 
 /// What a range is made of.
@@ -84,6 +85,38 @@ pub async fn counts(tx: &mut OrgTx, range: &Range, filter: &Filter) -> Result<Co
         *found.entry((name, label)).or_default().entry(range.point(from_database(at))).or_default() += value;
     }
     Ok(found)
+}
+
+/// What asking language models ahead came to in the calls of an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Speculated {
+    pub agent: String,
+    pub adopted: i64,
+    pub discarded: i64,
+    pub wasted_tokens: i64,
+}
+
+/// By agent; those that asked nothing ahead are left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn speculated(tx: &mut OrgTx, range: &Range, filter: &Filter) -> Result<Vec<Speculated>, Error> {
+    let table = match range.grain {
+        Grain::Minute => "app.counts_minute",
+        Grain::Hour => "app.counts_hour",
+    };
+    let mut query = QueryBuilder::<Postgres>::new("select agent_name");
+    for name in SPECULATION {
+        query.push(", coalesce(sum(value) filter (where name = ").push_bind(name).push("), 0)::bigint");
+    }
+    query.push(" from ").push(table);
+    within(&mut query, tx, range, filter);
+    query.push(" and name = any(").push_bind(SPECULATION.map(str::to_owned).to_vec()).push(")");
+    query.push(" group by 1 order by 1");
+    let rows: Vec<(String, i64, i64, i64)> = query.build_query_as().fetch_all(tx.connection()).await?;
+    let row =
+        |(agent, adopted, discarded, wasted_tokens)| Speculated { agent, adopted, discarded, wasted_tokens };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 /// What the filters can be set to in a range.

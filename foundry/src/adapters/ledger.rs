@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use agents_run::{AskedAhead, ChatUsed, Meter};
+use control_store::entry::Speculation;
 use domain::{ProviderName, ServedBy, TurnId};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
@@ -24,6 +26,8 @@ struct Noted {
     /// Every account that has served, in order, and how many of them were told of.
     accounts: Vec<String>,
     told: usize,
+    /// Since it was last told of.
+    speculation: Speculation,
 }
 
 impl Ledger {
@@ -51,6 +55,11 @@ impl Ledger {
         noted.accounts.get(told..).unwrap_or_default().to_vec()
     }
 
+    /// What asking ahead came to since this was last asked.
+    pub(crate) fn speculation(&self) -> Speculation {
+        std::mem::take(&mut self.lock().speculation)
+    }
+
     pub(crate) fn listening(self: &Arc<Self>, stt: Arc<dyn Stt>) -> Arc<dyn Stt> {
         Arc::new(Watched { inner: stt, ledger: Arc::clone(self) })
     }
@@ -75,6 +84,20 @@ impl Ledger {
     /// Held for the microseconds of a note.
     fn lock(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Meter for Ledger {
+    fn chat(&self, used: ChatUsed) {
+        let Speculation { adopted, discarded, wasted_tokens } = &mut self.lock().speculation;
+        match used.ahead {
+            AskedAhead::No => {}
+            AskedAhead::Adopted => *adopted += 1,
+            AskedAhead::InVain => {
+                *discarded += 1;
+                *wasted_tokens += used.usage.input_tokens + used.usage.output_tokens;
+            }
+        }
     }
 }
 

@@ -131,8 +131,15 @@ impl Returning {
             let ended = SessionEvent::Ended { reason: EndReason::Interrupted };
             let last = recordings::found(recordings, id).into_iter().chain([ended]);
             for (sequence, event) in (call.session.last_sequence + 1..).zip(last) {
-                let joined = Vec::new();
-                recorder.put(Entry::Event(Happened { session: id, sequence, at_us, event, joined }));
+                let (joined, speculation) = Default::default();
+                recorder.put(Entry::Event(Happened {
+                    session: id,
+                    sequence,
+                    at_us,
+                    event,
+                    joined,
+                    speculation,
+                }));
             }
             tracing::info!(session = %id, "a call that was cut off is closed as interrupted");
         }

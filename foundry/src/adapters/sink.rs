@@ -41,7 +41,8 @@ impl Sink {
             _ => {}
         }
         let sequence = self.sequence;
-        self.recorder.put(Entry::Event(Happened { session, sequence, at_us, event, joined }));
+        let speculation = self.ledger.speculation();
+        self.recorder.put(Entry::Event(Happened { session, sequence, at_us, event, joined, speculation }));
         self.sequence = self.sequence.saturating_add(1);
     }
 }

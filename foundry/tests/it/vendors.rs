@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::agents::with;
 use crate::house;
+use crate::realtime::speak;
 use crate::typing::Caller;
 
 /// The vendors' side of the world, on a thread of its own.
@@ -384,4 +385,34 @@ fn an_account_outside_of_the_regions_is_never_asked_and_refused_in_a_draft() {
         [("/options/providers/llm/1/provider", "error"), ("/options/providers/llm/2/provider", "warning")],
         "{saved}"
     );
+}
+
+#[test]
+fn a_spoken_turn_is_asked_ahead_and_the_activity_says_what_that_came_to() {
+    let _quiet = house::quiet();
+    let world = World::start();
+    let server = house::timed("", &[]);
+    let ears = json!({
+        "name": "ears", "vendor": "deepgram", "key": "key-0123456789-0123456789",
+        "options": {"base_url": format!("http://{}", world.address)},
+    });
+    account(&server, &ears);
+    model(&server, "one", &world);
+    let path = "/v1/agents/assistant/draft";
+    let draft = with(&server, &server.token(), "GET", path, &Value::Null).json();
+    let mut definition = draft["definition"].clone();
+    definition["options"]["providers"] = json!({"stt": [{"provider": "ears"}]});
+    save(&server, "assistant", &definition, &draft["revision"]);
+    let mut caller = trying(&server, "assistant");
+    caller.answered();
+    speak(&mut caller);
+    caller.told("you said");
+    let told = process::wait_for("the question on record", Duration::from_secs(20), || {
+        let path = "/v1/activity?window=1h&agent=assistant";
+        let activity = with(&server, &server.token(), "GET", path, &Value::Null).json();
+        activity["speculation"].get(0).cloned()
+    });
+    let of = |name: &str| told[name].as_i64().unwrap_or(-1);
+    assert!(told["agent"] == "assistant" && of("adopted") + of("discarded") > 0, "{told}");
+    assert_eq!(of("wasted_tokens") > 0, of("discarded") > 0, "{told}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agents_graph::ToolError;
 use agents_run::tools::{Appointments, Builtin};
-use agents_run::{Agent, ChatUsed, Conversation, Meter, Ports, Step, ToolCall, Tools};
+use agents_run::{Agent, AskedAhead, ChatUsed, Conversation, Meter, Ports, Step, ToolCall, Tools};
 use domain::{SessionId, Source, TurnId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -335,7 +335,7 @@ async fn an_interruption_cancels_the_model_and_keeps_what_was_heard() {
     bench.say(2, "stop").await;
     assert_eq!(bench.last(), [caller("please greet me"), agent("Good day to [interrupted]"), caller("stop")]);
     let used = bench.books.0.lock().unwrap();
-    assert!(used[0].usage.estimated && used[0].usage.output_tokens > 0 && !used[0].wasted);
+    assert!(used[0].usage.estimated && used[0].usage.output_tokens > 0 && used[0].ahead == AskedAhead::No);
     assert!(!used[1].usage.estimated);
 }
 
@@ -373,7 +373,7 @@ async fn a_guess_is_adopted_and_the_model_asked_once() {
     assert_eq!(bench.asked(), 1);
     let counts = bench.agent.speculations();
     assert_eq!((counts.started, counts.adopted, counts.discarded, counts.wasted_tokens), (1, 1, 0, 0));
-    assert!(!bench.books.0.lock().unwrap()[0].wasted);
+    assert_eq!(bench.books.0.lock().unwrap()[0].ahead, AskedAhead::Adopted);
 }
 
 #[tokio::test(start_paused = true)]
@@ -395,7 +395,10 @@ async fn another_text_drops_the_guess_and_asks_anew() {
     let counts = bench.agent.speculations();
     assert_eq!((counts.started, counts.adopted, counts.discarded), (1, 0, 1));
     assert!(counts.wasted_tokens > 0);
-    assert_eq!(bench.books.0.lock().unwrap().iter().filter(|used| used.wasted).count(), 1);
+    assert_eq!(
+        bench.books.0.lock().unwrap().iter().filter(|used| used.ahead == AskedAhead::InVain).count(),
+        1
+    );
     assert_eq!(bench.last(), [caller("please do not")], "the guess left no trace");
 }
 

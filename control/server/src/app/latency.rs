@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use control_api::latency::{
-    Activity, ActivityPoint, Latency, LatencyPoint, Percentiles, Stage, Sums, Window, WindowQuery,
+    Activity, ActivityPoint, Latency, LatencyPoint, Percentiles, Speculation, Stage, Sums, Window,
+    WindowQuery,
 };
 use control_api::problem;
 use control_store::Histogram;
-use control_store::latency::{self, Counts, Filter, Grain, Range, STAGES};
+use control_store::latency::{self, Counts, Filter, Grain, Range, STAGES, Speculated};
 use jiff::Timestamp;
 
 use crate::Server;
@@ -41,6 +42,7 @@ pub(crate) async fn activity(ctx: &Ctx, server: &Server, query: &WindowQuery) ->
     let values = latency::values(&mut tx, &range).await?;
     let active_calls = latency::running(&mut tx, now - SILENT, &filter).await?;
     let under_way = latency::under_way(&mut tx, &busy_range(&range), &filter, active_calls).await?;
+    let speculated = latency::speculated(&mut tx, &range, &filter).await?;
     tx.commit().await?;
     let point = |at: Timestamp| ActivityPoint {
         at: at.to_string(),
@@ -58,6 +60,7 @@ pub(crate) async fn activity(ctx: &Ctx, server: &Server, query: &WindowQuery) ->
         dead_air_by_cause: by_label(&counts, "dead_air_ms"),
         failures_by_code: by_label(&counts, "failures"),
         ended_by_reason: by_label(&counts, "ended"),
+        speculation: speculated.into_iter().map(speculation).collect(),
         agents: values.agents,
         providers: values.providers,
         transports: values.transports,
@@ -142,6 +145,14 @@ fn sums(counts: &Counts, at: Option<Timestamp>) -> Sums {
         tokens_in: sum("tokens_in"),
         tokens_out: sum("tokens_out"),
     }
+}
+
+fn speculation(found: Speculated) -> Speculation {
+    let Speculated { agent, adopted, discarded, wasted_tokens } = found;
+    let asked = adopted + discarded;
+    #[expect(clippy::cast_precision_loss, reason = "questions of a month")]
+    let hit_rate = (asked > 0).then(|| adopted as f64 / asked as f64);
+    Speculation { agent, adopted, discarded, hit_rate, wasted_tokens }
 }
 
 fn by_label(counts: &Counts, wanted: &str) -> BTreeMap<String, i64> {

@@ -196,3 +196,32 @@ async fn calls_under_way_are_told_of_now_and_of_every_point() {
     let week = series(&plane.get("/v1/activity?window=7d").await);
     assert_eq!((week.last(), week.iter().sum::<i64>()), (Some(&1), 1), "at full hours");
 }
+
+#[tokio::test]
+async fn what_asking_ahead_came_to_is_told_by_agent() {
+    let plane = Plane::new().await;
+    plane
+        .record(&[
+            begun(plane.org, 100).guessed(3, 1, 250),
+            begun(plane.org, 100).guessed(0, 1, 50),
+            begun(plane.org, 100).agent_named("sales", 2).over("twilio", "deepgram").guessed(0, 2, 900),
+            begun(plane.org, 100).agent_named("quiet", 1),
+            begun(plane.org, 40 * 86_400).guessed(100, 0, 0),
+        ])
+        .await;
+    let desk =
+        json!({"agent": "front-desk", "adopted": 3, "discarded": 2, "hit_rate": 0.6, "wasted_tokens": 300});
+    let sales =
+        json!({"agent": "sales", "adopted": 0, "discarded": 2, "hit_rate": 0.0, "wasted_tokens": 900});
+    for (query, wanted) in [
+        ("", json!([desk, sales])),
+        ("&agent=sales", json!([sales])),
+        ("&provider=deepgram", json!([sales])),
+        ("&agent=quiet", json!([])),
+    ] {
+        for window in ["5m", "24h", "30d"] {
+            let activity = plane.get(&format!("/v1/activity?window={window}{query}")).await;
+            assert_eq!(activity["speculation"], wanted, "{window}{query}");
+        }
+    }
+}

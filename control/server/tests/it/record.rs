@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use control_store::entry::Speculation;
 use control_store::greeting::Began;
 use control_store::{Entry, Happened, Opened, Outcome, ProviderRequest, journal, pricing, writer};
 use domain::{
@@ -25,6 +26,8 @@ pub(crate) struct Record {
     pub(crate) opened: Opened,
     /// Who listens and speaks, from the beginning on.
     provider: String,
+    /// What asking ahead came to by the first event.
+    speculation: Speculation,
     /// Milliseconds since it began.
     events: Vec<(u64, SessionEvent)>,
 }
@@ -55,7 +58,8 @@ pub(crate) fn begun(org: OrgId, seconds_ago: i64) -> Record {
         greeting: None,
         drill: None,
     };
-    Record { opened, provider: "built-in".to_owned(), events: vec![(0, SessionEvent::Started)] }
+    let (provider, speculation) = ("built-in".to_owned(), Speculation::default());
+    Record { opened, provider, speculation, events: vec![(0, SessionEvent::Started)] }
 }
 
 impl Record {
@@ -70,6 +74,11 @@ impl Record {
 
     pub(crate) fn over(mut self, transport: &str, provider: &str) -> Self {
         (self.opened.transport, self.provider) = (transport.to_owned(), provider.to_owned());
+        self
+    }
+
+    pub(crate) fn guessed(mut self, adopted: u32, discarded: u32, wasted_tokens: u64) -> Self {
+        self.speculation = Speculation { adopted, discarded, wasted_tokens };
         self
     }
 
@@ -127,7 +136,8 @@ impl Record {
         let happened = self.events.iter().zip(0..).map(move |((at_ms, event), sequence)| {
             let at_us = i64::try_from(at_ms * 1000).expect("a time");
             let joined = if sequence == 0 { vec![self.provider.clone()] } else { Vec::new() };
-            Entry::Event(Happened { session, sequence, at_us, event: event.clone(), joined })
+            let speculation = if sequence == 0 { self.speculation } else { Speculation::default() };
+            Entry::Event(Happened { session, sequence, at_us, event: event.clone(), joined, speculation })
         });
         std::iter::once(Entry::Opened(self.opened.clone())).chain(happened)
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Call;
 use crate::at::floor;
-use crate::entry::{Happened, ProviderRequest};
+use crate::entry::{Happened, ProviderRequest, Speculation};
 use crate::histogram::Histogram;
 
 /// As the first words of a caller are shown.
@@ -18,6 +18,10 @@ const SEARCHED: usize = 4_000;
 
 /// As stages are stored; the response is the sum of the others.
 pub const STAGES: [&str; 6] = ["response", "endpointing", "thinking", "sentence", "synthesis", "playout"];
+
+/// Names of what asking ahead came to, among the counts: answers adopted, questions in vain, tokens of those.
+pub(crate) const SPECULATION: [&str; 3] =
+    ["speculations_adopted", "speculations_discarded", "speculation_tokens_wasted"];
 
 #[derive(Debug, Default)]
 pub(crate) struct Folded {
@@ -151,7 +155,8 @@ impl Folded {
         change.joined.extend_from_slice(joined);
         // Their part of the call begins here.
         joined.iter().for_each(|provider| self.series(call, at, provider).count("calls", "", 1));
-        if let Some((name, label, value)) = counted(&happened.event) {
+        let speculation = speculated(happened.speculation).map(|(name, value)| (name, String::new(), value));
+        for (name, label, value) in counted(&happened.event).into_iter().chain(speculation) {
             self.series(call, at, "").count(name, &label, value);
             for provider in call.providers.iter().filter(|_| name != "calls") {
                 self.series(call, at, provider).count(name, &label, value);
@@ -313,6 +318,14 @@ fn counted(event: &SessionEvent) -> Option<(&'static str, String, i64)> {
     }
 }
 
+/// As they are counted: see `latency::SPECULATION`.
+fn speculated(came: Speculation) -> impl Iterator<Item = (&'static str, i64)> {
+    let tokens = i64::try_from(came.wasted_tokens).unwrap_or(i64::MAX);
+    let [adopted, discarded, wasted] = SPECULATION;
+    let all = [(adopted, came.adopted.into()), (discarded, came.discarded.into()), (wasted, tokens)];
+    all.into_iter().filter(|(_, value)| *value > 0)
+}
+
 /// As serde writes it.
 fn name_of(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
@@ -358,6 +371,7 @@ mod tests {
             at_us: (ms * 1000) as i64,
             event,
             joined: joined.split_whitespace().map(str::to_owned).collect(),
+            speculation: Speculation::default(),
         });
         let happened: Vec<Happened> = happened.collect();
         let mut calls = HashMap::from([(session, call)]);
@@ -399,6 +413,34 @@ mod tests {
         let series = folded.series.values().next().expect("one minute");
         assert_eq!(series.counts[&("dead_air_ms", "thinking".to_owned())], 2500);
         assert_eq!(series.latencies["response"].count(), 1);
+    }
+
+    #[test]
+    fn what_was_asked_ahead_is_counted_once_with_the_event_after_it() {
+        let (session, call) = (SessionId::generate(), call());
+        let speculation = Speculation { adopted: 2, discarded: 1, wasted_tokens: 340 };
+        let none = Happened {
+            session,
+            sequence: 0,
+            at_us: 0,
+            event: SessionEvent::Started,
+            joined: Vec::new(),
+            speculation: Speculation::default(),
+        };
+        let some = Happened {
+            sequence: 1,
+            at_us: 1_000,
+            event: timeline(1, 600, 1000),
+            speculation,
+            ..none.clone()
+        };
+        let folded = Folded::of(&[&none, &some], &mut HashMap::from([(session, call)]));
+        let series = folded.series.values().next().expect("one minute");
+        let counts = SPECULATION.map(|name| series.counts[&(name, String::new())]);
+        assert_eq!(counts, [2, 1, 340]);
+        let written = serde_json::to_value(&none).expect("JSON");
+        assert!(written.get("speculation").is_none(), "as entries of servers before: {written}");
+        assert_eq!(serde_json::from_value::<Happened>(written).expect("read"), none);
     }
 
     #[test]

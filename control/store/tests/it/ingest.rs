@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use control_store::entry::Speculation;
 use control_store::pricing::Usage;
 use control_store::{
     Access, Db, Entry, Happened, Histogram, Opened, Outcome, Page, ProviderRequest, Recorder, journal,
@@ -72,6 +73,7 @@ pub(crate) fn call(opened: &Opened, responses_ms: &[u64]) -> Vec<Entry> {
             at_us: i64::from(sequence) * 100_000,
             event,
             joined: Vec::new(),
+            speculation: Speculation::default(),
         })
     });
     std::iter::once(Entry::Opened(opened.clone())).chain(happened).collect()
@@ -289,8 +291,8 @@ async fn a_text_with_a_nul_is_kept_with_a_sign_in_its_place() {
     let writing = writing(&db);
     let mut entries = call(&opened, &[200]);
     let event = SessionEvent::CallerTurn { turn: TurnId(9), text: "a\0b".to_owned(), typed: true };
-    let joined = Vec::new();
-    entries.push(Entry::Event(Happened { session: opened.session, sequence: 99, at_us: 1, event, joined }));
+    let (session, joined, speculation) = (opened.session, Vec::new(), Speculation::default());
+    entries.push(Entry::Event(Happened { session, sequence: 99, at_us: 1, event, joined, speculation }));
     writing.put(&entries);
     writing.end().await;
     let kept = sql(&url, "select event ->> 'text' from app.session_events where sequence = 99").await;

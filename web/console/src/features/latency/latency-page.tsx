@@ -9,6 +9,7 @@ import { Empty, Loading, Page, Problem } from '../../shell';
 import { compact, count, duration, ending, ms, msOrNone, titled } from '../../words';
 import { type Scope, useActivity, useLatency } from './queries';
 import { milliseconds, perMinute, recent, WINDOWS, whole, windowFrom } from './series';
+import { Speculation } from './speculation';
 
 const STAGES = ['endpointing', 'thinking', 'sentence', 'synthesis', 'playout'] as const;
 const MEANING: Record<(typeof STAGES)[number], string> = {
@@ -235,6 +236,7 @@ function Figures({ latency, activity, live }: { latency: Latency; activity: Acti
           <Bars title="Errors by code" amounts={activity.failures_by_code} write={count} codes />
         </div>
       </section>
+      <Speculation activity={activity} />
     </>
   );
 }
