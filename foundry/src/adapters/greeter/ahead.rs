@@ -82,7 +82,7 @@ impl Greeter {
     /// What is not there yet, by voice.
     fn lanes(&self, callables: &[Callable]) -> Vec<Lane> {
         let mut lanes: Vec<Lane> = Vec::new();
-        let mut places: HashMap<(OrgId, String), Arc<Semaphore>> = HashMap::new();
+        let mut places: HashMap<(Option<OrgId>, String), Arc<Semaphore>> = HashMap::new();
         let mut wanted: HashSet<Key> = HashSet::new();
         for callable in callables {
             let texts = self.texts(callable);
@@ -104,7 +104,7 @@ impl Greeter {
                 match known {
                     Some(lane) => lane.texts.extend(missing),
                     None => {
-                        let account = (callable.org, voice.who.provider.clone());
+                        let account = ((!built_in).then_some(callable.org), voice.who.provider.clone());
                         let places =
                             places.entry(account).or_insert_with(|| Arc::new(Semaphore::new(at_once)));
                         let places = Arc::clone(places);
