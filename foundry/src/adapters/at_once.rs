@@ -54,7 +54,8 @@ impl AtOnce {
     ) -> Arc<Self> {
         let voice = Voice::default();
         let model = speech.tts.info().model.clone();
-        let who = VoiceKey { provider: BUILT_IN.to_owned(), model, voice: voice.clone() };
+        let (provider, account) = (BUILT_IN.to_owned(), String::new());
+        let who = VoiceKey { provider, account, model, voice: voice.clone() };
         let mut cache = Cache::new(CACHE_BYTES);
         let mut keep = |clip: &Clip| {
             let rendered = Rendered { samples: Arc::clone(&clip.samples), rate_hz: clip.rate_hz };
