@@ -1,0 +1,451 @@
+//! The task of one call: moves messages between the stack and the machine, and audio between its port and the session.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Digit, Pii};
+use media_core::{LegCommand, LegEvent};
+use rsipstack::sip::prelude::HeadersExt;
+use rsipstack::sip::{Method, Request as SipRequest, SipMessage};
+use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
+use runtime::{Kind, Tasks};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::dialog::{self, Dialog};
+use crate::invitation::{Invitation, Refusal};
+use crate::machine::{End, Input, Machine, Output, Request, RequestId};
+use crate::metrics::{CALLS_ENDED, PACKETS_DROPPED, PORTS, STRAY};
+use crate::options::Options;
+use crate::ports::{Lease, Ports};
+use crate::rtp::Timeline;
+use crate::sdp::Local;
+use crate::voice::{Heard, Voice};
+
+/// Events the session has not taken. When full, audio is dropped and counted, and other events wait.
+const EVENTS: usize = 128;
+/// Commands not carried out. When full the session drops audio; one is carried out in microseconds.
+const COMMANDS: usize = 64;
+/// Longer than any packet of audio.
+const DATAGRAM: usize = 2_048;
+/// After the process was told to stop, for an ACK that is still missing.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+const REQUEST: Kind = Kind::new("sip.request");
+
+/// What the dispatcher and the transactions tell a call.
+#[derive(Debug)]
+pub(crate) enum Told {
+    Request { request: SipRequest, answer: Answer, id: RequestId },
+    Cancelled,
+    Acknowledged { id: RequestId, sdp: Option<String> },
+    Unacknowledged(RequestId),
+    Refreshed { status: u16, sdp: Option<String> },
+}
+
+/// The way back into a transaction.
+pub(crate) struct Answer(pub(crate) TransactionEventSender);
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
+/// What every call of a server shares.
+pub(crate) struct Shared {
+    pub(crate) options: Options,
+    pub(crate) ports: Ports,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) invitations: mpsc::Sender<Invitation>,
+    /// Room for requests in work and for calls.
+    pub(crate) room: Arc<Semaphore>,
+    /// Cancelled when the stack stops: no timer and no answer comes after that.
+    pub(crate) stack: CancellationToken,
+}
+
+pub(crate) struct Call {
+    shared: Arc<Shared>,
+    machine: Machine,
+    dialog: Dialog,
+    voice: Voice,
+    lease: Option<Lease>,
+    open: HashMap<RequestId, (SipRequest, Answer)>,
+    told: mpsc::Receiver<Told>,
+    tell: mpsc::Sender<Told>,
+    events: mpsc::Sender<LegEvent>,
+    commands: mpsc::Receiver<LegCommand>,
+    /// Our address as the caller sees it, and the one that audio is bound to.
+    advertised: IpAddr,
+    bind: IpAddr,
+    /// The call's place among the requests in work; its goodbye takes it over.
+    place: Option<OwnedSemaphorePermit>,
+    over: bool,
+}
+
+/// An INVITE that begins a call.
+pub(crate) struct First {
+    pub(crate) request: SipRequest,
+    pub(crate) answer: Answer,
+    pub(crate) source: std::net::SocketAddr,
+    pub(crate) advertised: IpAddr,
+    pub(crate) bind: IpAddr,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// Runs a call from its INVITE to its end.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    dialog: Dialog,
+    first: First,
+    tell: mpsc::Sender<Told>,
+    told: mpsc::Receiver<Told>,
+) {
+    let (events, receiver) = mpsc::channel(EVENTS);
+    let (sender, commands) = mpsc::channel(COMMANDS);
+    let sdp = dialog::description(&first.request, &first.request.body);
+    let input = Input::Invited {
+        sdp,
+        timer: dialog::timer(&first.request),
+        allows_update: dialog::allows(&first.request, "UPDATE"),
+    };
+    let named = |user: Option<&str>| Pii(user.unwrap_or_default().to_owned());
+    let called = named(first.request.uri.user());
+    let from = first.request.from_header().ok().and_then(|header| header.uri().ok());
+    let caller = named(from.as_ref().and_then(rsipstack::sip::Uri::user));
+    let mut call = Call {
+        machine: Machine::new(shared.options.clone()),
+        voice: Voice::new(Timeline::new(rand::random(), rand::random(), rand::random())),
+        dialog,
+        lease: None,
+        open: HashMap::from([(RequestId::FIRST, (first.request, first.answer))]),
+        told,
+        tell,
+        events,
+        commands,
+        advertised: first.advertised,
+        bind: first.bind,
+        place: Some(first.place),
+        over: false,
+        shared,
+    };
+    call.feed(input).await;
+    if call.over {
+        return;
+    }
+    let (verdict, asked) = oneshot::channel();
+    let codec = call.machine.codec();
+    let invitation = Invitation {
+        called,
+        caller,
+        source: first.source,
+        codec,
+        events: receiver,
+        commands: sender,
+        verdict,
+    };
+    if call.shared.invitations.try_send(invitation).is_err() {
+        return call.feed(Input::Refused(503)).await;
+    }
+    if call.ring(asked).await {
+        call.talk().await;
+    }
+}
+
+impl Call {
+    /// Until somebody takes the call, and no shorter than it is to ring. Whether they did.
+    async fn ring(&mut self, mut asked: oneshot::Receiver<Result<(), Refusal>>) -> bool {
+        let answer_at = Instant::now() + Duration::from_millis(self.shared.options.ring_ms);
+        let token = self.shared.tasks.token();
+        let mut taken = false;
+        loop {
+            tokio::select! {
+                biased;
+                () = token.cancelled() => {
+                    self.feed(Input::HangUp).await;
+                    return false;
+                }
+                told = self.told.recv() => match told {
+                    Some(told) => self.told(told).await,
+                    None => return false,
+                },
+                verdict = &mut asked, if !taken => match verdict {
+                    Ok(Ok(())) => taken = true,
+                    Ok(Err(refusal)) => self.feed(Input::Refused(refusal.status())).await,
+                    Err(_dropped) => self.feed(Input::Refused(Refusal::Unavailable.status())).await,
+                },
+                () = tokio::time::sleep_until(answer_at), if taken => {
+                    self.answer().await;
+                    return !self.over;
+                }
+            }
+            if self.over {
+                return false;
+            }
+        }
+    }
+
+    async fn answer(&mut self) {
+        let Some(lease) = self.shared.ports.take(self.bind).await else {
+            tracing::warn!("no port for audio is left: a call was refused (raise the range of RTP ports)");
+            return self.feed(Input::Refused(503)).await;
+        };
+        metrics::gauge!(PORTS).set(self.shared.ports.taken() as f64);
+        let Ok(bound) = lease.socket.local_addr() else { return self.feed(Input::Refused(500)).await };
+        self.lease = Some(lease);
+        let local = Local {
+            address: (self.advertised, bound.port()).into(),
+            // RFC 4566 wants a number that no other session of ours has.
+            session: u64::from(rand::random::<u32>()),
+            version: 1,
+            codecs: self.shared.options.codecs().to_vec(),
+        };
+        self.feed(Input::Accepted(local)).await;
+    }
+
+    async fn talk(&mut self) {
+        let token = self.shared.tasks.token();
+        let mut datagram = [0; DATAGRAM];
+        let (mut stopping, mut listening) = (None, true);
+        while !self.over {
+            let now = Instant::now().into_std();
+            let fill = self.voice.fill_due(now);
+            let machine = self.machine.deadline().map(|(at, _)| at);
+            let due = [fill, machine].into_iter().flatten().min();
+            let due = due.map_or(now + Duration::from_secs(3_600), |due| due);
+            let socket = self.lease.as_ref().map(|lease| &lease.socket);
+            tokio::select! {
+                () = token.cancelled(), if stopping.is_none() => {
+                    stopping = Some(Instant::now() + GOODBYE);
+                    self.feed(Input::HangUp).await;
+                }
+                () = async { tokio::time::sleep_until(stopping.unwrap_or_else(Instant::now)).await }, if stopping.is_some() => break,
+                told = self.told.recv() => match told {
+                    Some(told) => self.told(told).await,
+                    None => break,
+                },
+                command = self.commands.recv(), if listening => match command {
+                    Some(LegCommand::Packet(packet)) => self.speak(&packet),
+                    // What was sent is gone, and a phone has no screen.
+                    Some(LegCommand::Clear | LegCommand::Message(_)) => {}
+                    Some(LegCommand::Close) | None => {
+                        listening = false;
+                        self.feed(Input::HangUp).await;
+                    }
+                },
+                received = receive(socket, &mut datagram) => {
+                    if let Some((length, from)) = received {
+                        self.hear(&datagram[..length], from).await;
+                    }
+                },
+                () = tokio::time::sleep_until(due.into()) => {
+                    let now = Instant::now().into_std();
+                    if let Some((datagram, to)) = self.voice.fill(now) {
+                        self.send(&datagram, to);
+                    }
+                    if machine.is_some_and(|at| at <= now) {
+                        self.feed(Input::Timeout).await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn speak(&mut self, packet: &media_core::Packet) {
+        if let Some((datagram, to)) = self.voice.speak(packet, Instant::now().into_std()) {
+            self.send(&datagram, to);
+        }
+    }
+
+    fn send(&self, datagram: &[u8], to: std::net::SocketAddr) {
+        if let Some(lease) = &self.lease {
+            // A full socket buffer loses it, as the network might.
+            let _lost = lease.socket.try_send_to(datagram, to);
+        }
+    }
+
+    async fn hear(&mut self, datagram: &[u8], from: std::net::SocketAddr) {
+        let now = Instant::now().into_std();
+        match self.voice.received(datagram, from, now) {
+            Heard::Audio(packet) => {
+                self.feed(Input::Heard).await;
+                if self.events.try_send(LegEvent::Packet(packet)).is_err() {
+                    metrics::counter!(PACKETS_DROPPED).increment(1);
+                }
+            }
+            Heard::Key(digit) => {
+                self.feed(Input::Heard).await;
+                self.key(digit).await;
+            }
+            Heard::Alive => self.feed(Input::Heard).await,
+            Heard::Stray => metrics::counter!(STRAY).increment(1),
+        }
+    }
+
+    /// Said in the client protocol, so that a session treats all callers alike.
+    async fn key(&mut self, digit: Digit) {
+        let _ended =
+            self.events.send(said("dtmf", &serde_json::json!({ "buttons": [char::from(digit)] }))).await;
+    }
+
+    async fn told(&mut self, told: Told) {
+        match told {
+            Told::Request { request, answer, id } => self.request(request, answer, id).await,
+            Told::Cancelled => self.feed(Input::Cancelled).await,
+            Told::Acknowledged { id, sdp } => self.feed(Input::Acknowledged { id, sdp }).await,
+            Told::Unacknowledged(id) => self.feed(Input::Unacknowledged(id)).await,
+            Told::Refreshed { status, sdp } => self.feed(Input::Refreshed { status, sdp }).await,
+        }
+    }
+
+    async fn request(&mut self, request: SipRequest, answer: Answer, id: RequestId) {
+        if !self.dialog.take(&request) {
+            return respond(&self.dialog, &request, &answer, 500);
+        }
+        match request.method {
+            Method::Bye => {
+                respond(&self.dialog, &request, &answer, 200);
+                self.feed(Input::Bye).await;
+            }
+            Method::Invite | Method::Update => {
+                let sdp = dialog::description(&request, &request.body);
+                let timer = dialog::timer(&request);
+                let invite = request.method == Method::Invite;
+                self.open.insert(id, (request, answer));
+                self.feed(Input::Offered { id, invite, sdp, timer }).await;
+            }
+            Method::Info => {
+                respond(&self.dialog, &request, &answer, 200);
+                if let Some(digit) = relayed(&request.body) {
+                    self.key(digit).await;
+                }
+            }
+            Method::Options => respond(&self.dialog, &request, &answer, 200),
+            _ => respond(&self.dialog, &request, &answer, 405),
+        }
+    }
+
+    async fn feed(&mut self, input: Input) {
+        for output in self.machine.handle(input, Instant::now().into_std()) {
+            match output {
+                Output::Respond { id, status, sdp, expires } => {
+                    if let Some((request, answer)) = self.open.get(&id) {
+                        let response = self.dialog.response(request, status, sdp, expires);
+                        let _gone = answer.0.send(TransactionEvent::Respond(response));
+                    }
+                    if status >= 200 {
+                        self.open.remove(&id);
+                    }
+                }
+                Output::Send(request) => self.ask(&request),
+                Output::Media(agreed) => {
+                    if let Err(error) = self.voice.agree(agreed) {
+                        tracing::warn!(%error, "no encoder for what a call agreed on");
+                    }
+                }
+                Output::Active => {
+                    let _ended = self.events.send(LegEvent::Active).await;
+                    let ready = serde_json::json!({ "version": "2.2.0", "about": { "library": "sip" } });
+                    let _ended = self.events.send(said("client-ready", &ready)).await;
+                }
+                Output::Ended(end) => self.ended(end).await,
+            }
+        }
+    }
+
+    async fn ended(&mut self, end: End) {
+        self.over = true;
+        self.lease = None;
+        metrics::gauge!(PORTS).set(self.shared.ports.taken() as f64);
+        let how = match end {
+            End::Caller => "caller",
+            End::Us => "us",
+            End::Refused => "refused",
+            End::Lost => "lost",
+            End::Media => "media",
+        };
+        metrics::counter!(CALLS_ENDED, "how" => how).increment(1);
+        tracing::debug!(how, "a SIP call ended");
+        // Nobody comes back to a phone call: it is over for the session too.
+        let _ended = self.events.send(LegEvent::Closed).await;
+    }
+
+    /// Sends a request of ours in a task of its own, which outlives the call where that is a BYE.
+    fn ask(&mut self, request: &Request) {
+        let mut transaction = match self.dialog.request(request) {
+            Ok(transaction) => transaction,
+            Err(error) => return tracing::warn!(%error, "a SIP request could not be built"),
+        };
+        let goodbye = matches!(request, Request::Bye { .. });
+        let tell = (!goodbye).then(|| self.tell.clone());
+        let permit = if goodbye { self.place.take() } else { None };
+        let stack = self.shared.stack.clone();
+        let work = async move {
+            let _permit = permit;
+            let mut told = Told::Refreshed { status: 408, sdp: None };
+            if transaction.send().await.is_ok() {
+                while let Some(message) = transaction.receive().await {
+                    let SipMessage::Response(response) = message else { continue };
+                    let status = response.status_code.code();
+                    if status >= 200 {
+                        let sdp = dialog::description(&response, &response.body);
+                        told = Told::Refreshed { status, sdp };
+                        break;
+                    }
+                }
+            }
+            if let Some(tell) = tell {
+                let _over = tell.send(told).await;
+            }
+        };
+        self.shared.tasks.spawn_graceful(REQUEST, async move { stack.run_until_cancelled(work).await });
+    }
+}
+
+fn respond(dialog: &Dialog, request: &SipRequest, answer: &Answer, status: u16) {
+    let response = dialog.response(request, status, None, None);
+    let _gone = answer.0.send(TransactionEvent::Respond(response));
+}
+
+/// Pends without a socket. Cancel-safe. `None` for what the system reports of packets we sent.
+async fn receive(
+    socket: Option<&tokio::net::UdpSocket>,
+    datagram: &mut [u8],
+) -> Option<(usize, std::net::SocketAddr)> {
+    match socket {
+        Some(socket) => socket.recv_from(datagram).await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// A key in an INFO: `Signal=5` of application/dtmf-relay, or the bare key of application/dtmf.
+fn relayed(body: &[u8]) -> Option<Digit> {
+    let text = std::str::from_utf8(body).ok()?;
+    let signal = text.lines().find_map(|line| line.trim().strip_prefix("Signal=")).unwrap_or(text);
+    let mut keys = signal.trim().chars();
+    let key = keys.next().filter(|_| keys.next().is_none())?;
+    Digit::try_from(key).ok()
+}
+
+fn said(kind: &str, data: &serde_json::Value) -> LegEvent {
+    let message = serde_json::json!({ "label": "rtvi-ai", "type": kind, "id": kind, "data": data });
+    LegEvent::Message(message.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_in_infos_are_read_and_nothing_else_is_one() {
+        let digit = |key| Digit::try_from(key).ok();
+        assert_eq!(relayed(b"Signal=5\r\nDuration=160\r\n"), digit('5'));
+        assert_eq!(relayed(b" # "), digit('#'));
+        assert_eq!(relayed(b"Signal=55"), None);
+        assert_eq!(relayed(b""), None);
+        assert_eq!(relayed(&[0xff]), None);
+    }
+}

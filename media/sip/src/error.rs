@@ -1,0 +1,26 @@
+//! Why SIP could not be listened for.
+
+use std::io;
+use std::net::SocketAddr;
+
+use domain::{Failure, Retry};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot listen for SIP on {transport} {address}: {source}")]
+    Listen { transport: &'static str, address: SocketAddr, source: io::Error },
+    #[error("the SIP stack did not start: {0}")]
+    Stack(String),
+    #[error("the options of SIP are wrong: {0}")]
+    Options(String),
+}
+
+impl Error {
+    #[must_use]
+    pub const fn failure(&self) -> Failure {
+        match self {
+            Self::Listen { .. } | Self::Stack(_) => Failure::platform("SIP_LISTEN_FAILED", Retry::Never),
+            Self::Options(_) => Failure::caller("CONFIG_INVALID"),
+        }
+    }
+}

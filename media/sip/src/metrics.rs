@@ -1,0 +1,15 @@
+//! Names of what this crate counts.
+
+/// Calls now, from their INVITE to their end.
+pub const CALLS: &str = "sip_calls";
+/// Ports of audio in use.
+pub const PORTS: &str = "sip_rtp_ports";
+/// Calls that ended, by `how`: `caller`, `us`, `refused`, `lost`, `media`.
+pub const CALLS_ENDED: &str = "sip_calls_ended_total";
+/// Requests that were refused or dropped before they became a call, by `why`: `busy`, `unauthorized`, `forbidden`, `repeated`, `unknown_call`,
+/// `method`, `malformed`.
+pub const REFUSED: &str = "sip_requests_refused_total";
+/// Datagrams on ports of audio that were nothing of the call's.
+pub const STRAY: &str = "sip_rtp_stray_total";
+/// Audio packets dropped because the session did not take them.
+pub const PACKETS_DROPPED: &str = "sip_packets_dropped_total";

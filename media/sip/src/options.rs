@@ -1,0 +1,106 @@
+//! Where phones reach us, and how patient we are with them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use domain::Secret;
+use media_core::Codec;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Options {
+    /// Address of SIP, for UDP and TCP.
+    pub listen: SocketAddr,
+    /// How callers reach us, where that is not the address they came in by.
+    pub advertise: Option<IpAddr>,
+    /// Ports of audio: the even ones from the first to the last, one for each call.
+    pub rtp_first: u16,
+    pub rtp_last: u16,
+    /// Who may call, by name and password (digest authentication). Empty: nobody is asked.
+    #[serde(skip_serializing)]
+    pub users: BTreeMap<String, Secret<String>>,
+    pub realm: String,
+    /// How long a call rings before it is answered, in ms.
+    pub ring_ms: u64,
+    /// A call from which no audio came for so long is over, though nobody said so, in seconds.
+    pub silence_s: u32,
+    /// Session timer offered to callers who keep one and name no length, in seconds; at least 90.
+    pub session_expires_s: u32,
+    /// Opus is answered too where a caller prefers it.
+    pub opus: bool,
+    /// Requests in work and calls that there may be at once; more requests are dropped, to be repeated by whoever sent them.
+    pub requests: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5060)),
+            advertise: None,
+            rtp_first: 20_000,
+            rtp_last: 20_999,
+            users: BTreeMap::new(),
+            realm: "agent-foundry".to_owned(),
+            ring_ms: 0,
+            silence_s: 30,
+            session_expires_s: 1_800,
+            opus: true,
+            requests: 2_048,
+        }
+    }
+}
+
+impl Options {
+    /// What is wrong with the options, in words.
+    ///
+    /// # Errors
+    /// The first thing that is.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.rtp_first < 1_024 || self.rtp_last < self.rtp_first.saturating_add(self.rtp_first % 2) {
+            return Err("rtp_first must be at least 1024 and rtp_last not below it".to_owned());
+        }
+        if self.ring_ms > 60_000 {
+            return Err("ring_ms must be at most 60000".to_owned());
+        }
+        if !(5..=3_600).contains(&self.silence_s) {
+            return Err("silence_s must be 5 to 3600".to_owned());
+        }
+        if self.session_expires_s < crate::machine::LEAST_INTERVAL_S {
+            return Err("session_expires_s must be at least 90".to_owned());
+        }
+        if self.realm.is_empty() || self.realm.contains(['"', '\\', '\r', '\n']) {
+            return Err("realm must be a name without quotes".to_owned());
+        }
+        if self.requests < 16 {
+            return Err("requests must be at least 16".to_owned());
+        }
+        Ok(())
+    }
+
+    /// In our order.
+    #[must_use]
+    pub fn codecs(&self) -> &'static [Codec] {
+        if self.opus { &[Codec::Opus, Codec::Pcmu, Codec::Pcma] } else { &[Codec::Pcmu, Codec::Pcma] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_no_sense_is_refused_in_words() {
+        let wrong = |change: fn(&mut Options)| {
+            let mut options = Options::default();
+            change(&mut options);
+            options.validate().err()
+        };
+        assert_eq!(wrong(|_| {}), None);
+        assert!(wrong(|options| options.rtp_last = 19_999).is_some());
+        assert!(wrong(|options| options.rtp_first = 80).is_some());
+        assert!(wrong(|options| options.silence_s = 0).is_some());
+        assert!(wrong(|options| options.session_expires_s = 60).is_some());
+        assert!(wrong(|options| options.realm = "a\"b".to_owned()).is_some());
+    }
+}

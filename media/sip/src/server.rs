@@ -1,0 +1,386 @@
+//! Listens for SIP, and gives each request to its call. One signalling address for all calls.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rsipstack::EndpointBuilder;
+use rsipstack::sip::prelude::HeadersExt;
+use rsipstack::sip::{Header, Method, Request as SipRequest, SipMessage, StatusCode, WwwAuthenticate};
+use rsipstack::transaction::{Endpoint, Transaction, TransactionReceiver};
+use rsipstack::transport::udp::{UdpConnection, UdpInner};
+use rsipstack::transport::{SipAddr, TcpListenerConnection, TransportLayer};
+use runtime::{Kind, Tasks};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{Gate, Verdict};
+use crate::call::{self, Answer, First, Shared, Told};
+use crate::dialog::{self, ALLOW, Dialog};
+use crate::error::Error;
+use crate::invitation::Invitation;
+use crate::machine::RequestId;
+use crate::metrics::{CALLS, REFUSED};
+use crate::options::Options;
+use crate::ports::Ports;
+
+/// Calls that ring and that nobody has looked at. When full, callers are told that we are busy.
+const INVITATIONS: usize = 64;
+/// Messages that a call has not looked at. When full their transactions wait, each for itself.
+const TOLD: usize = 32;
+/// A request that nobody answers is given up: RFC 3261's longest ringing, and its longest wait for anything else.
+const INVITE_LIFE: Duration = Duration::from_secs(240);
+const REQUEST_LIFE: Duration = Duration::from_secs(40);
+/// How long requests in work may take once the server is told to stop.
+const GOODBYE: Duration = Duration::from_secs(1);
+const USER_AGENT: &str = "Agent-Foundry";
+
+const ENDPOINT: Kind = Kind::new("sip.endpoint");
+const DISPATCH: Kind = Kind::new("sip.dispatch");
+const TRANSACTION: Kind = Kind::new("sip.transaction");
+const CALL: Kind = Kind::new("sip.call");
+
+/// A running SIP address. It ends with the tasks that it was bound with.
+#[derive(Debug, Clone)]
+pub struct Server {
+    address: SocketAddr,
+    ports: Ports,
+    calls: Calls,
+}
+
+type Calls = Arc<Mutex<HashMap<String, Entry>>>;
+
+#[derive(Debug)]
+struct Entry {
+    tag: String,
+    tell: mpsc::Sender<Told>,
+}
+
+impl Server {
+    /// Listens on UDP and TCP. Calls that ring come out of the receiver.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on, or an option is wrong.
+    pub async fn bind(options: Options, tasks: &Tasks) -> Result<(Self, mpsc::Receiver<Invitation>), Error> {
+        options.validate().map_err(Error::Options)?;
+        let tasks = Arc::new(tasks.child());
+        // Of its own: the stack is to carry the goodbyes of calls that end because the server does.
+        let stack = CancellationToken::new();
+        let (endpoint, address) = listen(&options, &stack).await?;
+        let incoming = endpoint.incoming_transactions().map_err(|error| Error::Stack(error.to_string()))?;
+        let (invitations, ringing) = mpsc::channel(INVITATIONS);
+        let ports = Ports::new(options.rtp_first, options.rtp_last);
+        let gate = Gate::new(options.users.clone(), options.realm.clone(), rand::random());
+        let room = Arc::new(Semaphore::new(options.requests));
+        let calls = Calls::default();
+        let shared = Shared {
+            options,
+            ports: ports.clone(),
+            tasks: Arc::clone(&tasks),
+            invitations,
+            room: Arc::clone(&room),
+            stack: stack.clone(),
+        };
+        let whole = u32::try_from(shared.options.requests).unwrap_or(u32::MAX);
+        let dispatcher = Dispatcher {
+            shared: Arc::new(shared),
+            calls: Arc::clone(&calls),
+            gate,
+            address,
+            began: Instant::now(),
+            requests: 0,
+        };
+        let token = tasks.token();
+        tasks.spawn_graceful(ENDPOINT, async move {
+            let stopped = async {
+                token.cancelled().await;
+                let _late = tokio::time::timeout(GOODBYE, room.acquire_many(whole)).await;
+            };
+            tokio::select! {
+                () = endpoint.serve() => {}
+                () = stopped => {}
+            }
+            stack.cancel();
+        });
+        tasks.spawn(DISPATCH, dispatcher.run(incoming));
+        Ok((Self { address, ports, calls }, ringing))
+    }
+
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Calls now, ringing ones included.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Ports of audio in use.
+    #[must_use]
+    pub fn ports(&self) -> usize {
+        self.ports.taken()
+    }
+}
+
+async fn listen(options: &Options, token: &CancellationToken) -> Result<(Endpoint, SocketAddr), Error> {
+    let asked = options.listen;
+    let failed = |transport| move |source| Error::Listen { transport, address: asked, source };
+    let socket = UdpSocket::bind(asked).await.map_err(failed("UDP"))?;
+    let address = socket.local_addr().map_err(failed("UDP"))?;
+    // The stack listens later and only logs that it cannot: this one says so now.
+    drop(TcpListener::bind(address).await.map_err(failed("TCP"))?);
+    let transports = TransportLayer::new(token.clone());
+    let named = SipAddr { r#type: Some(rsipstack::sip::Transport::Udp), addr: address.into() };
+    let inner = UdpInner { conn: Arc::new(socket), addr: named };
+    let udp = UdpConnection::attach(inner, None, Some(token.clone())).await;
+    transports.add_transport(udp.into());
+    let tcp = TcpListenerConnection::new(address, None).await;
+    transports.add_transport(tcp.map_err(|error| Error::Stack(error.to_string()))?.into());
+    let mut builder = EndpointBuilder::new();
+    builder.with_user_agent(USER_AGENT).with_transport_layer(transports).with_cancel_token(token.clone());
+    Ok((builder.build(), address))
+}
+
+struct Dispatcher {
+    shared: Arc<Shared>,
+    calls: Calls,
+    gate: Gate,
+    address: SocketAddr,
+    began: Instant,
+    requests: u32,
+}
+
+impl Dispatcher {
+    async fn run(mut self, mut incoming: TransactionReceiver) {
+        while let Some(transaction) = incoming.recv().await {
+            // Dropped without a word: whoever sent it sends it again, and a flood is answered with nothing.
+            let Ok(permit) = Arc::clone(&self.shared.room).try_acquire_owned() else {
+                refused("busy");
+                continue;
+            };
+            self.take(transaction, permit);
+        }
+    }
+
+    fn take(&mut self, transaction: Transaction, permit: OwnedSemaphorePermit) {
+        let request = transaction.original.clone();
+        let call_id = request.call_id_header().map(|header| header.value().to_owned());
+        let tag = request.to_header().ok().and_then(|header| header.tag().ok()).flatten();
+        let (Ok(call_id), Ok(_)) = (call_id, request.cseq_header()) else {
+            refused("malformed");
+            return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
+        };
+        let Some(tag) = tag else { return self.outside(transaction, request, &call_id, permit) };
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(tell) =
+            calls.get(&call_id).filter(|entry| entry.tag == tag.value()).map(|entry| entry.tell.clone())
+        else {
+            drop(calls);
+            refused("unknown_call");
+            return self.answer(transaction, permit, StatusCode::CallTransactionDoesNotExist, Vec::new());
+        };
+        drop(calls);
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        let told = Told::Request { request, answer: Answer(transaction.tu_sender.clone()), id };
+        self.drive(transaction, permit, id, tell, Some(told));
+    }
+
+    /// A request that belongs to no call.
+    fn outside(
+        &mut self,
+        transaction: Transaction,
+        request: SipRequest,
+        call_id: &str,
+        permit: OwnedSemaphorePermit,
+    ) {
+        match request.method {
+            Method::Invite => self.invite(transaction, request, call_id, permit),
+            Method::Options => {
+                let accept = Header::Other("Accept".to_owned(), "application/sdp".to_owned());
+                self.answer(transaction, permit, StatusCode::OK, vec![allow(), accept]);
+            }
+            Method::Bye | Method::Update | Method::Info | Method::PRack => {
+                refused("unknown_call");
+                self.answer(transaction, permit, StatusCode::CallTransactionDoesNotExist, Vec::new());
+            }
+            _ => {
+                refused("method");
+                self.answer(transaction, permit, StatusCode::MethodNotAllowed, vec![allow()]);
+            }
+        }
+    }
+
+    fn invite(
+        &mut self,
+        transaction: Transaction,
+        request: SipRequest,
+        call_id: &str,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let at_s = self.began.elapsed().as_secs();
+        let header = request.authorization_header().map(|header| header.value().to_owned());
+        match self.gate.judge(header.as_deref(), &Method::Invite, call_id, at_s) {
+            Verdict::Welcome => {}
+            Verdict::Challenge(challenge) => {
+                refused("unauthorized");
+                let challenge = vec![Header::WwwAuthenticate(WwwAuthenticate::new(challenge))];
+                return self.answer(transaction, permit, StatusCode::Unauthorized, challenge);
+            }
+            Verdict::Forbidden => {
+                refused("forbidden");
+                return self.answer(transaction, permit, StatusCode::Forbidden, Vec::new());
+            }
+        }
+        let source = dialog::source(&request, transaction.connection.as_ref());
+        let (Some(source), Some(connection)) = (source, transaction.connection.clone()) else {
+            refused("malformed");
+            return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
+        };
+        let bind = self.address.ip();
+        let advertised = self.shared.options.advertise.unwrap_or_else(|| reachable(bind, source));
+        let own = SocketAddr::new(advertised, self.address.port());
+        let endpoint = transaction.endpoint_inner.clone();
+        let Some(dialog) = Dialog::of(&request, endpoint, connection, source, own) else {
+            refused("malformed");
+            return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
+        };
+        // The call's own: the stack does not stop before the last of them has said goodbye.
+        let Ok(place) = Arc::clone(&self.shared.room).try_acquire_owned() else {
+            refused("busy");
+            return self.answer(transaction, permit, StatusCode::ServiceUnavailable, Vec::new());
+        };
+        let (tell, told) = mpsc::channel(TOLD);
+        {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            if calls.contains_key(call_id) {
+                drop(calls);
+                // The same request by two ways (RFC 3261 section 8.2.2.2).
+                refused("repeated");
+                return self.answer(transaction, permit, StatusCode::LoopDetected, Vec::new());
+            }
+            calls.insert(call_id.to_owned(), Entry { tag: dialog.tag().to_owned(), tell: tell.clone() });
+        }
+        let first =
+            First { request, answer: Answer(transaction.tu_sender.clone()), source, advertised, bind, place };
+        let listed = Listed { calls: Arc::clone(&self.calls), call_id: call_id.to_owned() };
+        metrics::gauge!(CALLS).increment(1.0);
+        let run = call::run(Arc::clone(&self.shared), dialog, first, tell.clone(), told);
+        self.shared.tasks.spawn_graceful(CALL, async move {
+            let _listed = listed;
+            run.await;
+        });
+        self.drive(transaction, permit, RequestId::FIRST, tell, None);
+    }
+
+    fn answer(
+        &self,
+        transaction: Transaction,
+        permit: OwnedSemaphorePermit,
+        status: StatusCode,
+        more: Vec<Header>,
+    ) {
+        let mut response = transaction.endpoint_inner.make_response(&transaction.original, status, None);
+        for header in response.headers.iter_mut() {
+            if let Header::To(to) = header
+                && matches!(to.tag(), Ok(None))
+            {
+                *to = to.with_tag(format!("{:016x}", rand::random::<u64>()).as_str().into());
+            }
+        }
+        response.headers.extend(more);
+        let mut transaction = transaction;
+        let stack = self.shared.stack.clone();
+        // Said once and forgotten: the stack repeats it to whoever asks again, and nobody's ACK is waited for, or a flood of INVITEs would
+        // hold all the room there is for half a minute.
+        let work = async move {
+            let _permit = permit;
+            let _unsent = transaction.respond(response).await;
+        };
+        self.shared.tasks.spawn_graceful(TRANSACTION, async move { stack.run_until_cancelled(work).await });
+    }
+
+    /// Keeps a transaction of a call going until it ends: repetitions, timers, and for an INVITE its CANCEL and ACK.
+    fn drive(
+        &self,
+        mut transaction: Transaction,
+        permit: OwnedSemaphorePermit,
+        id: RequestId,
+        tell: mpsc::Sender<Told>,
+        told: Option<Told>,
+    ) {
+        let invite = transaction.original.method == Method::Invite;
+        let stack = self.shared.stack.clone();
+        let work = async move {
+            let _permit = permit;
+            let life = if invite { INVITE_LIFE } else { REQUEST_LIFE };
+            let _given_up = tokio::time::timeout(life, async move {
+                if id == RequestId::FIRST {
+                    let _unsent = transaction.send_trying().await;
+                }
+                if let Some(told) = told
+                    && tell.send(told).await.is_err()
+                {
+                    // The call ended just now.
+                    let _unsent = transaction.reply(StatusCode::CallTransactionDoesNotExist).await;
+                }
+                let mut acknowledged = false;
+                while let Some(message) = transaction.receive().await {
+                    let SipMessage::Request(request) = message else { continue };
+                    let told = match request.method {
+                        Method::Ack => {
+                            acknowledged = true;
+                            Told::Acknowledged { id, sdp: dialog::description(&request, &request.body) }
+                        }
+                        Method::Cancel => Told::Cancelled,
+                        _ => continue,
+                    };
+                    let _over = tell.send(told).await;
+                }
+                if invite && !acknowledged {
+                    let _over = tell.send(Told::Unacknowledged(id)).await;
+                }
+            })
+            .await;
+        };
+        self.shared.tasks.spawn_graceful(TRANSACTION, async move { stack.run_until_cancelled(work).await });
+    }
+}
+
+/// A call's place in the table, for as long as it runs.
+struct Listed {
+    calls: Calls,
+    call_id: String,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.call_id);
+        metrics::gauge!(CALLS).decrement(1.0);
+    }
+}
+
+fn allow() -> Header {
+    Header::Other("Allow".to_owned(), ALLOW.to_owned())
+}
+
+fn refused(why: &'static str) {
+    metrics::counter!(REFUSED, "why" => why).increment(1);
+}
+
+/// The address of ours by which a caller there reaches us. Connecting a datagram socket sends nothing.
+fn reachable(bound: IpAddr, caller: SocketAddr) -> IpAddr {
+    if !bound.is_unspecified() {
+        return bound;
+    }
+    let way = std::net::UdpSocket::bind(SocketAddr::new(bound, 0)).and_then(|socket| {
+        socket.connect(caller)?;
+        socket.local_addr()
+    });
+    way.map_or(bound, |address| address.ip())
+}

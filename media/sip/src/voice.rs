@@ -1,0 +1,284 @@
+//! The audio of one call, both ways: datagrams to packets and keys, the agent's packets and pauses to datagrams.
+//!
+//! Pure, like the parts of `rtp` that it puts together. It decides nothing about the call.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use domain::{AudioFrame, Digit};
+use media_core::codec::{Decoder, Encoder};
+use media_core::{Codec, Packet, Resampler, dtmf};
+
+use crate::rtp::{Header, Latch, Timeline, frame_units};
+use crate::sdp::Agreed;
+
+/// About -72 dBFS: a line that is open sounds like this, one that is dead does not.
+const NOISE: i16 = 12;
+
+/// What a datagram was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    Audio(Packet),
+    /// A key, once for each press.
+    Key(Digit),
+    /// Of the caller, and nothing new: a key that is held, comfort noise.
+    Alive,
+    /// Not RTP, not from the caller, or nothing that was agreed on.
+    Stray,
+}
+
+pub struct Voice {
+    timeline: Timeline,
+    latch: Latch,
+    keys: dtmf::Events,
+    agreed: Option<Agreed>,
+    /// Makes what is sent, where it is not what the session gives: a pause, or another codec.
+    encoder: Option<Box<dyn Encoder>>,
+    bridge: Option<Bridge>,
+    noise: u32,
+}
+
+/// From the codec that the session speaks to the one of the line.
+struct Bridge {
+    from: Codec,
+    decoder: Box<dyn Decoder>,
+    resampler: Option<Resampler>,
+    pending: Vec<i16>,
+}
+
+impl Voice {
+    #[must_use]
+    pub fn new(timeline: Timeline) -> Self {
+        Self {
+            timeline,
+            latch: Latch::default(),
+            keys: dtmf::Events::default(),
+            agreed: None,
+            encoder: None,
+            bridge: None,
+            noise: 1,
+        }
+    }
+
+    /// Offer and answer came to this, at the beginning or anew.
+    ///
+    /// # Errors
+    /// Where there is no encoder for the codec.
+    pub fn agree(&mut self, agreed: Agreed) -> Result<(), media_core::codec::Error> {
+        let before = self.agreed.as_ref().map(|before| before.send.codec);
+        if before != Some(agreed.send.codec) {
+            let options = media_codec::opus::Options::default();
+            self.encoder = Some(media_codec::encoder(agreed.send.codec, &options)?);
+            self.bridge = None;
+        }
+        self.latch.signal(agreed.remote);
+        self.agreed = Some(agreed);
+        Ok(())
+    }
+
+    pub fn received(&mut self, datagram: &[u8], from: SocketAddr, now: Instant) -> Heard {
+        let Some((header, payload)) = Header::parse(datagram) else { return Heard::Stray };
+        let Some(agreed) = &self.agreed else { return Heard::Stray };
+        let format = agreed.receive.iter().find(|format| format.payload_type == header.payload_type);
+        // Comfort noise (RFC 3389) has this number by table.
+        let known =
+            format.is_some() || agreed.events == Some(header.payload_type) || header.payload_type == 13;
+        if !known || !self.latch.hears(from, now) {
+            return Heard::Stray;
+        }
+        match format {
+            Some(format) if !payload.is_empty() => Heard::Audio(Packet {
+                codec: format.codec,
+                sequence: header.sequence,
+                timestamp: header.timestamp,
+                marker: header.marker,
+                payload,
+                at: now,
+            }),
+            None if agreed.events == Some(header.payload_type) => {
+                self.keys.received(header.timestamp, &payload).map_or(Heard::Alive, Heard::Key)
+            }
+            _ => Heard::Alive,
+        }
+    }
+
+    /// The agent's packet as a datagram and where it goes; `None` while nothing may be sent.
+    pub fn speak(&mut self, packet: &Packet, now: Instant) -> Option<(Vec<u8>, SocketAddr)> {
+        let (send, remote) = self.way()?;
+        let payload = if packet.codec == send.codec {
+            packet.payload.clone()
+        } else {
+            self.translate(packet).filter(|payload| !payload.is_empty())?
+        };
+        let clock = send.codec.clock_hz();
+        let whole = Packet { codec: send.codec, payload: payload.clone(), ..packet.clone() };
+        let units = whole.units().unwrap_or_else(|| frame_units(clock));
+        let header = self.timeline.voice(send.payload_type, units, clock, now);
+        Some((header.datagram(&payload), remote))
+    }
+
+    /// When to call `fill`; `None` while nothing may be sent.
+    #[must_use]
+    pub fn fill_due(&self, now: Instant) -> Option<Instant> {
+        self.way().map(|_| self.timeline.fill_due(now))
+    }
+
+    /// A frame of comfort noise, where a pause is due to be filled.
+    pub fn fill(&mut self, now: Instant) -> Option<(Vec<u8>, SocketAddr)> {
+        let (send, remote) = self.way()?;
+        if self.timeline.fill_due(now) > now {
+            return None;
+        }
+        let encoder = self.encoder.as_mut()?;
+        let samples: Vec<i16> = (0..AudioFrame::samples_per_frame(encoder.rate_hz()))
+            .map(|_| {
+                // A linear congruential generator (Knuth's), of which the upper bits are good enough for noise.
+                self.noise = self.noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                ((self.noise >> 16) % (2 * NOISE as u32 + 1)) as i16 - NOISE
+            })
+            .collect();
+        let payload = encoder.encode(&samples).ok().filter(|payload| !payload.is_empty())?;
+        let clock = send.codec.clock_hz();
+        let header = self.timeline.fill(send.payload_type, frame_units(clock), clock, now);
+        Some((header.datagram(&payload), remote))
+    }
+
+    fn way(&self) -> Option<(crate::sdp::Format, SocketAddr)> {
+        let agreed = self.agreed.as_ref().filter(|agreed| agreed.direction.sends())?;
+        // Without an address in the description the caller holds, whoever was heard before.
+        agreed.remote?;
+        Some((agreed.send, self.latch.remote()?))
+    }
+
+    /// The session keeps the codec that the call began with; the line may have changed to another.
+    fn translate(&mut self, packet: &Packet) -> Option<Bytes> {
+        let encoder = self.encoder.as_mut()?;
+        if self.bridge.as_ref().is_none_or(|bridge| bridge.from != packet.codec) {
+            self.bridge = Some(Bridge::new(packet.codec, encoder.rate_hz())?);
+        }
+        let bridge = self.bridge.as_mut()?;
+        let mut samples = Vec::new();
+        bridge.decoder.decode(&packet.payload, &mut samples).ok()?;
+        match &mut bridge.resampler {
+            Some(resampler) => resampler.push(&samples, &mut bridge.pending),
+            None => bridge.pending.extend(samples),
+        }
+        let length = AudioFrame::samples_per_frame(encoder.rate_hz());
+        if bridge.pending.len() < length {
+            return None;
+        }
+        let frame: Vec<i16> = bridge.pending.drain(..length).collect();
+        encoder.encode(&frame).ok()
+    }
+}
+
+impl Bridge {
+    fn new(from: Codec, to_hz: u32) -> Option<Self> {
+        let decoder = media_codec::decoder(from).ok()?;
+        let (from_hz, mut pending) = (decoder.rate_hz(), Vec::new());
+        let resampler = if from_hz == to_hz {
+            None
+        } else {
+            let mut resampler = Resampler::new(from_hz, to_hz).ok()?;
+            resampler.prime(&mut pending);
+            Some(resampler)
+        };
+        Some(Self { from, decoder, resampler, pending })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests need some instant to count from")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sdp::{Direction, Format};
+
+    const PCMU: Format = Format { payload_type: 0, codec: Codec::Pcmu };
+
+    fn from() -> SocketAddr {
+        "127.0.0.1:4000".parse().expect("address")
+    }
+
+    fn agreed(send: Format) -> Agreed {
+        Agreed {
+            remote: Some(from()),
+            send,
+            receive: vec![send],
+            events: Some(101),
+            direction: Direction::SendRecv,
+        }
+    }
+
+    fn voice(send: Format) -> Voice {
+        let mut voice = Voice::new(Timeline::new(1, 0, 0));
+        voice.agree(agreed(send)).expect("an encoder");
+        voice
+    }
+
+    fn packet(codec: Codec, payload: Bytes) -> Packet {
+        Packet { codec, sequence: 0, timestamp: 0, marker: false, payload, at: Instant::now() }
+    }
+
+    fn header(payload_type: u8, timestamp: u32) -> Header {
+        Header { payload_type, marker: false, sequence: 1, timestamp, ssrc: 5 }
+    }
+
+    #[test]
+    fn audio_is_told_from_keys_and_each_press_is_one_key() {
+        let now = Instant::now();
+        let mut voice = voice(PCMU);
+        let audio = header(0, 160).datagram(&[0xff; 160]);
+        assert!(
+            matches!(voice.received(&audio, from(), now), Heard::Audio(packet) if packet.codec == Codec::Pcmu)
+        );
+        let digit = Digit::try_from('7').expect("a key");
+        let heard: Vec<Heard> = dtmf::TelephoneEvent::press(digit, Duration::from_millis(100), 8_000)
+            .iter()
+            .map(|payload| voice.received(&header(101, 320).datagram(payload), from(), now))
+            .collect();
+        assert_eq!(heard[0], Heard::Key(digit));
+        assert!(heard[1..].iter().all(|heard| *heard == Heard::Alive), "{heard:?}");
+        assert_eq!(voice.received(&header(13, 480).datagram(&[30]), from(), now), Heard::Alive);
+        assert_eq!(voice.received(&header(96, 480).datagram(&[30]), from(), now), Heard::Stray);
+        assert_eq!(voice.received(b"hello", from(), now), Heard::Stray);
+    }
+
+    #[test]
+    fn what_the_session_speaks_is_translated_where_the_line_speaks_another_codec() {
+        let now = Instant::now();
+        let mut voice = voice(Format { payload_type: 8, codec: Codec::Pcma });
+        let mulaw: Bytes = (0..160).map(|n| media_core::g711::encode_ulaw((n * 100) as i16)).collect();
+        let (datagram, to) = voice.speak(&packet(Codec::Pcmu, mulaw), now).expect("sent");
+        let (header, payload) = Header::parse(&datagram).expect("RTP");
+        assert_eq!((header.payload_type, payload.len(), to), (8, 160, from()));
+        let heard = media_core::g711::decode_alaw(payload[100]);
+        assert!((i32::from(heard) - 10_000).abs() < 600, "{heard}");
+        voice.agree(agreed(Format { payload_type: 111, codec: Codec::Opus })).expect("an encoder");
+        let mut sent = 0;
+        for n in 0..50_u64 {
+            let at = now + Duration::from_millis(20 * n);
+            sent += usize::from(
+                voice.speak(&packet(Codec::Pcmu, Bytes::from_static(&[0x80; 160])), at).is_some(),
+            );
+        }
+        assert!(sent >= 48, "{sent} of 50");
+    }
+
+    #[test]
+    fn pauses_are_filled_and_on_hold_nothing_is_sent() {
+        let now = Instant::now();
+        let mut voice = voice(PCMU);
+        let (datagram, _) = voice.fill(now).expect("the first at once");
+        assert_eq!(datagram.len(), 172);
+        assert_eq!(voice.fill(now), None);
+        assert_eq!(voice.fill_due(now), Some(now + Duration::from_millis(20)));
+        voice.agree(Agreed { direction: Direction::RecvOnly, ..agreed(PCMU) }).expect("held");
+        assert_eq!(voice.fill_due(now), None);
+        assert_eq!(voice.speak(&packet(Codec::Pcmu, Bytes::from_static(&[0xff; 160])), now), None);
+        voice.agree(Agreed { remote: None, ..agreed(PCMU) }).expect("held the older way");
+        assert_eq!(voice.fill(now + Duration::from_secs(1)), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! A real user agent with real audio: baresip calls, plays a recording, and records what it hears.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use testkit::process;
+
+use crate::desk::Desk;
+
+const SOON: Duration = Duration::from_secs(15);
+
+/// What baresip reads at its start; modules lie where the distribution puts them.
+fn configure(folder: &Path, codec: &str) {
+    let modules = "/usr/lib/baresip/modules";
+    let config = format!(
+        "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\nmodule aufile.so\nmodule aubridge.so\n\
+         module sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\nsip_listen 127.0.0.1:0\n\
+         audio_source aufile,{0}/tone.wav\naudio_player aubridge,nil\naudio_alert aubridge,nil\nsnd_path {0}\n\
+         rtp_timeout 60\n",
+        folder.display()
+    );
+    std::fs::write(folder.join("config"), config).expect("writable");
+    std::fs::write(
+        folder.join("accounts"),
+        format!("<sip:caller@127.0.0.1>;regint=0;audio_codecs={codec}\n"),
+    )
+    .expect("writable");
+    std::fs::write(folder.join("contacts"), "").expect("writable");
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: if codec.starts_with("opus") { 48_000 } else { 8_000 },
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(folder.join("tone.wav"), spec).expect("writable");
+    for n in 0..spec.sample_rate * 10 {
+        let sample = (n as f32 * 400.0 * std::f32::consts::TAU / spec.sample_rate as f32).sin() * 8_000.0;
+        wav.write_sample(sample as i16).expect("written");
+    }
+    wav.finalize().expect("written");
+}
+
+/// Loudest stretch of 20 ms in what was recorded, as a root mean square.
+fn loudest(folder: &Path) -> f64 {
+    let recorded = std::fs::read_dir(folder).expect("readable").flatten().map(|entry| entry.path());
+    let dump = recorded
+        .filter(|path| path.to_string_lossy().contains("dec"))
+        .find(|path| path.extension().is_some_and(|end| end == "wav"));
+    let Some(dump) = dump else { return 0.0 };
+    let Ok(reader) = hound::WavReader::open(dump) else { return 0.0 };
+    let samples: Vec<i16> = reader.into_samples::<i16>().flatten().collect();
+    let rms = |frame: &[i16]| {
+        (frame.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / frame.len() as f64).sqrt()
+    };
+    samples.chunks(160).map(rms).fold(0.0, f64::max)
+}
+
+fn call(desk: &Desk, codec: &str, transport: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    configure(folder.path(), codec);
+    let mut child = Command::new("baresip")
+        .arg("-f")
+        .arg(folder.path())
+        .args(["-t", "6", "-e"])
+        .arg(format!("/dial sip:front-desk@{}{transport}", desk.address()))
+        .stdin(Stdio::piped())
+        .stdout(std::fs::File::create(folder.path().join("log")).expect("writable"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("baresip is installed by scripts/setup.sh test");
+    let ended = process::ended(&mut child, Duration::from_secs(30));
+    if let Some(mut stdin) = child.stdin.take() {
+        let _closed = stdin.write_all(b"q");
+    }
+    assert!(ended.is_some(), "baresip ends by itself");
+    let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    (folder, log)
+}
+
+#[test]
+fn baresip_and_the_voice_hear_each_other_in_both_laws() {
+    for codec in ["PCMU/8000/1", "PCMA/8000/1"] {
+        let desk = Desk::open(|_| {});
+        let (folder, log) = call(&desk, codec, "");
+        desk.is_empty(SOON);
+        let seen = desk.seen().pop().unwrap_or_default();
+        assert!(seen.active && seen.closed && seen.packets > 100, "{codec}: {seen:?}\n{log}");
+        assert!(loudest(folder.path()) > 3_000.0, "{codec}: heard {}\n{log}", loudest(folder.path()));
+    }
+}
+
+#[test]
+fn baresip_calls_over_tcp() {
+    let desk = Desk::open(|_| {});
+    let (_folder, log) = call(&desk, "PCMU/8000/1", ";transport=tcp");
+    desk.is_empty(SOON);
+    let seen = desk.seen().pop().unwrap_or_default();
+    assert!(seen.active && seen.closed && seen.loud > 100, "{seen:?}\n{log}");
+}

@@ -1,0 +1,106 @@
+//! Thousands of messages and datagrams that nobody should send: the server answers the next call as if nothing had been.
+
+use std::time::Duration;
+
+use testkit::phone::Phone;
+
+use crate::desk::{Desk, loud, tone};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// Of the kinds of RFC 4475: cut off, contradictory, folded, enormous, in wrong order, and not SIP at all.
+fn torture() -> Vec<Vec<u8>> {
+    let head = "Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:a@b>\r\n";
+    let texts = [
+        format!("INVITE sip:c@d SIP/2.0\r\n{head}Content-Length: 999999\r\n\r\nv=0"),
+        format!("INVITE sip:c@d SIP/2.0\r\n{head}Content-Length: -1\r\n\r\n"),
+        format!("INVITE sip:c@d SIP/7.0\r\n{head}\r\n"),
+        format!("INVITE <sip:c@d> SIP/2.0\r\n{head}\r\n"),
+        format!(
+            "INVITE sip:c@d;p=%00%ff SIP/2.0\r\n{head}Content-Type: application/sdp\r\nContent-Length: 4\r\n\r\nm=au"
+        ),
+        format!("OPTIONS sip: SIP/2.0\r\n{head}\r\n"),
+        format!("BYE sip:c@d SIP/2.0\r\n{}\r\n", head.replace("<sip:c@d>", "<sip:c@d>;tag=nope")),
+        format!("ACK sip:c@d SIP/2.0\r\n{head}\r\n"),
+        format!("CANCEL sip:c@d SIP/2.0\r\n{head}\r\n"),
+        format!("REGISTER sip:d SIP/2.0\r\n{head}\r\n"),
+        format!("NEWMETHOD sip:d SIP/2.0\r\n{head}\r\n"),
+        format!(
+            "INVITE sip:c@d SIP/2.0\r\n{}\r\n",
+            head.replace("CSeq: 1 INVITE", "CSeq: 99999999999 INVITE")
+        ),
+        format!("INVITE sip:c@d SIP/2.0\r\n{}\r\n", head.replace(";tag=1", "")),
+        format!("INVITE sip:c@d SIP/2.0\r\n{}\r\n", head.replace("Call-ID: x\r\n", "")),
+        format!("INVITE sip:c@d SIP/2.0\r\n{}\r\n", head.replace("Contact: <sip:a@b>\r\n", "Contact: *\r\n")),
+        format!(
+            "INVITE sip:c@d SIP/2.0\r\n{}\r\n",
+            "Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK\r\n".repeat(200)
+        ),
+        format!("INVITE sip:c@d SIP/2.0\r\n{}Subject: {}\r\n\r\n", head, "x".repeat(30_000)),
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKnope\r\n\r\n".to_owned(),
+        "SIP/2.0 4294967301 OK\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(),
+        "\r\n\r\n".to_owned(),
+        String::new(),
+    ];
+    texts.into_iter().map(String::into_bytes).collect()
+}
+
+#[test]
+fn ten_thousand_hostile_messages_change_nothing() {
+    let desk = Desk::open(|_| {});
+    let mut seed = fastrand::Rng::with_seed(testkit::seed::seed());
+    let phone = Phone::new(desk.address());
+    let kinds = torture();
+    let valid = {
+        let mut text = String::from_utf8(kinds[4].clone()).expect("text");
+        text.truncate(text.len() - 4);
+        text + "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 9 RTP/AVP 0\r\n"
+    };
+    for n in 0..10_000_usize {
+        let mut bytes = if n % 3 == 0 { valid.clone().into_bytes() } else { kinds[n % kinds.len()].clone() };
+        if n >= kinds.len() {
+            // Some bytes of it other than they were.
+            for _ in 0..1 + seed.u8(..) % 4 {
+                if !bytes.is_empty() {
+                    let at = seed.usize(..bytes.len());
+                    bytes[at] = seed.u8(..);
+                }
+            }
+        }
+        phone.send(&bytes);
+        if n % 50 == 0 {
+            // So that the socket's buffer takes them all.
+            let _answer = phone.receive(Duration::from_millis(2));
+        }
+    }
+    let mut caller = Phone::new(desk.address());
+    assert_eq!(caller.call("front-desk").status(), Some(200));
+    assert!(loud(&caller.play(&tone(30))) > 15);
+    assert_eq!(caller.hang_up(), Some(200));
+}
+
+#[test]
+fn a_flood_of_audio_from_strangers_is_not_heard_and_keeps_nobody_from_being_heard() {
+    let desk = Desk::open(|_| {});
+    let mut phone = Phone::new(desk.address());
+    let answer = phone.call("front-desk");
+    let port = answer.audio().expect("a port");
+    phone.play(&tone(5));
+    let stranger = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let mut packet = vec![0x80, 0, 0, 1, 0, 0, 0, 0, 9, 9, 9, 9];
+    packet.extend([0x80; 160]);
+    for n in 0..20 {
+        for _ in 0..250 {
+            let _full = stranger.send_to(&packet, port);
+            let _full = stranger.send_to(&packet[..n], port);
+        }
+        phone.play(&tone(2));
+    }
+    stranger.set_nonblocking(true).expect("settable");
+    assert!(stranger.recv(&mut [0; 2_000]).is_err(), "strangers are sent nothing");
+    phone.hang_up();
+    desk.is_empty(SOON);
+    let seen = &desk.seen()[0];
+    assert!(seen.packets <= 45 && seen.packets > 20, "{seen:?}");
+}

@@ -1,0 +1,7 @@
+//! Real phones over loopback: sipp with the scenarios of `tests/sipp`, baresip, and one by hand that does what no phone does.
+
+mod baresip;
+mod desk;
+mod hostile;
+mod phone;
+mod sipp;
