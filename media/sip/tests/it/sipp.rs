@@ -124,6 +124,7 @@ fn who_is_not_here_and_what_cannot_be_spoken_is_refused() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "what the other side waits is measured, in real time")]
 fn fifty_calls_a_second_are_all_set_up() {
     let desk = Desk::open(|options| options.rtp_last = 21_999);
     let began = Instant::now();
