@@ -118,8 +118,8 @@ pub fn install(options: &Options) -> Result<Metrics, Error> {
 }
 
 /// Libraries that write down what they carry below warnings: words, tokens and keys. No filter lets that into the log.
-const CARRIERS: [&str; 7] =
-    ["tungstenite", "tokio_tungstenite", "h2", "hyper", "hyper_util", "reqwest", "rustls"];
+const CARRIERS: [&str; 8] =
+    ["tungstenite", "tokio_tungstenite", "h2", "hyper", "hyper_util", "reqwest", "rustls", "rsipstack"];
 
 fn filter(wanted: &str) -> Result<EnvFilter, ParseError> {
     // What is more specific would win over what is added.

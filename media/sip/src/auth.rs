@@ -81,9 +81,9 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
+    use rsipstack::sip::Uri;
     use rsipstack::sip::headers::auth::{Algorithm, AuthQop};
     use rsipstack::sip::services::DigestGenerator;
-    use rsipstack::sip::{Uri, typed};
 
     use super::*;
 
@@ -111,7 +111,6 @@ mod tests {
             algorithm: Algorithm::Md5,
         }
         .compute();
-        let _typed: Option<typed::Authorization> = None;
         format!(
             r#"Digest username="{user}", realm="here", nonce="{nonce}", uri="sip:desk@here", response="{response}", algorithm=MD5, cnonce="abc", qop=auth, nc=00000001"#
         )
