@@ -16,6 +16,7 @@ pub(crate) mod greeter;
 pub(crate) mod health;
 pub(crate) mod ledger;
 pub(crate) mod paces;
+pub(crate) mod phones;
 pub(crate) mod protocol;
 pub(crate) mod recordings;
 pub(crate) mod returning;

@@ -25,6 +25,15 @@ pub(crate) struct Overrides {
     /// UDP address for the audio of all browsers; every interface at the port of --listen unless given.
     #[arg(long, env = "FOUNDRY_MEDIA_LISTEN", value_name = "IP:PORT")]
     media_listen: Option<SocketAddr>,
+    /// Address of SIP (UDP and TCP) for phone calls; none are taken unless given.
+    #[arg(long, env = "FOUNDRY_SIP_LISTEN", value_name = "IP:PORT")]
+    sip_listen: Option<SocketAddr>,
+    /// Connect phones to any agent they ask for by name, such as sip:front-desk@127.0.0.1; on a loopback address alone.
+    #[arg(long, env = "FOUNDRY_SIP_OPEN", requires = "sip_listen")]
+    sip_open: bool,
+    /// UDP ports for the audio of phone calls; the even ones are used, one for each call.
+    #[arg(long, env = "FOUNDRY_SIP_RTP", value_name = "FIRST-LAST", value_parser = ports)]
+    sip_rtp: Option<(u16, u16)>,
     /// Address that browsers reach this machine by, where it differs from its own; may be repeated.
     #[arg(long, env = "FOUNDRY_ADVERTISE", value_name = "IP", value_delimiter = ',')]
     advertise: Vec<std::net::IpAddr>,
@@ -100,6 +109,12 @@ pub(crate) fn secret(text: &str) -> Result<Secret<String>, std::convert::Infalli
     Ok(Secret::new(text.to_owned()))
 }
 
+fn ports(text: &str) -> Result<(u16, u16), String> {
+    let range =
+        text.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+    range.ok_or_else(|| "two ports are wanted, such as 20000-20999".to_owned())
+}
+
 /// Why there is no configuration to go by.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -147,6 +162,7 @@ pub(crate) struct Config {
     pub(crate) calls: Calls,
     pub(crate) store: Store,
     pub(crate) recordings: Recordings,
+    pub(crate) sip: Sip,
     pub(crate) session: media_session::Options,
     /// Where calls, appointments and the operator's token are kept.
     pub(crate) data_dir: PathBuf,
@@ -294,6 +310,33 @@ impl Default for Store {
     }
 }
 
+/// Phone calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Sip {
+    /// None are taken unless given.
+    pub(crate) listen: Option<SocketAddr>,
+    /// Whoever calls reaches the agent that the address names. For trials: `listen` has to be a loopback address.
+    pub(crate) open: bool,
+    pub(crate) rtp_first: u16,
+    pub(crate) rtp_last: u16,
+}
+
+impl Default for Sip {
+    fn default() -> Self {
+        let options = media_sip::Options::default();
+        Self { listen: None, open: false, rtp_first: options.rtp_first, rtp_last: options.rtp_last }
+    }
+}
+
+impl Sip {
+    pub(crate) fn options(&self) -> Option<media_sip::Options> {
+        let listen = self.listen?;
+        let (rtp_first, rtp_last) = (self.rtp_first, self.rtp_last);
+        Some(media_sip::Options { listen, rtp_first, rtp_last, ..media_sip::Options::default() })
+    }
+}
+
 /// Of agents that ask for it (`session.recording`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -310,6 +353,7 @@ impl Default for Config {
             providers: Providers::default(),
             calls: Calls::default(),
             recordings: Recordings::default(),
+            sip: Sip::default(),
             session: session_defaults(),
             data_dir: PathBuf::from("data"),
             models_dir: None,
@@ -443,6 +487,11 @@ impl Config {
         self.store.url = overrides.database_url.or(self.store.url.take());
         self.store.redis_url = overrides.redis_url.or(self.store.redis_url.take());
         self.store.postgres_bin = overrides.postgres_bin.or(self.store.postgres_bin.take());
+        self.sip.listen = overrides.sip_listen.or(self.sip.listen);
+        self.sip.open |= overrides.sip_open;
+        if let Some((first, last)) = overrides.sip_rtp {
+            (self.sip.rtp_first, self.sip.rtp_last) = (first, last);
+        }
         set(&mut self.log.filter, overrides.log);
         set(&mut self.log.format, overrides.log_format);
         set(&mut self.server.open, overrides.open);
@@ -490,6 +539,13 @@ impl Config {
                 return Err(format!("server.ice_servers: {url:?} must begin with stun:, turn: or turns:"));
             }
         }
+        if self.sip.open && self.sip.listen.is_some_and(|address| !address.ip().is_loopback()) {
+            return Err("sip.open is for trials: sip.listen has to be a loopback address".to_owned());
+        }
+        self.sip
+            .options()
+            .map_or(Ok(()), |options| options.validate())
+            .map_err(|wrong| format!("in [sip]: {wrong}"))?;
         self.providers.local.validate().map_err(|wrong| format!("in [providers.local]: {wrong}"))?;
         // Before the surface, which has some of the session's numbers under other names.
         self.session.validate().map_err(|wrong| format!("in [session]: {wrong}"))?;

@@ -22,6 +22,7 @@ use crate::adapters::drills::{self, Drills};
 use crate::adapters::entry::Entry;
 use crate::adapters::greeter::Greeter;
 use crate::adapters::health::{Health, Metrics};
+use crate::adapters::phones::Phones;
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
 use crate::adapters::shared::Redis;
@@ -55,6 +56,8 @@ pub(crate) struct House {
     token_key: Secret<String>,
     /// An address of this machine that others may reach it by.
     address: Option<IpAddr>,
+    /// Where SIP is listened for.
+    phones: Option<SocketAddr>,
     /// Where the room is not what was asked for.
     note: Option<String>,
     _data: DataDir,
@@ -162,6 +165,22 @@ impl House {
         let spending = spending.map_err(|error| coded(error.failure(), error))?;
         at_once.render_ahead();
         greeter.render_ahead(directory.clone());
+        let phones = match config.sip.options() {
+            Some(options) => {
+                let bound = media_sip::Server::bind(options, &tasks).await;
+                let (server, ringing) = bound.map_err(|error| coded(error.failure(), error))?;
+                let phones = Phones {
+                    board: Arc::clone(&board),
+                    directory: directory.clone(),
+                    spending: Arc::clone(&spending),
+                    tasks: Arc::clone(&tasks),
+                    open: config.sip.open,
+                };
+                phones.answer(ringing);
+                Some(server.address())
+            }
+            None => None,
+        };
         let entry = Entry {
             board: Arc::clone(&board),
             spending,
@@ -203,6 +222,7 @@ impl House {
             operator_token,
             token_key,
             address,
+            phones,
             note,
             _data: data,
         })
@@ -231,6 +251,10 @@ impl House {
 
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.address
+    }
+
+    pub(crate) fn phones(&self) -> Option<SocketAddr> {
+        self.phones
     }
 
     pub(crate) fn tasks(&self) -> &Tasks {

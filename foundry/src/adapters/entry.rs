@@ -69,12 +69,12 @@ impl Entry {
 }
 
 /// Where a caller's leg goes.
-enum Way {
+pub(crate) enum Way {
     New(Slot),
     Back(Handle),
 }
 
-async fn join(
+pub(crate) async fn join(
     board: &Switchboard,
     spending: &Spending,
     tasks: &Tasks,

@@ -50,7 +50,7 @@ async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::
         () = stop.requested() => return Ok(ExitCode::SUCCESS),
     };
     door.serve(house.router(&config)?, house.tasks());
-    announce(&links(&url, &config, &house), &house)?;
+    announce(&links(&url, &config, &house), &config, &house)?;
     stop.requested().await;
     if house.calls_now() > 0 {
         eprintln!(
@@ -132,7 +132,7 @@ fn bracketed(ip: IpAddr) -> String {
     }
 }
 
-fn announce(links: &Links, house: &House) -> anyhow::Result<()> {
+fn announce(links: &Links, config: &Config, house: &House) -> anyhow::Result<()> {
     let elsewhere =
         links.elsewhere.iter().map(|link| format!("  From elsewhere: {link}\n")).collect::<String>();
     let reading = if links.signs_in {
@@ -140,10 +140,15 @@ fn announce(links: &Links, house: &House) -> anyhow::Result<()> {
     } else {
         "Agents are made and calls are read under /console, with the operator's token."
     };
+    let phones = match house.phones() {
+        Some(address) if config.sip.open => format!("  By phone: sip:front-desk@{address}\n"),
+        Some(address) => format!("  SIP is listened for on {address}, and no call is routed yet.\n"),
+        None => String::new(),
+    };
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "\n  Agent Foundry is ready: {}\n{elsewhere}  Press the button and talk. {}\n  {reading}\n  Stop with Ctrl-C.\n",
+        "\n  Agent Foundry is ready: {}\n{elsewhere}{phones}  Press the button and talk. {}\n  {reading}\n  Stop with Ctrl-C.\n",
         links.here,
         house.says()
     )?;

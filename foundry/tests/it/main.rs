@@ -20,6 +20,7 @@ mod leaks;
 mod logs;
 mod newcomer;
 mod operator;
+mod phones;
 mod realtime;
 mod recordings;
 mod repeats;

@@ -1,0 +1,72 @@
+//! Phones that ring, connected to agents: whom an address names, a place for the call, its leg.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_server::ports::CallRequest;
+use domain::SessionId;
+use greetings::Caller;
+use media_core::Delivery;
+use media_session::{Directory, Leg};
+use media_sip::{Invitation, Refusal};
+use runtime::{Kind, Tasks};
+use tokio::sync::mpsc;
+
+use crate::adapters::entry::{Way, join};
+use crate::adapters::spending::Spending;
+use crate::switchboard::Switchboard;
+
+const RINGING: Kind = Kind::new("phones.ringing");
+/// A phone does not come back: it calls again.
+const RETURNS_WITHIN: Duration = Duration::from_secs(1);
+
+pub(crate) struct Phones {
+    pub(crate) board: Arc<Switchboard>,
+    pub(crate) directory: Directory,
+    pub(crate) spending: Arc<Spending>,
+    pub(crate) tasks: Arc<Tasks>,
+    /// Whoever calls reaches the agent that they name; otherwise nobody is reached.
+    pub(crate) open: bool,
+}
+
+impl Phones {
+    pub(crate) fn answer(self, mut ringing: mpsc::Receiver<Invitation>) {
+        let tasks = Arc::clone(&self.tasks);
+        tasks.spawn(RINGING, async move {
+            while let Some(invitation) = ringing.recv().await {
+                self.take(invitation).await;
+            }
+        });
+    }
+
+    async fn take(&self, invitation: Invitation) {
+        let agent = invitation.called.0.clone();
+        if !self.open || !self.board.has(&agent) {
+            return invitation.refuse(Refusal::Unknown);
+        }
+        if self.board.catalogue().owner(&agent).is_some_and(|org| self.spending.is_stopped(org)) {
+            return invitation.refuse(Refusal::Unavailable);
+        }
+        let Ok(slot) = self.directory.reserve() else { return invitation.refuse(Refusal::Busy) };
+        let call = CallRequest {
+            session: SessionId::generate(),
+            agent,
+            from: Some(invitation.source.ip()),
+            resumes: false,
+            // Nobody is told it, and nobody can guess it.
+            resume_token: format!("{:032x}", rand::random::<u128>()),
+            resume_within: RETURNS_WITHIN,
+            caller: Caller::default(),
+        };
+        let peer = invitation.accept();
+        let leg = Leg {
+            transport: "sip",
+            delivery: Delivery::Datagrams,
+            codec: peer.codec,
+            events: peer.events,
+            commands: peer.commands,
+        };
+        // A session that cannot begin drops the leg, which hangs up.
+        let _ended = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg).await;
+    }
+}
