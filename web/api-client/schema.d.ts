@@ -1461,7 +1461,7 @@ export interface components {
             /** @description A sentence or two, a moment after the call's end; by rules first, and then by a model where the organization has one. */
             summary?: string | null;
             summary_by?: components["schemas"]["SummaryBy"] | null;
-            /** @description `webrtc`, `websocket`, `twilio`. */
+            /** @description `webrtc`, `websocket`, `twilio`, `telnyx`, `sip`. */
             transport: string;
             /**
              * Format: int32
@@ -2342,7 +2342,7 @@ export interface components {
                 /** @description A sentence or two, a moment after the call's end; by rules first, and then by a model where the organization has one. */
                 summary?: string | null;
                 summary_by?: components["schemas"]["SummaryBy"] | null;
-                /** @description `webrtc`, `websocket`, `twilio`. */
+                /** @description `webrtc`, `websocket`, `twilio`, `telnyx`, `sip`. */
                 transport: string;
                 /**
                  * Format: int32

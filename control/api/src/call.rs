@@ -18,7 +18,7 @@ pub struct CallSummary {
     pub version: i32,
     /// Absent for trials of drafts and older versions.
     pub environment: Option<String>,
-    /// `webrtc`, `websocket`, `twilio`.
+    /// `webrtc`, `websocket`, `twilio`, `telnyx`, `sip`.
     pub transport: String,
     /// Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models.
     pub providers: Vec<String>,

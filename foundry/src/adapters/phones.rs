@@ -56,7 +56,7 @@ impl Phones {
             // Nobody is told it, and nobody can guess it.
             resume_token: format!("{:032x}", rand::random::<u128>()),
             resume_within: RETURNS_WITHIN,
-            caller: Caller::default(),
+            caller: told(&invitation),
         };
         let peer = invitation.accept();
         let leg = Leg {
@@ -69,4 +69,15 @@ impl Phones {
         // A session that cannot begin drops the leg, which hangs up.
         let _ended = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg).await;
     }
+}
+
+/// As greetings may use it. Who calls is a claim.
+fn told(invitation: &Invitation) -> Caller {
+    let mut caller = Caller::default();
+    for (name, number) in
+        [("caller.number", &invitation.caller), ("session.called_number", &invitation.called)]
+    {
+        caller.tell(name, number.0.clone());
+    }
+    caller
 }
