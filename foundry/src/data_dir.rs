@@ -20,6 +20,8 @@ pub(crate) enum Error {
     Unusable { path: PathBuf, source: io::Error },
     #[error("another server (process {holder}) uses {}: stop it, or give another directory with --data-dir DIR", path.display())]
     InUse { path: PathBuf, holder: String },
+    #[error("no server has kept anything in {} yet: name the server's directory with --data-dir DIR, or start `foundry serve` there once", path.display())]
+    Empty { path: PathBuf },
 }
 
 impl Error {
@@ -27,6 +29,7 @@ impl Error {
         let code = match self {
             Self::Unusable { .. } => "DATA_DIR_UNUSABLE",
             Self::InUse { .. } => "DATA_DIR_IN_USE",
+            Self::Empty { .. } => "DATA_DIR_EMPTY",
         };
         Failure::platform(code, Retry::Never)
     }

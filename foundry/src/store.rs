@@ -12,7 +12,7 @@ use runtime::{Kind, Tasks};
 
 use crate::cmd::coded;
 use crate::config::Config;
-use crate::data_dir::DataDir;
+use crate::data_dir::{self, DataDir};
 
 const WATCH: Kind = Kind::new("store.watch");
 /// Between tries to start a cluster that died.
@@ -99,6 +99,11 @@ impl Visit {
             Some(url) => (Access::url(url.expose()).map_err(|error| coded(error.failure(), error))?, None),
             None => match Embedded::reach(&folder).map_err(|error| coded(error.failure(), error))? {
                 Some(access) => (access, None),
+                // A visit does not make a database: it would be one that nobody meant.
+                None if !folder.is_dir() => {
+                    let empty = data_dir::Error::Empty { path: config.data_dir.clone() };
+                    return Err(coded(empty.failure(), empty));
+                }
                 None => {
                     let lock =
                         DataDir::take(&config.data_dir).map_err(|error| coded(error.failure(), error))?;

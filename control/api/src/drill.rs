@@ -24,6 +24,22 @@ pub enum Fault {
     Quota,
 }
 
+impl Fault {
+    /// As the command line has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Hang => "hang",
+            Self::Slow => "slow",
+            Self::Garbage => "garbage",
+            Self::Close => "close",
+            Self::Silence => "silence",
+            Self::Quota => "quota",
+        }
+    }
+}
+
 /// When in a turn it strikes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +53,19 @@ pub enum Moment {
     MidSentence,
     /// One turn was served whole.
     BetweenTurns,
+}
+
+impl Moment {
+    /// As the command line has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::BeforeOutput => "before-output",
+            Self::MidSentence => "mid-sentence",
+            Self::BetweenTurns => "between-turns",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

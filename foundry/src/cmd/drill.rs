@@ -197,11 +197,11 @@ fn line(drill: &Drill) -> String {
     };
     let whom = drill.provider.as_deref().unwrap_or("whoever is asked first");
     format!(
-        "{}  {} {:?} {:?} of {whom}, {:.1} % of {}  {state}  by {}\n",
+        "{}  {} {} {} of {whom}, {:.1} % of {}  {state}  by {}\n",
         drill.id,
         drill.kind.name(),
-        drill.fault,
-        drill.moment,
+        drill.fault.name(),
+        drill.moment.name(),
         drill.share * 100.0,
         drill.environment,
         drill.started_by,

@@ -252,3 +252,16 @@ fn two_servers_on_one_port_are_told_apart() {
     assert_refused(&second, "PORT_IN_USE", &[&address, "--listen"]);
     assert_eq!(first.get("/healthz").status, 200);
 }
+
+/// A command that only asks must not leave a database behind that nobody meant.
+#[test]
+fn keys_and_exports_of_a_directory_without_a_server_name_it_and_make_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let data = folder.path().join("data");
+    let (data_dir, out) = (data.display().to_string(), folder.path().join("agents").display().to_string());
+    for asked in [&["key", "create", "--name", "trial"][..], &["export", &out]] {
+        let refused = run(foundry(asked).args(["--data-dir", &data_dir]));
+        assert_refused(&refused, "DATA_DIR_EMPTY", &[&data_dir, "--data-dir"]);
+    }
+    assert!(!data.exists(), "a database was made");
+}

@@ -46,7 +46,11 @@ fn a_phone_reaches_the_agent_that_it_names_and_the_call_is_on_record() {
         let call = listed["data"].as_array()?.first()?.clone();
         (call["transport"] == "sip" && call["running"] == false).then_some(call)
     });
-    assert_eq!((&call["agent"], &call["end_reason"]), (&"front-desk".into(), &"caller_left".into()), "{call}");
+    assert_eq!(
+        (&call["agent"], &call["end_reason"]),
+        (&"front-desk".into(), &"caller_left".into()),
+        "{call}"
+    );
     assert!(call["turns"].as_u64() >= Some(1), "{call}");
     assert!(!server.log().contains("tag="), "no message of a call is in the log");
 }

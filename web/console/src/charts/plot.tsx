@@ -124,6 +124,8 @@ function options(element: Element, latest: { current: Chart }, height: number): 
   const font = `11px ${getComputedStyle(element).fontFamily}`;
   const axis = { stroke: colour('--muted'), font, ticks: { show: false } };
   const counted = latest.current.series.every((one) => one.area);
+  const least = latest.current.series.find((one) => one.least !== undefined)?.least;
+  const top = least ?? (counted ? 1 : LEAST_MS);
   const write = (value: number) => latest.current.series[0]?.write(value) ?? String(value);
   return {
     width: element.clientWidth,
@@ -133,7 +135,7 @@ function options(element: Element, latest: { current: Chart }, height: number): 
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     legend: { show: true, live: true },
     hooks: { draw: [rest] },
-    scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.12, counted ? 1 : LEAST_MS)] } },
+    scales: { y: { range: (_, __, max) => [0, Math.max(max * 1.12, top)] } },
     axes: [
       {
         ...axis,
@@ -148,7 +150,7 @@ function options(element: Element, latest: { current: Chart }, height: number): 
         ...axis,
         grid,
         // There is no half call, and labels have whole milliseconds; amounts of money do have parts.
-        ...(!latest.current.series.some((one) => one.fine) && { incrs: COUNTS }),
+        ...(least === undefined && { incrs: COUNTS }),
         size: 58,
         space: 34,
         values: (_, splits) => splits.map((value) => (value === 0 ? '0' : write(value))),

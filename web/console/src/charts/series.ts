@@ -5,8 +5,8 @@ export interface Shown {
   colour: string;
   /** Fills down to the axis, as counts do. */
   area?: boolean;
-  /** There may be parts of one, as of money and not of calls. */
-  fine?: boolean;
+  /** The top of the axis at the least; there may be parts of one below it, as of money and not of calls. */
+  least?: number;
   write: (value: number) => string;
   values: (number | null)[];
 }

@@ -40,7 +40,8 @@ export function Conversation({ call, spans, player }: { call: Call; spans: Span[
                     key={index}
                     line={line}
                     heard={index === heard}
-                    seek={player ? () => player.seek(spans[index]?.fromMs ?? line.at_ms) : null}
+                    fromMs={spans[index]?.fromMs ?? line.at_ms}
+                    play={player?.playFrom ?? null}
                   />
                 ));
             return (
@@ -71,9 +72,19 @@ function Legend() {
   );
 }
 
-function Speech({ line, heard, seek }: { line: Line; heard: boolean; seek: (() => void) | null }) {
+function Speech({
+  line,
+  heard,
+  fromMs,
+  play,
+}: {
+  line: Line;
+  heard: boolean;
+  fromMs: number;
+  play: ((atMs: number) => void) | null;
+}) {
   const cut = cutBy(line);
-  const time = position(line.at_ms);
+  const time = position(fromMs);
   return (
     // The button does the same for keys; the row is a larger place to press.
     // biome-ignore lint/a11y/noStaticElementInteractions: see above
@@ -83,7 +94,7 @@ function Speech({ line, heard, seek }: { line: Line; heard: boolean; seek: (() =
       data-testid="line"
       data-role={line.role}
       data-heard={heard}
-      onClick={seek ?? undefined}
+      onClick={play ? () => play(fromMs) : undefined}
     >
       <span className="who">{line.role === 'caller' ? 'Caller' : 'Agent'}</span>
       <span className="what">
@@ -100,13 +111,13 @@ function Speech({ line, heard, seek }: { line: Line; heard: boolean; seek: (() =
         {cut && <span className="tag warn">{cut}</span>}
         {line.typed && <span className="tag">typed</span>}
       </span>
-      {seek ? (
+      {play ? (
         <button
           type="button"
           className="at number"
           onClick={(event) => {
             event.stopPropagation();
-            seek();
+            play(fromMs);
           }}
           aria-label={`Play from ${time}`}
         >

@@ -75,6 +75,15 @@ describe('the recordings of a call', () => {
     run(player, 600);
     expect(pieces[1]?.sound.paused).toBe(false);
   });
+  it('are heard from where they are asked for', () => {
+    const { clock, piece, run } = scene();
+    const pieces = [piece('caller', 0, 4000)];
+    const player = new Player(pieces, 4000, () => clock.now);
+    player.playFrom(1500);
+    run(player, 500);
+    expect(player.get()).toMatchObject({ playing: true });
+    expect(player.get().atMs).toBeCloseTo(2000);
+  });
   it('stay together when one of them stutters', () => {
     const { clock, piece, run } = scene();
     const pieces = [piece('caller', 0, 9000), piece('agent', 0, 9000, 0.9)];

@@ -66,6 +66,12 @@ export class Player {
     this.align(true);
   }
 
+  /** Heard from there on. */
+  readonly playFrom = (atMs: number): void => {
+    this.seek(atMs);
+    this.play();
+  };
+
   faster(rate: number): void {
     this.advance();
     this.set({ rate });

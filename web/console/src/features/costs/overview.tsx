@@ -11,6 +11,9 @@ import { GROUPS, type Group, useBudget, useCosts, WINDOWS } from './queries';
 const chosen = <T extends string>(list: { value: T }[], text: string | null, otherwise: T): T =>
   list.find(({ value }) => value === text)?.value ?? otherwise;
 
+/** In millionths of a dollar, which the chart of costs is drawn in. */
+const CENT = 10_000;
+
 export function Overview() {
   const [search, setSearch] = useSearchParams();
   const span = chosen(WINDOWS, search.get('window'), '30d');
@@ -158,7 +161,7 @@ function Trend({ costs }: { costs: Costs }) {
     };
     const { times, values } = grid(costs.series, span, (point) => point.cost_nano_usd / 1000, 0);
     const write = (micro: number) => money(Math.round(micro * 1000));
-    return { times, series: [{ label: 'cost', colour: '--accent', area: true, fine: true, write, values }] };
+    return { times, series: [{ label: 'cost', colour: '--accent', area: true, least: CENT, write, values }] };
   }, [costs]);
   return (
     <Plot

@@ -51,7 +51,7 @@ function Form({ organization }: { organization: Organization }) {
       />
       <Days
         label="Days that recordings are kept"
-        about="Then the sound is deleted; words and times of a call stay"
+        about="Then the sound is deleted; words and times of a call stay. The server may keep sound for fewer days"
         text={recordings}
         set={setRecordings}
         testid="recording-days"
