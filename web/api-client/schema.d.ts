@@ -3107,7 +3107,10 @@ export interface components {
             vendor: string;
         };
         Silence: {
-            /** Format: double */
+            /**
+             * Format: double
+             * @description When it ended.
+             */
             at_ms: number;
             cause: string;
             /** Format: double */

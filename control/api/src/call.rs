@@ -220,6 +220,7 @@ pub struct LatenciesMs {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Silence {
+    /// When it ended.
     pub at_ms: f64,
     #[schema(value_type = Option<u32>)]
     pub turn: Option<TurnId>,

@@ -1,8 +1,8 @@
 //! What callers can reach: every served version, drafts and older versions when somebody tries them, each made ready (`making`). Follows the
 //! database: what is published is called a second later, and a running call keeps what it began with.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agents_graph::AgentDefinition;
@@ -12,6 +12,7 @@ use anyhow::Context;
 use control_store::serving::{self, Serving, Way};
 use control_store::{Db, Reason};
 use domain::{AgentId, ChannelId, EnvironmentId, OrgId};
+use futures::{StreamExt, stream};
 use providers_api::Embedder;
 use runtime::{Kind, Tasks};
 use sha2::{Digest, Sha256};
@@ -27,8 +28,11 @@ use making::{Maker, dressed};
 pub(crate) use making::{Ready, Source, check_alone, sources};
 
 const FOLLOW: Kind = Kind::new("agents.follow");
+const MAKE: Kind = Kind::new("agents.make");
 /// So late is another server's change seen; one's own is at once.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// Versions that are made ready at once when a server starts.
+const MAKERS: usize = 4;
 /// Drafts and older versions that are kept ready; beyond, all are made again when they are asked for.
 const TRIALS: usize = 64;
 /// Where callers land who name an agent alone.
@@ -50,10 +54,25 @@ pub(crate) struct Callable {
 #[derive(Default)]
 struct Served {
     stamp: String,
+    /// Versions of it that are still being made ready.
+    missing: usize,
     /// By organization, agent and environment.
     agents: BTreeMap<(OrgId, String, String), Callable>,
     channels: HashMap<String, Callable>,
     hosts: HashMap<String, Callable>,
+}
+
+/// Of what a version is made of.
+type Hash = [u8; 32];
+
+/// Versions that are not served yet, though they are published.
+#[derive(Default)]
+struct Making {
+    running: HashSet<Hash>,
+    /// They cannot be made ready, and are not tried again.
+    failed: HashSet<Hash>,
+    /// One version at a time for each organization, so that none waits for the many or the large ones of another.
+    turns: HashMap<OrgId, Arc<tokio::sync::Mutex<()>>>,
 }
 
 struct Trial {
@@ -70,7 +89,8 @@ pub(crate) struct Catalogue {
     served: watch::Sender<Arc<Served>>,
     trials: Mutex<HashMap<String, Trial>>,
     /// By the hash of what they are made of; those in use.
-    made: Mutex<HashMap<[u8; 32], Arc<Ready>>>,
+    made: Mutex<HashMap<Hash, Arc<Ready>>>,
+    making: Mutex<Making>,
     reloading: tokio::sync::Mutex<()>,
 }
 
@@ -96,10 +116,20 @@ impl Catalogue {
             served: watch::Sender::default(),
             trials: Mutex::default(),
             made: Mutex::default(),
+            making: Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
         };
-        catalogue.reload().await.context("STORE_FAILED: loading the agents")?;
+        catalogue.make_all().await.context("STORE_FAILED: loading the agents")?;
         Ok(catalogue)
+    }
+
+    /// Before the first call: everything that is published.
+    async fn make_all(&self) -> Result<(), control_store::Error> {
+        let missing = stream::iter(self.assemble().await?);
+        missing
+            .for_each_concurrent(MAKERS, async |(hash, serving)| drop(self.made(hash, &serving).await))
+            .await;
+        self.assemble().await.map(drop)
     }
 
     /// Follows what other servers and commands change, too.
@@ -111,63 +141,99 @@ impl Catalogue {
         });
     }
 
-    /// Makes ready what has changed. A definition that cannot be made ready leaves in place what was served before.
-    pub(crate) async fn reload(&self) -> Result<(), control_store::Error> {
+    /// Serves what has changed, each version as soon as it is ready; does not wait for those that are not.
+    pub(crate) async fn reload(self: &Arc<Self>) -> Result<(), control_store::Error> {
+        for (hash, serving) in self.assemble().await? {
+            if !self.making().running.insert(hash) {
+                continue;
+            }
+            let catalogue = Arc::clone(self);
+            self.ports.tasks.spawn(MAKE, async move {
+                let turn = Arc::clone(catalogue.making().turns.entry(serving.org).or_default());
+                let turn = turn.lock().await;
+                // Held until it is served: what nobody holds is forgotten.
+                let _ready = catalogue.made(hash, &serving).await;
+                drop(turn);
+                catalogue.making().running.remove(&hash);
+                if let Err(error) = catalogue.assemble().await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the agents are looked at again in a moment"
+                    );
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Puts together what is served of all that is ready, and gives what is not. Until a version is ready, and where it cannot be, the
+    /// one before it is served.
+    async fn assemble(&self) -> Result<Vec<(Hash, Serving)>, control_store::Error> {
         // One after the other: of two the slower must not put back what it read first.
         let _turn = self.reloading.lock().await;
         let mut tx = self.db.system_tx(Reason::LoadAgents).await?;
         let stamp = serving::stamp(&mut tx).await?;
-        if self.served.borrow().stamp == stamp {
-            return Ok(());
+        let before = Arc::clone(&self.served.borrow());
+        if before.missing == 0 && before.stamp == stamp {
+            return Ok(Vec::new());
         }
         let (agents, ways) = (serving::all(&mut tx).await?, serving::ways(&mut tx).await?);
         tx.commit().await?;
-        let before = Arc::clone(&self.served.borrow());
         let mut served = Served { stamp, ..Served::default() };
+        let (mut missing, mut seen) = (Vec::new(), HashSet::new());
         for serving in agents {
+            let hash = hash(&serving.definition, serving.version);
+            seen.insert(hash);
             let key = (serving.org, serving.agent_name.clone(), serving.environment_name.clone());
-            match self.callable(&serving).await {
-                Ok(callable) => {
-                    served.agents.insert(key, callable);
-                }
-                Err(error) => {
-                    tracing::error!(agent = serving.agent_name, version = serving.version, error = %format!("{error:#}"), "this version cannot be served");
-                    if let Some(former) = before.agents.get(&key) {
-                        served.agents.insert(key, former.clone());
-                    }
-                }
+            if let Some(ready) = self.known(hash) {
+                served.agents.insert(key, callable(&serving, ready));
+                continue;
+            }
+            if let Some(former) = before.agents.get(&key) {
+                served.agents.insert(key, former.clone());
+            }
+            if !self.making().failed.contains(&hash) {
+                missing.push((hash, serving));
             }
         }
+        self.making().failed.retain(|hash| seen.contains(hash));
+        served.missing = missing.len();
         served.open(&ways);
         self.served.send_replace(Arc::new(served));
         self.forget_unused();
-        Ok(())
+        Ok(missing)
     }
 
-    async fn callable(&self, serving: &Serving) -> anyhow::Result<Callable> {
-        let ready = self.ready(&serving.definition, serving.version).await?;
-        Ok(Callable {
-            org: serving.org,
-            agent: serving.agent,
-            name: serving.agent_name.clone(),
-            version: serving.version,
-            environment: Some(serving.environment),
-            channel: None,
-            ready,
-        })
+    /// Of one that is published. It is told of once that it cannot be made.
+    async fn made(&self, hash: Hash, serving: &Serving) -> Option<Arc<Ready>> {
+        match self.ready(&serving.definition, serving.version).await {
+            Ok(ready) => Some(ready),
+            Err(error) => {
+                tracing::error!(agent = serving.agent_name, version = serving.version, error = %format!("{error:#}"), "this version cannot be served");
+                self.making().failed.insert(hash);
+                None
+            }
+        }
     }
 
     /// The same definition is made once, however many environments serve it.
     async fn ready(&self, definition: &str, version: i32) -> anyhow::Result<Arc<Ready>> {
-        let json = dressed(definition, version)?;
-        let key: [u8; 32] = Sha256::digest(json.as_bytes()).into();
-        let known = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(ready) = known {
+        let key = hash(definition, version);
+        if let Some(ready) = self.known(key) {
             return Ok(ready);
         }
+        let json = dressed(definition, version)?;
         let ready = Arc::new(self.maker.make(&json).await?);
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&ready));
         Ok(ready)
+    }
+
+    fn known(&self, hash: Hash) -> Option<Arc<Ready>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned()
+    }
+
+    fn making(&self) -> MutexGuard<'_, Making> {
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn forget_unused(&self) {
@@ -267,7 +333,7 @@ impl Catalogue {
     /// Everybody who is served, in each environment; and what differs when they may be others.
     pub(crate) fn served(&self) -> (String, Vec<Callable>) {
         let served = Arc::clone(&self.served.borrow());
-        (served.stamp.clone(), served.agents.values().cloned().collect())
+        (format!("{} {}", served.stamp, served.missing), served.agents.values().cloned().collect())
     }
 
     fn shown(&self) -> Vec<Callable> {
@@ -331,6 +397,25 @@ impl<'a> Wanted<'a> {
     }
 }
 
+fn hash(definition: &str, version: i32) -> Hash {
+    let mut hash = Sha256::new();
+    hash.update(version.to_le_bytes());
+    hash.update(definition);
+    hash.finalize().into()
+}
+
+fn callable(serving: &Serving, ready: Arc<Ready>) -> Callable {
+    Callable {
+        org: serving.org,
+        agent: serving.agent,
+        name: serving.agent_name.clone(),
+        version: serving.version,
+        environment: Some(serving.environment),
+        channel: None,
+        ready,
+    }
+}
+
 impl Served {
     fn open(&mut self, ways: &[Way]) {
         for way in ways {
@@ -362,3 +447,6 @@ impl Callable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

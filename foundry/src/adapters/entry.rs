@@ -19,6 +19,9 @@ use crate::adapters::spending::Spending;
 use crate::listen;
 use crate::switchboard::Switchboard;
 
+/// A phone does not come back to its call: it calls again, and a place that waited for it is nobody's.
+pub(crate) const NO_RETURN: Duration = Duration::from_secs(1);
+
 pub(crate) struct Entry {
     pub(crate) board: Arc<Switchboard>,
     pub(crate) directory: Directory,
@@ -185,6 +188,7 @@ impl Calls for Entry {
                         };
                         // A carrier that says nothing is let go by its socket.
                         let Ok(begun) = begun.await else { return };
+                        call.resume_within = NO_RETURN;
                         tell(&mut call.caller, &begun);
                         (peer.framing, begun.codec, peer)
                     }

@@ -146,7 +146,10 @@ impl Greeter {
         let begun = tokio::time::Instant::now();
         let known = Arc::clone(&self.known.borrow());
         let at = Timestamp::now();
-        let chosen = known.choose(callable, &session.to_string(), caller, at);
+        // What comes to nothing for this caller is no greeting: the agent has one of its own.
+        let chosen = known
+            .choose(callable, &session.to_string(), caller, at)
+            .filter(|chosen| !sentence::cut(&chosen.text).is_empty());
         metrics::histogram!(SELECT_SECONDS).record(begun.elapsed().as_secs_f64());
         let sentences: Vec<String> = match &chosen {
             Some(chosen) => sentence::cut(&chosen.text),

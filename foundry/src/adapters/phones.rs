@@ -1,7 +1,6 @@
 //! Phones that ring, connected to agents: whom an address names, a place for the call, its leg.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use control_server::ports::CallRequest;
 use domain::SessionId;
@@ -12,13 +11,11 @@ use media_sip::{Invitation, Refusal};
 use runtime::{Kind, Tasks};
 use tokio::sync::mpsc;
 
-use crate::adapters::entry::{Way, join};
+use crate::adapters::entry::{NO_RETURN, Way, join};
 use crate::adapters::spending::Spending;
 use crate::switchboard::Switchboard;
 
 const RINGING: Kind = Kind::new("phones.ringing");
-/// A phone does not come back: it calls again.
-const RETURNS_WITHIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct Phones {
     pub(crate) board: Arc<Switchboard>,
@@ -55,7 +52,7 @@ impl Phones {
             resumes: false,
             // Nobody is told it, and nobody can guess it.
             resume_token: format!("{:032x}", rand::random::<u128>()),
-            resume_within: RETURNS_WITHIN,
+            resume_within: NO_RETURN,
             caller: told(&invitation),
         };
         let peer = invitation.accept();

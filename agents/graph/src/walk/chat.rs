@@ -19,6 +19,11 @@ const MISSING: &str = "LLM_MISSING";
 /// Most questions to models in one turn: two that lead to each other are stopped there.
 const CHATS: u32 = 32;
 
+/// Pictures, rules and blanks alone are not spoken.
+fn is_heard(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
+}
+
 impl Walk {
     /// More of the answer to `Need::Chat`.
     pub fn chat_text(&mut self, key: &str, text: &str, now: &Zoned) -> Vec<Action> {
@@ -31,7 +36,7 @@ impl Walk {
         let first = begins && !chat.said;
         chat.text.push_str(text);
         if talking.node.converses() {
-            chat.said |= !text.trim().is_empty();
+            chat.said |= is_heard(text);
             self.state.hear_of_model(text, begins);
             if first {
                 self.state.last_reply.clear();
@@ -132,7 +137,7 @@ impl Walk {
                 Err(message) => self.fail_chat(&ChatError { code: "LLM_OUTPUT", message }),
             };
         }
-        if chat.text.trim().is_empty() {
+        if !is_heard(&chat.text) {
             let message = match end {
                 ChatEnd::Refused => "the model refused to answer",
                 ChatEnd::Length => "the model used up its tokens before it said a word: raise max_tokens",

@@ -345,6 +345,15 @@ fn a_failure_is_never_silence() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_heard_is_none() {
+    let mut walk = Walk::new(graph(&definition()), 1);
+    let (key, _) = asked(&walk.caller(1, "hi there", &now()));
+    walk.chat_text(&key, "\u{1f600}\u{1f600}\u{200b}", &now());
+    walk.chat_text(&key, " ***\n", &now());
+    assert_eq!(said(&walk.chat_done(&key, ChatEnd::Stop, &now())), "Sorry.");
+}
+
+#[test]
 fn models_that_lead_to_each_other_are_stopped() {
     let mut round = definition();
     round["edges"][0]["to"] = json!("talk");

@@ -58,12 +58,12 @@ describe('words about a call', () => {
       complete,
     });
     const of = (...recordings: ReturnType<typeof part>[]) =>
-      missing({ recorded: recordings.length > 0, running: false }, recordings);
+      missing({ recorded: recordings.length > 0, running: false, end_reason: null }, recordings);
     expect(of(part('caller'), part('agent'))).toBe('');
     expect(of(part('caller'), part('agent', false))).toMatch(/disk/);
     expect(of(part('agent'))).toMatch(/nothing is there of the caller/);
     expect(of()).toMatch(/not recorded/);
-    expect(missing({ recorded: true, running: false }, [])).toMatch(/not there any more/);
+    expect(missing({ recorded: true, running: false, end_reason: null }, [])).toMatch(/not there any more/);
   });
   it('name who served each stage, and nobody where none was needed', () => {
     const voice = [

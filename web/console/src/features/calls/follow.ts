@@ -63,7 +63,10 @@ export function cutBy({
 }
 
 /** What is missing of a recording, in plain words; empty where all of it is there. */
-export function missing(call: Pick<Call, 'recorded' | 'running'>, parts: readonly Recording[]): string {
+export function missing(
+  call: Pick<Call, 'recorded' | 'running' | 'end_reason'>,
+  parts: readonly Recording[],
+): string {
   if (call.running) return '';
   if (parts.length === 0) {
     return call.recorded
@@ -73,6 +76,9 @@ export function missing(call: Pick<Call, 'recorded' | 'running'>, parts: readonl
   const legs = new Set(parts.map((part) => part.leg));
   if (!legs.has('caller')) return 'Only the agent was recorded: nothing is there of the caller.';
   if (!legs.has('agent')) return 'Only the caller was recorded: nothing is there of the agent.';
+  if (call.end_reason === 'interrupted') {
+    return 'The server died in this call: what was said in its last moments may be missing.';
+  }
   if (parts.some((part) => !part.complete)) {
     return 'Not all of this call was recorded: the disk was full or too slow for it. What is missing is silence here.';
   }

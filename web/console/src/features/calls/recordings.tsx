@@ -267,7 +267,8 @@ function useDrawing(
       context.clearRect(0, 0, width, LANE * legs.length);
       context.fillStyle = colours.silence;
       for (const { at_ms, length_ms } of call.dead_air) {
-        context.fillRect(x(at_ms), 0, Math.max(2, x(length_ms)), LANE * legs.length);
+        // It is told of when it ends.
+        context.fillRect(x(at_ms - length_ms), 0, Math.max(2, x(length_ms)), LANE * legs.length);
       }
       for (const [lane, leg] of legs.entries()) {
         const middle = lane * LANE + LANE / 2;

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import { Loading, Problem, Time, useAbout } from '../../shell';
 
 const DOCS: [string, string, string][] = [
-  ['/docs', 'API reference', 'Every path, with examples to try'],
+  ['/docs', 'API reference', 'Every path, with every field explained'],
   ['/openapi.json', 'OpenAPI document', 'For clients that are generated'],
   ['/docs/errors', 'Errors', 'Every code, what it means and what to do'],
   ['/metrics', 'Metrics', 'For Prometheus'],
