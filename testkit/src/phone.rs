@@ -5,6 +5,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A request that nobody answered is repeated so much later, as datagrams get lost (RFC 3261 section 17.1, T1).
+const AGAIN: Duration = Duration::from_millis(500);
 const FRAME: Duration = Duration::from_millis(20);
 const LONGEST: usize = 8_192;
 
@@ -56,6 +58,8 @@ pub struct Phone {
     /// The To header of the answer, with its tag.
     to: String,
     target: String,
+    /// The request of just now, as it was sent.
+    asked: String,
     sequence: u32,
     branch: u32,
     far: Option<SocketAddr>,
@@ -80,6 +84,7 @@ impl Phone {
             user: String::new(),
             to: String::new(),
             target: String::new(),
+            asked: String::new(),
             sequence: 0,
             branch: 0,
             far: None,
@@ -126,6 +131,9 @@ impl Phone {
             body.len()
         );
         self.send(text.as_bytes());
+        if method != "ACK" {
+            self.asked = text;
+        }
     }
 
     /// Any bytes at all.
@@ -147,8 +155,16 @@ impl Phone {
     /// # Panics
     /// When none comes.
     pub fn answer(&mut self) -> Message {
+        let (mut patience, mut rings) = (PATIENCE, false);
         loop {
-            let message = self.receive(PATIENCE).expect("an answer");
+            let Some(message) = self.receive(AGAIN) else {
+                patience = patience.checked_sub(AGAIN).expect("an answer");
+                if !rings {
+                    self.send(self.asked.as_bytes());
+                }
+                continue;
+            };
+            rings |= message.status().is_some();
             let Some(status) = message.status().filter(|status| *status >= 200) else { continue };
             let mine = message.header("CSeq").and_then(|value| value.split(' ').next()?.parse().ok());
             if mine != Some(self.sequence) {

@@ -27,7 +27,8 @@ fn both_hear_each_other_and_keys_are_read_once_each() {
     desk.is_empty(SOON);
     let seen = &desk.seen()[0];
     assert!(seen.active && seen.closed && seen.called == "front-desk", "{seen:?}");
-    assert_eq!((seen.loud, seen.keys.as_str()), (50, "12#"));
+    assert!((48..=50).contains(&seen.loud), "{} of 50 frames", seen.loud);
+    assert_eq!(seen.keys, "12#");
 }
 
 #[test]
@@ -79,7 +80,9 @@ fn an_invite_without_a_description_is_offered_one_and_its_ack_decides() {
     assert!(loud(&phone.play(&tone(30))) > 20);
     phone.hang_up();
     desk.is_empty(SOON);
-    assert_eq!(desk.seen()[0].loud, 30);
+    // The first audio comes to another port than the ACK, and may be there before the ACK was read.
+    let heard = desk.seen()[0].loud;
+    assert!((28..=30).contains(&heard), "{heard} of 30 frames");
 }
 
 #[test]
