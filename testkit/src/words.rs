@@ -6,6 +6,7 @@ use domain::numbers::cardinal;
 #[must_use]
 pub fn normal(text: &str) -> Vec<String> {
     let lower = text.to_lowercase().replace('\u{2019}', "'").replace("a.m.", "am").replace("p.m.", "pm");
+    let lower = lower.replace("goodbye", "good bye");
     let mut words = Vec::new();
     for token in lower.split(|c: char| !(c.is_alphanumeric() || c == '\'')) {
         let token = token.trim_matches('\'');
@@ -82,6 +83,7 @@ mod tests {
     #[test]
     fn writing_differs_and_words_do_not() {
         assert_eq!(error_rate("We're open from nine to twenty one.", "we are open from 9 to 21"), 0.0);
+        assert_eq!(error_rate("Goodbye.", "good-bye"), 0.0);
         assert_eq!(normal("5550142"), ["five", "five", "five", "zero", "one", "four", "two"]);
     }
 
