@@ -1,6 +1,7 @@
 //! How a caller reaches a server: each transport ends in the same pair of channels that a server's session has, seen from the other side.
 
 mod bootstrap;
+mod carrier;
 mod mulaw;
 mod socket;
 mod telnyx;

@@ -4,25 +4,29 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use media_core::{Codec, LegCommand, LegEvent, Packet};
-use serde_json::{Value, json};
+use media_core::{Codec, LegCommand, LegEvent};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::carrier::Hearing;
 use super::socket::{self, Framing};
 use super::{DialError, Link, Target};
 
 pub(super) async fn dial(target: &Target) -> Result<Link, DialError> {
     let base = target.url.trim_end_matches('/').replacen("http", "ws", 1);
     let url = format!("{base}/media/telnyx?agent={}", target.agent);
-    socket::dial(&url, target.token.as_ref(), target.insecure, Carrier::default()).await
+    socket::dial(
+        &url,
+        target.token.as_ref(),
+        target.insecure,
+        Carrier { chunk: 0, hearing: Hearing::of(Codec::Pcma) },
+    )
+    .await
 }
 
-#[derive(Default)]
 struct Carrier {
     chunk: u64,
-    heard: u16,
-    /// A mark, as it is sent back. What is before it is played as it comes.
-    mark: Option<Message>,
+    hearing: Hearing,
 }
 
 const STREAM: &str = "32DE0DEA-53CB-4B21-89A4-9E1819C043BC";
@@ -32,7 +36,7 @@ const TO: &str = "+13122123456";
 
 impl Framing for Carrier {
     fn codec(&self) -> Codec {
-        Codec::Pcma
+        self.hearing.codec()
     }
 
     fn hello(&mut self) -> Vec<Message> {
@@ -72,26 +76,10 @@ impl Framing for Carrier {
     }
 
     fn decode(&mut self, message: Message, now: Instant) -> Vec<LegEvent> {
-        let Ok(text) = message.to_text() else { return Vec::new() };
-        let Ok(message) = serde_json::from_str::<Value>(text) else { return Vec::new() };
-        if message["event"] == "mark" {
-            self.mark = Some(Message::text(text));
-        }
-        let payload = message["media"]["payload"].as_str().and_then(|payload| STANDARD.decode(payload).ok());
-        let Some(payload) = payload.filter(|_| message["event"] == "media") else { return Vec::new() };
-        let packet = Packet {
-            codec: Codec::Pcma,
-            sequence: self.heard,
-            timestamp: u32::from(self.heard).wrapping_mul(160),
-            marker: self.heard == 0,
-            payload: payload.into(),
-            at: now,
-        };
-        self.heard = self.heard.wrapping_add(1);
-        vec![LegEvent::Packet(packet)]
+        self.hearing.decode(&message, now)
     }
 
     fn answer(&mut self) -> Option<Message> {
-        self.mark.take()
+        self.hearing.answer()
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::Digit;
+use media_core::leg::Quality;
 use media_core::{Codec, LegEvent};
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -86,8 +87,14 @@ impl Marks {
         Some(self.name())
     }
 
-    /// A mark came back: since its sending. `None` for one that measures nothing.
-    pub(crate) fn back(&mut self, name: &str, now: Instant) -> Option<Duration> {
+    /// A mark came back: how long that took, where it measures something.
+    pub(crate) fn returned(&mut self, name: &str, now: Instant) -> Vec<LegEvent> {
+        let quality = |took| Quality { round_trip: Some(took), ..Quality::default() };
+        self.back(name, now).map(quality).map(LegEvent::Quality).into_iter().collect()
+    }
+
+    /// Since its sending; `None` for one that measures nothing.
+    fn back(&mut self, name: &str, now: Instant) -> Option<Duration> {
         if !self.waiting || name != self.name() {
             return None;
         }

@@ -10,7 +10,6 @@ use axum::extract::ws::{Message, WebSocket};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use media_core::leg::Quality;
 use media_core::{Codec, LegEvent, Packet};
 use runtime::Tasks;
 use serde::{Deserialize, Serialize};
@@ -211,11 +210,7 @@ impl Framing for Telnyx {
             FromTelnyx::Start { start } => self.started(start),
             FromTelnyx::Media { media } => self.heard(&media, now),
             FromTelnyx::Dtmf { dtmf } => Ok(vec![carrier::pressed(&dtmf.digit)?]),
-            FromTelnyx::Mark { mark } => {
-                let played = self.marks.back(&mark.name, now);
-                let quality = played.map(|took| Quality { round_trip: Some(took), ..Quality::default() });
-                Ok(quality.map(LegEvent::Quality).into_iter().collect())
-            }
+            FromTelnyx::Mark { mark } => Ok(self.marks.returned(&mark.name, now)),
             FromTelnyx::Error { payload } => {
                 tracing::warn!(
                     code = payload.code,

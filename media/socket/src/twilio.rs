@@ -9,7 +9,6 @@ use axum::extract::ws::{Message, WebSocket};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use media_core::leg::Quality;
 use media_core::{Codec, LegEvent, Packet};
 use runtime::Tasks;
 use serde::{Deserialize, Serialize};
@@ -194,11 +193,7 @@ impl Framing for Twilio {
             FromTwilio::Start { stream, start } => self.started(stream, start),
             FromTwilio::Media { media } => self.heard(&media, now),
             FromTwilio::Dtmf { dtmf } => Ok(vec![carrier::pressed(&dtmf.digit)?]),
-            FromTwilio::Mark { mark } => {
-                let round_trip = self.marks.back(&mark.name, now);
-                let quality = |round_trip| LegEvent::Quality(Quality { round_trip, ..Quality::default() });
-                Ok(round_trip.map(|took| quality(Some(took))).into_iter().collect())
-            }
+            FromTwilio::Mark { mark } => Ok(self.marks.returned(&mark.name, now)),
             FromTwilio::Stop => Ok(vec![LegEvent::Closed]),
             FromTwilio::Connected | FromTwilio::Other => Ok(Vec::new()),
         }
