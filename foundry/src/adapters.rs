@@ -21,6 +21,7 @@ pub(crate) mod protocol;
 pub(crate) mod recordings;
 pub(crate) mod returning;
 pub(crate) mod shared;
+pub(crate) mod shelf;
 pub(crate) mod sink;
 pub(crate) mod speech_to_speech;
 pub(crate) mod spending;

@@ -1,27 +1,21 @@
 //! What an agent may have to say at once: its apology, the request to say it again, and words that an answer begins with while it is
 //! thought of. Rendered in its own voices when it begins to be served, so that none of it needs a voice that works in that moment.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use domain::Voice;
-use greetings::cache::Rendered;
-use greetings::{Cache, Key, VoiceKey};
+use greetings::{Key, VoiceKey};
 use media_session::{Clip, Clips, Lines, lines, sentence};
 use runtime::{Kind, Tasks};
-use tokio::time::Instant;
 
 use crate::adapters::accounts::{BUILT_IN, Bench, OneVoice};
 use crate::adapters::catalogue::{Callable, Catalogue};
-use crate::speech::{self, Speech};
+use crate::adapters::shelf::{Shelf, keep_rendered};
+use crate::speech::Speech;
 
 const RENDER: Kind = Kind::new("at_once.render");
-/// How often it is looked at whether agents or voices are others.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// What could not be rendered is tried again so much later: a vendor that is down is not asked in a loop.
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// About twenty minutes of speech. When full, what was not wanted for longest is rendered again with the next call that wants it.
-const CACHE_BYTES: usize = 64 << 20;
+const SHELF_BYTES: usize = 64 << 20;
 
 pub(crate) struct AtOnce {
     catalogue: Arc<Catalogue>,
@@ -31,7 +25,7 @@ pub(crate) struct AtOnce {
     apology: Clip,
     /// The request to say it again, in the same voice.
     built_in: Clips,
-    cache: Mutex<Cache>,
+    shelf: Shelf,
 }
 
 /// For one call.
@@ -56,52 +50,37 @@ impl AtOnce {
         let model = speech.tts.info().model.clone();
         let (provider, account) = (BUILT_IN.to_owned(), String::new());
         let who = VoiceKey { provider, account, model, voice: voice.clone() };
-        let mut cache = Cache::new(CACHE_BYTES);
-        let mut keep = |clip: &Clip| {
-            let rendered = Rendered { samples: Arc::clone(&clip.samples), rate_hz: clip.rate_hz };
-            cache.put(Key::of(&clip.text, &who), rendered);
-        };
+        let shelf = Shelf::new(SHELF_BYTES);
         let apology = speech.clip(lines::APOLOGY, &voice).await;
-        apology.iter().for_each(&mut keep);
+        apology.iter().for_each(|clip| shelf.keep(&who, clip));
         let mut built_in = Clips::new();
         for text in sentence::cut(lines::NOT_UNDERSTOOD) {
             let clip = speech.clip(&text, &voice).await;
-            clip.iter().for_each(&mut keep);
+            clip.iter().for_each(|clip| shelf.keep(&who, clip));
             built_in.extend(clip.map(|clip| (text, clip)));
         }
         let apology = apology.unwrap_or_else(|| Clip::tones(lines::APOLOGY));
-        Arc::new(Self { catalogue, bench, tasks, apology, built_in, cache: Mutex::new(cache) })
+        Arc::new(Self { catalogue, bench, tasks, apology, built_in, shelf })
     }
 
     /// From now on, until the process ends.
     pub(crate) fn render_ahead(self: &Arc<Self>) {
         let rendering = Arc::clone(self);
-        self.tasks.spawn(RENDER, async move { rendering.keep_rendered().await });
+        self.tasks.spawn(RENDER, async move {
+            let stamp = || (rendering.catalogue.served().0, rendering.bench.stamp());
+            keep_rendered(stamp, || rendering.render_all()).await;
+        });
     }
 
     /// Takes microseconds. What is said in the place of an answer may come in any of the agent's voices, what begins one in the voice
     /// that goes on.
     pub(crate) fn ready(&self, callable: &Callable) -> Ready {
-        let mut voices = self.voices(callable);
+        let mut voices = self.bench.voices_of(callable);
         let well = voices.iter().position(|voice| voice.well).unwrap_or_default();
         voices[..=well].rotate_right(1);
         let (mut clips, mut missing) = (self.built_in.clone(), Vec::new());
-        let mut cache = self.cache();
-        let mut take = |text: String, of: &[OneVoice]| {
-            let found = of.iter().find_map(|voice| cache.get(&Key::of(&text, &voice.who)));
-            match found {
-                Some(Rendered { samples, rate_hz }) => {
-                    clips.insert(text.clone(), Clip { text, samples, rate_hz });
-                }
-                None => {
-                    clips.expect(text.clone());
-                    missing.push(text);
-                }
-            }
-        };
-        resorts(callable).into_iter().for_each(|text| take(text, &voices));
-        openers(callable).into_iter().for_each(|text| take(text, &voices[..1]));
-        drop(cache);
+        missing.extend(self.shelf.lay(&mut clips, resorts(callable), &voices));
+        missing.extend(self.shelf.lay(&mut clips, openers(callable), &voices[..1]));
         let apology = self.apology.clone();
         Ready { clips, apology, missing, voice: voices.swap_remove(0) }
     }
@@ -114,65 +93,28 @@ impl AtOnce {
         let rendering = Arc::clone(self);
         self.tasks.spawn(RENDER, async move {
             for text in missing {
-                if let Some(clip) = rendering.render(&voice, &text).await {
+                if let Some(clip) = rendering.shelf.render(&voice, &text).await {
                     clips.fill(clip);
                 }
             }
         });
     }
 
-    /// Never ends.
-    async fn keep_rendered(&self) {
-        let mut done = None;
-        let mut again: Option<Instant> = None;
-        loop {
-            let (agents, callables) = self.catalogue.served();
-            let stamps = (agents, self.bench.stamp());
-            let due = again.is_some_and(|at| at <= Instant::now());
-            if done.as_ref() != Some(&stamps) || due {
-                let whole = self.render_all(&callables).await;
-                again = (!whole).then(|| Instant::now() + AGAIN_AFTER);
-                done = Some(stamps);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
     /// `false`: something could not be rendered. The last resorts of all agents come before what only saves time.
-    async fn render_all(&self, callables: &[Callable]) -> bool {
+    async fn render_all(&self) -> bool {
+        let callables = self.catalogue.served().1;
         let mut whole = true;
         for texts in [resorts, openers] {
-            for callable in callables {
-                for voice in self.voices(callable) {
+            for callable in &callables {
+                for voice in self.bench.voices_of(callable) {
                     for text in texts(callable) {
-                        let has = self.cache().has(&Key::of(&text, &voice.who));
-                        whole &= has || self.render(&voice, &text).await.is_some();
+                        let has = self.shelf.has(&Key::of(&text, &voice.who));
+                        whole &= has || self.shelf.render(&voice, &text).await.is_some();
                     }
                 }
             }
         }
         whole
-    }
-
-    async fn render(&self, voice: &OneVoice, text: &str) -> Option<Clip> {
-        let clip = speech::rendered(voice.tts.as_ref(), text, &voice.who.voice).await?;
-        if clip.samples.is_empty() {
-            return None;
-        }
-        let rendered = Rendered { samples: Arc::clone(&clip.samples), rate_hz: clip.rate_hz };
-        self.cache().put(Key::of(text, &voice.who), rendered);
-        Some(clip)
-    }
-
-    /// Never none.
-    fn voices(&self, callable: &Callable) -> Vec<OneVoice> {
-        let (ready, client) = (&callable.ready, callable.client());
-        let chosen = self.bench.within(&client, &ready.providers);
-        self.bench.voices(&client, &chosen.tts, &ready.options.voice)
-    }
-
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

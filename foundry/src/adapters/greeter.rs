@@ -7,21 +7,21 @@ mod ahead;
 mod speak;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use control_store::greeting::{self as store, Began};
 use control_store::{Db, Reason};
 use domain::{AgentId, DomainId, EnvironmentId, Language, OrgId, SessionId};
-use greetings::cache::Rendered;
-use greetings::{Asked, Book, Cache, Caller, Chosen, Key};
+use greetings::{Asked, Book, Caller, Chosen};
 use jiff::Timestamp;
-use media_session::{Clip, Clips, Directory, sentence};
+use media_session::{Clips, Directory, sentence};
 use runtime::{Kind, Tasks};
 use tokio::sync::{Notify, watch};
 
 use crate::adapters::accounts::{Bench, OneVoice};
 use crate::adapters::catalogue::{Callable, Catalogue};
+use crate::adapters::shelf::{Shelf, keep_rendered};
 use crate::speech;
 
 const FOLLOW: Kind = Kind::new("greetings.follow");
@@ -29,7 +29,7 @@ const RENDER: Kind = Kind::new("greetings.render");
 /// So late is another server's change seen; one's own is at once.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 /// About a quarter of an hour of speech. When full, what was not said for longest is rendered again when it is needed.
-const CACHE_BYTES: usize = 48 << 20;
+const SHELF_BYTES: usize = 48 << 20;
 
 /// Seconds that choosing a greeting took.
 const SELECT_SECONDS: &str = "greeting_select_seconds";
@@ -40,7 +40,7 @@ pub(crate) struct Greeter {
     bench: Arc<Bench>,
     tasks: Arc<Tasks>,
     known: watch::Sender<Arc<Known>>,
-    cache: Mutex<Cache>,
+    shelf: Shelf,
     /// Something was changed here.
     changed: Notify,
 }
@@ -76,7 +76,7 @@ impl Greeter {
             bench,
             tasks: Arc::clone(tasks),
             known: watch::Sender::default(),
-            cache: Mutex::new(Cache::new(CACHE_BYTES)),
+            shelf: Shelf::new(SHELF_BYTES),
             changed: Notify::new(),
         });
         greeter.reload().await?;
@@ -99,7 +99,13 @@ impl Greeter {
     /// From now on, until the process ends. `calls`: who is there already comes first.
     pub(crate) fn render_ahead(self: &Arc<Self>, calls: Directory) {
         let rendering = Arc::clone(self);
-        self.tasks.spawn(RENDER, async move { rendering.keep_rendered(&calls).await });
+        self.tasks.spawn(RENDER, async move {
+            let stamp = || {
+                let greetings = rendering.known.borrow().stamp.clone();
+                (rendering.catalogue.served().0, rendering.bench.stamp(), greetings)
+            };
+            keep_rendered(stamp, || rendering.render_all(&calls)).await;
+        });
     }
 
     async fn reload(&self) -> Result<(), control_store::Error> {
@@ -156,8 +162,9 @@ impl Greeter {
             None => ahead::own(callable).iter().flat_map(|text| sentence::cut(text)).collect(),
         };
         let voice = self.lead(callable);
-        let (clips, missing) = self.clips(&voice, &sentences, base);
-        let rendered = missing.is_empty() && !sentences.is_empty();
+        let (mut clips, begins) = (base.clone(), !sentences.is_empty());
+        let missing = self.shelf.lay(&mut clips, sentences, std::slice::from_ref(&voice));
+        let rendered = missing.is_empty() && begins;
         let clips = Arc::new(clips);
         // Of the agent's own wordings nobody knows which is said: they are rendered by and by.
         if chosen.is_some() {
@@ -178,35 +185,11 @@ impl Greeter {
         Opening { text: chosen.map(|chosen| chosen.text), began, clips }
     }
 
-    /// The clips of these sentences in the voice that the call will be spoken in, places for those that are missing, and which these are.
-    fn clips(&self, voice: &OneVoice, sentences: &[String], base: &Clips) -> (Clips, Vec<String>) {
-        let mut clips = base.clone();
-        let mut missing = Vec::new();
-        let mut cache = self.cache();
-        for text in sentences {
-            match cache.get(&Key::of(text, &voice.who)) {
-                Some(Rendered { samples, rate_hz }) => {
-                    clips.insert(text.clone(), Clip { text: text.clone(), samples, rate_hz });
-                }
-                None => {
-                    clips.expect(text.clone());
-                    missing.push(text.clone());
-                }
-            }
-        }
-        (clips, missing)
-    }
-
     /// The first voice that is well: what follows the greeting is said by the same.
     fn lead(&self, callable: &Callable) -> OneVoice {
-        let mut voices = self.voices(callable);
+        let mut voices = self.bench.voices_of(callable);
         let well = voices.iter().position(|voice| voice.well).unwrap_or_default();
         voices.swap_remove(well)
-    }
-
-    fn voices(&self, callable: &Callable) -> Vec<OneVoice> {
-        let ready = &callable.ready;
-        self.bench.voices(&callable.client(), &ready.providers.tts, &ready.options.voice)
     }
 
     /// What says this caller's name is not kept: nobody else hears it.
@@ -221,10 +204,6 @@ impl Greeter {
                 }
             }
         });
-    }
-
-    fn cache(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@ use testkit::process;
 use crate::agents::with;
 use crate::house;
 use crate::typing::Caller;
-use crate::vendors::{World, account, save};
+use crate::vendors::{World, save, voices};
 
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -17,13 +17,7 @@ fn the_last_resort_is_said_in_the_agents_own_voice_and_words_though_no_voice_wor
     let _quiet = house::quiet();
     let world = World::start();
     let server = house::timed("", &[]);
-    account(
-        &server,
-        &json!({
-            "name": "voices", "vendor": "elevenlabs", "key": "key-of-voices-0123456789",
-            "options": {"base_url": format!("http://{}/elevenlabs", world.address)},
-        }),
-    );
+    voices(&server, &world);
     let token = server.token();
     let draft = with(&server, &token, "GET", "/v1/agents/front-desk/draft", &Value::Null).json();
     let mut definition = draft["definition"].clone();

@@ -115,11 +115,7 @@ fn the_order_of_providers_is_chosen_tried_published_and_there_again() {
     let server = house::timed("", &[]);
     vendors::model(&server, "first", &world);
     vendors::model(&server, "second", &world);
-    let voices = json!({
-        "name": "voices", "vendor": "elevenlabs", "key": "key-of-voices-0123456789",
-        "options": {"base_url": format!("http://{}/elevenlabs", world.address)},
-    });
-    vendors::account(&server, &voices);
+    vendors::voices(&server, &world);
     let story = tell("providers.mjs", &server, &[("--token", &server.token())]);
     let report = &story.report;
     for (tried, model) in [

@@ -10,7 +10,7 @@ use crate::agents::with;
 use crate::calling::{self, line};
 use crate::house;
 use crate::typing::Caller;
-use crate::vendors::{World, model, save};
+use crate::vendors::{World, model, save, voices};
 
 #[test]
 fn a_call_at_debug_level_leaves_its_session_in_the_log_and_no_word_of_it() {
@@ -37,12 +37,7 @@ fn no_key_token_or_word_is_in_the_log_at_trace_level_though_a_vendor_quotes_the_
     let operator = server.token();
     model(&server, "one", &first);
     model(&server, "two", &second);
-    let voices = json!({
-        "name": "voices", "vendor": "elevenlabs", "key": KEYS[2],
-        "options": {"base_url": format!("http://{}/elevenlabs", first.address)},
-    });
-    let made = with(&server, &operator, "POST", "/v1/provider-accounts", &voices);
-    assert_eq!(made.status, 201, "{}", made.text());
+    voices(&server, &first);
     let key = with(&server, &operator, "POST", "/v1/api-keys", &json!({"name": "reader"})).json();
     let key = key["key"].as_str().expect("shown once").to_owned();
     assert_eq!(with(&server, &key, "GET", "/v1/sessions", &Value::Null).status, 200);

@@ -63,6 +63,16 @@ pub(crate) fn model(server: &Server, name: &str, world: &World) -> Value {
     )
 }
 
+pub(crate) fn voices(server: &Server, world: &World) -> Value {
+    account(
+        server,
+        &json!({
+            "name": "voices", "vendor": "elevenlabs", "key": "key-of-voices-0123456789",
+            "options": {"base_url": format!("http://{}/elevenlabs", world.address)},
+        }),
+    )
+}
+
 /// A change of accounts is seen a moment later.
 pub(crate) fn assistant_can_be_called(server: &Server) {
     process::wait_for("an assistant to choose", Duration::from_secs(10), || {
@@ -134,13 +144,7 @@ fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_s
     let _quiet = house::quiet();
     let world = World::start();
     let server = house::timed("", &[]);
-    account(
-        &server,
-        &json!({
-            "name": "voices", "vendor": "elevenlabs", "key": "key-of-voices-0123456789",
-            "options": {"base_url": format!("http://{}/elevenlabs", world.address)},
-        }),
-    );
+    voices(&server, &world);
     let token = server.token();
     let draft = with(&server, &token, "GET", "/v1/agents/front-desk/draft", &Value::Null);
     let mut definition = draft.json()["definition"].clone();

@@ -57,6 +57,21 @@ impl Standin {
         }
     }
 
+    /// Asks for answers one after the other, each read up to its last event.
+    ///
+    /// # Panics
+    /// When they open more than a few connections.
+    pub async fn keeps_connections(&self, llm: &dyn Llm) {
+        const ANSWERS: usize = 20;
+        for _ in 0..ANSWERS {
+            answered(llm, "Hello.").await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        // The rest of a reply is read beside what follows: on a busy machine one or the other is late.
+        let opened = self.stage.connections();
+        assert!(opened <= 3, "{opened} connections for {ANSWERS} replies");
+    }
+
     /// # Panics
     /// When clients have done something of this kind.
     pub fn never_saw(&self, what: &str) {

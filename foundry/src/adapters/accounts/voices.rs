@@ -14,6 +14,7 @@ use super::kept::Kept;
 use super::{BUILT_IN, Bench, Binding, Found, Known, tenant};
 use crate::adapters::alone::Alone;
 use crate::adapters::attempts::Client;
+use crate::adapters::catalogue::Callable;
 
 /// One of an agent's voices by itself.
 #[derive(Clone)]
@@ -32,8 +33,15 @@ impl Bench {
         self.accounts.borrow().stamp.clone()
     }
 
+    /// Of an agent, those in its regions.
+    pub(crate) fn voices_of(&self, callable: &Callable) -> Vec<OneVoice> {
+        let (ready, client) = (&callable.ready, callable.client());
+        let chosen = self.within(&client, &ready.providers);
+        self.voices(&client, &chosen.tts, &ready.options.voice)
+    }
+
     /// In the order in which they are asked; never none.
-    pub(crate) fn voices(&self, client: &Client, bindings: &[Binding], voice: &Voice) -> Vec<OneVoice> {
+    fn voices(&self, client: &Client, bindings: &[Binding], voice: &Voice) -> Vec<OneVoice> {
         let known = Arc::clone(&self.accounts.borrow());
         let mut voices: Vec<OneVoice> = bindings
             .iter()

@@ -94,7 +94,12 @@ async fn nobody_waits_for_what_another_organization_publishes() {
     let db = database().await;
     let (home, hogs) = (founded(&db, "default").await, founded(&db, "hogs").await);
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+    // Vectors that an earlier run has left would be found, and nothing would wait.
+    let config = Config {
+        data_dir: folder.path().to_owned(),
+        models_dir: Some(folder.path().to_owned()),
+        ..Config::default()
+    };
     let held = Arc::new(Held { fake: FakeEmbedder::new(EmbedOptions::default()), gate: Semaphore::new(0) });
     let embedder: Arc<dyn Embedder> = held.clone();
     let tasks = Arc::new(Tasks::new());

@@ -7,7 +7,6 @@ use std::time::Duration;
 use domain::OrgId;
 use futures::future::join_all;
 use futures::{FutureExt, StreamExt, stream};
-use greetings::cache::Rendered;
 use greetings::{Caller, Key};
 use jiff::Timestamp;
 use media_session::{Directory, sentence};
@@ -17,12 +16,7 @@ use tokio::time::Instant;
 use super::Greeter;
 use crate::adapters::accounts::{BUILT_IN, OneVoice};
 use crate::adapters::catalogue::Callable;
-use crate::speech;
 
-/// How often it is looked at whether agents, voices or greetings are others.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// What could not be rendered is tried again so much later: a vendor that is down is not asked in a loop.
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// A sentence waits so long for a moment without calls: a server that always has some must greet, too.
 const GIVE_WAY: Duration = Duration::from_secs(5);
 /// In one go; what is beyond is rendered when it is first said. Twice a sentence for each of a hundred agents.
@@ -56,26 +50,9 @@ async fn give_way(calls: &Directory) {
 }
 
 impl Greeter {
-    /// Never ends.
-    pub(super) async fn keep_rendered(&self, calls: &Directory) {
-        let mut done = None;
-        let mut again: Option<Instant> = None;
-        loop {
-            let (agents, callables) = self.catalogue.served();
-            let stamps = (agents, self.bench.stamp(), self.known.borrow().stamp.clone());
-            let due = again.is_some_and(|at| at <= Instant::now());
-            if done.as_ref() != Some(&stamps) || due {
-                let whole = self.render_all(&callables, calls).await;
-                again = (!whole).then(|| Instant::now() + AGAIN_AFTER);
-                done = Some(stamps);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
     /// Every voice by itself, so that one that hangs holds up no other. `false`: something could not be rendered.
-    async fn render_all(&self, callables: &[Callable], calls: &Directory) -> bool {
-        let lanes = self.lanes(callables);
+    pub(super) async fn render_all(&self, calls: &Directory) -> bool {
+        let lanes = self.lanes(&self.catalogue.served().1);
         join_all(lanes.iter().map(|lane| self.render_lane(lane, calls))).await.into_iter().all(|whole| whole)
     }
 
@@ -86,10 +63,10 @@ impl Greeter {
         let mut wanted: HashSet<Key> = HashSet::new();
         for callable in callables {
             let texts = self.texts(callable);
-            for voice in self.voices(callable) {
+            for voice in self.bench.voices_of(callable) {
                 let missing = texts.iter().filter(|text| {
                     let key = Key::of(text, &voice.who);
-                    wanted.len() < RENDERS_MOST && !self.cache().has(&key) && wanted.insert(key)
+                    wanted.len() < RENDERS_MOST && !self.shelf.has(&key) && wanted.insert(key)
                 });
                 let missing: Vec<String> = missing.cloned().collect();
                 if missing.is_empty() {
@@ -159,11 +136,6 @@ impl Greeter {
         if voice.who.provider == BUILT_IN {
             give_way(calls).await;
         }
-        let Some(clip) = speech::rendered(voice.tts.as_ref(), text, &voice.who.voice).await else {
-            return false;
-        };
-        let rendered = Rendered { samples: clip.samples, rate_hz: clip.rate_hz };
-        self.cache().put(Key::of(text, &voice.who), rendered);
-        true
+        self.shelf.render(voice, text).await.is_some()
     }
 }

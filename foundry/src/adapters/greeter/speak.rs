@@ -7,14 +7,12 @@ use control_server::ports::{self, Speaking, Unspoken};
 use domain::{MediaTime, OrgId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use greetings::Key;
 use greetings::cache::Rendered;
 use media_session::sentence;
 
 use super::Greeter;
 use crate::adapters::accounts::{OneVoice, wav};
 use crate::adapters::catalogue::{Callable, HOME_ENVIRONMENT};
-use crate::speech;
 
 impl ports::Greetings for Greeter {
     fn changed(&self, _: OrgId) {
@@ -24,7 +22,7 @@ impl ports::Greetings for Greeter {
     fn speak(&self, wanted: Speaking) -> BoxFuture<'_, Result<GreetingAudio, Unspoken>> {
         async move {
             let callable = self.callable(&wanted).await.map_err(Unspoken::Failed)?;
-            let mut voices = self.voices(&callable);
+            let mut voices = self.bench.voices_of(&callable);
             let names: Vec<String> = voices.iter().map(name).collect();
             if wanted.voice >= voices.len() {
                 return Err(Unspoken::NoVoice(voices.len()));
@@ -63,21 +61,16 @@ impl Greeter {
         let mut samples: Vec<i16> = Vec::new();
         let (mut rate_hz, mut ahead) = (voice.tts.info().rate_hz, true);
         for text in sentence::cut(text) {
-            let key = Key::of(&text, &voice.who);
-            let kept = self.cache().get(&key);
-            let rendered = match kept {
-                Some(rendered) => rendered,
+            let clip = match self.shelf.get(&text, &voice.who) {
+                Some(clip) => clip,
                 None => {
                     ahead = false;
-                    let clip = speech::rendered(voice.tts.as_ref(), &text, &voice.who.voice).await;
-                    let clip = clip.ok_or_else(|| format!("{} gave no sound", name(voice)))?;
-                    let rendered = Rendered { samples: clip.samples, rate_hz: clip.rate_hz };
-                    self.cache().put(key, rendered.clone());
-                    rendered
+                    let clip = self.shelf.render(voice, &text).await;
+                    clip.ok_or_else(|| format!("{} gave no sound", name(voice)))?
                 }
             };
-            rate_hz = rendered.rate_hz;
-            samples.extend_from_slice(&rendered.samples);
+            rate_hz = clip.rate_hz;
+            samples.extend_from_slice(&clip.samples);
         }
         Ok((Rendered { samples: samples.into(), rate_hz }, ahead))
     }
