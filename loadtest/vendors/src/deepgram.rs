@@ -37,6 +37,8 @@ struct Terms {
     encoding: Option<String>,
     sample_rate: Option<u32>,
     eager_eot_threshold: Option<f32>,
+    /// A pause, in ms, that ends a stretch by itself, or `false`.
+    endpointing: Option<String>,
 }
 
 async fn listening(
@@ -46,7 +48,10 @@ async fn listening(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     match Scene::begin(stage, &terms, &headers).await {
-        Ok((scene, rate_hz)) => upgrade.on_upgrade(move |socket| listen::run(socket, rate_hz, scene)),
+        Ok((scene, rate_hz)) => {
+            let pause = terms.endpointing.and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+            upgrade.on_upgrade(move |socket| listen::run(socket, rate_hz, pause, scene))
+        }
         Err(refusal) => *refusal,
     }
 }

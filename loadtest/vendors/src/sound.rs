@@ -4,19 +4,9 @@ use std::time::Duration;
 
 use media_core::level;
 
-/// Enough different words that a transcript's length says how much voice was heard.
+/// Enough different words that a transcript's length says how much voice was heard; none after which more is expected.
 const WORDS: [&str; 12] = [
-    "I",
-    "would",
-    "like",
-    "to",
-    "book",
-    "an",
-    "appointment",
-    "for",
-    "next",
-    "Tuesday",
-    "afternoon",
+    "Eggs", "milk", "butter", "bread", "apples", "cherries", "lemons", "plums", "rice", "salt", "pepper",
     "please",
 ];
 const WORD_SECONDS: f64 = 0.3;
@@ -89,6 +79,11 @@ impl Ear {
 
     pub(crate) fn text(&self) -> String {
         self.words().iter().map(|said| said.word).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether voice was heard in the stretch and has ended so long ago.
+    pub(crate) fn pauses(&self, length: Duration) -> bool {
+        self.spoken.is_some_and(|(_, to)| self.position - to >= length.as_secs_f64() - 1e-6)
     }
 
     /// A final was given: the next stretch begins.

@@ -87,7 +87,7 @@ pub fn trial(key: &str) -> Trial {
         // Eight words, of which one is looked for.
         speech: tone(Duration::from_millis(2_400)),
         rate_hz: RATE_HZ,
-        word: "appointment".to_owned(),
+        word: "cherries".to_owned(),
         key: key.to_owned(),
         ..Trial::new(|length| tokio::time::sleep(length).boxed(), PATIENCE)
     }

@@ -1,4 +1,5 @@
-//! Deepgram's `v1/listen`: "recognises" a word for every 300 ms of voice, interims as it goes, the final exactly late after `Finalize`.
+//! Deepgram's `v1/listen`: "recognises" a word for every 300 ms of voice, interims as it goes, the final exactly late after `Finalize` and
+//! after a pause of its own `endpointing`.
 
 use std::time::Duration;
 
@@ -13,9 +14,23 @@ use crate::sound::Ear;
 /// Without audio or a `KeepAlive` for so long the vendor gives up.
 const IDLE: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(mut socket: WebSocket, rate_hz: u32, mut scene: Scene) {
+/// Why a final is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// `Finalize` asked for it.
+    Asked,
+    /// The caller paused.
+    Pause,
+}
+
+pub(super) async fn run(
+    mut socket: WebSocket,
+    rate_hz: u32,
+    endpointing: Option<Duration>,
+    mut scene: Scene,
+) {
     let mut ear = Ear::new(rate_hz);
-    let mut final_due: Option<Instant> = None;
+    let mut final_due: Option<(Instant, Why)> = None;
     let mut idle_at = Instant::now() + IDLE;
     loop {
         let breaks_at = scene.breaks_at;
@@ -26,13 +41,17 @@ pub(super) async fn run(mut socket: WebSocket, rate_hz: u32, mut scene: Scene) {
                     if audio.is_empty() {
                         break;
                     }
-                    ear.take(&audio).then(|| results(&ear, false, &scene))
+                    let due = ear.take(&audio);
+                    if final_due.is_none() && endpointing.is_some_and(|pause| ear.pauses(pause)) {
+                        final_due = Some((Instant::now() + scene.delays.stt_final(), Why::Pause));
+                    }
+                    due.then(|| results(&ear, None, &scene))
                 }
                 Some(Ok(Message::Text(text))) => {
                     idle_at = Instant::now() + IDLE;
                     match scene.control(&text)["type"].as_str() {
                         Some("Finalize") => {
-                            final_due = Some(Instant::now() + scene.delays.stt_final());
+                            final_due = Some((Instant::now() + scene.delays.stt_final(), Why::Asked));
                             None
                         }
                         Some("CloseStream") => break,
@@ -42,9 +61,9 @@ pub(super) async fn run(mut socket: WebSocket, rate_hz: u32, mut scene: Scene) {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => None,
             },
-            () = sleep_until(final_due.unwrap_or_else(Instant::now)), if final_due.is_some() => {
+            Some(why) = due(final_due) => {
                 final_due = None;
-                let settled = results(&ear, true, &scene);
+                let settled = results(&ear, Some(why), &scene);
                 ear.settle();
                 Some(settled)
             }
@@ -66,7 +85,14 @@ pub(super) async fn run(mut socket: WebSocket, rate_hz: u32, mut scene: Scene) {
     let _gone = socket.send(Message::Close(None)).await;
 }
 
-fn results(ear: &Ear, settled: bool, scene: &Scene) -> Value {
+async fn due(wanted: Option<(Instant, Why)>) -> Option<Why> {
+    let (at, why) = wanted?;
+    sleep_until(at).await;
+    Some(why)
+}
+
+/// `settled`: it is a final, and why.
+fn results(ear: &Ear, settled: Option<Why>, scene: &Scene) -> Value {
     let empty = scene.is(Adversity::Empty);
     let words: Vec<Value> = ear
         .words()
@@ -82,7 +108,7 @@ fn results(ear: &Ear, settled: bool, scene: &Scene) -> Value {
     let text = if empty { String::new() } else { ear.text() };
     json!({
         "type": "Results", "channel_index": [0, 1], "start": ear.from, "duration": ear.position - ear.from,
-        "is_final": settled, "speech_final": settled, "from_finalize": settled,
+        "is_final": settled.is_some(), "speech_final": settled.is_some(), "from_finalize": settled == Some(Why::Asked),
         "channel": { "alternatives": [{ "transcript": text, "confidence": 0.99, "words": words }] },
         "metadata": { "request_id": "timed" },
     })

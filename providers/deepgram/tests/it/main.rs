@@ -62,7 +62,7 @@ impl Vendor {
     }
 }
 
-/// "I would like to book an appointment ..." for the vendor itself.
+/// "Eggs milk butter bread apples cherries lemons ..." for the vendor itself.
 fn recording() -> (Vec<i16>, u32) {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testkit/speech/desk_book.wav");
     let mut file = hound::WavReader::open(path).expect("a recording of the repository");

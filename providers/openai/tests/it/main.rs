@@ -28,7 +28,7 @@ fn trial() -> Trial {
     Trial {
         key: KEY.to_owned(),
         speech: voice(ms(2_400)),
-        word: "appointment".to_owned(),
+        word: "cherries".to_owned(),
         ..Trial::new(|length| tokio::time::sleep(length).boxed(), Duration::from_secs(10))
     }
 }
