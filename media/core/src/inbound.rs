@@ -97,10 +97,12 @@ pub struct Inbound {
     given: u64,
     /// The track is complete up to this instant; `None` before the start and while stopped.
     covered: Option<Instant>,
+    /// When the track would have begun, had it not stood still since.
+    began: Option<Instant>,
     /// Silence made since the last real packet: what a hole reported now is shorter by.
     made: MediaTime,
-    /// Silence that was made although the audio came in the end: the track is ahead of the sender by this, until a
-    /// pause of the sender makes up for it.
+    /// Silence that was made although the audio may yet come: the track may get ahead of the sender by this, until a pause of the sender
+    /// makes up for it.
     surplus: MediaTime,
     /// What holes may still add before the next packet.
     owed_max: MediaTime,
@@ -129,6 +131,7 @@ impl Inbound {
             pending: Vec::with_capacity(FRAME_SAMPLES * 8),
             given: 0,
             covered: None,
+            began: None,
             made: MediaTime::ZERO,
             surplus: MediaTime::ZERO,
             owed_max: OWED_MAX,
@@ -145,13 +148,16 @@ impl Inbound {
     /// Media may flow from now on: the track advances even if the caller never sends a packet. The first packet
     /// starts it otherwise.
     pub fn start(&mut self, now: Instant) {
-        self.covered.get_or_insert(now);
+        if self.covered.is_none() {
+            self.covered = Some(now);
+            self.began = now.checked_sub(self.length().as_duration());
+        }
     }
 
     /// The leg is gone: the track stands still until `start` or the next packet. Positions go on from where they were;
     /// the next leg may count its packets as it likes.
     pub fn stop(&mut self) {
-        self.covered = None;
+        (self.covered, self.began) = (None, None);
         self.made = MediaTime::ZERO;
         self.surplus = MediaTime::ZERO;
         self.jitter = Jitter::new(self.options.jitter.clone());
@@ -164,7 +170,7 @@ impl Inbound {
             self.refuse(codec::Error::Unsupported { codec: packet.codec });
             return;
         }
-        self.covered.get_or_insert(now);
+        self.start(now);
         self.jitter.push(packet, now);
     }
 
@@ -177,7 +183,7 @@ impl Inbound {
             match self.jitter.poll(now) {
                 Slot::Packet(packet) => self.packet(&packet, now),
                 Slot::Hole { duration, cause: Cause::Lost { next }, .. } => {
-                    self.lost(duration, next.as_deref())
+                    self.lost(duration, next.as_deref(), now)
                 }
                 Slot::Hole { duration, cause: Cause::Pause, .. } => self.paused(duration),
                 // Packets are there and wait for a missing one, not for long.
@@ -216,6 +222,16 @@ impl Inbound {
         self.fault.take()
     }
 
+    fn length(&self) -> MediaTime {
+        MediaTime::from_samples(self.given + self.pending.len() as u64, RATE_HZ)
+    }
+
+    /// By how much the track is longer than the time that has passed: what came in late, after silence was made in its place.
+    fn lead(&self, now: Instant) -> MediaTime {
+        let passed = self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began));
+        self.length() - MediaTime::from_duration(passed)
+    }
+
     fn frame(&mut self) -> Option<AudioFrame> {
         let samples = self.pending.get(..FRAME_SAMPLES)?.to_vec();
         self.pending.drain(..FRAME_SAMPLES);
@@ -236,7 +252,7 @@ impl Inbound {
         self.scratch = decoded;
         let Some(result) = result else { return };
         match result {
-            Ok(()) => self.append_real(),
+            Ok(()) => self.append_real(now),
             Err(error) => {
                 self.filled.undecodable += 1;
                 self.fault = Some(error);
@@ -247,7 +263,7 @@ impl Inbound {
         }
     }
 
-    fn lost(&mut self, duration: MediaTime, next: Option<&[u8]>) {
+    fn lost(&mut self, duration: MediaTime, next: Option<&[u8]>, now: Instant) {
         let duration = duration.min(HOLE_MAX);
         let (Some(stream), Some(next)) = (&mut self.stream, next) else {
             self.filled.concealed += 1;
@@ -258,7 +274,7 @@ impl Inbound {
         self.scratch.clear();
         if stream.decoder.recover(next, duration.as_samples(rate_hz) as usize, &mut self.scratch) {
             self.filled.recovered += 1;
-            return self.append_real();
+            return self.append_real(now);
         }
         self.filled.concealed += 1;
         let owed = self.owe(duration);
@@ -318,10 +334,11 @@ impl Inbound {
         stream.resampler.push(&self.scratch, &mut self.pending);
     }
 
-    fn append_real(&mut self) {
+    fn append_real(&mut self, now: Instant) {
+        let lead = self.lead(now);
         let Some(stream) = &mut self.stream else { return };
         let length = MediaTime::from_samples(self.scratch.len() as u64, stream.decoder.rate_hz());
-        if self.surplus >= length && rms_dbfs(&self.scratch) < QUIET_DBFS {
+        if self.surplus >= length && lead >= length && rms_dbfs(&self.scratch) < QUIET_DBFS {
             // Quiet that a sender without pauses transmits: the track waits for it to catch up.
             self.surplus = self.surplus - length;
             return;

@@ -20,6 +20,10 @@ fn speech(n: u16, at: Instant) -> Packet {
     packet(Codec::Pcmu, n, u32::from(n) * 160, vec![0x20; 160], at)
 }
 
+fn silence(n: u16, at: Instant) -> Packet {
+    packet(Codec::Pcmu, n, u32::from(n) * 160, vec![0xff; 160], at)
+}
+
 fn drain(inbound: &mut Inbound, now: Instant) -> Vec<AudioFrame> {
     let mut frames = Vec::new();
     while let Output::Frame(frame) = inbound.poll(now) {
@@ -155,6 +159,27 @@ fn what_is_late_on_a_stream_is_waited_for_and_not_cut_apart() {
         assert_eq!(inbound.filled().silent_frames > 0, cut, "{delivery:?}");
         assert_eq!(frames.len() > 50, cut, "{delivery:?}");
     }
+}
+
+/// A client whose microphone was off while the agent greeted, over a transport that does not say so.
+#[test]
+fn quiet_after_a_pause_that_was_no_delay_is_heard_at_once() {
+    let (start, mut inbound) = (Instant::now(), inbound());
+    inbound.carried_by(Delivery::Stream);
+    inbound.start(start);
+    let mut frames = Vec::new();
+    for slot in 0..300_u16 {
+        let now = start + ms(20 * u64::from(slot));
+        match slot {
+            0..150 => {}
+            150..220 => inbound.push(speech(slot - 150, now), now),
+            _ => inbound.push(silence(slot - 150, now), now),
+        }
+        frames.extend(drain(&mut inbound, now));
+        // It never stands still for longer than it was made silent for: the caller's own silence ends their turn.
+        assert!(frames.len() + 25 > usize::from(slot), "{} frames after {slot}", frames.len());
+    }
+    assert_continuous(&frames);
 }
 
 #[test]
