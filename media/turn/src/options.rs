@@ -179,15 +179,17 @@ impl Default for BargeIn {
 pub struct Speculation {
     /// Whether to think ahead at all.
     pub enabled: bool,
-    /// Silence, in ms, from which the text counts as stable enough to guess with.
+    /// Silence, in ms, from which a guess may be made.
     pub after_ms: u32,
+    /// Words that are not final are guessed with when they have been the same for so much of the silence, in ms.
+    pub unchanged_ms: u32,
     /// Guesses in one turn, at most.
     pub max_guesses: u32,
 }
 
 impl Default for Speculation {
     fn default() -> Self {
-        Self { enabled: false, after_ms: 60, max_guesses: 3 }
+        Self { enabled: false, after_ms: 60, unchanged_ms: 150, max_guesses: 3 }
     }
 }
 

@@ -98,6 +98,8 @@ rules! {
     TooLongStands,
     /// Text is thought about ahead once, and dropped when wrong.
     Speculation,
+    /// What is thought about ahead are words that will hardly change.
+    StableGuess,
     /// An answer that is late is apologised for.
     ReplyLate,
     /// An answer that never comes is given up.

@@ -1,6 +1,6 @@
 //! What the caller is saying: the text so far, the voice it came with, and what was asked about the present pause.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::{MediaTime, Transcript, TurnId};
 
@@ -14,6 +14,10 @@ pub(crate) struct Utterance {
     pub(crate) prefix: String,
     finals: String,
     partial: String,
+    /// When the partial last said something else.
+    changed_at: Instant,
+    /// Up to where the last final heard.
+    final_to: MediaTime,
     pub(crate) started_at: Instant,
     pub(crate) from: MediaTime,
     /// Last voiced sample, and when it came.
@@ -66,6 +70,8 @@ impl Utterance {
             prefix: String::new(),
             finals: String::new(),
             partial: String::new(),
+            changed_at: t,
+            final_to: from,
             started_at: t,
             from,
             voiced_to: from,
@@ -107,6 +113,13 @@ impl Utterance {
         self.partial.trim().is_empty() && !self.finals.is_empty()
     }
 
+    /// Whether its words will hardly change without new voice: all are final, or no partial has changed them for so long in the pause.
+    /// A partial that comes late still lacks the last word when the pause begins.
+    pub(crate) fn is_stable(&self, unchanged: Duration, t: Instant) -> bool {
+        let covered = self.final_to + COVER_SLACK >= self.voiced_to;
+        (self.is_firm() && covered) || t >= self.changed_at.max(self.voiced_at) + unchanged
+    }
+
     /// A new sound forgets what was asked about the pause before it.
     pub(crate) fn go_on(&mut self) {
         if !self.forced {
@@ -118,10 +131,13 @@ impl Utterance {
     pub(crate) fn hear(&mut self, transcript: &Transcript, repeated: &str, must_cover: bool, t: Instant) {
         let text = without_repetition(&transcript.text, repeated);
         if !transcript.is_final() {
-            self.partial = text;
+            if text != self.partial {
+                (self.partial, self.changed_at) = (text, t);
+            }
             return;
         }
         self.partial.clear();
+        self.final_to = transcript.to;
         self.finals = join(&self.finals, &text);
         self.final_at = Some(t);
         let covers = transcript.to + COVER_SLACK >= self.pause.wanted_to;

@@ -86,6 +86,9 @@ impl TurnMachine {
             return;
         }
         let Some(utterance) = &self.utterance else { return };
+        if self.on(Rule::StableGuess) && !utterance.is_stable(ms(speculation.unchanged_ms), self.t) {
+            return;
+        }
         let text = utterance.text();
         let worth = Claim::of(self.words, &text) >= Claim::Answer
             && Shape::of(self.words, &text) != Shape::Unfinished;

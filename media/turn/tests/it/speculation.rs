@@ -23,7 +23,7 @@ fn the_answer_is_begun_before_the_pause_is_judged_and_only_once() {
     prove(18, Rule::Speculation, 6000, script, |log| {
         vec![
             ("one guess", guesses(log).len() == 1),
-            ("well before the commit", guesses(log).first().is_some_and(|at| at + 300 < log.commit_at(0))),
+            ("well before the commit", guesses(log).first().is_some_and(|at| at + 150 < log.commit_at(0))),
             ("adopted", discards(log).is_empty()),
         ]
     });
@@ -32,14 +32,27 @@ fn the_answer_is_begun_before_the_pause_is_judged_and_only_once() {
 #[test]
 fn a_guess_is_void_when_the_caller_goes_on() {
     let script = |call: &mut Call| {
-        call.say(1000, 2000, "I would come on Monday").say(2150, 3000, "or on Tuesday then");
+        call.say(1000, 2000, "I would come on Monday").scores = Vec::new();
+        call.say(2250, 3100, "or on Tuesday then");
         (call.options.speculation.enabled, call.partial_ms) = (true, Some(40));
     };
     prove(18, Rule::Speculation, 6000, script, |log| {
         vec![
-            ("dropped as soon as voice is back", discards(log).first().is_some_and(|at| *at <= 2220)),
+            ("dropped as soon as voice is back", discards(log).first().is_some_and(|at| *at <= 2320)),
             ("committed with all words", log.turns() == ["I would come on Monday or on Tuesday then"]),
         ]
+    });
+}
+
+#[test]
+fn a_partial_that_lacks_the_last_word_is_not_thought_about() {
+    let script = |call: &mut Call| {
+        call.say(1000, 2000, "I would come Monday morning").scores = Vec::new();
+        (call.options.speculation.enabled, call.partial_ms) = (true, Some(110));
+    };
+    prove(18, Rule::StableGuess, 6000, script, |log| {
+        let adopted = discards(log).is_empty();
+        vec![("one guess", guesses(log).len() == 1), ("of the whole", adopted)]
     });
 }
 
