@@ -31,6 +31,16 @@ impl Flushes {
         FLUSHES.saturating_sub(known.get(&connection).map_or(0, VecDeque::len))
     }
 
+    /// When a turn will find what it may take; `None`: it would now.
+    fn enough_at(&self, connection: u64, now: Instant) -> Option<Instant> {
+        self.left(connection, now); // forgets the old ones
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_late = known.get(&connection)?;
+        // The last that has to grow old, so that a turn's and the one for its end are left.
+        let last = of_late.len().checked_sub(FLUSHES - FLUSHES_PER_TURN)?;
+        Some(*of_late.get(last)? + MINUTE)
+    }
+
     fn add(&self, connection: u64, now: Instant) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(connection).or_default().push_back(now);
@@ -105,6 +115,11 @@ impl SpeakingProtocol for Reply {
         self.on = Some((connection, now));
         // One is kept for the end.
         self.left = self.flushes.left(connection, now).saturating_sub(1).min(FLUSHES_PER_TURN);
+    }
+
+    fn rests_until(&self, now: Instant) -> Option<Instant> {
+        let (connection, _) = self.on?;
+        self.flushes.enough_at(connection, now)
     }
 
     fn sentence(&mut self, _index: usize, text: &str, out: &mut Vec<Frame>) {
@@ -209,7 +224,11 @@ mod tests {
         }
         // The fourth turn had nothing left but the flush it cannot do without.
         assert_eq!(flushes_of(&out), FLUSHES + 1);
+        // The nine of the first turn and one more have to grow old before another turn finds what it may take.
+        let second = now + Duration::from_secs(1);
+        assert_eq!(flushes.enough_at(7, now), Some(second + MINUTE));
         let later = now + MINUTE + Duration::from_secs(5);
+        assert_eq!((flushes.enough_at(7, later), flushes.enough_at(8, now)), (None, None));
         assert_eq!(flushes.left(7, later), FLUSHES);
     }
 

@@ -49,6 +49,8 @@ struct Inner {
 /// A free connection, which a task of its own reads and keeps alive until it is claimed.
 struct Idle {
     id: u64,
+    /// No turn takes it before.
+    rests_until: Option<Instant>,
     claim: oneshot::Sender<oneshot::Sender<Socket>>,
 }
 
@@ -98,13 +100,20 @@ impl Pool {
         Ok(Taken { socket, reused: false })
     }
 
-    /// Keeps a connection, on which nothing is under way, for the next turn. `keep_alive` is what is sent on it meanwhile; none: pings.
-    pub fn give_back(&self, endpoint: &Endpoint, socket: Socket, keep_alive: Option<Frame>) {
+    /// Keeps a connection, on which nothing is under way, for the next turn, or for those after `rests_until`. `keep_alive` is what is
+    /// sent on it meanwhile; none: pings.
+    pub fn give_back(
+        &self,
+        endpoint: &Endpoint,
+        socket: Socket,
+        keep_alive: Option<Frame>,
+        rests_until: Option<Instant>,
+    ) {
         if tokio::runtime::Handle::try_current().is_err() {
             return; // the process ends, and the connection with it
         }
         let old = old_at(&socket).is_some_and(|at| at <= Instant::now());
-        if old || self.idle_count(endpoint) >= self.inner.options.idle_per_endpoint {
+        if old || self.kept(endpoint) >= self.inner.options.idle_per_endpoint {
             self.inner.tasks.spawn(CLOSE, socket.close());
             return;
         }
@@ -112,7 +121,7 @@ impl Pool {
         let (claim, claimed) = oneshot::channel();
         let idle_until = Instant::now() + self.inner.options.idle_for;
         let until = old_at(&socket).map_or(idle_until, |at| at.min(idle_until));
-        self.inner.lock().entry(endpoint.clone()).or_default().push(Idle { id, claim });
+        self.inner.lock().entry(endpoint.clone()).or_default().push(Idle { id, rests_until, claim });
         let leaving = Leaving { pool: Arc::downgrade(&self.inner), endpoint: endpoint.clone(), id };
         self.inner.tasks.spawn(IDLE, async move {
             let _leaving = leaving;
@@ -130,7 +139,7 @@ impl Pool {
                 match socket::connect(&endpoint, &manners).await {
                     Ok(socket) => {
                         if let Some(inner) = weak.upgrade() {
-                            Self { inner }.give_back(&endpoint, socket, keep_alive);
+                            Self { inner }.give_back(&endpoint, socket, keep_alive, None);
                         }
                     }
                     Err(fault) => {
@@ -141,9 +150,17 @@ impl Pool {
         }
     }
 
-    /// Free connections to an endpoint.
+    /// Connections to an endpoint that a turn would find.
     #[must_use]
     pub fn idle_count(&self, endpoint: &Endpoint) -> usize {
+        let now = Instant::now();
+        self.inner
+            .lock()
+            .get(endpoint)
+            .map_or(0, |kept| kept.iter().filter(|idle| idle.is_rested(now)).count())
+    }
+
+    fn kept(&self, endpoint: &Endpoint) -> usize {
         self.inner.lock().get(endpoint).map_or(0, Vec::len)
     }
 
@@ -152,7 +169,17 @@ impl Pool {
     }
 
     fn pop(&self, endpoint: &Endpoint) -> Option<Idle> {
-        self.inner.lock().get_mut(endpoint)?.pop()
+        let now = Instant::now();
+        let mut idle = self.inner.lock();
+        let kept = idle.get_mut(endpoint)?;
+        let last = kept.iter().rposition(|idle| idle.is_rested(now))?;
+        Some(kept.remove(last))
+    }
+}
+
+impl Idle {
+    fn is_rested(&self, now: Instant) -> bool {
+        self.rests_until.is_none_or(|until| until <= now)
     }
 }
 

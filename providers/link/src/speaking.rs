@@ -32,6 +32,12 @@ pub trait SpeakingProtocol: Send + 'static {
         let _ = (connection, now);
     }
 
+    /// The turn is over: until when its connection is to take no other, for the same vendors. Another one serves meanwhile.
+    fn rests_until(&self, now: Instant) -> Option<Instant> {
+        let _ = now;
+        None
+    }
+
     /// The turn begins, on a connection that may have served others.
     fn begin(&mut self, out: &mut Vec<Frame>) {
         let _ = out;

@@ -88,6 +88,25 @@ async fn a_caller_who_interrupts_stops_the_vendor_at_once_and_frees_the_connecti
 }
 
 #[tokio::test]
+async fn every_sentence_is_spoken_at_once_however_many_turns_a_minute_has() {
+    const TURNS: usize = 10;
+    let vendor = Vendor::start().await;
+    let tts = vendor.tts();
+    for _ in 0..TURNS {
+        let TtsStream { mut input, events } = tts.open(speaking()).await.expect("opens");
+        for sentence in ["Yes.", "Good.", "Bye."] {
+            input.send(TtsInput::Sentence(sentence.to_owned())).await.expect("open");
+        }
+        drop(input);
+        let events: Vec<_> = timeout(LONG, events.collect()).await.expect("they end");
+        assert!(events.iter().all(Result::is_ok), "{events:?}");
+    }
+    // A connection that has no more to spare this minute leaves the turn to another.
+    assert_eq!(vendor.count("Flush"), 3 * TURNS);
+    assert_eq!(vendor.count("open"), 3);
+}
+
+#[tokio::test]
 async fn flux_judges_the_end_of_a_turn_even_when_the_audio_stops() {
     let vendor = Vendor::start().await;
     let Trial { speech: samples, rate_hz, .. } = trial();

@@ -227,7 +227,8 @@ impl<P: SpeakingProtocol> Turn<P> {
         self.ready.extend(self.sentences.used().map(Ok));
         let Some(line) = self.line.take() else { return };
         if free {
-            self.pool.give_back(&line.endpoint, line.socket, self.options.keep_alive.clone());
+            let rests_until = line.protocol.rests_until(Instant::now());
+            self.pool.give_back(&line.endpoint, line.socket, self.options.keep_alive.clone(), rests_until);
         }
     }
 
@@ -282,7 +283,8 @@ impl<P: SpeakingProtocol> Drop for Turn<P> {
         self.pool.tasks().spawn(SETTLE, async move {
             let told = line.socket.send_all(frames).await.is_ok();
             if told && usable && line.is_settled().await {
-                pool.give_back(&line.endpoint, line.socket, keep_alive);
+                let rests_until = line.protocol.rests_until(Instant::now());
+                pool.give_back(&line.endpoint, line.socket, keep_alive, rests_until);
             } else {
                 line.socket.close().await;
             }

@@ -9,7 +9,7 @@ use providers_link::pcm::Samples;
 use providers_link::speaking::Options;
 use providers_link::{Endpoint, Fault, Frame, Pool, Speaking, SpeakingProtocol, Spoken};
 use runtime::Tasks;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{Got, LONG, Peer, manners, serve};
@@ -19,11 +19,17 @@ struct Plain {
     url: String,
     done: usize,
     stopped: bool,
+    /// Its connection takes no other turn for so long.
+    rest: Option<Duration>,
 }
 
 impl SpeakingProtocol for Plain {
     fn endpoint(&self) -> Endpoint {
         Endpoint::new(self.url.clone())
+    }
+
+    fn rests_until(&self, now: Instant) -> Option<Instant> {
+        self.rest.map(|rest| now + rest)
     }
 
     fn sentence(&mut self, index: usize, text: &str, out: &mut Vec<Frame>) {
@@ -77,12 +83,17 @@ async fn serve_turns(mut peer: Peer) -> Vec<String> {
 }
 
 fn voice(url: &str, pool: &Pool) -> impl Tts + use<> {
+    resting(url, pool, None)
+}
+
+fn resting(url: &str, pool: &Pool, rest: Option<Duration>) -> impl Tts + use<> {
     let (url, info) = (url.to_owned(), ProviderInfo { rate_hz: 24_000, ..ProviderInfo::default() });
     let options = Options { manners: manners(), keep_alive: None };
     Speaking::new(info, options, pool.clone(), move |_: &TtsRequest| Plain {
         url: url.clone(),
         done: 0,
         stopped: false,
+        rest,
     })
 }
 
@@ -183,6 +194,46 @@ async fn a_turn_that_is_dropped_is_stopped_and_its_connection_used_again() {
     };
     timeout(LONG, free).await.expect("settled");
     assert_eq!(done(&turn(&tts, &["Two."]).await), [0]);
+}
+
+#[tokio::test]
+async fn a_connection_that_rests_leaves_the_next_turn_to_another_and_is_kept() {
+    let tasks = Tasks::new();
+    let pool = Pool::new(&tasks);
+    let (tell, mut served) = tokio::sync::mpsc::unbounded_channel();
+    let url = serve(&tasks, move |number, mut peer| {
+        let tell = tell.clone();
+        async move {
+            loop {
+                match peer.next().await {
+                    Got::Text(text) if text == "end" => peer.say("over").await,
+                    Got::Text(_) => {
+                        tell.send(number).expect("the test waits");
+                        let _gone = peer.0.send(Message::binary(vec![1; 960])).await;
+                        peer.say("done").await;
+                    }
+                    _ => return,
+                }
+            }
+        }
+    })
+    .await;
+    let endpoint = Endpoint::new(url.clone());
+    for rest in [Some(LONG), None, Some(Duration::from_millis(1))] {
+        turn(&resting(&url, &pool, rest), &["One."]).await;
+    }
+    let rested = async {
+        while pool.idle_count(&endpoint) == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(LONG, rested).await.expect("rested");
+    turn(&voice(&url, &pool), &["Two."]).await;
+    let mut by = Vec::new();
+    while let Ok(number) = served.try_recv() {
+        by.push(number);
+    }
+    assert_eq!(by, [0, 1, 1, 1]);
 }
 
 #[tokio::test]
