@@ -551,11 +551,12 @@ impl Ask {
             .await
             .expect("infallible");
         let (head, body) = response.into_parts();
-        let text = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
+        let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
         Reply {
             status: head.status,
             headers: head.headers,
-            text: String::from_utf8_lossy(&text).into_owned(),
+            length: body.len(),
+            text: String::from_utf8_lossy(&body).into_owned(),
         }
     }
 }
@@ -563,6 +564,8 @@ impl Ask {
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// Bytes as they were sent.
+    pub(crate) length: usize,
     pub(crate) text: String,
 }
 

@@ -44,6 +44,19 @@ async fn an_asset_of_the_console_is_kept_for_ever_and_never_the_page() {
 }
 
 #[tokio::test]
+async fn long_text_is_compressed_for_those_who_take_it_so() {
+    let router = World::new().router(Options::default());
+    let plain = get("/openapi.json").of(&router).await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+    let packed = get("/openapi.json").header("accept-encoding", "gzip").of(&router).await;
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert!(packed.length * 4 < plain.length, "{} of {}", packed.length, plain.length);
+    // What fits one packet stays readable.
+    let short = get("/v1/nowhere").header("accept-encoding", "gzip").of(&router).await;
+    assert_eq!(short.header("content-encoding"), None);
+}
+
+#[tokio::test]
 async fn the_widget_may_be_loaded_by_any_page_and_is_asked_for_once() {
     let router = World::new().router(Options::default());
     let widget = get("/widget.js").of(&router).await;

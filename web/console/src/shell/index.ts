@@ -13,6 +13,7 @@ export { Confirm } from './confirm';
 export { Copy } from './copy';
 export * from './icons';
 export { Layout, useAbout } from './layout';
+export { lazily } from './lazily';
 export { notice } from './notices';
 export { Page } from './page';
 export { More, type Pages, usePages, useWhole } from './pages';

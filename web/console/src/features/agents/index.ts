@@ -1,4 +1,4 @@
-import { lazy } from 'react';
+import { lazily } from '../../shell';
 
 export { AgentList } from './agent-list';
-export const AgentPage = lazy(() => import('./agent-page'));
+export const AgentPage = lazily('agents/', () => import('./agent-page'));

@@ -1,4 +1,4 @@
-import { lazy } from 'react';
+import { lazily } from '../../shell';
 
 export { CallList } from './call-list';
-export const CallPage = lazy(() => import('./call-page'));
+export const CallPage = lazily('calls/', () => import('./call-page'));

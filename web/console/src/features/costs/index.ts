@@ -1,3 +1,3 @@
-import { lazy } from 'react';
+import { lazily } from '../../shell';
 
-export const CostsPage = lazy(() => import('./costs-page'));
+export const CostsPage = lazily('costs', () => import('./costs-page'));

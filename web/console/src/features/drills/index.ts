@@ -1,4 +1,4 @@
-import { lazy } from 'react';
+import { lazily } from '../../shell';
 
 export { DrillBanner } from './banner';
-export const DrillsPage = lazy(() => import('./drills-page'));
+export const DrillsPage = lazily('drills', () => import('./drills-page'));

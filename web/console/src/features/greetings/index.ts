@@ -1,4 +1,4 @@
-import { lazy } from 'react';
+import { lazily } from '../../shell';
 
-export const GreetingsPage = lazy(() => import('./greetings-page'));
-export const GreetingPage = lazy(() => import('./greeting-page'));
+export const GreetingsPage = lazily('greetings', () => import('./greetings-page'));
+export const GreetingPage = lazily('greetings/', () => import('./greeting-page'));

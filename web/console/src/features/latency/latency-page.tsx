@@ -7,8 +7,8 @@ import { Bars, type Chart, grid, Plot, type Shown } from '../../charts';
 import type { Activity, Latency } from '../../server';
 import { Empty, Loading, Page, Problem } from '../../shell';
 import { compact, count, duration, ending, ms, msOrNone, titled } from '../../words';
-import { type Scope, useActivity, useLatency } from './queries';
-import { milliseconds, perMinute, recent, WINDOWS, whole, windowFrom } from './series';
+import { type Scope, scopeFrom, useActivity, useLatency } from './queries';
+import { milliseconds, perMinute, recent, WINDOWS, whole } from './series';
 import { Speculation } from './speculation';
 
 const STAGES = ['endpointing', 'thinking', 'sentence', 'synthesis', 'playout'] as const;
@@ -31,13 +31,7 @@ const FILTERS = ['agent', 'provider', 'transport', 'version'] as const;
 
 export default function LatencyPage() {
   const [search, setSearch] = useSearchParams();
-  const scope: Scope = {
-    window: windowFrom(search.get('window')),
-    agent: search.get('agent') ?? '',
-    provider: search.get('provider') ?? '',
-    transport: search.get('transport') ?? '',
-    version: search.get('version') ?? '',
-  };
+  const scope = scopeFrom(search);
   const latency = useLatency(scope);
   const activity = useActivity(scope);
   const set = (name: string, value: string) => {

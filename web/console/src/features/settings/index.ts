@@ -1,3 +1,3 @@
-import { lazy } from 'react';
+import { lazily } from '../../shell';
 
-export const SettingsPage = lazy(() => import('./settings-page'));
+export const SettingsPage = lazily('settings', () => import('./settings-page'));
