@@ -161,7 +161,8 @@ impl Switchboard {
         };
         let Some(callable) = callable else { return };
         let ready = Arc::clone(&callable.ready);
-        let pace = ready.latency.as_ref().map(|latency| self.paces.of(callable.org, callable.agent, latency));
+        let latency = self.catalogue.latency(&callable);
+        let pace = latency.as_ref().map(|latency| self.paces.of(callable.org, callable.agent, latency));
         let client = callable.client();
         let drill = self.drills.striking(client.org, client.environment, id);
         let drilled = drill.as_ref().map(|drill| drill.id);
@@ -203,7 +204,7 @@ impl Switchboard {
         let bridges = pace.clone().map(paces::bridges);
         let ports = Ports { llm, meter: Some(meter), bridges, ..self.catalogue.ports().clone() };
         let graph = dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot, text);
-        let hurry = pace.zip(ready.latency.as_ref()).map(|(pace, latency)| Hurry::new(pace, latency));
+        let hurry = pace.zip(latency.as_ref()).map(|(pace, latency)| Hurry::new(pace, latency));
         let tts = self.bench.tts(&client, &chosen.tts, &options.voice);
         // The first turn, and the next while the first still gives its connection back.
         tts.warm(&TtsRequest { session: id, turn: None, voice: options.voice.clone() }, WARM_TURNS);

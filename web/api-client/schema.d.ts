@@ -2501,6 +2501,11 @@ export interface components {
                 created_at: string;
                 /** @example org_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
                 id: string;
+                /**
+                 * Format: int32
+                 * @description For the p95 of the response of agents that name no target of their own, in ms; null: none.
+                 */
+                latency_target_ms?: number | null;
                 name: string;
                 /**
                  * Format: int32
@@ -2776,6 +2781,11 @@ export interface components {
             created_at: string;
             /** @example org_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
             id: string;
+            /**
+             * Format: int32
+             * @description For the p95 of the response of agents that name no target of their own, in ms; null: none.
+             */
+            latency_target_ms?: number | null;
             name: string;
             /**
              * Format: int32
@@ -2800,6 +2810,11 @@ export interface components {
              * @description Null keeps all calls.
              */
             calls_keep_days?: number | null;
+            /**
+             * Format: int32
+             * @description Null: agents that name no target have none.
+             */
+            latency_target_ms?: number | null;
             name?: string | null;
             /**
              * Format: int32

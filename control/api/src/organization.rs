@@ -17,6 +17,8 @@ pub struct Organization {
     pub residency: Vec<String>,
     /// Days that calls are kept, with all that was said in them and their recordings; null keeps all. Measures and costs stay.
     pub calls_keep_days: Option<i32>,
+    /// For the p95 of the response of agents that name no target of their own, in ms; null: none.
+    pub latency_target_ms: Option<i32>,
     pub revision: i32,
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -58,4 +60,8 @@ pub struct OrganizationChange {
     #[serde(default, deserialize_with = "crate::given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 3650)]
     pub calls_keep_days: Option<Option<i32>>,
+    /// Null: agents that name no target have none.
+    #[serde(default, deserialize_with = "crate::given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>, minimum = 1, maximum = 60000)]
+    pub latency_target_ms: Option<Option<i32>>,
 }

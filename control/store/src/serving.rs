@@ -93,7 +93,20 @@ pub async fn ways(tx: &mut SystemTx) -> Result<Vec<Way>, Error> {
         .collect())
 }
 
-/// Something that differs when what `all` and `ways` say may differ: cheap enough to ask every second.
+/// Targets in ms for the p95 of the response, of the organizations that have one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn latency_targets(tx: &mut SystemTx) -> Result<Vec<(OrgId, i32)>, Error> {
+    let rows = sqlx::query!(
+        r#"select id, latency_target_ms as "target!" from app.orgs where latency_target_ms is not null"#
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(rows.into_iter().map(|row| (OrgId::from_uuid(row.id), row.target)).collect())
+}
+
+/// Something that differs when what `all`, `ways` and `latency_targets` say may differ: cheap enough to ask every second.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -103,7 +116,8 @@ pub async fn stamp(tx: &mut SystemTx) -> Result<String, Error> {
               (select concat(count(*), max(updated_at), sum(revision)) from app.agent_aliases),
               (select concat(count(*), max(updated_at), sum(revision)) from app.channels),
               (select concat(count(*), max(updated_at), sum(revision)) from app.environments),
-              (select concat(count(*), max(updated_at), sum(revision)) from app.agents)) as "stamp!""#
+              (select concat(count(*), max(updated_at), sum(revision)) from app.agents),
+              (select md5(string_agg(concat(o.id, o.latency_target_ms), '' order by o.id)) from app.orgs o where o.latency_target_ms is not null)) as "stamp!""#
     )
     .fetch_one(tx.connection())
     .await?;

@@ -80,7 +80,7 @@ impl AtOnce {
         voices[..=well].rotate_right(1);
         let (mut clips, mut missing) = (self.built_in.clone(), Vec::new());
         missing.extend(self.shelf.lay(&mut clips, resorts(callable), &voices));
-        missing.extend(self.shelf.lay(&mut clips, openers(callable), &voices[..1]));
+        missing.extend(self.shelf.lay(&mut clips, self.openers(callable), &voices[..1]));
         let apology = self.apology.clone();
         Ready { clips, apology, missing, voice: voices.swap_remove(0) }
     }
@@ -104,17 +104,29 @@ impl AtOnce {
     async fn render_all(&self) -> bool {
         let callables = self.catalogue.served().1;
         let mut whole = true;
-        for texts in [resorts, openers] {
-            for callable in &callables {
-                for voice in self.bench.voices_of(callable) {
-                    for text in texts(callable) {
-                        let has = self.shelf.has(&Key::of(&text, &voice.who));
-                        whole &= has || self.shelf.render(&voice, &text).await.is_some();
-                    }
-                }
+        for callable in &callables {
+            whole &= self.render(callable, &resorts(callable)).await;
+        }
+        for callable in &callables {
+            whole &= self.render(callable, &self.openers(callable)).await;
+        }
+        whole
+    }
+
+    /// In each of the agent's voices.
+    async fn render(&self, callable: &Callable, texts: &[String]) -> bool {
+        let mut whole = true;
+        for voice in self.bench.voices_of(callable) {
+            for text in texts {
+                let has = self.shelf.has(&Key::of(text, &voice.who));
+                whole &= has || self.shelf.render(&voice, text).await.is_some();
             }
         }
         whole
+    }
+
+    fn openers(&self, callable: &Callable) -> Vec<String> {
+        self.catalogue.latency(callable).map(|latency| latency.openers().to_vec()).unwrap_or_default()
     }
 }
 
@@ -131,8 +143,4 @@ fn resorts(callable: &Callable) -> Vec<String> {
     let mut texts = vec![apology];
     texts.extend(sentence::cut(&not_understood));
     texts
-}
-
-fn openers(callable: &Callable) -> Vec<String> {
-    callable.ready.latency.as_ref().map(|latency| latency.openers().to_vec()).unwrap_or_default()
 }

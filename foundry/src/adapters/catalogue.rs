@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::adapters::attempts::Client;
 use crate::adapters::follow::follow;
+use crate::adapters::paces::Latency;
 use crate::config::Config;
 
 mod making;
@@ -60,6 +61,8 @@ struct Served {
     agents: BTreeMap<(OrgId, String, String), Callable>,
     channels: HashMap<String, Callable>,
     hosts: HashMap<String, Callable>,
+    /// For the p95 of the response, in ms, of agents that name no target of their own.
+    targets: HashMap<OrgId, u64>,
 }
 
 /// Of what a version is made of.
@@ -178,8 +181,11 @@ impl Catalogue {
             return Ok(Vec::new());
         }
         let (agents, ways) = (serving::all(&mut tx).await?, serving::ways(&mut tx).await?);
+        let targets = serving::latency_targets(&mut tx).await?;
         tx.commit().await?;
-        let mut served = Served { stamp, ..Served::default() };
+        let targets =
+            targets.into_iter().filter_map(|(org, ms)| Some((org, u64::try_from(ms).ok()?))).collect();
+        let mut served = Served { stamp, targets, ..Served::default() };
         let (mut missing, mut seen) = (Vec::new(), HashSet::new());
         for serving in agents {
             let hash = hash(&serving.definition, serving.version);
@@ -322,6 +328,13 @@ impl Catalogue {
             None => Some((self.home, Wanted::of(name))),
             Some((org, name)) => Some((org.parse().ok()?, Wanted::of(name))),
         }
+    }
+
+    /// How long callers may wait: as the agent says, or its organization.
+    pub(crate) fn latency(&self, callable: &Callable) -> Option<Latency> {
+        let of_all = || self.served.borrow().targets.get(&callable.org).copied().map(Latency::of);
+        let latency = callable.ready.latency.clone().or_else(of_all)?;
+        Some(latency.said_in(&callable.ready.agent.graph().definition.language))
     }
 
     /// The agent that a hostname leads to, as a channel.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::{AgentId, OrgId};
+use domain::{AgentId, Language, OrgId};
 use providers_route::Pace;
 use providers_route::budget::{self, Decision, Reaction};
 use serde::Deserialize;
@@ -21,18 +21,35 @@ const KEPT: usize = 1_024;
 pub(crate) struct Latency {
     /// For the p95 of the response, in ms: from the caller's last voiced sample to the first of the answer.
     target_ms: u64,
-    /// Words that an answer may begin with while it is thought of; none: no answer does.
-    #[serde(default = "openers")]
-    openers: Vec<String>,
+    /// Words that an answer may begin with while it is thought of; none: no answer does. Where it is left out, those that are shipped
+    /// for the agent's language.
+    openers: Option<Vec<String>>,
 }
 
-fn openers() -> Vec<String> {
-    ["Let me see.", "One second.", "Okay, let me see."].map(str::to_owned).into()
-}
+/// By language; in another, no answer begins with a word that was not given.
+const OPENERS: [(&str, [&str; 3]); 4] = [
+    ("en", ["Let me see.", "One second.", "Okay, let me see."]),
+    ("de", ["Mal sehen.", "Einen Moment.", "Okay, ich schaue nach."]),
+    ("es", ["A ver.", "Un segundo.", "De acuerdo, déjeme ver."]),
+    ("fr", ["Voyons.", "Une seconde.", "D'accord, je regarde."]),
+];
 
 impl Latency {
+    /// Of an agent that names none of its own.
+    pub(crate) fn of(target_ms: u64) -> Self {
+        Self { target_ms, openers: None }
+    }
+
+    pub(crate) fn said_in(mut self, language: &Language) -> Self {
+        let primary = language.0.split(['-', '_']).next().unwrap_or_default();
+        let shipped = OPENERS.iter().find(|(language, _)| primary.eq_ignore_ascii_case(language));
+        let shipped = || shipped.map(|(_, words)| words.map(str::to_owned).into()).unwrap_or_default();
+        self.openers.get_or_insert_with(shipped);
+        self
+    }
+
     pub(crate) fn openers(&self) -> &[String] {
-        &self.openers
+        self.openers.as_deref().unwrap_or_default()
     }
 
     /// # Errors
@@ -77,7 +94,7 @@ pub(crate) struct Hurry {
 
 impl Hurry {
     pub(crate) fn new(pace: Pace, latency: &Latency) -> Self {
-        Self { pace, openers: latency.openers.clone(), next: 0 }
+        Self { pace, openers: latency.openers().to_vec(), next: 0 }
     }
 }
 
@@ -125,11 +142,24 @@ mod tests {
     use super::*;
 
     fn latency(target_ms: u64) -> Latency {
-        Latency { target_ms, openers: vec!["Okay.".to_owned()] }
+        Latency { target_ms, openers: Some(vec!["Okay.".to_owned()]) }
     }
 
     fn slow(hurry: &mut Hurry, turns: usize, ms: u64) -> Vec<Value> {
         (0..turns).flat_map(|_| hurry.measured(Duration::from_millis(ms))).collect()
+    }
+
+    #[test]
+    fn openers_are_the_agents_own_or_those_of_its_language_and_none_in_another() {
+        let first = |latency: Latency, language: &str| {
+            latency.said_in(&Language(language.to_owned())).openers().first().cloned()
+        };
+        assert_eq!(first(Latency::of(500), "de-AT").as_deref(), Some("Mal sehen."));
+        assert_eq!(first(Latency::of(500), "en").as_deref(), Some("Let me see."));
+        assert_eq!(first(Latency::of(500), "pl"), None);
+        assert_eq!(first(latency(500), "pl").as_deref(), Some("Okay."));
+        let silent = Latency { target_ms: 500, openers: Some(Vec::new()) };
+        assert_eq!(first(silent, "en"), None);
     }
 
     #[tokio::test]

@@ -26,8 +26,12 @@ fn the_last_resort_is_said_in_the_agents_own_voice_and_words_though_no_voice_wor
     let options = &mut definition["options"];
     options["providers"] = json!({"tts": [{"provider": "voices"}]});
     options["session"]["lines"] = json!({"apology": "Einen kleinen Augenblick bitte."});
-    options["latency"] = json!({"target_ms": 700, "openers": ["Mal sehen."]});
     save(&server, "front-desk", &definition, &draft["revision"]);
+    // The agent names no target; its organization does.
+    let organization = with(&server, &token, "GET", "/v1/about", &Value::Null).json()["organization"].clone();
+    let path = format!("/v1/organizations/{}", organization["id"].as_str().expect("an id"));
+    let changed = with(&server, &token, "PATCH", &path, &json!({"latency_target_ms": 700}));
+    assert_eq!(changed.json()["latency_target_ms"], 700, "{}", changed.text());
     let bearer = format!("Bearer {token}");
     let headers =
         [("authorization", bearer.as_str()), ("content-type", "application/json"), ("if-match", "*")];

@@ -23,6 +23,7 @@ pub(crate) fn shown(row: store::Org) -> Organization {
         residency: row.residency,
         recordings_keep_days: row.keep.recordings_days,
         calls_keep_days: row.keep.calls_days,
+        latency_target_ms: row.latency_target_ms,
         revision: row.revision,
         created_at: row.created_at.to_string(),
         updated_at: row.updated_at.to_string(),
@@ -155,11 +156,14 @@ pub(crate) async fn change(
     checked(&name, &title, keep)?;
     let residency = wanted.residency.unwrap_or_else(|| before.residency.clone());
     check_residency(&residency)?;
+    let target = wanted.latency_target_ms.unwrap_or(before.latency_target_ms);
+    check_target(target)?;
     if before.name == DEFAULT && name != DEFAULT {
         let detail = "the organization `default` keeps its name: the server finds it by that";
         return Err(Error::new(&problem::IN_USE, detail));
     }
-    let row = store::update(&mut tx, &name, &title, keep, &residency).await.map_err(refused(TAKEN, ""))?;
+    let row = store::update(&mut tx, &name, &title, keep, &residency, target).await;
+    let row = row.map_err(refused(TAKEN, ""))?;
     let after = shown(row);
     let change = Change::of("organization.update", after.id).from(&before).to(&after);
     let revision = after.revision;
@@ -180,6 +184,14 @@ fn checked(name: &str, title: &str, keep: Keep) -> Result<(), Error> {
         if let Some(days) = days {
             fields.range(pointer, i64::from(days), 1, 3650);
         }
+    }
+    fields.check()
+}
+
+fn check_target(ms: Option<i32>) -> Result<(), Error> {
+    let mut fields = Fields::default();
+    if let Some(ms) = ms {
+        fields.range("/latency_target_ms", i64::from(ms), 1, 60_000);
     }
     fields.check()
 }

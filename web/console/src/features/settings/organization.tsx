@@ -2,8 +2,8 @@ import { Button, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Organization } from '../../server';
 import { Loading, notice, Problem, useAbout } from '../../shell';
-import { daysOf, refusal, written } from './days';
 import { changeOrganization, useChange } from './queries';
+import { days, milliseconds, written } from './whole';
 
 export function OrganizationForm() {
   const about = useAbout();
@@ -18,15 +18,17 @@ function Form({ organization }: { organization: Organization }) {
   const [calls, setCalls] = useState(written(organization.calls_keep_days));
   const [recordings, setRecordings] = useState(written(organization.recordings_keep_days));
   const [regions, setRegions] = useState(organization.residency.join(', '));
+  const [within, setWithin] = useState(written(organization.latency_target_ms));
   const saving = useChange('about', () =>
     changeOrganization(organization, {
       title: title.trim(),
-      calls_keep_days: daysOf(calls) ?? null,
-      recordings_keep_days: daysOf(recordings) ?? null,
+      calls_keep_days: days.of(calls) ?? null,
+      recordings_keep_days: days.of(recordings) ?? null,
+      latency_target_ms: milliseconds.of(within) ?? null,
       residency: regions.split(/[\s,]+/).filter(Boolean),
     }),
   );
-  const wrong = [calls, recordings].some(refusal);
+  const wrong = [days.refusal(calls), days.refusal(recordings), milliseconds.refusal(within)].some(Boolean);
   return (
     <form
       className="card stack form"
@@ -55,6 +57,16 @@ function Form({ organization }: { organization: Organization }) {
         text={recordings}
         set={setRecordings}
         testid="recording-days"
+      />
+      <TextInput
+        label="Response time wanted, in ms"
+        description="While the p95 of an agent is above it, its calls do what saves time. For agents that name none of their own. Empty: none"
+        placeholder="None"
+        inputMode="numeric"
+        value={within}
+        error={milliseconds.refusal(within)}
+        onChange={(event) => setWithin(event.currentTarget.value)}
+        data-testid="latency-target"
       />
       <TextInput
         label="Regions of vendors"
@@ -93,7 +105,7 @@ function Days({
       placeholder="For ever"
       inputMode="numeric"
       value={text}
-      error={refusal(text)}
+      error={days.refusal(text)}
       onChange={(event) => set(event.currentTarget.value)}
       data-testid={testid}
     />

@@ -65,6 +65,7 @@ export const changeOrganization = (
     title: string;
     calls_keep_days?: number | null;
     recordings_keep_days?: number | null;
+    latency_target_ms?: number | null;
     residency?: string[];
   },
 ) =>
