@@ -62,9 +62,7 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _unknown = lock.read_to_string(&mut holder);
-                return Err(Error::InUse { path: root.to_owned(), holder: holder.trim().to_owned() });
+                return Err(Error::InUse { path: root.to_owned(), holder: named(&mut lock) });
             }
             // Some network file systems have no locks; whoever keeps data there knows how many servers run on it.
             Err(TryLockError::Error(error)) => {
@@ -85,6 +83,19 @@ impl DataDir {
     pub(crate) fn recordings(&self) -> &Path {
         &self.recordings
     }
+}
+
+/// The process that runs a server there, if one does. Changes nothing.
+pub(crate) fn holder(root: &Path) -> Option<String> {
+    let mut lock = File::open(root.join(LOCK)).ok()?;
+    // Shared: two who look at once are no servers to each other.
+    matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| named(&mut lock))
+}
+
+fn named(lock: &mut File) -> String {
+    let mut holder = String::new();
+    let _unknown = lock.read_to_string(&mut holder);
+    holder.trim().to_owned()
 }
 
 #[cfg(test)]
@@ -112,7 +123,9 @@ mod tests {
         assert_eq!(refused.failure().code.0, "DATA_DIR_IN_USE");
         let process = format!("process {})", std::process::id());
         assert!(refused.to_string().contains(&process), "{refused}");
+        assert_eq!(holder(folder.path()), Some(std::process::id().to_string()));
         drop(first);
+        assert_eq!(holder(folder.path()), None);
         assert!(DataDir::take(folder.path()).is_ok(), "the lock goes with its holder, the file may stay");
     }
 

@@ -1,6 +1,7 @@
 //! Logs and metrics of the process: installed once by the binary, used everywhere through `tracing` and `metrics`.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -105,7 +106,10 @@ pub fn install(options: &Options) -> Result<Metrics, Error> {
     domain::show_pii(options.show_pii);
     let filter = filter(&options.filter)
         .map_err(|error| Error::Filter { filter: options.filter.clone(), reason: error.to_string() })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A file or a journal is read by programs and in editors.
+    let coloured = std::io::stderr().is_terminal();
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(coloured);
     let installed = match options.format {
         Format::Text => logs.try_init(),
         Format::Json => logs.json().try_init(),

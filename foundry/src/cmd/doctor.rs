@@ -10,7 +10,7 @@ use inference::store::Depth;
 
 use crate::adapters::catalogue;
 use crate::config::{Config, Detector, Overrides, Speech, Tls};
-use crate::listen;
+use crate::{data_dir, listen};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -29,7 +29,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.overrides)?;
     super::install_crypto();
     let findings = [
-        data_dir(&config),
+        directory(&config),
         database(&config)?,
         models(&config),
         providers(&config),
@@ -52,7 +52,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn data_dir(config: &Config) -> Finding {
+fn directory(config: &Config) -> Finding {
     let path = &config.data_dir;
     let outcome = usable(path).map(|()| format!("{} can be written", path.display())).map_err(|error| {
         format!("{} cannot be written ({error}): give another with --data-dir DIR", path.display())
@@ -136,20 +136,27 @@ fn tls(config: &Config) -> Finding {
 
 fn tcp(config: &Config) -> Finding {
     let address = config.server.listen;
-    let outcome = TcpListener::bind(address)
-        .map(|_| format!("{address} is free"))
-        .map_err(|error| format!("cannot listen on {address} ({error}): stop what runs there, or give another with --listen IP:PORT"));
+    let outcome = TcpListener::bind(address).map(|_| format!("{address} is free"));
+    let outcome = outcome.or_else(|error| running(config, &address.to_string()).ok_or(error));
+    let outcome = outcome.map_err(|error| format!("cannot listen on {address} ({error}): stop what runs there, or give another with --listen IP:PORT"));
     Finding { what: "tcp port", outcome }
 }
 
 fn udp(config: &Config) -> Finding {
     let address = config.media_listen();
     let outcome = UdpSocket::bind(address)
-        .map(|_| format!("{address} is free; browsers on other machines must reach it by UDP"))
-        .map_err(|error| {
-            format!("cannot listen on UDP {address} ({error}): give another with --media-listen IP:PORT")
-        });
+        .map(|_| format!("{address} is free; browsers on other machines must reach it by UDP"));
+    let outcome = outcome.or_else(|error| running(config, &format!("UDP {address}")).ok_or(error));
+    let outcome = outcome.map_err(|error| {
+        format!("cannot listen on UDP {address} ({error}): give another with --media-listen IP:PORT")
+    });
     Finding { what: "udp port", outcome }
+}
+
+/// A port that is taken is as it should be where the server of this data directory runs. Whether that is who has it, a look cannot tell.
+fn running(config: &Config, port: &str) -> Option<String> {
+    let process = data_dir::holder(&config.data_dir)?;
+    Some(format!("{port} is in use, and a server runs on this data directory (process {process})"))
 }
 
 /// Browsers give the microphone to localhost and to HTTPS alone.

@@ -99,6 +99,14 @@ fn doctor_finds_a_sound_machine_sound_and_a_taken_port_taken() {
         run(&mut foundry(&["doctor", "--listen", &address, "--data-dir", data, "--providers", "fake"]));
     assert_eq!(found.code, Some(1));
     assert!(found.stdout.contains("FAIL") && found.stdout.contains("--listen"), "{}", found.stdout);
+    // By its own server, as far as the data directory tells.
+    let lock = std::fs::File::create(std::path::Path::new(data).join("server.lock")).expect("writable");
+    lock.lock().expect("nobody has it");
+    let running =
+        run(&mut foundry(&["doctor", "--listen", &address, "--data-dir", data, "--providers", "fake"]));
+    assert_eq!(running.code, Some(0), "{}", running.stdout);
+    assert!(running.stdout.contains("a server runs on this data directory"), "{}", running.stdout);
+    drop(lock);
 
     let nowhere =
         run(&mut foundry(&["doctor", "--listen", "127.0.0.1:0", "--data-dir", data, "--models-dir", data]));

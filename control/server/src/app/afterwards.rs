@@ -1,7 +1,9 @@
 //! What came of a call, by rule: who called for what, what the agent noted, how it ended. Pure.
 
+use std::collections::HashSet;
+
 use control_store::session::Afterwards;
-use domain::{EndReason, Role, SessionEvent};
+use domain::{DeadAir, EndReason, Role, SessionEvent, TurnId};
 use serde_json::{Map, Value};
 
 use crate::app::summary;
@@ -22,19 +24,19 @@ pub(crate) fn of(recorded: &Recorded) -> Afterwards {
         _ => None,
     });
     let words = caller_words(recorded);
-    let outcome = outcome(&fields, &words, end);
+    let outcome = outcome(&fields, &words, end, in_vain(recorded));
     Afterwards { summary: sentence(&words, &fields, end), outcome, fields: Value::Object(fields) }
 }
 
-/// What the graph itself notes of every turn; it is in the events.
-const UNDERSTOOD: &str = "intent";
+/// What the graph and the session note of every turn, beside the agent; it is in the events.
+const NOT_THE_AGENTS: [&str; 4] = ["intent", "latency_reaction", "caller_too_long", "caller_input_dropped"];
 
 /// The last value of everything that the agent noted.
 fn noted(recorded: &Recorded) -> Map<String, Value> {
     let mut fields = Map::new();
     for (_, event) in &recorded.events {
         if let SessionEvent::Noted { name, value } = event
-            && name != UNDERSTOOD
+            && !NOT_THE_AGENTS.contains(&name.as_str())
         {
             fields.insert(name.clone(), value.clone());
         }
@@ -47,14 +49,37 @@ fn caller_words(recorded: &Recorded) -> Vec<String> {
     lines.into_iter().filter(|line| line.role == Role::Caller).map(|line| line.text).collect()
 }
 
+/// Whether the caller asked for something and an apology was all they ever got.
+fn in_vain(recorded: &Recorded) -> bool {
+    let (mut asked, mut apologised) = (HashSet::<TurnId>::new(), HashSet::new());
+    for (_, event) in &recorded.events {
+        match event {
+            SessionEvent::CallerTurn { turn, .. } => {
+                asked.insert(*turn);
+            }
+            // Nobody waits so long for a thought or for words without being told that it went wrong.
+            SessionEvent::DeadAir { turn: Some(turn), cause: DeadAir::Thinking | DeadAir::Recognition, .. } => {
+                apologised.insert(*turn);
+            }
+            _ => {}
+        }
+    }
+    !asked.is_empty() && asked.is_subset(&apologised)
+}
+
 /// What the agent noted names the outcome, such as `appointment`; otherwise whether anything was said and how it ended.
-fn outcome(fields: &Map<String, Value>, words: &[String], end: Option<EndReason>) -> String {
+fn outcome(
+    fields: &Map<String, Value>,
+    words: &[String],
+    end: Option<EndReason>,
+    in_vain: bool,
+) -> String {
     if let Some(noted) = fields.keys().next_back() {
         return noted.clone();
     }
     let broken =
         matches!(end, Some(EndReason::ProviderFailed | EndReason::Interrupted | EndReason::ServerStopping));
-    if broken {
+    if broken || in_vain {
         FAILED.to_owned()
     } else if words.is_empty() {
         SILENT.to_owned()
@@ -143,5 +168,22 @@ mod tests {
         assert_eq!(outcome(vec![ended(EndReason::CallerLeft)]), "silent");
         assert_eq!(outcome(vec![caller(1, "hours?"), ended(EndReason::CallerLeft)]), "answered");
         assert_eq!(outcome(vec![caller(1, "hours?"), ended(EndReason::Interrupted)]), "failed");
+        let apology = |turn| SessionEvent::DeadAir {
+            turn: Some(TurnId(turn)),
+            cause: DeadAir::Thinking,
+            length: Duration::from_secs(3),
+        };
+        let vain = vec![caller(1, "hours?"), apology(1), ended(EndReason::CallerLeft)];
+        assert_eq!(outcome(vain), "failed");
+        let late = vec![caller(1, "hours?"), apology(1), caller(2, "and now?"), ended(EndReason::CallerLeft)];
+        assert_eq!(outcome(late), "answered");
+    }
+
+    #[test]
+    fn what_the_session_notes_beside_the_agent_is_no_outcome() {
+        let value = json!({"decision": "began"});
+        let noted = SessionEvent::Noted { name: "latency_reaction".to_owned(), value };
+        let after = of(&recorded(vec![caller(1, "hours?"), noted]));
+        assert_eq!((after.outcome.as_str(), after.fields), ("answered", json!({})));
     }
 }
