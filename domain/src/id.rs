@@ -95,6 +95,8 @@ ids! {
     GreetingId = "grt";
     /// A way in for callers.
     ChannelId = "chn";
+    /// Leads calls to an agent.
+    RouteId = "rte";
     ApiKeyId = "key";
     /// An organization's account at a vendor of speech or language.
     ProviderAccountId = "pac";

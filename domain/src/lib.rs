@@ -18,7 +18,7 @@ pub use audio::{AudioFrame, FRAME, MediaTime};
 pub use failure::{Code, Failure, Retry, Source};
 pub use id::{
     AgentId, AgentVersionId, ApiKeyId, ChannelId, DomainId, DrillId, EnvironmentId, GreetingId, OrgId,
-    PriceId, ProviderAccountId, ProviderRequestId, SecretId, ServerId, SessionId, TurnId,
+    PriceId, ProviderAccountId, ProviderRequestId, RouteId, SecretId, ServerId, SessionId, TurnId,
 };
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent};

@@ -904,6 +904,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Newest first. */
+        get: operations["list_routes"];
+        put?: never;
+        post: operations["create_route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/routes/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whom a call would reach, and why; with a route that is not saved yet, too. Nothing is stored. */
+        post: operations["test_route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/routes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_route"];
+        put?: never;
+        post?: never;
+        /** No call takes it any more, and its number is anybody's again. */
+        delete: operations["delete_route"];
+        options?: never;
+        head?: never;
+        patch: operations["update_route"];
+        trace?: never;
+    };
     "/v1/sessions": {
         parameters: {
             query?: never;
@@ -1521,6 +1572,15 @@ export interface components {
             fits: boolean;
             /** @description Null: the draft. */
             greeting_id?: string | null;
+            title: string;
+            /** @description For people. */
+            why: string;
+        };
+        ConsideredRoute: {
+            chosen: boolean;
+            fits: boolean;
+            /** @description Null: the draft. */
+            route_id?: string | null;
             title: string;
             /** @description For people. */
             why: string;
@@ -2596,6 +2656,40 @@ export interface components {
             /** @description Pass as `cursor` for what comes after these. Signed and opaque; good until the server's token key changes. */
             next_cursor?: string | null;
         };
+        List_Route: {
+            data: {
+                agent_id: string;
+                /** Format: date-time */
+                created_at: string;
+                enabled: boolean;
+                environment_id: string;
+                /** @description Headers that the SIP message must have. */
+                headers: components["schemas"]["RouteHeader"][];
+                /** @description In lower case. */
+                host?: string | null;
+                /** @example rte_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
+                id: string;
+                /**
+                 * @description What was called: `+` and digits, or an extension such as `front-desk`. With `*` at its end, everything that begins so.
+                 * @example +41441234567
+                 */
+                number?: string | null;
+                /** Format: int32 */
+                revision: number;
+                /** @description The name of a room of a media server. With `*` at its end, everything that begins so. */
+                room?: string | null;
+                schedule?: components["schemas"]["GreetingSchedule"] | null;
+                /** @description For people. */
+                title: string;
+                /** @description The name of the trunk, or of the account at a carrier, that the call comes in by. */
+                trunk?: string | null;
+                /** Format: date-time */
+                updated_at: string;
+            }[];
+            has_more: boolean;
+            /** @description Pass as `cursor` for what comes after these. Signed and opaque; good until the server's token key changes. */
+            next_cursor?: string | null;
+        };
         List_Version: {
             data: {
                 /** @description `sha256:` and 64 hexadecimal digits, over the definition's JSON without white space, keys in order. */
@@ -2739,6 +2833,18 @@ export interface components {
             name: string;
             options?: components["schemas"]["AccountOptions"];
             vendor: components["schemas"]["Vendor"];
+        };
+        NewRoute: {
+            agent_id: string;
+            enabled?: boolean | null;
+            environment_id: string;
+            headers?: components["schemas"]["RouteHeader"][];
+            host?: string | null;
+            number?: string | null;
+            room?: string | null;
+            schedule?: components["schemas"]["GreetingSchedule"] | null;
+            title?: string | null;
+            trunk?: string | null;
         };
         /** @description Something the agent noted, such as a booked appointment. */
         Note: {
@@ -3038,6 +3144,19 @@ export interface components {
             /** @description Why, for those who compare versions later. */
             note?: string | null;
         };
+        Reached: {
+            agent: string;
+            agent_id: string;
+            environment: string;
+            environment_id: string;
+            /** @description Null: the draft. */
+            route_id?: string | null;
+            /**
+             * Format: int32
+             * @description What callers reach; null: nothing is published there, so that the call is refused.
+             */
+            version?: number | null;
+        };
         /** @description One file. The parts of both legs lie on the call's clock, which the times of the transcript count on, too. */
         Recording: {
             /**
@@ -3095,6 +3214,101 @@ export interface components {
              * @default 86400
              */
             grace_seconds?: number | null;
+        };
+        /** @description Everything that is said must hold; what is null does not narrow. Of routes that fit a call the most specific one is taken. */
+        Route: {
+            agent_id: string;
+            /** Format: date-time */
+            created_at: string;
+            enabled: boolean;
+            environment_id: string;
+            /** @description Headers that the SIP message must have. */
+            headers: components["schemas"]["RouteHeader"][];
+            /** @description In lower case. */
+            host?: string | null;
+            /** @example rte_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
+            id: string;
+            /**
+             * @description What was called: `+` and digits, or an extension such as `front-desk`. With `*` at its end, everything that begins so.
+             * @example +41441234567
+             */
+            number?: string | null;
+            /** Format: int32 */
+            revision: number;
+            /** @description The name of a room of a media server. With `*` at its end, everything that begins so. */
+            room?: string | null;
+            schedule?: components["schemas"]["GreetingSchedule"] | null;
+            /** @description For people. */
+            title: string;
+            /** @description The name of the trunk, or of the account at a carrier, that the call comes in by. */
+            trunk?: string | null;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** @description What a call brings. */
+        RouteCall: {
+            /**
+             * Format: date-time
+             * @description Now, unless it is given.
+             * @default null
+             */
+            at?: string | null;
+            /** @default [] */
+            headers?: components["schemas"]["RouteHeader"][];
+            /** @default null */
+            host?: string | null;
+            /**
+             * @description As it is dialled.
+             * @default null
+             */
+            number?: string | null;
+            /** @default null */
+            room?: string | null;
+            /**
+             * @description With one, the call comes in by a trunk or account of this organization; without one, by nobody's.
+             * @default null
+             */
+            trunk?: string | null;
+        };
+        /** @description What is left out stays as it is; conditions may be set to null. */
+        RouteChange: {
+            agent_id?: string | null;
+            enabled?: boolean | null;
+            environment_id?: string | null;
+            headers?: components["schemas"]["RouteHeader"][] | null;
+            host?: string | null;
+            number?: string | null;
+            room?: string | null;
+            schedule?: components["schemas"]["GreetingSchedule"] | null;
+            title?: string | null;
+            trunk?: string | null;
+        };
+        RouteHeader: {
+            /**
+             * @description In whichever case.
+             * @example X-Line
+             */
+            name: string;
+            /** @description Letter by letter. */
+            value: string;
+        };
+        /** @description A call that might be. With `draft`, as if that route were saved too. */
+        RouteTest: {
+            call: components["schemas"]["RouteCall"];
+            draft?: components["schemas"]["NewRoute"] | null;
+            /** @description The route that `draft` stands for. */
+            replaces?: string | null;
+        };
+        RouteTestAnswer: {
+            /** @description Every route that could have been meant, those that fit first, the most specific one first among them. */
+            considered: components["schemas"]["ConsideredRoute"][];
+            /** @description In the organization's time zone. */
+            local_time: string;
+            /** @description The number as routes see it. */
+            number?: string | null;
+            reached?: components["schemas"]["Reached"] | null;
+            /** @description Why `draft` could not be saved; null where it could. */
+            refusal?: string | null;
         };
         /**
          * @description Who really served the turn, after all fallbacks, in the order in which they began to. Nobody where none was needed, and while the turn
@@ -12409,6 +12623,696 @@ export interface operations {
             };
             /** @description `METHOD_UNKNOWN`: The path does not know this method */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_routes: {
+        parameters: {
+            query?: {
+                /** @description How many at most. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_Route"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_route: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Done once, however often it is sent: kept for 24 h */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoute"];
+            };
+        };
+        responses: {
+            /** @description Made */
+            201: {
+                headers: {
+                    /** @description The revision */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent; `OPERATOR_ONLY`: Only for the operator of this server */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CONFLICT`: There is one already; `ROUTE_TAKEN`: Another organization has this number; `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read; `REFERENCE_UNKNOWN`: The body refers to nothing; `IDEMPOTENCY_KEY_REUSED`: The idempotency key was used for something else */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteTest"];
+            };
+        };
+        responses: {
+            /** @description What would be */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RouteTestAnswer"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read; `REFERENCE_UNKNOWN`: The body refers to nothing */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_route: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is */
+            200: {
+                headers: {
+                    /** @description The revision */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_route: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the resource that the change was made from, or `*` */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `IN_USE`: It is in use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PRECONDITION_FAILED`: Somebody else was faster */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_route: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the resource that the change was made from, or `*` */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteChange"];
+            };
+        };
+        responses: {
+            /** @description As it is now */
+            200: {
+                headers: {
+                    /** @description The revision */
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent; `OPERATOR_ONLY`: Only for the operator of this server */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ROUTE_TAKEN`: Another organization has this number */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PRECONDITION_FAILED`: Somebody else was faster */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read; `REFERENCE_UNKNOWN`: The body refers to nothing */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

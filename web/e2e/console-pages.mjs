@@ -74,6 +74,7 @@ async function emptiness(page) {
   await at(page, '/costs/prices', 'price-row', 'prices');
   await at(page, '/costs/budget', 'budget-limit', 'budget');
   await at(page, '/drills', 'empty', 'drills-empty');
+  await at(page, '/routes', 'empty', 'routes-empty');
   await at(page, '/settings/keys', 'empty', 'keys-empty');
   await at(page, '/settings/greetings', 'empty', 'greetings-empty');
   await at(page, '/settings/channels', 'empty', 'channels-empty');
@@ -220,6 +221,24 @@ async function settings(page) {
       }),
     ),
   );
+  await operator.post('/routes', {
+    number: '+4144*',
+    headers: [{ name: 'X-Line', value: 'vip' }],
+    schedule: { windows: [{ days: ['mon', 'tue'], from: '08:00', to: '18:00' }] },
+    agent_id,
+    environment_id: environments[0].id,
+  });
+  await page.goto(`${url}/console/routes`);
+  await page.getByTestId('test-number').fill('+41441234567');
+  await page.getByTestId('test-answer').waitFor();
+  await page.locator('.test summary').click();
+  await look(page, 'routes');
+  await page.getByTestId('route-row').getByRole('link').click();
+  await page.getByTestId('save-route').waitFor();
+  await page.getByTestId('route-number').fill('*');
+  await page.getByTestId('save-route').click();
+  await page.getByTestId('problem').first().waitFor();
+  await look(page, 'route-form');
   await at(page, '/settings/channels', 'channel-row', 'channels');
   const rows = page.getByTestId('channel-row');
   const first = await rows.count();

@@ -27,6 +27,7 @@ pub mod price;
 pub mod problem;
 pub mod provider_account;
 pub mod recording;
+pub mod route;
 pub mod start;
 pub mod widget;
 

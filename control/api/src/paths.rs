@@ -83,6 +83,10 @@ pub const GREETING_CALENDAR: &str = "/v1/greeting-calendar";
 pub const GREETING_MEASURES: &str = "/v1/greeting-measures";
 pub const CHANNELS: &str = "/v1/channels";
 pub const CHANNEL: &str = "/v1/channels/{id}";
+pub const ROUTES: &str = "/v1/routes";
+/// What a call would reach, and why.
+pub const ROUTE_TEST: &str = "/v1/routes/test";
+pub const ROUTE: &str = "/v1/routes/{id}";
 /// What this server can have accounts at.
 pub const VENDORS: &str = "/v1/vendors";
 pub const PROVIDER_ACCOUNTS: &str = "/v1/provider-accounts";

@@ -142,6 +142,8 @@ codes! {
     NOT_FOUND = Caller, 404, Retry::Never, "No such thing";
     /// Something else has what must be unique.
     CONFLICT = Caller, 409, Retry::Never, "There is one already";
+    /// Another organization has a route for the number, room or hostname, or for one that begins so.
+    ROUTE_TAKEN = Caller, 409, Retry::Never, "Another organization has this number";
     /// Others refer to it.
     IN_USE = Caller, 409, Retry::Never, "It is in use";
     /// The body refers to something that is not there.

@@ -27,6 +27,7 @@ use crate::{http, router};
         (name = "drills", description = "Outages put on for a share of a test environment's calls"),
         (name = "greetings", description = "What is said first"),
         (name = "channels", description = "Where callers come in"),
+        (name = "routes", description = "Whom calls reach, by what they bring"),
         (name = "organizations", description = "Tenants"),
         (name = "domains", description = "Business areas"),
         (name = "environments", description = "Where versions are served"),

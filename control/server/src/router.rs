@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::http::{
     about, agents, alerts, api_keys, audit, channels, costs, domains, drafts, drills, environments,
     greetings, health, latency, offer, organizations, pages, permission, prices, provider_accounts,
-    recordings, releases, sessions, socket, start, versions, widget,
+    recordings, releases, routes, sessions, socket, start, versions, widget,
 };
 use crate::middleware::{self, idempotency, principal};
 use crate::{Server, openapi};
@@ -126,6 +126,9 @@ fn control() -> Documented {
         .routes(routes!(greetings::calendar, greetings::set_calendar))
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::one, channels::change, channels::delete))
+        .routes(routes!(routes::list, routes::create))
+        .routes(routes!(routes::test))
+        .routes(routes!(routes::one, routes::change, routes::delete))
         .routes(routes!(provider_accounts::vendors))
         .routes(routes!(provider_accounts::list, provider_accounts::create))
         .routes(routes!(provider_accounts::one, provider_accounts::change, provider_accounts::delete))

@@ -86,6 +86,8 @@ impl From<sqlx::Error> for Error {
                     (ErrorKind::CheckViolation | ErrorKind::NotNullViolation, _) => {
                         Self::Value { constraint }
                     }
+                    // An exclusion is a uniqueness of ranges.
+                    (_, Some("23P01")) => Self::Conflict { constraint },
                     // Connection exceptions, a server that starts or stops, too many connections.
                     (_, Some(code))
                         if code.starts_with("08") || code.starts_with("57P") || code == "53300" =>

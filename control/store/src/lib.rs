@@ -35,6 +35,7 @@ mod page;
 pub mod price;
 pub mod pricing;
 pub mod provider_account;
+pub mod route;
 pub mod secret;
 pub mod serving;
 pub mod session;

@@ -106,7 +106,8 @@ pub async fn latency_targets(tx: &mut SystemTx) -> Result<Vec<(OrgId, i32)>, Err
     Ok(rows.into_iter().map(|row| (OrgId::from_uuid(row.id), row.target)).collect())
 }
 
-/// Something that differs when what `all`, `ways` and `latency_targets` say may differ: cheap enough to ask every second.
+/// Something that differs when what `all`, `ways`, `latency_targets`, `route::open` and `greeting::calendars` say may differ: cheap
+/// enough to ask every second.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -115,6 +116,8 @@ pub async fn stamp(tx: &mut SystemTx) -> Result<String, Error> {
         r#"select concat_ws(' ',
               (select concat(count(*), max(updated_at), sum(revision)) from app.agent_aliases),
               (select concat(count(*), max(updated_at), sum(revision)) from app.channels),
+              (select concat(count(*), max(updated_at), sum(revision)) from app.routes),
+              (select concat(count(*), max(updated_at), sum(revision)) from app.greeting_calendars),
               (select concat(count(*), max(updated_at), sum(revision)) from app.environments),
               (select concat(count(*), max(updated_at), sum(revision)) from app.agents),
               (select md5(string_agg(concat(o.id, o.latency_target_ms), '' order by o.id)) from app.orgs o where o.latency_target_ms is not null)) as "stamp!""#

@@ -10,8 +10,8 @@ use agents_run::tools::{Appointments, Builtin};
 use agents_run::{Ports, SystemClock};
 use anyhow::Context;
 use control_store::serving::{self, Serving, Way};
-use control_store::{Db, Reason};
-use domain::{AgentId, ChannelId, EnvironmentId, OrgId};
+use control_store::{Db, Reason, greeting, route};
+use domain::{AgentId, ChannelId, EnvironmentId, OrgId, RouteId};
 use futures::{StreamExt, stream};
 use providers_api::Embedder;
 use runtime::{Kind, Tasks};
@@ -24,9 +24,11 @@ use crate::adapters::paces::Latency;
 use crate::config::Config;
 
 mod making;
+mod routes;
 
 use making::{Maker, dressed};
 pub(crate) use making::{Ready, Source, check_alone, sources};
+pub(crate) use routes::Reach;
 
 const FOLLOW: Kind = Kind::new("agents.follow");
 const MAKE: Kind = Kind::new("agents.make");
@@ -59,10 +61,12 @@ struct Served {
     missing: usize,
     /// By organization, agent and environment.
     agents: BTreeMap<(OrgId, String, String), Callable>,
-    channels: HashMap<String, Callable>,
+    /// By the id of the channel, or of the route.
+    ways: HashMap<String, Callable>,
     hosts: HashMap<String, Callable>,
     /// For the p95 of the response, in ms, of agents that name no target of their own.
     targets: HashMap<OrgId, u64>,
+    routes: routing::Table,
 }
 
 /// Of what a version is made of.
@@ -182,6 +186,7 @@ impl Catalogue {
         }
         let (agents, ways) = (serving::all(&mut tx).await?, serving::ways(&mut tx).await?);
         let targets = serving::latency_targets(&mut tx).await?;
+        let (routes, calendars) = (route::open(&mut tx).await?, greeting::calendars(&mut tx).await?);
         tx.commit().await?;
         let targets =
             targets.into_iter().filter_map(|(org, ms)| Some((org, u64::try_from(ms).ok()?))).collect();
@@ -205,6 +210,7 @@ impl Catalogue {
         self.making().failed.retain(|hash| seen.contains(hash));
         served.missing = missing.len();
         served.open(&ways);
+        served.lead(routes, calendars, &ways);
         self.served.send_replace(Arc::new(served));
         self.forget_unused();
         Ok(missing)
@@ -298,13 +304,13 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Whom a caller means: `front-desk`, `front-desk@staging`, a channel's id, and what was prepared: `front-desk@draft`, `front-desk@3`.
+    /// Whom a caller means: `front-desk`, `front-desk@staging`, the id of a channel or route, and what was prepared: `front-desk@draft`, `front-desk@3`.
     /// Agents of another organization than the default one have its id before their name: `org_.../front-desk`.
     pub(crate) fn find(&self, name: &str) -> Option<Callable> {
         let served = Arc::clone(&self.served.borrow());
         let (org, wanted) = self.wanted(name)?;
         match wanted {
-            Wanted::Channel(id) => served.channels.get(id).cloned(),
+            Wanted::Way(id) => served.ways.get(id).cloned(),
             Wanted::Environment(agent, environment) => {
                 served.agents.get(&(org, agent.to_owned(), environment.to_owned())).cloned()
             }
@@ -315,10 +321,10 @@ impl Catalogue {
         }
     }
 
-    /// Whose agent a name means; of a channel, only where there is one.
+    /// Whose agent a name means; of a channel or route, only where there is one.
     pub(crate) fn owner(&self, name: &str) -> Option<OrgId> {
         match self.wanted(name)? {
-            (_, Wanted::Channel(id)) => self.served.borrow().channels.get(id).map(|callable| callable.org),
+            (_, Wanted::Way(id)) => self.served.borrow().ways.get(id).map(|callable| callable.org),
             (org, _) => Some(org),
         }
     }
@@ -337,10 +343,16 @@ impl Catalogue {
         Some(latency.said_in(&callable.ready.agent.graph().definition.language))
     }
 
-    /// The agent that a hostname leads to, as a channel.
+    /// The agent that a hostname leads to, as a channel or route.
     pub(crate) fn of_host(&self, host: &str) -> Option<String> {
         let served = Arc::clone(&self.served.borrow());
-        served.hosts.get(host).and_then(|callable| callable.channel).map(|channel| channel.to_string())
+        if let Some(channel) = served.hosts.get(host).and_then(|callable| callable.channel) {
+            return Some(channel.to_string());
+        }
+        match self.reach(&routing::Arrival { host: Some(host.to_owned()), ..routing::Arrival::default() }) {
+            Reach::Route(name) => Some(name),
+            Reach::Unserved | Reach::Nobody => None,
+        }
     }
 
     /// Everybody who is served, in each environment; and what differs when they may be others.
@@ -379,7 +391,8 @@ impl Catalogue {
 
 /// What a caller's word for an agent asks for.
 enum Wanted<'a> {
-    Channel(&'a str),
+    /// A channel, or a route.
+    Way(&'a str),
     Environment(&'a str, &'a str),
     Draft(&'a str),
     Version(&'a str, i32),
@@ -387,8 +400,9 @@ enum Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     fn of(name: &'a str) -> Self {
-        if name.strip_prefix(ChannelId::PREFIX).is_some_and(|rest| rest.starts_with('_')) {
-            return Self::Channel(name);
+        let is = |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_'));
+        if is(ChannelId::PREFIX) || is(RouteId::PREFIX) {
+            return Self::Way(name);
         }
         match name.split_once('@') {
             None => Self::Environment(name, HOME_ENVIRONMENT),
@@ -405,7 +419,7 @@ impl<'a> Wanted<'a> {
         match self {
             Self::Draft(agent) => Some((agent, None)),
             Self::Version(agent, number) => Some((agent, Some(number))),
-            Self::Channel(_) | Self::Environment(..) => None,
+            Self::Way(_) | Self::Environment(..) => None,
         }
     }
 }
@@ -442,7 +456,7 @@ impl Served {
             if way.kind == "host" {
                 self.hosts.insert(way.address.clone(), callable.clone());
             }
-            self.channels.insert(way.channel.to_string(), callable);
+            self.ways.insert(way.channel.to_string(), callable);
         }
     }
 }

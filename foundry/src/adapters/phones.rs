@@ -1,4 +1,4 @@
-//! Phones that ring, connected to agents: whom an address names, a place for the call, its leg.
+//! Phones that ring, connected to agents: whom a route or, on trial, an address names, a place for the call, its leg.
 
 use std::sync::Arc;
 
@@ -8,12 +8,17 @@ use greetings::Caller;
 use media_core::Delivery;
 use media_session::{Directory, Leg};
 use media_sip::{Invitation, Refusal};
+use routing::Arrival;
 use runtime::{Kind, Tasks};
 use tokio::sync::mpsc;
 
+use crate::adapters::catalogue::Reach;
 use crate::adapters::entry::{NO_RETURN, Way, join};
 use crate::adapters::spending::Spending;
 use crate::switchboard::Switchboard;
+
+/// Calls that no agent took, by `reason`: `unknown` (no route), `unserved` (nothing is published where the route leads), `budget`, `full`.
+const REFUSED: &str = "phone_calls_refused_total";
 
 const RINGING: Kind = Kind::new("phones.ringing");
 
@@ -22,7 +27,7 @@ pub(crate) struct Phones {
     pub(crate) directory: Directory,
     pub(crate) spending: Arc<Spending>,
     pub(crate) tasks: Arc<Tasks>,
-    /// Whoever calls reaches the agent that they name; otherwise nobody is reached.
+    /// Who is led nowhere by a route reaches the agent that they name.
     pub(crate) open: bool,
 }
 
@@ -37,14 +42,14 @@ impl Phones {
     }
 
     async fn take(&self, invitation: Invitation) {
-        let agent = invitation.called.0.clone();
-        if !self.open || !self.board.has(&agent) {
-            return invitation.refuse(Refusal::Unknown);
-        }
+        let agent = match self.whom(&invitation.called.0) {
+            Ok(agent) => agent,
+            Err(reason) => return refuse(invitation, reason, Refusal::Unknown),
+        };
         if self.board.catalogue().owner(&agent).is_some_and(|org| self.spending.is_stopped(org)) {
-            return invitation.refuse(Refusal::Unavailable);
+            return refuse(invitation, "budget", Refusal::Unavailable);
         }
-        let Ok(slot) = self.directory.reserve() else { return invitation.refuse(Refusal::Busy) };
+        let Ok(slot) = self.directory.reserve() else { return refuse(invitation, "full", Refusal::Busy) };
         let call = CallRequest {
             session: SessionId::generate(),
             agent,
@@ -66,6 +71,22 @@ impl Phones {
         // A session that cannot begin drops the leg, which hangs up.
         let _ended = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg).await;
     }
+
+    /// The agent, as the catalogue knows it, or why there is none.
+    fn whom(&self, called: &str) -> Result<String, &'static str> {
+        let arrival = Arrival { number: Some(called.to_owned()), ..Arrival::default() };
+        match self.board.catalogue().reach(&arrival) {
+            Reach::Route(name) => Ok(name),
+            Reach::Unserved => Err("unserved"),
+            Reach::Nobody if self.open && self.board.has(called) => Ok(called.to_owned()),
+            Reach::Nobody => Err("unknown"),
+        }
+    }
+}
+
+fn refuse(invitation: Invitation, reason: &'static str, refusal: Refusal) {
+    metrics::counter!(REFUSED, "reason" => reason).increment(1);
+    invitation.refuse(refusal);
 }
 
 /// As greetings may use it. Who calls is a claim.

@@ -10,6 +10,7 @@ import { CostsPage } from './features/costs';
 import { DrillBanner, DrillsPage } from './features/drills';
 import { GreetingPage, GreetingsPage } from './features/greetings';
 import { LatencyPage } from './features/latency';
+import { RoutePage, RoutesPage } from './features/routes';
 import { SettingsPage } from './features/settings';
 import { SignIn } from './features/sign-in';
 import { Empty, Layout, Page, queries, session } from './shell';
@@ -61,6 +62,8 @@ function Pages() {
         <Route path="greetings" element={<GreetingsPage />} />
         <Route path="greetings/:id" element={<GreetingPage />} />
         <Route path="settings/greetings" element={<Navigate to="/greetings" replace />} />
+        <Route path="routes" element={<RoutesPage />} />
+        <Route path="routes/:id" element={<RoutePage />} />
         <Route path="drills" element={<DrillsPage />} />
         <Route path="settings/:section?" element={<SettingsPage />} />
         <Route path="*" element={<Nowhere />} />

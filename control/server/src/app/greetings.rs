@@ -2,7 +2,7 @@
 
 pub(crate) mod book;
 pub(crate) mod calendar;
-mod check;
+pub(crate) mod check;
 pub(crate) mod preview;
 pub(crate) mod results;
 
@@ -47,9 +47,9 @@ pub(crate) fn shown(row: store::Greeting) -> Greeting {
 }
 
 /// What was checked when it was stored.
-pub(super) fn read<T: DeserializeOwned>(stored: Value) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(stored: Value) -> Option<T> {
     serde_json::from_value(stored)
-        .inspect_err(|error| tracing::error!(%error, "a stored greeting cannot be read"))
+        .inspect_err(|error| tracing::error!(%error, "what is stored cannot be read"))
         .ok()
 }
 

@@ -34,6 +34,7 @@ pub(crate) mod paging;
 pub(crate) mod prices;
 pub(crate) mod provider_accounts;
 pub(crate) mod recordings;
+pub(crate) mod routes;
 pub(crate) mod seed;
 pub(crate) mod sessions;
 pub(crate) mod summary;

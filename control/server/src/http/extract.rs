@@ -338,7 +338,7 @@ pub(crate) fn agent(
         return channel;
     }
     let name = name.unwrap_or_else(|| server.options.default_agent.clone());
-    if name.contains('/') || is_channel(&name) {
+    if name.contains('/') || is_way(&name) {
         return name;
     }
     let home = server.store.opened().ok().map(|opened| opened.organization);
@@ -349,6 +349,7 @@ pub(crate) fn agent(
     of_token.filter(|of| of.split_once('/').is_some_and(|(_, plain)| plain == name)).unwrap_or(name)
 }
 
-fn is_channel(name: &str) -> bool {
-    name.parse::<domain::ChannelId>().is_ok()
+/// A channel or route: its id says whose it is.
+fn is_way(name: &str) -> bool {
+    name.parse::<domain::ChannelId>().is_ok() || name.parse::<domain::RouteId>().is_ok()
 }

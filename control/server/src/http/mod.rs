@@ -25,6 +25,7 @@ pub(crate) mod prices;
 pub(crate) mod provider_accounts;
 pub(crate) mod recordings;
 pub(crate) mod releases;
+pub(crate) mod routes;
 pub(crate) mod sessions;
 pub(crate) mod socket;
 pub(crate) mod start;

@@ -28,7 +28,10 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
     plane.sql(&alert).await;
     let drill = json!({"environment": "dev", "kind": "tts", "fault": "hang"});
     let drill = plane.post("/v1/drills", drill).await.json();
+    let route = json!({"number": "+41441234567", "agent_id": agent["id"], "environment_id": environment});
+    let route = plane.post("/v1/routes", route).await.json();
     vec![
+        ("/v1/routes/", text(&route["id"])),
         ("/v1/drills/", text(&drill["id"])),
         ("/v1/sessions/", call.id().to_string()),
         ("/v1/organizations/", plane.org.to_string()),
@@ -90,6 +93,7 @@ async fn another_organizations_key_finds_none_of_what_is_ours() {
         "alerts",
         "costs?group_by=agent",
         "channels",
+        "routes",
         "audit",
         "api-keys",
         "domains",
@@ -126,6 +130,7 @@ async fn what_a_body_names_must_be_of_the_same_organization() {
         ("/v1/greetings", json!({"agent_id": agent, "wordings": ["x"]})),
         ("/v1/greetings", json!({"domain_id": of("/v1/domains/"), "wordings": ["x"]})),
         ("/v1/channels", json!({"kind": "room", "address": "r", "agent_id": agent, "environment_id": own})),
+        ("/v1/routes", json!({"room": "r", "agent_id": agent, "environment_id": own})),
         ("/v1/agents", json!({"name": "spy", "domain_id": of("/v1/domains/")})),
     ] {
         let request = ask(Method::POST, path).json(&body).key(&theirs);

@@ -21,6 +21,7 @@ mod record;
 mod recordings;
 mod repeating;
 mod resources;
+mod routes;
 mod schemathesis;
 mod seeding;
 mod sessions;

@@ -44,6 +44,10 @@ async fn what_is_answered_is_what_the_document_says() {
     plane.post("/v1/provider-accounts", account).await.json();
     let price = json!({"vendor": "own", "model": "*", "unit": "request", "price_nano_usd": 1});
     plane.post("/v1/prices", price).await.json();
+    let agent = plane.get("/v1/agents/front-desk").await;
+    let environment = plane.get("/v1/environments").await["data"][0]["id"].clone();
+    let route = json!({"number": "+41441234567", "agent_id": agent["id"], "environment_id": environment});
+    plane.post("/v1/routes", route).await.json();
     let call = begun(plane.org, 60).caller(10, 1, "Hello?").answered(10, 1, 300).recorded();
     let call = call.ended(900, EndReason::CallerLeft);
     plane.record(std::slice::from_ref(&call)).await;

@@ -58,6 +58,8 @@ const ROWS: &[(&str, &str)] = &[
         "channels",
         "(id, org_id, kind, address, agent_id, environment_id) values ('$O', '$O', 'host', 'h$N.example', '$O', '$O')",
     ),
+    ("routes", "(id, org_id, agent_id, environment_id) values ('$O', '$O', '$O', '$O')"),
+    ("route_claims", "(org_id, places) values ('$O', app.places_of('number:$N'))"),
     ("greeting_calendars", "(org_id) values ('$O')"),
     ("api_keys", "(id, org_id, name, hint, created_by) values ('$O', '$O', 'k', 'h', 't')"),
     ("api_key_secrets", "(id, org_id, key_id, hash) values ('$O', '$O', '$O', sha256('$N'))"),

@@ -29,6 +29,10 @@ export const AgentsIcon = () =>
   );
 export const CallsIcon = () => icon(<path d="M2 8h1.2M5 5v6M8 2.5v11M11 5v6M12.8 8H14" />);
 export const GreetingsIcon = () => icon(<path d="M2.5 3h11v7.5h-6L4.5 13v-2.5h-2zM5.5 6h5M5.5 8h3" />);
+export const RoutesIcon = () =>
+  icon(
+    <path d="M2.5 3.5h3l4.5 9h3.5M2.5 12.5h3l1.5-3M8.6 6.3 10 3.5h3.5M11.8 1.8l1.7 1.7-1.7 1.7M11.8 10.8l1.7 1.7-1.7 1.7" />,
+  );
 export const LatencyIcon = () => icon(<path d="M2 13.5h12M2.5 10 6 6.5l2.5 2L13.5 3" />);
 export const CostsIcon = () =>
   icon(

@@ -17,6 +17,7 @@ export { lazily } from './lazily';
 export { notice } from './notices';
 export { Page } from './page';
 export { More, type Pages, usePages, useWhole } from './pages';
+export { Schedule } from './schedule';
 export { useScheme } from './scheme';
 export { Scroll } from './scroll';
 export { queries, secretIn, session, signIn, signInByAddress } from './session';

@@ -16,6 +16,7 @@ import {
   GreetingsIcon,
   LatencyIcon,
   LeaveIcon,
+  RoutesIcon,
   SettingsIcon,
   TalkIcon,
 } from './icons';
@@ -28,6 +29,7 @@ const PLACES: [string, string, ReactNode][] = [
   ['/agents', 'Agents', <AgentsIcon key="agents" />],
   ['/calls', 'Calls', <CallsIcon key="calls" />],
   ['/greetings', 'Greetings', <GreetingsIcon key="greetings" />],
+  ['/routes', 'Routes', <RoutesIcon key="routes" />],
   ['/latency', 'Latency', <LatencyIcon key="latency" />],
   ['/costs', 'Costs', <CostsIcon key="costs" />],
   ['/drills', 'Drills', <DrillsIcon key="drills" />],

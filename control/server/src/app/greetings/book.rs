@@ -12,12 +12,16 @@ use super::read;
 #[must_use]
 pub fn book(rows: Vec<Greeting>, calendar: StoredCalendar) -> (Book, Vec<Fault>) {
     let entries = rows.into_iter().filter_map(entry).collect();
-    let prefixes: Vec<Prefix> = read(calendar.languages).unwrap_or_default();
-    let days = read(calendar.holidays).unwrap_or_default();
-    let calendar = Calendar::new(&calendar.time_zone, days)
-        .inspect_err(|error| tracing::error!(%error, "greetings go by UTC and know no holidays"))
-        .unwrap_or_default();
-    Book::new(entries, calendar, prefixes)
+    let prefixes: Vec<Prefix> = read(calendar.languages.clone()).unwrap_or_default();
+    Book::new(entries, self::calendar(&calendar), prefixes)
+}
+
+/// An organization's time.
+pub(crate) fn calendar(stored: &StoredCalendar) -> Calendar {
+    let days = read(stored.holidays.clone()).unwrap_or_default();
+    Calendar::new(&stored.time_zone, days)
+        .inspect_err(|error| tracing::error!(%error, "an organization goes by UTC and knows no holidays"))
+        .unwrap_or_default()
 }
 
 fn entry(row: Greeting) -> Option<Entry> {

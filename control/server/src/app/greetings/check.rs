@@ -109,7 +109,7 @@ fn template(fields: &mut Fields, pointer: &str, text: &str) {
 }
 
 /// As it is stored.
-fn schedule(fields: &mut Fields, at: &str, given: &Schedule) -> Option<Value> {
+pub(crate) fn schedule(fields: &mut Fields, at: &str, given: &Schedule) -> Option<Value> {
     let stored = serde_json::to_value(given).ok()?;
     let read: greetings::Schedule = match serde_path_to_error::deserialize(&stored) {
         Ok(read) => read,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { dayRange, faultsAt, times } from '../../hours';
 import type { Greeting } from '../../server';
-import { blank, dayRange, faultsAt, formOf, greetingOf, settingOf, share, times } from './form';
+import { blank, formOf, greetingOf, settingOf, share } from './form';
 
 const greeting: Greeting = {
   id: 'grt_1',

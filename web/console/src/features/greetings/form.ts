@@ -1,29 +1,14 @@
 // A greeting as it is edited: everything at hand, whatever of it is used. No React here.
 
+import { blankHours, type HoursForm, hoursOf, scheduleOf } from '../../hours';
 import type { Greeting, NewGreeting } from '../../server';
 
-export type Day = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
-export const DAYS: [Day, string][] = [
-  ['mon', 'Mon'],
-  ['tue', 'Tue'],
-  ['wed', 'Wed'],
-  ['thu', 'Thu'],
-  ['fri', 'Fri'],
-  ['sat', 'Sat'],
-  ['sun', 'Sun'],
-];
-
-export interface WindowForm {
-  days: Day[];
-  from: string;
-  to: string;
-}
 export interface ArmForm {
   key: string;
   weight: number;
   text: string;
 }
-export interface Form {
+export interface Form extends HoursForm {
   title: string;
   agent: string;
   domain: string;
@@ -31,12 +16,6 @@ export interface Form {
   channel: string;
   language: string;
   priority: number;
-  scheduled: boolean;
-  timeZone: string;
-  windows: WindowForm[];
-  holidays: 'any' | 'only' | 'never';
-  from: string;
-  until: string;
   wordings: string[];
   experimenting: boolean;
   running: boolean;
@@ -55,12 +34,7 @@ export const blank = (): Form => ({
   channel: '',
   language: '',
   priority: 0,
-  scheduled: false,
-  timeZone: '',
-  windows: [{ days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '18:00' }],
-  holidays: 'any',
-  from: '',
-  until: '',
+  ...blankHours(),
   wordings: [''],
   experimenting: false,
   running: true,
@@ -88,14 +62,7 @@ export function formOf(greeting: Greeting): Form {
     priority: greeting.priority,
     enabled: greeting.enabled,
     wordings: [...greeting.wordings],
-    ...(schedule && {
-      scheduled: true,
-      timeZone: schedule.time_zone ?? '',
-      windows: (schedule.windows ?? []).map(({ days, from, to }) => ({ days: [...(days ?? [])], from, to })),
-      holidays: schedule.holidays ?? 'any',
-      from: schedule.from ?? '',
-      until: schedule.until ?? '',
-    }),
+    ...hoursOf(schedule),
     ...(experiment && {
       experimenting: true,
       running: experiment.running ?? true,
@@ -106,17 +73,6 @@ export function formOf(greeting: Greeting): Form {
     }),
   };
 }
-
-const scheduleOf = (form: Form): Exclude<NewGreeting['schedule'], undefined> =>
-  form.scheduled
-    ? {
-        time_zone: form.timeZone.trim() || null,
-        windows: form.windows.map((window) => ({ ...window })),
-        holidays: form.holidays,
-        from: form.from || null,
-        until: form.until || null,
-      }
-    : null;
 
 const experimentOf = (form: Form): Exclude<NewGreeting['experiment'], undefined> =>
   form.experimenting
@@ -147,34 +103,6 @@ export const greetingOf = (form: Form): NewGreeting => ({
   ...(form.environment && { environment_id: form.environment }),
   ...(form.channel && { channel_id: form.channel }),
 });
-
-/** The faults of a field and of what it is made of, by the server's pointers. */
-export const faultsAt = (errors: { pointer: string; detail: string }[], pointer: string): string =>
-  errors
-    .filter((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`))
-    .map((one) => one.detail)
-    .join('; ');
-
-/** When it is said, in a few words. */
-export function times({ schedule }: Pick<Greeting, 'schedule'>): string {
-  if (!schedule) return 'always';
-  const parts = (schedule.windows ?? []).map(({ days, from, to }) => `${dayRange(days ?? [])} ${from}–${to}`);
-  if (schedule.holidays === 'only') parts.push('on holidays');
-  if (schedule.holidays === 'never') parts.push('not on holidays');
-  if (schedule.from) parts.push(`from ${schedule.from}`);
-  if (schedule.until) parts.push(`until ${schedule.until}`);
-  return parts.join(', ') || 'always';
-}
-
-/** `Mon–Fri` where days follow each other. */
-export function dayRange(days: Day[]): string {
-  const places = DAYS.flatMap(([day], place) => (days.includes(day) ? [place] : []));
-  if (places.length === 0 || places.length === DAYS.length) return 'daily';
-  const name = (place: number) => DAYS[place]?.[1] ?? '';
-  const [first = 0, last = 0] = [places[0], places.at(-1)];
-  const inRow = last - first === places.length - 1;
-  return inRow && places.length > 2 ? `${name(first)}–${name(last)}` : places.map(name).join(', ');
-}
 
 /** A share of calls: none where there were none. What is nearly all or nothing is said with a decimal. */
 export function share(part: number, of: number): string {

@@ -4,8 +4,8 @@ import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { type Greeting, refusalOf } from '../../server';
-import { Loading, notice, Page, Problem } from '../../shell';
-import { Schedule, Scope, Words } from './fields';
+import { Loading, notice, Page, Problem, Schedule } from '../../shell';
+import { Scope, Words } from './fields';
 import { blank, type Form, formOf, greetingOf, settingOf } from './form';
 import { Preview } from './preview';
 import { change, create, useChange, useGreeting, useNames } from './queries';
@@ -51,7 +51,7 @@ function Editor({ greeting }: { greeting: Greeting | null }) {
         }}
       >
         <Scope {...part} names={names} fixed={greeting !== null} />
-        <Schedule {...part} />
+        <Schedule {...part} testid="greeting-scheduled" />
         <Words {...part} />
         {saving.isError && <Problem error={saving.error} />}
         <div className="row end">

@@ -3,11 +3,12 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'react-router';
+import { times } from '../../hours';
 import type { Greeting, GreetingMeasures } from '../../server';
 import { AddIcon, Confirm, Empty, Loading, Page, Problem, Scroll } from '../../shell';
 import { count, msOrNone } from '../../words';
 import { Calendar } from './calendar';
-import { share, times } from './form';
+import { share } from './form';
 import { type Names, remove, useChange, useGreetings, useMeasures, useNames } from './queries';
 import './greetings.css';
 

@@ -1,0 +1,142 @@
+//! Routes: whom calls reach, by what they bring.
+
+mod check;
+pub(crate) mod table;
+pub(crate) mod test;
+
+use control_api::route::{NewRoute, Route, RouteChange};
+use control_api::{List, Paging, problem};
+use control_store::route as store;
+use domain::RouteId;
+use routing::Pattern;
+
+use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
+use super::fields::Fields;
+use super::greetings::read;
+use super::paging;
+use crate::Server;
+use crate::error::Error;
+
+const TAKEN: &str = "another organization has a route for this number, room or hostname, or for one that begins so: take another, or have the server's operator settle whose it is";
+const UNKNOWN: &str = "the agent or environment is not there";
+/// Of one organization: every call looks at all of them.
+const ROUTES_MOST: i64 = 2000;
+/// Beginnings that are shorter take whole countries, or everybody's rooms.
+const NUMBER_LEAST: usize = 7;
+const ROOM_LEAST: usize = 4;
+
+pub(crate) fn shown(row: store::Route) -> Route {
+    Route {
+        id: row.id,
+        title: row.set.title,
+        number: row.set.number,
+        room: row.set.room,
+        host: row.set.host,
+        trunk: row.set.trunk,
+        headers: read(row.set.headers).unwrap_or_default(),
+        schedule: row.set.schedule.and_then(read),
+        agent_id: row.set.agent,
+        environment_id: row.set.environment,
+        enabled: row.set.enabled,
+        revision: row.revision,
+        created_at: row.created_at.to_string(),
+        updated_at: row.updated_at.to_string(),
+    }
+}
+
+pub(crate) async fn list(ctx: &Ctx, server: &Server, asked: &Paging) -> Result<List<Route>, Error> {
+    let page = paging::page(server, "routes", asked)?;
+    let mut tx = ctx.tx(server).await?;
+    let rows = store::list(&mut tx, page).await?;
+    tx.commit().await?;
+    Ok(paging::list(server, "routes", page, rows, |row| (row.created_at, row.id.as_uuid()), shown))
+}
+
+pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<Route>, Error> {
+    let wanted = parsed(id)?;
+    let mut tx = ctx.tx(server).await?;
+    let found = store::find(&mut tx, wanted).await?.ok_or_else(|| missing("route", id))?;
+    tx.commit().await?;
+    let revision = found.revision;
+    Ok(Done::found(shown(found), revision))
+}
+
+pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewRoute) -> Result<Done<Route>, Error> {
+    let mut fields = Fields::default();
+    let set = check::new(&mut fields, "", new);
+    fields.check()?;
+    may_have(ctx, None, &set)?;
+    let mut tx = ctx.tx(server).await?;
+    if store::count(&mut tx).await? >= ROUTES_MOST {
+        let detail = format!("the organization has {ROUTES_MOST} routes: delete some first");
+        return Err(Error::new(&problem::CONFLICT, detail));
+    }
+    let row = store::create(&mut tx, RouteId::generate(), &set).await;
+    let made = shown(row.map_err(not_made)?);
+    let change = Change::of("route.create", made.id).to(&made);
+    let revision = made.revision;
+    ctx.commit(tx, change, Done::made(made, revision)).await
+}
+
+pub(crate) async fn change(
+    ctx: &Ctx,
+    server: &Server,
+    id: &str,
+    expected: Expected,
+    wanted: RouteChange,
+) -> Result<Done<Route>, Error> {
+    let key = parsed(id)?;
+    let mut tx = ctx.tx(server).await?;
+    let row = store::lock(&mut tx, key).await?.ok_or_else(|| missing("route", id))?;
+    let (was, before) = (row.set.clone(), shown(row));
+    expected.check(before.revision, &before)?;
+    let mut fields = Fields::default();
+    let set = check::changed(&mut fields, was.clone(), wanted);
+    fields.check()?;
+    may_have(ctx, Some(&was), &set)?;
+    let row = store::update(&mut tx, key, &set).await;
+    let after = shown(row.map_err(not_made)?);
+    let change = Change::of("route.update", key).from(&before).to(&after);
+    let revision = after.revision;
+    ctx.commit(tx, change, Done::found(after, revision)).await
+}
+
+pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expected) -> Result<(), Error> {
+    let key = parsed(id)?;
+    let mut tx = ctx.tx(server).await?;
+    let before = store::lock(&mut tx, key).await?.map(shown).ok_or_else(|| missing("route", id))?;
+    expected.check(before.revision, &before)?;
+    store::delete(&mut tx, key).await?;
+    ctx.audit(&mut tx, &Change::of("route.delete", key).from(&before)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Whoever has a hostname or a short beginning takes calls that would be others': the operator gives these. What a route has it keeps.
+fn may_have(ctx: &Ctx, before: Option<&store::Setting>, set: &store::Setting) -> Result<(), Error> {
+    if set.host.is_some() && before.is_none_or(|before| before.host != set.host) {
+        ctx.operator("gives hostnames to organizations")?;
+    }
+    let wide = |text: &Option<String>, read: fn(&str) -> Result<Pattern, routing::PatternError>, least| {
+        text.as_deref().is_some_and(|text| read(text).is_ok_and(|pattern| pattern.is_wide(least)))
+    };
+    if wide(&set.number, Pattern::number, NUMBER_LEAST)
+        && before.is_none_or(|before| before.number != set.number)
+        || wide(&set.room, Pattern::name, ROOM_LEAST) && before.is_none_or(|before| before.room != set.room)
+    {
+        ctx.operator("gives beginnings to organizations that are this short")?;
+    }
+    Ok(())
+}
+
+fn not_made(error: control_store::Error) -> Error {
+    match &error {
+        control_store::Error::Conflict { constraint } if constraint == store::ONE_ORGANIZATION => {
+            Error::new(&problem::ROUTE_TAKEN, TAKEN)
+        }
+        _ => refused("there is one already", UNKNOWN)(error),
+    }
+}
+
+fn parsed(id: &str) -> Result<RouteId, Error> {
+    id.parse().map_err(|_| missing("route", id))
+}

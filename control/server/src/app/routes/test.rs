@@ -1,0 +1,157 @@
+//! Whom a call that might be would reach, and why.
+
+use control_api::problem;
+use control_api::route::{ConsideredRoute, Reached, RouteCall, RouteTest, RouteTestAnswer};
+use control_store::{OrgTx, greeting, route as store};
+use domain::{OrgId, RouteId};
+use jiff::Timestamp;
+use routing::{Arrival, Explained, dialled};
+
+use super::table::{header, table};
+use super::{UNKNOWN, check, may_have, not_made};
+use crate::Server;
+use crate::app::ctx::Ctx;
+use crate::app::fields::Fields;
+use crate::app::greetings::book;
+use crate::error::Error;
+
+const TEXT_MOST: usize = 253;
+const HEADERS_MOST: usize = 32;
+
+/// A draft is saved as it would be, in a transaction that is undone: so whatever forbids it is told.
+pub(crate) async fn of(ctx: &Ctx, server: &Server, asked: RouteTest) -> Result<RouteTestAnswer, Error> {
+    let mut fields = Fields::default();
+    let at = when(&mut fields, asked.call.at.as_deref(), server.ports.clock.now());
+    let draft = asked.draft.map(|draft| check::new(&mut fields, "/draft", draft));
+    fit(&mut fields, &asked.call);
+    fields.check()?;
+    let arrival = arrival(ctx.org, asked.call);
+    let mut tx = ctx.tx(server).await?;
+    let calendar = greeting::calendar(&mut tx).await?;
+    let mut rows = store::every(&mut tx).await?;
+    rows.retain(|row| row.set.enabled);
+    let drafted = asked.replaces.unwrap_or_else(RouteId::generate);
+    let mut answer = RouteTestAnswer {
+        reached: None,
+        number: arrival.number.as_deref().map(dialled),
+        local_time: local(&book::calendar(&calendar), at),
+        considered: Vec::new(),
+        refusal: None,
+    };
+    if let Some(set) = &draft {
+        rows.retain(|row| row.id != drafted);
+        if store::target(&mut tx, set.agent, set.environment).await?.is_none() {
+            return Err(Error::new(&problem::REFERENCE_UNKNOWN, UNKNOWN));
+        }
+        if set.enabled {
+            rows.push(supposed(drafted, set, at));
+        }
+    }
+    let titles: Vec<(RouteId, String)> = rows.iter().map(|row| (row.id, row.set.title.clone())).collect();
+    let all = rows.into_iter().map(|row| (ctx.org, row)).collect();
+    let table = table(all, vec![(ctx.org, calendar)]);
+    let named = |id: RouteId| (draft.is_none() || id != drafted).then_some(id);
+    if let Some(route) = table.reach(&arrival, at)
+        && let Some(target) = store::target(&mut tx, route.agent, route.environment).await?
+    {
+        answer.reached = Some(Reached {
+            route_id: named(route.id),
+            agent_id: route.agent,
+            agent: target.agent,
+            environment_id: route.environment,
+            environment: target.environment,
+            version: target.version,
+        });
+    }
+    answer.considered =
+        table.explain(&arrival, at).into_iter().map(|one| considered(&one, named(one.id), &titles)).collect();
+    answer.refusal = match &draft {
+        Some(set) => refusal(ctx, &mut tx, asked.replaces, set).await?,
+        None => None,
+    };
+    // Not committed: nothing of it stays.
+    drop(tx);
+    Ok(answer)
+}
+
+/// Why the draft cannot be saved.
+async fn refusal(
+    ctx: &Ctx,
+    tx: &mut OrgTx,
+    replaces: Option<RouteId>,
+    set: &store::Setting,
+) -> Result<Option<String>, Error> {
+    let before = match replaces {
+        Some(id) => store::lock(tx, id).await?,
+        None => None,
+    };
+    if let Err(error) = may_have(ctx, before.as_ref().map(|row| &row.set), set) {
+        return Ok(Some(error.detail));
+    }
+    let saved = match before {
+        Some(row) => store::update(tx, row.id, set).await,
+        None => store::create(tx, RouteId::generate(), set).await,
+    };
+    match saved.map_err(not_made) {
+        Ok(_) => Ok(None),
+        Err(error) if error.definition == &problem::ROUTE_TAKEN => Ok(Some(error.detail)),
+        Err(error) => Err(error),
+    }
+}
+
+fn supposed(id: RouteId, set: &store::Setting, at: Timestamp) -> store::Route {
+    store::Route { id, set: set.clone(), revision: 0, created_at: at, updated_at: at }
+}
+
+fn considered(one: &Explained, id: Option<RouteId>, titles: &[(RouteId, String)]) -> ConsideredRoute {
+    let title = titles.iter().find(|(known, _)| *known == one.id).map(|(_, title)| title.clone());
+    let why = match &one.verdict {
+        Ok(fit) if one.chosen => fit.to_string(),
+        Ok(fit) => format!("{fit}, and another fits better"),
+        Err(miss) => miss.to_string(),
+    };
+    ConsideredRoute {
+        route_id: id,
+        title: title.unwrap_or_default(),
+        fits: one.verdict.is_ok(),
+        chosen: one.chosen,
+        why,
+    }
+}
+
+/// Only routes of the organization are looked at either way. A call by nobody's trunk needs a place that is the organization's, as on the wire.
+fn arrival(org: OrgId, call: RouteCall) -> Arrival {
+    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let trunk = given(call.trunk);
+    Arrival {
+        org: trunk.is_some().then_some(org),
+        number: given(call.number),
+        room: given(call.room),
+        host: given(call.host),
+        trunk,
+        headers: call.headers.into_iter().map(header).collect(),
+    }
+}
+
+fn fit(fields: &mut Fields, call: &RouteCall) {
+    let texts =
+        [("number", &call.number), ("room", &call.room), ("host", &call.host), ("trunk", &call.trunk)];
+    for (name, text) in texts {
+        fields.text(&format!("/call/{name}"), text.as_deref().unwrap_or_default(), 0, TEXT_MOST);
+    }
+    if call.headers.len() > HEADERS_MOST {
+        fields.wrong("/call/headers", "out_of_range", format!("at most {HEADERS_MOST} headers"));
+    }
+}
+
+fn when(fields: &mut Fields, at: Option<&str>, now: Timestamp) -> Timestamp {
+    let Some(at) = at else { return now };
+    at.parse().unwrap_or_else(|_| {
+        fields.wrong("/call/at", "invalid", "a time is written such as 2026-12-24T18:00:00Z");
+        now
+    })
+}
+
+fn local(calendar: &greetings::Calendar, at: Timestamp) -> String {
+    at.to_zoned(calendar.zone.clone()).strftime("%A %Y-%m-%d %H:%M %Z").to_string()
+}

@@ -1,0 +1,221 @@
+//! Routes: made and changed, tried before they are saved, and no number of two organizations.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::fake::{ask, post};
+use crate::plane::{Plane, text};
+
+struct Led {
+    plane: Plane,
+    agent: String,
+    environment: String,
+}
+
+impl Led {
+    async fn new() -> Self {
+        let plane = Plane::new().await;
+        let agent = text(&plane.get("/v1/agents/front-desk").await["id"]);
+        let environments = plane.get("/v1/environments").await;
+        let all = environments["data"].as_array().expect("a list");
+        let prod = all.iter().find(|one| one["name"] == "prod").expect("prod is there");
+        let environment = text(&prod["id"]);
+        Self { plane, agent, environment }
+    }
+
+    fn body(&self, conditions: Value) -> Value {
+        let mut body = json!({"agent_id": self.agent, "environment_id": self.environment});
+        let parts = conditions.as_object().expect("an object").clone();
+        body.as_object_mut().expect("an object").extend(parts);
+        body
+    }
+
+    async fn make(&self, conditions: Value) -> Value {
+        self.plane.post("/v1/routes", self.body(conditions)).await.json()
+    }
+
+    async fn test(&self, asked: Value) -> Value {
+        self.plane.post("/v1/routes/test", asked).await.json()
+    }
+}
+
+/// Another organization with an agent of its own.
+struct Others {
+    key: String,
+    agent: String,
+    environment: String,
+}
+
+impl Others {
+    async fn beside(plane: &Plane) -> Self {
+        let (_, key) = plane.other("other").await;
+        let agent = json!({"name": "theirs", "template": "front-desk"});
+        let agent = ask(Method::POST, "/v1/agents").json(&agent).key(&key).of(&plane.router).await.json();
+        let environments = crate::fake::get("/v1/environments").key(&key).of(&plane.router).await.json();
+        Self { agent: text(&agent["id"]), environment: text(&environments["data"][0]["id"]), key }
+    }
+
+    fn body(&self, conditions: Value) -> Value {
+        let mut body = json!({"agent_id": self.agent, "environment_id": self.environment});
+        body.as_object_mut().expect("an object").extend(conditions.as_object().expect("an object").clone());
+        body
+    }
+}
+
+#[tokio::test]
+async fn a_route_is_made_changed_and_removed_and_all_of_it_is_on_record() {
+    let led = Led::new().await;
+    let made =
+        led.plane.post("/v1/routes", led.body(json!({"number": "0041 44 123 45 67", "trunk": "main"}))).await;
+    assert_eq!((made.status.as_u16(), made.header("etag")), (201, Some("\"1\"")));
+    let made = made.json();
+    assert_eq!(
+        (&made["number"], &made["enabled"]),
+        (&json!("+41441234567"), &json!(true)),
+        "as numbers are written"
+    );
+    let path = format!("/v1/routes/{}", text(&made["id"]));
+    assert_eq!(led.plane.get(&path).await, made);
+    assert_eq!(led.plane.get("/v1/routes").await["data"], json!([made]));
+    let changed =
+        led.plane.patch(&path, json!({"trunk": null, "schedule": {"holidays": "never"}})).await.json();
+    assert_eq!(
+        (&changed["trunk"], &changed["revision"], &changed["number"]),
+        (&Value::Null, &json!(2), &made["number"])
+    );
+    let stale = ask(Method::PATCH, &path).json(&json!({"title": "x"})).header("if-match", "\"1\"");
+    assert_eq!(led.plane.send(stale).await.is_problem(412, "PRECONDITION_FAILED")["current"], changed);
+    assert_eq!(led.plane.delete(&path).await.status.as_u16(), 204);
+    led.plane.send(crate::fake::get(&path)).await.is_problem(404, "NOT_FOUND");
+    let audit = led.plane.get("/v1/audit?limit=3").await;
+    let actions: Vec<_> =
+        audit["data"].as_array().expect("a list").iter().map(|one| &one["action"]).collect();
+    assert_eq!(actions, ["route.delete", "route.update", "route.create"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_route_is_told_at_its_field() {
+    let led = Led::new().await;
+    for (conditions, pointer) in [
+        (json!({"number": "*"}), "/number"),
+        (json!({"number": "a b"}), "/number"),
+        (json!({"room": "Zürich"}), "/room"),
+        (json!({"host": "a b"}), "/host"),
+        (json!({"trunk": "Main trunk"}), "/trunk"),
+        (json!({"headers": [{"name": "X Line", "value": ""}]}), "/headers/0/name"),
+        (json!({"schedule": {"time_zone": "Mars/Olympus"}}), "/schedule/time_zone"),
+        (json!({"schedule": {"windows": [{"from": "8", "to": "18:00"}]}}), "/schedule/windows/0/from"),
+    ] {
+        let refused =
+            led.plane.post("/v1/routes", led.body(conditions)).await.is_problem(422, "BODY_INVALID");
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused}");
+    }
+    for given in [json!({"host": "voice.example.com"}), json!({"number": "+41*"}), json!({"room": "a*"})] {
+        let body = led.body(given.clone());
+        led.plane.post("/v1/routes", body.clone()).await.is_problem(403, "OPERATOR_ONLY");
+        assert_eq!(
+            post("/v1/routes", body).operator().of(&led.plane.router).await.status.as_u16(),
+            201,
+            "{given}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_tried_and_every_route_says_why() {
+    let led = Led::new().await;
+    let town = led.make(json!({"number": "+414412*", "title": "Town"})).await;
+    let desk = led.make(json!({"number": "+41441234567", "title": "Desk", "schedule": {"windows": [{"days": ["sun"], "from": "08:00", "to": "12:00"}]}})).await;
+    led.make(json!({"number": "+41441234567", "enabled": false})).await;
+    let trunk = led.make(json!({"trunk": "main", "title": "Trunk"})).await;
+    let call = |at: &str| json!({"call": {"number": "41441234567", "at": at}});
+    let monday = led.test(call("2026-11-30T09:00:00Z")).await;
+    let reached = &monday["reached"];
+    assert_eq!((&reached["route_id"], &reached["agent"]), (&town["id"], &json!("front-desk")), "{monday}");
+    assert_eq!((&reached["environment"], &reached["version"]), (&json!("prod"), &json!(1)));
+    assert_eq!(
+        (&monday["number"], &monday["local_time"]),
+        (&json!("+41441234567"), &json!("Monday 2026-11-30 09:00 UTC"))
+    );
+    let why: Vec<_> = monday["considered"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (text(&one["title"]), one["chosen"] == true, text(&one["why"])))
+        .collect();
+    let line = |title: &str, chosen, why: &str| (title.to_owned(), chosen, why.to_owned());
+    assert_eq!(
+        why,
+        [
+            line("Town", true, "fits by the first 7 characters of the number"),
+            line("Desk", false, "closed on Monday at 09:00"),
+            line(
+                "Trunk",
+                false,
+                "names no number, room or hostname, and the call comes in by no trunk or account of the organization"
+            ),
+        ],
+        "one that is off takes no call"
+    );
+    assert_eq!(led.test(call("2026-11-29T09:00:00Z")).await["reached"]["route_id"], desk["id"]);
+    let by_trunk = led.test(json!({"call": {"number": "+15550100", "trunk": "main"}})).await;
+    assert_eq!(by_trunk["reached"]["route_id"], trunk["id"]);
+    assert_eq!(led.test(json!({"call": {"number": "+15550100"}})).await["reached"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_route_is_tried_before_it_is_saved_and_nothing_of_it_stays() {
+    let led = Led::new().await;
+    let others = Others::beside(&led.plane).await;
+    let desk = led.make(json!({"number": "+41441234567"})).await;
+    let asked = |draft: Value, replaces: Option<&Value>| json!({"call": {"number": "+15550100"}, "draft": led.body(draft), "replaces": replaces});
+    let tried = led.test(asked(json!({"number": "+15550100"}), None)).await;
+    assert_eq!(
+        (&tried["reached"]["route_id"], &tried["reached"]["agent"]),
+        (&Value::Null, &json!("front-desk"))
+    );
+    assert_eq!((&tried["refusal"], tried["considered"].as_array().map(Vec::len)), (&Value::Null, Some(2)));
+    let instead = led.test(asked(json!({"number": "+15550100"}), Some(&desk["id"]))).await;
+    assert_eq!(
+        instead["considered"].as_array().map(Vec::len),
+        Some(1),
+        "it stands for the one that it replaces"
+    );
+    let theirs = others.body(json!({"number": "+15550100"}));
+    let made = ask(Method::POST, "/v1/routes").json(&theirs).key(&others.key).of(&led.plane.router).await;
+    assert_eq!(made.status.as_u16(), 201, "what was tried has claimed nothing: {}", made.text);
+    let refused = led.test(asked(json!({"number": "+15550100"}), None)).await;
+    assert!(text(&refused["refusal"]).starts_with("another organization has a route"), "{refused}");
+    assert_eq!(led.plane.get("/v1/routes").await["data"], json!([desk]), "nothing was stored");
+}
+
+#[tokio::test]
+async fn a_number_is_one_organizations_alone_until_it_lets_go() {
+    let led = Led::new().await;
+    let others = Others::beside(&led.plane).await;
+    let theirs = async |conditions: Value| {
+        let body = others.body(conditions);
+        ask(Method::POST, "/v1/routes").json(&body).key(&others.key).of(&led.plane.router).await
+    };
+    let desk = led.make(json!({"number": "+41441234567", "room": "lobby"})).await;
+    led.make(json!({"number": "+41441234567", "trunk": "main"})).await;
+    let block = led.make(json!({"number": "+4131123*"})).await;
+    for taken in ["+41441234567", "+4144123*", "+41311230000", "+4131123*", "+413112345*"] {
+        theirs(json!({"number": taken})).await.is_problem(409, "ROUTE_TAKEN");
+    }
+    theirs(json!({"room": "lobby"})).await.is_problem(409, "ROUTE_TAKEN");
+    for free in ["+41441234568", "+414412345678", "+4131124*", "lobby"] {
+        assert_eq!(theirs(json!({"number": free})).await.status.as_u16(), 201, "{free}");
+    }
+    // One that is off keeps its number; one of several that goes leaves it to the other.
+    let block = format!("/v1/routes/{}", text(&block["id"]));
+    led.plane.patch(&block, json!({"enabled": false})).await.json();
+    theirs(json!({"number": "+41311230000"})).await.is_problem(409, "ROUTE_TAKEN");
+    led.plane.patch(&block, json!({"number": "+41311239999"})).await.json();
+    assert_eq!(theirs(json!({"number": "+41311230000"})).await.status.as_u16(), 201);
+    led.plane.patch(&block, json!({"number": "+4131123*"})).await.is_problem(409, "ROUTE_TAKEN");
+    assert_eq!(led.plane.get(&block).await["number"], "+41311239999", "nothing of a refused change stays");
+    led.plane.delete(&format!("/v1/routes/{}", text(&desk["id"]))).await;
+    theirs(json!({"number": "+41441234567"})).await.is_problem(409, "ROUTE_TAKEN");
+    assert_eq!(theirs(json!({"room": "lobby"})).await.status.as_u16(), 201);
+}
