@@ -121,6 +121,33 @@ if [ "$what" = test ]; then
   fi
 fi
 
+# --- LiveKit's server: the rooms that the tests enter. Built from its module, some minutes the first time; the result is kept. --------
+if [ "$what" = test ]; then
+  livekit=1.11.0
+  rooms="$cache/bin/livekit-server-$livekit"
+  if [ ! -x "$rooms" ]; then
+    command -v go >/dev/null || fail "the tests enter rooms of a LiveKit server, which is built with Go: install Go 1.24 or newer (or put livekit-server $livekit at $rooms)"
+    say "building livekit-server $livekit under $cache (some minutes, once)"
+    work=$(mktemp -d)
+    GOBIN="$work" go install "github.com/livekit/livekit-server/cmd/server@v$livekit" >&2 \
+      || { rm -rf "$work"; fail "livekit-server could not be built: check the network and 'go version'"; }
+    mkdir -p "$cache/bin" && mv "$work/server" "$rooms"
+    rm -rf "$work"
+  fi
+fi
+
+# --- LiveKit's own client for Python: the caller in those rooms that is not of this house -------------------------------
+if [ "$what" = test ]; then
+  livekit_client=1.2.1
+  caller="$cache/livekit-python-$livekit_client"
+  if [ ! -x "$caller/bin/python" ] || ! "$caller/bin/python" -c 'import livekit.rtc' 2>/dev/null; then
+    say "installing livekit $livekit_client for Python under $cache"
+    rm -rf "$caller"
+    { python3 -m venv "$caller" && "$caller/bin/python" -m pip install -q --disable-pip-version-check "livekit==$livekit_client"; } >&2 \
+      || { rm -rf "$caller"; fail "livekit for Python could not be fetched with pip: check the network"; }
+  fi
+fi
+
 {
   [ -n "$path_extra" ] && printf 'export PATH="%s:$PATH"\n' "$path_extra"
   printf 'export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-%s/target}"\n' "$cache"

@@ -5,6 +5,7 @@
 
 pub mod fuzz;
 pub mod http;
+pub mod livekit;
 pub mod phone;
 pub mod postgres;
 pub mod process;

@@ -28,7 +28,7 @@ use crate::timeline::Extender;
 const REPORT_EVERY: Duration = Duration::from_secs(2);
 
 /// Messages kept until the data channel opens or its buffer has room. When full the oldest is dropped: newer state is worth more.
-const UNSENT_MESSAGES: usize = 128;
+pub(crate) const UNSENT_MESSAGES: usize = 128;
 
 /// Largest SDP we read; browsers' offers have 3 to 8 KiB.
 const LONGEST_SDP: usize = 64 * 1024;
@@ -43,7 +43,7 @@ const PING: &str = "ping";
 const PEER_LEFT: &str = r#"{"type":"signalling","message":{"type":"peerLeft"}}"#;
 
 /// Errors of str0m in a row, without any progress between them, after which a connection is given up.
-const MOST_ERRORS: usize = 16;
+pub(crate) const MOST_ERRORS: usize = 16;
 
 /// The key and certificate of this process. Peers share one: making one costs more than everything else of a set-up.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ impl Identity {
         Self { provider, certificate }
     }
 
-    fn build(&self, ice_lite: bool, addresses: &[SocketAddr], now: Instant) -> Rtc {
+    pub(crate) fn build(&self, ice_lite: bool, addresses: &[SocketAddr], now: Instant) -> Rtc {
         let mut rtc = RtcConfig::new()
             .set_crypto_provider(Arc::clone(&self.provider))
             .set_dtls_cert(self.certificate.clone())

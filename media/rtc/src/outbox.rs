@@ -10,19 +10,21 @@ use crate::metrics::PACKETS_DROPPED;
 /// State changes and messages kept while the session does not read. A session this far behind is dead.
 const BACKLOG: usize = 256;
 
-pub(crate) struct Outbox {
+/// The events of one leg, in order.
+pub struct Outbox {
     events: mpsc::Sender<LegEvent>,
     backlog: VecDeque<LegEvent>,
     gone: bool,
 }
 
 impl Outbox {
-    pub(crate) const fn new(events: mpsc::Sender<LegEvent>) -> Self {
+    #[must_use]
+    pub const fn new(events: mpsc::Sender<LegEvent>) -> Self {
         Self { events, backlog: VecDeque::new(), gone: false }
     }
 
     /// In order: a packet never overtakes a message that waits.
-    pub(crate) fn push(&mut self, event: LegEvent) {
+    pub fn push(&mut self, event: LegEvent) {
         if matches!(event, LegEvent::Packet(_) | LegEvent::Quality(_)) {
             match self.backlog.is_empty().then(|| self.events.try_send(event)) {
                 Some(Ok(())) => {}
@@ -55,12 +57,13 @@ impl Outbox {
     }
 
     /// Whether nobody reads any more.
-    pub(crate) const fn is_gone(&self) -> bool {
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
         self.gone
     }
 
     /// Waits until what waits can move, for ever where nothing waits. Cancel-safe.
-    pub(crate) async fn room(&mut self) {
+    pub async fn room(&mut self) {
         if self.backlog.is_empty() {
             self.events.closed().await;
             self.gone = true;

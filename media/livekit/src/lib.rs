@@ -1,0 +1,27 @@
+//! An agent in a LiveKit room: a participant with one track, and a worker that rooms are offered to.
+//!
+//! Moves audio between the room and `LegEvent`/`LegCommand`, and says in the room what LiveKit's published clients expect. Knows no session
+//! and no agent. What is decided (who the caller is, what a text stream holds, what a job is at) is pure; the shells move it.
+
+mod conversation;
+mod error;
+pub mod metrics;
+mod options;
+mod participant;
+mod roster;
+mod signal;
+mod socket;
+mod splice;
+mod text;
+mod token;
+mod wire;
+mod worker;
+
+pub use conversation::{Conversation, Reaction};
+pub use error::Error;
+pub use options::Options;
+pub use participant::{Begun, Ended, Peer, Ticket, Visit, enter};
+pub use roster::Caller;
+pub use socket::check_url;
+pub use token::{Grant, Keys};
+pub use worker::{Assigned, Load, Offer, Worker};

@@ -1,0 +1,55 @@
+//! How a participant behaves, and when it gives up.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Where sockets for audio are opened. The unspecified address offers every interface and loopback.
+    pub listen: SocketAddr,
+    /// How long one attempt to reach the server may take.
+    pub connect_within_ms: u64,
+    /// How long a caller is waited for in a room that nobody is in.
+    pub caller_within_ms: u64,
+    /// So long after a caller was seen the conversation begins, even where the server does not say that they hear us.
+    pub heard_within_ms: u64,
+    /// So long a lost connection is tried to be resumed, before the room is entered anew.
+    pub resume_within_ms: u64,
+    /// So long the room is tried to be entered anew, before the visit ends.
+    pub rejoin_within_ms: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: media_rtc::Link::anywhere(),
+            connect_within_ms: 5_000,
+            caller_within_ms: 300_000,
+            heard_within_ms: 2_000,
+            resume_within_ms: 10_000,
+            rejoin_within_ms: 60_000,
+        }
+    }
+}
+
+impl Options {
+    pub(crate) const fn connect_within(&self) -> Duration {
+        Duration::from_millis(self.connect_within_ms)
+    }
+
+    pub(crate) const fn caller_within(&self) -> Duration {
+        Duration::from_millis(self.caller_within_ms)
+    }
+
+    pub(crate) const fn heard_within(&self) -> Duration {
+        Duration::from_millis(self.heard_within_ms)
+    }
+
+    pub(crate) const fn resume_within(&self) -> Duration {
+        Duration::from_millis(self.resume_within_ms)
+    }
+
+    pub(crate) const fn rejoin_within(&self) -> Duration {
+        Duration::from_millis(self.rejoin_within_ms)
+    }
+}

@@ -1,0 +1,83 @@
+//! A worker is offered a room, takes or refuses it, and is told to go.
+
+use media_livekit::{Ended, Grant, Load, Offer, Worker};
+use runtime::tasks::Tasks;
+use testkit::livekit::LiveKit;
+use tokio::sync::{mpsc, watch};
+
+use crate::support::{active, ended, heard_of, keys, options, ticket_with, visit, within};
+
+const FREE: Load = Load { load: 0.0, free: true, draining: false };
+
+fn worker(server: &LiveKit, tasks: &Tasks) -> (mpsc::Receiver<Offer>, watch::Sender<Load>) {
+    let (load, watched) = watch::channel(FREE);
+    let worker = Worker {
+        url: server.url(),
+        keys: keys(),
+        agent: "front-desk".to_owned(),
+        title: "Front desk".to_owned(),
+    };
+    (worker.start(watched, tasks).expect("an address"), load)
+}
+
+fn caller(room: &str, metadata: &str) -> Grant {
+    Grant {
+        room: room.to_owned(),
+        identity: "ann".to_owned(),
+        agents: vec![("front-desk".to_owned(), metadata.to_owned())],
+        ..Grant::default()
+    }
+}
+
+/// The room is made until the server offers it: a worker that has just registered is not known to the dispatcher at once.
+async fn offered(
+    server: &LiveKit,
+    offers: &mut mpsc::Receiver<Offer>,
+    tasks: &Tasks,
+) -> (Offer, media_livekit::Visit) {
+    for attempt in 0..10 {
+        let caller =
+            visit(ticket_with(&server.url(), caller(&format!("desk-{attempt}"), "vip")), options(), tasks);
+        let offer = tokio::time::timeout(std::time::Duration::from_secs(5), offers.recv()).await;
+        if let Ok(Some(offer)) = offer {
+            return (offer, caller);
+        }
+    }
+    unreachable!("no room was offered:\n{}", server.log())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_asks_for_the_agent_gets_it_and_it_hears_the_caller() {
+    let server = LiveKit::start();
+    let tasks = Tasks::new();
+    let (mut offers, _load) = worker(&server, &tasks);
+    let (offer, caller) = offered(&server, &mut offers, &tasks).await;
+    assert_eq!((offer.agent.as_str(), offer.metadata.as_str()), ("front-desk", "vip"));
+    assert!(offer.room.starts_with("desk-"));
+    let assigned = within("an assignment", offer.accept()).await.expect("nobody else is there");
+    let mut agent = visit(assigned.ticket.clone(), options(), &tasks);
+    let begun = within("a caller", &mut agent.begun).await.expect("ann is there");
+    assert_eq!(begun.caller.identity, "ann");
+    active(&mut agent).await;
+    let (heard, _) = heard_of(&caller, &mut agent, 0, 25).await;
+    assert_eq!(heard.len(), 25);
+    drop(caller.peer);
+    assert!(matches!(ended(&mut agent).await, Ended::Left));
+    assigned.ended(None);
+    within("all tasks", tasks.shutdown()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_is_refused_is_offered_to_nobody_else_and_the_next_one_comes() {
+    let server = LiveKit::start();
+    let tasks = Tasks::new();
+    let (mut offers, _load) = worker(&server, &tasks);
+    let (first, _caller) = offered(&server, &mut offers, &tasks).await;
+    let room = first.room.clone();
+    drop(first);
+    let (second, _other) = offered(&server, &mut offers, &tasks).await;
+    // LiveKit may ask again about the first; either way there is an offer that can be taken.
+    let taken = within("an assignment", second.accept()).await;
+    assert!(taken.is_some(), "after {room} was refused");
+    within("all tasks", tasks.shutdown()).await;
+}

@@ -1,0 +1,391 @@
+//! A peer connection to a media server, with a UDP socket of its own, driven by whoever owns it: no task and no queue lie in between.
+//!
+//! A participant of a room holds two: one that it offers and publishes on, one that it is offered and hears on. Two on one socket would
+//! take each other's datagrams, since the media server may answer both from one port.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use media_core::Packet;
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
+use str0m::channel::{ChannelConfig, ChannelId, Reliability};
+use str0m::format::Codec;
+use str0m::media::{Direction, MediaKind, Mid, Pt};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{RtpPacket, RtpWrite};
+use str0m::{Event, IceConnectionState, Input, Output, Rtc};
+
+use crate::addresses::Addresses;
+use crate::candidate::{Candidate, MOST_CANDIDATES};
+use crate::endpoint::{Identity, MOST_ERRORS, UNSENT_MESSAGES};
+use crate::error::Error;
+use crate::metrics::MESSAGES_DROPPED;
+use crate::peer;
+use crate::timeline::Extender;
+use crate::wire::{Arrived, Buffers, Wire};
+
+const SOCKET_BUFFER_BYTES: usize = 256 * 1024;
+const DATAGRAMS_AT_ONCE: usize = 2;
+
+/// What several links of one process share. Making one costs more than everything else of a set-up.
+#[derive(Clone)]
+pub struct Credentials(Identity);
+
+impl Credentials {
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Identity::generate())
+    }
+}
+
+/// A data channel that we open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Channel {
+    pub label: &'static str,
+    /// In order and repeated until it arrives, or neither.
+    pub reliable: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Happening {
+    /// ICE and DTLS are up.
+    Connected,
+    /// ICE has no working path; it may come back, by a restart too.
+    Disconnected,
+    /// Nothing more can come of this connection.
+    Closed,
+    /// Audio of the media section `mid`.
+    Packet {
+        mid: String,
+        packet: Packet,
+    },
+    Data {
+        label: String,
+        bytes: Vec<u8>,
+    },
+    /// Of what came in the section `mid`, over the last reporting interval.
+    Received {
+        mid: String,
+        loss: f32,
+        jitter: Duration,
+    },
+    /// Of what we sent, as the far end reports it.
+    Sent {
+        loss: f32,
+        round_trip: Option<Duration>,
+    },
+    /// Nothing more until the next input or this instant.
+    Wait(Instant),
+}
+
+pub struct Link {
+    rtc: Rtc,
+    wire: Wire,
+    buffers: Buffers,
+    addresses: Addresses,
+    arrived: VecDeque<Arrived>,
+    pending: Option<SdpPendingOffer>,
+    /// Candidates that came before the description they belong to.
+    early: Vec<str0m::Candidate>,
+    candidates: usize,
+    described: bool,
+    sending: Option<(Mid, Option<Pt>)>,
+    channels: HashMap<ChannelId, String>,
+    unsent: VecDeque<(&'static str, Vec<u8>)>,
+    sequence: Extender,
+    errors: usize,
+}
+
+impl Link {
+    /// Opens the socket. The unspecified address offers every interface and loopback as candidates.
+    pub fn open(credentials: &Credentials, listen: SocketAddr, now: Instant) -> Result<Self, Error> {
+        let bind = |source| Error::Bind { address: listen, source };
+        let wire = Wire::bind(listen, SOCKET_BUFFER_BYTES).map_err(bind)?;
+        let addresses = Addresses::of(wire.address(), &[])?;
+        let rtc = credentials.0.build(false, addresses.announced(), now);
+        Ok(Self {
+            rtc,
+            wire,
+            buffers: Buffers::of(DATAGRAMS_AT_ONCE),
+            addresses,
+            arrived: VecDeque::new(),
+            pending: None,
+            early: Vec::new(),
+            candidates: 0,
+            described: false,
+            sending: None,
+            channels: HashMap::new(),
+            unsent: VecDeque::new(),
+            sequence: Extender::default(),
+            errors: 0,
+        })
+    }
+
+    /// On every interface, at a port that the system chooses.
+    #[must_use]
+    pub const fn anywhere() -> SocketAddr {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)
+    }
+
+    /// The first offer: one track of audio, which we send, and data channels.
+    pub fn publish(&mut self, stream: &str, track: &str, channels: &[Channel]) -> String {
+        let mut changes = self.rtc.sdp_api();
+        let (stream, track) = (Some(stream.to_owned()), Some(track.to_owned()));
+        let mid = changes.add_media(MediaKind::Audio, Direction::SendOnly, stream, track, None);
+        for channel in channels {
+            let reliability = match channel.reliable {
+                true => Reliability::Reliable,
+                false => Reliability::MaxRetransmits { retransmits: 0 },
+            };
+            changes.add_channel_with_config(ChannelConfig {
+                label: channel.label.to_owned(),
+                ordered: channel.reliable,
+                reliability,
+                ..ChannelConfig::default()
+            });
+        }
+        let (offer, pending) = changes.apply().expect("changes make an offer");
+        self.pending = Some(pending);
+        self.sending = Some((mid, None));
+        offer.to_sdp_string()
+    }
+
+    /// An offer that restarts ICE on the same connection; `None` while another offer of ours waits for its answer.
+    pub fn restart(&mut self) -> Option<String> {
+        if self.pending.is_some() {
+            return None;
+        }
+        let mut changes = self.rtc.sdp_api();
+        changes.ice_restart(true);
+        let (offer, pending) = changes.apply().expect("an ICE restart makes an offer");
+        self.pending = Some(pending);
+        Some(offer.to_sdp_string())
+    }
+
+    /// The answer to our last offer.
+    pub fn answered(&mut self, sdp: &str) -> Result<(), Error> {
+        let invalid = |why: String| Error::AnswerInvalid(why);
+        let answer = SdpAnswer::from_sdp_string(sdp).map_err(|error| invalid(error.to_string()))?;
+        let pending =
+            self.pending.take().ok_or_else(|| invalid("no offer of ours waits for it".to_owned()))?;
+        self.rtc.sdp_api().accept_answer(pending, answer).map_err(|error| invalid(error.to_string()))?;
+        self.agree();
+        Ok(())
+    }
+
+    /// An offer of the far end, the first or a later one. Returns our answer.
+    pub fn offered(&mut self, sdp: &str) -> Result<String, Error> {
+        let invalid = |error: &dyn std::fmt::Display| Error::OfferInvalid(error.to_string());
+        let offer = SdpOffer::from_sdp_string(sdp).map_err(|error| invalid(&error))?;
+        let answer = self.rtc.sdp_api().accept_offer(offer).map_err(|error| invalid(&error))?;
+        self.agree();
+        Ok(answer.to_sdp_string())
+    }
+
+    /// Both sides are described now.
+    fn agree(&mut self) {
+        self.described = true;
+        for candidate in std::mem::take(&mut self.early) {
+            self.rtc.add_remote_candidate(candidate);
+        }
+        if let Some((mid, pt)) = &mut self.sending {
+            let agreed = self.rtc.media(*mid).map(str0m::media::Media::remote_pts).unwrap_or_default();
+            let params = self.rtc.codec_config().params();
+            let opus =
+                params.iter().find(|known| known.spec().codec == Codec::Opus && agreed.contains(&known.pt()));
+            *pt = opus.map(str0m::format::PayloadParams::pt);
+        }
+    }
+
+    /// A candidate of the far end. Those that cannot be used are ignored.
+    pub fn candidate(&mut self, candidate: &Candidate) {
+        let Some(candidate) = candidate.parse() else { return };
+        if self.candidates >= MOST_CANDIDATES {
+            return;
+        }
+        self.candidates += 1;
+        if self.described {
+            self.rtc.add_remote_candidate(candidate);
+        } else {
+            self.early.push(candidate);
+        }
+    }
+
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.rtc.is_connected()
+    }
+
+    /// Sends audio of the track that was published; without a connection it goes nowhere.
+    pub fn send_audio(&mut self, packet: &Packet, now: Instant) {
+        let Some((mid, Some(opus))) = self.sending else { return };
+        if !self.rtc.is_connected() {
+            return;
+        }
+        let sequence = self.sequence.extend(packet.sequence);
+        let mut api = self.rtc.direct_api();
+        let Some(stream) = api.stream_tx_by_mid(mid, None) else { return };
+        let write = RtpWrite::new(opus, sequence.into(), packet.timestamp, now, packet.payload.as_ref());
+        stream.write_rtp(write.marker(packet.marker));
+        // Only the passing of time moves a written packet to the wire.
+        self.tick(now);
+    }
+
+    /// Sends on a channel of ours, as soon as it is open. When too many wait the oldest is dropped.
+    pub fn send_data(&mut self, label: &'static str, bytes: Vec<u8>) {
+        if self.unsent.len() == UNSENT_MESSAGES {
+            self.unsent.pop_front();
+            metrics::counter!(MESSAGES_DROPPED).increment(1);
+        }
+        self.unsent.push_back((label, bytes));
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        while let Some((label, bytes)) = self.unsent.front() {
+            let open = self.channels.iter().find(|(_, name)| name == label).map(|(id, _)| *id);
+            let Some(mut channel) = open.and_then(|id| self.rtc.channel(id)) else { return };
+            match channel.write(true, bytes) {
+                Ok(false) => return,
+                Ok(true) => {}
+                Err(error) => {
+                    metrics::counter!(MESSAGES_DROPPED).increment(1);
+                    tracing::debug!(%error, "data not sent");
+                }
+            }
+            self.unsent.pop_front();
+        }
+    }
+
+    pub fn tick(&mut self, now: Instant) {
+        if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
+            tracing::debug!(%error, "time refused");
+        }
+    }
+
+    /// Waits for datagrams and takes them in; `poll` has them. Cancel-safe: nothing is read until data is there.
+    pub async fn readable(&mut self) -> std::io::Result<()> {
+        let Self { wire, buffers, arrived, .. } = self;
+        wire.receive(buffers, |at, source, local, datagram| {
+            arrived.push_back(peer::arrived(at, source, local, datagram));
+        })
+        .await
+    }
+
+    /// Carries out what is to be sent. Call until `Wait` or `Closed`.
+    pub fn poll(&mut self) -> Happening {
+        if !self.unsent.is_empty() {
+            self.flush();
+        }
+        loop {
+            if !self.rtc.is_alive() {
+                return Happening::Closed;
+            }
+            match self.rtc.poll_output() {
+                Ok(Output::Transmit(transmit)) => {
+                    let source = self.addresses.source_for(transmit.source);
+                    self.wire.send(source, transmit.destination, &transmit.contents);
+                }
+                Ok(Output::Event(event)) => {
+                    if let Some(happening) = self.event(event) {
+                        return happening;
+                    }
+                }
+                Ok(Output::Timeout(at)) => {
+                    self.errors = 0;
+                    // str0m holds one packet at a time: the next goes in when the one before has come out.
+                    match self.arrived.pop_front() {
+                        Some(arrived) => self.receive(&arrived),
+                        None => return Happening::Wait(at),
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "connection error");
+                    self.errors += 1;
+                    if self.errors > MOST_ERRORS {
+                        self.rtc.disconnect();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says goodbye, as far as it can be said without waiting.
+    pub fn close(&mut self) {
+        let _half_open = self.rtc.close();
+        while !matches!(self.poll(), Happening::Wait(_) | Happening::Closed) {}
+    }
+
+    fn receive(&mut self, arrived: &Arrived) {
+        let destination = self.addresses.candidate_for(arrived.local, arrived.source);
+        let Ok(receive) = Receive::new(Protocol::Udp, arrived.source, destination, &arrived.bytes) else {
+            return;
+        };
+        let input = Input::Receive(arrived.at, receive);
+        if !self.rtc.accepts(&input) {
+            return;
+        }
+        if let Err(error) = self.rtc.handle_input(input) {
+            tracing::debug!(%error, "datagram refused");
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Option<Happening> {
+        match event {
+            Event::Connected => Some(Happening::Connected),
+            Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                Some(Happening::Disconnected)
+            }
+            // After an ICE restart; the first time `Connected` says it, once DTLS is up too.
+            Event::IceConnectionStateChange(
+                IceConnectionState::Connected | IceConnectionState::Completed,
+            ) => self.rtc.is_connected().then_some(Happening::Connected),
+            Event::RtpPacket(packet) => self.packet(packet),
+            Event::ChannelOpen(id, label) => {
+                self.channels.insert(id, label);
+                self.flush();
+                None
+            }
+            Event::ChannelClose(id) => {
+                self.channels.remove(&id);
+                None
+            }
+            Event::ChannelData(data) => {
+                let label = self.channels.get(&data.id)?.clone();
+                Some(Happening::Data { label, bytes: data.data })
+            }
+            Event::MediaIngressStats(stats) => Some(Happening::Received {
+                mid: stats.mid.to_string(),
+                loss: stats.loss.unwrap_or(0.0).clamp(0.0, 1.0),
+                jitter: Duration::from_secs_f64(f64::from(stats.jitter) / 48_000.0),
+            }),
+            Event::MediaEgressStats(stats) => Some(Happening::Sent {
+                loss: stats.loss.unwrap_or(0.0).clamp(0.0, 1.0),
+                round_trip: stats.rtt,
+            }),
+            _ => None,
+        }
+    }
+
+    fn packet(&mut self, packet: RtpPacket) -> Option<Happening> {
+        let mid = self.rtc.direct_api().stream_rx(&packet.header.ssrc)?.mid();
+        let pt = packet.header.payload_type;
+        let params = self.rtc.codec_config().params();
+        // Other payload types are comfort noise or padding probes.
+        let opus = params.iter().any(|known| known.spec().codec == Codec::Opus && known.pt() == pt);
+        if !opus || packet.payload.is_empty() {
+            return None;
+        }
+        let packet = Packet {
+            codec: media_core::Codec::Opus,
+            sequence: packet.header.sequence_number,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            payload: Bytes::from_owner(packet.payload),
+            at: packet.timestamp,
+        };
+        Some(Happening::Packet { mid: mid.to_string(), packet })
+    }
+}
