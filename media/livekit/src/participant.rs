@@ -7,6 +7,7 @@ mod room;
 mod stay;
 mod telling;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -36,6 +37,8 @@ const PARTICIPANT: Kind = Kind::new("livekit.participant");
 const EVENTS: usize = 128;
 /// Commands that were not carried out. When full the session waits; one is carried out in microseconds.
 const COMMANDS: usize = 64;
+/// Messages to the room that are kept while it cannot be entered. When full the oldest is dropped: newer state is worth more.
+const MISSED: usize = 64;
 /// Between two attempts to enter the room anew, growing up to the last.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
@@ -183,15 +186,19 @@ impl Participant {
         };
         let mut lost: Option<Instant> = None;
         let mut attempt = 0;
+        let mut missed = VecDeque::new();
         loop {
             let joining = tokio::select! {
                 () = stop.cancelled() => return Ended::Dropped,
-                () = hung_up(commands) => return Ended::Dropped,
+                () = hung_up(commands, &mut missed) => return Ended::Dropped,
                 joined = self.join(&base) => joined,
             };
             match joining {
-                Ok(room) => {
+                Ok(mut room) => {
                     attempt = 0;
+                    for message in missed.drain(..) {
+                        self.tell(&mut room, &message);
+                    }
                     match self.stay(room, &base, commands, stop).await {
                         Over::Ended(ended) => return ended,
                         Over::Rejoin(why) => {
@@ -215,7 +222,7 @@ impl Participant {
             attempt += 1;
             tokio::select! {
                 () = stop.cancelled() => return Ended::Dropped,
-                () = hung_up(commands) => return Ended::Dropped,
+                () = hung_up(commands, &mut missed) => return Ended::Dropped,
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -266,11 +273,18 @@ impl Participant {
     }
 }
 
-/// Waits until the session hangs up; what it says meanwhile has nobody to hear it. Cancel-safe.
-async fn hung_up(commands: &mut mpsc::Receiver<LegCommand>) {
+/// Waits until the session hangs up. Its audio has nobody to hear it meanwhile; what it tells the room is kept. Cancel-safe.
+async fn hung_up(commands: &mut mpsc::Receiver<LegCommand>, missed: &mut VecDeque<String>) {
     while let Some(command) = commands.recv().await {
-        if command == LegCommand::Close {
-            return;
+        match command {
+            LegCommand::Close => return,
+            LegCommand::Message(message) => {
+                if missed.len() == MISSED {
+                    missed.pop_front();
+                }
+                missed.push_back(message);
+            }
+            LegCommand::Packet(_) | LegCommand::Clear => {}
         }
     }
 }

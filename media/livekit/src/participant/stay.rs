@@ -59,7 +59,8 @@ impl Participant {
         if let Line::Up(_) = room.line {
             wake = wake.min(room.pulse.due());
         }
-        let heard = room.caller_since.filter(|_| !self.active && !room.subscribed);
+        // Past it, only what is missing besides can change anything.
+        let heard = room.caller_since.filter(|_| !self.active && !room.is_heard(now(), &self.options));
         let nobody = self.begins.is_some().then(|| self.entered + self.options.caller_within());
         let waits = [
             heard.map(|since| since + self.options.heard_within()),
