@@ -20,6 +20,7 @@ pub(crate) mod phones;
 pub(crate) mod protocol;
 pub(crate) mod recordings;
 pub(crate) mod returning;
+pub(crate) mod rooms;
 pub(crate) mod shared;
 pub(crate) mod shelf;
 pub(crate) mod sink;

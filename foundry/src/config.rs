@@ -34,6 +34,14 @@ pub(crate) struct Overrides {
     /// UDP ports for the audio of phone calls; the even ones are used, one for each call.
     #[arg(long, env = "FOUNDRY_SIP_RTP", value_name = "FIRST-LAST", value_parser = ports)]
     sip_rtp: Option<(u16, u16)>,
+    /// A LiveKit server whose rooms may ask for the agents, such as wss://livekit.example.com.
+    #[arg(long, env = "LIVEKIT_URL", value_name = "URL")]
+    livekit_url: Option<String>,
+    /// What the LiveKit server knows us by. Others on the machine can read a command line: prefer the environment.
+    #[arg(long, env = "LIVEKIT_API_KEY", value_name = "KEY", hide_env_values = true)]
+    livekit_api_key: Option<String>,
+    #[arg(long, env = "LIVEKIT_API_SECRET", value_name = "SECRET", hide_env_values = true, value_parser = secret)]
+    livekit_api_secret: Option<Secret<String>>,
     /// Address that browsers reach this machine by, where it differs from its own; may be repeated.
     #[arg(long, env = "FOUNDRY_ADVERTISE", value_name = "IP", value_delimiter = ',')]
     advertise: Vec<std::net::IpAddr>,
@@ -163,6 +171,7 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     pub(crate) recordings: Recordings,
     pub(crate) sip: Sip,
+    pub(crate) livekit: LiveKit,
     pub(crate) session: media_session::Options,
     /// Where calls, appointments and the operator's token are kept.
     pub(crate) data_dir: PathBuf,
@@ -337,6 +346,37 @@ impl Sip {
     }
 }
 
+/// A LiveKit server whose rooms may ask for the agents: by the name of an agent, which is the name it is dispatched by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LiveKit {
+    /// Such as `wss://livekit.example.com`. No rooms are served unless all three are given.
+    pub(crate) url: Option<String>,
+    /// As web pages reach it, where that is another address.
+    pub(crate) public_url: Option<String>,
+    pub(crate) api_key: Option<String>,
+    #[serde(skip_serializing)]
+    pub(crate) api_secret: Option<Secret<String>>,
+}
+
+impl LiveKit {
+    /// Where it is, and what it knows us by.
+    pub(crate) fn server(&self) -> Option<(String, media_livekit::Keys)> {
+        let (url, key, secret) = (self.url.clone()?, self.api_key.clone()?, self.api_secret.clone()?);
+        Some((url, media_livekit::Keys { key, secret }))
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let given = [self.url.is_some(), self.api_key.is_some(), self.api_secret.is_some()];
+        if given.contains(&true) && given.contains(&false) {
+            let all = "LIVEKIT_URL (url), LIVEKIT_API_KEY (api_key) and LIVEKIT_API_SECRET (api_secret)";
+            return Err(format!("{all} go together: give all three, or none"));
+        }
+        let urls = self.url.iter().chain(&self.public_url);
+        urls.map(|url| media_livekit::check_url(url).map_err(|error| error.to_string())).collect()
+    }
+}
+
 /// Of agents that ask for it (`session.recording`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -354,6 +394,7 @@ impl Default for Config {
             calls: Calls::default(),
             recordings: Recordings::default(),
             sip: Sip::default(),
+            livekit: LiveKit::default(),
             session: session_defaults(),
             data_dir: PathBuf::from("data"),
             models_dir: None,
@@ -492,6 +533,9 @@ impl Config {
         if let Some((first, last)) = overrides.sip_rtp {
             (self.sip.rtp_first, self.sip.rtp_last) = (first, last);
         }
+        self.livekit.url = overrides.livekit_url.or(self.livekit.url.take());
+        self.livekit.api_key = overrides.livekit_api_key.or(self.livekit.api_key.take());
+        self.livekit.api_secret = overrides.livekit_api_secret.or(self.livekit.api_secret.take());
         set(&mut self.log.filter, overrides.log);
         set(&mut self.log.format, overrides.log_format);
         set(&mut self.server.open, overrides.open);
@@ -546,6 +590,7 @@ impl Config {
             .options()
             .map_or(Ok(()), |options| options.validate())
             .map_err(|wrong| format!("in [sip]: {wrong}"))?;
+        self.livekit.validate().map_err(|wrong| format!("in [livekit]: {wrong}"))?;
         self.providers.local.validate().map_err(|wrong| format!("in [providers.local]: {wrong}"))?;
         // Before the surface, which has some of the session's numbers under other names.
         self.session.validate().map_err(|wrong| format!("in [session]: {wrong}"))?;
@@ -593,6 +638,7 @@ impl Config {
             ("server.operator_token".to_owned(), &server.operator_token),
             ("server.token_key".to_owned(), &server.token_key),
             ("store.master_key".to_owned(), &self.store.master_key),
+            ("livekit.api_secret".to_owned(), &self.livekit.api_secret),
         ];
         for (index, ice) in server.ice_servers.iter().enumerate() {
             secrets.push((format!("server.ice_servers[{index}].credential"), &ice.credential));

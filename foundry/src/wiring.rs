@@ -25,6 +25,7 @@ use crate::adapters::health::{Health, Metrics};
 use crate::adapters::phones::Phones;
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
+use crate::adapters::rooms::{self, Rooms};
 use crate::adapters::shared::Redis;
 use crate::adapters::spending::Spending;
 use crate::adapters::summaries::Summaries;
@@ -181,6 +182,24 @@ impl House {
             }
             None => None,
         };
+        let livekit = config.livekit.server();
+        let doors = livekit.clone().map(|(url, keys)| {
+            let url = config.livekit.public_url.clone().unwrap_or(url);
+            Arc::new(rooms::Doors { url, keys }) as Arc<dyn control_server::ports::Rooms>
+        });
+        if let Some((url, keys)) = livekit {
+            let rooms = Rooms {
+                board: Arc::clone(&board),
+                directory: directory.clone(),
+                spending: Arc::clone(&spending),
+                tasks: Arc::clone(&tasks),
+                url,
+                keys,
+                credentials: Arc::new(media_rtc::link::Credentials::generate()),
+                reattach: patience,
+            };
+            rooms.open();
+        }
         let entry = Entry {
             board: Arc::clone(&board),
             spending,
@@ -206,6 +225,7 @@ impl House {
             vendors: Arc::new(Vendors(bench)),
             greetings: greeter,
             drills: Arc::new(drills::Control { drills, catalogue }),
+            rooms: doors,
         };
         let kept = Arc::clone(&ports.recordings);
         control_server::jobs::start(store.db(), store.server(), kept, summaries, &tasks);

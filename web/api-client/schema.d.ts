@@ -679,6 +679,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/livekit/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token to enter a LiveKit room with, which brings the agent along. For a web page, from its own server: who has the token may enter. */
+        post: operations["create_room_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/session": {
         parameters: {
             query?: never;
@@ -3206,6 +3223,34 @@ export interface components {
         Rollback: {
             /** @description `prod` where it is left out. */
             environment?: string | null;
+        };
+        RoomToken: {
+            agent: string;
+            /** @description RFC 3339, UTC. The room must have been entered by then; the call may last longer. */
+            expires_at: string;
+            identity: string;
+            room: string;
+            /** @description What LiveKit's clients call the access token. */
+            token: string;
+            /** @description Of the LiveKit server. */
+            url: string;
+        };
+        RoomTokenRequest: {
+            /** @description Its name or id. */
+            agent: string;
+            /** @description Who the bearer is in the room; one is made up unless given. */
+            identity?: string | null;
+            /** @description Given to the agent, whose greeting knows it as `session.metadata`. */
+            metadata?: string | null;
+            /** @description As others see the bearer. */
+            name?: string | null;
+            /** @description Made by the first who enters it; a new one unless given. The agent comes along where the bearer is the first in it. */
+            room?: string | null;
+            /**
+             * Format: int32
+             * @description How long the room may be entered with it, in seconds: 15 minutes unless given.
+             */
+            ttl_s?: number | null;
         };
         Rotate: {
             /**
@@ -10281,6 +10326,129 @@ export interface operations {
             };
             /** @description `METHOD_UNKNOWN`: The path does not know this method */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_room_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoomTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description The room, and the way into it */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomToken"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing; `AGENT_UNKNOWN`: No agent of that name */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `LIVEKIT_ABSENT`: There is no LiveKit server */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

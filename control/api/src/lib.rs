@@ -20,6 +20,7 @@ pub mod greeting;
 pub mod health;
 pub mod latency;
 pub mod list;
+pub mod livekit;
 pub mod offer;
 pub mod organization;
 pub mod paths;

@@ -81,6 +81,8 @@ pub const GREETING_PREVIEW: &str = "/v1/greeting-preview";
 pub const GREETING_AUDIO: &str = "/v1/greeting-audio";
 pub const GREETING_CALENDAR: &str = "/v1/greeting-calendar";
 pub const GREETING_MEASURES: &str = "/v1/greeting-measures";
+/// A token to enter a LiveKit room with.
+pub const LIVEKIT_TOKEN: &str = "/v1/livekit/token";
 pub const CHANNELS: &str = "/v1/channels";
 pub const CHANNEL: &str = "/v1/channels/{id}";
 pub const ROUTES: &str = "/v1/routes";

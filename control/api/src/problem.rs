@@ -144,6 +144,8 @@ codes! {
     CONFLICT = Caller, 409, Retry::Never, "There is one already";
     /// Another organization has a route for the number, room or hostname, or for one that begins so.
     ROUTE_TAKEN = Caller, 409, Retry::Never, "Another organization has this number";
+    /// The server is connected to no LiveKit server.
+    LIVEKIT_ABSENT = Caller, 409, Retry::Never, "There is no LiveKit server";
     /// Others refer to it.
     IN_USE = Caller, 409, Retry::Never, "It is in use";
     /// The body refers to something that is not there.

@@ -26,6 +26,7 @@ use crate::{http, router};
         (name = "alerts", description = "What happened and wants attention: budgets, prices that are missing, vendors that refuse"),
         (name = "drills", description = "Outages put on for a share of a test environment's calls"),
         (name = "greetings", description = "What is said first"),
+        (name = "livekit", description = "Rooms of LiveKit"),
         (name = "channels", description = "Where callers come in"),
         (name = "routes", description = "Whom calls reach, by what they bring"),
         (name = "organizations", description = "Tenants"),

@@ -38,6 +38,8 @@ pub struct Ports {
     pub vendors: Arc<dyn Vendors>,
     pub greetings: Arc<dyn Greetings>,
     pub drills: Arc<dyn Drills>,
+    /// Where the server is connected to LiveKit.
+    pub rooms: Option<Arc<dyn Rooms>>,
 }
 
 /// Whoever greets callers.
@@ -120,6 +122,28 @@ pub trait Drills: Send + Sync {
 
     /// What callers hear where no provider is left.
     fn apologies(&self) -> Vec<String>;
+}
+
+/// Whoever lets people into LiveKit rooms.
+pub trait Rooms: Send + Sync {
+    /// Of the LiveKit server, as people reach it.
+    fn url(&self) -> String;
+
+    /// # Errors
+    /// Why it could not be signed.
+    fn token(&self, access: &RoomAccess) -> Result<Secret<String>, String>;
+}
+
+/// Who may enter a room, and which agent comes along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomAccess {
+    pub room: String,
+    pub identity: String,
+    pub name: String,
+    pub agent: String,
+    pub metadata: String,
+    pub from: jiff::Timestamp,
+    pub lasts: Duration,
 }
 
 /// Whoever sums ended calls up with a language model.

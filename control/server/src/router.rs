@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::http::{
     about, agents, alerts, api_keys, audit, channels, costs, domains, drafts, drills, environments,
-    greetings, health, latency, offer, organizations, pages, permission, prices, provider_accounts,
+    greetings, health, latency, livekit, offer, organizations, pages, permission, prices, provider_accounts,
     recordings, releases, routes, sessions, socket, start, versions, widget,
 };
 use crate::middleware::{self, idempotency, principal};
@@ -124,6 +124,7 @@ fn control() -> Documented {
         .routes(routes!(greetings::preview))
         .routes(routes!(greetings::audio))
         .routes(routes!(greetings::calendar, greetings::set_calendar))
+        .routes(routes!(livekit::token))
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::one, channels::change, channels::delete))
         .routes(routes!(routes::list, routes::create))

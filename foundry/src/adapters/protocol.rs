@@ -1,6 +1,7 @@
-//! The session's `ClientProtocol` on the RTVI machine. Carriers' sockets speak it too: their framing turns keys into messages.
+//! The session's `ClientProtocol` on the RTVI machine, and on what LiveKit's frontends know. Carriers' sockets speak RTVI too: their framing
+//! turns keys into messages.
 
-use domain::SessionEvent;
+use domain::{SessionEvent, SessionId};
 use media_session::{ClientProtocol, Reaction};
 
 pub(crate) struct Rtvi(media_rtvi::Server);
@@ -17,6 +18,30 @@ impl ClientProtocol for Rtvi {
     }
 
     fn message(&mut self, text: &str) -> Vec<Reaction> {
+        self.0.message(text).into_iter().map(reaction).collect()
+    }
+
+    fn event(&mut self, event: &SessionEvent) -> Vec<String> {
+        self.0.event(event)
+    }
+}
+
+pub(crate) struct LiveKit(media_livekit::Conversation);
+
+impl LiveKit {
+    pub(crate) fn new(session: SessionId) -> Self {
+        // No two sessions of a room have segments of one name.
+        let name: String = session.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
+        Self(media_livekit::Conversation::new(name))
+    }
+}
+
+impl ClientProtocol for LiveKit {
+    fn message(&mut self, text: &str) -> Vec<Reaction> {
+        let reaction = |reaction| match reaction {
+            media_livekit::Reaction::Text(text) => Reaction::Text(text),
+            media_livekit::Reaction::Dtmf(digit) => Reaction::Dtmf(digit),
+        };
         self.0.message(text).into_iter().map(reaction).collect()
     }
 

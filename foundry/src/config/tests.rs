@@ -86,6 +86,23 @@ fn no_secret_is_dumped_and_every_one_is_listed() {
 }
 
 #[test]
+fn a_livekit_server_is_given_whole_and_its_secret_is_not_dumped() {
+    let config = |text: &str| {
+        let config = Config::parse(&format!("[livekit]\n{text}\n")).expect("well-formed");
+        config.validate().map(|()| config)
+    };
+    let whole = "url = \"wss://x.example.com\"\napi_key = \"key\"\napi_secret = \"very-secret\"";
+    let given = config(whole).expect("valid");
+    assert!(given.livekit.server().is_some());
+    let dump = given.dump().expect("printable");
+    assert!(dump.contains("livekit.api_secret: [secret]") && !dump.contains("very-secret"), "{dump}");
+    assert!(config("").expect("none at all is valid").livekit.server().is_none());
+    assert!(config("url = \"wss://x\"").expect_err("no keys").contains("LIVEKIT_API_SECRET"));
+    let nowhere = whole.replace("wss://x.example.com", "ftp://x");
+    assert!(config(&nowhere).expect_err("no address").contains("in [livekit]"));
+}
+
+#[test]
 fn what_a_component_cannot_work_with_is_refused_before_it_starts() {
     for (text, named) in [
         ("[providers.local.inference]\nniceness = 40\n", "inference.niceness"),

@@ -17,6 +17,7 @@ mod faults;
 mod greetings;
 mod house;
 mod leaks;
+mod livekit;
 mod logs;
 mod newcomer;
 mod operator;

@@ -27,6 +27,7 @@ pub(crate) mod heavy;
 pub(crate) mod keys;
 pub(crate) mod latency;
 pub(crate) mod limit;
+pub(crate) mod livekit;
 pub(crate) mod offer;
 pub(crate) mod organizations;
 pub(crate) mod origin;

@@ -97,6 +97,7 @@ kinds! {
     SpeakGreeting = [ALWAYS, BODY, [&problem::VENDOR_FAILED]];
     /// Asks what would be.
     Ask = [ALWAYS, BODY];
+    EnterRoom = [ALWAYS, BODY, [&problem::AGENT_UNKNOWN, &problem::LIVEKIT_ABSENT]];
     TryVendor = [ALWAYS, BODY, [&problem::SECRET_UNREADABLE]];
     Remove = [ALWAYS, [&problem::IN_USE, &problem::PRECONDITION_FAILED]];
     /// Tokens to call with.

@@ -19,8 +19,8 @@ use control_api::recording::{Container, Name};
 use control_server::ports::{
     Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Drills, Framing,
     Greetings, Health, LogError, Metrics, NotSummedUp, Offer, OpenAccount, Platform, RawLog, RecordedPart,
-    RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, Running, Speaking, Spoken, Summarizer,
-    SummedUp, Unspoken, Vendors,
+    RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, RoomAccess, Rooms, Running, Speaking,
+    Spoken, Summarizer, SummedUp, Unspoken, Vendors,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -159,6 +159,7 @@ impl World {
             vendors: self.clone(),
             greetings: self.clone(),
             drills: self.clone(),
+            rooms: Some(self.clone()),
         };
         let vault = Arc::new(Vault::new(&Secret::new("a master key of the tests".to_owned())));
         Server::new(options, ports, store, self.code.clone(), vault).expect("options are valid")
@@ -209,6 +210,17 @@ impl Drills for World {
 
     fn apologies(&self) -> Vec<String> {
         vec!["Es tut uns leid.".to_owned(), "I'm sorry.".to_owned()]
+    }
+}
+
+impl Rooms for World {
+    fn url(&self) -> String {
+        "wss://livekit.test".to_owned()
+    }
+
+    fn token(&self, access: &RoomAccess) -> Result<Secret<String>, String> {
+        let RoomAccess { room, identity, agent, metadata, .. } = access;
+        Ok(Secret::new(format!("{identity} may enter {room} with {agent} ({metadata})")))
     }
 }
 

@@ -14,6 +14,7 @@ mod jobs;
 mod keys;
 mod latency;
 mod limits;
+mod livekit;
 mod offer;
 mod pages;
 mod plane;

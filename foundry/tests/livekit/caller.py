@@ -1,0 +1,137 @@
+"""A caller in a LiveKit room, with LiveKit's own client: hears the greeting, asks aloud, then in writing, and prints what it saw as JSON.
+
+usage: caller.py URL TOKEN WAV TEXT
+"""
+import array
+import asyncio
+import json
+import sys
+import wave
+
+from livekit import rtc
+
+# Only to end a call that hangs.
+HANGS = 60
+RATE = 48_000
+FRAME = RATE // 50
+LOUD = 1_000
+
+
+class Seen:
+    def __init__(self):
+        self.voiced = 0
+        self.states = []
+        self.texts = []
+        self.older = []
+        self.agent = {}
+        self.changed = asyncio.Event()
+
+    async def until(self, what, holds):
+        async def wait():
+            while not holds():
+                self.changed.clear()
+                await self.changed.wait()
+
+        try:
+            await asyncio.wait_for(wait(), HANGS)
+        except asyncio.TimeoutError:
+            print(json.dumps(vars(self), default=str), file=sys.stderr)
+            sys.exit(f"hangs: {what}")
+
+
+async def hear(seen, track):
+    async for event in rtc.AudioStream(track, sample_rate=RATE, num_channels=1):
+        samples = array.array("h", bytes(event.frame.data))
+        if max(map(abs, samples), default=0) > LOUD:
+            seen.voiced += 1
+            seen.changed.set()
+
+
+async def read(seen, reader, identity):
+    text = await reader.read_all()
+    attributes = reader.info.attributes or {}
+    seen.texts.append({"who": identity, "text": text, "attributes": attributes})
+    seen.changed.set()
+
+
+async def say(source, samples):
+    for start in range(0, len(samples), FRAME):
+        chunk = samples[start : start + FRAME]
+        chunk.extend([0] * (FRAME - len(chunk)))
+        await source.capture_frame(rtc.AudioFrame(chunk.tobytes(), RATE, 1, FRAME))
+
+
+def recording(path):
+    with wave.open(path) as file:
+        assert file.getnchannels() == 1 and file.getsampwidth() == 2
+        samples = array.array("h", file.readframes(file.getnframes()))
+        rate = file.getframerate()
+    resampler = rtc.AudioResampler(rate, RATE)
+    frames = resampler.push(rtc.AudioFrame(samples.tobytes(), rate, 1, len(samples))) + resampler.flush()
+    out = array.array("h")
+    for frame in frames:
+        out.frombytes(bytes(frame.data))
+    return out
+
+
+async def main(url, token, path, text):
+    seen, room, tasks = Seen(), rtc.Room(), set()
+
+    def start(work):
+        task = asyncio.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def state(attributes):
+        if "lk.agent.state" in attributes:
+            seen.states.append(attributes["lk.agent.state"])
+            seen.changed.set()
+
+    @room.on("track_subscribed")
+    def _(track, publication, participant):
+        seen.agent = {
+            "kind": participant.kind,
+            "name": participant.name,
+            "attributes": dict(participant.attributes),
+            "track": publication.name,
+            "source": publication.source,
+        }
+        start(hear(seen, track))
+
+    @room.on("participant_attributes_changed")
+    def _(changed, participant):
+        state(changed)
+
+    @room.on("transcription_received")
+    def _(segments, participant, publication):
+        seen.older += [{"who": participant.identity, "id": one.id, "text": one.text, "final": one.final} for one in segments]
+
+    room.register_text_stream_handler("lk.transcription", lambda reader, identity: start(read(seen, reader, identity)))
+    await room.connect(url, token)
+    source = rtc.AudioSource(RATE, 1)
+    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+    await room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE))
+
+    def ours(final):
+        wanted = "true" if final else "false"
+        return [one for one in seen.texts if one["who"] == room.local_participant.identity
+                and one["attributes"].get("lk.transcription_final") == wanted]
+
+    def agents():
+        return [one for one in seen.texts if one["who"] != room.local_participant.identity]
+
+    await seen.until("the greeting", lambda: agents() and seen.voiced > 25 and seen.states[-1:] == ["listening"])
+    greeted = seen.voiced
+    await say(source, recording(path))
+    silence = asyncio.create_task(say(source, array.array("h", [0] * (RATE * HANGS))))
+    await seen.until("an answer", lambda: len(agents()) > 1 and ours(True) and seen.voiced > greeted + 25 and seen.states[-1:] == ["listening"])
+    answered = len(agents())
+    await room.local_participant.send_text(text, topic="lk.chat")
+    await seen.until("an answer to what was written", lambda: len(agents()) > answered)
+    silence.cancel()
+    tracks = {"caller": track.sid, "identity": room.local_participant.identity}
+    await room.disconnect()
+    print(json.dumps({**{key: value for key, value in vars(seen).items() if key != "changed"}, **tracks}))
+
+
+asyncio.run(main(*sys.argv[1:]))
