@@ -1,5 +1,7 @@
 //! The root configuration: defaults < file < environment < flags. Each component owns its options; this file only puts them together.
 
+mod livekit;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +10,8 @@ use control_api::start::IceServer;
 use control_server::GivenAccount;
 use domain::{Failure, Retry, Secret};
 use serde::{Deserialize, Serialize};
+
+use livekit::LiveKit;
 
 use crate::cmd::coded;
 use crate::overlay;
@@ -343,37 +347,6 @@ impl Sip {
         let listen = self.listen?;
         let (rtp_first, rtp_last) = (self.rtp_first, self.rtp_last);
         Some(media_sip::Options { listen, rtp_first, rtp_last, ..media_sip::Options::default() })
-    }
-}
-
-/// A LiveKit server whose rooms may ask for the agents: by the name of an agent, which is the name it is dispatched by.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct LiveKit {
-    /// Such as `wss://livekit.example.com`. No rooms are served unless all three are given.
-    pub(crate) url: Option<String>,
-    /// As web pages reach it, where that is another address.
-    pub(crate) public_url: Option<String>,
-    pub(crate) api_key: Option<String>,
-    #[serde(skip_serializing)]
-    pub(crate) api_secret: Option<Secret<String>>,
-}
-
-impl LiveKit {
-    /// Where it is, and what it knows us by.
-    pub(crate) fn server(&self) -> Option<(String, media_livekit::Keys)> {
-        let (url, key, secret) = (self.url.clone()?, self.api_key.clone()?, self.api_secret.clone()?);
-        Some((url, media_livekit::Keys { key, secret }))
-    }
-
-    fn validate(&self) -> Result<(), String> {
-        let given = [self.url.is_some(), self.api_key.is_some(), self.api_secret.is_some()];
-        if given.contains(&true) && given.contains(&false) {
-            let all = "LIVEKIT_URL (url), LIVEKIT_API_KEY (api_key) and LIVEKIT_API_SECRET (api_secret)";
-            return Err(format!("{all} go together: give all three, or none"));
-        }
-        let urls = self.url.iter().chain(&self.public_url);
-        urls.map(|url| media_livekit::check_url(url).map_err(|error| error.to_string())).collect()
     }
 }
 

@@ -205,8 +205,19 @@ fn not_capital(c: char) -> bool {
 
 /// Two words at least, and no variable of the environment.
 fn is_code(word: &str) -> bool {
-    const ENVIRONMENT: [&str; 9] =
-        ["AGENT_FOUNDRY_", "FOUNDRY_", "DEEPGRAM_", "OPENAI_", "XDG_", "TOKIO_", "CARGO_", "LC_", "PG_"];
+    const ENVIRONMENT: [&str; 11] = [
+        "AGENT_FOUNDRY_",
+        "FOUNDRY_",
+        "DEEPGRAM_",
+        "OPENAI_",
+        "LIVEKIT_URL",
+        "LIVEKIT_API_",
+        "XDG_",
+        "TOKIO_",
+        "CARGO_",
+        "LC_",
+        "PG_",
+    ];
     word.len() > 5
         && word.contains('_')
         && !word.contains(not_capital)
