@@ -91,6 +91,8 @@ pub struct Link {
     early: Vec<str0m::Candidate>,
     candidates: usize,
     described: bool,
+    /// There was a connection.
+    stood: bool,
     sending: Option<(Mid, Option<Pt>)>,
     channels: HashMap<ChannelId, String>,
     unsent: VecDeque<(&'static str, Vec<u8>)>,
@@ -115,6 +117,7 @@ impl Link {
             early: Vec::new(),
             candidates: 0,
             described: false,
+            stood: false,
             sending: None,
             channels: HashMap::new(),
             unsent: VecDeque::new(),
@@ -218,10 +221,11 @@ impl Link {
         self.rtc.is_connected()
     }
 
-    /// Sends audio of the track that was published; without a connection it goes nowhere.
+    /// Sends audio of the track that was published; before there is a connection it goes nowhere. While ICE is restarted it takes the
+    /// path that there was.
     pub fn send_audio(&mut self, packet: &Packet, now: Instant) {
         let Some((mid, Some(opus))) = self.sending else { return };
-        if !self.rtc.is_connected() {
+        if !self.stood {
             return;
         }
         let sequence = self.sequence.extend(packet.sequence);
@@ -334,7 +338,10 @@ impl Link {
 
     fn event(&mut self, event: Event) -> Option<Happening> {
         match event {
-            Event::Connected => Some(Happening::Connected),
+            Event::Connected => {
+                self.stood = true;
+                Some(Happening::Connected)
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
                 Some(Happening::Disconnected)
             }

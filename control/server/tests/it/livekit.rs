@@ -33,6 +33,6 @@ async fn agents_of_others_unknown_ones_and_nonsense_are_refused() {
         json!({"agent": "front-desk", "ttl_s": 100_000}),
         json!({"agent": "front-desk", "metadata": "x".repeat(5_000)}),
     ] {
-        plane.post("/v1/livekit/token", wrong).await.is_problem(422, "BODY_UNFIT");
+        plane.post("/v1/livekit/token", wrong).await.is_problem(422, "BODY_INVALID");
     }
 }

@@ -5,6 +5,7 @@
 mod calls;
 mod damage;
 mod leaks;
+mod links;
 mod offers;
 mod relay;
 mod support;
