@@ -27,7 +27,7 @@ fn texts(seen: &Value, caller: bool, last: bool) -> Vec<&Value> {
 }
 
 #[test]
-fn an_agent_is_dispatched_into_a_room_where_it_greets_and_answers_what_is_said_and_written() {
+fn an_agent_is_dispatched_into_a_room_where_it_greets_answers_follows_the_caller_and_leaves() {
     let _quiet = house::quiet();
     let rooms = LiveKit::start();
     let settings =
@@ -61,8 +61,11 @@ fn an_agent_is_dispatched_into_a_room_where_it_greets_and_answers_what_is_said_a
 
     let heard = texts(&seen, true, true);
     assert!(heard.iter().any(|text| text["text"] == "What are your opening hours?"), "{seen}");
+    let tracks = seen["tracks"].as_array().expect("a list");
+    let last = heard.iter().find(|text| text["text"] == "Thank you, goodbye.").expect("the other microphone");
+    assert_eq!(last["attributes"]["lk.transcribed_track_id"], tracks[1], "{seen}");
     for text in &heard {
-        assert_eq!(text["attributes"]["lk.transcribed_track_id"], seen["caller"], "{text}");
+        assert!(tracks.contains(&text["attributes"]["lk.transcribed_track_id"]), "{text}");
         assert!(
             text["attributes"]["lk.segment_id"].as_str().is_some_and(|id| id.starts_with("SG_")),
             "{text}"
@@ -89,10 +92,12 @@ fn an_agent_is_dispatched_into_a_room_where_it_greets_and_answers_what_is_said_a
     });
     assert_eq!(
         (&call["agent"], &call["end_reason"]),
-        (&json!("front-desk"), &json!("caller_left")),
+        (&json!("front-desk"), &json!("agent_ended")),
         "{call}"
     );
-    assert!(call["turns"].as_u64() >= Some(2), "{call}");
+    assert!(call["turns"].as_u64() >= Some(3), "{call}");
+    let events = server.read(&format!("/v1/sessions/{}/events", call["id"].as_str().expect("an id")));
+    assert!(String::from_utf8_lossy(&events.body).contains("\"pressed\""), "the key was heard");
     let log = server.log();
     assert!(
         !log.contains(SECRET) && !log.contains(token.expect("a token")),

@@ -1,4 +1,5 @@
-"""A caller in a LiveKit room, with LiveKit's own client: hears the greeting, asks aloud, then in writing, and prints what it saw as JSON.
+"""A caller in a LiveKit room, with LiveKit's own client: hears the greeting, asks aloud, then in writing, presses a key, changes the
+microphone, speaks again until the agent leaves, and prints what it saw as JSON.
 
 usage: caller.py URL TOKEN WAV TEXT
 """
@@ -24,6 +25,7 @@ class Seen:
         self.texts = []
         self.older = []
         self.agent = {}
+        self.left = False
         self.changed = asyncio.Event()
 
     async def until(self, what, holds):
@@ -102,15 +104,28 @@ async def main(url, token, path, text):
     def _(changed, participant):
         state(changed)
 
+    @room.on("participant_disconnected")
+    def _(participant):
+        seen.left = True
+        seen.changed.set()
+
     @room.on("transcription_received")
     def _(segments, participant, publication):
         seen.older += [{"who": participant.identity, "id": one.id, "text": one.text, "final": one.final} for one in segments]
 
     room.register_text_stream_handler("lk.transcription", lambda reader, identity: start(read(seen, reader, identity)))
     await room.connect(url, token)
-    source = rtc.AudioSource(RATE, 1)
-    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-    await room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE))
+    tracks = []
+
+    async def microphone():
+        source = rtc.AudioSource(RATE, 1)
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        publication = await room.local_participant.publish_track(track, options)
+        tracks.append(publication.sid)
+        return source
+
+    source = await microphone()
 
     def ours(final):
         wanted = "true" if final else "false"
@@ -128,10 +143,17 @@ async def main(url, token, path, text):
     answered = len(agents())
     await room.local_participant.send_text(text, topic="lk.chat")
     await seen.until("an answer to what was written", lambda: len(agents()) > answered)
+    await room.local_participant.publish_dtmf(code=5, digit="5")
     silence.cancel()
-    tracks = {"caller": track.sid, "identity": room.local_participant.identity}
+    await room.local_participant.unpublish_track(tracks[0])
+    source = await microphone()
+    await say(source, recording(path))
+    silence = asyncio.create_task(say(source, array.array("h", [0] * (RATE * HANGS))))
+    await seen.until("the agent's goodbye", lambda: seen.left)
+    silence.cancel()
+    own = {"tracks": tracks, "identity": room.local_participant.identity}
     await room.disconnect()
-    print(json.dumps({**{key: value for key, value in vars(seen).items() if key != "changed"}, **tracks}))
+    print(json.dumps({**{key: value for key, value in vars(seen).items() if key != "changed"}, **own}))
 
 
 asyncio.run(main(*sys.argv[1:]))
