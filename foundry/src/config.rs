@@ -2,7 +2,7 @@
 
 mod livekit;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -333,12 +333,23 @@ pub(crate) struct Sip {
     pub(crate) open: bool,
     pub(crate) rtp_first: u16,
     pub(crate) rtp_last: u16,
+    /// How phones and trunks reach us, where a router is between and `listen` is not what they see.
+    pub(crate) advertise: Option<IpAddr>,
+    /// By which calls go out and, where we register with them, come in.
+    pub(crate) trunks: Vec<media_sip::Trunk>,
 }
 
 impl Default for Sip {
     fn default() -> Self {
         let options = media_sip::Options::default();
-        Self { listen: None, open: false, rtp_first: options.rtp_first, rtp_last: options.rtp_last }
+        Self {
+            listen: None,
+            open: false,
+            rtp_first: options.rtp_first,
+            rtp_last: options.rtp_last,
+            advertise: None,
+            trunks: Vec::new(),
+        }
     }
 }
 
@@ -346,7 +357,10 @@ impl Sip {
     pub(crate) fn options(&self) -> Option<media_sip::Options> {
         let listen = self.listen?;
         let (rtp_first, rtp_last) = (self.rtp_first, self.rtp_last);
-        Some(media_sip::Options { listen, rtp_first, rtp_last, ..media_sip::Options::default() })
+        let (advertise, trunks) = (self.advertise, self.trunks.clone());
+        let options =
+            media_sip::Options { listen, rtp_first, rtp_last, advertise, trunks, ..Default::default() };
+        Some(options)
     }
 }
 

@@ -3,26 +3,32 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use domain::{Digit, Pii};
 use media_core::{LegCommand, LegEvent};
+use rsipstack::dialog::authenticate::{AuthRetry, Credential, handle_client_authenticate};
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Method, Request as SipRequest, SipMessage};
+use rsipstack::sip::{Method, Request as SipRequest, Response, SipMessage};
+use rsipstack::transaction::Transaction;
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
 use runtime::{Kind, Tasks};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::dial::Outbound;
 use crate::dialog::{self, Dialog};
 use crate::invitation::{Invitation, Refusal};
 use crate::machine::{End, Input, Machine, Output, Request, RequestId};
 use crate::metrics::{CALLS_ENDED, PACKETS_DROPPED, PORTS, STRAY};
 use crate::options::Options;
+use crate::outgoing::{Outcome, Progress};
 use crate::ports::{Lease, Ports};
 use crate::rtp::Timeline;
 use crate::sdp::Local;
+use crate::trunk::Places;
 use crate::voice::{Heard, Voice};
 
 /// Events the session has not taken. When full, audio is dropped and counted, and other events wait.
@@ -39,11 +45,27 @@ const REQUEST: Kind = Kind::new("sip.request");
 /// What the dispatcher and the transactions tell a call.
 #[derive(Debug)]
 pub(crate) enum Told {
-    Request { request: SipRequest, answer: Answer, id: RequestId },
+    Request {
+        request: SipRequest,
+        answer: Answer,
+        id: RequestId,
+    },
     Cancelled,
-    Acknowledged { id: RequestId, sdp: Option<String> },
+    Acknowledged {
+        id: RequestId,
+        sdp: Option<String>,
+    },
     Unacknowledged(RequestId),
-    Refreshed { status: u16, sdp: Option<String> },
+    Refreshed {
+        status: u16,
+        sdp: Option<String>,
+    },
+    /// Our INVITE went out again, with an answer to a challenge.
+    Asked(SipRequest),
+    /// To our INVITE.
+    Answered(Box<Response>),
+    /// Nothing came to it.
+    Unanswered,
 }
 
 /// The way back into a transaction.
@@ -65,17 +87,18 @@ pub(crate) struct Shared {
     pub(crate) room: Arc<Semaphore>,
     /// Cancelled when the stack stops: no timer and no answer comes after that.
     pub(crate) stack: CancellationToken,
+    pub(crate) places: Places,
 }
 
 pub(crate) struct Call {
-    shared: Arc<Shared>,
-    machine: Machine,
-    dialog: Dialog,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) machine: Machine,
+    pub(crate) dialog: Dialog,
     voice: Voice,
     lease: Option<Lease>,
     open: HashMap<RequestId, (SipRequest, Answer)>,
     told: mpsc::Receiver<Told>,
-    tell: mpsc::Sender<Told>,
+    pub(crate) tell: mpsc::Sender<Told>,
     events: mpsc::Sender<LegEvent>,
     commands: mpsc::Receiver<LegCommand>,
     /// Our address as the caller sees it, and the one that audio is bound to.
@@ -83,7 +106,9 @@ pub(crate) struct Call {
     bind: IpAddr,
     /// The call's place among the requests in work; its goodbye takes it over.
     place: Option<OwnedSemaphorePermit>,
-    over: bool,
+    /// Of a call of ours.
+    pub(crate) outbound: Option<Outbound>,
+    pub(crate) over: bool,
 }
 
 /// An INVITE that begins a call.
@@ -91,10 +116,25 @@ pub(crate) struct First {
     pub(crate) request: SipRequest,
     pub(crate) answer: Answer,
     pub(crate) source: std::net::SocketAddr,
+    pub(crate) trunk: Option<String>,
     pub(crate) advertised: IpAddr,
     pub(crate) bind: IpAddr,
     pub(crate) place: OwnedSemaphorePermit,
 }
+
+/// What a call is made of, whoever began it.
+pub(crate) struct Line {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) dialog: Dialog,
+    pub(crate) tell: mpsc::Sender<Told>,
+    pub(crate) told: mpsc::Receiver<Told>,
+    pub(crate) advertised: IpAddr,
+    pub(crate) bind: IpAddr,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// The session's end of a call.
+pub(crate) type Handset = (mpsc::Receiver<LegEvent>, mpsc::Sender<LegCommand>);
 
 /// Runs a call from its INVITE to its end.
 pub(crate) async fn run(
@@ -104,8 +144,6 @@ pub(crate) async fn run(
     tell: mpsc::Sender<Told>,
     told: mpsc::Receiver<Told>,
 ) {
-    let (events, receiver) = mpsc::channel(EVENTS);
-    let (sender, commands) = mpsc::channel(COMMANDS);
     let sdp = dialog::description(&first.request, &first.request.body);
     let input = Input::Invited {
         sdp,
@@ -116,22 +154,10 @@ pub(crate) async fn run(
     let called = named(first.request.uri.user());
     let from = first.request.from_header().ok().and_then(|header| header.uri().ok());
     let caller = named(from.as_ref().and_then(rsipstack::sip::Uri::user));
-    let mut call = Call {
-        machine: Machine::new(shared.options.clone()),
-        voice: Voice::new(Timeline::new(rand::random(), rand::random(), rand::random())),
-        dialog,
-        lease: None,
-        open: HashMap::from([(RequestId::FIRST, (first.request, first.answer))]),
-        told,
-        tell,
-        events,
-        commands,
-        advertised: first.advertised,
-        bind: first.bind,
-        place: Some(first.place),
-        over: false,
-        shared,
-    };
+    let (advertised, bind, place) = (first.advertised, first.bind, first.place);
+    let line = Line { shared, dialog, tell, told, advertised, bind, place };
+    let (mut call, (receiver, sender)) = Call::new(line);
+    call.open.insert(RequestId::FIRST, (first.request, first.answer));
     call.feed(input).await;
     if call.over {
         return;
@@ -142,6 +168,7 @@ pub(crate) async fn run(
         called,
         caller,
         source: first.source,
+        trunk: first.trunk,
         codec,
         events: receiver,
         commands: sender,
@@ -156,6 +183,29 @@ pub(crate) async fn run(
 }
 
 impl Call {
+    pub(crate) fn new(line: Line) -> (Self, Handset) {
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let call = Self {
+            machine: Machine::new(line.shared.options.clone()),
+            voice: Voice::new(Timeline::new(rand::random(), rand::random(), rand::random())),
+            dialog: line.dialog,
+            lease: None,
+            open: HashMap::new(),
+            told: line.told,
+            tell: line.tell,
+            events,
+            commands,
+            advertised: line.advertised,
+            bind: line.bind,
+            place: Some(line.place),
+            outbound: None,
+            over: false,
+            shared: line.shared,
+        };
+        (call, (receiver, sender))
+    }
+
     /// Until somebody takes the call, and no shorter than it is to ring. Whether they did.
     async fn ring(&mut self, mut asked: oneshot::Receiver<Result<(), Refusal>>) -> bool {
         let answer_at = Instant::now() + Duration::from_millis(self.shared.options.ring_ms);
@@ -189,24 +239,31 @@ impl Call {
     }
 
     async fn answer(&mut self) {
+        match self.listen().await {
+            Ok(local) => self.feed(Input::Accepted(local)).await,
+            Err(status) => self.feed(Input::Refused(status)).await,
+        }
+    }
+
+    /// Takes a port for audio; what is to be said about it, or the status of a refusal.
+    pub(crate) async fn listen(&mut self) -> Result<Local, u16> {
         let Some(lease) = self.shared.ports.take(self.bind).await else {
             tracing::warn!("no port for audio is left: a call was refused (raise the range of RTP ports)");
-            return self.feed(Input::Refused(503)).await;
+            return Err(503);
         };
         metrics::gauge!(PORTS).set(self.shared.ports.taken() as f64);
-        let Ok(bound) = lease.socket.local_addr() else { return self.feed(Input::Refused(500)).await };
+        let Ok(bound) = lease.socket.local_addr() else { return Err(500) };
         self.lease = Some(lease);
-        let local = Local {
+        Ok(Local {
             address: (self.advertised, bound.port()).into(),
             // RFC 4566 wants a number that no other session of ours has.
             session: u64::from(rand::random::<u32>()),
             version: 1,
             codecs: self.shared.options.codecs().to_vec(),
-        };
-        self.feed(Input::Accepted(local)).await;
+        })
     }
 
-    async fn talk(&mut self) {
+    pub(crate) async fn talk(&mut self) {
         let token = self.shared.tasks.token();
         let mut datagram = [0; DATAGRAM];
         let (mut stopping, mut listening) = (None, true);
@@ -217,6 +274,7 @@ impl Call {
             let due = [fill, machine].into_iter().flatten().min();
             let due = due.map_or(now + Duration::from_secs(3_600), |due| due);
             let socket = self.lease.as_ref().map(|lease| &lease.socket);
+            let waiting = self.outbound.as_ref().filter(|_| listening).and_then(Outbound::waiting);
             tokio::select! {
                 () = token.cancelled(), if stopping.is_none() => {
                     stopping = Some(Instant::now() + GOODBYE);
@@ -227,6 +285,10 @@ impl Call {
                     Some(told) => self.told(told).await,
                     None => break,
                 },
+                () = given_up(waiting) => {
+                    listening = false;
+                    self.feed(Input::HangUp).await;
+                }
                 command = self.commands.recv(), if listening => match command {
                     Some(LegCommand::Packet(packet)) => self.speak(&packet),
                     // What was sent is gone, and a phone has no screen.
@@ -270,6 +332,8 @@ impl Call {
     async fn hear(&mut self, datagram: &[u8], from: std::net::SocketAddr) {
         let now = Instant::now().into_std();
         match self.voice.received(datagram, from, now) {
+            // Tones and announcements of the network, which are no part of the call.
+            Heard::Audio(_) | Heard::Key(_) if self.is_early() => {}
             Heard::Audio(packet) => {
                 self.feed(Input::Heard).await;
                 if self.events.try_send(LegEvent::Packet(packet)).is_err() {
@@ -298,7 +362,14 @@ impl Call {
             Told::Acknowledged { id, sdp } => self.feed(Input::Acknowledged { id, sdp }).await,
             Told::Unacknowledged(id) => self.feed(Input::Unacknowledged(id)).await,
             Told::Refreshed { status, sdp } => self.feed(Input::Refreshed { status, sdp }).await,
+            Told::Asked(invite) => self.asked(invite).await,
+            Told::Answered(response) => self.answered(&response).await,
+            Told::Unanswered => self.feed(Input::Declined(408)).await,
         }
+    }
+
+    fn is_early(&self) -> bool {
+        self.outbound.as_ref().is_some_and(|outbound| outbound.waiting().is_some())
     }
 
     async fn request(&mut self, request: SipRequest, answer: Answer, id: RequestId) {
@@ -328,7 +399,7 @@ impl Call {
         }
     }
 
-    async fn feed(&mut self, input: Input) {
+    pub(crate) async fn feed(&mut self, input: Input) {
         for output in self.machine.handle(input, Instant::now().into_std()) {
             match output {
                 Output::Respond { id, status, sdp, expires } => {
@@ -340,7 +411,12 @@ impl Call {
                         self.open.remove(&id);
                     }
                 }
+                Output::Send(Request::Invite { sdp }) => self.invite(sdp),
+                Output::Send(Request::Cancel) => self.cancel(),
                 Output::Send(request) => self.ask(&request),
+                Output::Ringing { early } => self.progress(Progress::Ringing { early }),
+                Output::Answered => self.hand_over(),
+                Output::Unanswered(outcome) => self.unanswered(outcome),
                 Output::Media(agreed) => {
                     if let Err(error) = self.voice.agree(agreed) {
                         tracing::warn!(%error, "no encoder for what a call agreed on");
@@ -364,39 +440,46 @@ impl Call {
             End::Caller => "caller",
             End::Us => "us",
             End::Refused => "refused",
+            End::Unanswered(_) => "unanswered",
             End::Lost => "lost",
             End::Media => "media",
         };
         metrics::counter!(CALLS_ENDED, "how" => how).increment(1);
         tracing::debug!(how, "a SIP call ended");
+        self.unanswered(if let End::Unanswered(outcome) = end { outcome } else { Outcome::CANCELLED });
         // Nobody comes back to a phone call: it is over for the session too.
         let _ended = self.events.send(LegEvent::Closed).await;
     }
 
     /// Sends a request of ours in a task of its own, which outlives the call where that is a BYE.
     fn ask(&mut self, request: &Request) {
-        let mut transaction = match self.dialog.request(request) {
+        let transaction = match self.dialog.request(request) {
             Ok(transaction) => transaction,
             Err(error) => return tracing::warn!(%error, "a SIP request could not be built"),
         };
         let goodbye = matches!(request, Request::Bye { .. });
         let tell = (!goodbye).then(|| self.tell.clone());
         let permit = if goodbye { self.place.take() } else { None };
+        self.carry(transaction, tell, permit);
+    }
+
+    /// Sends a request of ours that is not the call's INVITE, and tells what its answer does to the session.
+    pub(crate) fn carry(
+        &self,
+        transaction: Transaction,
+        tell: Option<mpsc::Sender<Told>>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
         let stack = self.shared.stack.clone();
+        let credential = self.outbound.as_ref().and_then(|outbound| outbound.credential.clone());
+        let sent = self.dialog.sent();
         let work = async move {
             let _permit = permit;
-            let mut told = Told::Refreshed { status: 408, sdp: None };
-            if transaction.send().await.is_ok() {
-                while let Some(message) = transaction.receive().await {
-                    let SipMessage::Response(response) = message else { continue };
-                    let status = response.status_code.code();
-                    if status >= 200 {
-                        let sdp = dialog::description(&response, &response.body);
-                        told = Told::Refreshed { status, sdp };
-                        break;
-                    }
-                }
-            }
+            let answer = carried(transaction, credential, &sent).await;
+            let told = answer.map_or(Told::Refreshed { status: 408, sdp: None }, |response| {
+                let sdp = dialog::description(&response, &response.body);
+                Told::Refreshed { status: response.status_code.code(), sdp }
+            });
             if let Some(tell) = tell {
                 let _over = tell.send(told).await;
             }
@@ -405,9 +488,53 @@ impl Call {
     }
 }
 
+/// The final answer to a request, which is asked again with a password where one is wanted and there is one.
+pub(crate) async fn carried(
+    mut transaction: Transaction,
+    credential: Option<Credential>,
+    sent: &AtomicU32,
+) -> Option<Response> {
+    let mut retry = AuthRetry::new();
+    transaction.send().await.ok()?;
+    while let Some(message) = transaction.receive().await {
+        let SipMessage::Response(response) = message else { continue };
+        if response.status_code.code() < 200 {
+            continue;
+        }
+        let again = again(&transaction, &response, credential.as_ref(), &mut retry, sent).await;
+        let Some(again) = again else { return Some(response) };
+        transaction = again;
+        transaction.send().await.ok()?;
+    }
+    None
+}
+
+/// The request anew where the answer to it was a challenge that we can meet.
+pub(crate) async fn again(
+    transaction: &Transaction,
+    response: &Response,
+    credential: Option<&Credential>,
+    retry: &mut AuthRetry,
+    sent: &AtomicU32,
+) -> Option<Transaction> {
+    let challenged = matches!(response.status_code.code(), 401 | 407);
+    let credential = credential.filter(|_| challenged && retry.should_answer(response))?;
+    let sequence = sent.fetch_add(1, Ordering::Relaxed) + 1;
+    let again = handle_client_authenticate(sequence, transaction, response.clone(), credential).await;
+    again.inspect_err(|error| tracing::debug!(%error, "a challenge that cannot be met")).ok()
+}
+
 fn respond(dialog: &Dialog, request: &SipRequest, answer: &Answer, status: u16) {
     let response = dialog.response(request, status, None, None);
     let _gone = answer.0.send(TransactionEvent::Respond(response));
+}
+
+/// Nobody waits for the answer of the callee any more. Pends where nobody is waited for.
+async fn given_up(waiting: Option<mpsc::Sender<Progress>>) {
+    match waiting {
+        Some(progress) => progress.closed().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Pends without a socket. Cancel-safe. `None` for what the system reports of packets we sent.

@@ -1,8 +1,10 @@
 //! What a call's requests and responses have in common: tags, routes, counts. Builds the messages, and sends none.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use rsipstack::sip::headers::{ContentType, MinSE, RecordRoute, Route};
+use rsipstack::sip::headers::{ContentType, MinSE, RAck, RecordRoute, Route};
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{
     CallId, Contact, Header, Method, Request as SipRequest, Response, SessionExpires, StatusCode, Supported,
@@ -18,10 +20,20 @@ use crate::machine::{LEAST_INTERVAL_S, Refresher, Request, Timer};
 /// Methods that are understood, as every response says.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
 
+/// Where the other side of a call is.
+#[derive(Clone)]
+pub(crate) struct Way {
+    pub(crate) endpoint: EndpointInnerRef,
+    pub(crate) connection: SipConnection,
+    /// As we see it: where it called from, or where its name led to.
+    pub(crate) source: SocketAddr,
+    /// Our own address, as it sees it.
+    pub(crate) own: SocketAddr,
+}
+
+#[derive(Clone)]
 pub(crate) struct Dialog {
-    endpoint: EndpointInnerRef,
-    connection: SipConnection,
-    source: SocketAddr,
+    way: Way,
     call_id: CallId,
     tag: String,
     /// Theirs and ours, as requests of ours name them.
@@ -32,29 +44,36 @@ pub(crate) struct Dialog {
     record_routes: Vec<RecordRoute>,
     target: Uri,
     contact: String,
-    sent: u32,
-    received: u32,
+    /// Shared with transactions on their way, which ask again with a password.
+    sent: Arc<AtomicU32>,
+    received: Option<u32>,
 }
 
 /// What an incoming request says that the machine wants to know.
 pub(crate) fn timer(request: &SipRequest) -> Timer {
     let supported = lists(request, "Supported", "timer") || lists(request, "Require", "timer");
-    let said = request.session_expires_header().map(|header| header.value().to_owned()).unwrap_or_default();
-    let mut parts = said.split(';').map(str::trim);
-    let expires_s = parts.next().and_then(|seconds| seconds.parse().ok());
-    let refresher = parts.find_map(|part| match part.strip_prefix("refresher=")? {
-        "uac" => Some(Refresher::Them),
-        "uas" => Some(Refresher::Us),
-        _ => None,
-    });
+    let (expires_s, refresher) = interval(request);
+    let refresher = refresher.map(|caller| if caller { Refresher::Them } else { Refresher::Us });
     Timer { supported, expires_s, refresher }
 }
 
-pub(crate) fn allows(request: &SipRequest, method: &str) -> bool {
-    request.headers.iter().any(|header| {
+/// The session timer that their 200 to an INVITE of ours sets.
+pub(crate) fn granted(response: &Response) -> Option<(u32, Refresher)> {
+    let (expires_s, refresher) = interval(response);
+    let caller = refresher.unwrap_or(true);
+    Some((expires_s?, if caller { Refresher::Us } else { Refresher::Them }))
+}
+
+pub(crate) fn allows(message: &impl HeadersExt, method: &str) -> bool {
+    message.headers().iter().any(|header| {
         header.name() == "Allow"
             && header.value().split(',').any(|item| item.trim().eq_ignore_ascii_case(method))
     })
+}
+
+/// Of a provisional response that wants to be acknowledged (RFC 3262).
+pub(crate) fn reliable(response: &Response) -> Option<u32> {
+    response.header_contains_token("Require", "100rel").then(|| response.rseq_value()).flatten()
 }
 
 /// The session description in a request or response, where its body is one.
@@ -80,13 +99,7 @@ pub(crate) fn source(request: &SipRequest, connection: Option<&SipConnection>) -
 
 impl Dialog {
     /// Of an INVITE that begins a call. `None` where it lacks what every INVITE has to have.
-    pub(crate) fn of(
-        invite: &SipRequest,
-        endpoint: EndpointInnerRef,
-        connection: SipConnection,
-        source: SocketAddr,
-        own: SocketAddr,
-    ) -> Option<Self> {
+    pub(crate) fn of(invite: &SipRequest, way: Way) -> Option<Self> {
         let remote = invite.from_header().ok()?.typed().ok()?;
         remote.tag()?;
         let tag = format!("{:016x}", rand::random::<u64>());
@@ -94,15 +107,9 @@ impl Dialog {
         let target = invite.contact_header().ok()?.typed().ok()?.uri;
         let record_routes: Vec<RecordRoute> = invite.record_route_headers().into_iter().cloned().collect();
         let routes = record_routes.iter().map(|route| Route::new(route.value())).collect();
-        let transport = match connection.transport() {
-            rsipstack::sip::Transport::Udp => "",
-            rsipstack::sip::Transport::Tls => ";transport=tls",
-            _ => ";transport=tcp",
-        };
+        let contact = way.contact(None);
         Some(Self {
-            endpoint,
-            connection,
-            source,
+            way,
             call_id: invite.call_id_header().ok()?.clone(),
             tag,
             remote,
@@ -110,14 +117,111 @@ impl Dialog {
             routes,
             record_routes,
             target,
-            contact: format!("<sip:{own}{transport}>"),
-            sent: rand::random::<u16>().into(),
-            received: invite.cseq_header().ok()?.seq().ok()?,
+            contact,
+            sent: first_sequence(),
+            received: Some(invite.cseq_header().ok()?.seq().ok()?),
         })
+    }
+
+    /// Of an INVITE that we are about to send.
+    pub(crate) fn to(callee: Uri, caller: Uri, user: Option<&str>, way: Way) -> Self {
+        let tag = format!("{:016x}", rand::random::<u64>());
+        let local = rsipstack::sip::typed::To { display_name: None, uri: caller, params: Vec::new() };
+        let contact = way.contact(user);
+        Self {
+            way,
+            call_id: CallId::new(format!("{:032x}", rand::random::<u128>())),
+            local: local.with_tag(tag.as_str().into()),
+            tag,
+            remote: rsipstack::sip::typed::From {
+                display_name: None,
+                uri: callee.clone(),
+                params: Vec::new(),
+            },
+            routes: Vec::new(),
+            record_routes: Vec::new(),
+            target: callee,
+            contact,
+            sent: first_sequence(),
+            received: None,
+        }
     }
 
     pub(crate) fn tag(&self) -> &str {
         &self.tag
+    }
+
+    pub(crate) fn call_id(&self) -> &str {
+        self.call_id.value()
+    }
+
+    pub(crate) fn sent(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.sent)
+    }
+
+    /// Their tag, where they have one already.
+    pub(crate) fn remote_tag(&self) -> Option<&str> {
+        self.remote.tag().map(|tag| tag.value())
+    }
+
+    /// A response to our INVITE names who answers and how they are reached. Whether it does.
+    pub(crate) fn establish(&mut self, response: &Response) -> bool {
+        let Some(to) = response.to_header().ok().and_then(|to| to.typed().ok()) else { return false };
+        if to.tag().is_none() {
+            return false;
+        }
+        self.remote = rsipstack::sip::typed::From {
+            display_name: to.display_name.clone(),
+            uri: to.uri.clone(),
+            params: to.params.clone(),
+        };
+        if let Ok(contact) = response.contact_header().and_then(ToTypedHeader::typed) {
+            self.target = contact.uri;
+        }
+        // RFC 3261 section 12.1.2: the caller travels them the other way round.
+        let listed = response.record_route_headers().into_iter().flat_map(|route| {
+            rsipstack::sip::typed::RecordRoute::parse_header_list(route.value()).unwrap_or_default()
+        });
+        let mut routes: Vec<Route> =
+            listed.map(|route| rsipstack::sip::typed::Route::from(route.uri).into()).collect();
+        routes.reverse();
+        self.routes = routes;
+        true
+    }
+
+    /// PRACK for a provisional response (RFC 3262).
+    ///
+    /// # Errors
+    /// Where the stack cannot build it.
+    pub(crate) fn acknowledge(&mut self, response: &Response, rseq: u32) -> rsipstack::Result<Transaction> {
+        let invite = response.cseq_header()?.seq()?;
+        let rack = Header::RAck(RAck::new(format!("{rseq} {invite} INVITE")));
+        self.message(Method::PRack, vec![rack], None)
+    }
+
+    /// CANCEL of an INVITE of ours, as it went out last (RFC 3261 section 9.1).
+    ///
+    /// # Errors
+    /// Where the stack cannot build it.
+    pub(crate) fn cancel(&self, invite: &SipRequest) -> rsipstack::Result<Transaction> {
+        let mut message = invite.clone();
+        message.method = Method::Cancel;
+        message.body = Vec::new();
+        message.headers.retain(|header| {
+            matches!(
+                header,
+                Header::Via(_)
+                    | Header::From(_)
+                    | Header::To(_)
+                    | Header::CallId(_)
+                    | Header::CSeq(_)
+                    | Header::MaxForwards(_)
+                    | Header::Route(_)
+                    | Header::UserAgent(_)
+            )
+        });
+        message.cseq_header_mut()?.mut_method(Method::Cancel)?;
+        self.transaction(message)
     }
 
     /// Whether a request of theirs comes in its turn. Of an offer, its Contact is where they are reached from now on.
@@ -125,10 +229,10 @@ impl Dialog {
         let Some(sequence) = request.cseq_header().ok().and_then(|header| header.seq().ok()) else {
             return false;
         };
-        if sequence <= self.received {
+        if self.received.is_some_and(|received| sequence <= received) {
             return false;
         }
-        self.received = sequence;
+        self.received = Some(sequence);
         if matches!(request.method, Method::Invite | Method::Update)
             && let Ok(contact) = request.contact_header().and_then(ToTypedHeader::typed)
         {
@@ -147,7 +251,7 @@ impl Dialog {
     ) -> Response {
         let body = sdp.map(String::into_bytes);
         let described = body.is_some();
-        let mut response = self.endpoint.make_response(request, StatusCode::from(status), body);
+        let mut response = self.way.endpoint.make_response(request, StatusCode::from(status), body);
         for header in response.headers.iter_mut() {
             if let Header::To(to) = header {
                 *to = to.with_tag(self.tag.as_str().into());
@@ -183,8 +287,13 @@ impl Dialog {
     /// # Errors
     /// Where the stack cannot build it.
     pub(crate) fn request(&mut self, request: &Request) -> rsipstack::Result<Transaction> {
-        self.sent += 1;
         let (method, more, sdp) = match request {
+            Request::Invite { sdp } => {
+                let allow = Header::Other("Allow".to_owned(), ALLOW.to_owned());
+                let contact = Header::Contact(Contact::new(self.contact.clone()));
+                let supported = Header::Supported(Supported::new("timer, 100rel"));
+                (Method::Invite, vec![contact, supported, allow], Some(sdp))
+            }
             Request::Bye { reason } => {
                 let reason = reason.map(|(cause, text)| {
                     Header::Other("Reason".to_owned(), format!(r#"SIP;cause={cause};text="{text}""#))
@@ -193,8 +302,21 @@ impl Dialog {
             }
             Request::Update { expires_s } => (Method::Update, self.refresh(*expires_s), None),
             Request::Reinvite { expires_s, sdp } => (Method::Invite, self.refresh(*expires_s), Some(sdp)),
+            Request::Cancel => {
+                return Err(rsipstack::Error::Error("a CANCEL repeats the INVITE".to_owned()));
+            }
         };
-        let via = self.endpoint.get_via(Some(self.connection.get_addr().clone()), None)?;
+        self.message(method, more, sdp)
+    }
+
+    fn message(
+        &mut self,
+        method: Method,
+        more: Vec<Header>,
+        sdp: Option<&String>,
+    ) -> rsipstack::Result<Transaction> {
+        let sequence = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        let via = self.way.via()?;
         let from = rsipstack::sip::typed::From {
             display_name: self.local.display_name.clone(),
             uri: self.local.uri.clone(),
@@ -207,17 +329,21 @@ impl Dialog {
         };
         let call_id = Some(self.call_id.clone());
         let mut message =
-            self.endpoint.make_request(method, self.target.clone(), via, from, to, self.sent, call_id);
+            self.way.endpoint.make_request(method, self.target.clone(), via, from, to, sequence, call_id);
         message.headers.extend(self.routes.iter().cloned().map(Header::Route).collect());
         message.headers.extend(more);
         if let Some(sdp) = sdp {
             message.body = sdp.clone().into_bytes();
             message.headers.push(Header::ContentType(ContentType::new("application/sdp")));
         }
+        self.transaction(message)
+    }
+
+    fn transaction(&self, message: SipRequest) -> rsipstack::Result<Transaction> {
         let key = TransactionKey::from_request(&message, TransactionRole::Client)?;
-        let connection = Some(self.connection.clone());
-        let mut transaction = Transaction::new_client(key, message, self.endpoint.clone(), connection);
-        if !self.connection.is_reliable() {
+        let connection = Some(self.way.connection.clone());
+        let mut transaction = Transaction::new_client(key, message, self.way.endpoint.clone(), connection);
+        if !self.way.connection.is_reliable() {
             transaction.destination = Some(self.next_hop());
         }
         Ok(transaction)
@@ -234,17 +360,58 @@ impl Dialog {
     /// Where a datagram goes: to the first route, else to the Contact, unless that is an address which means something only
     /// behind the caller's router, or a name: then to where they called from.
     fn next_hop(&self) -> SipAddr {
-        let seen = SipAddr { r#type: Some(rsipstack::sip::Transport::Udp), addr: self.source.into() };
+        let source = self.way.source;
+        let seen = SipAddr { r#type: Some(rsipstack::sip::Transport::Udp), addr: source.into() };
         let first = self.routes.first().and_then(|route| route.typed().ok()).map(|route| route.uri);
         let uri = first.as_ref().unwrap_or(&self.target);
         let Ok(address) = SipAddr::try_from(uri) else { return seen };
         match address.get_socketaddr() {
-            Ok(named) if !hidden(named.ip()) || hidden(self.source.ip()) => {
+            Ok(named) if !hidden(named.ip()) || hidden(source.ip()) => {
                 SipAddr { r#type: Some(rsipstack::sip::Transport::Udp), addr: named.into() }
             }
             _ => seen,
         }
     }
+}
+
+impl Way {
+    /// How the other side reaches us, in angle brackets.
+    pub(crate) fn contact(&self, user: Option<&str>) -> String {
+        let transport = match self.connection.transport() {
+            rsipstack::sip::Transport::Udp => "",
+            rsipstack::sip::Transport::Tls => ";transport=tls",
+            _ => ";transport=tcp",
+        };
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+        format!("<sip:{user}{}{transport}>", self.own)
+    }
+
+    pub(crate) fn via(&self) -> rsipstack::Result<rsipstack::sip::typed::Via> {
+        let mut address = self.connection.get_addr().clone();
+        if !self.connection.is_reliable() {
+            // Bound to every address of ours it names none.
+            address.addr = self.own.into();
+        }
+        self.endpoint.get_via(Some(address), None)
+    }
+}
+
+/// RFC 3261 section 8.1.1.5: any, below 2^31.
+fn first_sequence() -> Arc<AtomicU32> {
+    Arc::new(AtomicU32::new(rand::random::<u16>().into()))
+}
+
+/// Session-Expires: seconds, and whether the caller is to refresh.
+fn interval(message: &impl HeadersExt) -> (Option<u32>, Option<bool>) {
+    let said = message.session_expires_header().map(|header| header.value().to_owned()).unwrap_or_default();
+    let mut parts = said.split(';').map(str::trim);
+    let expires_s = parts.next().and_then(|seconds| seconds.parse().ok());
+    let refresher = parts.find_map(|part| match part.strip_prefix("refresher=")? {
+        "uac" => Some(true),
+        "uas" => Some(false),
+        _ => None,
+    });
+    (expires_s, refresher)
 }
 
 /// An address that others cannot reach.

@@ -14,6 +14,8 @@ pub struct Invitation {
     /// What the caller says who they are: the user of the From header.
     pub caller: Pii<String>,
     pub source: SocketAddr,
+    /// The trunk that it came by, where its address is one's.
+    pub trunk: Option<String>,
     pub(crate) codec: Codec,
     pub(crate) events: mpsc::Receiver<LegEvent>,
     pub(crate) commands: mpsc::Sender<LegCommand>,

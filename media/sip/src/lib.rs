@@ -1,23 +1,31 @@
 //! Phone calls by SIP: our call machine over a SIP stack's transactions, and the audio of each call on a port of its own.
 //!
-//! Hands out invitations, and peers for those that are accepted. Knows no session, no agent and no routing. The thinking is
+//! Hands out invitations, and peers for those that are accepted; dials, and hands out peers for those that answer. Knows no session, no agent and no routing. The thinking is
 //! pure: `sdp`, `rtp`, `voice` and `machine` take bytes, text and `now`; `server` and `call` move them.
 
 mod auth;
 mod call;
+mod dial;
 mod dialog;
 mod error;
 mod invitation;
 pub mod machine;
 pub mod metrics;
 mod options;
+mod outgoing;
 mod ports;
+mod register;
+mod registration;
 pub mod rtp;
 pub mod sdp;
 mod server;
+mod trunk;
 pub mod voice;
 
 pub use error::Error;
 pub use invitation::{Invitation, Peer, Refusal};
 pub use options::Options;
+pub use outgoing::{DialError, Dialling, Outcome, Outgoing, Progress, Unanswered};
+pub use registration::Registration;
 pub use server::Server;
+pub use trunk::{Transport, Trunk};

@@ -6,7 +6,10 @@
 use std::time::{Duration, Instant};
 
 use crate::options::Options;
+use crate::outgoing::Outcome;
 use crate::sdp::{self, Agreed, Description, Direction, Local};
+
+mod outgoing;
 
 /// Audio is expected so soon after the ACK; after that the greeting does not wait for it.
 const FIRST_AUDIO: Duration = Duration::from_millis(100);
@@ -47,6 +50,26 @@ pub enum Input {
         timer: Timer,
         allows_update: bool,
     },
+    /// We call: audio comes to this address, and for so long it may ring.
+    Dial {
+        local: Local,
+        ring: Duration,
+    },
+    /// Our INVITE went out anew, with what was asked for: an answer to a challenge.
+    Asked,
+    /// It was answered provisionally. `sdp` is early audio.
+    Progressed {
+        status: u16,
+        sdp: Option<String>,
+    },
+    /// It was answered with 200.
+    Answered {
+        sdp: Option<String>,
+        expires: Option<(u32, Refresher)>,
+        allows_update: bool,
+    },
+    /// It was answered with no; 408 where nothing came.
+    Declined(u16),
     /// Somebody takes the call; audio comes to this address.
     Accepted(Local),
     /// Nobody does.
@@ -89,6 +112,14 @@ pub enum Output {
         expires: Option<(u32, Refresher)>,
     },
     Send(Request),
+    /// The other side's phone rings. `early`: it can be heard.
+    Ringing {
+        early: bool,
+    },
+    /// The other side took the call.
+    Answered,
+    /// Nobody took it in time, or we want it no more. The end follows once the other side knows.
+    Unanswered(Outcome),
     /// Audio goes this way from now on.
     Media(Agreed),
     /// Both sides can hear each other.
@@ -100,6 +131,10 @@ pub enum Output {
 /// A request of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
+    Invite {
+        sdp: String,
+    },
+    Cancel,
     Bye {
         /// Of the Reason header (RFC 3326): a status and what it stands for.
         reason: Option<(u16, &'static str)>,
@@ -115,10 +150,13 @@ pub enum Request {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The caller hung up, or cancelled before anybody answered.
+    /// The other side hung up, or cancelled before anybody answered.
     Caller,
     Us,
+    /// By us.
     Refused,
+    /// Whom we called did not take the call.
+    Unanswered(Outcome),
     /// The caller vanished: no audio, no refresh, no ACK.
     Lost,
     /// Offer and answer did not come together.
@@ -129,6 +167,9 @@ pub enum End {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     FirstAudio,
+    NoAnswer,
+    /// Nobody answers a CANCEL.
+    GiveUp,
     Silence,
     Refresh,
     Expiry,
@@ -146,6 +187,8 @@ pub struct Machine {
     refreshing: bool,
     /// A re-INVITE that was answered and waits for its ACK, with whether we offered.
     unacknowledged: Option<(RequestId, bool)>,
+    /// We called.
+    outgoing: bool,
     out: Vec<Output>,
 }
 
@@ -155,6 +198,17 @@ enum State {
     Ringing {
         offer: Option<Description>,
         timer: Timer,
+    },
+    /// Our INVITE is out. `heard`: something came back.
+    Dialling {
+        until: Instant,
+        heard: bool,
+    },
+    /// We do not want it any more. `sent`: the other side knows; before anything came back nothing may be cancelled.
+    Cancelling {
+        until: Instant,
+        sent: bool,
+        outcome: Outcome,
     },
     /// 200 went out. `hang_up`: the session is done already, which BYE may say only after the ACK.
     Answered {
@@ -188,6 +242,7 @@ impl Machine {
             allows_update: false,
             refreshing: false,
             unacknowledged: None,
+            outgoing: false,
             out: Vec::new(),
         }
     }
@@ -205,8 +260,14 @@ impl Machine {
     /// When to come back with `Timeout`, and why.
     #[must_use]
     pub fn deadline(&self) -> Option<(Instant, Why)> {
-        let State::Confirmed { since, active } = self.state else { return None };
-        let first = (!active).then_some((since + FIRST_AUDIO, Why::FirstAudio));
+        let (since, active) = match self.state {
+            State::Confirmed { since, active } => (since, active),
+            State::Dialling { until, .. } => return Some((until, Why::NoAnswer)),
+            State::Cancelling { until, .. } => return Some((until, Why::GiveUp)),
+            _ => return None,
+        };
+        // Whom we called is not spoken to before something of theirs is heard.
+        let first = (!active && !self.outgoing).then_some((since + FIRST_AUDIO, Why::FirstAudio));
         let hears = self.agreed.as_ref().is_some_and(|agreed| agreed.direction.receives());
         let silent_s = Duration::from_secs(u64::from(self.options.silence_s));
         let silence = hears.then(|| (self.heard.unwrap_or(since).max(since) + silent_s, Why::Silence));
@@ -226,9 +287,12 @@ impl Machine {
         self.state == State::Ended
     }
 
-    /// The codec that a call begins with: what the offer comes to, or what every phone speaks.
+    /// The codec that a call begins with: what was agreed on or the offer comes to, or what every phone speaks.
     #[must_use]
     pub fn codec(&self) -> media_core::Codec {
+        if let Some(agreed) = &self.agreed {
+            return agreed.send.codec;
+        }
         let State::Ringing { offer: Some(offer), .. } = &self.state else { return media_core::Codec::Pcmu };
         let spoken = offer.formats.iter().find(|format| self.options.codecs().contains(&format.codec));
         spoken.map_or(media_core::Codec::Pcmu, |format| format.codec)
@@ -237,6 +301,14 @@ impl Machine {
     fn step(&mut self, input: Input, now: Instant) {
         match input {
             Input::Invited { sdp, timer, allows_update } => self.invited(sdp, timer, allows_update),
+            Input::Dial { local, ring } => self.dial(local, now + ring),
+            Input::Asked => self.asked(),
+            Input::Progressed { status, sdp } => self.progressed(status, sdp, now),
+            Input::Answered { sdp, expires, allows_update } => {
+                self.allows_update = allows_update;
+                self.answered(sdp, expires, now);
+            }
+            Input::Declined(status) => self.declined(status),
             Input::Accepted(local) => self.accepted(local, now),
             Input::Refused(status) => {
                 if matches!(self.state, State::Ringing { .. }) {
@@ -259,6 +331,8 @@ impl Machine {
                 }
             }
             Input::Offered { id, invite, sdp, timer } => self.offered(id, invite, sdp, timer, now),
+            // Whoever has not answered our INVITE yet does so, in whichever way.
+            Input::Bye if matches!(self.state, State::Dialling { .. } | State::Cancelling { .. }) => {}
             Input::Bye => {
                 if matches!(self.state, State::Ringing { .. }) {
                     self.respond(RequestId::FIRST, 487, None, None);
@@ -270,7 +344,7 @@ impl Machine {
                 self.activate();
             }
             Input::Refreshed { status, sdp } => self.refreshed(status, sdp, now),
-            Input::HangUp => self.hang_up(),
+            Input::HangUp => self.hang_up(now),
             Input::Timeout => self.timeout(now),
         }
     }
@@ -435,8 +509,10 @@ impl Machine {
         }
     }
 
-    fn hang_up(&mut self) {
+    fn hang_up(&mut self, now: Instant) {
         match &mut self.state {
+            State::Dialling { .. } => self.cancel(Outcome::CANCELLED, now),
+            State::Cancelling { .. } => {}
             State::Answered { hang_up, .. } => *hang_up = true,
             State::Confirmed { .. } => self.bye(None, End::Us),
             State::Ringing { .. } => {
@@ -451,6 +527,8 @@ impl Machine {
         let Some((_, why)) = self.deadline().filter(|(at, _)| *at <= now) else { return };
         match why {
             Why::FirstAudio => self.activate(),
+            Why::NoAnswer => self.unanswered(now),
+            Why::GiveUp => self.give_up(),
             Why::Silence => self.bye(Some((408, "no audio")), End::Lost),
             Why::Expiry => self.bye(Some((408, "session expired")), End::Lost),
             Why::Refresh => {

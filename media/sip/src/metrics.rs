@@ -4,7 +4,7 @@
 pub const CALLS: &str = "sip_calls";
 /// Ports of audio in use.
 pub const PORTS: &str = "sip_rtp_ports";
-/// Calls that ended, by `how`: `caller`, `us`, `refused`, `lost`, `media`.
+/// Calls that ended, by `how`: `caller` (the other side, whoever called), `us`, `refused`, `unanswered`, `lost`, `media`.
 pub const CALLS_ENDED: &str = "sip_calls_ended_total";
 /// Requests that were refused or dropped before they became a call, by `why`: `busy`, `unauthorized`, `forbidden`, `repeated`, `unknown_call`,
 /// `method`, `malformed`.
@@ -13,3 +13,9 @@ pub const REFUSED: &str = "sip_requests_refused_total";
 pub const STRAY: &str = "sip_rtp_stray_total";
 /// Audio packets dropped because the session did not take them.
 pub const PACKETS_DROPPED: &str = "sip_packets_dropped_total";
+/// Calls of ours by `outcome`: `answered`, or the names of `Unanswered`.
+pub const DIALLED: &str = "sip_calls_dialled_total";
+/// 1 while calls to its user come here, by `trunk`: the names of the options.
+pub const REGISTERED: &str = "sip_trunk_registered";
+/// Answers to our REGISTERs, by `trunk` and `result`: `registered`, `failed`.
+pub const REGISTRATIONS: &str = "sip_trunk_registrations_total";

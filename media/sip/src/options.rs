@@ -7,6 +7,8 @@ use domain::Secret;
 use media_core::Codec;
 use serde::{Deserialize, Serialize};
 
+use crate::trunk::Trunk;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
@@ -31,6 +33,8 @@ pub struct Options {
     pub opus: bool,
     /// Requests in work and calls that there may be at once; more requests are dropped, to be repeated by whoever sent them.
     pub requests: usize,
+    /// By which calls go out.
+    pub trunks: Vec<Trunk>,
 }
 
 impl Default for Options {
@@ -47,6 +51,7 @@ impl Default for Options {
             session_expires_s: 1_800,
             opus: true,
             requests: 2_048,
+            trunks: Vec::new(),
         }
     }
 }
@@ -74,6 +79,12 @@ impl Options {
         }
         if self.requests < 16 {
             return Err("requests must be at least 16".to_owned());
+        }
+        for (n, trunk) in self.trunks.iter().enumerate() {
+            trunk.validate()?;
+            if self.trunks[..n].iter().any(|before| before.name == trunk.name) {
+                return Err(format!("two trunks are called {}", trunk.name));
+            }
         }
         Ok(())
     }

@@ -8,29 +8,37 @@ use std::time::Duration;
 use rsipstack::EndpointBuilder;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Method, Request as SipRequest, SipMessage, StatusCode, WwwAuthenticate};
+use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Endpoint, Transaction, TransactionReceiver};
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
 use rsipstack::transport::{SipAddr, TcpListenerConnection, TransportLayer};
 use runtime::{Kind, Tasks};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Gate, Verdict};
 use crate::call::{self, Answer, First, Shared, Told};
-use crate::dialog::{self, ALLOW, Dialog};
+use crate::dial::{self, Call as Dialled};
+use crate::dialog::{self, ALLOW, Dialog, Way};
 use crate::error::Error;
 use crate::invitation::Invitation;
 use crate::machine::RequestId;
 use crate::metrics::{CALLS, REFUSED};
 use crate::options::Options;
+use crate::outgoing::{DialError, Dialling, Outgoing};
 use crate::ports::Ports;
+use crate::register::Register;
+use crate::registration::Registration;
+use crate::trunk::Places;
 
 /// Calls that ring and that nobody has looked at. When full, callers are told that we are busy.
 const INVITATIONS: usize = 64;
+/// What happened to a call of ours that nobody has looked at. When full, more ringing is left out; there is one answer or end.
+const PROGRESS: usize = 8;
 /// Messages that a call has not looked at. When full their transactions wait, each for itself.
-const TOLD: usize = 32;
+pub(crate) const TOLD: usize = 32;
 /// A request that nobody answers is given up: RFC 3261's longest ringing, and its longest wait for anything else.
 const INVITE_LIFE: Duration = Duration::from_secs(240);
 const REQUEST_LIFE: Duration = Duration::from_secs(40);
@@ -42,21 +50,30 @@ const ENDPOINT: Kind = Kind::new("sip.endpoint");
 const DISPATCH: Kind = Kind::new("sip.dispatch");
 const TRANSACTION: Kind = Kind::new("sip.transaction");
 const CALL: Kind = Kind::new("sip.call");
+const REGISTER: Kind = Kind::new("sip.register");
 
 /// A running SIP address. It ends with the tasks that it was bound with.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Server {
     address: SocketAddr,
-    ports: Ports,
     calls: Calls,
+    shared: Arc<Shared>,
+    endpoint: EndpointInnerRef,
+    registrations: Vec<(String, watch::Receiver<Registration>)>,
 }
 
-type Calls = Arc<Mutex<HashMap<String, Entry>>>;
+pub(crate) type Calls = Arc<Mutex<HashMap<String, Entry>>>;
 
 #[derive(Debug)]
-struct Entry {
-    tag: String,
-    tell: mpsc::Sender<Told>,
+pub(crate) struct Entry {
+    pub(crate) tag: String,
+    pub(crate) tell: mpsc::Sender<Told>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -76,23 +93,26 @@ impl Server {
         let gate = Gate::new(options.users.clone(), options.realm.clone(), rand::random());
         let room = Arc::new(Semaphore::new(options.requests));
         let calls = Calls::default();
+        let places = Places::of(&options.trunks);
         let shared = Shared {
             options,
-            ports: ports.clone(),
+            ports,
             tasks: Arc::clone(&tasks),
             invitations,
             room: Arc::clone(&room),
             stack: stack.clone(),
+            places,
         };
         let whole = u32::try_from(shared.options.requests).unwrap_or(u32::MAX);
-        let dispatcher = Dispatcher {
-            shared: Arc::new(shared),
-            calls: Arc::clone(&calls),
-            gate,
+        let shared = Arc::new(shared);
+        let server = Self {
             address,
-            began: Instant::now(),
-            requests: 0,
+            calls: Arc::clone(&calls),
+            registrations: register(&shared, &endpoint.inner, address),
+            shared: Arc::clone(&shared),
+            endpoint: Arc::clone(&endpoint.inner),
         };
+        let dispatcher = Dispatcher { shared, calls, gate, address, began: Instant::now(), requests: 0 };
         let token = tasks.token();
         tasks.spawn_graceful(ENDPOINT, async move {
             let stopped = async {
@@ -106,7 +126,46 @@ impl Server {
             stack.cancel();
         });
         tasks.spawn(DISPATCH, dispatcher.run(incoming));
-        Ok((Self { address, ports, calls }, ringing))
+        Ok((server, ringing))
+    }
+
+    /// Calls somebody by a trunk. The call begins at once, and ends when what is given back is dropped.
+    ///
+    /// # Errors
+    /// Where it cannot even be begun.
+    pub fn dial(&self, outgoing: Outgoing) -> Result<Dialling, DialError> {
+        if !outgoing.is_dialable() {
+            return Err(DialError::NotDialable);
+        }
+        let trunks = &self.shared.options.trunks;
+        let Some(trunk) = trunks.iter().find(|trunk| trunk.name == outgoing.trunk).cloned() else {
+            return Err(DialError::UnknownTrunk(outgoing.trunk));
+        };
+        let Ok(place) = Arc::clone(&self.shared.room).try_acquire_owned() else {
+            return Err(DialError::Busy);
+        };
+        let (progress, receiver) = mpsc::channel(PROGRESS);
+        let call = Dialled {
+            shared: Arc::clone(&self.shared),
+            calls: Arc::clone(&self.calls),
+            endpoint: Arc::clone(&self.endpoint),
+            address: self.address,
+            trunk,
+            outgoing,
+            progress,
+            place,
+        };
+        let stack = self.shared.stack.clone();
+        self.shared
+            .tasks
+            .spawn_graceful(CALL, async move { stack.run_until_cancelled(Box::pin(dial::run(call))).await });
+        Ok(Dialling { progress: receiver })
+    }
+
+    /// How the trunks that we register with see us, by name.
+    #[must_use]
+    pub fn registrations(&self) -> &[(String, watch::Receiver<Registration>)] {
+        &self.registrations
     }
 
     #[must_use]
@@ -123,7 +182,7 @@ impl Server {
     /// Ports of audio in use.
     #[must_use]
     pub fn ports(&self) -> usize {
-        self.ports.taken()
+        self.shared.ports.taken()
     }
 }
 
@@ -144,6 +203,30 @@ async fn listen(options: &Options, token: &CancellationToken) -> Result<(Endpoin
     let mut builder = EndpointBuilder::new();
     builder.with_user_agent(USER_AGENT).with_transport_layer(transports).with_cancel_token(token.clone());
     Ok((builder.build(), address))
+}
+
+/// Begins to register with every trunk that is to know us.
+fn register(
+    shared: &Arc<Shared>,
+    endpoint: &EndpointInnerRef,
+    address: SocketAddr,
+) -> Vec<(String, watch::Receiver<Registration>)> {
+    let wanted = shared.options.trunks.iter().filter(|trunk| trunk.register_s > 0);
+    let begun = wanted.map(|trunk| {
+        let (state, seen) = watch::channel(Registration::Asking);
+        let register = Register {
+            shared: Arc::clone(shared),
+            endpoint: Arc::clone(endpoint),
+            address,
+            trunk: trunk.clone(),
+            state,
+            call_id: format!("{:032x}", rand::random::<u128>()),
+            sent: 0.into(),
+        };
+        shared.tasks.spawn_graceful(REGISTER, register.run());
+        (trunk.name.clone(), seen)
+    });
+    begun.collect()
 }
 
 struct Dispatcher {
@@ -223,9 +306,13 @@ impl Dispatcher {
         call_id: &str,
         permit: OwnedSemaphorePermit,
     ) {
+        let source = dialog::source(&request, transaction.connection.as_ref());
+        let trunk = source.and_then(|source| self.shared.places.at(source.ip()));
         let at_s = self.began.elapsed().as_secs();
         let header = request.authorization_header().map(|header| header.value().to_owned());
         match self.gate.judge(header.as_deref(), &Method::Invite, call_id, at_s) {
+            // A trunk has no password of ours.
+            _ if trunk.is_some() => {}
             Verdict::Welcome => {}
             Verdict::Challenge(challenge) => {
                 refused("unauthorized");
@@ -237,7 +324,6 @@ impl Dispatcher {
                 return self.answer(transaction, permit, StatusCode::Forbidden, Vec::new());
             }
         }
-        let source = dialog::source(&request, transaction.connection.as_ref());
         let (Some(source), Some(connection)) = (source, transaction.connection.clone()) else {
             refused("malformed");
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
@@ -245,8 +331,8 @@ impl Dispatcher {
         let bind = self.address.ip();
         let advertised = self.shared.options.advertise.unwrap_or_else(|| reachable(bind, source));
         let own = SocketAddr::new(advertised, self.address.port());
-        let endpoint = transaction.endpoint_inner.clone();
-        let Some(dialog) = Dialog::of(&request, endpoint, connection, source, own) else {
+        let way = Way { endpoint: transaction.endpoint_inner.clone(), connection, source, own };
+        let Some(dialog) = Dialog::of(&request, way) else {
             refused("malformed");
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
         };
@@ -256,20 +342,21 @@ impl Dispatcher {
             return self.answer(transaction, permit, StatusCode::ServiceUnavailable, Vec::new());
         };
         let (tell, told) = mpsc::channel(TOLD);
-        {
-            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            if calls.contains_key(call_id) {
-                drop(calls);
-                // The same request by two ways (RFC 3261 section 8.2.2.2).
-                refused("repeated");
-                return self.answer(transaction, permit, StatusCode::LoopDetected, Vec::new());
-            }
-            calls.insert(call_id.to_owned(), Entry { tag: dialog.tag().to_owned(), tell: tell.clone() });
-        }
-        let first =
-            First { request, answer: Answer(transaction.tu_sender.clone()), source, advertised, bind, place };
-        let listed = Listed { calls: Arc::clone(&self.calls), call_id: call_id.to_owned() };
-        metrics::gauge!(CALLS).increment(1.0);
+        let entry = Entry { tag: dialog.tag().to_owned(), tell: tell.clone() };
+        let Some(listed) = Listed::enter(&self.calls, call_id, entry) else {
+            // The same request by two ways (RFC 3261 section 8.2.2.2).
+            refused("repeated");
+            return self.answer(transaction, permit, StatusCode::LoopDetected, Vec::new());
+        };
+        let first = First {
+            request,
+            answer: Answer(transaction.tu_sender.clone()),
+            source,
+            trunk,
+            advertised,
+            bind,
+            place,
+        };
         let run = call::run(Arc::clone(&self.shared), dialog, first, tell.clone(), told);
         self.shared.tasks.spawn_graceful(CALL, async move {
             let _listed = listed;
@@ -353,9 +440,23 @@ impl Dispatcher {
 }
 
 /// A call's place in the table, for as long as it runs.
-struct Listed {
+pub(crate) struct Listed {
     calls: Calls,
     call_id: String,
+}
+
+impl Listed {
+    /// `None` where a call of that name is there.
+    pub(crate) fn enter(calls: &Calls, call_id: &str, entry: Entry) -> Option<Self> {
+        let mut table = calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.contains_key(call_id) {
+            return None;
+        }
+        table.insert(call_id.to_owned(), entry);
+        drop(table);
+        metrics::gauge!(CALLS).increment(1.0);
+        Some(Self { calls: Arc::clone(calls), call_id: call_id.to_owned() })
+    }
 }
 
 impl Drop for Listed {
@@ -374,7 +475,7 @@ fn refused(why: &'static str) {
 }
 
 /// The address of ours by which a caller there reaches us. Connecting a datagram socket sends nothing.
-fn reachable(bound: IpAddr, caller: SocketAddr) -> IpAddr {
+pub(crate) fn reachable(bound: IpAddr, caller: SocketAddr) -> IpAddr {
     if !bound.is_unspecified() {
         return bound;
     }

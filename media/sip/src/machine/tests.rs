@@ -211,12 +211,107 @@ fn a_session_that_they_keep_alive_ends_when_they_stop_and_one_of_ours_is_refresh
     assert!(matches!(&out[..], [Output::Send(Request::Bye { .. }), Output::Ended(End::Lost)]));
 }
 
+fn dialled() -> Call {
+    let mut call = Call { machine: Machine::new(Options::default()), now: Instant::now() };
+    let out = call.feed(Input::Dial { local: local(), ring: Duration::from_secs(20) });
+    assert!(matches!(&out[..], [Output::Send(Request::Invite { sdp })] if sdp.contains("m=audio 20000")));
+    call
+}
+
+fn progressed(status: u16, sdp: Option<&str>) -> Input {
+    Input::Progressed { status, sdp: sdp.map(ToOwned::to_owned) }
+}
+
+fn taken(sdp: Option<&str>) -> Input {
+    Input::Answered { sdp: sdp.map(ToOwned::to_owned), expires: None, allows_update: true }
+}
+
+#[test]
+fn a_call_of_ours_rings_is_answered_and_active_once_the_callee_is_heard() {
+    let mut call = dialled();
+    assert_eq!(call.feed(progressed(100, None)), []);
+    assert_eq!(call.feed(progressed(180, None)), [Output::Ringing { early: false }]);
+    let out = call.feed(progressed(183, Some(OFFER)));
+    assert!(matches!(&out[..], [Output::Media(_), Output::Ringing { early: true }]));
+    assert_eq!(call.feed(Input::Heard), [], "the ringing tone is nobody");
+    let out = call.feed(taken(Some(OFFER)));
+    assert!(
+        matches!(&out[..], [Output::Media(agreed), Output::Answered] if agreed.send.codec == Codec::Pcmu)
+    );
+    assert_eq!(call.machine.codec(), Codec::Pcmu);
+    assert_eq!(
+        call.machine.deadline().map(|(_, why)| why),
+        Some(Why::Silence),
+        "nobody is spoken to who says nothing"
+    );
+    assert_eq!(call.after(2, Input::Timeout), []);
+    assert_eq!(call.feed(Input::Heard), [Output::Active]);
+    assert_eq!(call.feed(Input::Bye), [Output::Ended(End::Caller)]);
+}
+
+#[test]
+fn an_answer_without_a_description_is_good_where_one_came_before_it() {
+    let mut call = dialled();
+    call.feed(progressed(183, Some(OFFER)));
+    assert!(matches!(&call.feed(taken(None))[..], [Output::Media(_), Output::Answered]));
+    let mut never = dialled();
+    let out = never.feed(taken(None));
+    assert!(matches!(
+        &out[..],
+        [Output::Send(Request::Bye { .. }), Output::Ended(End::Unanswered(outcome))] if outcome.status == 488
+    ));
+}
+
+#[test]
+fn a_no_ends_a_call_of_ours_with_what_was_said() {
+    let mut busy = dialled();
+    busy.feed(progressed(100, None));
+    let out = busy.feed(Input::Declined(486));
+    assert_eq!(out, [Output::Ended(End::Unanswered(Outcome::of(486, true)))]);
+    let mut nobody = dialled();
+    assert_eq!(nobody.feed(Input::Declined(408)), [Output::Ended(End::Unanswered(Outcome::UNREACHABLE))]);
+}
+
+#[test]
+fn who_does_not_answer_in_time_is_cancelled_and_not_before_anything_came_back() {
+    let mut call = dialled();
+    call.feed(progressed(180, None));
+    assert_eq!(call.machine.deadline().map(|(_, why)| why), Some(Why::NoAnswer));
+    let out = call.after(20, Input::Timeout);
+    assert_eq!(out, [Output::Send(Request::Cancel), Output::Unanswered(Outcome::NO_ANSWER)]);
+    assert_eq!(call.feed(Input::Declined(487)), [Output::Ended(End::Unanswered(Outcome::NO_ANSWER))]);
+
+    let mut early = dialled();
+    assert_eq!(early.feed(Input::HangUp), [Output::Unanswered(Outcome::CANCELLED)]);
+    assert_eq!(early.feed(progressed(100, None)), [Output::Send(Request::Cancel)]);
+    assert_eq!(early.feed(progressed(180, None)), [], "once");
+    assert_eq!(early.feed(Input::Asked), []);
+    assert_eq!(
+        early.feed(progressed(100, None)),
+        [Output::Send(Request::Cancel)],
+        "the new INVITE needs one too"
+    );
+    assert_eq!(early.after(32, Input::Timeout), [Output::Ended(End::Unanswered(Outcome::CANCELLED))]);
+}
+
+#[test]
+fn an_answer_that_crosses_our_cancel_is_said_goodbye_to() {
+    let mut call = dialled();
+    call.feed(progressed(180, None));
+    call.feed(Input::HangUp);
+    let out = call.feed(taken(Some(OFFER)));
+    assert!(matches!(
+        &out[..],
+        [Output::Send(Request::Bye { reason: None }), Output::Ended(End::Unanswered(Outcome::CANCELLED))]
+    ));
+}
+
 proptest::proptest! {
     #![proptest_config(testkit::seed::cases(256))]
 
     /// Whatever comes in whichever order: the machine ends once, answers nothing twice, and does not panic.
     #[test]
-    fn no_order_of_events_breaks_it(steps in proptest::collection::vec((0_u8..14, 0_u32..4, 0_u64..40), 0..60)) {
+    fn no_order_of_events_breaks_it(steps in proptest::collection::vec((0_u8..19, 0_u32..4, 0_u64..40), 0..60)) {
         let mut machine = Machine::new(Options::default());
         let mut now = Instant::now();
         let (mut ends, mut finals) = (0, std::collections::HashMap::new());
@@ -238,6 +333,11 @@ proptest::proptest! {
                 9 => Input::Refreshed { status: 200, sdp },
                 10 if id == 0 => Input::HangUp,
                 11 | 12 => Input::Timeout,
+                13 => Input::Dial { local: local(), ring: Duration::from_secs(30) },
+                14 => Input::Progressed { status: 180, sdp },
+                15 => Input::Answered { sdp, expires: None, allows_update: id > 1 },
+                16 if id == 0 => Input::Declined(486),
+                17 => Input::Asked,
                 _ => Input::Heard,
             };
             let over = machine.is_over();

@@ -2,21 +2,22 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use testkit::process;
 
 use crate::desk::Desk;
+use crate::dial::{by, free, trunk};
 
 const SOON: Duration = Duration::from_secs(15);
 
 /// What baresip reads at its start; modules lie where the distribution puts them.
-fn configure(folder: &Path, codec: &str) {
+fn configure(folder: &Path, codec: &str, port: u16) {
     let modules = "/usr/lib/baresip/modules";
     let config = format!(
         "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\nmodule aufile.so\nmodule aubridge.so\n\
-         module sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\nsip_listen 127.0.0.1:0\n\
+         module sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\nsip_listen 127.0.0.1:{port}\n\
          audio_source aufile,{0}/tone.wav\naudio_player aubridge,nil\naudio_alert aubridge,nil\nsnd_path {0}\n\
          rtp_timeout 60\n",
         folder.display()
@@ -24,7 +25,7 @@ fn configure(folder: &Path, codec: &str) {
     std::fs::write(folder.join("config"), config).expect("writable");
     std::fs::write(
         folder.join("accounts"),
-        format!("<sip:caller@127.0.0.1>;regint=0;audio_codecs={codec}\n"),
+        format!("<sip:caller@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}\n"),
     )
     .expect("writable");
     std::fs::write(folder.join("contacts"), "").expect("writable");
@@ -59,17 +60,9 @@ fn loudest(folder: &Path) -> f64 {
 
 fn call(desk: &Desk, codec: &str, transport: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    configure(folder.path(), codec);
-    let mut child = Command::new("baresip")
-        .arg("-f")
-        .arg(folder.path())
-        .args(["-t", "6", "-e"])
-        .arg(format!("/dial sip:front-desk@{}{transport}", desk.address()))
-        .stdin(Stdio::piped())
-        .stdout(std::fs::File::create(folder.path().join("log")).expect("writable"))
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("baresip is installed by scripts/setup.sh test");
+    configure(folder.path(), codec, 0);
+    let mut child =
+        start(folder.path(), Some(&format!("/dial sip:front-desk@{}{transport}", desk.address())));
     let ended = process::ended(&mut child, Duration::from_secs(30));
     if let Some(mut stdin) = child.stdin.take() {
         let _closed = stdin.write_all(b"q");
@@ -77,6 +70,21 @@ fn call(desk: &Desk, codec: &str, transport: &str) -> (tempfile::TempDir, String
     assert!(ended.is_some(), "baresip ends by itself");
     let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
     (folder, log)
+}
+
+/// Runs it for six seconds.
+fn start(folder: &Path, command: Option<&str>) -> Child {
+    let mut baresip = Command::new("baresip");
+    baresip.arg("-f").arg(folder).args(["-t", "6"]);
+    if let Some(command) = command {
+        baresip.args(["-e", command]);
+    }
+    baresip
+        .stdin(Stdio::piped())
+        .stdout(std::fs::File::create(folder.join("log")).expect("writable"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("baresip is installed by scripts/setup.sh test")
 }
 
 #[test]
@@ -98,4 +106,20 @@ fn baresip_calls_over_tcp() {
     desk.is_empty(SOON);
     let seen = desk.seen().pop().unwrap_or_default();
     assert!(seen.active && seen.closed && seen.loud > 100, "{seen:?}\n{log}");
+}
+
+#[test]
+fn baresip_is_called_and_both_hear_each_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let port = free();
+    configure(folder.path(), "PCMU/8000/1", port);
+    let mut child = start(folder.path(), None);
+    let desk = by(trunk(port));
+    assert_eq!(desk.dial("caller", Duration::from_secs(10)).1, Ok(()));
+    let ended = process::ended(&mut child, Duration::from_secs(30));
+    assert!(ended.is_some(), "baresip ends by itself");
+    desk.is_empty(SOON);
+    let seen = desk.seen().pop().unwrap_or_default();
+    assert!(seen.active && seen.closed && seen.loud > 100, "{seen:?}");
+    assert!(loudest(folder.path()) > 3_000.0, "heard {}", loudest(folder.path()));
 }

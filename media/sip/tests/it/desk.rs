@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::Pii;
 use media_core::{Codec, LegCommand, LegEvent, Packet, g711};
-use media_sip::{Invitation, Options, Peer, Refusal, Server};
+use media_sip::{Dialling, Invitation, Options, Outcome, Outgoing, Peer, Progress, Refusal, Server};
 use runtime::{Kind, Tasks};
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 const DESK: Kind = Kind::new("test.desk");
@@ -18,6 +20,7 @@ const VOICE: Kind = Kind::new("test.voice");
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) called: String,
+    pub(crate) trunk: Option<String>,
     pub(crate) active: bool,
     pub(crate) packets: usize,
     pub(crate) loud: usize,
@@ -25,9 +28,18 @@ pub(crate) struct Seen {
     pub(crate) closed: bool,
 }
 
+/// That a phone which we call rings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rang {
+    Silently,
+    Audibly,
+}
+
 pub(crate) struct Desk {
     pub(crate) server: Server,
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// Ends the calls that it made.
+    enough: Arc<Notify>,
     tasks: Arc<Tasks>,
     runtime: Runtime,
 }
@@ -49,7 +61,61 @@ impl Desk {
             });
             server
         });
-        Self { server, seen, tasks, runtime }
+        Self { server, seen, enough: Arc::default(), tasks, runtime }
+    }
+
+    /// Calls by the trunk `carrier` and waits for what comes of it; the voice speaks to whoever answers.
+    pub(crate) fn dial(&self, number: &str, ring: Duration) -> (Vec<Rang>, Result<(), Outcome>) {
+        let mut dialling = self.begin(number, ring);
+        let mut rings = Vec::new();
+        loop {
+            match self.runtime.block_on(dialling.next()).expect("an answer or an end") {
+                Progress::Ringing { early } => rings.push(if early { Rang::Audibly } else { Rang::Silently }),
+                Progress::Ended(outcome) => return (rings, Err(outcome)),
+                Progress::Answered(peer) => {
+                    self.talk(number, peer);
+                    return (rings, Ok(()));
+                }
+            }
+        }
+    }
+
+    /// Calls, and loses interest once it rings.
+    pub(crate) fn dial_and_forget(&self, number: &str) {
+        let mut dialling = self.begin(number, Duration::from_secs(20));
+        let progress = self.runtime.block_on(dialling.next());
+        assert!(matches!(progress, Some(Progress::Ringing { .. })), "{progress:?}");
+    }
+
+    /// Ends the call that it made.
+    pub(crate) fn hang_up(&self) {
+        self.enough.notify_one();
+    }
+
+    fn begin(&self, number: &str, ring: Duration) -> Dialling {
+        let outgoing =
+            Outgoing { trunk: "carrier".to_owned(), number: Pii(number.to_owned()), caller: None, ring };
+        let _within = self.runtime.enter();
+        self.server.dial(outgoing).expect("begun")
+    }
+
+    fn talk(&self, number: &str, peer: Peer) {
+        let index = begun(&self.seen, number);
+        let (seen, enough, number) = (Arc::clone(&self.seen), Arc::clone(&self.enough), number.to_owned());
+        let _within = self.runtime.enter();
+        self.tasks.spawn(VOICE, async move {
+            let note = |change: &dyn Fn(&mut Seen)| change(&mut seen.lock().expect("no panic")[index]);
+            let hang_up = peer.commands.clone();
+            let told = async {
+                enough.notified().await;
+                let _gone = hang_up.send(LegCommand::Close).await;
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = speak(peer, &number, note) => {}
+                () = told => {}
+            }
+        });
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -94,15 +160,18 @@ fn take(invitation: Invitation, tasks: &Arc<Tasks>, seen: &Arc<Mutex<Vec<Seen>>>
     if called == "nobody" {
         return invitation.refuse(Refusal::Unknown);
     }
-    let index = {
-        let mut seen = seen.lock().expect("no panic");
-        seen.push(Seen { called: called.clone(), ..Seen::default() });
-        seen.len() - 1
-    };
+    let index = begun(seen, &called);
+    seen.lock().expect("no panic")[index].trunk.clone_from(&invitation.trunk);
     let (peer, seen) = (invitation.accept(), Arc::clone(seen));
     tasks.spawn(VOICE, async move {
         speak(peer, &called, |change| change(&mut seen.lock().expect("no panic")[index])).await
     });
+}
+
+fn begun(seen: &Mutex<Vec<Seen>>, called: &str) -> usize {
+    let mut seen = seen.lock().expect("no panic");
+    seen.push(Seen { called: called.to_owned(), ..Seen::default() });
+    seen.len() - 1
 }
 
 /// Says its tone once media flows. `brief` hangs up after half a second.

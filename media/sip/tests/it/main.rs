@@ -2,6 +2,8 @@
 
 mod baresip;
 mod desk;
+mod dial;
 mod hostile;
 mod phone;
+mod register;
 mod sipp;

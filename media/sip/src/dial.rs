@@ -1,0 +1,330 @@
+//! The task of a call of ours, until it is answered: finds the way to the trunk, asks, and hands the call over.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use rsipstack::dialog::authenticate::{AuthRetry, Credential};
+use rsipstack::sip::prelude::HeadersExt;
+use rsipstack::sip::{Request as SipRequest, Response, SipMessage, Uri};
+use rsipstack::transaction::Transaction;
+use rsipstack::transaction::endpoint::EndpointInnerRef;
+use rsipstack::transport::{SipAddr, SipConnection};
+use runtime::Kind;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use crate::call::{self, Handset, Line, Shared, Told, again};
+use crate::dialog::{self, Dialog, Way};
+use crate::invitation::Peer;
+use crate::machine::{Input, Request};
+use crate::metrics::DIALLED;
+use crate::outgoing::{Outcome, Outgoing, Progress};
+use crate::server::{Calls, Entry, Listed, TOLD, reachable};
+use crate::trunk::Trunk;
+
+/// For the trunk's name and a connection to it.
+const CONNECT: Duration = Duration::from_secs(5);
+
+const INVITE: Kind = Kind::new("sip.invite");
+
+/// A call that is to be made.
+pub(crate) struct Call {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) calls: Calls,
+    pub(crate) endpoint: EndpointInnerRef,
+    /// Where we listen.
+    pub(crate) address: SocketAddr,
+    pub(crate) trunk: Trunk,
+    pub(crate) outgoing: Outgoing,
+    pub(crate) progress: mpsc::Sender<Progress>,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// What a call of ours has more than one that came in.
+pub(crate) struct Outbound {
+    progress: mpsc::Sender<Progress>,
+    /// The session's end, until the callee answers.
+    handset: Option<Handset>,
+    pub(crate) credential: Option<Credential>,
+    /// The INVITE as it went out last.
+    invite: Option<SipRequest>,
+    /// We want it no more: a challenge is not answered now.
+    cancelled: Arc<AtomicBool>,
+    /// Who sent the last reliable provisional answer, and its number.
+    acknowledged: Option<(String, u32)>,
+    /// Whose 200 made the call.
+    answered_by: Option<String>,
+}
+
+impl Outbound {
+    /// Whom to tell of progress, until the callee answers.
+    pub(crate) fn waiting(&self) -> Option<mpsc::Sender<Progress>> {
+        self.handset.as_ref().map(|_| self.progress.clone())
+    }
+}
+
+pub(crate) async fn run(call: Call) {
+    let progress = call.progress.clone();
+    let way = tokio::select! {
+        way = reach(&call.shared, &call.endpoint, &call.trunk) => way,
+        () = progress.closed() => return,
+    };
+    let (connection, source) = match way {
+        Ok(way) => way,
+        Err(why) => {
+            tracing::warn!(trunk = call.trunk.name, why, "a trunk could not be reached");
+            return end(&progress, Outcome::UNREACHABLE);
+        }
+    };
+    let bind = call.address.ip();
+    let advertised = call.shared.options.advertise.unwrap_or_else(|| reachable(bind, source));
+    let own = SocketAddr::new(advertised, call.address.port());
+    let way = Way { endpoint: Arc::clone(&call.endpoint), connection, source, own };
+    let Some((callee, caller)) = names(&call.trunk, &call.outgoing, advertised) else {
+        return end(&progress, Outcome::of(404, true));
+    };
+    let dialog = Dialog::to(callee, caller, call.trunk.user.as_deref(), way);
+    let (tell, told) = mpsc::channel(TOLD);
+    let entry = Entry { tag: dialog.tag().to_owned(), tell: tell.clone() };
+    let Some(_listed) = Listed::enter(&call.calls, dialog.call_id(), entry) else {
+        return end(&progress, Outcome::of(500, true));
+    };
+    let credential = credential(&call.trunk);
+    let line = Line { shared: call.shared, dialog, tell, told, advertised, bind, place: call.place };
+    let (mut talking, handset) = call::Call::new(line);
+    talking.outbound = Some(Outbound {
+        progress,
+        handset: Some(handset),
+        credential,
+        invite: None,
+        cancelled: Arc::default(),
+        acknowledged: None,
+        answered_by: None,
+    });
+    let local = match talking.listen().await {
+        Ok(local) => local,
+        Err(status) => return end(&call.progress, Outcome::of(status, true)),
+    };
+    talking.feed(Input::Dial { local, ring: call.outgoing.ring }).await;
+    talking.talk().await;
+}
+
+impl call::Call {
+    /// Sends the call's INVITE.
+    pub(crate) fn invite(&mut self, sdp: String) {
+        let transaction = self.dialog.request(&Request::Invite { sdp });
+        let (Ok(transaction), Some(outbound)) = (transaction, &mut self.outbound) else { return };
+        outbound.invite = Some(transaction.original.clone());
+        let asking = Asking {
+            credential: outbound.credential.clone(),
+            cancelled: Arc::clone(&outbound.cancelled),
+            sent: self.dialog.sent(),
+            tell: self.tell.clone(),
+        };
+        let stack = self.shared.stack.clone();
+        let work = asking.run(transaction);
+        self.shared.tasks.spawn_graceful(INVITE, async move { stack.run_until_cancelled(work).await });
+    }
+
+    pub(crate) fn cancel(&mut self) {
+        let Some(invite) = self.outbound.as_ref().and_then(|outbound| outbound.invite.as_ref()) else {
+            return;
+        };
+        match self.dialog.cancel(invite) {
+            Ok(transaction) => self.carry(transaction, None, None),
+            Err(error) => tracing::warn!(%error, "a CANCEL could not be built"),
+        }
+    }
+
+    pub(crate) async fn asked(&mut self, invite: SipRequest) {
+        if let Some(outbound) = &mut self.outbound {
+            outbound.invite = Some(invite);
+        }
+        self.feed(Input::Asked).await;
+    }
+
+    /// An answer to our INVITE, of any kind.
+    pub(crate) async fn answered(&mut self, response: &Response) {
+        let status = response.status_code.code();
+        let sdp = dialog::description(response, &response.body);
+        match status {
+            100..=199 => {
+                if status > 100 && !self.is_answered() && !self.acknowledge(response) {
+                    return;
+                }
+                self.feed(Input::Progressed { status, sdp }).await;
+            }
+            200..=299 => {
+                if !self.is_answer(response) {
+                    return;
+                }
+                let allows_update = dialog::allows(response, "UPDATE");
+                let expires = dialog::granted(response);
+                self.feed(Input::Answered { sdp, expires, allows_update }).await;
+            }
+            _ => self.feed(Input::Declined(status)).await,
+        }
+    }
+
+    pub(crate) fn progress(&self, progress: Progress) {
+        // Ringing that nobody looks at is left out, so that the answer or the end has a place.
+        if let Some(outbound) = self.outbound.as_ref().filter(|outbound| outbound.progress.capacity() > 2) {
+            let _gone = outbound.progress.try_send(progress);
+        }
+    }
+
+    /// The callee took the call: whoever dialled has it from now on.
+    pub(crate) fn hand_over(&mut self) {
+        let codec = self.machine.codec();
+        let Some(outbound) = &mut self.outbound else { return };
+        let Some((events, commands)) = outbound.handset.take() else { return };
+        metrics::counter!(DIALLED, "outcome" => "answered").increment(1);
+        // Nobody waits any more: the commands say so by being closed.
+        let _gone = outbound.progress.try_send(Progress::Answered(Peer { codec, events, commands }));
+    }
+
+    /// Tells whoever dialled that nobody took the call, where nobody did.
+    pub(crate) fn unanswered(&mut self, outcome: Outcome) {
+        let Some(outbound) = &mut self.outbound else { return };
+        outbound.cancelled.store(true, Ordering::Relaxed);
+        if outbound.handset.take().is_some() {
+            end(&outbound.progress, outcome);
+        }
+    }
+
+    fn is_answered(&self) -> bool {
+        self.outbound.as_ref().is_some_and(|outbound| outbound.answered_by.is_some())
+    }
+
+    /// Remembers who rings, and acknowledges what has to be. Whether the answer is new.
+    fn acknowledge(&mut self, response: &Response) -> bool {
+        let established = self.dialog.establish(response);
+        let Some(rseq) = dialog::reliable(response).filter(|_| established) else { return true };
+        let tag = self.dialog.remote_tag().unwrap_or_default().to_owned();
+        let Some(outbound) = &mut self.outbound else { return false };
+        // RFC 3262 section 4: in order, and each once.
+        let next = outbound.acknowledged.as_ref().is_none_or(|(of, last)| *of != tag || rseq == last + 1);
+        if !next {
+            return false;
+        }
+        outbound.acknowledged = Some((tag, rseq));
+        match self.dialog.acknowledge(response, rseq) {
+            Ok(transaction) => self.carry(transaction, None, None),
+            Err(error) => tracing::warn!(%error, "a PRACK could not be built"),
+        }
+        true
+    }
+
+    /// Whether this 200 makes the call. It may be a repetition, or of another phone that answered too, to which we say goodbye.
+    fn is_answer(&mut self, response: &Response) -> bool {
+        let tag = response.to_header().ok().and_then(|to| to.tag().ok().flatten());
+        let Some(tag) = tag.map(|tag| tag.value().to_owned()) else { return false };
+        let Some(outbound) = &mut self.outbound else { return false };
+        match &outbound.answered_by {
+            Some(before) if *before == tag => return false,
+            Some(_) => {
+                let mut other = self.dialog.clone();
+                other.establish(response);
+                if let Ok(transaction) = other.request(&Request::Bye { reason: None }) {
+                    self.carry(transaction, None, None);
+                }
+                return false;
+            }
+            None => outbound.answered_by = Some(tag),
+        }
+        self.dialog.establish(response)
+    }
+}
+
+/// An INVITE on its way.
+struct Asking {
+    credential: Option<Credential>,
+    cancelled: Arc<AtomicBool>,
+    sent: Arc<AtomicU32>,
+    tell: mpsc::Sender<Told>,
+}
+
+impl Asking {
+    async fn run(self, mut transaction: Transaction) {
+        let mut retry = AuthRetry::new();
+        if transaction.send().await.is_err() {
+            let _over = self.tell.send(Told::Unanswered).await;
+            return;
+        }
+        let mut last = 0;
+        while let Some(message) = transaction.receive().await {
+            let SipMessage::Response(response) = message else { continue };
+            last = response.status_code.code();
+            if !self.cancelled.load(Ordering::Relaxed)
+                && let Some(next) =
+                    again(&transaction, &response, self.credential.as_ref(), &mut retry, &self.sent).await
+            {
+                transaction = next;
+                let _over = self.tell.send(Told::Asked(transaction.original.clone())).await;
+                if transaction.send().await.is_ok() {
+                    continue;
+                }
+                last = 0;
+                break;
+            }
+            // A call that is over needs no more answers; the stack acknowledges them.
+            let _over = self.tell.send(Told::Answered(Box::new(response))).await;
+        }
+        if last < 200 {
+            let _over = self.tell.send(Told::Unanswered).await;
+        }
+    }
+}
+
+/// A connection to the trunk, and where that leads.
+pub(crate) async fn reach(
+    shared: &Shared,
+    endpoint: &EndpointInnerRef,
+    trunk: &Trunk,
+) -> Result<(SipConnection, SocketAddr), String> {
+    let uri = trunk.uri().map_err(|error| error.to_string())?;
+    let target = SipAddr::new(trunk.transport.of_stack(), uri.host_with_port);
+    let found = tokio::time::timeout(CONNECT, endpoint.transport_layer.lookup(&target, None)).await;
+    let (connection, address) =
+        found.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())?;
+    let address = address.get_socketaddr().map_err(|error| error.to_string())?;
+    shared.places.learn(trunk, address.ip());
+    Ok((connection, address))
+}
+
+/// Whom we call, and who we say we are.
+fn names(trunk: &Trunk, outgoing: &Outgoing, own: IpAddr) -> Option<(Uri, Uri)> {
+    let callee = named(trunk, &outgoing.number.0).ok()?;
+    let shown = outgoing.caller.as_ref().map(|caller| caller.0.as_str());
+    let caller = match shown.or(trunk.caller.as_deref()).or(trunk.user.as_deref()) {
+        Some(caller) => named(trunk, caller).ok()?,
+        // RFC 3323: who says nothing of themselves.
+        None => Uri::try_from(format!("sip:anonymous@{}", bracketed(own))).ok()?,
+    };
+    // A transport is how to get there, and no part of a name.
+    Some((callee, Uri { params: Vec::new(), ..caller }))
+}
+
+/// Somebody at the trunk.
+pub(crate) fn named(trunk: &Trunk, user: &str) -> Result<Uri, rsipstack::sip::Error> {
+    let auth = rsipstack::sip::uri::Auth { user: user.to_owned(), password: None };
+    Ok(Uri { auth: Some(auth), ..trunk.uri()? })
+}
+
+fn bracketed(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+pub(crate) fn credential(trunk: &Trunk) -> Option<Credential> {
+    let (user, password) = (trunk.user.as_ref()?, trunk.password.as_ref()?);
+    Some(Credential { username: user.clone(), password: password.expose().clone(), ..Credential::default() })
+}
+
+fn end(progress: &mpsc::Sender<Progress>, outcome: Outcome) {
+    metrics::counter!(DIALLED, "outcome" => outcome.why.name()).increment(1);
+    let _gone = progress.try_send(Progress::Ended(outcome));
+}

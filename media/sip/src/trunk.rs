@@ -1,0 +1,170 @@
+//! A trunk: somebody else's SIP server by which our calls go out, and whose calls come to us.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use domain::Secret;
+use serde::{Deserialize, Serialize};
+
+use crate::outgoing::dialable;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trunk {
+    /// What calls and routes call it by.
+    pub name: String,
+    /// Name or address of its server.
+    pub host: String,
+    /// 5060 unless given.
+    #[serde(default)]
+    pub port: Option<u16>,
+    #[serde(default)]
+    pub transport: Transport,
+    /// Who we are there, in addresses and where it asks for a password.
+    #[serde(default)]
+    pub user: Option<String>,
+    #[serde(default, skip_serializing)]
+    pub password: Option<Secret<String>>,
+    /// Number or name that callees see; `user` unless given.
+    #[serde(default)]
+    pub caller: Option<String>,
+    /// For how long we register there at a time, in seconds, so that calls to `user` come here; 0: we do not.
+    #[serde(default)]
+    pub register_s: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    #[default]
+    Udp,
+    Tcp,
+}
+
+impl Trunk {
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn validate(&self) -> Result<(), String> {
+        let name = &self.name;
+        if name.is_empty()
+            || name.len() > 64
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        {
+            return Err(format!("the trunk {name:?} needs a name of up to 64 letters, digits, - and _"));
+        }
+        let host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+        if self.host.is_empty() || !self.host.bytes().all(host) || self.uri().is_err() {
+            return Err(format!("host of the trunk {name} must be a name or an address"));
+        }
+        if self.user.iter().chain(&self.caller).any(|user| !dialable(user)) {
+            return Err(format!("user and caller of the trunk {name} must be numbers or names"));
+        }
+        if self.password.is_some() && self.user.is_none() {
+            return Err(format!("the trunk {name} has a password and no user"));
+        }
+        if self.register_s != 0 && (self.user.is_none() || !(30..=86_400).contains(&self.register_s)) {
+            return Err(format!("register_s of the trunk {name} must be 30 to 86400, and user be given"));
+        }
+        Ok(())
+    }
+
+    /// Its server.
+    pub(crate) fn uri(&self) -> Result<rsipstack::sip::Uri, rsipstack::sip::Error> {
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let transport = match self.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+        };
+        rsipstack::sip::Uri::try_from(format!("sip:{}{port}{transport}", self.host))
+    }
+}
+
+impl Transport {
+    pub(crate) const fn of_stack(self) -> rsipstack::sip::Transport {
+        match self {
+            Self::Udp => rsipstack::sip::Transport::Udp,
+            Self::Tcp => rsipstack::sip::Transport::Tcp,
+        }
+    }
+}
+
+/// Where trunks are, as their names led there last: whoever calls from there is the trunk.
+#[derive(Debug, Default)]
+pub(crate) struct Places(Mutex<HashMap<String, IpAddr>>);
+
+impl Places {
+    /// Of those that are named by an address. The others become known once they were looked up.
+    pub(crate) fn of(trunks: &[Trunk]) -> Self {
+        let address = |trunk: &Trunk| trunk.host.trim_matches(['[', ']']).parse().ok();
+        let known = trunks.iter().filter_map(|trunk| Some((trunk.name.clone(), address(trunk)?)));
+        Self(Mutex::new(known.collect()))
+    }
+
+    pub(crate) fn learn(&self, trunk: &Trunk, address: IpAddr) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(trunk.name.clone(), address);
+    }
+
+    /// The trunk that is there.
+    pub(crate) fn at(&self, address: IpAddr) -> Option<String> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first by name, where several are.
+        known.iter().filter(|(_, at)| **at == address).map(|(name, _)| name).min().cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) fn trunk() -> Trunk {
+        Trunk {
+            name: "carrier".to_owned(),
+            host: "sip.example.com".to_owned(),
+            port: None,
+            transport: Transport::Udp,
+            user: None,
+            password: None,
+            caller: None,
+            register_s: 0,
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_in_words() {
+        let wrong = |change: fn(&mut Trunk)| {
+            let mut trunk = trunk();
+            change(&mut trunk);
+            trunk.validate().err()
+        };
+        assert_eq!(wrong(|_| {}), None);
+        assert_eq!(wrong(|trunk| trunk.host = "192.0.2.1".to_owned()), None);
+        assert_eq!(wrong(|trunk| trunk.host = "[2001:db8::1]".to_owned()), None);
+        assert!(wrong(|trunk| trunk.name = "a b".to_owned()).is_some());
+        assert!(wrong(|trunk| trunk.host = "a>b".to_owned()).is_some());
+        assert!(wrong(|trunk| trunk.user = Some("a@b".to_owned())).is_some());
+        assert!(wrong(|trunk| trunk.register_s = 600).is_some(), "for whom?");
+        assert!(wrong(|trunk| trunk.password = Some(Secret::new("x".to_owned()))).is_some());
+    }
+
+    #[test]
+    fn a_trunk_is_known_by_its_address_and_where_its_name_led_to_last() {
+        let at = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let fixed = Trunk { name: "fixed".to_owned(), host: "[2001:db8::1]".to_owned(), ..trunk() };
+        let places = Places::of(&[fixed, trunk()]);
+        assert_eq!(places.at(at("2001:db8::1")).as_deref(), Some("fixed"));
+        assert_eq!(places.at(at("192.0.2.1")), None);
+        places.learn(&trunk(), at("192.0.2.1"));
+        assert_eq!(places.at(at("192.0.2.1")).as_deref(), Some("carrier"));
+        places.learn(&trunk(), at("192.0.2.2"));
+        assert_eq!(places.at(at("192.0.2.1")), None, "it moved");
+    }
+
+    #[test]
+    fn a_password_is_not_written_out() {
+        let mut trunk = trunk();
+        trunk.password = Some(Secret::new("s3cret".to_owned()));
+        let text = serde_json::to_string(&trunk).expect("writable") + &format!("{trunk:?}");
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}

@@ -1,0 +1,234 @@
+//! Calls that we make: the other side is sipp with the scenarios of `tests/sipp/called`, baresip, or another server of ours.
+
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use domain::Secret;
+use media_sip::{Outcome, Transport, Trunk, Unanswered};
+use testkit::process;
+
+use crate::desk::{Desk, Rang};
+
+const SOON: Duration = Duration::from_secs(10);
+const RING: Duration = Duration::from_secs(20);
+
+/// The other side of one call.
+pub(crate) struct Callee {
+    child: Child,
+    folder: tempfile::TempDir,
+    pub(crate) port: u16,
+}
+
+impl Callee {
+    pub(crate) fn play(scenario: &str, more: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sipp/called").join(scenario);
+        assert!(path.is_file(), "{}", path.display());
+        let (port, media) = (free(), free());
+        let log = std::fs::File::create(folder.path().join("log")).expect("writable");
+        let child = Command::new("sipp")
+            .current_dir(folder.path())
+            .arg("-sf")
+            .arg(path)
+            .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-mp", &media.to_string(), "-rtp_echo"])
+            .args(["-m", "1", "-nostdin", "-timeout", "40", "-timeout_error", "-trace_err"])
+            .args(["-error_file", "errors.log"])
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sipp is installed by scripts/setup.sh test");
+        Self { child, folder, port }
+    }
+
+    /// The scenario went as it is written.
+    pub(crate) fn is_content(mut self) {
+        let ended = process::ended(&mut self.child, Duration::from_secs(45));
+        let errors = std::fs::read_to_string(self.folder.path().join("errors.log")).unwrap_or_default();
+        assert!(ended.is_some_and(|status| status.success()), "{ended:?}\n{errors}");
+    }
+}
+
+impl Drop for Callee {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _gone = self.child.wait();
+    }
+}
+
+/// An even port that nobody had just now.
+pub(crate) fn free() -> u16 {
+    std::iter::repeat_with(|| {
+        UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
+    })
+    .find(|port| port % 2 == 0)
+    .expect("endless")
+}
+
+pub(crate) fn trunk(port: u16) -> Trunk {
+    Trunk {
+        name: "carrier".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port: Some(port),
+        transport: Transport::Udp,
+        user: None,
+        password: None,
+        caller: Some("+4930555".to_owned()),
+        register_s: 0,
+    }
+}
+
+pub(crate) fn by(trunk: Trunk) -> Desk {
+    Desk::open(move |options| options.trunks.push(trunk))
+}
+
+#[test]
+fn a_callee_rings_answers_is_heard_and_then_spoken_to() {
+    let callee = Callee::play("answers.xml", &[]);
+    let desk = by(trunk(callee.port));
+    let dialled = desk.dial("+4930123456", RING);
+    assert_eq!(dialled, (vec![Rang::Silently], Ok(())));
+    // What it says comes back: the callee echoes.
+    process::wait_for("an echo of the voice", SOON, || (desk.seen()[0].loud > 20).then_some(()));
+    desk.hang_up();
+    callee.is_content();
+    desk.is_empty(SOON);
+    assert!(desk.seen()[0].active);
+}
+
+#[test]
+fn why_nobody_answered_is_told() {
+    for (scenario, why, status) in [
+        ("busy.xml", Unanswered::Busy, 486),
+        ("declined.xml", Unanswered::Declined, 603),
+        ("unknown.xml", Unanswered::UnknownNumber, 404),
+        ("moved.xml", Unanswered::Failed, 302),
+    ] {
+        let callee = Callee::play(scenario, &[]);
+        let desk = by(trunk(callee.port));
+        assert_eq!(desk.dial("100", RING).1, Err(Outcome { why, status }), "{scenario}");
+        callee.is_content();
+        desk.is_empty(SOON);
+    }
+}
+
+#[test]
+fn who_rings_on_is_cancelled() {
+    let callee = Callee::play("rings_on.xml", &[]);
+    let desk = by(trunk(callee.port));
+    let dialled = desk.dial("100", Duration::from_millis(1_500));
+    assert_eq!(dialled.1, Err(Outcome { why: Unanswered::NoAnswer, status: 0 }));
+    callee.is_content();
+    desk.is_empty(SOON);
+}
+
+#[test]
+fn a_call_that_is_wanted_no_more_is_cancelled() {
+    let callee = Callee::play("rings_on.xml", &[]);
+    let desk = by(trunk(callee.port));
+    desk.dial_and_forget("100");
+    callee.is_content();
+    desk.is_empty(SOON);
+}
+
+#[test]
+fn early_audio_is_acknowledged_and_is_no_part_of_the_call() {
+    let callee = Callee::play("early.xml", &[]);
+    let desk = by(trunk(callee.port));
+    assert_eq!(desk.dial("100", RING), (vec![Rang::Audibly], Ok(())));
+    process::wait_for("an echo of the voice", SOON, || (desk.seen()[0].loud > 20).then_some(()));
+    desk.hang_up();
+    callee.is_content();
+    desk.is_empty(SOON);
+}
+
+#[test]
+fn a_password_is_given_where_one_is_asked_for() {
+    for scenario in ["asks_401.xml", "asks_407.xml"] {
+        let callee = Callee::play(scenario, &[]);
+        let trunk = Trunk {
+            user: Some("anna".to_owned()),
+            password: Some(Secret::new("s3cret".to_owned())),
+            ..trunk(callee.port)
+        };
+        let desk = by(trunk);
+        assert_eq!(desk.dial("100", RING).1, Ok(()), "{scenario}");
+        desk.hang_up();
+        callee.is_content();
+        desk.is_empty(SOON);
+    }
+}
+
+#[test]
+fn without_the_right_password_nobody_is_called() {
+    let far = Desk::open(|options| {
+        options.users.insert("anna".to_owned(), Secret::new("s3cret".to_owned()));
+    });
+    let known = |password: Option<&str>| Trunk {
+        user: password.map(|_| "anna".to_owned()),
+        password: password.map(|password| Secret::new(password.to_owned())),
+        ..trunk(far.address().port())
+    };
+    for (password, status) in [(None, 401), (Some("guessed"), 403)] {
+        let desk = by(known(password));
+        let outcome = Outcome { why: Unanswered::Forbidden, status };
+        assert_eq!(desk.dial("front-desk", RING).1, Err(outcome));
+        desk.is_empty(SOON);
+    }
+    assert!(far.seen().is_empty());
+    let desk = by(known(Some("s3cret")));
+    assert_eq!(desk.dial("front-desk", RING).1, Ok(()));
+    desk.hang_up();
+    far.is_empty(SOON);
+}
+
+#[test]
+fn two_servers_of_ours_hear_each_other_over_udp_and_tcp() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let far = Desk::open(|options| options.opus = false);
+        let desk = by(Trunk { transport, ..trunk(far.address().port()) });
+        assert_eq!(desk.dial("front-desk", RING).1, Ok(()), "{transport:?}");
+        let heard = |desk: &Desk| desk.seen().first().is_some_and(|seen| seen.loud > 25).then_some(());
+        process::wait_for("the far voice", SOON, || heard(&desk));
+        process::wait_for("our voice", SOON, || heard(&far));
+        assert_eq!(far.seen()[0].called, "front-desk");
+        desk.hang_up();
+        far.is_empty(SOON);
+        desk.is_empty(SOON);
+        assert!(far.seen()[0].closed);
+    }
+}
+
+#[test]
+fn a_callee_who_hangs_up_ends_the_call() {
+    let callee = Callee::play("hangs_up.xml", &[]);
+    let desk = by(trunk(callee.port));
+    assert_eq!(desk.dial("100", RING).1, Ok(()));
+    callee.is_content();
+    desk.is_empty(SOON);
+    assert!(desk.seen()[0].closed);
+}
+
+#[test]
+fn a_trunk_over_tcp_takes_calls() {
+    let callee = Callee::play("answers.xml", &["-t", "t1"]);
+    let listens = || TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], callee.port))).ok();
+    process::wait_for("sipp to listen", SOON, listens);
+    let desk = by(Trunk { transport: Transport::Tcp, ..trunk(callee.port) });
+    assert_eq!(desk.dial("100", RING).1, Ok(()));
+    desk.hang_up();
+    callee.is_content();
+    desk.is_empty(SOON);
+}
+
+#[test]
+fn nothing_at_the_other_end_is_said_to_be_so() {
+    let desk = by(trunk(free()));
+    let outcome = Outcome { why: Unanswered::Unreachable, status: 0 };
+    assert_eq!(desk.dial("100", Duration::from_secs(1)).1, Err(outcome));
+    let refusing = by(Trunk { transport: Transport::Tcp, ..trunk(free()) });
+    assert_eq!(refusing.dial("100", RING).1, Err(outcome));
+}

@@ -1,0 +1,70 @@
+//! Registration with a trunk: the registrar is sipp.
+
+use std::time::Duration;
+
+use domain::Secret;
+use media_sip::{Registration, Trunk};
+use testkit::phone::Phone;
+use testkit::process;
+
+use crate::desk::Desk;
+use crate::dial::{Callee, trunk};
+
+const SOON: Duration = Duration::from_secs(15);
+
+fn registering(port: u16) -> Trunk {
+    Trunk {
+        user: Some("anna".to_owned()),
+        password: Some(Secret::new("s3cret".to_owned())),
+        register_s: 600,
+        ..trunk(port)
+    }
+}
+
+fn state(desk: &Desk) -> Registration {
+    *desk.server.registrations()[0].1.borrow()
+}
+
+#[test]
+fn a_registration_is_asked_for_with_a_password_renewed_and_taken_back() {
+    let registrar = Callee::play("registrar.xml", &[]);
+    let desk = Desk::open(|options| options.trunks.push(registering(registrar.port)));
+    process::wait_for("a registration", SOON, || {
+        (state(&desk) == Registration::Registered { expires_s: 4 }).then_some(())
+    });
+    // Renewed after two seconds, and for longer.
+    process::wait_for("its renewal", SOON, || {
+        (state(&desk) == Registration::Registered { expires_s: 120 }).then_some(())
+    });
+    let seen = desk.server.registrations()[0].1.clone();
+    drop(desk);
+    assert_eq!(*seen.borrow(), Registration::Ended);
+    registrar.is_content();
+}
+
+#[test]
+fn a_registrar_that_says_no_is_asked_again_later() {
+    let registrar = Callee::play("registrar_down.xml", &[]);
+    let desk = Desk::open(|options| options.trunks.push(registering(registrar.port)));
+    process::wait_for("a refusal", SOON, || {
+        matches!(state(&desk), Registration::Failed { status: 503, .. }).then_some(())
+    });
+    process::wait_for("a registration", SOON, || {
+        (state(&desk) == Registration::Registered { expires_s: 900 }).then_some(())
+    });
+    drop(desk);
+    registrar.is_content();
+}
+
+#[test]
+fn calls_of_a_trunk_need_no_password_of_ours_and_say_where_they_come_from() {
+    let desk = Desk::open(|options| {
+        options.users.insert("berta".to_owned(), Secret::new("s3cret".to_owned()));
+        options.trunks.push(trunk(9));
+    });
+    let mut phone = Phone::new(desk.address());
+    assert_eq!(phone.call("anna").status(), Some(200));
+    phone.hang_up();
+    desk.is_empty(SOON);
+    assert_eq!(desk.seen()[0].trunk.as_deref(), Some("carrier"));
+}
