@@ -8,6 +8,7 @@ pub(crate) mod background;
 pub(crate) mod call_log;
 pub(crate) mod catalogue;
 pub(crate) mod control;
+pub(crate) mod dialler;
 pub(crate) mod dialogue;
 pub(crate) mod drills;
 pub(crate) mod entry;

@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod config;
+pub(crate) mod dial;
 pub(crate) mod doctor;
 pub(crate) mod drill;
 pub(crate) mod export;

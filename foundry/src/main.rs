@@ -31,6 +31,8 @@ enum Command {
     Serve(cmd::serve::Args),
     /// Call an agent on any server, speak recordings, and report what came back.
     Call(cmd::call::Args),
+    /// Have somebody called by a SIP trunk of a running server.
+    Dial(cmd::dial::Args),
     /// The speech models that run in this process.
     Models(cmd::models::Args),
     /// Say what is missing on this machine and how to mend it.
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Serve(args) => cmd::serve::run(args),
         Command::Call(args) => cmd::call::run(args),
+        Command::Dial(args) => cmd::dial::run(args),
         Command::Models(args) => cmd::models::run(args),
         Command::Doctor(args) => cmd::doctor::run(args),
         Command::Drill(args) => cmd::drill::run(args),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
@@ -18,6 +18,7 @@ use crate::adapters::at_once::AtOnce;
 use crate::adapters::call_log::CallLog;
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
+use crate::adapters::dialler::{Desk, Dialler};
 use crate::adapters::drills::{self, Drills};
 use crate::adapters::entry::Entry;
 use crate::adapters::greeter::Greeter;
@@ -178,7 +179,7 @@ impl House {
                     open: config.sip.open,
                 };
                 phones.answer(ringing);
-                Some(server.address())
+                Some(server)
             }
             None => None,
         };
@@ -200,6 +201,15 @@ impl House {
             };
             rooms.open();
         }
+        let dialler = Dialler(Arc::new(Desk {
+            sip: phones.clone(),
+            board: Arc::clone(&board),
+            directory: directory.clone(),
+            spending: Arc::clone(&spending),
+            tasks: Arc::clone(&tasks),
+            home,
+            calls: Mutex::default(),
+        }));
         let entry = Entry {
             board: Arc::clone(&board),
             spending,
@@ -226,6 +236,7 @@ impl House {
             greetings: greeter,
             drills: Arc::new(drills::Control { drills, catalogue }),
             rooms: doors,
+            dialler: Arc::new(dialler),
         };
         let kept = Arc::clone(&ports.recordings);
         control_server::jobs::start(store.db(), store.server(), kept, summaries, &tasks);
@@ -242,7 +253,7 @@ impl House {
             operator_token,
             token_key,
             address,
-            phones,
+            phones: phones.map(|server| server.address()),
             note,
             _data: data,
         })

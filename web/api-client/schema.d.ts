@@ -367,6 +367,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Calls somebody by a trunk of the server; the agent greets once the callee is heard. The answer comes before the callee's: ask for the call
+         *     again to learn what became of it. With an `Idempotency-Key` nobody is called twice.
+         */
+        post: operations["place_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/calls/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of a call that was placed: `dialling`, `ringing`, `answered`, or `unanswered` with the reason. */
+        get: operations["get_call"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/channels": {
         parameters: {
             query?: never;
@@ -2754,6 +2791,30 @@ export interface components {
             expires_at?: string | null;
             name: string;
         };
+        NewCall: {
+            /**
+             * @description Name of the agent that speaks to whoever answers, as callers name it.
+             * @example front-desk
+             */
+            agent: string;
+            /** @description What the callee sees, where it is not the trunk's own. */
+            from?: string | null;
+            /**
+             * Format: int32
+             * @description How long it may ring, in seconds; 45 unless given.
+             */
+            ring_s?: number | null;
+            /**
+             * @description Whom to call: up to 64 digits, letters and any of `+-._*#`.
+             * @example +4930123456
+             */
+            to: string;
+            /**
+             * @description Name of one of the server's SIP trunks.
+             * @example carrier
+             */
+            trunk: string;
+        };
         NewChannel: {
             /** @description As `kind` says. Hostnames are taken in lower case. */
             address: string;
@@ -2948,6 +3009,26 @@ export interface components {
             residency?: string[] | null;
             title?: string | null;
         };
+        /** @description What became of a call of ours. Kept for the newest thousand of a server, until it stops. */
+        OutboundCall: {
+            agent: string;
+            /**
+             * @description Of the session that it is once it is answered.
+             * @example ses_0190d2f0c0de7000800000000000abcd
+             */
+            id: string;
+            /** @description Why nobody took it: `busy`, `declined`, `no_answer`, `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `cancelled` (the server stopped), `failed`. */
+            outcome?: string | null;
+            /**
+             * Format: int32
+             * @description The status of SIP with which the trunk said so.
+             */
+            sip_status?: number | null;
+            state: components["schemas"]["OutboundState"];
+            trunk: string;
+        };
+        /** @enum {string} */
+        OutboundState: "dialling" | "ringing" | "answered" | "unanswered";
         Percentiles: {
             /**
              * Format: int64
@@ -6760,6 +6841,236 @@ export interface operations {
             };
             /** @description `BODY_INVALID`: The request body cannot be read */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    place_call: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Done once, however often it is sent: kept for 24 h */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCall"];
+            };
+        };
+        responses: {
+            /** @description It is dialled */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundCall"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BUDGET_SPENT`: The budget is spent */
+            402: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read; `REFERENCE_UNKNOWN`: The body refers to nothing; `IDEMPOTENCY_KEY_REUSED`: The idempotency key was used for something else */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer; `SERVER_FULL`: All lines are busy; `SERVER_DRAINING`: The server takes no new calls */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutboundCall"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
                 headers: {
                     [name: string]: unknown;
                 };

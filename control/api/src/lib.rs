@@ -23,6 +23,7 @@ pub mod list;
 pub mod livekit;
 pub mod offer;
 pub mod organization;
+pub mod outbound;
 pub mod paths;
 pub mod price;
 pub mod problem;

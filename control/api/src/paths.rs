@@ -28,6 +28,9 @@ pub const CARRIER: &str = "/media/{carrier}";
 pub const CARRIER_AGENT: &str = "/media/{carrier}/{agent}";
 pub const CARRIER_TOKEN: &str = "/media/{carrier}/{agent}/{token}";
 
+/// Calls that we make.
+pub const CALLS: &str = "/v1/calls";
+pub const CALL: &str = "/v1/calls/{id}";
 pub const SESSIONS: &str = "/v1/sessions";
 pub const SESSION: &str = "/v1/sessions/{id}";
 pub const SESSION_TURNS: &str = "/v1/sessions/{id}/turns";

@@ -13,12 +13,13 @@ use control_api::agents::DefinitionProblem;
 use control_api::greeting::GreetingAudio;
 use control_api::health::Readiness;
 use control_api::offer::Candidate;
+use control_api::outbound::OutboundCall;
 use control_api::provider_account::{
     Ability, AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
 };
 use control_api::recording::Name;
 use domain::{
-    AgentId, Encoding, EnvironmentId, OrgId, ProviderAccountId, Role, Secret, SessionEvent, SessionId,
+    AgentId, Encoding, EnvironmentId, OrgId, Pii, ProviderAccountId, Role, Secret, SessionEvent, SessionId,
 };
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -40,6 +41,50 @@ pub struct Ports {
     pub drills: Arc<dyn Drills>,
     /// Where the server is connected to LiveKit.
     pub rooms: Option<Arc<dyn Rooms>>,
+    pub dialler: Arc<dyn Dialler>,
+}
+
+/// Whoever calls people.
+pub trait Dialler: Send + Sync {
+    /// Takes a place for a call. It begins when what is given back is called; dropping that gives the place back.
+    ///
+    /// # Errors
+    /// Why it could not be begun.
+    fn prepare(&self, wanted: WantedCall) -> Result<Begin, NotDialled>;
+
+    /// What became of one of the organization's.
+    fn call(&self, org: OrgId, id: SessionId) -> Option<OutboundCall>;
+}
+
+/// Must not wait.
+pub type Begin = Box<dyn FnOnce() + Send>;
+
+#[derive(Debug, Clone)]
+pub struct WantedCall {
+    pub org: OrgId,
+    /// Of the session that it is to be.
+    pub id: SessionId,
+    /// As callers name it.
+    pub agent: String,
+    pub trunk: String,
+    pub to: Pii<String>,
+    pub from: Option<Pii<String>>,
+    /// How long it may ring.
+    pub ring: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotDialled {
+    #[error(
+        "the organization has no trunk {0:?}: trunks are the server's, in its configuration ([[sip.trunks]])"
+    )]
+    TrunkUnknown(String),
+    #[error("the organization has no agent {0:?} that takes calls")]
+    AgentUnknown(String),
+    #[error("a number has up to 64 digits, letters and any of + - . _ * #")]
+    NotDialable,
+    #[error(transparent)]
+    Refused(Refusal),
 }
 
 /// Whoever greets callers.

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    about, agents, alerts, api_keys, audit, channels, costs, domains, drafts, drills, environments,
+    about, agents, alerts, api_keys, audit, calls, channels, costs, domains, drafts, drills, environments,
     greetings, health, latency, livekit, offer, organizations, pages, permission, prices, provider_accounts,
     recordings, releases, routes, sessions, socket, start, versions, widget,
 };
@@ -152,6 +152,8 @@ fn control() -> Documented {
         .routes(routes!(api_keys::one, api_keys::revoke))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(audit::list))
+        .routes(routes!(calls::place))
+        .routes(routes!(calls::one))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(sessions::turns))

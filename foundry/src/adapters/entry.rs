@@ -239,7 +239,7 @@ fn rtvi(call: &CallRequest) -> Box<dyn ClientProtocol> {
     }))
 }
 
-fn refusal(full: &Full) -> Refusal {
+pub(crate) fn refusal(full: &Full) -> Refusal {
     match full {
         Full::Capacity { retry_after, .. } => Refusal::Full { retry_after: *retry_after },
         Full::Draining { .. } => Refusal::Draining,

@@ -71,8 +71,9 @@ enum Command {
     },
 }
 
+/// A running server, and what it is asked with.
 #[derive(clap::Args)]
-struct At {
+pub(super) struct At {
     /// Base URL of the server.
     #[arg(long, default_value = "http://localhost:7860", value_name = "URL")]
     url: String,
@@ -164,20 +165,20 @@ async fn done(command: Command) -> anyhow::Result<String> {
 }
 
 impl At {
-    async fn ask<T: DeserializeOwned>(
-        self,
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
         method: &str,
         path: &str,
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<T> {
-        let token = match (self.token, &self.data_dir) {
-            (Some(token), _) => token,
+        let token = match (&self.token, &self.data_dir) {
+            (Some(token), _) => token.clone(),
             (None, Some(folder)) => operator::kept(folder, operator::TOKEN)?,
             (None, None) => {
                 anyhow::bail!("give a key with FOUNDRY_TOKEN, or the server's data directory with --data-dir")
             }
         };
-        let plane = Plane { url: self.url, token: Some(token), insecure: self.insecure };
+        let plane = Plane { url: self.url.clone(), token: Some(token), insecure: self.insecure };
         let body = body.map(serde_json::to_value).transpose()?;
         let answer = plane.ask(method, path, body.as_ref()).await?;
         serde_json::from_value(answer).context("the server answers what this version does not understand")

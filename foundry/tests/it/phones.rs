@@ -1,5 +1,7 @@
 //! A phone calls an agent: it hears the greeting, is answered, and the call is on record as any other.
 
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 use media_core::g711;
@@ -25,6 +27,104 @@ fn spoken(name: &str) -> Vec<u8> {
     let mut resampler = media_core::Resampler::new(rate_hz, 8_000).expect("a rate that is known");
     resampler.push(&samples, &mut narrow);
     narrow.into_iter().map(g711::encode_ulaw).collect()
+}
+
+/// A phone that is called: rings, is picked up, listens, hangs up.
+struct Called {
+    sip: UdpSocket,
+    rtp: UdpSocket,
+}
+
+impl Called {
+    fn new() -> Self {
+        let socket = || {
+            let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            socket.set_read_timeout(Some(Duration::from_secs(20))).expect("settable");
+            socket
+        };
+        Self { sip: socket(), rtp: socket() }
+    }
+
+    fn port(&self) -> u16 {
+        self.sip.local_addr().expect("bound").port()
+    }
+
+    /// The next request of that method, and who sent it.
+    fn asked(&self, method: &str) -> (String, SocketAddr) {
+        let mut bytes = [0; 8_192];
+        loop {
+            let (length, from) = self.sip.recv_from(&mut bytes).expect("a request");
+            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            if text.starts_with(&format!("{method} ")) {
+                return (text, from);
+            }
+        }
+    }
+
+    fn answer(&self, request: &str, to: SocketAddr, status: &str, body: &str) {
+        let kept = request
+            .lines()
+            .filter(|line| ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name)));
+        let head: String = kept.map(|line| format!("{line}\r\n")).collect();
+        let to_header = request.lines().find(|line| line.starts_with("To:")).expect("a To");
+        let tag = if to_header.contains("tag=") { "" } else { ";tag=called" };
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let text = format!(
+            "SIP/2.0 {status}\r\n{head}{to_header}{tag}\r\nContact: <sip:called@127.0.0.1:{}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+            self.port(),
+            body.len()
+        );
+        self.sip.send_to(text.as_bytes(), to).expect("sent");
+    }
+
+    /// Sends quiet frames to where audio is wanted, and gives what comes meanwhile.
+    fn listen(&self, invite: &str, frames: u16) -> Vec<u8> {
+        let port = invite.split("m=audio ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a port");
+        let to: SocketAddr = format!("127.0.0.1:{port}").parse().expect("an address");
+        self.rtp.set_read_timeout(Some(Duration::from_millis(20))).expect("settable");
+        let (mut heard, mut bytes) = (Vec::new(), [0; 2_048]);
+        for n in 0..frames {
+            let mut packet = vec![0x80, 0];
+            packet.extend(n.to_be_bytes());
+            packet.extend((u32::from(n) * 160).to_be_bytes());
+            packet.extend([0, 0, 0, 5]);
+            packet.extend([0xff; 160]);
+            self.rtp.send_to(&packet, to).expect("sent");
+            if let Ok(length) = self.rtp.recv(&mut bytes) {
+                heard.extend_from_slice(bytes.get(12..length).unwrap_or_default());
+            }
+        }
+        heard
+    }
+}
+
+#[test]
+fn somebody_is_called_by_a_trunk_and_greeted_once_they_are_heard() {
+    let _quiet = house::quiet();
+    let phone = Called::new();
+    let trunk = format!(
+        "[[sip.trunks]]\nname = \"carrier\"\nhost = \"127.0.0.1\"\nport = {}\ncaller = \"+4930555\"\n",
+        phone.port()
+    );
+    let server = house::timed(&trunk, &["--sip-listen", "127.0.0.1:0"]);
+    let mut dial = Command::new(house::PROGRAM);
+    dial.env("FOUNDRY_TOKEN", server.token()).args(["dial", "+4930123456", "--trunk", "carrier"]);
+    dial.args(["--url", server.url()]);
+    let dial = std::thread::spawn(move || process::run(&mut dial, Duration::from_secs(30)));
+    let (invite, server_sip) = phone.asked("INVITE");
+    assert!(invite.contains("sip:+4930123456@127.0.0.1") && invite.contains("sip:+4930555@"), "{invite}");
+    phone.answer(&invite, server_sip, "180 Ringing", "");
+    let sdp = format!(
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
+        phone.rtp.local_addr().expect("bound").port()
+    );
+    phone.answer(&invite, server_sip, "200 OK", &sdp);
+    phone.asked("ACK");
+    let greeting = phone.listen(&invite, 400);
+    assert!(voiced(&greeting) > 25, "{} frames of the greeting", voiced(&greeting));
+    let dialled = dial.join().expect("no panic");
+    assert_eq!(dialled.code, Some(0), "{}{}", dialled.stdout, dialled.stderr);
+    assert!(dialled.stdout.contains("answered: the session is ses_"), "{}", dialled.stdout);
 }
 
 #[test]

@@ -31,7 +31,7 @@ use crate::outgoing::{DialError, Dialling, Outgoing};
 use crate::ports::Ports;
 use crate::register::Register;
 use crate::registration::Registration;
-use crate::trunk::Places;
+use crate::trunk::{Places, Trunk};
 
 /// Calls that ring and that nobody has looked at. When full, callers are told that we are busy.
 const INVITATIONS: usize = 64;
@@ -134,13 +134,7 @@ impl Server {
     /// # Errors
     /// Where it cannot even be begun.
     pub fn dial(&self, outgoing: Outgoing) -> Result<Dialling, DialError> {
-        if !outgoing.is_dialable() {
-            return Err(DialError::NotDialable);
-        }
-        let trunks = &self.shared.options.trunks;
-        let Some(trunk) = trunks.iter().find(|trunk| trunk.name == outgoing.trunk).cloned() else {
-            return Err(DialError::UnknownTrunk(outgoing.trunk));
-        };
+        let trunk = self.trunk_for(&outgoing)?.clone();
         let Ok(place) = Arc::clone(&self.shared.room).try_acquire_owned() else {
             return Err(DialError::Busy);
         };
@@ -160,6 +154,23 @@ impl Server {
             .tasks
             .spawn_graceful(CALL, async move { stack.run_until_cancelled(Box::pin(dial::run(call))).await });
         Ok(Dialling { progress: receiver })
+    }
+
+    /// Whether `dial` would know whom to call and by which way.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_dial(&self, outgoing: &Outgoing) -> Result<(), DialError> {
+        self.trunk_for(outgoing).map(drop)
+    }
+
+    fn trunk_for(&self, outgoing: &Outgoing) -> Result<&Trunk, DialError> {
+        if !outgoing.is_dialable() {
+            return Err(DialError::NotDialable);
+        }
+        let trunks = &self.shared.options.trunks;
+        let found = trunks.iter().find(|trunk| trunk.name == outgoing.trunk);
+        found.ok_or_else(|| DialError::UnknownTrunk(outgoing.trunk.clone()))
     }
 
     /// How the trunks that we register with see us, by name.

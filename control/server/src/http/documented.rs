@@ -66,6 +66,11 @@ kinds! {
     FindRecording = [ALWAYS, [&problem::RECORDING_UNKNOWN, &problem::RECORDING_UNREADABLE, &problem::RANGE_UNSATISFIABLE]];
     /// A new one.
     Make = [ALWAYS, BODY, [&problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
+    /// Somebody is called.
+    PlaceCall = [ALWAYS, BODY, [
+        &problem::REFERENCE_UNKNOWN, &problem::SERVER_FULL, &problem::SERVER_DRAINING, &problem::BUDGET_SPENT,
+        &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
+    ]];
     /// Hostnames are the operator's to give.
     MakeChannel = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
     /// Hostnames and numbers that begin with few digits are the operator's to give.

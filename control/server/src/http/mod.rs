@@ -6,6 +6,7 @@ pub(crate) mod alerts;
 mod answer;
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod calls;
 pub(crate) mod channels;
 pub(crate) mod costs;
 mod documented;

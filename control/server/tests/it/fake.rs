@@ -14,13 +14,14 @@ use control_api::agents::DefinitionProblem;
 use control_api::greeting::GreetingAudio;
 use control_api::health::{Check, Readiness};
 use control_api::offer::Candidate;
+use control_api::outbound::{OutboundCall, OutboundState};
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
 use control_server::ports::{
-    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Drills, Framing,
-    Greetings, Health, LogError, Metrics, NotSummedUp, Offer, OpenAccount, Platform, RawLog, RecordedPart,
-    RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, RoomAccess, Rooms, Running, Speaking,
-    Spoken, Summarizer, SummedUp, Unspoken, Vendors,
+    Accept, Account, Answer, Begin, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Dialler,
+    Drills, Framing, Greetings, Health, LogError, Metrics, NotDialled, NotSummedUp, Offer, OpenAccount,
+    Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation,
+    RoomAccess, Rooms, Running, Speaking, Spoken, Summarizer, SummedUp, Unspoken, Vendors, WantedCall,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -84,6 +85,8 @@ pub(crate) struct World {
     pub(crate) greeted: Mutex<Vec<OrgId>>,
     /// What a model is asked about ended calls, and what it answers.
     pub(crate) model: Model,
+    /// Calls that were begun. By the trunk `carrier` anybody can be called.
+    pub(crate) dialled: Arc<Mutex<Vec<WantedCall>>>,
 }
 
 pub(crate) struct Model {
@@ -139,6 +142,7 @@ impl World {
             called: Mutex::default(),
             greeted: Mutex::default(),
             model: Model::new(),
+            dialled: Arc::default(),
         })
     }
 
@@ -160,6 +164,7 @@ impl World {
             greetings: self.clone(),
             drills: self.clone(),
             rooms: Some(self.clone()),
+            dialler: self.clone(),
         };
         let vault = Arc::new(Vault::new(&Secret::new("a master key of the tests".to_owned())));
         Server::new(options, ports, store, self.code.clone(), vault).expect("options are valid")
@@ -221,6 +226,37 @@ impl Rooms for World {
     fn token(&self, access: &RoomAccess) -> Result<Secret<String>, String> {
         let RoomAccess { room, identity, agent, metadata, .. } = access;
         Ok(Secret::new(format!("{identity} may enter {room} with {agent} ({metadata})")))
+    }
+}
+
+impl Dialler for World {
+    fn prepare(&self, wanted: WantedCall) -> Result<Begin, NotDialled> {
+        self.admission(&wanted.agent).map_err(|refusal| match refusal {
+            Refusal::AgentUnknown { agent } => NotDialled::AgentUnknown(agent),
+            other => NotDialled::Refused(other),
+        })?;
+        if wanted.trunk != "carrier" {
+            return Err(NotDialled::TrunkUnknown(wanted.trunk));
+        }
+        if wanted.to.0.contains('@') {
+            return Err(NotDialled::NotDialable);
+        }
+        let dialled = Arc::clone(&self.dialled);
+        Ok(Box::new(move || dialled.lock().expect("no panic").push(wanted)))
+    }
+
+    /// Of those that were begun, the callees are busy.
+    fn call(&self, org: OrgId, id: SessionId) -> Option<OutboundCall> {
+        let dialled = self.dialled.lock().expect("no panic");
+        let call = dialled.iter().find(|call| (call.org, call.id) == (org, id))?;
+        Some(OutboundCall {
+            id,
+            agent: call.agent.clone(),
+            trunk: call.trunk.clone(),
+            state: OutboundState::Unanswered,
+            outcome: Some("busy".to_owned()),
+            sip_status: Some(486),
+        })
     }
 }
 

@@ -30,8 +30,11 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
     let drill = plane.post("/v1/drills", drill).await.json();
     let route = json!({"number": "+41441234567", "agent_id": agent["id"], "environment_id": environment});
     let route = plane.post("/v1/routes", route).await.json();
+    let placed = json!({"agent": "front-desk", "trunk": "carrier", "to": "+4930"});
+    let placed = plane.post("/v1/calls", placed).await.json();
     vec![
         ("/v1/routes/", text(&route["id"])),
+        ("/v1/calls/", text(&placed["id"])),
         ("/v1/drills/", text(&drill["id"])),
         ("/v1/sessions/", call.id().to_string()),
         ("/v1/organizations/", plane.org.to_string()),

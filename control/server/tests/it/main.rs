@@ -1,6 +1,7 @@
 //! HTTP dialogues with the router over fake ports and a real database: every route, every error, permissions, limits, tenants.
 
 mod accounts;
+mod calls;
 mod cors;
 mod costs;
 mod digests;
