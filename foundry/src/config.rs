@@ -335,6 +335,8 @@ pub(crate) struct Sip {
     pub(crate) rtp_last: u16,
     /// How phones and trunks reach us, where a router is between and `listen` is not what they see.
     pub(crate) advertise: Option<IpAddr>,
+    /// Calls whose audio is not enciphered are refused.
+    pub(crate) srtp_required: bool,
     /// By which calls go out and, where we register with them, come in.
     pub(crate) trunks: Vec<media_sip::Trunk>,
 }
@@ -348,6 +350,7 @@ impl Default for Sip {
             rtp_first: options.rtp_first,
             rtp_last: options.rtp_last,
             advertise: None,
+            srtp_required: false,
             trunks: Vec::new(),
         }
     }
@@ -357,9 +360,16 @@ impl Sip {
     pub(crate) fn options(&self) -> Option<media_sip::Options> {
         let listen = self.listen?;
         let (rtp_first, rtp_last) = (self.rtp_first, self.rtp_last);
-        let (advertise, trunks) = (self.advertise, self.trunks.clone());
-        let options =
-            media_sip::Options { listen, rtp_first, rtp_last, advertise, trunks, ..Default::default() };
+        let (advertise, srtp_required, trunks) = (self.advertise, self.srtp_required, self.trunks.clone());
+        let options = media_sip::Options {
+            listen,
+            rtp_first,
+            rtp_last,
+            advertise,
+            srtp_required,
+            trunks,
+            ..Default::default()
+        };
         Some(options)
     }
 }

@@ -28,6 +28,7 @@ use crate::outgoing::{Outcome, Progress};
 use crate::ports::{Lease, Ports};
 use crate::rtp::Timeline;
 use crate::sdp::Local;
+use crate::srtp::Master;
 use crate::trunk::Places;
 use crate::voice::{Heard, Voice};
 
@@ -239,14 +240,15 @@ impl Call {
     }
 
     async fn answer(&mut self) {
-        match self.listen().await {
+        let secure = self.shared.options.srtp_required;
+        match self.listen(secure).await {
             Ok(local) => self.feed(Input::Accepted(local)).await,
             Err(status) => self.feed(Input::Refused(status)).await,
         }
     }
 
     /// Takes a port for audio; what is to be said about it, or the status of a refusal.
-    pub(crate) async fn listen(&mut self) -> Result<Local, u16> {
+    pub(crate) async fn listen(&mut self, secure: bool) -> Result<Local, u16> {
         let Some(lease) = self.shared.ports.take(self.bind).await else {
             tracing::warn!("no port for audio is left: a call was refused (raise the range of RTP ports)");
             return Err(503);
@@ -260,6 +262,8 @@ impl Call {
             session: u64::from(rand::random::<u32>()),
             version: 1,
             codecs: self.shared.options.codecs().to_vec(),
+            key: Master::new(rand::random()),
+            secure,
         })
     }
 

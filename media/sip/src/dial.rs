@@ -102,7 +102,8 @@ pub(crate) async fn run(call: Call) {
         acknowledged: None,
         answered_by: None,
     });
-    let local = match talking.listen().await {
+    let secure = call.trunk.srtp || talking.shared.options.srtp_required;
+    let local = match talking.listen(secure).await {
         Ok(local) => local,
         Err(status) => return end(&call.progress, Outcome::of(status, true)),
     };

@@ -19,6 +19,7 @@ mod registration;
 pub mod rtp;
 pub mod sdp;
 mod server;
+pub mod srtp;
 mod trunk;
 pub mod voice;
 

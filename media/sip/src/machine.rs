@@ -366,7 +366,8 @@ impl Machine {
             }
         };
         let spoken = |offer: &Description| {
-            offer.formats.iter().any(|format| self.options.codecs().contains(&format.codec))
+            let secure = offer.crypto.is_some() || !self.options.srtp_required;
+            secure && offer.formats.iter().any(|format| self.options.codecs().contains(&format.codec))
         };
         if offer.as_ref().is_some_and(|offer| !spoken(offer)) {
             self.respond(RequestId::FIRST, 488, None, None);
@@ -559,6 +560,10 @@ impl Machine {
         // Silence is counted anew: on hold there was none to hear.
         if let State::Confirmed { .. } = self.state {
             self.heard = Some(now);
+        }
+        // What was enciphered once is not offered in plain later.
+        if let Some(local) = &mut self.local {
+            local.secure |= agreed.keys.is_some();
         }
         self.agreed = Some(agreed.clone());
         self.out.push(Output::Media(agreed));

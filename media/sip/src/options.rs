@@ -33,6 +33,8 @@ pub struct Options {
     pub opus: bool,
     /// Requests in work and calls that there may be at once; more requests are dropped, to be repeated by whoever sent them.
     pub requests: usize,
+    /// Calls whose audio is not enciphered are refused. Otherwise it is enciphered where the caller offers that.
+    pub srtp_required: bool,
     /// By which calls go out.
     pub trunks: Vec<Trunk>,
 }
@@ -51,6 +53,7 @@ impl Default for Options {
             session_expires_s: 1_800,
             opus: true,
             requests: 2_048,
+            srtp_required: false,
             trunks: Vec::new(),
         }
     }

@@ -7,10 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use media_core::Codec;
 
+use crate::srtp::{Crypto, Keys, Master, Suite};
+
 /// A description longer than this is no phone's.
 const LONGEST: usize = 16 * 1024;
 /// Media lines read; an answer has to name each of them.
 const MEDIA_LINES: usize = 16;
+/// Lines of keys of a media line that are looked at.
+const CRYPTOS: usize = 16;
 /// Payload types of a media line that are looked at.
 const FORMATS: usize = 64;
 /// Numbered here where the table of RFC 3551 has none.
@@ -26,8 +30,10 @@ pub enum Error {
     TooManyMedia,
     #[error("this line of the description cannot be read: {0:?}")]
     Line(String),
-    #[error("the description has no audio over plain RTP")]
+    #[error("the description has no audio over RTP, or over SRTP with a key that can be used")]
     NoAudio,
+    #[error("the audio would not be enciphered, and has to be (RTP/SAVP with a=crypto)")]
+    NotSecure,
     #[error("none of the codecs offered is spoken here: PCMU, PCMA or Opus is needed")]
     NoCodec,
 }
@@ -100,6 +106,8 @@ pub struct Description {
     /// Payload types of telephone events with their clocks.
     pub events: Vec<(u8, u32)>,
     pub direction: Direction,
+    /// Of audio over SRTP: their key.
+    pub crypto: Option<Crypto>,
     /// Of every media line: kind, transport and first format, to decline it with. The audio used is `chosen`.
     lines: Vec<(String, String, String)>,
     chosen: usize,
@@ -114,6 +122,10 @@ pub struct Local {
     pub version: u64,
     /// In our order of preference, for offers. An answer follows the other side's order.
     pub codecs: Vec<Codec>,
+    /// Our key, where audio is enciphered.
+    pub key: Master,
+    /// Nothing else is offered or taken. Otherwise it is theirs to say.
+    pub secure: bool,
 }
 
 /// What both sides agreed on.
@@ -129,6 +141,8 @@ pub struct Agreed {
     pub events: Option<u8>,
     /// Of ours.
     pub direction: Direction,
+    /// `None`: in plain.
+    pub keys: Option<Keys>,
 }
 
 impl Description {
@@ -160,10 +174,16 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Agreed), Er
     let send = *offer.formats.iter().find(spoken).ok_or(Error::NoCodec)?;
     let direction = offer.direction.reversed();
     let events = events_of(offer, send.codec);
+    if local.secure && offer.crypto.is_none() {
+        return Err(Error::NotSecure);
+    }
+    let ours: Vec<Crypto> =
+        offer.crypto.iter().map(|theirs| Crypto { master: local.key, ..*theirs }).collect();
     let mut text = head(local);
     for (index, (kind, transport, format)) in offer.lines.iter().enumerate() {
         if index == offer.chosen {
             media(&mut text, transport, local.address.port(), &[send], &events, direction);
+            cryptos(&mut text, &ours);
         } else {
             let _infallible = write!(text, "m={kind} 0 {transport} {format}\r\n");
         }
@@ -174,6 +194,7 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Agreed), Er
         receive: vec![send],
         events: events.first().map(|(number, _)| *number),
         direction,
+        keys: offer.crypto.map(|theirs| agreed_keys(&theirs, local)),
     };
     Ok((text, agreed))
 }
@@ -187,7 +208,11 @@ pub fn offer(local: &Local, direction: Direction) -> String {
         events.push((EVENTS_48, 48_000));
     }
     let mut text = head(local);
-    media(&mut text, "RTP/AVP", local.address.port(), &formats, &events, direction);
+    let transport = if local.secure { "RTP/SAVP" } else { "RTP/AVP" };
+    media(&mut text, transport, local.address.port(), &formats, &events, direction);
+    if local.secure {
+        cryptos(&mut text, &offered(local));
+    }
     text
 }
 
@@ -199,12 +224,20 @@ pub fn answered(answer: &Description, local: &Local) -> Result<Agreed, Error> {
     let ours = |format: &Format| local.codecs.contains(&format.codec);
     let receive: Vec<Format> = answer.formats.iter().copied().filter(ours).collect();
     let send = *receive.first().ok_or(Error::NoCodec)?;
+    let known = |theirs: &Crypto| {
+        offered(local).iter().any(|ours| (ours.tag, ours.suite) == (theirs.tag, theirs.suite))
+    };
+    let fits = answer.crypto.as_ref().map_or(!local.secure, |theirs| local.secure && known(theirs));
+    if !fits {
+        return Err(Error::NotSecure);
+    }
     Ok(Agreed {
         remote: answer.audio,
         send,
         events: events_of(answer, send.codec).first().map(|(number, _)| *number),
         receive,
         direction: answer.direction.reversed(),
+        keys: answer.crypto.map(|theirs| agreed_keys(&theirs, local)),
     })
 }
 
@@ -227,6 +260,8 @@ struct Media {
     direction: Option<Direction>,
     /// Number, name, clock.
     maps: Vec<(u8, String, u32)>,
+    /// Lines of keys, those that are not spoken here left out.
+    cryptos: Vec<Crypto>,
 }
 
 impl Reader {
@@ -252,10 +287,11 @@ impl Reader {
     }
 
     fn finish(self) -> Result<Description, Error> {
-        let usable = |media: &Media| {
-            media.kind == "audio" && media.port != 0 && matches!(&*media.transport, "RTP/AVP" | "RTP/AVPF")
-        };
-        let chosen = self.media.iter().position(usable).ok_or(Error::NoAudio)?;
+        let audio = |media: &Media| media.kind == "audio" && media.port != 0;
+        let plain = |media: &Media| audio(media) && matches!(&*media.transport, "RTP/AVP" | "RTP/AVPF");
+        // Where both are there, nobody listens in.
+        let secret = self.media.iter().position(|media| audio(media) && media.is_secret());
+        let chosen = secret.or_else(|| self.media.iter().position(plain)).ok_or(Error::NoAudio)?;
         let audio = &self.media[chosen];
         let address = audio.address.unwrap_or(self.address);
         let (formats, events) = audio.formats();
@@ -268,6 +304,7 @@ impl Reader {
             formats,
             events,
             direction: audio.direction.or(self.direction).unwrap_or_default(),
+            crypto: audio.cryptos.first().copied().filter(|_| audio.is_secret()),
             lines: lines.collect(),
             chosen,
         })
@@ -292,7 +329,15 @@ impl Media {
             && self.maps.len() < FORMATS
         {
             self.maps.push(map);
+        } else if let Some(crypto) = value.strip_prefix("crypto:").and_then(Crypto::parse)
+            && self.cryptos.len() < CRYPTOS
+        {
+            self.cryptos.push(crypto);
         }
+    }
+
+    fn is_secret(&self) -> bool {
+        matches!(&*self.transport, "RTP/SAVP" | "RTP/SAVPF") && !self.cryptos.is_empty()
     }
 
     fn formats(&self) -> (Vec<Format>, Vec<(u8, u32)>) {
@@ -336,6 +381,21 @@ fn rtpmap(value: &str) -> Option<(u8, String, u32)> {
 fn events_of(description: &Description, codec: Codec) -> Vec<(u8, u32)> {
     let same = |(_, clock): &&(u8, u32)| *clock == codec.clock_hz();
     description.events.iter().find(same).or(description.events.first()).copied().into_iter().collect()
+}
+
+fn offered(local: &Local) -> Vec<Crypto> {
+    let crypto = |(suite, tag)| Crypto { tag, suite, master: local.key };
+    Suite::ALL.into_iter().zip(1..).map(crypto).collect()
+}
+
+fn agreed_keys(theirs: &Crypto, local: &Local) -> Keys {
+    Keys { suite: theirs.suite, send: local.key, receive: theirs.master }
+}
+
+fn cryptos(text: &mut String, lines: &[Crypto]) {
+    for line in lines {
+        let _infallible = write!(text, "a=crypto:{}\r\n", line.value());
+    }
 }
 
 fn numbered(codec: Codec) -> Option<Format> {

@@ -32,6 +32,9 @@ pub struct Trunk {
     /// For how long we register there at a time, in seconds, so that calls to `user` come here; 0: we do not.
     #[serde(default)]
     pub register_s: u32,
+    /// Audio of calls by it is enciphered, or there is no call.
+    #[serde(default)]
+    pub srtp: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,6 +130,7 @@ mod tests {
             password: None,
             caller: None,
             register_s: 0,
+            srtp: false,
         }
     }
 

@@ -12,6 +12,7 @@ use media_core::{Codec, Packet, Resampler, dtmf};
 
 use crate::rtp::{Header, Latch, Timeline, frame_units};
 use crate::sdp::Agreed;
+use crate::srtp::Context;
 
 /// About -72 dBFS: a line that is open sounds like this, one that is dead does not.
 const NOISE: i16 = 12;
@@ -33,10 +34,17 @@ pub struct Voice {
     latch: Latch,
     keys: dtmf::Events,
     agreed: Option<Agreed>,
+    /// Where audio is enciphered. Without contexts nothing is sent or heard.
+    srtp: Option<Srtp>,
     /// Makes what is sent, where it is not what the session gives: a pause, or another codec.
     encoder: Option<Box<dyn Encoder>>,
     bridge: Option<Bridge>,
     noise: u32,
+}
+
+struct Srtp {
+    send: Option<Context>,
+    receive: Option<Context>,
 }
 
 /// From the codec that the session speaks to the one of the line.
@@ -55,6 +63,7 @@ impl Voice {
             latch: Latch::default(),
             keys: dtmf::Events::default(),
             agreed: None,
+            srtp: None,
             encoder: None,
             bridge: None,
             noise: 1,
@@ -72,12 +81,29 @@ impl Voice {
             self.encoder = Some(media_codec::encoder(agreed.send.codec, &options)?);
             self.bridge = None;
         }
+        // Keys that stay keep their counts: no packet may be enciphered as another was.
+        if self.agreed.as_ref().and_then(|before| before.keys) != agreed.keys {
+            let context = |suite, master| Context::new(suite, &master);
+            self.srtp = agreed.keys.map(|keys| Srtp {
+                send: context(keys.suite, keys.send),
+                receive: context(keys.suite, keys.receive),
+            });
+        }
         self.latch.signal(agreed.remote);
         self.agreed = Some(agreed);
         Ok(())
     }
 
     pub fn received(&mut self, datagram: &[u8], from: SocketAddr, now: Instant) -> Heard {
+        let plain = match &mut self.srtp {
+            None => None,
+            Some(Srtp { receive: Some(context), .. }) => match context.unprotect(datagram) {
+                None => return Heard::Stray,
+                plain => plain,
+            },
+            Some(_) => return Heard::Stray,
+        };
+        let datagram = plain.as_deref().unwrap_or(datagram);
         let Some((header, payload)) = Header::parse(datagram) else { return Heard::Stray };
         let Some(agreed) = &self.agreed else { return Heard::Stray };
         let format = agreed.receive.iter().find(|format| format.payload_type == header.payload_type);
@@ -115,7 +141,7 @@ impl Voice {
         let whole = Packet { codec: send.codec, payload: payload.clone(), ..packet.clone() };
         let units = whole.units().unwrap_or_else(|| frame_units(clock));
         let header = self.timeline.voice(send.payload_type, units, clock, now);
-        Some((header.datagram(&payload), remote))
+        Some((self.sealed(header.datagram(&payload))?, remote))
     }
 
     /// When to call `fill`; `None` while nothing may be sent.
@@ -141,7 +167,15 @@ impl Voice {
         let payload = encoder.encode(&samples).ok().filter(|payload| !payload.is_empty())?;
         let clock = send.codec.clock_hz();
         let header = self.timeline.fill(send.payload_type, frame_units(clock), clock, now);
-        Some((header.datagram(&payload), remote))
+        Some((self.sealed(header.datagram(&payload))?, remote))
+    }
+
+    /// As it goes out.
+    fn sealed(&mut self, datagram: Vec<u8>) -> Option<Vec<u8>> {
+        match &mut self.srtp {
+            None => Some(datagram),
+            Some(srtp) => srtp.send.as_mut()?.protect(datagram),
+        }
     }
 
     fn way(&self) -> Option<(crate::sdp::Format, SocketAddr)> {
@@ -195,6 +229,7 @@ mod tests {
 
     use super::*;
     use crate::sdp::{Direction, Format};
+    use crate::srtp::{Keys, Master, Suite};
 
     const PCMU: Format = Format { payload_type: 0, codec: Codec::Pcmu };
 
@@ -209,6 +244,7 @@ mod tests {
             receive: vec![send],
             events: Some(101),
             direction: Direction::SendRecv,
+            keys: None,
         }
     }
 
@@ -265,6 +301,31 @@ mod tests {
             );
         }
         assert!(sent >= 48, "{sent} of 50");
+    }
+
+    #[test]
+    fn enciphered_audio_is_understood_by_who_has_the_keys_and_nothing_else_is_heard() {
+        let now = Instant::now();
+        let (ours, theirs) = (Master::new([1; 30]), Master::new([2; 30]));
+        let keys = |send, receive| Some(Keys { suite: Suite::Sha1Of80, send, receive });
+        let (mut near, mut far) = (voice(PCMU), voice(PCMU));
+        near.agree(Agreed { keys: keys(ours, theirs), ..agreed(PCMU) }).expect("agreed");
+        far.agree(Agreed { keys: keys(theirs, ours), ..agreed(PCMU) }).expect("agreed");
+        let mulaw = Bytes::from_static(&[0x80; 160]);
+        let (sealed, _) = near.speak(&packet(Codec::Pcmu, mulaw.clone()), now).expect("sent");
+        assert_eq!(sealed.len(), 172 + 10);
+        assert!(!sealed.windows(8).any(|part| part == [0x80; 8]), "not in plain");
+        assert!(
+            matches!(far.received(&sealed, from(), now), Heard::Audio(packet) if packet.payload == mulaw)
+        );
+        assert_eq!(far.received(&sealed, from(), now), Heard::Stray, "again");
+        // The same keys anew, as a hold or a refresh says them: the counts go on.
+        near.agree(Agreed { keys: keys(ours, theirs), ..agreed(PCMU) }).expect("agreed");
+        let (next, _) =
+            near.speak(&packet(Codec::Pcmu, mulaw), now + Duration::from_millis(20)).expect("sent");
+        assert!(matches!(far.received(&next, from(), now), Heard::Audio(_)));
+        let plain = header(0, 160).datagram(&[0xff; 160]);
+        assert_eq!(far.received(&plain, from(), now), Heard::Stray, "in plain");
     }
 
     #[test]

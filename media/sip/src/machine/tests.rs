@@ -12,6 +12,8 @@ fn local() -> Local {
         session: 7,
         version: 1,
         codecs: Options::default().codecs().to_vec(),
+        key: crate::srtp::Master::new([7; 30]),
+        secure: false,
     }
 }
 

@@ -9,6 +9,8 @@ fn local() -> Local {
         session: 7,
         version: 1,
         codecs: vec![Codec::Opus, Codec::Pcmu, Codec::Pcma],
+        key: Master::new([7; 30]),
+        secure: false,
     }
 }
 
@@ -66,6 +68,48 @@ fn an_offer_of_ours_is_understood_and_its_answer_too() {
     let chosen = parsed(&PHONE.replace("9 8 0 101", "0 101"));
     let agreed = answered(&chosen, &local()).expect("chosen");
     assert_eq!((agreed.send.codec, agreed.events), (Codec::Pcmu, Some(101)));
+}
+
+/// With a key of theirs.
+fn secret(tag: u32) -> String {
+    let crypto = Crypto { tag, suite: Suite::Sha1Of32, master: Master::new([9; 30]) };
+    let other = "a=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:AAAA";
+    format!("{}{other}\r\na=crypto:{}\r\n", PHONE.replace("RTP/AVP", "RTP/SAVP"), crypto.value())
+}
+
+#[test]
+fn an_offer_with_a_key_that_can_be_used_is_answered_with_ours() {
+    let (text, agreed) = answer(&parsed(&secret(4)), &local()).expect("in common");
+    let keys = Keys { suite: Suite::Sha1Of32, send: Master::new([7; 30]), receive: Master::new([9; 30]) };
+    assert_eq!(agreed.keys, Some(keys));
+    let ours = Crypto { tag: 4, suite: Suite::Sha1Of32, master: Master::new([7; 30]) };
+    assert!(text.contains("m=audio 20000 RTP/SAVP 8 101") && text.contains(&ours.value()), "{text}");
+    let both = format!(
+        "{PHONE}{}",
+        secret(1).split_once("m=audio").map(|(_, rest)| format!("m=audio{rest}")).expect("media")
+    );
+    let (text, agreed) = answer(&parsed(&both), &local()).expect("in common");
+    assert!(agreed.keys.is_some() && text.contains("m=audio 0 RTP/AVP"), "the secret one of two: {text}");
+    assert_eq!(Description::parse(&PHONE.replace("RTP/AVP", "RTP/SAVP")), Err(Error::NoAudio), "no key");
+    let wary = Local { secure: true, ..local() };
+    assert_eq!(answer(&parsed(PHONE), &wary), Err(Error::NotSecure));
+    assert!(answer(&parsed(&secret(1)), &wary).is_ok());
+}
+
+#[test]
+fn a_secret_offer_of_ours_is_answered_with_a_key_or_is_no_call() {
+    let wary = Local { secure: true, ..local() };
+    let text = offer(&wary, Direction::SendRecv);
+    assert!(text.contains("m=audio 20000 RTP/SAVP 111 0 8"), "{text}");
+    assert!(text.contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"), "{text}");
+    let (answer, theirs) =
+        answer(&parsed(&text), &Local { key: Master::new([9; 30]), ..local() }).expect("in common");
+    let ours = answered(&parsed(&answer), &wary).expect("agreed");
+    let (ours, theirs) = (ours.keys.expect("keys"), theirs.keys.expect("keys"));
+    assert_eq!((ours.suite, ours.send, ours.receive), (theirs.suite, theirs.receive, theirs.send));
+    assert_eq!(answered(&parsed(PHONE), &wary), Err(Error::NotSecure));
+    assert_eq!(answered(&parsed(&secret(4)), &wary), Err(Error::NotSecure), "a tag that was not offered");
+    assert_eq!(answered(&parsed(&secret(1)), &local()), Err(Error::NotSecure), "nothing of that was offered");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use media_sip::Trunk;
 use testkit::process;
 
 use crate::desk::Desk;
@@ -13,10 +14,10 @@ use crate::dial::{by, free, trunk};
 const SOON: Duration = Duration::from_secs(15);
 
 /// What baresip reads at its start; modules lie where the distribution puts them.
-fn configure(folder: &Path, codec: &str, port: u16) {
+fn configure(folder: &Path, codec: &str, port: u16, account: &str) {
     let modules = "/usr/lib/baresip/modules";
     let config = format!(
-        "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\nmodule aufile.so\nmodule aubridge.so\n\
+        "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\n\
          module sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\nsip_listen 127.0.0.1:{port}\n\
          audio_source aufile,{0}/tone.wav\naudio_player aubridge,nil\naudio_alert aubridge,nil\nsnd_path {0}\n\
          rtp_timeout 60\n",
@@ -25,7 +26,7 @@ fn configure(folder: &Path, codec: &str, port: u16) {
     std::fs::write(folder.join("config"), config).expect("writable");
     std::fs::write(
         folder.join("accounts"),
-        format!("<sip:caller@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}\n"),
+        format!("<sip:caller@127.0.0.1>;regint=0;answermode=auto;audio_codecs={codec}{account}\n"),
     )
     .expect("writable");
     std::fs::write(folder.join("contacts"), "").expect("writable");
@@ -58,9 +59,9 @@ fn loudest(folder: &Path) -> f64 {
     samples.chunks(160).map(rms).fold(0.0, f64::max)
 }
 
-fn call(desk: &Desk, codec: &str, transport: &str) -> (tempfile::TempDir, String) {
+fn call(desk: &Desk, codec: &str, transport: &str, account: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    configure(folder.path(), codec, 0);
+    configure(folder.path(), codec, 0, account);
     let mut child =
         start(folder.path(), Some(&format!("/dial sip:front-desk@{}{transport}", desk.address())));
     let ended = process::ended(&mut child, Duration::from_secs(30));
@@ -91,7 +92,7 @@ fn start(folder: &Path, command: Option<&str>) -> Child {
 fn baresip_and_the_voice_hear_each_other_in_both_laws() {
     for codec in ["PCMU/8000/1", "PCMA/8000/1"] {
         let desk = Desk::open(|_| {});
-        let (folder, log) = call(&desk, codec, "");
+        let (folder, log) = call(&desk, codec, "", "");
         desk.is_empty(SOON);
         let seen = desk.seen().pop().unwrap_or_default();
         assert!(seen.active && seen.closed && seen.packets > 100, "{codec}: {seen:?}\n{log}");
@@ -102,19 +103,21 @@ fn baresip_and_the_voice_hear_each_other_in_both_laws() {
 #[test]
 fn baresip_calls_over_tcp() {
     let desk = Desk::open(|_| {});
-    let (_folder, log) = call(&desk, "PCMU/8000/1", ";transport=tcp");
+    let (_folder, log) = call(&desk, "PCMU/8000/1", ";transport=tcp", "");
     desk.is_empty(SOON);
     let seen = desk.seen().pop().unwrap_or_default();
     assert!(seen.active && seen.closed && seen.loud > 100, "{seen:?}\n{log}");
 }
 
-#[test]
-fn baresip_is_called_and_both_hear_each_other() {
+/// Whom `trunk` leads to answers, and both hear each other.
+fn called(account: &str, change: impl FnOnce(&mut Trunk)) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let port = free();
-    configure(folder.path(), "PCMU/8000/1", port);
+    configure(folder.path(), "PCMU/8000/1", port, account);
     let mut child = start(folder.path(), None);
-    let desk = by(trunk(port));
+    let mut trunk = trunk(port);
+    change(&mut trunk);
+    let desk = by(trunk);
     assert_eq!(desk.dial("caller", Duration::from_secs(10)).1, Ok(()));
     let ended = process::ended(&mut child, Duration::from_secs(30));
     assert!(ended.is_some(), "baresip ends by itself");
@@ -122,4 +125,24 @@ fn baresip_is_called_and_both_hear_each_other() {
     let seen = desk.seen().pop().unwrap_or_default();
     assert!(seen.active && seen.closed && seen.loud > 100, "{seen:?}");
     assert!(loudest(folder.path()) > 3_000.0, "heard {}", loudest(folder.path()));
+}
+
+#[test]
+fn baresip_is_called_and_both_hear_each_other() {
+    called("", |_| {});
+}
+
+#[test]
+fn baresip_calls_with_enciphered_audio() {
+    let desk = Desk::open(|options| options.srtp_required = true);
+    let (folder, log) = call(&desk, "PCMU/8000/1", "", ";mediaenc=srtp-mand");
+    desk.is_empty(SOON);
+    let seen = desk.seen().pop().unwrap_or_default();
+    assert!(seen.active && seen.closed && seen.loud > 100, "{seen:?}\n{log}");
+    assert!(loudest(folder.path()) > 3_000.0, "heard {}\n{log}", loudest(folder.path()));
+}
+
+#[test]
+fn baresip_is_called_with_enciphered_audio() {
+    called(";mediaenc=srtp-mand", |trunk| trunk.srtp = true);
 }

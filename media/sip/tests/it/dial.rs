@@ -45,7 +45,7 @@ impl Callee {
     }
 
     /// The scenario went as it is written.
-    pub(crate) fn is_content(mut self) {
+    pub(crate) fn goes_well(mut self) {
         let ended = process::ended(&mut self.child, Duration::from_secs(45));
         let errors = std::fs::read_to_string(self.folder.path().join("errors.log")).unwrap_or_default();
         assert!(ended.is_some_and(|status| status.success()), "{ended:?}\n{errors}");
@@ -78,6 +78,7 @@ pub(crate) fn trunk(port: u16) -> Trunk {
         password: None,
         caller: Some("+4930555".to_owned()),
         register_s: 0,
+        srtp: false,
     }
 }
 
@@ -94,7 +95,7 @@ fn a_callee_rings_answers_is_heard_and_then_spoken_to() {
     // What it says comes back: the callee echoes.
     process::wait_for("an echo of the voice", SOON, || (desk.seen()[0].loud > 20).then_some(()));
     desk.hang_up();
-    callee.is_content();
+    callee.goes_well();
     desk.is_empty(SOON);
     assert!(desk.seen()[0].active);
 }
@@ -110,7 +111,7 @@ fn why_nobody_answered_is_told() {
         let callee = Callee::play(scenario, &[]);
         let desk = by(trunk(callee.port));
         assert_eq!(desk.dial("100", RING).1, Err(Outcome { why, status }), "{scenario}");
-        callee.is_content();
+        callee.goes_well();
         desk.is_empty(SOON);
     }
 }
@@ -121,7 +122,7 @@ fn who_rings_on_is_cancelled() {
     let desk = by(trunk(callee.port));
     let dialled = desk.dial("100", Duration::from_millis(1_500));
     assert_eq!(dialled.1, Err(Outcome { why: Unanswered::NoAnswer, status: 0 }));
-    callee.is_content();
+    callee.goes_well();
     desk.is_empty(SOON);
 }
 
@@ -130,7 +131,7 @@ fn a_call_that_is_wanted_no_more_is_cancelled() {
     let callee = Callee::play("rings_on.xml", &[]);
     let desk = by(trunk(callee.port));
     desk.dial_and_forget("100");
-    callee.is_content();
+    callee.goes_well();
     desk.is_empty(SOON);
 }
 
@@ -141,7 +142,7 @@ fn early_audio_is_acknowledged_and_is_no_part_of_the_call() {
     assert_eq!(desk.dial("100", RING), (vec![Rang::Audibly], Ok(())));
     process::wait_for("an echo of the voice", SOON, || (desk.seen()[0].loud > 20).then_some(()));
     desk.hang_up();
-    callee.is_content();
+    callee.goes_well();
     desk.is_empty(SOON);
 }
 
@@ -157,7 +158,7 @@ fn a_password_is_given_where_one_is_asked_for() {
         let desk = by(trunk);
         assert_eq!(desk.dial("100", RING).1, Ok(()), "{scenario}");
         desk.hang_up();
-        callee.is_content();
+        callee.goes_well();
         desk.is_empty(SOON);
     }
 }
@@ -207,7 +208,7 @@ fn a_callee_who_hangs_up_ends_the_call() {
     let callee = Callee::play("hangs_up.xml", &[]);
     let desk = by(trunk(callee.port));
     assert_eq!(desk.dial("100", RING).1, Ok(()));
-    callee.is_content();
+    callee.goes_well();
     desk.is_empty(SOON);
     assert!(desk.seen()[0].closed);
 }
@@ -220,7 +221,7 @@ fn a_trunk_over_tcp_takes_calls() {
     let desk = by(Trunk { transport: Transport::Tcp, ..trunk(callee.port) });
     assert_eq!(desk.dial("100", RING).1, Ok(()));
     desk.hang_up();
-    callee.is_content();
+    callee.goes_well();
     desk.is_empty(SOON);
 }
 

@@ -152,3 +152,11 @@ fn an_answer_comes_within_50_ms_and_the_first_sample_within_150() {
     // The figures are in docs/SIP.md; on a busy machine only what would be a broken promise fails here.
     assert!(answers[5] < ms(500) && voices[5] < ms(1_500));
 }
+
+#[test]
+fn who_would_not_encipher_is_refused_where_that_is_required() {
+    let desk = Desk::open(|options| options.srtp_required = true);
+    let mut phone = Phone::new(desk.address());
+    assert_eq!(phone.call("front-desk").status(), Some(488));
+    desk.is_empty(SOON);
+}
