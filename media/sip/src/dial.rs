@@ -86,7 +86,7 @@ pub(crate) async fn run(call: Call) {
     };
     let dialog = Dialog::to(callee, caller, call.trunk.user.as_deref(), way);
     let (tell, told) = mpsc::channel(TOLD);
-    let entry = Entry { tag: dialog.tag().to_owned(), tell: tell.clone() };
+    let entry = Entry { tag: dialog.tag().to_owned(), tell: tell.clone(), network: None };
     let Some(_listed) = Listed::enter(&call.calls, dialog.call_id(), entry) else {
         return end(&progress, Outcome::of(500, true));
     };

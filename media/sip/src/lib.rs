@@ -9,6 +9,7 @@ mod dial;
 mod dialog;
 mod error;
 mod invitation;
+mod limits;
 pub mod machine;
 pub mod metrics;
 mod options;

@@ -33,6 +33,11 @@ pub struct Options {
     pub opus: bool,
     /// Requests in work and calls that there may be at once; more requests are dropped, to be repeated by whoever sent them.
     pub requests: usize,
+    /// Requests a second that one address may send outside of calls, and twice as many at once; more are dropped unanswered. 0: no limit.
+    /// Trunks have none.
+    pub requests_per_address: u32,
+    /// Calls that one address may have at once; 0: no limit. Trunks have none.
+    pub calls_per_address: usize,
     /// Calls whose audio is not enciphered are refused. Otherwise it is enciphered where the caller offers that.
     pub srtp_required: bool,
     /// By which calls go out.
@@ -53,6 +58,8 @@ impl Default for Options {
             session_expires_s: 1_800,
             opus: true,
             requests: 2_048,
+            requests_per_address: 100,
+            calls_per_address: 200,
             srtp_required: false,
             trunks: Vec::new(),
         }

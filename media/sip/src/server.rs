@@ -24,6 +24,7 @@ use crate::dial::{self, Call as Dialled};
 use crate::dialog::{self, ALLOW, Dialog, Way};
 use crate::error::Error;
 use crate::invitation::Invitation;
+use crate::limits::{Limits, network};
 use crate::machine::RequestId;
 use crate::metrics::{CALLS, REFUSED};
 use crate::options::Options;
@@ -68,6 +69,8 @@ pub(crate) type Calls = Arc<Mutex<HashMap<String, Entry>>>;
 pub(crate) struct Entry {
     pub(crate) tag: String,
     pub(crate) tell: mpsc::Sender<Told>,
+    /// Of a caller, as limits know it.
+    pub(crate) network: Option<IpAddr>,
 }
 
 impl std::fmt::Debug for Server {
@@ -91,6 +94,7 @@ impl Server {
         let (invitations, ringing) = mpsc::channel(INVITATIONS);
         let ports = Ports::new(options.rtp_first, options.rtp_last);
         let gate = Gate::new(options.users.clone(), options.realm.clone(), rand::random());
+        let limits = Limits::new(options.requests_per_address);
         let room = Arc::new(Semaphore::new(options.requests));
         let calls = Calls::default();
         let places = Places::of(&options.trunks);
@@ -112,7 +116,8 @@ impl Server {
             shared: Arc::clone(&shared),
             endpoint: Arc::clone(&endpoint.inner),
         };
-        let dispatcher = Dispatcher { shared, calls, gate, address, began: Instant::now(), requests: 0 };
+        let dispatcher =
+            Dispatcher { shared, calls, gate, limits, address, began: Instant::now(), requests: 0 };
         let token = tasks.token();
         tasks.spawn_graceful(ENDPOINT, async move {
             let stopped = async {
@@ -244,6 +249,7 @@ struct Dispatcher {
     shared: Arc<Shared>,
     calls: Calls,
     gate: Gate,
+    limits: Limits,
     address: SocketAddr,
     began: Instant,
     requests: u32,
@@ -293,8 +299,18 @@ impl Dispatcher {
         call_id: &str,
         permit: OwnedSemaphorePermit,
     ) {
+        let source = dialog::source(&request, transaction.connection.as_ref());
+        let Some(source) = source else {
+            refused("malformed");
+            return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
+        };
+        let trunk = self.shared.places.at(source.ip());
+        if trunk.is_none() && !self.limits.takes(source.ip(), Instant::now().into_std()) {
+            // Dropped without a word, as all that floods.
+            return refused("address");
+        }
         match request.method {
-            Method::Invite => self.invite(transaction, request, call_id, permit),
+            Method::Invite => self.invite(transaction, request, call_id, (source, trunk), permit),
             Method::Options => {
                 let accept = Header::Other("Accept".to_owned(), "application/sdp".to_owned());
                 self.answer(transaction, permit, StatusCode::OK, vec![allow(), accept]);
@@ -315,10 +331,9 @@ impl Dispatcher {
         transaction: Transaction,
         request: SipRequest,
         call_id: &str,
+        (source, trunk): (SocketAddr, Option<String>),
         permit: OwnedSemaphorePermit,
     ) {
-        let source = dialog::source(&request, transaction.connection.as_ref());
-        let trunk = source.and_then(|source| self.shared.places.at(source.ip()));
         let at_s = self.began.elapsed().as_secs();
         let header = request.authorization_header().map(|header| header.value().to_owned());
         match self.gate.judge(header.as_deref(), &Method::Invite, call_id, at_s) {
@@ -335,7 +350,7 @@ impl Dispatcher {
                 return self.answer(transaction, permit, StatusCode::Forbidden, Vec::new());
             }
         }
-        let (Some(source), Some(connection)) = (source, transaction.connection.clone()) else {
+        let Some(connection) = transaction.connection.clone() else {
             refused("malformed");
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
         };
@@ -347,13 +362,18 @@ impl Dispatcher {
             refused("malformed");
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
         };
+        let network = trunk.is_none().then(|| network(source.ip()));
+        if network.is_some_and(|network| self.is_full_of(network)) {
+            refused("address");
+            return self.answer(transaction, permit, StatusCode::ServiceUnavailable, Vec::new());
+        }
         // The call's own: the stack does not stop before the last of them has said goodbye.
         let Ok(place) = Arc::clone(&self.shared.room).try_acquire_owned() else {
             refused("busy");
             return self.answer(transaction, permit, StatusCode::ServiceUnavailable, Vec::new());
         };
         let (tell, told) = mpsc::channel(TOLD);
-        let entry = Entry { tag: dialog.tag().to_owned(), tell: tell.clone() };
+        let entry = Entry { tag: dialog.tag().to_owned(), tell: tell.clone(), network };
         let Some(listed) = Listed::enter(&self.calls, call_id, entry) else {
             // The same request by two ways (RFC 3261 section 8.2.2.2).
             refused("repeated");
@@ -374,6 +394,13 @@ impl Dispatcher {
             run.await;
         });
         self.drive(transaction, permit, RequestId::FIRST, tell, None);
+    }
+
+    /// Whether an address has all the calls that it may have.
+    fn is_full_of(&self, network: IpAddr) -> bool {
+        let most = self.shared.options.calls_per_address;
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        most > 0 && calls.values().filter(|entry| entry.network == Some(network)).count() >= most
     }
 
     fn answer(

@@ -104,3 +104,34 @@ fn a_flood_of_audio_from_strangers_is_not_heard_and_keeps_nobody_from_being_hear
     let seen = &desk.seen()[0];
     assert!(seen.packets <= 45 && seen.packets > 20, "{seen:?}");
 }
+
+#[test]
+fn one_address_has_no_more_calls_and_requests_than_it_may() {
+    let desk = Desk::open(|options| {
+        options.calls_per_address = 2;
+        options.requests_per_address = 20;
+    });
+    let mut phones: Vec<Phone> = (0..3).map(|_| Phone::new(desk.address())).collect();
+    let answers: Vec<_> = phones.iter_mut().map(|phone| phone.call("front-desk").status()).collect();
+    assert_eq!(answers, [Some(200), Some(200), Some(503)]);
+    assert_eq!(phones[0].hang_up(), Some(200));
+    testkit::process::wait_for("a call that ends", SOON, || (desk.server.calls() == 1).then_some(()));
+    let mut next = Phone::new(desk.address());
+    assert_eq!(next.call("front-desk").status(), Some(200), "one has gone");
+    // A scanner from the same address: what is too much is not answered, and calls that are there go on.
+    let scanner = Phone::new(desk.address());
+    for n in 0..400 {
+        scanner.send(
+            format!(
+                "OPTIONS sip:c@d SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;rport;branch=z9hG4bK{n}\r\nFrom: <sip:a@b>;tag=1\r\n\
+                 To: <sip:c@d>\r\nCall-ID: {n}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            )
+            .as_bytes(),
+        );
+    }
+    let answered = std::iter::from_fn(|| scanner.receive(Duration::from_millis(300))).count();
+    assert!((1..200).contains(&answered), "{answered} of 400");
+    assert_eq!(next.hang_up(), Some(200), "a request of a call");
+    assert_eq!(phones[1].hang_up(), Some(200));
+    desk.is_empty(SOON);
+}

@@ -126,7 +126,10 @@ fn who_is_not_here_and_what_cannot_be_spoken_is_refused() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "what the other side waits is measured, in real time")]
 fn fifty_calls_a_second_are_all_set_up() {
-    let desk = Desk::open(|options| options.rtp_last = 21_999);
+    let desk = Desk::open(|options| {
+        options.rtp_last = 21_999;
+        options.calls_per_address = 0;
+    });
     let began = Instant::now();
     play(&desk, "short.xml", &["-r", "50", "-m", "200", "-l", "400"]);
     eprintln!("200 calls at 50 a second in {:?}", began.elapsed());
