@@ -65,12 +65,14 @@ pub(super) struct Room {
     /// What we are subscribed to.
     pub(super) hears: Option<Source>,
     pub(super) caller_since: Option<Instant>,
+    /// The line does not take what is said.
+    pub(super) stuck: bool,
     /// A peer connection is down, or the line is being brought back.
     pub(super) broken: Option<Instant>,
 }
 
 impl Room {
-    /// What follows the server's `join`: our track and our offer at once. The first message is awaited for nothing.
+    /// What follows the server's `join`: our track and our offer at once, whose answers come in their own time.
     pub(super) fn enter(
         signal: Signal,
         join: &Join,
@@ -98,6 +100,7 @@ impl Room {
             subscribed: false,
             hears: None,
             caller_since: None,
+            stuck: false,
             broken: None,
         };
         room.say(Request::AddTrack(AddTrack {
@@ -136,8 +139,7 @@ impl Room {
         if let Line::Up(signal) = &self.line
             && !signal.say(request)
         {
-            // Its receiver ends too, which brings the line back.
-            tracing::debug!("the line of signalling does not move");
+            self.stuck = true;
         }
     }
 
@@ -184,6 +186,7 @@ impl Room {
             signal::open(&base, &token, Some(&sid), within, &tasks).await
         };
         self.broken.get_or_insert(now);
+        self.stuck = false;
         self.line = Line::Redial(dialling.boxed());
     }
 }

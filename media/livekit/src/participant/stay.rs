@@ -84,7 +84,7 @@ impl Participant {
             return Err(Over::Rejoin("the connection did not come back"));
         }
         if let Line::Up(_) = room.line {
-            match room.pulse.beat(now) {
+            match room.pulse.beat(now).filter(|_| !room.stuck) {
                 Some(true) => room.say(Request::Ping(Ping { timestamp: now_ms(), rtt: 0 })),
                 Some(false) => {}
                 None => room.redial(base, self, Duration::ZERO, now),
