@@ -215,9 +215,8 @@ impl Participant {
             Response::TrackPublished(published) if published.cid == room.cid => {
                 room.published = Some(published);
             }
-            Response::TrackSubscribed(subscribed) => {
-                room.subscribed |= subscribed.track_sid == room.track();
-            }
+            // Of ours, of which there is one; it may come before the track is said to be published.
+            Response::TrackSubscribed(_) => room.subscribed = true,
             Response::RefreshToken(token) => self.token = domain::Secret::new(token),
             Response::Leave(leave) => match leave.action() {
                 LeaveAction::Resume => room.redial(base, self, Duration::ZERO, now()),

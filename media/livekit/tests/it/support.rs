@@ -20,7 +20,8 @@ pub(crate) fn keys() -> Keys {
 }
 
 pub(crate) fn options() -> Options {
-    Options { listen: ([127, 0, 0, 1], 0).into(), ..Options::default() }
+    // The server says that a track is heard: nothing waits for the time that stands in for it.
+    Options { listen: ([127, 0, 0, 1], 0).into(), heard_within_ms: 600_000, ..Options::default() }
 }
 
 pub(crate) fn ticket(url: &str, room: &str, identity: &str) -> Ticket {
