@@ -136,6 +136,19 @@ impl Phone {
         }
     }
 
+    /// Answers a request of the far end.
+    pub fn reply(&self, request: &Message, status: &str) {
+        let kept = ["Via", "From", "To", "Call-ID", "CSeq"];
+        let head: String = request
+            .text
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .filter(|line| line.split_once(':').is_some_and(|(name, _)| kept.contains(&name)))
+            .map(|line| format!("{line}\r\n"))
+            .collect();
+        self.send(format!("SIP/2.0 {status}\r\n{head}Content-Length: 0\r\n\r\n").as_bytes());
+    }
+
     /// Any bytes at all.
     pub fn send(&self, bytes: &[u8]) {
         self.sip.send_to(bytes, self.server).expect("sent");

@@ -3,14 +3,12 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use domain::{Digit, Pii};
 use media_core::{LegCommand, LegEvent};
-use rsipstack::dialog::authenticate::{AuthRetry, Credential, handle_client_authenticate};
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Method, Request as SipRequest, Response, SipMessage};
+use rsipstack::sip::{Method, Request as SipRequest, Response};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
 use runtime::{Kind, Tasks};
@@ -18,6 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::asking::carried;
+use crate::control::{self, ASKS, Ask, Control, NotTransferred};
 use crate::dial::Outbound;
 use crate::dialog::{self, Dialog};
 use crate::invitation::{Invitation, Refusal};
@@ -67,6 +67,24 @@ pub(crate) enum Told {
     Answered(Box<Response>),
     /// Nothing came to it.
     Unanswered,
+    /// The other side was asked to go elsewhere.
+    Referred(u16),
+}
+
+/// What an answer to a request of ours is to its call; `None` where none came.
+pub(crate) type Meaning = fn(Option<&Response>) -> Told;
+
+impl Told {
+    fn of_refresh(answer: Option<&Response>) -> Self {
+        Self::Refreshed {
+            status: answer.map_or(408, |response| response.status_code.code()),
+            sdp: answer.and_then(|response| dialog::description(response, &response.body)),
+        }
+    }
+
+    pub(crate) fn of_refer(answer: Option<&Response>) -> Self {
+        Self::Referred(answer.map_or(408, |response| response.status_code.code()))
+    }
 }
 
 /// The way back into a transaction.
@@ -95,13 +113,16 @@ pub(crate) struct Call {
     pub(crate) shared: Arc<Shared>,
     pub(crate) machine: Machine,
     pub(crate) dialog: Dialog,
-    voice: Voice,
+    pub(crate) voice: Voice,
     lease: Option<Lease>,
     open: HashMap<RequestId, (SipRequest, Answer)>,
     told: mpsc::Receiver<Told>,
     pub(crate) tell: mpsc::Sender<Told>,
     events: mpsc::Sender<LegEvent>,
     commands: mpsc::Receiver<LegCommand>,
+    asks: mpsc::Receiver<Ask>,
+    /// The other side is asked to go elsewhere, and whether it said that it will.
+    pub(crate) transfer: Option<(oneshot::Sender<Result<(), NotTransferred>>, bool)>,
     /// Our address as the caller sees it, and the one that audio is bound to.
     advertised: IpAddr,
     bind: IpAddr,
@@ -135,7 +156,7 @@ pub(crate) struct Line {
 }
 
 /// The session's end of a call.
-pub(crate) type Handset = (mpsc::Receiver<LegEvent>, mpsc::Sender<LegCommand>);
+pub(crate) type Handset = (mpsc::Receiver<LegEvent>, mpsc::Sender<LegCommand>, Control);
 
 /// Runs a call from its INVITE to its end.
 pub(crate) async fn run(
@@ -157,7 +178,7 @@ pub(crate) async fn run(
     let caller = named(from.as_ref().and_then(rsipstack::sip::Uri::user));
     let (advertised, bind, place) = (first.advertised, first.bind, first.place);
     let line = Line { shared, dialog, tell, told, advertised, bind, place };
-    let (mut call, (receiver, sender)) = Call::new(line);
+    let (mut call, (receiver, sender, control)) = Call::new(line);
     call.open.insert(RequestId::FIRST, (first.request, first.answer));
     call.feed(input).await;
     if call.over {
@@ -173,6 +194,7 @@ pub(crate) async fn run(
         codec,
         events: receiver,
         commands: sender,
+        control,
         verdict,
     };
     if call.shared.invitations.try_send(invitation).is_err() {
@@ -187,6 +209,7 @@ impl Call {
     pub(crate) fn new(line: Line) -> (Self, Handset) {
         let (events, receiver) = mpsc::channel(EVENTS);
         let (sender, commands) = mpsc::channel(COMMANDS);
+        let (control, asks) = mpsc::channel(ASKS);
         let call = Self {
             machine: Machine::new(line.shared.options.clone()),
             voice: Voice::new(Timeline::new(rand::random(), rand::random(), rand::random())),
@@ -197,6 +220,8 @@ impl Call {
             tell: line.tell,
             events,
             commands,
+            asks,
+            transfer: None,
             advertised: line.advertised,
             bind: line.bind,
             place: Some(line.place),
@@ -204,7 +229,7 @@ impl Call {
             over: false,
             shared: line.shared,
         };
-        (call, (receiver, sender))
+        (call, (receiver, sender, Control(control)))
     }
 
     /// Until somebody takes the call, and no shorter than it is to ring. Whether they did.
@@ -302,6 +327,7 @@ impl Call {
                         self.feed(Input::HangUp).await;
                     }
                 },
+                Some(ask) = self.asks.recv() => self.asked_for(ask),
                 received = receive(socket, &mut datagram) => {
                     if let Some((length, from)) = received {
                         self.hear(&datagram[..length], from).await;
@@ -368,6 +394,7 @@ impl Call {
             Told::Refreshed { status, sdp } => self.feed(Input::Refreshed { status, sdp }).await,
             Told::Asked(invite) => self.asked(invite).await,
             Told::Answered(response) => self.answered(&response).await,
+            Told::Referred(status) => self.referred(status, status < 300).await,
             Told::Unanswered => self.feed(Input::Declined(408)).await,
         }
     }
@@ -396,6 +423,12 @@ impl Call {
                 respond(&self.dialog, &request, &answer, 200);
                 if let Some(digit) = relayed(&request.body) {
                     self.key(digit).await;
+                }
+            }
+            Method::Notify if self.transfer.is_some() => {
+                respond(&self.dialog, &request, &answer, 200);
+                if let Some(status) = control::progress_of(&request.body).filter(|status| *status >= 200) {
+                    self.referred(status, false).await;
                 }
             }
             Method::Options => respond(&self.dialog, &request, &answer, 200),
@@ -438,6 +471,11 @@ impl Call {
 
     async fn ended(&mut self, end: End) {
         self.over = true;
+        // Whoever goes elsewhere often hangs up without a word about it.
+        if let Some((answer, begun)) = self.transfer.take() {
+            let _gone =
+                answer.send(if begun && end == End::Caller { Ok(()) } else { Err(NotTransferred::Over) });
+        }
         self.lease = None;
         metrics::gauge!(PORTS).set(self.shared.ports.taken() as f64);
         let how = match end {
@@ -462,7 +500,7 @@ impl Call {
             Err(error) => return tracing::warn!(%error, "a SIP request could not be built"),
         };
         let goodbye = matches!(request, Request::Bye { .. });
-        let tell = (!goodbye).then(|| self.tell.clone());
+        let tell = (!goodbye).then(|| (self.tell.clone(), Told::of_refresh as Meaning));
         let permit = if goodbye { self.place.take() } else { None };
         self.carry(transaction, tell, permit);
     }
@@ -471,7 +509,7 @@ impl Call {
     pub(crate) fn carry(
         &self,
         transaction: Transaction,
-        tell: Option<mpsc::Sender<Told>>,
+        tell: Option<(mpsc::Sender<Told>, Meaning)>,
         permit: Option<OwnedSemaphorePermit>,
     ) {
         let stack = self.shared.stack.clone();
@@ -480,52 +518,14 @@ impl Call {
         let work = async move {
             let _permit = permit;
             let answer = carried(transaction, credential, &sent).await;
-            let told = answer.map_or(Told::Refreshed { status: 408, sdp: None }, |response| {
-                let sdp = dialog::description(&response, &response.body);
-                Told::Refreshed { status: response.status_code.code(), sdp }
-            });
-            if let Some(tell) = tell {
-                let _over = tell.send(told).await;
+            if let Some((tell, meaning)) = tell {
+                let _over = tell.send(meaning(answer.as_ref())).await;
             }
         };
-        self.shared.tasks.spawn_graceful(REQUEST, async move { stack.run_until_cancelled(work).await });
+        self.shared
+            .tasks
+            .spawn_graceful(REQUEST, async move { stack.run_until_cancelled(Box::pin(work)).await });
     }
-}
-
-/// The final answer to a request, which is asked again with a password where one is wanted and there is one.
-pub(crate) async fn carried(
-    mut transaction: Transaction,
-    credential: Option<Credential>,
-    sent: &AtomicU32,
-) -> Option<Response> {
-    let mut retry = AuthRetry::new();
-    transaction.send().await.ok()?;
-    while let Some(message) = transaction.receive().await {
-        let SipMessage::Response(response) = message else { continue };
-        if response.status_code.code() < 200 {
-            continue;
-        }
-        let again = again(&transaction, &response, credential.as_ref(), &mut retry, sent).await;
-        let Some(again) = again else { return Some(response) };
-        transaction = again;
-        transaction.send().await.ok()?;
-    }
-    None
-}
-
-/// The request anew where the answer to it was a challenge that we can meet.
-pub(crate) async fn again(
-    transaction: &Transaction,
-    response: &Response,
-    credential: Option<&Credential>,
-    retry: &mut AuthRetry,
-    sent: &AtomicU32,
-) -> Option<Transaction> {
-    let challenged = matches!(response.status_code.code(), 401 | 407);
-    let credential = credential.filter(|_| challenged && retry.should_answer(response))?;
-    let sequence = sent.fetch_add(1, Ordering::Relaxed) + 1;
-    let again = handle_client_authenticate(sequence, transaction, response.clone(), credential).await;
-    again.inspect_err(|error| tracing::debug!(%error, "a challenge that cannot be met")).ok()
 }
 
 fn respond(dialog: &Dialog, request: &SipRequest, answer: &Answer, status: u16) {

@@ -14,7 +14,8 @@ use rsipstack::transport::{SipAddr, SipConnection};
 use runtime::Kind;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::call::{self, Handset, Line, Shared, Told, again};
+use crate::asking::again;
+use crate::call::{self, Handset, Line, Shared, Told};
 use crate::dialog::{self, Dialog, Way};
 use crate::invitation::Peer;
 use crate::machine::{Input, Request};
@@ -179,10 +180,10 @@ impl call::Call {
     pub(crate) fn hand_over(&mut self) {
         let codec = self.machine.codec();
         let Some(outbound) = &mut self.outbound else { return };
-        let Some((events, commands)) = outbound.handset.take() else { return };
+        let Some((events, commands, control)) = outbound.handset.take() else { return };
         metrics::counter!(DIALLED, "outcome" => "answered").increment(1);
         // Nobody waits any more: the commands say so by being closed.
-        let _gone = outbound.progress.try_send(Progress::Answered(Peer { codec, events, commands }));
+        let _gone = outbound.progress.try_send(Progress::Answered(Peer { codec, events, commands, control }));
     }
 
     /// Tells whoever dialled that nobody took the call, where nobody did.

@@ -18,7 +18,7 @@ use rsipstack::transport::{SipAddr, SipConnection};
 use crate::machine::{LEAST_INTERVAL_S, Refresher, Request, Timer};
 
 /// Methods that are understood, as every response says.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY";
 
 /// Where the other side of a call is.
 #[derive(Clone)]
@@ -197,6 +197,22 @@ impl Dialog {
         let invite = response.cseq_header()?.seq()?;
         let rack = Header::RAck(RAck::new(format!("{rseq} {invite} INVITE")));
         self.message(Method::PRack, vec![rack], None)
+    }
+
+    /// REFER to somebody whom the other side knows by that number or name (RFC 3515).
+    ///
+    /// # Errors
+    /// Where the stack cannot build it.
+    pub(crate) fn refer(&mut self, to: &str) -> rsipstack::Result<Transaction> {
+        let auth = rsipstack::sip::uri::Auth { user: to.to_owned(), password: None };
+        let other = &self.remote.uri;
+        let whom = Uri { auth: Some(auth), params: Vec::new(), headers: Vec::new(), ..other.clone() };
+        let more = vec![
+            Header::Other("Refer-To".to_owned(), format!("<{whom}>")),
+            Header::Other("Referred-By".to_owned(), format!("<{}>", self.local.uri)),
+            Header::Contact(Contact::new(self.contact.clone())),
+        ];
+        self.message(Method::Refer, more, None)
     }
 
     /// CANCEL of an INVITE of ours, as it went out last (RFC 3261 section 9.1).

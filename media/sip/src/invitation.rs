@@ -6,6 +6,8 @@ use domain::Pii;
 use media_core::{Codec, LegCommand, LegEvent};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::control::Control;
+
 /// Dropping it refuses the call.
 #[derive(Debug)]
 pub struct Invitation {
@@ -19,6 +21,7 @@ pub struct Invitation {
     pub(crate) codec: Codec,
     pub(crate) events: mpsc::Receiver<LegEvent>,
     pub(crate) commands: mpsc::Sender<LegCommand>,
+    pub(crate) control: Control,
     pub(crate) verdict: oneshot::Sender<Result<(), Refusal>>,
 }
 
@@ -29,6 +32,7 @@ pub struct Peer {
     pub codec: Codec,
     pub events: mpsc::Receiver<LegEvent>,
     pub commands: mpsc::Sender<LegCommand>,
+    pub control: Control,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +61,7 @@ impl Invitation {
     pub fn accept(self) -> Peer {
         // A caller who is gone already is told through the events.
         let _gone = self.verdict.send(Ok(()));
-        Peer { codec: self.codec, events: self.events, commands: self.commands }
+        Peer { codec: self.codec, events: self.events, commands: self.commands, control: self.control }
     }
 
     pub fn refuse(self, refusal: Refusal) {

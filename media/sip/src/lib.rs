@@ -3,8 +3,10 @@
 //! Hands out invitations, and peers for those that are accepted; dials, and hands out peers for those that answer. Knows no session, no agent and no routing. The thinking is
 //! pure: `sdp`, `rtp`, `voice` and `machine` take bytes, text and `now`; `server` and `call` move them.
 
+mod asking;
 mod auth;
 mod call;
+mod control;
 mod dial;
 mod dialog;
 mod error;
@@ -24,6 +26,7 @@ pub mod srtp;
 mod trunk;
 pub mod voice;
 
+pub use control::{Control, NotTransferred};
 pub use error::Error;
 pub use invitation::{Invitation, Peer, Refusal};
 pub use options::Options;

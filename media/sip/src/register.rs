@@ -14,7 +14,8 @@ use rsipstack::transport::SipAddr;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::call::{Shared, carried};
+use crate::asking::carried;
+use crate::call::Shared;
 use crate::dial::{credential, named, reach};
 use crate::dialog::Way;
 use crate::metrics::{REGISTERED, REGISTRATIONS};

@@ -75,13 +75,15 @@ pub struct Timeline {
     due: Option<Instant>,
     /// The last packet filled a pause.
     filling: bool,
+    /// When the key that is sent now began.
+    pressed: u32,
 }
 
 impl Timeline {
     /// RFC 3550 wants all three random.
     #[must_use]
     pub fn new(ssrc: u32, sequence: u16, timestamp: u32) -> Self {
-        Self { ssrc, sequence, timestamp, due: None, filling: true }
+        Self { ssrc, sequence, timestamp, due: None, filling: true, pressed: 0 }
     }
 
     /// The header of the agent's next packet, which sounds for `units` of a clock of `clock_hz`.
@@ -95,6 +97,22 @@ impl Timeline {
     #[must_use]
     pub fn fill_due(&self, now: Instant) -> Instant {
         self.due.map_or(now, |due| if self.filling { due } else { due + LATE })
+    }
+
+    /// When the next packet is to be heard.
+    #[must_use]
+    pub fn due(&self, now: Instant) -> Instant {
+        self.due.unwrap_or(now)
+    }
+
+    /// The header of a packet about a key, 20 ms after the one before: all of one press have the time at which it began (RFC 4733 section 2.5.1.2).
+    pub fn key(&mut self, payload_type: u8, begins: bool, clock_hz: u32, now: Instant) -> Header {
+        self.filling = true;
+        let header = self.next(payload_type, frame_units(clock_hz), clock_hz, begins, now);
+        if begins {
+            self.pressed = header.timestamp;
+        }
+        Header { timestamp: self.pressed, marker: begins, ..header }
     }
 
     /// The header of a packet that fills a pause.

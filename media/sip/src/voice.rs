@@ -2,8 +2,9 @@
 //!
 //! Pure, like the parts of `rtp` that it puts together. It decides nothing about the call.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::{AudioFrame, Digit};
@@ -16,6 +17,12 @@ use crate::srtp::Context;
 
 /// About -72 dBFS: a line that is open sounds like this, one that is dead does not.
 const NOISE: i16 = 12;
+
+/// How long a key of ours sounds, and how many frames are quiet after it.
+const PRESS: Duration = Duration::from_millis(100);
+const BETWEEN: usize = 3;
+/// Packets of keys that may wait; more keys are left out.
+const PRESSING: usize = 512;
 
 /// What a datagram was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +47,8 @@ pub struct Voice {
     encoder: Option<Box<dyn Encoder>>,
     bridge: Option<Bridge>,
     noise: u32,
+    /// Packets of keys that are to be sent, the first of each marked, with quiet between them.
+    pressing: VecDeque<Option<(bool, Bytes)>>,
 }
 
 struct Srtp {
@@ -67,6 +76,7 @@ impl Voice {
             encoder: None,
             bridge: None,
             noise: 1,
+            pressing: VecDeque::new(),
         }
     }
 
@@ -131,7 +141,7 @@ impl Voice {
 
     /// The agent's packet as a datagram and where it goes; `None` while nothing may be sent.
     pub fn speak(&mut self, packet: &Packet, now: Instant) -> Option<(Vec<u8>, SocketAddr)> {
-        let (send, remote) = self.way()?;
+        let (send, remote) = self.way().filter(|_| self.pressing.is_empty())?;
         let payload = if packet.codec == send.codec {
             packet.payload.clone()
         } else {
@@ -144,17 +154,35 @@ impl Voice {
         Some((self.sealed(header.datagram(&payload))?, remote))
     }
 
+    /// Sends a key once those before it are sent, where the other side takes keys.
+    pub fn press(&mut self, digit: Digit) {
+        let Some(agreed) = self.agreed.as_ref().filter(|agreed| agreed.events.is_some()) else { return };
+        if self.pressing.len() > PRESSING {
+            return;
+        }
+        let packets = dtmf::TelephoneEvent::press(digit, PRESS, agreed.send.codec.clock_hz());
+        let first = packets.into_iter().enumerate();
+        self.pressing.extend(first.map(|(n, payload)| Some((n == 0, payload))));
+        self.pressing.extend([const { None }; BETWEEN]);
+    }
+
     /// When to call `fill`; `None` while nothing may be sent.
     #[must_use]
     pub fn fill_due(&self, now: Instant) -> Option<Instant> {
-        self.way().map(|_| self.timeline.fill_due(now))
+        self.way().map(|_| self.next_due(now))
     }
 
-    /// A frame of comfort noise, where a pause is due to be filled.
+    /// A key that is to be sent, or a frame of comfort noise where a pause is due to be filled.
     pub fn fill(&mut self, now: Instant) -> Option<(Vec<u8>, SocketAddr)> {
         let (send, remote) = self.way()?;
-        if self.timeline.fill_due(now) > now {
+        if self.next_due(now) > now {
             return None;
+        }
+        if let Some(Some((begins, payload))) = self.pressing.pop_front()
+            && let Some(events) = self.agreed.as_ref().and_then(|agreed| agreed.events)
+        {
+            let header = self.timeline.key(events, begins, send.codec.clock_hz(), now);
+            return Some((self.sealed(header.datagram(&payload))?, remote));
         }
         let encoder = self.encoder.as_mut()?;
         let samples: Vec<i16> = (0..AudioFrame::samples_per_frame(encoder.rate_hz()))
@@ -168,6 +196,11 @@ impl Voice {
         let clock = send.codec.clock_hz();
         let header = self.timeline.fill(send.payload_type, frame_units(clock), clock, now);
         Some((self.sealed(header.datagram(&payload))?, remote))
+    }
+
+    /// Keys wait for nobody's voice.
+    fn next_due(&self, now: Instant) -> Instant {
+        if self.pressing.is_empty() { self.timeline.fill_due(now) } else { self.timeline.due(now) }
     }
 
     /// As it goes out.
@@ -225,8 +258,6 @@ impl Bridge {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests need some instant to count from")]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::sdp::{Direction, Format};
     use crate::srtp::{Keys, Master, Suite};
@@ -301,6 +332,35 @@ mod tests {
             );
         }
         assert!(sent >= 48, "{sent} of 50");
+    }
+
+    #[test]
+    fn keys_are_sent_one_after_the_other_in_place_of_audio() {
+        let now = Instant::now();
+        let (mut near, mut far) = (voice(PCMU), voice(PCMU));
+        let digit = |key| Digit::try_from(key).expect("a key");
+        for key in ['1', '2', '2', '#'] {
+            near.press(digit(key));
+        }
+        let mut heard = Vec::new();
+        for n in 0..60_u64 {
+            let at = now + Duration::from_millis(20 * n);
+            let spoken = near.speak(&packet(Codec::Pcmu, Bytes::from_static(&[0x80; 160])), at);
+            let sent = near.fill(at);
+            assert!(spoken.is_some() != sent.is_some(), "one packet for each frame: {n}");
+            let (datagram, _) = spoken.or(sent).expect("one");
+            heard.push(far.received(&datagram, from(), at));
+        }
+        let keys: Vec<Digit> = heard
+            .iter()
+            .filter_map(|heard| if let Heard::Key(key) = heard { Some(*key) } else { None })
+            .collect();
+        assert_eq!(keys, ['1', '2', '2', '#'].map(digit));
+        assert!(matches!(heard.last(), Some(Heard::Audio(_))), "and the voice goes on");
+        let mut deaf = voice(PCMU);
+        deaf.agree(Agreed { events: None, ..agreed(PCMU) }).expect("agreed");
+        deaf.press(digit('1'));
+        assert!(deaf.pressing.is_empty(), "who takes no keys is sent none");
     }
 
     #[test]

@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::Pii;
+use domain::{Digit, Pii};
 use media_core::{Codec, LegCommand, LegEvent, Packet, g711};
-use media_sip::{Dialling, Invitation, Options, Outcome, Outgoing, Peer, Progress, Refusal, Server};
+use media_sip::{
+    Control, Dialling, Invitation, NotTransferred, Options, Outcome, Outgoing, Peer, Progress, Refusal,
+    Server,
+};
 use runtime::{Kind, Tasks};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -25,6 +28,8 @@ pub(crate) struct Seen {
     pub(crate) packets: usize,
     pub(crate) loud: usize,
     pub(crate) keys: String,
+    /// What came of sending it elsewhere.
+    pub(crate) transferred: Option<Result<(), NotTransferred>>,
     pub(crate) closed: bool,
 }
 
@@ -40,6 +45,7 @@ pub(crate) struct Desk {
     seen: Arc<Mutex<Vec<Seen>>>,
     /// Ends the calls that it made.
     enough: Arc<Notify>,
+    control: Mutex<Option<Control>>,
     tasks: Arc<Tasks>,
     runtime: Runtime,
 }
@@ -61,7 +67,7 @@ impl Desk {
             });
             server
         });
-        Self { server, seen, enough: Arc::default(), tasks, runtime }
+        Self { server, seen, enough: Arc::default(), control: Mutex::default(), tasks, runtime }
     }
 
     /// Calls by the trunk `carrier` and waits for what comes of it; the voice speaks to whoever answers.
@@ -87,6 +93,14 @@ impl Desk {
         assert!(matches!(progress, Some(Progress::Ringing { .. })), "{progress:?}");
     }
 
+    /// Presses keys in the call that it made.
+    pub(crate) fn press(&self, keys: &str) {
+        let control = self.control.lock().expect("no panic").clone().expect("a call");
+        for key in keys.chars() {
+            self.runtime.block_on(control.press(Digit::try_from(key).expect("a key")));
+        }
+    }
+
     /// Ends the call that it made.
     pub(crate) fn hang_up(&self) {
         self.enough.notify_one();
@@ -100,6 +114,7 @@ impl Desk {
     }
 
     fn talk(&self, number: &str, peer: Peer) {
+        *self.control.lock().expect("no panic") = Some(peer.control.clone());
         let index = begun(&self.seen, number);
         let (seen, enough, number) = (Arc::clone(&self.seen), Arc::clone(&self.enough), number.to_owned());
         let _within = self.runtime.enter();
@@ -163,6 +178,14 @@ fn take(invitation: Invitation, tasks: &Arc<Tasks>, seen: &Arc<Mutex<Vec<Seen>>>
     let index = begun(seen, &called);
     seen.lock().expect("no panic")[index].trunk.clone_from(&invitation.trunk);
     let (peer, seen) = (invitation.accept(), Arc::clone(seen));
+    if called == "elsewhere" {
+        let (control, seen) = (peer.control.clone(), Arc::clone(&seen));
+        tasks.spawn(VOICE, async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let transferred = control.transfer("+4930999").await;
+            seen.lock().expect("no panic")[index].transferred = Some(transferred);
+        });
+    }
     tasks.spawn(VOICE, async move {
         speak(peer, &called, |change| change(&mut seen.lock().expect("no panic")[index])).await
     });

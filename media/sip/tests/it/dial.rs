@@ -204,6 +204,18 @@ fn two_servers_of_ours_hear_each_other_over_udp_and_tcp() {
 }
 
 #[test]
+fn keys_that_we_press_are_read_by_the_callee() {
+    let far = Desk::open(|options| options.opus = false);
+    let desk = by(trunk(far.address().port()));
+    assert_eq!(desk.dial("front-desk", RING).1, Ok(()));
+    process::wait_for("our voice", SOON, || far.seen().first().filter(|seen| seen.loud > 5).map(drop));
+    desk.press("4711#");
+    process::wait_for("the keys", SOON, || (far.seen()[0].keys == "4711#").then_some(()));
+    desk.hang_up();
+    far.is_empty(SOON);
+}
+
+#[test]
 fn a_callee_who_hangs_up_ends_the_call() {
     let callee = Callee::play("hangs_up.xml", &[]);
     let desk = by(trunk(callee.port));

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use testkit::phone::Phone;
+use media_sip::NotTransferred;
+use testkit::phone::{Message, Phone};
 
 use crate::desk::{Desk, loud, tone};
 
@@ -159,4 +160,57 @@ fn who_would_not_encipher_is_refused_where_that_is_required() {
     let mut phone = Phone::new(desk.address());
     assert_eq!(phone.call("front-desk").status(), Some(488));
     desk.is_empty(SOON);
+}
+
+/// The next request of that method.
+fn asked(phone: &Phone, method: &str) -> Message {
+    let begins = format!("{method} ");
+    std::iter::from_fn(|| phone.receive(SOON))
+        .find(|message| message.text.starts_with(&begins))
+        .expect(method)
+}
+
+fn told(phone: &mut Phone, status: &str) {
+    let more = "Event: refer\r\nSubscription-State: active\r\n";
+    phone.request("NOTIFY", more, &format!("SIP/2.0 {status}\r\n"));
+    assert_eq!(phone.answer().status(), Some(200));
+}
+
+#[test]
+fn a_caller_is_sent_elsewhere_and_hung_up_on_once_somebody_answers_there() {
+    let desk = Desk::open(|_| {});
+    let mut phone = Phone::new(desk.address());
+    phone.call("elsewhere");
+    let refer = asked(&phone, "REFER");
+    assert!(refer.header("Refer-To").is_some_and(|to| to.starts_with("<sip:+4930999@")), "{}", refer.text);
+    phone.reply(&refer, "202 Accepted");
+    told(&mut phone, "100 Trying");
+    told(&mut phone, "200 OK");
+    let bye = asked(&phone, "BYE");
+    phone.reply(&bye, "200 OK");
+    desk.is_empty(SOON);
+    assert_eq!(desk.seen()[0].transferred, Some(Ok(())));
+}
+
+#[test]
+fn a_caller_whom_nobody_takes_elsewhere_stays() {
+    for refused in [true, false] {
+        let desk = Desk::open(|_| {});
+        let mut phone = Phone::new(desk.address());
+        phone.call("elsewhere");
+        let refer = asked(&phone, "REFER");
+        if refused {
+            phone.reply(&refer, "603 Decline");
+        } else {
+            phone.reply(&refer, "202 Accepted");
+            told(&mut phone, "486 Busy Here");
+        }
+        let status = if refused { 603 } else { 486 };
+        testkit::process::wait_for("what came of it", SOON, || {
+            (desk.seen()[0].transferred == Some(Err(NotTransferred::Refused(status)))).then_some(())
+        });
+        assert!(loud(&phone.listen(ms(400))) > 5, "the voice goes on");
+        assert_eq!(phone.hang_up(), Some(200));
+        desk.is_empty(SOON);
+    }
 }

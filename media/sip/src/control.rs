@@ -1,0 +1,112 @@
+//! What a session can have done in its call beyond audio: keys pressed, the other side sent elsewhere.
+
+use domain::Digit;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::call::{Call, Meaning, Told};
+use crate::machine::Input;
+use crate::outgoing::dialable;
+
+/// Asked and not looked at. When full whoever asks waits.
+pub(crate) const ASKS: usize = 8;
+
+/// Of one call. Clones ask the same call.
+#[derive(Debug, Clone)]
+pub struct Control(pub(crate) mpsc::Sender<Ask>);
+
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Press(Digit),
+    Transfer { to: String, answer: oneshot::Sender<Result<(), NotTransferred>> },
+}
+
+/// Why the other side still has us. The call goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTransferred {
+    #[error("that cannot be dialled")]
+    NotDialable,
+    #[error("a transfer of this call is under way")]
+    UnderWay,
+    /// The other side does not, or whom it called did not answer.
+    #[error("the transfer was refused with status {0}")]
+    Refused(u16),
+    #[error("the call is over")]
+    Over,
+}
+
+impl Control {
+    /// Sends a key (RFC 4733) for 100 ms, in place of the agent's audio; after those that are being sent.
+    pub async fn press(&self, digit: Digit) {
+        let _over = self.0.send(Ask::Press(digit)).await;
+    }
+
+    /// Sends the other side elsewhere (REFER, RFC 3515) and hangs up once that answers.
+    ///
+    /// # Errors
+    /// Why it stayed.
+    pub async fn transfer(&self, to: &str) -> Result<(), NotTransferred> {
+        if !dialable(to) {
+            return Err(NotTransferred::NotDialable);
+        }
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask::Transfer { to: to.to_owned(), answer };
+        self.0.send(ask).await.map_err(|_| NotTransferred::Over)?;
+        answered.await.unwrap_or(Err(NotTransferred::Over))
+    }
+}
+
+impl Call {
+    pub(crate) fn asked_for(&mut self, ask: Ask) {
+        match ask {
+            Ask::Press(digit) => self.voice.press(digit),
+            Ask::Transfer { answer, .. } if self.transfer.is_some() => {
+                let _gone = answer.send(Err(NotTransferred::UnderWay));
+            }
+            Ask::Transfer { to, answer } => match self.dialog.refer(&to) {
+                Ok(transaction) => {
+                    self.transfer = Some((answer, false));
+                    self.carry(transaction, Some((self.tell.clone(), Told::of_refer as Meaning)), None);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a REFER could not be built");
+                    let _gone = answer.send(Err(NotTransferred::Refused(500)));
+                }
+            },
+        }
+    }
+
+    /// What came of a transfer so far; `begun`: the other side will try.
+    pub(crate) async fn referred(&mut self, status: u16, begun: bool) {
+        let Some((answer, _)) = self.transfer.take() else { return };
+        if begun {
+            self.transfer = Some((answer, true));
+            return;
+        }
+        if status < 300 {
+            let _gone = answer.send(Ok(()));
+            self.feed(Input::HangUp).await;
+        } else {
+            let _gone = answer.send(Err(NotTransferred::Refused(status)));
+        }
+    }
+}
+
+/// How a transfer comes along: the status line in the body of a NOTIFY (message/sipfrag).
+pub(crate) fn progress_of(body: &[u8]) -> Option<u16> {
+    let text = std::str::from_utf8(body).ok()?;
+    text.trim_start().strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_a_transfer_comes_along_is_read_from_its_status_line() {
+        assert_eq!(progress_of(b"SIP/2.0 200 OK\r\n"), Some(200));
+        assert_eq!(progress_of(b"SIP/2.0 100 Trying"), Some(100));
+        assert_eq!(progress_of(b"SIP/2.0 "), None);
+        assert_eq!(progress_of(b"hello"), None);
+        assert_eq!(progress_of(&[0xff]), None);
+    }
+}
