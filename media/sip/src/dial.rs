@@ -206,7 +206,10 @@ impl call::Call {
         let tag = self.dialog.remote_tag().unwrap_or_default().to_owned();
         let Some(outbound) = &mut self.outbound else { return false };
         // RFC 3262 section 4: in order, and each once.
-        let next = outbound.acknowledged.as_ref().is_none_or(|(of, last)| *of != tag || rseq == last + 1);
+        let next = outbound
+            .acknowledged
+            .as_ref()
+            .is_none_or(|(of, last)| *of != tag || last.checked_add(1) == Some(rseq));
         if !next {
             return false;
         }

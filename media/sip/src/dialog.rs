@@ -88,13 +88,9 @@ pub(crate) fn description(headers: &impl HeadersExt, body: &[u8]) -> Option<Stri
     Some(String::from_utf8_lossy(body).into_owned())
 }
 
-/// Where the request came from, as the stack saw it.
-pub(crate) fn source(request: &SipRequest, connection: Option<&SipConnection>) -> Option<SocketAddr> {
-    let remote = connection.and_then(SipConnection::get_remote_addr);
-    if let Some(address) = remote.and_then(|address| address.get_socketaddr().ok()) {
-        return Some(address);
-    }
-    SipConnection::get_destination(&request.clone().into()).ok()
+/// Where a request came from, as the stack saw it: nothing that the request says of itself counts.
+pub(crate) fn source(connection: Option<&SipConnection>) -> Option<SocketAddr> {
+    connection.and_then(SipConnection::get_remote_addr)?.get_socketaddr().ok()
 }
 
 impl Dialog {

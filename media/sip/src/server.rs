@@ -299,7 +299,7 @@ impl Dispatcher {
         call_id: &str,
         permit: OwnedSemaphorePermit,
     ) {
-        let source = dialog::source(&request, transaction.connection.as_ref());
+        let source = dialog::source(transaction.connection.as_ref());
         let Some(source) = source else {
             refused("malformed");
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
