@@ -6,6 +6,7 @@ pub(crate) mod at_once;
 pub(crate) mod attempts;
 pub(crate) mod background;
 pub(crate) mod call_log;
+pub(crate) mod carriers;
 pub(crate) mod catalogue;
 pub(crate) mod control;
 pub(crate) mod dialler;

@@ -358,6 +358,8 @@ fn about(vendor: Vendor) -> VendorAbout {
         Vendor::Google => ("Google Cloud Speech", &[Stt, Tts], Some("GOOGLE_APPLICATION_CREDENTIALS")),
         Vendor::Openai => ("OpenAI", &[Stt, Llm, Tts], Some("OPENAI_API_KEY")),
         Vendor::OpenaiCompatible => ("A server that speaks OpenAI's protocol", &[Stt, Llm, Tts], None),
+        Vendor::Telnyx => ("Telnyx (telephone calls)", &[], None),
+        Vendor::Twilio => ("Twilio (telephone calls)", &[], None),
     };
     let text = |text: &str| Some(text.to_owned());
     let (stt_model, llm_model, tts_model, voice) = match vendor {

@@ -16,6 +16,7 @@ use runtime::{Kind, Tasks};
 use crate::adapters::accounts::{Bench, Vendors};
 use crate::adapters::at_once::AtOnce;
 use crate::adapters::call_log::CallLog;
+use crate::adapters::carriers::{Carriers, Line};
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
 use crate::adapters::dialler::{Desk, Dialler};
@@ -210,9 +211,17 @@ impl House {
             home,
             calls: Mutex::default(),
         }));
+        let line = Line::new();
+        let carriers = Carriers {
+            catalogue: Arc::clone(&catalogue),
+            directory: directory.clone(),
+            spending: Arc::clone(&spending),
+            line: line.clone(),
+        };
         let entry = Entry {
             board: Arc::clone(&board),
             spending,
+            line,
             directory: directory.clone(),
             rtc: rtc.clone(),
             sockets,
@@ -221,6 +230,7 @@ impl House {
         let summaries = Arc::new(Summaries::new(Arc::clone(&bench), store.db().clone()));
         let ports = Ports {
             calls: Arc::new(entry),
+            carriers: Arc::new(carriers),
             log: Arc::new(CallLog::new(calls)),
             recordings: Arc::new(Recordings::new(recordings, tasks.child())),
             health: Arc::new(Health { directory: directory.clone(), parts }),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::http::{self, Reply};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const TEXT: u8 = 1;
 const BINARY: u8 = 2;
 
 pub struct Socket {
@@ -61,7 +62,19 @@ impl Socket {
     /// # Errors
     /// When the server has closed the connection.
     pub fn send(&mut self, payload: &[u8]) -> io::Result<()> {
-        let mut head = vec![0x80 | BINARY];
+        self.frame(BINARY, payload)
+    }
+
+    /// One text message in one frame.
+    ///
+    /// # Errors
+    /// When the server has closed the connection.
+    pub fn say(&mut self, text: &str) -> io::Result<()> {
+        self.frame(TEXT, text.as_bytes())
+    }
+
+    fn frame(&mut self, kind: u8, payload: &[u8]) -> io::Result<()> {
+        let mut head = vec![0x80 | kind];
         match payload.len() {
             short @ 0..126 => head.push(0x80 | u8::try_from(short).unwrap_or(0)),
             medium @ 126..=65_535 => {

@@ -1238,12 +1238,22 @@ export interface components {
         /** @description What is not the vendor's own default. */
         AccountOptions: {
             /**
+             * @description Twilio's name of the account, `AC…`.
+             * @default null
+             */
+            account_sid?: string | null;
+            /**
              * @description Address of the API, `https://…` or `wss://…`. Given by the operator alone, since the server connects to it.
              * @default null
              */
             base_url?: string | null;
             /** @default null */
             llm_model?: string | null;
+            /**
+             * @description With which Telnyx's webhooks are verified: base64, as its portal shows it.
+             * @default null
+             */
+            public_key?: string | null;
             /**
              * @description Azure's region, Google's location; of others whatever says where their servers are. An organization or agent whose words may go to
              *     some regions alone uses accounts in these.
@@ -3652,8 +3662,9 @@ export interface components {
             output_tokens: number;
         };
         /** @enum {string} */
-        Vendor: "anthropic" | "assemblyai" | "azure" | "azure_openai" | "cartesia" | "deepgram" | "elevenlabs" | "gemini" | "google" | "openai" | "openai_compatible";
+        Vendor: "anthropic" | "assemblyai" | "azure" | "azure_openai" | "cartesia" | "deepgram" | "elevenlabs" | "gemini" | "google" | "openai" | "openai_compatible" | "telnyx" | "twilio";
         VendorAbout: {
+            /** @description None: a carrier, which no agent names. */
             abilities: components["schemas"]["Ability"][];
             /** @description Name of the environment variable that makes an account of the default organization at the first start. */
             key_variable?: string | null;

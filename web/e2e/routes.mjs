@@ -14,6 +14,7 @@ const answer = async (page, text) => {
 
 async function make(page) {
   await page.getByTestId('new-route').first().click();
+  await page.getByTestId('route-agent').selectOption({ label: 'Front desk' });
   await page.getByTestId('route-number').fill('+41 44*1');
   await page.getByTestId('test-number').fill(number);
   const fault = await page.getByTestId('problem').first().textContent();
@@ -33,7 +34,7 @@ async function make(page) {
 
 /** Hours in which nobody calls at the instant that is tried. */
 async function close(page) {
-  await page.getByText('At certain times only').click();
+  await page.getByTestId('route-scheduled').check();
   await page.getByTestId('test-number').fill(number);
   await page.getByTestId('test-at').fill('2026-11-29T12:00');
   return answer(page, 'refused');

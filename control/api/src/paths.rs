@@ -31,6 +31,10 @@ pub const CARRIER_TOKEN: &str = "/media/{carrier}/{agent}/{token}";
 /// Calls that we make.
 pub const CALLS: &str = "/v1/calls";
 pub const CALL: &str = "/v1/calls/{id}";
+
+/// What a carrier says of a call, by the id of the account there.
+pub const CARRIER_VOICE: &str = "/carriers/{account}/voice";
+
 pub const SESSIONS: &str = "/v1/sessions";
 pub const SESSION: &str = "/v1/sessions/{id}";
 pub const SESSION_TURNS: &str = "/v1/sessions/{id}/turns";

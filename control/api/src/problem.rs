@@ -154,6 +154,8 @@ codes! {
     AGENT_INVALID = Caller, 422, Retry::Never, "The agent's definition cannot be used";
     /// The vendor refused or did not answer; the detail says what it said.
     VENDOR_FAILED = Provider, 502, Retry::Now, "The vendor did not answer as it should";
+    /// It is not signed with the key of the account that it names, or was sent long ago.
+    WEBHOOK_UNSIGNED = Caller, 403, Retry::Never, "The webhook is not the carrier's";
     /// Sealed with another master key, or damaged.
     SECRET_UNREADABLE = Platform, 503, Retry::Never, "A stored secret cannot be opened";
     /// No release of this environment came before the one that is served.

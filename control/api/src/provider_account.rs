@@ -1,4 +1,4 @@
-//! An organization's accounts at vendors of speech and language: with whose key, where, and with which models.
+//! An organization's accounts at vendors of speech and language, and at carriers: with whose key, where, and with which models.
 
 use domain::{ProviderAccountId, Secret};
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,14 @@ pub enum Vendor {
     Openai,
     /// Any server that speaks OpenAI's protocol: vLLM, Ollama, llama.cpp, Groq, LocalAI, speaches.
     OpenaiCompatible,
+    /// A carrier of telephone calls.
+    Telnyx,
+    /// A carrier of telephone calls. The key is the auth token.
+    Twilio,
 }
 
 impl Vendor {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Anthropic,
         Self::Assemblyai,
         Self::Azure,
@@ -37,6 +41,8 @@ impl Vendor {
         Self::Google,
         Self::Openai,
         Self::OpenaiCompatible,
+        Self::Telnyx,
+        Self::Twilio,
     ];
 
     #[must_use]
@@ -53,6 +59,8 @@ impl Vendor {
             Self::Google => "google",
             Self::Openai => "openai",
             Self::OpenaiCompatible => "openai_compatible",
+            Self::Telnyx => "telnyx",
+            Self::Twilio => "twilio",
         }
     }
 
@@ -111,6 +119,14 @@ pub struct AccountOptions {
     #[schema(min_length = 1, max_length = 200)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voice: Option<String>,
+    /// Twilio's name of the account, `AC…`.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9]+$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_sid: Option<String>,
+    /// With which Telnyx's webhooks are verified: base64, as its portal shows it.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9+/=]+$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -211,6 +227,7 @@ pub struct Vendors {
 pub struct VendorAbout {
     pub vendor: Vendor,
     pub title: String,
+    /// None: a carrier, which no agent names.
     pub abilities: Vec<Ability>,
     pub needs_key: bool,
     pub needs_region: bool,

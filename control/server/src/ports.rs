@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::WebSocket;
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
@@ -29,6 +30,7 @@ use serde_json::{Map, Value};
 #[derive(Clone)]
 pub struct Ports {
     pub calls: Arc<dyn Calls>,
+    pub carriers: Arc<dyn Carriers>,
     pub log: Arc<dyn CallLog>,
     pub recordings: Arc<dyn Recordings>,
     pub health: Arc<dyn Health>,
@@ -159,6 +161,59 @@ pub trait Vendors: Send + Sync {
     /// Accounts of the organization, or the regions that they may be in, are others now. Must not wait.
     fn changed(&self, org: OrgId);
 }
+
+/// Whoever answers what carriers say of calls.
+pub trait Carriers: Send + Sync {
+    /// Leads a call that is announced, and tells the carrier so; ends within its own deadline.
+    ///
+    /// # Errors
+    /// Why the carrier is told nothing.
+    fn rings(&self, webhook: Webhook) -> BoxFuture<'_, Result<Reply, Unheard>>;
+}
+
+/// What a carrier has sent of an account.
+pub struct Webhook {
+    pub account: Account,
+    /// Where it was sent to, as the carrier knows it: carriers sign it, too.
+    pub url: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Where the call's audio is to go.
+    pub stream: String,
+    pub now: jiff::Timestamp,
+    /// A token for the stream of a call, by agent and the carrier's name of the call.
+    pub permit: Permit,
+}
+
+pub type Permit = Arc<dyn Fn(&str, &str) -> String + Send + Sync>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    pub content_type: &'static str,
+    pub body: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unheard {
+    /// It is not the carrier that sent it.
+    #[error("{0}")]
+    Forged(String),
+    #[error("{0}")]
+    Unreadable(String),
+    /// The carrier did not take what it was told.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// The stream of a call that a carrier has announced, before it says whose it is.
+pub struct Announced {
+    pub account: Account,
+    pub framing: Framing,
+    /// The call, by its token and by the carrier's name of it; `None`: the token is not good.
+    pub admit: Admit,
+}
+
+pub type Admit = Box<dyn FnOnce(&str, &str) -> Option<CallRequest> + Send>;
 
 /// Whoever puts faults on providers for the calls that a drill picks.
 pub trait Drills: Send + Sync {
@@ -303,6 +358,10 @@ pub trait Calls: Send + Sync {
     /// Reserves a slot for a socket before it is upgraded, so that a refusal is still an HTTP answer. The future runs the
     /// socket to its end; dropping what was returned frees the slot.
     fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal>;
+
+    /// Runs the socket of a call that was announced to its end. What brings no good token is closed; when the agent ends the call, so does
+    /// the carrier.
+    fn announced(&self, stream: Announced) -> Accept;
 
     /// Whether a session of that id runs here or has ended here: its log may be about to be completed.
     fn knows(&self, session: SessionId) -> bool;

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    about, agents, alerts, api_keys, audit, calls, channels, costs, domains, drafts, drills, environments,
+    about, agents, alerts, api_keys, audit, calls, carriers, channels, costs, domains, drafts, drills, environments,
     greetings, health, latency, livekit, offer, organizations, pages, permission, prices, provider_accounts,
     recordings, releases, routes, sessions, socket, start, versions, widget,
 };
@@ -38,7 +38,8 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .route(paths::SOCKET, any(socket::pipecat))
         .route(paths::CARRIER, any(socket::carrier))
         .route(paths::CARRIER_AGENT, any(socket::carrier_agent))
-        .route(paths::CARRIER_TOKEN, any(socket::carrier_token));
+        .route(paths::CARRIER_TOKEN, any(socket::carrier_token))
+        .route(paths::CARRIER_VOICE, post(carriers::voice));
     let operating = Router::new()
         .route(paths::METRICS, get(health::metrics))
         .route(paths::HEALTH, get(health::live))

@@ -208,6 +208,23 @@ pub async fn usable(tx: &mut SystemTx) -> Result<Vec<Usable>, Error> {
     Ok(rows.into_iter().map(|row| usable!(OrgId::from_uuid(row.org_id), row)).collect())
 }
 
+/// One account of whichever organization, where it is switched on.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_anyone(tx: &mut SystemTx, id: ProviderAccountId) -> Result<Option<Usable>, Error> {
+    let row = sqlx::query!(
+        r#"select a.org_id, a.id, a.name, a.vendor, a.options, a.secret_id, s.sealed as "sealed?", s.wrapped_key as "wrapped_key?",
+            s.master_key as "master_key?", s.hint as "hint?"
+         from app.provider_accounts a left join app.secrets s on s.org_id = a.org_id and s.id = a.secret_id
+         where a.id = $1 and a.enabled"#,
+        id.as_uuid()
+    )
+    .fetch_optional(tx.connection())
+    .await?;
+    Ok(row.map(|row| usable!(OrgId::from_uuid(row.org_id), row)))
+}
+
 /// Regions that accounts may be in, of the organizations that say so.
 ///
 /// # Errors

@@ -5,19 +5,25 @@ use std::time::{Duration, SystemTime};
 
 use axum::extract::ws::WebSocket;
 use control_api::offer::Candidate;
-use control_server::ports::{Accept, Answer, CallRequest, Calls, Framing, Offer, Refusal, Renegotiation};
-use domain::{OrgId, SessionId};
+use control_server::ports::{
+    Accept, Announced, Answer, CallRequest, Calls, Framing, Offer, Refusal, Renegotiation,
+};
+use domain::{EndReason, OrgId, SessionId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::Delivery;
-use media_session::{ClientProtocol, Directory, Full, Handle, Leg, Slot, Taken};
+use media_session::{ClientProtocol, Directory, Full, Handle, Leg, Place, Slot, Taken};
 use media_socket::{Begun, Carried};
-use runtime::Tasks;
+use runtime::{Kind, Tasks};
 
+use crate::adapters::carriers::Line;
 use crate::adapters::protocol::Rtvi;
 use crate::adapters::spending::Spending;
 use crate::listen;
 use crate::switchboard::Switchboard;
+
+/// Ends calls at their carrier when they have ended here.
+const HANG_UP: Kind = Kind::new("carriers.hang_up");
 
 /// A phone does not come back to its call: it calls again, and a place that waited for it is nobody's.
 pub(crate) const NO_RETURN: Duration = Duration::from_secs(1);
@@ -29,6 +35,7 @@ pub(crate) struct Entry {
     pub(crate) sockets: media_socket::Options,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) spending: Arc<Spending>,
+    pub(crate) line: Line,
 }
 
 impl Entry {
@@ -102,10 +109,7 @@ pub(crate) async fn join_with(
         Way::Back(session) => session,
         Way::New(slot) => match slot.enter(call.session, tasks) {
             Ok(place) => {
-                if let Some(org) = board.catalogue().owner(&call.agent) {
-                    spending.begins(call.session, org);
-                }
-                board.connect(place, tasks, call, leg, protocol);
+                begin(board, spending, tasks, place, call, leg, protocol);
                 return Ok(());
             }
             // Two came at once, and the other was quicker.
@@ -114,6 +118,21 @@ pub(crate) async fn join_with(
         },
     };
     session.attach(leg).await.map_err(|_gone| Refusal::SessionUnknown)
+}
+
+fn begin(
+    board: &Switchboard,
+    spending: &Spending,
+    tasks: &Tasks,
+    place: Place,
+    call: &CallRequest,
+    leg: Leg,
+    protocol: Box<dyn ClientProtocol>,
+) {
+    if let Some(org) = board.catalogue().owner(&call.agent) {
+        spending.begins(call.session, org);
+    }
+    board.connect(place, tasks, call, leg, protocol);
 }
 
 impl Calls for Entry {
@@ -182,6 +201,18 @@ impl Calls for Entry {
         self.sockets.longest_message_bytes
     }
 
+    fn announced(&self, stream: Announced) -> Accept {
+        let options = self.sockets.clone();
+        let arriving = Arriving {
+            board: Arc::clone(&self.board),
+            directory: self.directory.clone(),
+            spending: Arc::clone(&self.spending),
+            tasks: Arc::clone(&self.tasks),
+            line: self.line.clone(),
+        };
+        Box::new(move |socket| arriving.run(socket, options, stream).boxed())
+    }
+
     fn socket(&self, mut call: CallRequest, framing: Framing) -> Result<Accept, Refusal> {
         let way = self.way(&call)?;
         let (board, tasks, options) =
@@ -213,6 +244,76 @@ impl Calls for Entry {
             }
             .boxed()
         }))
+    }
+}
+
+/// What a stream needs that begins after its socket was taken.
+struct Arriving {
+    board: Arc<Switchboard>,
+    directory: Directory,
+    spending: Arc<Spending>,
+    tasks: Arc<Tasks>,
+    line: Line,
+}
+
+/// What became of a stream that brought a good token.
+enum Entered {
+    Session(Handle),
+    /// Its token was used before: the call is another stream's.
+    Again,
+    NoRoom,
+}
+
+impl Arriving {
+    fn enter(&self, call: &CallRequest, codec: media_core::Codec, peer: media_socket::Peer) -> Entered {
+        // A session begins once: so its token is good once.
+        if self.directory.taken(call.session).is_some() {
+            return Entered::Again;
+        }
+        let Ok(slot) = self.directory.reserve() else { return Entered::NoRoom };
+        let Ok(place) = slot.enter(call.session, &self.tasks) else { return Entered::Again };
+        let leg = Leg {
+            transport: peer.framing,
+            delivery: Delivery::Stream,
+            codec,
+            events: peer.events,
+            commands: peer.commands,
+        };
+        begin(&self.board, &self.spending, &self.tasks, place, call, leg, rtvi(call));
+        // One that could not begin has ended already: its call is ended, too.
+        self.directory.get(call.session).map_or(Entered::NoRoom, Entered::Session)
+    }
+
+    async fn run(self, socket: WebSocket, options: media_socket::Options, stream: Announced) {
+        let Announced { account, framing, admit } = stream;
+        let Carried { peer, begun } = match framing {
+            Framing::Telnyx => media_socket::telnyx::serve(socket, &options, &self.tasks),
+            _ => media_socket::twilio::serve(socket, &options, &self.tasks),
+        };
+        // A carrier that says nothing is let go by its socket.
+        let Ok(mut begun) = begun.await else { return };
+        let token = begun.parameters.remove("token").unwrap_or_default();
+        let Some(mut call) = admit(&token, &begun.call) else {
+            return tracing::info!(account = account.name, "a stream came without a good token");
+        };
+        call.resume_within = NO_RETURN;
+        tell(&mut call.caller, &begun);
+        let session = match self.enter(&call, begun.codec, peer) {
+            Entered::Session(session) => Some(session),
+            Entered::NoRoom => None,
+            Entered::Again => return,
+        };
+        let (line, name) = (self.line.clone(), begun.call);
+        // Of a server that stops, too: its session ends first, and the call would go on at the carrier and be paid for.
+        self.tasks.spawn_graceful(HANG_UP, async move {
+            let left = match session {
+                Some(session) => session.ended().await == Some(EndReason::CallerLeft),
+                None => false,
+            };
+            if !left {
+                line.hang_up(&account, &name).await;
+            }
+        });
     }
 }
 

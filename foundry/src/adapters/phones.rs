@@ -18,7 +18,7 @@ use crate::adapters::spending::Spending;
 use crate::switchboard::Switchboard;
 
 /// Calls that no agent took, by `reason`: `unknown` (no route), `unserved` (nothing is published where the route leads), `budget`, `full`.
-const REFUSED: &str = "phone_calls_refused_total";
+pub(crate) const REFUSED: &str = "phone_calls_refused_total";
 
 const RINGING: Kind = Kind::new("phones.ringing");
 

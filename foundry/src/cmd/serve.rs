@@ -142,7 +142,9 @@ fn announce(links: &Links, config: &Config, house: &House) -> anyhow::Result<()>
     };
     let phones = match house.phones() {
         Some(address) if config.sip.open => format!("  By phone: sip:front-desk@{address}\n"),
-        Some(address) => format!("  By phone: numbers that a route leads to, such as sip:+15550100@{address}; see Routes in the console.\n"),
+        Some(address) => format!(
+            "  By phone: numbers that a route leads to, such as sip:+15550100@{address}; see Routes in the console.\n"
+        ),
         None => String::new(),
     };
     let mut out = std::io::stdout().lock();

@@ -7,6 +7,7 @@ mod agents;
 mod at_once;
 mod browser;
 mod calling;
+mod carriers;
 mod commands;
 mod console;
 mod crash;

@@ -13,13 +13,13 @@ use crate::browser::tell;
 use crate::house;
 
 /// Frames of 20 ms in which somebody speaks.
-fn voiced(mulaw: &[u8]) -> usize {
+pub(crate) fn voiced(mulaw: &[u8]) -> usize {
     let loud = |frame: &[u8]| frame.iter().any(|byte| g711::decode_ulaw(*byte).unsigned_abs() > 1_000);
     mulaw.chunks(160).filter(|frame| loud(frame)).count()
 }
 
 /// A recording as a phone sends it.
-fn spoken(name: &str) -> Vec<u8> {
+pub(crate) fn spoken(name: &str) -> Vec<u8> {
     let reader = hound::WavReader::open(testkit::speech(name)).expect("a recording");
     let rate_hz = reader.spec().sample_rate;
     let samples: Vec<i16> = reader.into_samples().collect::<Result<_, _>>().expect("whole");

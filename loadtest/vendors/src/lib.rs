@@ -15,7 +15,9 @@ mod paced;
 mod script;
 mod sound;
 mod stage;
+mod telnyx;
 pub mod trial;
+mod twilio;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -113,6 +115,8 @@ pub async fn serve(address: SocketAddr, stage: Stage, tasks: &Tasks) -> anyhow::
         .nest("/openai", openai::router(stage.clone()))
         .nest("/anthropic", anthropic::router(stage.clone()))
         .nest("/azure", azure::router(stage.clone()))
+        .nest("/telnyx", telnyx::router(stage.clone()))
+        .nest("/twilio", twilio::router(stage.clone()))
         .nest("/google", google::router(stage));
     tasks.spawn(SERVE, async move { axum::serve(listener, router).await });
     Ok(bound)

@@ -247,6 +247,16 @@ fn check_options(fields: &mut Fields, about: &VendorAbout, options: &AccountOpti
     if about.needs_base_url && options.base_url.is_none() {
         fields.wrong("/options/base_url", "missing", format!("{} needs an address", about.title));
     }
+    if about.vendor == Vendor::Twilio && options.account_sid.is_none() {
+        fields.wrong("/options/account_sid", "missing", "Twilio needs the account's SID, AC…");
+    }
+    if about.vendor == Vendor::Telnyx && options.public_key.is_none() {
+        fields.wrong(
+            "/options/public_key",
+            "missing",
+            "Telnyx needs its public key, with which its webhooks are verified",
+        );
+    }
     check_texts(fields, options);
 }
 
@@ -263,6 +273,17 @@ fn check_texts(fields: &mut Fields, options: &AccountOptions) {
         fields.text("/options/region", region, 1, 63);
         if !region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
             fields.wrong("/options/region", "invalid", "a region has lower-case letters, digits and hyphens");
+        }
+    }
+    let codes = [
+        ("/options/account_sid", &options.account_sid, ""),
+        ("/options/public_key", &options.public_key, "+/="),
+    ];
+    for (pointer, text, beside) in codes {
+        let Some(text) = text else { continue };
+        fields.text(pointer, text, 1, 64);
+        if !text.chars().all(|letter| letter.is_ascii_alphanumeric() || beside.contains(letter)) {
+            fields.wrong(pointer, "invalid", "letters and digits alone, as the carrier shows it");
         }
     }
     let texts = [

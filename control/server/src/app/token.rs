@@ -22,6 +22,7 @@ const START: &str = "s1";
 const RESUME: &str = "r1";
 const OPERATOR: &str = "o1";
 const CURSOR: &str = "p1";
+const STREAM: &str = "v1";
 
 impl Tokens {
     pub(crate) fn new(key: Option<&Secret<String>>, operator: Option<&Secret<String>>) -> Self {
@@ -85,6 +86,25 @@ impl Tokens {
         let [session, expires, agent] = fields[..] else { return None };
         let expires: i64 = expires.parse().ok()?;
         (now.as_second() <= expires).then_some(())?;
+        Some((session.parse().ok()?, decode(agent)?))
+    }
+
+    /// Permission to bring the audio of one call of a carrier: `bound` says which.
+    pub(crate) fn stream(&self, session: SessionId, agent: &str, bound: &str, expires: Timestamp) -> String {
+        self.sign(&format!("{STREAM}.{session}.{}.{}.{}", expires.as_second(), encode(agent), encode(bound)))
+    }
+
+    /// Which session, with which agent. Good once, since a session begins once.
+    pub(crate) fn check_stream(
+        &self,
+        token: &str,
+        bound: &str,
+        now: Timestamp,
+    ) -> Option<(SessionId, String)> {
+        let fields = self.verify(token, STREAM)?;
+        let [session, expires, agent, of] = fields[..] else { return None };
+        let expires: i64 = expires.parse().ok()?;
+        (now.as_second() <= expires && decode(of)? == bound).then_some(())?;
         Some((session.parse().ok()?, decode(agent)?))
     }
 
@@ -220,6 +240,14 @@ mod tests {
         assert_eq!(tokens.check_start(&start, at(9)), Some((session, "front-desk".to_owned())));
         assert_eq!(tokens.check_start(&start, at(10)), None);
         assert_eq!(tokens.check_start(&resume, at(1)), None);
+        let stream = tokens.stream(session, "front-desk", "pac_1 CA1", at(9));
+        assert_eq!(
+            tokens.check_stream(&stream, "pac_1 CA1", at(9)),
+            Some((session, "front-desk".to_owned()))
+        );
+        assert_eq!(tokens.check_stream(&stream, "pac_1 CA2", at(9)), None, "another call");
+        assert_eq!(tokens.check_stream(&stream, "pac_1 CA1", at(10)), None);
+        assert_eq!(tokens.check_stream(&start, "pac_1 CA1", at(1)), None);
         assert!(tokens.check_resume(&start).is_err());
         assert!(tokens.check_resume(&tokens.call("", "front-desk", at(9))).is_err());
     }

@@ -244,6 +244,17 @@ impl<T: DeserializeOwned> FromRequest<std::sync::Arc<Server>> for Json<T> {
     }
 }
 
+/// A body as it came: for signatures, which are of its bytes.
+pub(crate) struct Raw(pub(crate) bytes::Bytes);
+
+impl FromRequest<std::sync::Arc<Server>> for Raw {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, server: &std::sync::Arc<Server>) -> Result<Self, Error> {
+        body(request, server.options.body_limit_bytes).await.map(Self)
+    }
+}
+
 async fn body(request: Request, limit: usize) -> Result<bytes::Bytes, Error> {
     let announced = request
         .headers()

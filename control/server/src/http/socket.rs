@@ -2,20 +2,23 @@
 //! a refusal is an HTTP answer with a code. Who comes back to a call is a page as a rule, and browsers hide that answer:
 //! a refused return is opened and closed with 4000 + the status, and the code as the reason.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use control_api::problem;
+use domain::ProviderAccountId;
 
 use super::extract::{Path, Query, Visitor};
 use super::offer::{Named, admit};
 use super::{Answer, Shared};
-use crate::app::access;
+use crate::app::ctx::missing;
+use crate::app::{access, carriers};
 use crate::error::Error;
 use crate::middleware;
-use crate::ports::{Accept, Framing};
+use crate::ports::{Accept, Announced, Framing};
 
 /// How long the far end may take to read why it was refused.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -65,8 +68,30 @@ pub(crate) async fn carrier_agent(
     Path((carrier, agent)): Path<(Carrier, String)>,
     upgrade: Upgrade,
 ) -> Answer<Response> {
+    if agent.parse::<ProviderAccountId>().is_ok() {
+        return announced(&server, &agent, carrier.framing(), upgrade).await;
+    }
     let named = Named { agent: Some(agent), ..Named::default() };
     open(&server, visitor, named, carrier.framing(), upgrade).await
+}
+
+/// The audio of a call that a carrier has announced. The stream itself brings its token, after the upgrade.
+async fn announced(server: &Shared, id: &str, framing: Framing, upgrade: Upgrade) -> Answer<Response> {
+    let upgrade = upgrading(server, upgrade)?;
+    let (account, known) = carriers::account(server, id).await?;
+    if known != framing {
+        return Err(missing("account at this carrier", id));
+    }
+    let (asked, id) = (Arc::clone(&server.0), account.id);
+    let admit = Box::new(move |token: &str, call: &str| carriers::admitted(&asked, id, call, token));
+    Ok(upgrade.on_upgrade(server.ports.calls.announced(Announced { account, framing, admit })))
+}
+
+fn upgrading(server: &Shared, upgrade: Upgrade) -> Answer<WebSocketUpgrade> {
+    let upgrade =
+        upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
+    let limit = server.ports.calls.longest_message_bytes();
+    Ok(upgrade.max_message_size(limit).max_frame_size(limit))
 }
 
 pub(crate) async fn carrier_token(
@@ -87,12 +112,7 @@ async fn open(
     upgrade: Upgrade,
 ) -> Answer<Response> {
     let upgrade =
-        upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
-    let limit = server.ports.calls.longest_message_bytes();
-    let upgrade = upgrade
-        .max_message_size(limit)
-        .max_frame_size(limit)
-        .on_failed_upgrade(|error| tracing::debug!(%error, "the upgrade failed"));
+        upgrading(server, upgrade)?.on_failed_upgrade(|error| tracing::debug!(%error, "the upgrade failed"));
     access::recognise(server, &mut visitor.client).await;
     let returns = named.resume.is_some();
     match accept(server, &visitor, named, framing).await {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::extract::ws::Message;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
@@ -17,6 +18,7 @@ use control_api::offer::Candidate;
 use control_api::outbound::{OutboundCall, OutboundState};
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
+use control_server::ports::{self, Announced, Carriers, Unheard, Webhook};
 use control_server::ports::{
     Accept, Account, Answer, Begin, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Dialler,
     Drills, Framing, Greetings, Health, LogError, Metrics, NotDialled, NotSummedUp, Offer, OpenAccount,
@@ -153,6 +155,7 @@ impl World {
     pub(crate) fn router_on(self: &Arc<Self>, options: Options, store: Store) -> Router {
         let ports = Ports {
             calls: self.clone(),
+            carriers: self.clone(),
             log: self.clone(),
             recordings: self.clone(),
             health: self.clone(),
@@ -338,6 +341,24 @@ impl Summarizer for World {
     }
 }
 
+/// Knows the carrier by its key.
+impl Carriers for World {
+    fn rings(&self, webhook: Webhook) -> BoxFuture<'_, Result<ports::Reply, Unheard>> {
+        let signed = webhook.headers.get("x-signature").and_then(|value| value.to_str().ok());
+        let known = webhook.account.key.as_ref().map(|key| key.expose().as_str());
+        let answer = if signed == known {
+            let token = (webhook.permit)("front-desk", "call-1");
+            Ok(ports::Reply {
+                content_type: "text/xml",
+                body: format!("{} {} {token}", webhook.url, webhook.stream),
+            })
+        } else {
+            Err(Unheard::Forged("another key".to_owned()))
+        };
+        std::future::ready(answer).boxed()
+    }
+}
+
 impl Calls for World {
     fn agents(&self) -> Vec<control_api::Agent> {
         vec![control_api::Agent {
@@ -418,6 +439,19 @@ impl Calls for World {
             }
             .boxed()
         }))
+    }
+
+    /// Says which agent the token in the first message is for.
+    fn announced(&self, stream: Announced) -> Accept {
+        Box::new(|mut socket| {
+            async move {
+                let Some(Ok(Message::Text(token))) = socket.recv().await else { return };
+                if let Some(call) = (stream.admit)(token.as_str(), "call-1") {
+                    let _gone = socket.send(Message::Text(call.agent.into())).await;
+                }
+            }
+            .boxed()
+        })
     }
 
     fn knows(&self, _: SessionId) -> bool {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod calls;
+mod carriers;
 mod cors;
 mod costs;
 mod digests;

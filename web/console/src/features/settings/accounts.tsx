@@ -61,6 +61,9 @@ export function Accounts() {
   );
 }
 
+/** Telephone calls come by it, and nothing is heard, thought or spoken there. */
+const carries = (vendor: Vendor['vendor']) => vendor === 'twilio' || vendor === 'telnyx';
+
 function Row({
   account,
   title,
@@ -83,6 +86,9 @@ function Row({
       <td data-label="Vendor">
         {title}
         {account.options.region && <span className="quiet small"> {account.options.region}</span>}
+        {carries(account.vendor) && (
+          <div className="quiet small break">{`Webhook: ${location.origin}/carriers/${account.id}/voice`}</div>
+        )}
         {account.options.base_url && <div className="quiet small break">{account.options.base_url}</div>}
       </td>
       <td className="tight" data-label="Key">
@@ -97,14 +103,16 @@ function Row({
         open={open}
         remove={() => remove.mutateAsync(account)}
         before={
-          <Button
-            variant="subtle"
-            onClick={test}
-            aria-label={`Test ${account.name}`}
-            data-testid="test-account"
-          >
-            Test
-          </Button>
+          !carries(account.vendor) && (
+            <Button
+              variant="subtle"
+              onClick={test}
+              aria-label={`Test ${account.name}`}
+              data-testid="test-account"
+            >
+              Test
+            </Button>
+          )
         }
       >
         Calls of agents that name <strong>{account.name}</strong> go on with their next provider. The key is
@@ -150,6 +158,8 @@ function Form({
     !name ||
     (about?.needs_key && !account && !body.key) ||
     (about?.needs_region && !given.options.region && !given.options.base_url) ||
+    (given.vendor === 'twilio' && !given.options.account_sid) ||
+    (given.vendor === 'telnyx' && !given.options.public_key) ||
     (about?.needs_base_url && !given.options.base_url);
   return (
     <form
@@ -193,7 +203,24 @@ function Form({
         data-testid="account-key"
       />
       <div className="pair">
-        {about && (
+        {given.vendor === 'twilio' && (
+          <TextInput
+            label="Account SID"
+            description="The key above is its auth token"
+            placeholder="AC…"
+            value={given.options.account_sid ?? ''}
+            onChange={(event) => option('account_sid', event.currentTarget.value.trim())}
+          />
+        )}
+        {given.vendor === 'telnyx' && (
+          <TextInput
+            label="Public key"
+            description="With which its webhooks are verified"
+            value={given.options.public_key ?? ''}
+            onChange={(event) => option('public_key', event.currentTarget.value.trim())}
+          />
+        )}
+        {about && !carries(given.vendor) && (
           <TextInput
             label="Region"
             description={about.needs_region ? undefined : 'Where its servers are, for data residency'}

@@ -1,0 +1,67 @@
+//! What carriers say of calls: `POST /carriers/{account}/voice`.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use control_api::{paths, problem};
+use domain::ProviderAccountId;
+
+use super::extract::{Path, Raw, Visitor};
+use super::{Answer, Shared};
+use crate::Server;
+use crate::app::carriers as app;
+use crate::error::Error;
+use crate::ports::{Framing, Unheard, Webhook};
+
+pub(crate) async fn voice(
+    server: Shared,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Answer<Response> {
+    let (account, framing) = app::account(&server, &id).await?;
+    let webhook = webhook(&server, &visitor, account, framing, headers, body);
+    match server.ports.carriers.rings(webhook).await {
+        Ok(reply) => Ok(([(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response()),
+        Err(Unheard::Forged(detail)) => Err(Error::new(&problem::WEBHOOK_UNSIGNED, detail)),
+        Err(Unheard::Unreadable(detail)) => Err(Error::new(&problem::BODY_INVALID, detail)),
+        Err(Unheard::Failed(detail)) => Err(Error::new(&problem::VENDOR_FAILED, detail)),
+    }
+}
+
+fn webhook(
+    server: &Arc<Server>,
+    visitor: &Visitor,
+    account: crate::ports::Account,
+    framing: Framing,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Webhook {
+    let id: ProviderAccountId = account.id;
+    let base = base(server, visitor);
+    let socket = base.replacen("http", "ws", 1);
+    let carrier = if framing == Framing::Telnyx { "telnyx" } else { "twilio" };
+    let path = |pattern: &str| pattern.replace("{account}", &id.to_string());
+    let stream = paths::CARRIER_AGENT.replace("{carrier}", carrier).replace("{agent}", &id.to_string());
+    let permits = Arc::clone(server);
+    Webhook {
+        account,
+        url: format!("{base}{}", path(paths::CARRIER_VOICE)),
+        headers,
+        body,
+        stream: format!("{socket}{stream}"),
+        now: server.ports.clock.now(),
+        permit: Arc::new(move |agent, call| app::permit(&permits, id, agent, call)),
+    }
+}
+
+/// How the carrier reaches us: as the operator says it, or as it says itself.
+fn base(server: &Server, visitor: &Visitor) -> String {
+    match &server.options.public_url {
+        Some(url) => url.clone(),
+        None => format!("{}://{}", if visitor.secure { "https" } else { "http" }, visitor.client.host),
+    }
+}

@@ -1,0 +1,212 @@
+//! Calls that carriers announce by webhook: whom the routes lead them to, what the carrier is told, and that it hangs up when the agent does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::carriers::{Command, Ringing, telnyx, twilio};
+use control_api::provider_account::Vendor;
+use control_server::ports::{self, Account, Reply, Unheard, Webhook};
+use domain::Secret;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use media_session::Directory;
+use providers_link::codes::{self, Fault};
+use providers_link::http;
+use routing::{Arrival, Header};
+
+use crate::adapters::catalogue::{Catalogue, Reach};
+use crate::adapters::phones::REFUSED;
+use crate::adapters::spending::Spending;
+
+/// For a command to a carrier, which lets its own webhook wait for so long at most.
+const COMMAND_WITHIN: Duration = Duration::from_secs(5);
+/// A call that is not ended is paid for.
+const HANG_UP_ATTEMPTS: u32 = 3;
+const HANG_UP_PAUSE: Duration = Duration::from_secs(2);
+
+pub(crate) struct Carriers {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) directory: Directory,
+    pub(crate) spending: Arc<Spending>,
+    pub(crate) line: Line,
+}
+
+/// The way to the carriers' APIs. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Line(http::Client);
+
+/// Whom a call reaches, or why it reaches nobody.
+enum Led {
+    To(String),
+    Refused { busy: bool },
+}
+
+impl Carriers {
+    fn lead(&self, account: &Account, ringing: &Ringing) -> Led {
+        let header = |(name, value): &(String, String)| Header { name: name.clone(), value: value.clone() };
+        let arrival = Arrival {
+            org: Some(account.org),
+            number: Some(ringing.to.clone()),
+            trunk: Some(account.name.clone()),
+            headers: ringing.headers.iter().map(header).collect(),
+            ..Arrival::default()
+        };
+        let (reason, busy) = match self.catalogue.reach(&arrival) {
+            Reach::Route(_) if self.spending.is_stopped(account.org) => ("budget", true),
+            // Asked and given back: the call itself takes its place when its audio comes.
+            Reach::Route(_) if self.directory.reserve().is_err() => ("full", true),
+            Reach::Route(name) => return Led::To(name),
+            Reach::Unserved => ("unserved", false),
+            Reach::Nobody => ("unknown", false),
+        };
+        metrics::counter!(REFUSED, "reason" => reason).increment(1);
+        Led::Refused { busy }
+    }
+
+    fn twilio(&self, webhook: &Webhook) -> Result<Reply, Unheard> {
+        let account = &webhook.account;
+        let credentials = twilio_credentials(account).map_err(Unheard::Forged)?;
+        let signature = header(webhook, twilio::SIGNATURE);
+        let ringing =
+            twilio::ringing(credentials, &webhook.url, signature, &webhook.body).map_err(unheard)?;
+        let body = match self.lead(account, &ringing) {
+            Led::To(agent) => {
+                let token = (webhook.permit)(&agent, &ringing.call);
+                let told =
+                    [("token", token.as_str()), ("from", ringing.from.as_str()), ("to", ringing.to.as_str())];
+                twilio::connect(&webhook.stream, &told)
+            }
+            Led::Refused { busy: true } => twilio::reject(twilio::Rejection::Busy),
+            Led::Refused { busy: false } => twilio::reject(twilio::Rejection::Unknown),
+        };
+        Ok(Reply { content_type: "text/xml", body })
+    }
+
+    async fn telnyx(&self, webhook: &Webhook) -> Result<Reply, Unheard> {
+        let account = &webhook.account;
+        let public_key = account.options.public_key.as_deref().unwrap_or_default();
+        let signed = telnyx::Signed {
+            signature: header(webhook, telnyx::SIGNATURE),
+            timestamp: header(webhook, telnyx::TIMESTAMP),
+            body: &webhook.body,
+        };
+        let now_s = u64::try_from(webhook.now.as_second()).unwrap_or_default();
+        let event = telnyx::event(public_key, signed, now_s).map_err(unheard)?;
+        let (api, key) = (api(account, telnyx::API), key(account).map_err(Unheard::Forged)?);
+        let command = match event {
+            telnyx::Event::Ringing(ringing) => match self.lead(account, &ringing) {
+                Led::To(agent) => telnyx::answer(api, key, &ringing.call, &agent, &ringing.call),
+                Led::Refused { busy } => telnyx::reject(api, key, &ringing.call, busy),
+            },
+            telnyx::Event::Answered { call, state } => {
+                let token = (webhook.permit)(&state, &call);
+                let id = format!("{call} stream");
+                telnyx::stream(api, key, &call, &webhook.stream, &[("token", &token)], &id)
+            }
+            telnyx::Event::Other => return Ok(nothing()),
+        };
+        match self.line.send(&command, telnyx::is_gone).await {
+            Ok(()) => Ok(nothing()),
+            // Told so, Telnyx sends the webhook again.
+            Err(fault) => Err(Unheard::Failed(format!("Telnyx took no command: {}", fault.reason))),
+        }
+    }
+}
+
+impl ports::Carriers for Carriers {
+    fn rings(&self, webhook: Webhook) -> BoxFuture<'_, Result<Reply, Unheard>> {
+        async move {
+            match webhook.account.vendor {
+                Vendor::Telnyx => self.telnyx(&webhook).await,
+                _ => self.twilio(&webhook),
+            }
+        }
+        .boxed()
+    }
+}
+
+impl Line {
+    pub(crate) fn new() -> Self {
+        Self(http::Client::new(http::Options::default()))
+    }
+
+    /// Ends a call at its carrier. One that is over already is over.
+    pub(crate) async fn hang_up(&self, account: &Account, call: &str) {
+        let command = match (account.vendor, key(account)) {
+            (Vendor::Telnyx, Ok(key)) => telnyx::hang_up(api(account, telnyx::API), key, call),
+            (Vendor::Twilio, Ok(_)) => match twilio_credentials(account) {
+                Ok(credentials) => twilio::hang_up(api(account, twilio::API), credentials, call),
+                Err(_) => return,
+            },
+            _ => return,
+        };
+        let gone = if account.vendor == Vendor::Telnyx { telnyx::is_gone } else { twilio::is_gone };
+        for attempt in 1..=HANG_UP_ATTEMPTS {
+            let Err(fault) = self.send(&command, gone).await else { return };
+            tracing::warn!(
+                account = account.name,
+                attempt,
+                reason = fault.reason,
+                "a call could not be ended at its carrier"
+            );
+            if attempt < HANG_UP_ATTEMPTS && fault.may_pass() {
+                tokio::time::sleep(HANG_UP_PAUSE).await;
+            } else {
+                return;
+            }
+        }
+    }
+
+    async fn send(&self, command: &Command, gone: fn(u16, &str) -> bool) -> Result<(), Fault> {
+        let request = self
+            .0
+            .post(&command.url)
+            .header("authorization", command.authorization.expose())
+            .header("content-type", command.content_type)
+            .body(command.body.clone());
+        let mut over = false;
+        let sent = self.0.send(request, |answer, body| {
+            over = gone(answer.status, body);
+            // What it says may hold a number: the status is enough.
+            Fault::new(codes::status(answer.status, answer.retry_after), format!("status {}", answer.status))
+        });
+        let sent = tokio::time::timeout(COMMAND_WITHIN, sent).await;
+        match sent {
+            Ok(Ok((_, body))) => {
+                body.finish();
+                Ok(())
+            }
+            Ok(Err(_)) if over => Ok(()),
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Err(Fault::new(providers_api::ErrorKind::TimedOut, "no answer in time")),
+        }
+    }
+}
+
+fn nothing() -> Reply {
+    Reply { content_type: "application/json", body: "{}".to_owned() }
+}
+
+fn unheard(error: ::carriers::Unheard) -> Unheard {
+    match error {
+        ::carriers::Unheard::Unreadable => Unheard::Unreadable(error.to_string()),
+        _ => Unheard::Forged(error.to_string()),
+    }
+}
+
+fn header<'a>(webhook: &'a Webhook, name: &str) -> Option<&'a str> {
+    webhook.headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn twilio_credentials(account: &Account) -> Result<twilio::Credentials<'_>, String> {
+    let sid = account.options.account_sid.as_deref().ok_or("the account lacks its `account_sid`")?;
+    Ok(twilio::Credentials { sid, token: key(account)? })
+}
+
+fn key(account: &Account) -> Result<&Secret<String>, String> {
+    account.key.as_ref().ok_or_else(|| "the account lacks its key".to_owned())
+}
+
+fn api<'a>(account: &'a Account, own: &'static str) -> &'a str {
+    account.options.base_url.as_deref().unwrap_or(own)
+}

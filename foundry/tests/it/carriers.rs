@@ -1,0 +1,322 @@
+//! Calls that carriers announce by webhook, from scripted carriers that send what the real ones send, at their pace, and take commands as
+//! their APIs do.
+
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use carriers::twilio;
+use domain::Secret;
+use serde_json::{Value, json};
+use testkit::http::{self, Reply};
+use testkit::socket::{Heard, Socket};
+use testkit::{Server, process};
+
+use crate::agents::with;
+use crate::house;
+use crate::phones::{spoken, voiced};
+use crate::vendors::{World, account};
+
+const NUMBER: &str = "+41441234567";
+const SID: &str = "AC00000000000000000000000000000001";
+const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const FRAME: Duration = Duration::from_millis(20);
+
+struct Trunk {
+    world: World,
+    server: Server,
+    id: String,
+}
+
+impl Trunk {
+    /// A server with an account at a carrier and a route for its number.
+    fn at(vendor: &str, key: &str, mut options: Value) -> Self {
+        let world = World::start();
+        let server = house::timed("", &[]);
+        options["base_url"] = json!(format!("http://{}/{vendor}", world.address));
+        let made = json!({"name": "main", "vendor": vendor, "key": key, "options": options});
+        let id = account(&server, &made)["id"].as_str().expect("an id").to_owned();
+        let get = |path: &str| with(&server, &server.token(), "GET", path, &Value::Null).json();
+        let environments = get("/v1/environments");
+        let prod = environments["data"].as_array().expect("a list").iter().find(|one| one["name"] == "prod");
+        let route = json!({
+            "number": NUMBER, "trunk": "main", "agent_id": get("/v1/agents/front-desk")["id"],
+            "environment_id": prod.expect("prod is there")["id"],
+        });
+        let made = with(&server, &server.token(), "POST", "/v1/routes", &route);
+        assert_eq!(made.status, 201, "{}", made.text());
+        Self { world, server, id }
+    }
+
+    fn path(&self) -> String {
+        format!("/carriers/{}/voice", self.id)
+    }
+
+    fn url(&self) -> String {
+        format!("{}{}", self.server.url().trim_end_matches('/'), self.path())
+    }
+
+    /// Commands that the carrier was given.
+    fn commands(&self, what: &str) -> Vec<Value> {
+        let seen = self.world.stage.seen().into_iter();
+        seen.filter(|seen| seen.what == what).map(|seen| seen.body).collect()
+    }
+
+    /// Calls of this server that no route fitted.
+    fn unknown(&self) -> u64 {
+        let metrics = self.server.read("/metrics").text();
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("phone_calls_refused_total{reason=\"unknown\"} "));
+        line.map_or(0, |count| count.parse().expect("a number"))
+    }
+}
+
+/// Twilio's webhook of a call.
+fn rings(trunk: &Trunk, call: &str, to: &str, token: &str) -> Reply {
+    let fields: Vec<(String, String)> = [
+        ("AccountSid", SID),
+        ("ApiVersion", "2010-04-01"),
+        ("CallSid", call),
+        ("CallStatus", "ringing"),
+        ("Direction", "inbound"),
+        ("From", "+41791112233"),
+        ("To", to),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .to_vec();
+    let signature = twilio::signature(&Secret::new(token.to_owned()), &trunk.url(), &fields);
+    let body: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{name}={}", value.replace('+', "%2B"))).collect();
+    let headers =
+        [("content-type", "application/x-www-form-urlencoded"), ("x-twilio-signature", signature.as_str())];
+    http::request(trunk.server.url(), "POST", &trunk.path(), &headers, body.join("&").as_bytes())
+        .expect("an answer")
+}
+
+/// What TwiML says between two texts.
+fn between<'a>(twiml: &'a str, before: &str, after: &str) -> &'a str {
+    let rest = twiml.split_once(before).unwrap_or_else(|| unreachable!("{before} in {twiml}")).1;
+    rest.split_once(after).unwrap_or_else(|| unreachable!("{after} in {twiml}")).0
+}
+
+fn opened(trunk: &Trunk, stream: &str) -> Socket {
+    let path = stream.split_once("//").and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
+    Socket::open(trunk.server.url(), &path.expect("a path")).expect("an answer").expect("it is let in")
+}
+
+/// A scripted stream of either carrier.
+struct Stream {
+    socket: Socket,
+    chunk: u64,
+    telnyx: bool,
+}
+
+impl Stream {
+    fn begin(mut socket: Socket, call: &str, parameters: &Value, telnyx: bool) -> Self {
+        let start = if telnyx {
+            json!({"event": "start", "sequence_number": "1", "stream_id": "s-1", "start": {
+                "user_id": "u", "call_control_id": call, "from": "+41791112233", "to": NUMBER, "custom_parameters": parameters,
+                "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}}})
+        } else {
+            json!({"event": "start", "sequenceNumber": "1", "streamSid": "MZ1", "start": {
+                "accountSid": SID, "streamSid": "MZ1", "callSid": call, "tracks": ["inbound"], "customParameters": parameters,
+                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}}})
+        };
+        let connected = json!({"event": "connected", "protocol": "Call", "version": "1.0.0"});
+        for event in [connected, start] {
+            socket.say(&event.to_string()).expect("it is read");
+        }
+        Self { socket, chunk: 0, telnyx }
+    }
+
+    /// 20 ms of sound, when they are due.
+    #[expect(clippy::disallowed_methods, reason = "a carrier keeps real time, on a thread of its own")]
+    fn play(&mut self, mulaw: &[u8]) {
+        let begun = Instant::now();
+        for (number, frame) in mulaw.chunks(160).enumerate() {
+            let due = begun + FRAME * u32::try_from(number).expect("a short recording");
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            self.chunk += 1;
+            let media = json!({"track": "inbound", "chunk": self.chunk.to_string(), "timestamp": (self.chunk * 20).to_string(), "payload": STANDARD.encode(frame)});
+            let name = if self.telnyx { "stream_id" } else { "streamSid" };
+            let event = json!({"event": "media", name: "MZ1", "media": media});
+            if self.socket.say(&event.to_string()).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// What is heard until so many frames of somebody speaking, or until the socket ends.
+    fn listen(&mut self, frames: usize) -> usize {
+        let mut heard = Vec::new();
+        while voiced(&heard) < frames {
+            match self.socket.receive() {
+                Heard::Message(text) => {
+                    let event: Value = serde_json::from_slice(&text).expect("JSON");
+                    if let Some(payload) = event["media"]["payload"].as_str() {
+                        heard.extend(STANDARD.decode(payload).expect("base64"));
+                    }
+                }
+                Heard::Control(_) => {}
+                Heard::Closed(_) => break,
+            }
+        }
+        voiced(&heard)
+    }
+
+    /// Reads what comes until the server closes.
+    fn is_closed(&mut self) -> bool {
+        for _ in 0..5_000 {
+            if matches!(self.socket.receive(), Heard::Closed(_)) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn silence(seconds: usize) -> Vec<u8> {
+    vec![0xff; 8_000 * seconds]
+}
+
+#[test]
+fn twilio_announces_a_call_and_is_told_to_hang_up_when_the_agent_does() {
+    let _quiet = house::quiet();
+    let trunk = Trunk::at("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    let forged = rings(&trunk, "CA1", NUMBER, "another token");
+    assert_eq!((forged.status, &forged.json()["code"]), (403, &json!("WEBHOOK_UNSIGNED")));
+    // A route is taken up within a second.
+    process::wait_for("the route", Duration::from_secs(10), || {
+        rings(&trunk, "CA0", NUMBER, AUTH_TOKEN).text().contains("<Connect>").then_some(())
+    });
+    let before = trunk.unknown();
+    let unknown = rings(&trunk, "CA1", "+41440000000", AUTH_TOKEN);
+    assert_eq!((unknown.status, unknown.header("content-type")), (200, Some("text/xml")));
+    assert!(
+        unknown.text().ends_with("<Response><Reject reason=\"rejected\"/></Response>"),
+        "{}",
+        unknown.text()
+    );
+    assert_eq!(trunk.unknown(), before + 1);
+
+    let twiml = rings(&trunk, "CA1", NUMBER, AUTH_TOKEN).text();
+    let stream = between(&twiml, "<Stream url=\"", "\"");
+    assert!(
+        stream.starts_with("ws://") && stream.ends_with(&format!("/media/twilio/{}", trunk.id)),
+        "{stream}"
+    );
+    let token = between(&twiml, "name=\"token\" value=\"", "\"");
+    for (call, token) in [("CA1", "forged"), ("CA2", token)] {
+        let mut other = Stream::begin(opened(&trunk, stream), call, &json!({"token": token}), false);
+        assert!(other.is_closed(), "a token is good for its own call alone: {call}");
+    }
+    let mut phone = Stream::begin(
+        opened(&trunk, stream),
+        "CA1",
+        &json!({"token": token, "from": "+41791112233", "to": NUMBER}),
+        false,
+    );
+    assert_eq!(phone.listen(25), 25, "the greeting");
+    phone.play(&[spoken("desk_hours.wav"), silence(1)].concat());
+    assert_eq!(phone.listen(25), 25, "the answer");
+    phone.play(&[silence(1), spoken("desk_hours.wav"), silence(1)].concat());
+    let ended = process::wait_for("the end by REST", Duration::from_secs(30), || {
+        trunk.commands("request").first().cloned()
+    });
+    assert_eq!(ended, json!({"account": SID, "call": "CA1", "status": "completed"}));
+    assert!(phone.is_closed());
+    let mut again = Stream::begin(opened(&trunk, stream), "CA1", &json!({"token": token}), false);
+    assert!(again.is_closed(), "a token is good once");
+    assert_eq!(trunk.commands("request").len(), 1, "and whoever brings it again ends nobody's call");
+    let call = process::wait_for("the call on record", Duration::from_secs(15), || {
+        let listed: Value = trunk.server.read("/v1/sessions").json();
+        let call = listed["data"].as_array()?.first()?.clone();
+        (call["running"] == false).then_some(call)
+    });
+    assert_eq!(
+        (&call["transport"], &call["end_reason"]),
+        (&json!("twilio"), &json!("agent_ended")),
+        "{call}"
+    );
+    assert!(
+        !trunk.server.log().contains(token) && !trunk.server.log().contains(AUTH_TOKEN),
+        "a secret is in the log"
+    );
+}
+
+#[test]
+fn telnyx_announces_a_call_which_is_answered_connected_and_ended_by_commands() {
+    let _quiet = house::quiet();
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed");
+    let public_key = STANDARD.encode(pair.public_key());
+    let trunk = Trunk::at("telnyx", "KEY0123456789", json!({"public_key": public_key}));
+    let send = |event: &str, payload: Value, sign: bool| {
+        let body = json!({"data": {"record_type": "event", "event_type": event, "id": "e-1", "payload": payload}, "meta": {"attempt": 1}}).to_string();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .expect("after 1970")
+            .as_secs()
+            .to_string();
+        let signed = if sign { format!("{now}|{body}") } else { "something else".to_owned() };
+        let signature = STANDARD.encode(pair.sign(signed.as_bytes()));
+        let headers = [
+            ("content-type", "application/json"),
+            ("telnyx-timestamp", now.as_str()),
+            ("telnyx-signature-ed25519", signature.as_str()),
+        ];
+        http::request(trunk.server.url(), "POST", &trunk.path(), &headers, body.as_bytes())
+            .expect("an answer")
+    };
+    let call = |to: &str| json!({"call_control_id": "v3:abc", "direction": "incoming", "from": "+41791112233", "to": to, "state": "parked", "client_state": null});
+    let forged = send("call.initiated", call(NUMBER), false);
+    assert_eq!((forged.status, &forged.json()["code"]), (403, &json!("WEBHOOK_UNSIGNED")));
+    assert_eq!(send("call.initiated", call("+41440000000"), true).status, 200);
+    assert_eq!(
+        trunk.commands("reject").first(),
+        Some(&json!({"call": "v3:abc", "cause": "call_rejected".to_ascii_uppercase()}))
+    );
+    // A route is taken up within a second.
+    let answer = process::wait_for("an answer", Duration::from_secs(10), || {
+        assert_eq!(send("call.initiated", call(NUMBER), true).status, 200);
+        trunk.commands("answer").pop()
+    });
+    let mut answered = call(NUMBER);
+    answered["client_state"] = answer["client_state"].clone();
+    assert_eq!(send("call.answered", answered, true).status, 200);
+    let asked = trunk.commands("streaming_start").pop().expect("its audio is asked for");
+    let url = asked["stream_url"].as_str().expect("an address").to_owned();
+    assert!(url.ends_with(&format!("/media/telnyx/{}", trunk.id)), "{url}");
+    let token = asked["custom_parameters"][0]["value"].as_str().expect("a token").to_owned();
+    let mut phone = Stream::begin(opened(&trunk, &url), "v3:abc", &json!({"token": token}), true);
+    assert_eq!(phone.listen(25), 25, "the greeting");
+    phone.play(&[spoken("desk_hours.wav"), silence(1)].concat());
+    assert_eq!(phone.listen(25), 25, "the answer");
+    phone.play(&[silence(1), spoken("desk_hours.wav"), silence(1)].concat());
+    let ended = process::wait_for("the end by a command", Duration::from_secs(30), || {
+        trunk.commands("hangup").first().cloned()
+    });
+    assert_eq!(ended, json!({"call": "v3:abc"}));
+    assert!(phone.is_closed());
+}
+
+#[test]
+fn an_account_that_is_nobodys_or_no_carriers_hears_nothing() {
+    let server = house::timed("", &[]);
+    let sent = |id: &str| {
+        http::request(server.url(), "POST", &format!("/carriers/{id}/voice"), &[], b"").expect("an answer")
+    };
+    for id in ["pac_019ab0e61c7a7d53a1d1d8ea5e3a6f10", "main"] {
+        let refused = sent(id);
+        assert_eq!((refused.status, &refused.json()["code"]), (404, &json!("NOT_FOUND")));
+    }
+    let speech = json!({"name": "voices", "vendor": "deepgram", "key": "k"});
+    let id = account(&server, &speech)["id"].as_str().expect("an id").to_owned();
+    assert_eq!(sent(&id).status, 404);
+    assert!(
+        Socket::open(server.url(), &format!("/media/twilio/{id}"))
+            .expect("an answer")
+            .is_err_and(|reply| reply.status == 404)
+    );
+}

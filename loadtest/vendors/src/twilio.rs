@@ -1,0 +1,70 @@
+//! Twilio's REST API, as far as a call that runs is ended by it: `POST /2010-04-01/Accounts/{sid}/Calls/{callSid}.json`.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Form, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::Stage;
+
+const VENDOR: &str = "twilio";
+
+#[derive(Clone)]
+struct Api {
+    stage: Stage,
+    /// Calls that are over.
+    over: Arc<Mutex<HashSet<String>>>,
+}
+
+#[derive(Deserialize)]
+struct Update {
+    #[serde(rename = "Status")]
+    status: String,
+}
+
+pub(crate) fn router(stage: Stage) -> Router {
+    let api = Api { stage, over: Arc::default() };
+    Router::new().route("/2010-04-01/Accounts/{sid}/Calls/{call}", post(update)).with_state(api)
+}
+
+async fn update(
+    State(api): State<Api>,
+    Path((sid, call)): Path<(String, String)>,
+    headers: HeaderMap,
+    Form(update): Form<Update>,
+) -> Response {
+    let call = call.trim_end_matches(".json").to_owned();
+    let body = json!({"account": sid, "call": call, "status": update.status});
+    api.stage.note(VENDOR, "request", body);
+    if !is_authorized(&headers, &sid) {
+        return refusal(StatusCode::UNAUTHORIZED, 20003, "Authenticate");
+    }
+    if update.status != "completed" {
+        return refusal(StatusCode::BAD_REQUEST, 21220, "Invalid call state");
+    }
+    if !api.over.lock().unwrap_or_else(PoisonError::into_inner).insert(call.clone()) {
+        return refusal(StatusCode::NOT_FOUND, 20404, "The requested resource was not found");
+    }
+    Json(json!({"sid": call, "account_sid": sid, "status": "completed"})).into_response()
+}
+
+/// The account's name and any token.
+fn is_authorized(headers: &HeaderMap, sid: &str) -> bool {
+    let given = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let decoded = given.strip_prefix("Basic ").and_then(|given| STANDARD.decode(given).ok());
+    let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    text.split_once(':').is_some_and(|(user, token)| user == sid && !token.is_empty())
+}
+
+fn refusal(status: StatusCode, code: u32, message: &str) -> Response {
+    let body: Value = json!({"code": code, "message": message, "status": status.as_u16()});
+    (status, Json(body)).into_response()
+}
