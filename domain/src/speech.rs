@@ -77,6 +77,8 @@ impl fmt::Debug for Word {
 pub enum TranscriptKind {
     /// May still change; replaces the partial before it.
     Partial,
+    /// As a partial, of which the recogniser will change no word; what follows is added to it.
+    Settled,
     /// Will not change; the next transcript continues after it.
     Final,
 }
@@ -136,6 +138,12 @@ impl Transcript {
     #[must_use]
     pub fn is_final(&self) -> bool {
         self.kind == TranscriptKind::Final
+    }
+
+    /// None of its words will change.
+    #[must_use]
+    pub fn is_firm(&self) -> bool {
+        self.kind != TranscriptKind::Partial
     }
 }
 

@@ -14,10 +14,11 @@ pub(crate) struct Utterance {
     pub(crate) prefix: String,
     finals: String,
     partial: String,
-    /// When the partial last said something else.
+    /// When the partial last said something else, and up to where it heard.
     changed_at: Instant,
-    /// Up to where the last final heard.
-    final_to: MediaTime,
+    changed_to: MediaTime,
+    /// Up to where no word will change.
+    firm_to: MediaTime,
     pub(crate) started_at: Instant,
     pub(crate) from: MediaTime,
     /// Last voiced sample, and when it came.
@@ -71,7 +72,8 @@ impl Utterance {
             finals: String::new(),
             partial: String::new(),
             changed_at: t,
-            final_to: from,
+            changed_to: from,
+            firm_to: from,
             started_at: t,
             from,
             voiced_to: from,
@@ -113,11 +115,11 @@ impl Utterance {
         self.partial.trim().is_empty() && !self.finals.is_empty()
     }
 
-    /// Whether its words will hardly change without new voice: all are final, or no partial has changed them for so long in the pause.
+    /// Whether its words will hardly change without new voice: all are firm, or no partial has changed them for so long in the pause.
     /// A partial that comes late still lacks the last word when the pause begins.
     pub(crate) fn is_stable(&self, unchanged: Duration, t: Instant) -> bool {
-        let covered = self.final_to + COVER_SLACK >= self.voiced_to;
-        (self.is_firm() && covered) || t >= self.changed_at.max(self.voiced_at) + unchanged
+        let firm = self.changed_to <= self.firm_to && self.firm_to + COVER_SLACK >= self.voiced_to;
+        firm || t >= self.changed_at.max(self.voiced_at) + unchanged
     }
 
     /// A new sound forgets what was asked about the pause before it.
@@ -132,12 +134,15 @@ impl Utterance {
         let text = without_repetition(&transcript.text, repeated);
         if !transcript.is_final() {
             if text != self.partial {
-                (self.partial, self.changed_at) = (text, t);
+                (self.partial, self.changed_at, self.changed_to) = (text, t, transcript.to);
+            }
+            if transcript.is_firm() {
+                (self.firm_to, self.changed_to) = (transcript.to, transcript.to);
             }
             return;
         }
+        (self.firm_to, self.changed_to) = (transcript.to, transcript.to);
         self.partial.clear();
-        self.final_to = transcript.to;
         self.finals = join(&self.finals, &text);
         self.final_at = Some(t);
         let covers = transcript.to + COVER_SLACK >= self.pause.wanted_to;

@@ -58,7 +58,11 @@ fn in_vain(recorded: &Recorded) -> bool {
                 asked.insert(*turn);
             }
             // Nobody waits so long for a thought or for words without being told that it went wrong.
-            SessionEvent::DeadAir { turn: Some(turn), cause: DeadAir::Thinking | DeadAir::Recognition, .. } => {
+            SessionEvent::DeadAir {
+                turn: Some(turn),
+                cause: DeadAir::Thinking | DeadAir::Recognition,
+                ..
+            } => {
                 apologised.insert(*turn);
             }
             _ => {}
@@ -68,12 +72,7 @@ fn in_vain(recorded: &Recorded) -> bool {
 }
 
 /// What the agent noted names the outcome, such as `appointment`; otherwise whether anything was said and how it ended.
-fn outcome(
-    fields: &Map<String, Value>,
-    words: &[String],
-    end: Option<EndReason>,
-    in_vain: bool,
-) -> String {
+fn outcome(fields: &Map<String, Value>, words: &[String], end: Option<EndReason>, in_vain: bool) -> String {
     if let Some(noted) = fields.keys().next_back() {
         return noted.clone();
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use domain::{MediaTime, Score, SessionEvent, Transcript, TurnId, VadDecision};
+use domain::{MediaTime, Score, SessionEvent, Transcript, TranscriptKind, TurnId, VadDecision};
 use media_turn::{Input, Options, Output, Rule, TurnMachine};
 
 const FRAME_MS: u32 = 20;
@@ -20,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) stalls: Vec<(u32, u32)>,
     /// After a word's end, in ms; `None`: the recogniser gives no partials.
     pub(crate) partial_ms: Option<u32>,
+    /// No word of a partial will change.
+    pub(crate) partials_settle: bool,
     /// After `Finalize`, in ms; `None`: it never gives a final.
     pub(crate) final_ms: Option<u32>,
     /// Finals end this much before the audio they were asked for.
@@ -65,6 +67,7 @@ impl Default for Call {
             inputs: Vec::new(),
             stalls: Vec::new(),
             partial_ms: Some(150),
+            partials_settle: false,
             final_ms: Some(60),
             final_short_ms: 0,
             scores: vec![0.95],
@@ -372,7 +375,11 @@ impl Sim {
         let text = self.heard(self.finals_to_ms, end_ms);
         if !text.is_empty() {
             let (from, to) = (self.finals_to_ms, end_ms);
-            self.give(Input::Transcript(Cow::Owned(Transcript::partial(text, media(from), media(to)))));
+            let mut heard = Transcript::partial(text, media(from), media(to));
+            if self.call.partials_settle {
+                heard.kind = TranscriptKind::Settled;
+            }
+            self.give(Input::Transcript(Cow::Owned(heard)));
         }
     }
 

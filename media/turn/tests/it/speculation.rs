@@ -57,6 +57,17 @@ fn a_partial_that_lacks_the_last_word_is_not_thought_about() {
 }
 
 #[test]
+fn words_that_the_recogniser_has_settled_are_thought_about_at_once() {
+    let first = |settled: bool| {
+        let mut call = Call { partial_ms: Some(40), partials_settle: settled, ..Call::default() };
+        call.options.speculation.enabled = true;
+        call.say(1000, 2000, "I would come on Monday");
+        *guesses(&call.run(6000)).first().expect("a guess")
+    };
+    assert!(first(true) + 60 < first(false), "{} ms, {} ms", first(true), first(false));
+}
+
+#[test]
 fn guesses_and_their_commit_have_the_same_turn() {
     let mut call = Call { partial_ms: Some(40), ..Call::default() };
     call.options.speculation.enabled = true;

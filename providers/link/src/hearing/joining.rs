@@ -144,7 +144,7 @@ impl Joining {
         Some(self.joined(TranscriptKind::Partial, true))
     }
 
-    /// What is told of a settled segment in mid-turn, if anything: to listeners it is a partial.
+    /// What is told of a settled segment in mid-turn, if anything.
     pub(super) fn settle(&mut self, piece: Piece) -> Option<Transcript> {
         let to = self.place(piece.to);
         let settled = self.heard(piece);
@@ -152,7 +152,7 @@ impl Joining {
         self.partial = None;
         self.forget();
         self.settled.push(settled?);
-        Some(self.joined(TranscriptKind::Partial, false))
+        Some(self.joined(TranscriptKind::Settled, false))
     }
 
     /// Whether nothing is under way that a new connection would have to hear again.
