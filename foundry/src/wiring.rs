@@ -177,6 +177,7 @@ impl House {
                     directory: directory.clone(),
                     spending: Arc::clone(&spending),
                     tasks: Arc::clone(&tasks),
+                    home,
                     open: config.sip.open,
                 };
                 phones.answer(ringing);

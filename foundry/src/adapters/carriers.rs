@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::carriers::{Command, Ringing, telnyx, twilio};
 use control_api::provider_account::Vendor;
 use control_server::ports::{self, Account, Reply, Unheard, Webhook};
-use domain::Secret;
+use domain::{OrgId, RouteId, Secret};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_session::Directory;
@@ -63,6 +63,11 @@ impl Carriers {
         Led::Refused { busy }
     }
 
+    /// Whether this is a route of the organization.
+    fn leads(&self, route: &str, org: OrgId) -> bool {
+        route.parse::<RouteId>().is_ok() && self.catalogue.owner(route) == Some(org)
+    }
+
     fn twilio(&self, webhook: &Webhook) -> Result<Reply, Unheard> {
         let account = &webhook.account;
         let credentials = twilio_credentials(account).map_err(Unheard::Forged)?;
@@ -98,6 +103,11 @@ impl Carriers {
                 Led::To(agent) => telnyx::answer(api, key, &ringing.call, &agent, &ringing.call),
                 Led::Refused { busy } => telnyx::reject(api, key, &ringing.call, busy),
             },
+            // Whoever owns the account may write any state: what is no route of theirs is no call of ours.
+            telnyx::Event::Answered { state, .. } if !self.leads(&state, account.org) => return Ok(nothing()),
+            telnyx::Event::Answered { call, .. } if self.spending.is_stopped(account.org) => {
+                telnyx::hang_up(api, key, &call)
+            }
             telnyx::Event::Answered { call, state } => {
                 let token = (webhook.permit)(&state, &call);
                 let id = format!("{call} stream");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use control_server::ports::CallRequest;
-use domain::SessionId;
+use domain::{OrgId, SessionId};
 use greetings::Caller;
 use media_core::Delivery;
 use media_session::{Directory, Leg};
@@ -27,6 +27,8 @@ pub(crate) struct Phones {
     pub(crate) directory: Directory,
     pub(crate) spending: Arc<Spending>,
     pub(crate) tasks: Arc<Tasks>,
+    /// Whose the trunks are.
+    pub(crate) home: OrgId,
     /// Who is led nowhere by a route reaches the agent that they name.
     pub(crate) open: bool,
 }
@@ -42,7 +44,7 @@ impl Phones {
     }
 
     async fn take(&self, invitation: Invitation) {
-        let agent = match self.whom(&invitation.called.0) {
+        let agent = match self.whom(&invitation) {
             Ok(agent) => agent,
             Err(reason) => return refuse(invitation, reason, Refusal::Unknown),
         };
@@ -73,8 +75,15 @@ impl Phones {
     }
 
     /// The agent, as the catalogue knows it, or why there is none.
-    fn whom(&self, called: &str) -> Result<String, &'static str> {
-        let arrival = Arrival { number: Some(called.to_owned()), ..Arrival::default() };
+    fn whom(&self, invitation: &Invitation) -> Result<String, &'static str> {
+        let called = invitation.called.0.as_str();
+        let arrival = Arrival {
+            // Trunks are the default organization's: what comes in by them reaches no other.
+            org: invitation.trunk.as_ref().map(|_| self.home),
+            trunk: invitation.trunk.clone(),
+            number: Some(called.to_owned()),
+            ..Arrival::default()
+        };
         match self.board.catalogue().reach(&arrival) {
             Reach::Route(name) => Ok(name),
             Reach::Unserved => Err("unserved"),

@@ -247,9 +247,12 @@ fn told(begun: &Begun, metadata: &str) -> Caller {
         }
     }
     for (name, text) in &person.attributes {
-        // Those of LiveKit itself are its own business; a telephone's are named with underscores.
-        if !name.starts_with("lk.") {
-            caller.tell(&name.replace('.', "_"), text.clone());
+        // Those of LiveKit itself are its own business; a telephone's are named with underscores. What the room and the job say is not
+        // a caller's to say otherwise.
+        let plain = name.replace('.', "_");
+        let ours = ["metadata", "room", "called_number"].contains(&plain.as_str());
+        if !name.starts_with("lk.") && !ours {
+            caller.tell(&plain, text.clone());
         }
     }
     caller

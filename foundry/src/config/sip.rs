@@ -1,7 +1,9 @@
 //! `[sip]`: where phones reach us, and the trunks that lead to others.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use domain::Secret;
 use serde::{Deserialize, Serialize};
 
 /// Phone calls.
@@ -18,6 +20,14 @@ pub(crate) struct Sip {
     pub(crate) advertise: Option<IpAddr>,
     /// Calls whose audio is not enciphered are refused.
     pub(crate) srtp_required: bool,
+    /// Who may call, by name and password; empty: nobody is asked.
+    #[serde(skip_serializing)]
+    pub(crate) users: BTreeMap<String, Secret<String>>,
+    /// Calls come in by trunks alone. Not said: where there are trunks, no `users`, and `listen` is no loopback address.
+    pub(crate) trunks_only: Option<bool>,
+    /// Of requests a second outside of calls, and of calls at once; 0: no limit. Trunks have none.
+    pub(crate) requests_per_address: u32,
+    pub(crate) calls_per_address: usize,
     /// By which calls go out and, where we register with them, come in.
     pub(crate) trunks: Vec<media_sip::Trunk>,
 }
@@ -32,6 +42,10 @@ impl Default for Sip {
             rtp_last: options.rtp_last,
             advertise: None,
             srtp_required: false,
+            users: BTreeMap::new(),
+            trunks_only: None,
+            requests_per_address: options.requests_per_address,
+            calls_per_address: options.calls_per_address,
             trunks: Vec::new(),
         }
     }
@@ -39,16 +53,19 @@ impl Default for Sip {
 
 impl Sip {
     pub(crate) fn options(&self) -> Option<media_sip::Options> {
-        let listen = self.listen?;
-        let (rtp_first, rtp_last) = (self.rtp_first, self.rtp_last);
-        let (advertise, srtp_required, trunks) = (self.advertise, self.srtp_required, self.trunks.clone());
+        let Self { rtp_first, rtp_last, advertise, srtp_required, .. } = *self;
+        let Self { trunks_only, requests_per_address, calls_per_address, .. } = *self;
         let options = media_sip::Options {
-            listen,
+            listen: self.listen?,
             rtp_first,
             rtp_last,
             advertise,
             srtp_required,
-            trunks,
+            users: self.users.clone(),
+            trunks_only,
+            requests_per_address,
+            calls_per_address,
+            trunks: self.trunks.clone(),
             ..Default::default()
         };
         Some(options)

@@ -282,6 +282,17 @@ fn telnyx_announces_a_call_which_is_answered_connected_and_ended_by_commands() {
         assert_eq!(send("call.initiated", call(NUMBER), true).status, 200);
         trunk.commands("answer").pop()
     });
+    // Whoever owns the account writes what they like into the state of their own calls.
+    for state in ["front-desk", "rte_019ab0e61c7a7d53a1d1d8ea5e3a6f10"] {
+        let mut other = call(NUMBER);
+        other["client_state"] = json!(STANDARD.encode(state));
+        assert_eq!(send("call.answered", other, true).status, 200);
+    }
+    assert_eq!(
+        trunk.commands("streaming_start"),
+        [] as [Value; 0],
+        "what no route led here is no call of ours"
+    );
     let mut answered = call(NUMBER);
     answered["client_state"] = answer["client_state"].clone();
     assert_eq!(send("call.answered", answered, true).status, 200);

@@ -171,6 +171,8 @@ impl Shell {
                     // Who was offered a room on the line before is not given it on this one.
                     self.waiting.clear();
                     self.work(&mut line, &mut controlled).await;
+                    // Nor does anybody wait for one of the line that broke: their place is free.
+                    self.waiting.clear();
                     tracing::warn!(agent = self.worker.agent, "the line to LiveKit broke");
                 }
                 Err(error) if attempt == 0 => {
@@ -186,7 +188,10 @@ impl Shell {
                 tokio::select! {
                     () = &mut pause => break,
                     Some(control) = controlled.recv() => {
-                        let _nobody_to_tell = self.control(control);
+                        // An offer of the line that broke cannot be taken any more.
+                        if !matches!(control, Control::Accept { .. }) {
+                            let _nobody_to_tell = self.control(control);
+                        }
                     }
                 }
             }

@@ -212,7 +212,8 @@ impl Call {
         let (control, asks) = mpsc::channel(ASKS);
         let call = Self {
             machine: Machine::new(line.shared.options.clone()),
-            voice: Voice::new(Timeline::new(rand::random(), rand::random(), rand::random())),
+            // In the lower half: a packet lost early does not put the far side's count of wraps out (RFC 3711 section 3.3.1).
+            voice: Voice::new(Timeline::new(rand::random(), rand::random::<u16>() >> 1, rand::random())),
             dialog: line.dialog,
             lease: None,
             open: HashMap::new(),

@@ -40,6 +40,8 @@ pub struct Options {
     pub calls_per_address: usize,
     /// Calls whose audio is not enciphered are refused. Otherwise it is enciphered where the caller offers that.
     pub srtp_required: bool,
+    /// Calls come in by trunks alone. Not said: where there are trunks, no `users`, and `listen` is no loopback address.
+    pub trunks_only: Option<bool>,
     /// By which calls go out.
     pub trunks: Vec<Trunk>,
 }
@@ -61,6 +63,7 @@ impl Default for Options {
             requests_per_address: 100,
             calls_per_address: 200,
             srtp_required: false,
+            trunks_only: None,
             trunks: Vec::new(),
         }
     }
@@ -99,6 +102,13 @@ impl Options {
         Ok(())
     }
 
+    /// Whether a caller who comes by no trunk is refused.
+    #[must_use]
+    pub fn takes_trunks_alone(&self) -> bool {
+        let likely = !self.trunks.is_empty() && self.users.is_empty() && !self.listen.ip().is_loopback();
+        self.trunks_only.unwrap_or(likely)
+    }
+
     /// In our order.
     #[must_use]
     pub fn codecs(&self) -> &'static [Codec] {
@@ -123,5 +133,16 @@ mod tests {
         assert!(wrong(|options| options.silence_s = 0).is_some());
         assert!(wrong(|options| options.session_expires_s = 60).is_some());
         assert!(wrong(|options| options.realm = "a\"b".to_owned()).is_some());
+    }
+
+    #[test]
+    fn strangers_are_let_in_where_nobody_else_could_come() {
+        let public = Options { listen: SocketAddr::from(([192, 0, 2, 1], 5060)), ..Options::default() };
+        let trunks = vec![crate::trunk::tests::trunk()];
+        assert!(!public.takes_trunks_alone());
+        assert!(Options { trunks: trunks.clone(), ..public.clone() }.takes_trunks_alone());
+        assert!(!Options { trunks: trunks.clone(), ..Options::default() }.takes_trunks_alone(), "a trial");
+        let open = Options { trunks, trunks_only: Some(false), ..public };
+        assert!(!open.takes_trunks_alone());
     }
 }

@@ -273,6 +273,9 @@ impl Dispatcher {
         let tag = request.to_header().ok().and_then(|header| header.tag().ok()).flatten();
         let (Ok(call_id), Ok(_)) = (call_id, request.cseq_header()) else {
             refused("malformed");
+            if !self.hears(&transaction) {
+                return;
+            }
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
         };
         let Some(tag) = tag else { return self.outside(transaction, request, &call_id, permit) };
@@ -282,6 +285,9 @@ impl Dispatcher {
         else {
             drop(calls);
             refused("unknown_call");
+            if !self.hears(&transaction) {
+                return;
+            }
             return self.answer(transaction, permit, StatusCode::CallTransactionDoesNotExist, Vec::new());
         };
         drop(calls);
@@ -289,6 +295,17 @@ impl Dispatcher {
         let id = RequestId(self.requests);
         let told = Told::Request { request, answer: Answer(transaction.tu_sender.clone()), id };
         self.drive(transaction, permit, id, tell, Some(told));
+    }
+
+    /// Whether what belongs to no call is answered: an address that sends too much of it is not.
+    fn hears(&mut self, transaction: &Transaction) -> bool {
+        let Some(source) = dialog::source(transaction.connection.as_ref()) else { return true };
+        let heard = self.shared.places.at(source.ip()).is_some()
+            || self.limits.takes(source.ip(), Instant::now().into_std());
+        if !heard {
+            refused("address");
+        }
+        heard
     }
 
     /// A request that belongs to no call.
@@ -334,6 +351,10 @@ impl Dispatcher {
         (source, trunk): (SocketAddr, Option<String>),
         permit: OwnedSemaphorePermit,
     ) {
+        if trunk.is_none() && self.shared.options.takes_trunks_alone() {
+            refused("forbidden");
+            return self.answer(transaction, permit, StatusCode::Forbidden, Vec::new());
+        }
         let at_s = self.began.elapsed().as_secs();
         let header = request.authorization_header().map(|header| header.value().to_owned());
         match self.gate.judge(header.as_deref(), &Method::Invite, call_id, at_s) {

@@ -117,7 +117,7 @@ impl Places {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn trunk() -> Trunk {

@@ -91,14 +91,21 @@ impl Voice {
             self.encoder = Some(media_codec::encoder(agreed.send.codec, &options)?);
             self.bridge = None;
         }
-        // Keys that stay keep their counts: no packet may be enciphered as another was.
-        if self.agreed.as_ref().and_then(|before| before.keys) != agreed.keys {
-            let context = |suite, master| Context::new(suite, &master);
-            self.srtp = agreed.keys.map(|keys| Srtp {
-                send: context(keys.suite, keys.send),
-                receive: context(keys.suite, keys.receive),
-            });
-        }
+        let before = self.agreed.as_ref().and_then(|before| before.keys);
+        let mut kept = self.srtp.take();
+        self.srtp = agreed.keys.map(|keys| {
+            // A key that stays keeps its counts, whatever becomes of the other: no packet may be enciphered as another was.
+            let before = before.filter(|before| before.suite == keys.suite);
+            let (mut send, mut receive) = (None, None);
+            if let (Some(srtp), Some(before)) = (kept.take(), before) {
+                send = srtp.send.filter(|_| before.send == keys.send);
+                receive = srtp.receive.filter(|_| before.receive == keys.receive);
+            }
+            Srtp {
+                send: send.or_else(|| Context::new(keys.suite, &keys.send)),
+                receive: receive.or_else(|| Context::new(keys.suite, &keys.receive)),
+            }
+        });
         self.latch.signal(agreed.remote);
         self.agreed = Some(agreed);
         Ok(())
@@ -384,6 +391,15 @@ mod tests {
         let (next, _) =
             near.speak(&packet(Codec::Pcmu, mulaw), now + Duration::from_millis(20)).expect("sent");
         assert!(matches!(far.received(&next, from(), now), Heard::Audio(_)));
+        // The far side's key alone is another, as where a hold renews it: ours goes on, and what was heard is not heard again.
+        let renewed = Master::new([3; 30]);
+        near.agree(Agreed { keys: keys(ours, renewed), ..agreed(PCMU) }).expect("agreed");
+        far.agree(Agreed { keys: keys(renewed, ours), ..agreed(PCMU) }).expect("agreed");
+        assert_eq!(far.received(&next, from(), now), Heard::Stray, "again");
+        let (last, _) = near
+            .speak(&packet(Codec::Pcmu, Bytes::from_static(&[0x80; 160])), now + Duration::from_millis(40))
+            .expect("sent");
+        assert!(matches!(far.received(&last, from(), now), Heard::Audio(_)));
         let plain = header(0, 160).datagram(&[0xff; 160]);
         assert_eq!(far.received(&plain, from(), now), Heard::Stray, "in plain");
     }

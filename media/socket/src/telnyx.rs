@@ -209,6 +209,9 @@ impl Framing for Telnyx {
         match event {
             FromTelnyx::Start { start } => self.started(start),
             FromTelnyx::Media { media } => self.heard(&media, now),
+            FromTelnyx::Dtmf { .. } if self.codec.is_none() => {
+                Err(Refusal::BadMessage("a key before start".to_owned()))
+            }
             FromTelnyx::Dtmf { dtmf } => Ok(vec![carrier::pressed(&dtmf.digit)?]),
             FromTelnyx::Mark { mark } => Ok(self.marks.returned(&mark.name, now)),
             FromTelnyx::Error { payload } => {
@@ -350,6 +353,11 @@ mod tests {
         let code = |result: Result<_, Refusal>| result.err().map(|refusal| refusal.failure().code.0);
         let mut telnyx = Telnyx::default();
         assert_eq!(code(read(&mut telnyx, &media(1, 0))), Some("SOCKET_BAD_MESSAGE"));
+        // A call that has not begun is not kept up by keys.
+        assert_eq!(
+            code(read(&mut telnyx, r#"{"event":"dtmf","dtmf":{"digit":"1"}}"#)),
+            Some("SOCKET_BAD_MESSAGE")
+        );
         assert_eq!(
             code(read(&mut telnyx, &START.replace("PCMA", "OPUS"))),
             Some("SOCKET_FORMAT_UNSUPPORTED")

@@ -192,6 +192,9 @@ impl Framing for Twilio {
         match event {
             FromTwilio::Start { stream, start } => self.started(stream, start),
             FromTwilio::Media { media } => self.heard(&media, now),
+            FromTwilio::Dtmf { .. } if self.stream.is_none() => {
+                Err(Refusal::BadMessage("a key before start".to_owned()))
+            }
             FromTwilio::Dtmf { dtmf } => Ok(vec![carrier::pressed(&dtmf.digit)?]),
             FromTwilio::Mark { mark } => Ok(self.marks.returned(&mark.name, now)),
             FromTwilio::Stop => Ok(vec![LegEvent::Closed]),
@@ -313,6 +316,11 @@ mod tests {
         let mut twilio = Twilio::default();
         let media = r#"{"event":"media","media":{"payload":"AA=="}}"#;
         assert_eq!(code(read(&mut twilio, media)), Some("SOCKET_BAD_MESSAGE"));
+        // A call that has not begun is not kept up by keys.
+        assert_eq!(
+            code(read(&mut twilio, r#"{"event":"dtmf","dtmf":{"digit":"1"}}"#)),
+            Some("SOCKET_BAD_MESSAGE")
+        );
         assert_eq!(
             code(read(&mut twilio, &START.replace("8000", "16000"))),
             Some("SOCKET_FORMAT_UNSUPPORTED")

@@ -3,7 +3,7 @@
 use control_api::problem;
 use control_api::provider_account::Vendor;
 use control_store::{Reason, provider_account};
-use domain::{ProviderAccountId, SessionId};
+use domain::{OrgId, ProviderAccountId, SessionId};
 use greetings::Caller;
 use jiff::SignedDuration;
 
@@ -41,12 +41,16 @@ pub(crate) fn permit(server: &Server, account: ProviderAccountId, agent: &str, c
 /// The call that a stream's token stands for.
 pub(crate) fn admitted(
     server: &Server,
-    account: ProviderAccountId,
+    (account, org): (ProviderAccountId, OrgId),
     call: &str,
     token: &str,
 ) -> Option<CallRequest> {
     let now = server.ports.clock.now();
     let (session, agent) = server.tokens.check_stream(token, &bound(account, call), now)?;
+    // The second lock: an account brings calls to its own organization alone.
+    if server.ports.calls.owner(&agent) != Some(org) {
+        return None;
+    }
     Some(CallRequest {
         from: None,
         session,

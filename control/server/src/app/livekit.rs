@@ -34,6 +34,12 @@ pub(crate) async fn token(ctx: &Ctx, server: &Server, wanted: RoomTokenRequest) 
         let detail = "this server has no LiveKit: it is started with LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET";
         return Err(Error::new(&problem::LIVEKIT_ABSENT, detail));
     };
+    // One project at LiveKit, one name space of agents and rooms: another organization would enter rooms that are not its own.
+    if ctx.org != server.store.opened()?.organization {
+        let detail =
+            "rooms of LiveKit are the default organization's: this server has one project there for all";
+        return Err(Error::new(&problem::LIVEKIT_ABSENT, detail));
+    }
     let mut tx = ctx.tx(server).await?;
     let agent = agents::named(&mut tx, &wanted.agent).await?.name;
     tx.commit().await?;

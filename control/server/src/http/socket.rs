@@ -82,8 +82,8 @@ async fn announced(server: &Shared, id: &str, framing: Framing, upgrade: Upgrade
     if known != framing {
         return Err(missing("account at this carrier", id));
     }
-    let (asked, id) = (Arc::clone(&server.0), account.id);
-    let admit = Box::new(move |token: &str, call: &str| carriers::admitted(&asked, id, call, token));
+    let (asked, whose) = (Arc::clone(&server.0), (account.id, account.org));
+    let admit = Box::new(move |token: &str, call: &str| carriers::admitted(&asked, whose, call, token));
     Ok(upgrade.on_upgrade(server.ports.calls.announced(Announced { account, framing, admit })))
 }
 

@@ -1,7 +1,9 @@
 //! Tokens for LiveKit rooms: whose agents come along, and what is refused.
 
+use axum::http::Method;
 use serde_json::json;
 
+use crate::fake::ask;
 use crate::plane::{Plane, text};
 
 #[tokio::test]
@@ -21,6 +23,17 @@ async fn a_token_names_a_room_nobody_can_guess_unless_it_is_given_one() {
     assert_eq!((&given["room"], &given["identity"]), (&json!("desk"), &json!("ann")));
     assert_eq!(given["token"], "ann may enter desk with front-desk (vip)");
     assert_eq!(given["expires_at"], "2027-01-15T08:01:00Z");
+}
+
+#[tokio::test]
+async fn rooms_are_the_default_organizations_and_no_other_enters_them() {
+    let plane = Plane::new().await;
+    let (_, key) = plane.other("rivals").await;
+    let made = ask(Method::POST, "/v1/agents").key(&key).json(&json!({"name": "front-desk"}));
+    assert_eq!(made.of(&plane.router).await.status.as_u16(), 201);
+    let wanted = json!({"agent": "front-desk", "room": "desk"});
+    let refused = ask(Method::POST, "/v1/livekit/token").key(&key).json(&wanted);
+    refused.of(&plane.router).await.is_problem(409, "LIVEKIT_ABSENT");
 }
 
 #[tokio::test]
