@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use control_api::outbound::{OutboundCall, OutboundState};
-use control_server::ports::{self, Begin, CallRequest, NotDialled, Refusal, WantedCall};
+use control_server::ports::{self, Begin, NotDialled, Refusal, WantedCall};
 use domain::{OrgId, SessionId};
 use greetings::Caller;
-use media_core::Delivery;
-use media_session::{Directory, Leg, Slot};
+use media_session::{Directory, Slot};
 use media_sip::{DialError, Outgoing, Peer, Progress, Server};
 use runtime::{Kind, Tasks};
 
-use crate::adapters::entry::{NO_RETURN, Way, join, refusal};
+use crate::adapters::entry::{Way, join, refusal};
+use crate::adapters::phones;
 use crate::adapters::spending::Spending;
 use crate::switchboard::Switchboard;
 
@@ -93,24 +93,9 @@ impl Desk {
     }
 
     async fn answered(&self, wanted: WantedCall, slot: Slot, peer: Peer) {
-        let call = CallRequest {
-            session: wanted.id,
-            from: None,
-            resumes: false,
-            // Nobody is told it, and nobody can guess it.
-            resume_token: format!("{:032x}", rand::random::<u128>()),
-            resume_within: NO_RETURN,
-            caller: told(&wanted),
-            agent: wanted.agent,
-        };
-        let leg = Leg {
-            transport: "sip",
-            delivery: Delivery::Datagrams,
-            codec: peer.codec,
-            events: peer.events,
-            commands: peer.commands,
-        };
-        self.note(wanted.id, |call| call.state = OutboundState::Answered);
+        let (id, caller) = (wanted.id, told(&wanted));
+        let (call, leg) = (phones::request(id, wanted.agent, None, caller), phones::leg(peer));
+        self.note(id, |call| call.state = OutboundState::Answered);
         // A session that cannot begin drops the leg, which hangs up.
         let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg).await;
         if let Err(refusal) = begun {

@@ -1,5 +1,6 @@
 //! Phones that ring, connected to agents: whom a route or, on trial, an address names, a place for the call, its leg.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use control_server::ports::CallRequest;
@@ -7,7 +8,7 @@ use domain::{OrgId, SessionId};
 use greetings::Caller;
 use media_core::Delivery;
 use media_session::{Directory, Leg};
-use media_sip::{Invitation, Refusal};
+use media_sip::{Invitation, Peer, Refusal};
 use routing::Arrival;
 use runtime::{Kind, Tasks};
 use tokio::sync::mpsc;
@@ -52,24 +53,9 @@ impl Phones {
             return refuse(invitation, "budget", Refusal::Unavailable);
         }
         let Ok(slot) = self.directory.reserve() else { return refuse(invitation, "full", Refusal::Busy) };
-        let call = CallRequest {
-            session: SessionId::generate(),
-            agent,
-            from: Some(invitation.source.ip()),
-            resumes: false,
-            // Nobody is told it, and nobody can guess it.
-            resume_token: format!("{:032x}", rand::random::<u128>()),
-            resume_within: NO_RETURN,
-            caller: told(&invitation),
-        };
-        let peer = invitation.accept();
-        let leg = Leg {
-            transport: "sip",
-            delivery: Delivery::Datagrams,
-            codec: peer.codec,
-            events: peer.events,
-            commands: peer.commands,
-        };
+        let from = Some(invitation.source.ip());
+        let call = request(SessionId::generate(), agent, from, told(&invitation));
+        let leg = leg(invitation.accept());
         // A session that cannot begin drops the leg, which hangs up.
         let _ended = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg).await;
     }
@@ -90,6 +76,35 @@ impl Phones {
             Reach::Nobody if self.open && self.board.has(called) => Ok(called.to_owned()),
             Reach::Nobody => Err("unknown"),
         }
+    }
+}
+
+/// Of a call by SIP, in or out: whoever is lost does not come back to it.
+pub(crate) fn request(
+    session: SessionId,
+    agent: String,
+    from: Option<IpAddr>,
+    caller: Caller,
+) -> CallRequest {
+    CallRequest {
+        session,
+        agent,
+        from,
+        resumes: false,
+        // Nobody is told it, and nobody can guess it.
+        resume_token: format!("{:032x}", rand::random::<u128>()),
+        resume_within: NO_RETURN,
+        caller,
+    }
+}
+
+pub(crate) fn leg(peer: Peer) -> Leg {
+    Leg {
+        transport: "sip",
+        delivery: Delivery::Datagrams,
+        codec: peer.codec,
+        events: peer.events,
+        commands: peer.commands,
     }
 }
 

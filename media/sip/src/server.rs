@@ -272,11 +272,7 @@ impl Dispatcher {
         let call_id = request.call_id_header().map(|header| header.value().to_owned());
         let tag = request.to_header().ok().and_then(|header| header.tag().ok()).flatten();
         let (Ok(call_id), Ok(_)) = (call_id, request.cseq_header()) else {
-            refused("malformed");
-            if !self.hears(&transaction) {
-                return;
-            }
-            return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
+            return self.turn_away(transaction, permit, "malformed", StatusCode::BadRequest);
         };
         let Some(tag) = tag else { return self.outside(transaction, request, &call_id, permit) };
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -284,11 +280,8 @@ impl Dispatcher {
             calls.get(&call_id).filter(|entry| entry.tag == tag.value()).map(|entry| entry.tell.clone())
         else {
             drop(calls);
-            refused("unknown_call");
-            if !self.hears(&transaction) {
-                return;
-            }
-            return self.answer(transaction, permit, StatusCode::CallTransactionDoesNotExist, Vec::new());
+            let status = StatusCode::CallTransactionDoesNotExist;
+            return self.turn_away(transaction, permit, "unknown_call", status);
         };
         drop(calls);
         self.requests += 1;
@@ -297,11 +290,24 @@ impl Dispatcher {
         self.drive(transaction, permit, id, tell, Some(told));
     }
 
-    /// Whether what belongs to no call is answered: an address that sends too much of it is not.
-    fn hears(&mut self, transaction: &Transaction) -> bool {
-        let Some(source) = dialog::source(transaction.connection.as_ref()) else { return true };
-        let heard = self.shared.places.at(source.ip()).is_some()
-            || self.limits.takes(source.ip(), Instant::now().into_std());
+    /// Says no to what belongs to no call, where its address is still answered.
+    fn turn_away(
+        &mut self,
+        transaction: Transaction,
+        permit: OwnedSemaphorePermit,
+        why: &'static str,
+        status: StatusCode,
+    ) {
+        refused(why);
+        let source = dialog::source(transaction.connection.as_ref());
+        if source.is_none_or(|source| self.hears(source, self.shared.places.at(source.ip()).as_deref())) {
+            self.answer(transaction, permit, status, Vec::new());
+        }
+    }
+
+    /// Whether what belongs to no call is answered: an address that sends too much of it is not, without a word, as all that floods.
+    fn hears(&mut self, source: SocketAddr, trunk: Option<&str>) -> bool {
+        let heard = trunk.is_some() || self.limits.takes(source.ip(), Instant::now().into_std());
         if !heard {
             refused("address");
         }
@@ -322,9 +328,8 @@ impl Dispatcher {
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
         };
         let trunk = self.shared.places.at(source.ip());
-        if trunk.is_none() && !self.limits.takes(source.ip(), Instant::now().into_std()) {
-            // Dropped without a word, as all that floods.
-            return refused("address");
+        if !self.hears(source, trunk.as_deref()) {
+            return;
         }
         match request.method {
             Method::Invite => self.invite(transaction, request, call_id, (source, trunk), permit),
