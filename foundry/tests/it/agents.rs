@@ -28,6 +28,7 @@ pub(crate) fn with(server: &Server, key: &str, method: &str, path: &str, body: &
 
 #[test]
 fn a_key_is_printed_once_opens_the_organization_and_ends_when_it_is_revoked() {
+    let _quiet = house::quiet();
     let server = house::timed("", &[]);
     let made = foundry(&server, &["key", "create", "--name", "deploy"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);

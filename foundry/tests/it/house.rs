@@ -26,13 +26,19 @@ impl Shared {
         Self { server: Mutex::new(Weak::new()), arguments }
     }
 
+    /// Its start loads models on every core, so that it waits for quiet as a call does: ask before the quiet of the test itself.
     fn get(&self) -> Arc<Server> {
-        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = server.upgrade() {
+        let running = || self.server.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(running) = running() {
+            return running;
+        }
+        let _quiet = quiet();
+        // Another test may have started it meanwhile.
+        if let Some(running) = running() {
             return running;
         }
         let started = Arc::new(Server::start(PROGRAM, self.arguments));
-        *server = Arc::downgrade(&started);
+        *self.server.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&started);
         started
     }
 }
