@@ -15,6 +15,7 @@ pub(crate) mod drills;
 pub(crate) mod entry;
 pub(crate) mod follow;
 pub(crate) mod greeter;
+pub(crate) mod halves;
 pub(crate) mod health;
 pub(crate) mod ledger;
 pub(crate) mod paces;

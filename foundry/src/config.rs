@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use control_api::start::IceServer;
 use control_server::GivenAccount;
+use control_server::IceSource;
 use domain::{Failure, Retry, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -224,20 +224,9 @@ pub(crate) struct Server {
     #[serde(skip_serializing)]
     pub(crate) token_key: Option<Secret<String>>,
     /// STUN and TURN servers that clients are told of.
-    pub(crate) ice_servers: Vec<Ice>,
+    pub(crate) ice_servers: Vec<IceSource>,
     /// How long current calls may go on after SIGTERM, in seconds.
     pub(crate) drain_seconds: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Ice {
-    /// Such as `stun:stun.example.com:3478` or `turn:turn.example.com:3478?transport=udp`.
-    pub(crate) urls: Vec<String>,
-    #[serde(default)]
-    pub(crate) username: Option<String>,
-    #[serde(default, skip_serializing)]
-    pub(crate) credential: Option<Secret<String>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -501,8 +490,7 @@ impl Config {
             self.server.allowed_origins = overrides.allow_origins;
         }
         if !overrides.ice_servers.is_empty() {
-            let plain = |url| Ice { urls: vec![url], username: None, credential: None };
-            self.server.ice_servers = overrides.ice_servers.into_iter().map(plain).collect();
+            self.server.ice_servers = overrides.ice_servers.into_iter().map(IceSource::plain).collect();
         }
         if overrides.tls_cert.is_some() {
             self.server.tls = Tls { cert: overrides.tls_cert, key: overrides.tls_key, self_signed: false };
@@ -526,11 +514,6 @@ impl Config {
         if self.store.journal_limit_mb < 16 {
             return Err("store.journal_limit_mb must be at least 16".to_owned());
         }
-        for url in self.server.ice_servers.iter().flat_map(|server| &server.urls) {
-            if !["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| url.starts_with(scheme)) {
-                return Err(format!("server.ice_servers: {url:?} must begin with stun:, turn: or turns:"));
-            }
-        }
         self.sip.validate()?;
         self.livekit.validate().map_err(|wrong| format!("in [livekit]: {wrong}"))?;
         self.providers.local.validate().map_err(|wrong| format!("in [providers.local]: {wrong}"))?;
@@ -542,18 +525,13 @@ impl Config {
     /// The HTTP surface's options.
     pub(crate) fn surface(&self) -> control_server::Options {
         let server = &self.server;
-        let ice = |ice: &Ice| IceServer {
-            urls: ice.urls.clone(),
-            username: ice.username.clone(),
-            credential: ice.credential.as_ref().map(|secret| secret.expose().clone()),
-        };
         control_server::Options {
             open: server.open,
             allowed_origins: server.allowed_origins.clone(),
             public_url: server.public_url.clone(),
             operator_token: server.operator_token.clone(),
             token_key: server.token_key.clone(),
-            ice_servers: server.ice_servers.iter().map(ice).collect(),
+            ice_servers: server.ice_servers.clone(),
             requests_per_minute: server.requests_per_minute,
             wrong_keys_per_address: server.wrong_keys_per_address,
             resume_within_seconds: u64::from(self.session.reattach_s),
@@ -584,6 +562,7 @@ impl Config {
         ];
         for (index, ice) in server.ice_servers.iter().enumerate() {
             secrets.push((format!("server.ice_servers[{index}].credential"), &ice.credential));
+            secrets.push((format!("server.ice_servers[{index}].secret"), &ice.secret));
         }
         secrets
     }

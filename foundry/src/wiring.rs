@@ -21,8 +21,9 @@ use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
 use crate::adapters::dialler::{Desk, Dialler};
 use crate::adapters::drills::{self, Drills};
-use crate::adapters::entry::Entry;
+use crate::adapters::entry::{Entry, MOST_SILENT};
 use crate::adapters::greeter::Greeter;
+use crate::adapters::halves::Halves;
 use crate::adapters::health::{Health, Metrics};
 use crate::adapters::phones::Phones;
 use crate::adapters::recordings::{self, Recordings};
@@ -227,6 +228,8 @@ impl House {
             rtc: rtc.clone(),
             sockets,
             tasks: Arc::clone(&tasks),
+            halves: Halves::default(),
+            silent: Arc::new(tokio::sync::Semaphore::new(MOST_SILENT)),
         };
         let summaries = Arc::new(Summaries::new(Arc::clone(&bench), store.db().clone()));
         let ports = Ports {

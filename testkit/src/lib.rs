@@ -12,6 +12,7 @@ pub mod process;
 pub mod seed;
 pub mod server;
 pub mod socket;
+pub mod turn;
 pub mod words;
 
 pub use server::Server;

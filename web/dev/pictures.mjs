@@ -1,11 +1,12 @@
 // Pictures for the documentation: every page of the console, light and dark, of a real server that was really called.
 // usage: node dev/pictures.mjs [--program FILE] [--only NAME] ; writes docs/images/console/*.webp
-// The server, its data and its calls are made here and gone afterwards; it hears and speaks with the embedded models.
+// The server, its data and its calls are made here and gone afterwards; it hears and speaks with the embedded models, and thinks with
+// the stand-ins for vendors of `loadtest vendors`, so that there are costs to see.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { padded } from '../e2e/browser.mjs';
 import { Operator } from '../e2e/operator.mjs';
@@ -54,8 +55,30 @@ async function serve(program) {
   return { operator: new Operator({ url, token, program }), stop };
 }
 
+/** Stand-ins for vendors, on a port of theirs. */
+async function vendors(program) {
+  const child = spawn(join(dirname(program), 'loadtest'), ['vendors', '--listen', '127.0.0.1:0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const address = await new Promise((resolve, reject) => {
+    let said = '';
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`the vendors ended with ${code}: ${said}`)));
+    child.stderr.on('data', (data) => {
+      said += data;
+      const ready = /timed vendors on (\S+)/.exec(said);
+      if (ready) resolve(ready[1]);
+    });
+  });
+  const stopVendors = () => {
+    child.removeAllListeners('exit');
+    child.kill('SIGINT');
+  };
+  return { address, stopVendors };
+}
+
 /** What a small company sets up. */
-async function setUp(operator) {
+async function setUp(operator, vendorsAt) {
   const change = async (agent, edit, note, environment) => {
     await operator.redraft(agent, edit);
     return operator.publish(agent, note, environment);
@@ -112,13 +135,21 @@ async function setUp(operator) {
     enabled: true,
     agent_id: salon,
   });
-  for (const [name, vendor, llm_model] of [
-    ['openai', 'openai', 'gpt-4.1-mini'],
-    ['anthropic', 'anthropic', 'claude-haiku-4-5'],
+  for (const [name, vendor, llm_model, path] of [
+    ['openai', 'openai', 'gpt-4.1-mini', 'openai/v1'],
+    ['anthropic', 'anthropic', 'claude-haiku-4-5', 'anthropic'],
   ]) {
     const key = `sk-example-${name}-0123456789`;
-    await operator.post('/provider-accounts', { name, vendor, key, options: { llm_model }, enabled: true });
+    const options = { llm_model, base_url: `http://${vendorsAt}/${path}` };
+    await operator.post('/provider-accounts', { name, vendor, key, options, enabled: true });
   }
+  await operator.post('/routes', {
+    title: 'Main number',
+    number: '+15550100',
+    agent_id: desk,
+    environment_id,
+  });
+  await operator.post('/routes', { title: 'The salon', number: '+155502', agent_id: salon, environment_id });
 }
 
 /** Callers: some ask, one cuts in, one books, one over a telephone's codec. */
@@ -130,6 +161,7 @@ async function callIn(operator) {
     ['front-desk', say('desk_price', ['desk_hours', 2], 'desk_bye')],
     ['corner-salon', say('desk_address', 'desk_bye'), 'websocket'],
     ['front-desk', say('desk_hours_slt', 'desk_bye'), 'mulaw'],
+    ['assistant', say('desk_hours', 'desk_bye')],
     ['front-desk', say('desk_book', 'desk_book_slt', 'desk_name', 'desk_phone', 'desk_yes', 'desk_bye')],
   ];
   for (const [agent, lines, transport] of calls) {
@@ -181,6 +213,7 @@ async function take(page, name) {
   await page.setViewportSize(WIDE);
 }
 
+const { address: vendorsAt, stopVendors } = await vendors(values.program);
 const { operator, stop } = await serve(values.program);
 const { url } = operator;
 const open = (path, shown) => async (page) => {
@@ -302,6 +335,16 @@ const pages = {
     await page.getByTestId('confirm').click();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   },
+  routes: async (page) => {
+    await open('/routes', 'route-row')(page);
+    await page.getByTestId('test-number').fill('+15550100');
+    await page.getByTestId('test-answer').waitFor();
+  },
+  route: async (page) => {
+    await open('/routes/new', 'route-title')(page);
+    await page.getByTestId('route-title').fill('Weekends');
+    await page.getByTestId('route-number').fill('+15550100');
+  },
   channels: open('/settings/channels', 'channel-row'),
   organization: open('/settings/organization', 'organization-title'),
   providers: open('/settings/providers', 'account-row'),
@@ -314,7 +357,7 @@ const OWN = ['sign-in', 'call-running', 'drills'];
 
 let failed = false;
 try {
-  await setUp(operator);
+  await setUp(operator, vendorsAt);
   if (!values.only || /^(call|latency|costs)/.test(values.only)) await callIn(operator);
   for (const [name, steps] of Object.entries(pages)) {
     if (values.only && name !== values.only) continue;
@@ -332,5 +375,6 @@ try {
 } finally {
   await browser.close();
   await stop();
+  stopVendors();
 }
 process.exit(failed ? 1 : 0);

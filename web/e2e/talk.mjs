@@ -19,7 +19,7 @@ await story(
     await page.waitForTimeout(600); // the answer is in the middle of being spoken
     await page.screenshot({ path: join(folder, 'call.png') });
     await page.waitForFunction(() => window.states.slice(-1)[0] === 'listening');
-    await page.waitForTimeout(800); // what the browser's jitter buffer still holds
+    await page.waitForTimeout(1300); // what the jitter buffer still holds, and the second that the tap gathers
     const heard = await recording(page, join(folder, 'reply.wav'));
     const spoken = await widget.lines();
 

@@ -118,6 +118,8 @@ codes! {
     BODY_INVALID = Caller, 400, Retry::Never, "The request body cannot be read";
     /// A parameter of the path or query cannot be read.
     PARAMETER_INVALID = Caller, 400, Retry::Never, "A parameter cannot be read";
+    /// The body is of another media type than the path takes.
+    MEDIA_TYPE_UNKNOWN = Caller, 415, Retry::Never, "The body has another media type";
     /// The path is for WebSocket clients.
     UPGRADE_REQUIRED = Caller, 426, Retry::Never, "This path expects a WebSocket";
     /// No flight log of the call lies in this server's data directory.

@@ -25,6 +25,7 @@ use domain::ApiKeyId;
 pub use app::code::AdminCode;
 pub use app::definition::{pointer, problems};
 pub use app::greetings::book::book as greeting_book;
+pub use app::ice::IceSource;
 pub use app::keys::NewKey;
 pub use app::limit::counted;
 pub use app::routes::table::table as route_table;

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use control_api::start::IceServer;
 use domain::Secret;
+use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::app::ice::IceSource;
 use crate::app::origin;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -30,7 +32,7 @@ pub struct Options {
     /// How clients reach us, such as `https://voice.example.com`, where a proxy hides it.
     pub public_url: Option<String>,
     /// STUN and TURN servers that clients are told of.
-    pub ice_servers: Vec<IceServer>,
+    pub ice_servers: Vec<IceSource>,
     /// Bodies past this are refused.
     pub body_limit_bytes: usize,
     /// An offer must be answered within this.
@@ -71,6 +73,8 @@ pub enum Error {
     Range { field: &'static str, value: u64, least: u64, most: u64 },
     #[error("`{field}` must have at least {least} characters")]
     Short { field: &'static str, least: usize },
+    #[error("`ice_servers`: {0}")]
+    Ice(String),
     #[error("`default_agent` is empty")]
     NoAgent,
 }
@@ -103,7 +107,13 @@ impl Options {
                 return Err(Error::Short { field, least: 16 });
             }
         }
+        self.ice_servers.iter().try_for_each(IceSource::validate).map_err(Error::Ice)?;
         if self.default_agent.is_empty() { Err(Error::NoAgent) } else { Ok(()) }
+    }
+
+    /// STUN and TURN servers as one caller is told of them.
+    pub(crate) fn ice_for_caller(&self, now: Timestamp) -> Vec<IceServer> {
+        self.ice_servers.iter().map(|source| source.for_caller(now)).collect()
     }
 
     /// With origins as browsers write them.

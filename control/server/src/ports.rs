@@ -355,13 +355,26 @@ pub trait Calls: Send + Sync {
     /// Later candidates of the peer that an answer named.
     fn candidates(&self, peer: &str, candidates: Vec<Candidate>) -> BoxFuture<'_, Result<(), Refusal>>;
 
+    /// Reserves a slot and answers the WebRTC offer of a caller who only sends. The call begins when somebody `listens`; where nobody does
+    /// within seconds the peer is let go.
+    fn offer_half(&self, offer: Offer) -> BoxFuture<'_, Result<Answer, Refusal>>;
+
+    /// Answers the WebRTC offer of whoever only receives, for the call of the peer that sends.
+    fn listen(&self, sender: &str, sdp: String) -> BoxFuture<'_, Result<Answer, Refusal>>;
+
+    /// The client of that peer has hung up.
+    fn leave(&self, peer: &str) -> BoxFuture<'_, Result<(), Refusal>>;
+
     /// Reserves a slot for a socket before it is upgraded, so that a refusal is still an HTTP answer. The future runs the
     /// socket to its end; dropping what was returned frees the slot.
     fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal>;
 
     /// Runs the socket of a call that was announced to its end. What brings no good token is closed; when the agent ends the call, so does
     /// the carrier.
-    fn announced(&self, stream: Announced) -> Accept;
+    ///
+    /// # Errors
+    /// Too many have come that said nothing yet.
+    fn announced(&self, stream: Announced) -> Result<Accept, Refusal>;
 
     /// Whether a session of that id runs here or has ended here: its log may be about to be completed.
     fn knows(&self, session: SessionId) -> bool;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, patch, post};
 use control_api::paths;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::http::{
     about, agents, alerts, api_keys, audit, calls, carriers, channels, costs, domains, drafts, drills,
     environments, greetings, health, latency, livekit, offer, organizations, pages, permission, prices,
-    provider_accounts, recordings, releases, routes, sessions, socket, start, versions, widget,
+    provider_accounts, recordings, releases, routes, sessions, socket, start, versions, whip, widget,
 };
 use crate::middleware::{self, idempotency, principal};
 use crate::{Server, openapi};
@@ -25,6 +25,9 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
     let calling = Router::new()
         .route(paths::START, post(start::start))
         .route(paths::OFFER, post(offer::offer).patch(offer::candidates))
+        .route(paths::WHIP, post(whip::call))
+        .route(paths::WHIP_PEER, patch(whip::candidates).delete(whip::leave))
+        .route(paths::WHEP, post(whip::listen))
         .route(paths::SESSION_OFFER, post(offer::session_offer).patch(offer::session_candidates))
         .merge(embedded().split_for_parts().0)
         .method_not_allowed_fallback(pages::method_unknown) // before the layer, which would not see OPTIONS otherwise

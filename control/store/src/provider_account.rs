@@ -152,6 +152,27 @@ pub async fn update(
     Ok(())
 }
 
+/// Agents of which an environment serves a version that names the account, as `agent in environment`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn served_by(tx: &mut OrgTx, name: &str) -> Result<Vec<String>, Error> {
+    let served = sqlx::query_scalar!(
+        r#"select g.name || ' in ' || e.name as "served!"
+           from app.agent_aliases a
+           join app.agents g on g.id = a.agent_id
+           join app.environments e on e.id = a.environment_id
+           join app.agent_versions v on v.id = a.version_id
+           where g.archived_at is null
+             and jsonb_path_exists(v.definition::jsonb, '$.options.**.provider ? (@ == $name)', jsonb_build_object('name', $1::text))
+           order by 1 limit 10"#,
+        name
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(served)
+}
+
 /// # Errors
 /// When the database does not answer.
 pub async fn delete(tx: &mut OrgTx, id: ProviderAccountId) -> Result<(), Error> {

@@ -15,8 +15,10 @@ use media_core::Delivery;
 use media_session::{ClientProtocol, Directory, Full, Handle, Leg, Place, Slot, Taken};
 use media_socket::{Begun, Carried};
 use runtime::{Kind, Tasks};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::adapters::carriers::Line;
+use crate::adapters::halves::{self, Half, Halves};
 use crate::adapters::protocol::Rtvi;
 use crate::adapters::spending::Spending;
 use crate::listen;
@@ -28,6 +30,9 @@ const HANG_UP: Kind = Kind::new("carriers.hang_up");
 /// A phone does not come back to its call: it calls again, and a place that waited for it is nobody's.
 pub(crate) const NO_RETURN: Duration = Duration::from_secs(1);
 
+/// At most so many streams of announced calls are open without having said anything: carriers begin at once.
+pub(crate) const MOST_SILENT: usize = 128;
+
 pub(crate) struct Entry {
     pub(crate) board: Arc<Switchboard>,
     pub(crate) directory: Directory,
@@ -36,6 +41,9 @@ pub(crate) struct Entry {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) spending: Arc<Spending>,
     pub(crate) line: Line,
+    pub(crate) halves: Halves,
+    /// Streams of announced calls that have not said whose they are.
+    pub(crate) silent: Arc<Semaphore>,
 }
 
 impl Entry {
@@ -60,7 +68,28 @@ impl Entry {
             events: peer.events,
             commands: peer.commands,
         };
-        join(&self.board, &self.spending, &self.tasks, way, &offer.call, leg).await?;
+        let protocol = by_offer(&offer.call, &[&offer.sdp]);
+        join_with(&self.board, &self.spending, &self.tasks, way, &offer.call, leg, protocol).await?;
+        Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
+    }
+
+    /// As `place`, for a caller whose peer only sends: the slot is kept until somebody listens.
+    fn place_half(&self, offer: Offer) -> Result<Answer, Refusal> {
+        let slot = self.reserve(&offer.call.agent)?;
+        let from = offer.call.from.and_then(listen::counted);
+        let (answer, sender) = self.rtc.offer_from(&offer.sdp, from).map_err(|error| not_answered(&error))?;
+        self.halves.keep(Half { slot, call: offer.call, offered: offer.sdp, sender }, &self.tasks);
+        Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
+    }
+
+    async fn listens(&self, sender: &str, sdp: &str) -> Result<Answer, Refusal> {
+        let Half { slot, call, offered, sender } = self.halves.take(sender).ok_or(Refusal::SessionUnknown)?;
+        let from = call.from.and_then(listen::counted);
+        let (answer, listener) = self.rtc.offer_from(sdp, from).map_err(|error| not_answered(&error))?;
+        let halves::Joined { codec, events, commands } = halves::joined(sender, listener, &self.tasks);
+        let leg = Leg { transport: "webrtc", delivery: Delivery::Datagrams, codec, events, commands };
+        let protocol = by_offer(&call, &[&offered, sdp]);
+        join_with(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg, protocol).await?;
         Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
     }
 
@@ -193,6 +222,27 @@ impl Calls for Entry {
             .boxed()
     }
 
+    fn offer_half(&self, offer: Offer) -> BoxFuture<'_, Result<Answer, Refusal>> {
+        async move { self.place_half(offer) }.boxed()
+    }
+
+    fn listen(&self, sender: &str, sdp: String) -> BoxFuture<'_, Result<Answer, Refusal>> {
+        let sender = sender.to_owned();
+        async move { self.listens(&sender, &sdp).await }.boxed()
+    }
+
+    fn leave(&self, peer: &str) -> BoxFuture<'_, Result<(), Refusal>> {
+        let peer = peer.to_owned();
+        async move {
+            // One that nobody listened to is gone with its half.
+            if self.halves.take(&peer).is_some() {
+                return Ok(());
+            }
+            self.rtc.leave(&peer).await.map_err(|error| not_answered(&error))
+        }
+        .boxed()
+    }
+
     fn knows(&self, session: SessionId) -> bool {
         self.directory.taken(session).is_some()
     }
@@ -201,7 +251,9 @@ impl Calls for Entry {
         self.sockets.longest_message_bytes
     }
 
-    fn announced(&self, stream: Announced) -> Accept {
+    fn announced(&self, stream: Announced) -> Result<Accept, Refusal> {
+        let full = |_| Refusal::Connecting { retry_after: Duration::from_secs(2) };
+        let silent = Arc::clone(&self.silent).try_acquire_owned().map_err(full)?;
         let options = self.sockets.clone();
         let arriving = Arriving {
             board: Arc::clone(&self.board),
@@ -210,7 +262,7 @@ impl Calls for Entry {
             tasks: Arc::clone(&self.tasks),
             line: self.line.clone(),
         };
-        Box::new(move |socket| arriving.run(socket, options, stream).boxed())
+        Ok(Box::new(move |socket| arriving.run(socket, options, stream, silent).boxed()))
     }
 
     fn socket(&self, mut call: CallRequest, framing: Framing) -> Result<Accept, Refusal> {
@@ -284,7 +336,13 @@ impl Arriving {
         self.directory.get(call.session).map_or(Entered::NoRoom, Entered::Session)
     }
 
-    async fn run(self, socket: WebSocket, options: media_socket::Options, stream: Announced) {
+    async fn run(
+        self,
+        socket: WebSocket,
+        options: media_socket::Options,
+        stream: Announced,
+        silent: OwnedSemaphorePermit,
+    ) {
         let Announced { account, framing, admit } = stream;
         let Carried { peer, begun } = match framing {
             Framing::Telnyx => media_socket::telnyx::serve(socket, &options, &self.tasks),
@@ -292,6 +350,7 @@ impl Arriving {
         };
         // A carrier that says nothing is let go by its socket.
         let Ok(mut begun) = begun.await else { return };
+        drop(silent);
         let token = begun.parameters.remove("token").unwrap_or_default();
         let Some(mut call) = admit(&token, &begun.call) else {
             return tracing::info!(account = account.name, "a stream came without a good token");
@@ -331,13 +390,23 @@ fn tell(caller: &mut greetings::Caller, begun: &Begun) {
 }
 
 fn rtvi(call: &CallRequest) -> Box<dyn ClientProtocol> {
-    Box::new(Rtvi::new(media_rtvi::Options {
+    Box::new(speaking(call))
+}
+
+/// Who offers no data channel will never say that they are ready.
+fn by_offer(call: &CallRequest, offers: &[&str]) -> Box<dyn ClientProtocol> {
+    let channel = offers.iter().any(|sdp| sdp.contains("\nm=application"));
+    Box::new(if channel { speaking(call) } else { speaking(call).unannounced() })
+}
+
+fn speaking(call: &CallRequest) -> Rtvi {
+    Rtvi::new(media_rtvi::Options {
         session_id: Some(call.session.to_string()),
         resume_token: Some(call.resume_token.clone()),
         resume_within: Some(call.resume_within),
         started: SystemTime::now(),
         ..media_rtvi::Options::default()
-    }))
+    })
 }
 
 pub(crate) fn refusal(full: &Full) -> Refusal {

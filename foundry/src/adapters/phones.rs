@@ -110,6 +110,11 @@ pub(crate) fn leg(peer: Peer) -> Leg {
 
 fn refuse(invitation: Invitation, reason: &'static str, refusal: Refusal) {
     metrics::counter!(REFUSED, "reason" => reason).increment(1);
+    // The number is one of ours, or means to be. Scanners may fill no log.
+    match &invitation.trunk {
+        Some(trunk) => tracing::info!(reason, trunk, called = invitation.called.0, "a call was refused"),
+        None => tracing::debug!(reason, called = invitation.called.0, "a call was refused"),
+    }
     invitation.refuse(refusal);
 }
 

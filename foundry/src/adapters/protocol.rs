@@ -4,25 +4,34 @@
 use domain::{SessionEvent, SessionId};
 use media_session::{ClientProtocol, Reaction};
 
-pub(crate) struct Rtvi(media_rtvi::Server);
+pub(crate) struct Rtvi {
+    machine: media_rtvi::Server,
+    announces_ready: bool,
+}
 
 impl Rtvi {
     pub(crate) fn new(options: media_rtvi::Options) -> Self {
-        Self(media_rtvi::Server::new(options))
+        Self { machine: media_rtvi::Server::new(options), announces_ready: true }
+    }
+
+    /// For a client that may know nothing of RTVI: nothing waits for its word.
+    pub(crate) const fn unannounced(mut self) -> Self {
+        self.announces_ready = false;
+        self
     }
 }
 
 impl ClientProtocol for Rtvi {
     fn announces_ready(&self) -> bool {
-        true
+        self.announces_ready
     }
 
     fn message(&mut self, text: &str) -> Vec<Reaction> {
-        self.0.message(text).into_iter().map(reaction).collect()
+        self.machine.message(text).into_iter().map(reaction).collect()
     }
 
     fn event(&mut self, event: &SessionEvent) -> Vec<String> {
-        self.0.event(event)
+        self.machine.event(event)
     }
 }
 

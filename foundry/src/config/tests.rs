@@ -56,7 +56,7 @@ fn the_surface_gets_what_the_operator_sets() {
     .expect("valid");
     assert!(!set.open);
     assert_eq!(set.operator_token.as_ref().map(|token| token.expose().as_str()), Some("0123456789abcdef"));
-    assert_eq!(set.ice_servers[0].credential.as_deref(), Some("pass"));
+    assert_eq!(set.ice_servers[0].credential, Some(Secret::new("pass".to_owned())));
     let proxied = config("[server]\npublic_url = \"https://voice.example.com\"\n").expect("valid");
     assert_eq!(proxied.public_url.as_deref(), Some("https://voice.example.com"));
     for (wrong, key) in [

@@ -253,6 +253,50 @@ fn an_operator_writes_a_greeting_sees_and_hears_it_and_so_does_a_caller() {
     assert!(story.text("figures").contains("Clipped"), "{report}");
 }
 
+/// A client of RFC 9725 by hand: both ways on one peer, and a voice and an ear apart.
+#[test]
+fn a_page_calls_by_whip_on_one_peer_or_on_two() {
+    let server = house::speaking();
+    let _quiet = house::quiet();
+    for (way, peers) in [("both", 1), ("apart", 2)] {
+        let report = by_whip(&server, &[("--way", way)]);
+        assert_eq!(report["routes"].as_array().map_or(0, Vec::len), peers, "{report}");
+        assert_eq!(report["call"]["trickled"], 204, "{report}");
+    }
+}
+
+/// Through a real coturn, with credentials of the caller's own.
+#[test]
+fn media_goes_by_the_turn_server_that_callers_are_given_credentials_for() {
+    let turn = testkit::turn::Server::start("north-of-the-river");
+    let settings =
+        format!("[[server.ice_servers]]\nurls = [\"{}\"]\nsecret = \"north-of-the-river\"\n", turn.url());
+    let _quiet = house::quiet();
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let config = folder.path().join("foundry.toml");
+    std::fs::write(&config, settings).expect("writable");
+    let config = config.to_str().expect("plain");
+    let server = Server::start(house::PROGRAM, &["--providers", "local", "--config", config]);
+    let report = by_whip(&server, &[("--way", "both"), ("--relay", "yes")]);
+    assert_eq!(report["routes"], serde_json::json!(["relay"]), "{report}");
+    let link = report["call"]["link"].as_str().unwrap_or_default();
+    assert!(link.contains("rel=\"ice-server\"") && !link.contains("north-of"), "{report}");
+}
+
+fn by_whip(server: &Server, arguments: &[(&str, &str)]) -> Value {
+    let speech = testkit::speech("desk_hours.wav");
+    let token = server.token();
+    let mut all = vec![("--token", token.as_str()), ("--speech", speech.to_str().expect("plain"))];
+    all.extend(arguments);
+    let story = tell("whip.mjs", server, &all);
+    let heard = ears::words(&story.file("reply.wav"));
+    assert!(mentions_saturday_hours(&heard), "played: {heard}");
+    let report = story.report.clone();
+    assert_eq!((&report["ended"], &report["again"]), (&200.into(), &404.into()), "{report}");
+    assert_eq!(report["session"]["end_reason"], "caller_left", "{report}");
+    report
+}
+
 fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     free.expect("a free port").port()

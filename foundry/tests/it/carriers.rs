@@ -331,3 +331,18 @@ fn an_account_that_is_nobodys_or_no_carriers_hears_nothing() {
             .is_err_and(|reply| reply.status == 404)
     );
 }
+
+/// Whoever opens streams and says nothing finds an end to it, and the next is let in when one of them is closed.
+#[test]
+fn streams_that_say_nothing_are_bounded() {
+    let _quiet = house::quiet();
+    let trunk = Trunk::at("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    let path = format!("/media/twilio/{}", trunk.id);
+    let open = || Socket::open(trunk.server.url(), &path).expect("an answer");
+    let mut silent: Vec<Socket> = (0..128).map_while(|_| open().ok()).collect();
+    assert_eq!(silent.len(), 128);
+    let refused = open().err().expect("no room");
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("TOO_MANY_CONNECTING")));
+    silent.pop();
+    process::wait_for("a stream that is let in", Duration::from_secs(10), || open().ok());
+}

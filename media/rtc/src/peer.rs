@@ -51,6 +51,8 @@ pub(crate) enum Control {
         answer: oneshot::Sender<Result<String, Error>>,
     },
     Candidates(Vec<str0m::Candidate>),
+    /// The far end has said by other means that it hangs up.
+    Leave,
     /// Make an offer that restarts ICE.
     Restart(oneshot::Sender<String>),
     /// The answer to our offer.
@@ -148,7 +150,10 @@ impl Driver {
             tokio::select! {
                 biased;
                 () = token.cancelled() => break End::Dropped,
-                Some(change) = control.recv() => self.change(change),
+                Some(change) = control.recv() => match change {
+                    Control::Leave => break End::Closed,
+                    change => self.change(change),
+                },
                 command = commands.recv() => match command {
                     Some(LegCommand::Close) | None => break End::Dropped,
                     Some(command) => self.command(command),
@@ -213,6 +218,7 @@ impl Driver {
             Control::Answer { sdp, done } => {
                 let _ = done.send(self.endpoint.answered(&sdp));
             }
+            Control::Leave => {} // ends the loop that calls this
         }
     }
 

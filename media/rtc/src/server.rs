@@ -154,6 +154,11 @@ impl Server {
         self.ask(pc_id, Control::Candidates(usable)).await
     }
 
+    /// A caller has said by other means that they hang up: their `Peer` says `Closed`.
+    pub async fn leave(&self, pc_id: &str) -> Result<(), Error> {
+        self.ask(pc_id, Control::Leave).await
+    }
+
     async fn ask(&self, pc_id: &str, change: Control) -> Result<(), Error> {
         let unknown = || Error::PeerUnknown(pc_id.chars().take(64).collect());
         let control = lock(&self.inner.table).control(pc_id).ok_or_else(unknown)?;

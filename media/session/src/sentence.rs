@@ -10,6 +10,8 @@ const FIRST_CLAUSE_CHARS: usize = 40;
 const SHORT_CLAUSE_CHARS: usize = 12;
 /// Text without any stop is cut at a space from here.
 const LONGEST_CHARS: usize = 280;
+/// What has no gap is cut here: a voice speaks a word as a whole, and a caller's data may be any.
+const LONGEST_WORD_CHARS: usize = 48;
 
 /// Words before a full stop that does not end a sentence, lower case, without their last stop. None is also a word that
 /// sentences end with.
@@ -90,10 +92,11 @@ impl Cutter {
     fn end(&self) -> Option<usize> {
         let clause_chars = if self.hurries { SHORT_CLAUSE_CHARS } else { FIRST_CLAUSE_CHARS };
         let mut clause = None;
-        let mut space = None;
+        let (mut space, mut word) = (None, 0);
         for (chars, (at, c)) in self.text.char_indices().enumerate() {
             let after = at + c.len_utf8();
             let next = self.text[after..].chars().next();
+            word = if c.is_alphanumeric() { word + 1 } else { 0 };
             match c {
                 // What is left of "?!" or "..." when its first mark came alone.
                 '!' | '?' | '.' | '…' | ')' if self.text[..at].trim().is_empty() => {}
@@ -116,7 +119,7 @@ impl Cutter {
             if self.given == 0 && clause.is_some() {
                 return clause;
             }
-            if chars >= LONGEST_CHARS {
+            if chars >= LONGEST_CHARS || word >= LONGEST_WORD_CHARS {
                 return clause.or(space).or(Some(after));
             }
         }

@@ -357,6 +357,7 @@ impl Dispatcher {
         permit: OwnedSemaphorePermit,
     ) {
         if trunk.is_none() && self.shared.options.takes_trunks_alone() {
+            tracing::debug!(%source, "a call was refused: its address is no trunk's");
             refused("forbidden");
             return self.answer(transaction, permit, StatusCode::Forbidden, Vec::new());
         }

@@ -2,6 +2,7 @@
 
 mod request;
 
+use providers_api::if_readable;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ pub(crate) enum Event {
     ContentBlockStop,
     MessageDelta {
         delta: Ending,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "if_readable")]
         usage: Counted,
     },
     MessageStop,
@@ -40,7 +41,7 @@ pub(crate) enum Event {
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Started {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_readable")]
     pub(crate) usage: Counted,
 }
 

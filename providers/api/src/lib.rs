@@ -28,5 +28,5 @@ pub use speech::{
 };
 pub use stt::{Stt, SttEvent, SttInput, SttRequest, SttStream};
 pub use tts::{Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
-pub use usage::Usage;
+pub use usage::{Usage, if_readable};
 pub use voices::VoiceListing;

@@ -3,7 +3,20 @@
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+/// Reads a vendor's count; one that cannot be read is as none: no answer is lost by it.
+///
+/// # Errors
+/// When the whole is not readable.
+pub fn if_readable<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(
+    given: D,
+) -> Result<T, D::Error> {
+    let given = Value::deserialize(given)?;
+    Ok(serde_json::from_value(given).unwrap_or_default())
+}
 
 /// Counts of one request or of many; zero where a unit does not apply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ mod request;
 
 use std::time::Duration;
 
+use providers_api::if_readable;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,6 +17,7 @@ pub(crate) struct Chunk {
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) prompt_feedback: Option<Feedback>,
     /// Of everything so far, in every event.
+    #[serde(deserialize_with = "if_readable")]
     pub(crate) usage_metadata: Option<Counted>,
     /// Instead of the others.
     pub(crate) error: Option<Problem>,

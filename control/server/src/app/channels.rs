@@ -7,7 +7,7 @@ use domain::ChannelId;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::Fields;
-use super::paging;
+use super::{greetings, paging};
 use crate::Server;
 use crate::error::Error;
 
@@ -90,9 +90,14 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
     let mut tx = ctx.tx(server).await?;
     let before = store::lock(&mut tx, key).await?.map(shown).ok_or_else(|| missing("channel", id))?;
     expected.check(before.revision, &before)?;
+    let greeted = greetings::go_with(ctx, &mut tx, |scope| scope.channel == Some(key)).await?;
     store::delete(&mut tx, key).await?;
     ctx.audit(&mut tx, &Change::of("channel.delete", key).from(&before)).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    if greeted {
+        server.ports.greetings.changed(ctx.org);
+    }
+    Ok(())
 }
 
 fn parsed(id: &str) -> Result<ChannelId, Error> {

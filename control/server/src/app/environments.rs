@@ -7,7 +7,7 @@ use domain::EnvironmentId;
 
 use super::ctx::{Change, Ctx, Done, Expected, in_use, missing, refused};
 use super::fields::{Fields, TITLE_MOST};
-use super::paging;
+use super::{greetings, paging};
 use crate::Server;
 use crate::error::Error;
 
@@ -91,9 +91,14 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
     let mut tx = ctx.tx(server).await?;
     let before = store::lock(&mut tx, key).await?.map(shown).ok_or_else(|| missing("environment", id))?;
     expected.check(before.revision, &before)?;
+    let greeted = greetings::go_with(ctx, &mut tx, |scope| scope.environment == Some(key)).await?;
     store::delete(&mut tx, key).await.map_err(in_use(&problem::IN_USE, IN_USE))?;
     ctx.audit(&mut tx, &Change::of("environment.delete", key).from(&before)).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    if greeted {
+        server.ports.greetings.changed(ctx.org);
+    }
+    Ok(())
 }
 
 const IN_USE: &str =

@@ -8,7 +8,7 @@ pub(crate) mod results;
 
 use control_api::greeting::{Arm, Experiment, Greeting, GreetingChange, NewGreeting, Schedule};
 use control_api::{List, Paging, problem};
-use control_store::greeting as store;
+use control_store::{OrgTx, greeting as store};
 use domain::GreetingId;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -123,6 +123,22 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
     tx.commit().await?;
     server.ports.greetings.changed(ctx.org);
     Ok(())
+}
+
+/// Notes the greetings that go with what they are for, before that is deleted. `true`: there are some.
+pub(crate) async fn go_with(
+    ctx: &Ctx,
+    tx: &mut OrgTx,
+    is_for: impl Fn(&store::Scope) -> bool,
+) -> Result<bool, Error> {
+    let mut going = store::every(tx).await?;
+    going.retain(|greeting| is_for(&greeting.scope));
+    let any = !going.is_empty();
+    for greeting in going {
+        let id = greeting.id;
+        ctx.audit(tx, &Change::of("greeting.delete", id).from(&shown(greeting))).await?;
+    }
+    Ok(any)
 }
 
 /// Whether outcomes of the experiment must be counted anew.

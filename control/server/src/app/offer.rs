@@ -6,17 +6,38 @@ use control_api::problem;
 use crate::error::{Error, NO_AUDIO};
 
 pub(crate) fn check(offer: &OfferRequest) -> Result<(), Error> {
-    let invalid = |detail: &str| Err(Error::new(&problem::OFFER_INVALID, detail));
     if offer.kind != "offer" {
-        return invalid("`type` must be \"offer\"");
+        return Err(Error::new(&problem::OFFER_INVALID, "`type` must be \"offer\""));
     }
-    if !is_description(&offer.sdp) {
-        return invalid(
-            "`sdp` is no session description: it must begin with v=0 and have the lines o=, s= and t=",
-        );
+    match flow(&offer.sdp)? {
+        Flow::Both => Ok(()),
+        _ => Err(Error::new(&problem::OFFER_WITHOUT_AUDIO, NO_AUDIO)),
     }
-    let audio = media(&offer.sdp).any(|section| section.starts_with("m=audio") && flows_both_ways(section));
-    if audio { Ok(()) } else { Err(Error::new(&problem::OFFER_WITHOUT_AUDIO, NO_AUDIO)) }
+}
+
+/// Which way the audio of an offer flows, as its sender sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Both,
+    Sends,
+    Receives,
+    /// There is none that could flow.
+    Absent,
+}
+
+/// Of the first audio that is not rejected.
+pub(crate) fn flow(sdp: &str) -> Result<Flow, Error> {
+    if !is_description(sdp) {
+        let detail =
+            "the offer is no session description: it must begin with v=0 and have the lines o=, s= and t=";
+        return Err(Error::new(&problem::OFFER_INVALID, detail));
+    }
+    // Port 0 rejects a line.
+    let taken = |section: &&str| section.split_ascii_whitespace().nth(1) != Some("0");
+    let audio: Vec<Flow> =
+        media(sdp).filter(|section| section.starts_with("m=audio")).filter(taken).map(direction).collect();
+    let best = audio.iter().find(|flow| **flow == Flow::Both).or_else(|| audio.first());
+    Ok(best.copied().unwrap_or(Flow::Absent))
 }
 
 /// Every description has these lines, in this order (RFC 8866, 5), and media lines with a port that is a number. Whether
@@ -37,11 +58,15 @@ fn media(sdp: &str) -> impl Iterator<Item = &str> {
     starts.into_iter().zip(ends).map(|(from, to)| &sdp[from..to])
 }
 
-/// `sendrecv` is what no attribute means (RFC 8866, 6.7). Port 0 rejects the line.
-fn flows_both_ways(section: &str) -> bool {
-    let rejected = section.split_ascii_whitespace().nth(1) == Some("0");
-    !rejected
-        && !section.lines().any(|line| matches!(line.trim_end(), "a=recvonly" | "a=sendonly" | "a=inactive"))
+/// `sendrecv` is what no attribute means (RFC 8866, 6.7).
+fn direction(section: &str) -> Flow {
+    let said = section.lines().find_map(|line| match line.trim_end() {
+        "a=recvonly" => Some(Flow::Receives),
+        "a=sendonly" => Some(Flow::Sends),
+        "a=inactive" => Some(Flow::Absent),
+        _ => None,
+    });
+    said.unwrap_or(Flow::Both)
 }
 
 #[cfg(test)]

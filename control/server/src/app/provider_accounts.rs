@@ -143,6 +143,14 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
     let former = row.secret;
     let before = shown(row)?;
     expected.check(before.revision, &before)?;
+    let served = store::served_by(&mut tx, &before.name).await?;
+    if !served.is_empty() {
+        let detail = format!(
+            "it serves {}: publish versions that name another account first, or switch this one off",
+            served.join(", ")
+        );
+        return Err(Error::new(&problem::IN_USE, detail));
+    }
     store::delete(&mut tx, key).await?;
     if let Some(former) = former {
         secret::delete(&mut tx, former).await?;

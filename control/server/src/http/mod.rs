@@ -33,6 +33,7 @@ pub(crate) mod sessions;
 pub(crate) mod socket;
 pub(crate) mod start;
 pub(crate) mod versions;
+pub(crate) mod whip;
 pub(crate) mod widget;
 
 pub use extract::Tls;

@@ -155,7 +155,7 @@ fn answered(answer: ports::Answer, call: Option<OfferedCall>) -> OfferAnswer {
 }
 
 /// Nothing that a client waits for lacks a deadline.
-async fn within<T>(
+pub(crate) async fn within<T>(
     server: &Server,
     work: impl Future<Output = Result<T, crate::ports::Refusal>>,
 ) -> Answer<T> {

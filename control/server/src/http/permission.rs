@@ -32,7 +32,7 @@ pub(crate) async fn widget_token(
         ));
     }
     let (token, expires) = access::call_token(&server, &visitor.client, &agent, request.ttl_s)?;
-    let ice_servers = server.options.ice_servers.clone();
+    let ice_servers = server.options.ice_for_caller(server.ports.clock.now());
     Ok(Answered(TokenAnswer { token, agent, expires_at: expires.to_string(), ice_servers }))
 }
 

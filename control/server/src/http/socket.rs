@@ -84,7 +84,8 @@ async fn announced(server: &Shared, id: &str, framing: Framing, upgrade: Upgrade
     }
     let (asked, whose) = (Arc::clone(&server.0), (account.id, account.org));
     let admit = Box::new(move |token: &str, call: &str| carriers::admitted(&asked, whose, call, token));
-    Ok(upgrade.on_upgrade(server.ports.calls.announced(Announced { account, framing, admit })))
+    let accept = server.ports.calls.announced(Announced { account, framing, admit })?;
+    Ok(upgrade.on_upgrade(accept))
 }
 
 fn upgrading(server: &Shared, upgrade: Upgrade) -> Answer<WebSocketUpgrade> {

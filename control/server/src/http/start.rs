@@ -48,6 +48,6 @@ fn socket_url(server: &Server, visitor: &Visitor, named: &str) -> String {
 }
 
 fn ice(server: &Server) -> Option<IceConfig> {
-    let servers = &server.options.ice_servers;
-    (!servers.is_empty()).then(|| IceConfig { ice_servers: servers.clone() })
+    let ice_servers = server.options.ice_for_caller(server.ports.clock.now());
+    (!ice_servers.is_empty()).then_some(IceConfig { ice_servers })
 }

@@ -24,8 +24,14 @@ pub(crate) fn anyone() -> CorsLayer {
 fn layer(origins: AllowOrigin) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)
-        .allow_methods([Method::GET, Method::POST, Method::PATCH])
-        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, request_id::HEADER])
-        .expose_headers([request_id::HEADER, header::RETRY_AFTER])
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, header::IF_MATCH, request_id::HEADER])
+        .expose_headers([
+            request_id::HEADER,
+            header::RETRY_AFTER,
+            header::LOCATION,
+            header::LINK,
+            header::ETAG,
+        ])
         .max_age(PREFLIGHT_KEPT)
 }

@@ -113,3 +113,25 @@ async fn an_organization_says_in_which_regions_its_accounts_may_be() {
         assert_eq!(refused["errors"][0]["pointer"], pointer);
     }
 }
+
+#[tokio::test]
+async fn an_account_that_serves_a_published_agent_stays_until_another_is_named() {
+    let plane = Plane::new().await;
+    let made = plane.post("/v1/provider-accounts", new("voices")).await.json();
+    let one = format!("/v1/provider-accounts/{}", text(&made["id"]));
+    let draft = plane.get("/v1/agents/front-desk/draft").await;
+    let mut definition = draft["definition"].clone();
+    definition["options"]["providers"] = json!({"tts": [{"provider": "voices"}, {"provider": "built-in"}]});
+    let revision = draft["revision"].as_i64().expect("a number");
+    assert_eq!(plane.save("front-desk", revision, &definition).await.status.as_u16(), 200);
+    plane.publish("front-desk", "With voices").await;
+    let refused = plane.delete(&one).await.is_problem(409, "IN_USE");
+    assert!(text(&refused["detail"]).contains("front-desk in prod"), "{refused}");
+    let draft = plane.get("/v1/agents/front-desk/draft").await;
+    let mut definition = draft["definition"].clone();
+    definition["options"]["providers"] = json!({"tts": [{"provider": "built-in"}]});
+    let revision = draft["revision"].as_i64().expect("a number");
+    assert_eq!(plane.save("front-desk", revision, &definition).await.status.as_u16(), 200);
+    plane.publish("front-desk", "Without").await;
+    assert_eq!(plane.delete(&one).await.status.as_u16(), 204);
+}

@@ -54,6 +54,10 @@ pub(crate) struct Seen {
     pub(crate) renegotiations: Vec<Renegotiation>,
     pub(crate) candidates: Vec<(String, Vec<Candidate>)>,
     pub(crate) sockets: Vec<(CallRequest, Framing)>,
+    /// Of callers who only send.
+    pub(crate) halves: Vec<Offer>,
+    /// Peers whose clients hung up.
+    pub(crate) left: Vec<String>,
 }
 
 /// A part of a recording.
@@ -426,6 +430,27 @@ impl Calls for World {
         async move { if known { Ok(()) } else { Err(Refusal::SessionUnknown) } }.boxed()
     }
 
+    fn offer_half(&self, offer: Offer) -> BoxFuture<'_, Result<Answer, Refusal>> {
+        async move {
+            self.admission(&offer.call.agent)?;
+            self.seen.lock().expect("no panic").halves.push(offer);
+            Ok(Answer { sdp: "v=0\r\nhalf".into(), peer: "peer-1".into() })
+        }
+        .boxed()
+    }
+
+    fn listen(&self, sender: &str, _: String) -> BoxFuture<'_, Result<Answer, Refusal>> {
+        let known = sender == "peer-1";
+        let answer = Answer { sdp: "v=0\r\nvoice".into(), peer: "peer-2".into() };
+        async move { if known { Ok(answer) } else { Err(Refusal::SessionUnknown) } }.boxed()
+    }
+
+    fn leave(&self, peer: &str) -> BoxFuture<'_, Result<(), Refusal>> {
+        self.seen.lock().expect("no panic").left.push(peer.to_owned());
+        let known = peer == "peer-1";
+        async move { if known { Ok(()) } else { Err(Refusal::SessionUnknown) } }.boxed()
+    }
+
     fn socket(&self, call: CallRequest, framing: Framing) -> Result<Accept, Refusal> {
         self.admission(&call.agent)?;
         self.seen.lock().expect("no panic").sockets.push((call, framing));
@@ -442,8 +467,8 @@ impl Calls for World {
     }
 
     /// Says which agent the token in the first message is for.
-    fn announced(&self, stream: Announced) -> Accept {
-        Box::new(|mut socket| {
+    fn announced(&self, stream: Announced) -> Result<Accept, Refusal> {
+        Ok(Box::new(|mut socket| {
             async move {
                 let Some(Ok(Message::Text(token))) = socket.recv().await else { return };
                 if let Some(call) = (stream.admit)(token.as_str(), "call-1") {
@@ -451,7 +476,7 @@ impl Calls for World {
                 }
             }
             .boxed()
-        })
+        }))
     }
 
     fn knows(&self, _: SessionId) -> bool {

@@ -26,7 +26,8 @@ async fn the_narrowest_is_said_and_of_two_that_are_said_always_one_is_refused() 
     let agent = text(&plane.get("/v1/agents/front-desk").await["id"]);
     let own = preview(&plane, json!({})).await;
     assert_eq!(own["source"], "agent");
-    assert!(!text(&own["text"]).is_empty(), "the definition's own: {own}");
+    let words = text(&own["text"]);
+    assert!(words.contains("Maple Street") && !words.contains('{'), "the definition's own, as it is said: {own}");
     let wide = plane.post("/v1/greetings", json!({"wordings": ["Hello."]})).await.json();
     plane.post("/v1/greetings", json!({"wordings": ["Hi."]})).await.is_problem(409, "CONFLICT");
     for other in [
@@ -264,4 +265,23 @@ async fn a_greeting_is_heard_in_each_of_the_agents_voices() {
     plane.post("/v1/greeting-audio", mute).await.is_problem(502, "VENDOR_FAILED");
     let empty = json!({"agent_id": agent, "text": ""});
     plane.post("/v1/greeting-audio", empty).await.is_problem(422, "BODY_INVALID");
+}
+
+#[tokio::test]
+async fn greetings_that_go_with_what_they_are_for_are_noted_one_by_one() {
+    let plane = Plane::new().await;
+    let shop = plane.post("/v1/domains", json!({"name": "shop", "title": "Shop"})).await.json();
+    let block = json!({"domain_id": shop["id"], "wordings": ["Welcome to the shop."]});
+    let greeting = plane.post("/v1/greetings", block).await.json();
+    let told = plane.world.greeted.lock().expect("no panic").len();
+    let gone = plane.delete(&format!("/v1/domains/{}", text(&shop["id"]))).await;
+    assert_eq!(gone.status.as_u16(), 204, "{}", gone.text);
+    let audit = plane.get("/v1/audit").await;
+    let noted = audit["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .any(|entry| entry["action"] == "greeting.delete" && entry["before"]["id"] == greeting["id"]);
+    assert!(noted, "{audit}");
+    assert_eq!(plane.world.greeted.lock().expect("no panic").len(), told + 1);
 }

@@ -32,3 +32,4 @@ mod socket;
 mod start;
 mod tokens;
 mod upgrade;
+mod whip;

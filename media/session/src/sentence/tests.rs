@@ -113,3 +113,11 @@ fn quotes_and_lists_keep_their_marks() {
     assert_eq!(pieces("Really?! Yes.", 1), ["Really?", "Yes."], "given at once");
     assert_eq!(cut("Monday\nTuesday\n"), ["Monday", "Tuesday"]);
 }
+
+#[test]
+fn what_has_no_gap_is_cut_before_a_voice_tires_of_it() {
+    let letters = "x".repeat(130);
+    let sentences = cut(&format!("Hello {letters}, welcome."));
+    assert_eq!(sentences.concat().replace(' ', ""), format!("Hello{letters},welcome."));
+    assert!(sentences.len() >= 4 && sentences.iter().all(|piece| piece.len() < 60), "{sentences:?}");
+}

@@ -1,6 +1,6 @@
 //! Chat completions: the request as it is sent, and what comes back piece by piece or whole.
 
-use providers_api::{LlmRequest, Message, ToolChoice, Usage};
+use providers_api::{LlmRequest, Message, ToolChoice, Usage, if_readable};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -126,10 +126,10 @@ fn name(name: &str) -> String {
 pub(crate) struct Chunk {
     #[serde(default)]
     pub(crate) choices: Vec<Choice>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_readable")]
     pub(crate) usage: Option<Counted>,
     /// Groq's place for it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_readable")]
     x_groq: Option<Groq>,
 }
 

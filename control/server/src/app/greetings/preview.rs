@@ -1,5 +1,7 @@
 //! What would be said to a call that might be, why, and how it sounds.
 
+use std::sync::Arc;
+
 use control_api::greeting::{
     ConsideredGreeting, GreetingAudio, GreetingAudioRequest, GreetingPreview, GreetingPreviewRequest,
     GreetingSource, WantedLanguage,
@@ -8,7 +10,7 @@ use control_api::problem;
 use control_store::{OrgTx, agent, alias, environment, greeting as store, serving};
 use domain::{AgentId, EnvironmentId, GreetingId, Language};
 use greetings::{Asked, Book, Caller, Explained, Heard, Verdict};
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
 use super::book::book;
@@ -83,12 +85,12 @@ fn told(
     titles: &[(GreetingId, String)],
 ) -> GreetingPreview {
     let chosen = book.choose_arm(asks, arm);
-    let (text, source) = match (&chosen, place.greeting.first()) {
+    let (text, source) = match (&chosen, place.greeting(&book.local(asks.at))) {
         (Some(chosen), _) if draft == Some(chosen.greeting) => {
             (Some(chosen.text.clone()), GreetingSource::Draft)
         }
         (Some(chosen), _) => (Some(chosen.text.clone()), GreetingSource::Greeting),
-        (None, Some(own)) => (Some(own.clone()), GreetingSource::Agent),
+        (None, Some(own)) => (Some(own), GreetingSource::Agent),
         (None, None) => (None, GreetingSource::Nothing),
     };
     let id = |id: GreetingId| (draft != Some(id)).then_some(id);
@@ -184,7 +186,7 @@ struct Place {
     title: String,
     environment: String,
     language: Language,
-    greeting: Vec<String>,
+    definition: String,
 }
 
 impl Place {
@@ -203,14 +205,32 @@ impl Place {
             None => serving::draft(tx, &agent.name).await?,
         };
         // A draft may be anything: what is not there is as the graph takes it to be.
-        let definition: Value =
-            stored.and_then(|stored| serde_json::from_str(&stored.definition).ok()).unwrap_or_default();
-        let language = serde_json::from_value(definition["language"].clone()).unwrap_or_default();
-        let greeting = serde_json::from_value(definition["greeting"].clone()).unwrap_or_default();
-        let title = definition["title"].as_str().unwrap_or_default().to_owned();
+        let definition = stored.map(|stored| stored.definition).unwrap_or_default();
+        let read: Value = serde_json::from_str(&definition).unwrap_or_default();
+        let language = serde_json::from_value(read["language"].clone()).unwrap_or_default();
+        let title = read["title"].as_str().unwrap_or_default().to_owned();
         // As a call names it.
         let title = if title.is_empty() { agent.name.clone() } else { title };
-        Ok(Self { title, environment: name, language, greeting, agent })
+        Ok(Self { title, environment: name, language, definition, agent })
+    }
+
+    /// What its definition greets with, in one of its wordings, as a call at that time begins. Of a draft that no call could begin with, the
+    /// first wording as it is written.
+    fn greeting(&self, now: &Zoned) -> Option<String> {
+        let graph = agents_graph::parse(&self.definition).and_then(agents_graph::compile);
+        let Ok(graph) = graph else {
+            let read: Value = serde_json::from_str(&self.definition).unwrap_or_default();
+            return read["greeting"][0].as_str().map(str::to_owned);
+        };
+        let said = agents_graph::Walk::new(Arc::new(graph), 0).start(0, now);
+        let said: Vec<String> = said
+            .into_iter()
+            .filter_map(|action| match action {
+                agents_graph::Action::Say(text) => Some(text),
+                _ => None,
+            })
+            .collect();
+        (!said.is_empty()).then(|| said.join(" "))
     }
 }
 

@@ -212,3 +212,17 @@ fn an_answer_that_came_whole_is_read_too() {
         assert_eq!(Reader::new(0, 0).whole(body, &mut Vec::new()).expect_err(body).kind, kind, "{body}");
     }
 }
+
+#[test]
+fn a_count_that_cannot_be_read_costs_no_answer() {
+    let odd = r#"{"choices": [], "usage": {"prompt_tokens": "many"}}"#;
+    for count in [odd, r#"{"choices": [], "usage": "lots"}"#] {
+        let events = [&delta(json!({ "content": "Hello." })), &finish("stop"), count, "[DONE]"];
+        let read = read(&events.map(|event| event as &str)).expect("an answer");
+        let [LlmEvent::Text(words), LlmEvent::Usage(usage), LlmEvent::Finished(Finish::Stop)] = &read[..]
+        else {
+            panic!("{read:?}")
+        };
+        assert!(words == "Hello." && usage.estimated, "{read:?}");
+    }
+}
