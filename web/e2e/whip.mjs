@@ -49,8 +49,8 @@ async function finished(page, id) {
       headers: { authorization: `Bearer ${token}` },
     });
     const session = answer.ok() ? await answer.json() : {};
-    if (session.ended_at) return session;
-    await page.waitForTimeout(100);
+    if (session.end_reason) return session;
+    await page.waitForTimeout(500);
   }
 }
 
@@ -89,8 +89,15 @@ function client() {
   async function exchange(peer, path) {
     peers.push(peer);
     const channel = peer.createDataChannel('rtvi');
-    channel.onopen = () => channel.send(JSON.stringify({ label: 'rtvi-ai', type: 'client-ready', id: '1', data: {} }));
+    channel.onopen = () =>
+      channel.send(JSON.stringify({ label: 'rtvi-ai', type: 'client-ready', id: '1', data: {} }));
     channel.onmessage = ({ data }) => window.messages.push(JSON.parse(data));
+    // A browser decodes only what something plays.
+    peer.ontrack = ({ track }) => {
+      const player = document.body.appendChild(document.createElement('audio'));
+      player.srcObject = new MediaStream([track]);
+      player.autoplay = true;
+    };
     const candidates = [];
     let found = () => undefined;
     peer.onicecandidate = ({ candidate }) => {

@@ -110,8 +110,9 @@ fn a_count_may_come_after_the_end_or_not_at_all() {
     let count = json!({ "usageMetadata": { "promptTokenCount": 3, "candidatesTokenCount": 1 } });
     let late = read(&[end.clone(), count]).expect("a reply");
     assert!(matches!(late[..], [LlmEvent::Text(_), LlmEvent::Usage(_), LlmEvent::Finished(Finish::Stop)]));
-    let odd = json!({ "usageMetadata": { "promptTokenCount": "many" } });
-    let unread = read(&[end.clone(), odd]).expect("a reply");
+    let mut odd = end.clone();
+    odd["usageMetadata"] = json!({ "promptTokenCount": "many" });
+    let unread = read(&[odd]).expect("a reply");
     assert!(matches!(unread[..], [LlmEvent::Text(_), LlmEvent::Finished(Finish::Stop)]), "{unread:?}");
     let never = read(&[end]).expect("a reply");
     assert!(matches!(never[..], [LlmEvent::Text(_), LlmEvent::Finished(Finish::Stop)]));
