@@ -111,6 +111,10 @@ ids! {
     SessionId = "ses";
     /// Faults put on a provider for a share of calls.
     DrillId = "drl";
+    /// Calls to many people.
+    CampaignId = "cmp";
+    /// One of them.
+    ContactId = "ctc";
 }
 
 /// One side's contribution to a session, counted from 0. An ordinal and not a random id, so that a replay of

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod audio;
+pub mod callee;
 pub mod failure;
 pub mod id;
 pub mod numbers;
@@ -15,10 +16,12 @@ pub mod timeline;
 
 pub use agent::{ProviderBinding, Voice};
 pub use audio::{AudioFrame, FRAME, MediaTime};
+pub use callee::{AtMachine, Callee, Tell};
 pub use failure::{Code, Failure, Retry, Source};
 pub use id::{
-    AgentId, AgentVersionId, ApiKeyId, ChannelId, DomainId, DrillId, EnvironmentId, GreetingId, OrgId,
-    PriceId, ProviderAccountId, ProviderRequestId, RouteId, SecretId, ServerId, SessionId, TurnId,
+    AgentId, AgentVersionId, ApiKeyId, CampaignId, ChannelId, ContactId, DomainId, DrillId, EnvironmentId,
+    GreetingId, OrgId, PriceId, ProviderAccountId, ProviderRequestId, RouteId, SecretId, ServerId, SessionId,
+    TurnId,
 };
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::callee::{Callee, Tell};
 use crate::failure::Source;
 use crate::id::TurnId;
 use crate::secret::Pii;
@@ -49,6 +50,8 @@ pub enum EndReason {
     BudgetSpent,
     /// The server died, and the caller did not come back in time.
     Interrupted,
+    /// A machine took a call of ours: it was hung up on, or has its message.
+    AnsweredByMachine,
 }
 
 /// Why the caller heard nothing although it was the agent's turn: every wait of the session has one of these names.
@@ -180,6 +183,19 @@ pub enum SessionEvent {
         /// Whether it holds all there was: neither the disk nor the machine was too slow or full for it.
         complete: bool,
     },
+    /// Who took a call of ours.
+    Screened {
+        callee: Callee,
+        by: Tell,
+        /// From media flowing both ways.
+        after: Duration,
+    },
+    /// The machine that took it is ready for its message.
+    MessageBegins {
+        /// Its tone was heard; otherwise it fell silent.
+        beep: bool,
+        after: Duration,
+    },
     /// The connection was lost; the session waits for the caller to come back.
     Detached,
     Reattached {
@@ -260,6 +276,15 @@ impl fmt::Debug for SessionEvent {
                 .field("bytes", bytes)
                 .field("complete", complete)
                 .finish(),
+            Self::Screened { callee, by, after } => f
+                .debug_struct("Screened")
+                .field("callee", callee)
+                .field("by", by)
+                .field("after", after)
+                .finish(),
+            Self::MessageBegins { beep, after } => {
+                f.debug_struct("MessageBegins").field("beep", beep).field("after", after).finish()
+            }
             Self::Detached => f.write_str("Detached"),
             Self::Reattached { gap } => f.debug_struct("Reattached").field("gap", gap).finish(),
             Self::Ended { reason } => f.debug_struct("Ended").field("reason", reason).finish(),

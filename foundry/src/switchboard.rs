@@ -229,6 +229,7 @@ impl Switchboard {
             clips,
             background: ready.background.clone(),
             resumed,
+            at_machine: call.at_machine.clone(),
             options,
         };
         // The directory keeps the handle; the session ends by itself.

@@ -12,6 +12,7 @@ use control_server::{AdminCode, Ports, Vault};
 use domain::{OrgId, Secret};
 use media_session::Directory;
 use runtime::{Kind, Tasks};
+use tokio::sync::Notify;
 
 use crate::adapters::accounts::{Bench, Vendors};
 use crate::adapters::at_once::AtOnce;
@@ -19,7 +20,7 @@ use crate::adapters::call_log::CallLog;
 use crate::adapters::carriers::{Carriers, Line};
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
-use crate::adapters::dialler::{Desk, Dialler};
+use crate::adapters::dialler::{Desk, Dialler, Rights};
 use crate::adapters::drills::{self, Drills};
 use crate::adapters::entry::{Entry, MOST_SILENT};
 use crate::adapters::greeter::Greeter;
@@ -210,9 +211,17 @@ impl House {
             directory: directory.clone(),
             spending: Arc::clone(&spending),
             tasks: Arc::clone(&tasks),
-            home,
-            calls: Mutex::default(),
+            db: store.db().clone(),
+            server: store.server(),
+            rights: Rights {
+                home,
+                trunks: config.sip.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+                lent: config.sip.lent.clone(),
+            },
+            queued: Notify::new(),
+            last: Mutex::default(),
         }));
+        dialler.0.open().await.map_err(|error| coded(error.failure(), error))?;
         let line = Line::new();
         let carriers = Carriers {
             catalogue: Arc::clone(&catalogue),
@@ -253,7 +262,8 @@ impl House {
             dialler: Arc::new(dialler),
         };
         let kept = Arc::clone(&ports.recordings);
-        control_server::jobs::start(store.db(), store.server(), kept, summaries, &tasks);
+        let dialling = Arc::clone(&ports.dialler);
+        control_server::jobs::start(store.db(), store.server(), kept, summaries, dialling, &tasks);
         let code = Arc::new(AdminCode::generate());
         Ok(Self {
             tasks,

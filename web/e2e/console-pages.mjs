@@ -75,6 +75,8 @@ async function emptiness(page) {
   await at(page, '/costs/budget', 'budget-limit', 'budget');
   await at(page, '/drills', 'empty', 'drills-empty');
   await at(page, '/routes', 'empty', 'routes-empty');
+  await at(page, '/campaigns', 'empty', 'campaigns-empty');
+  await at(page, '/campaigns/cmp_019ab0e61c7a7d53a1d1d8ea5e3a6f10', 'problem', 'campaign-unknown');
   await at(page, '/settings/keys', 'empty', 'keys-empty');
   await at(page, '/settings/greetings', 'empty', 'greetings-empty');
   await at(page, '/settings/channels', 'empty', 'channels-empty');

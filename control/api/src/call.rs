@@ -27,7 +27,7 @@ pub struct CallSummary {
     /// So far, where the call is under way.
     pub duration_ms: f64,
     pub running: bool,
-    /// `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `budget_spent`, `interrupted` (the
+    /// `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `budget_spent`, `answered_by_machine`, `interrupted` (the
     /// server died and the caller did not come back in time).
     pub end_reason: Option<String>,
     /// What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`.

@@ -11,6 +11,7 @@ pub mod alert;
 pub mod api_key;
 pub mod audit;
 pub mod call;
+pub mod campaign;
 pub mod channel;
 pub mod cost;
 pub mod domain;

@@ -37,6 +37,15 @@ pub const CARRIER_TOKEN: &str = "/media/{carrier}/{agent}/{token}";
 /// Calls that we make.
 pub const CALLS: &str = "/v1/calls";
 pub const CALL: &str = "/v1/calls/{id}";
+pub const CAMPAIGNS: &str = "/v1/campaigns";
+pub const CAMPAIGN: &str = "/v1/campaigns/{id}";
+pub const CAMPAIGN_START: &str = "/v1/campaigns/{id}/start";
+pub const CAMPAIGN_PAUSE: &str = "/v1/campaigns/{id}/pause";
+pub const CAMPAIGN_RESUME: &str = "/v1/campaigns/{id}/resume";
+pub const CAMPAIGN_CANCEL: &str = "/v1/campaigns/{id}/cancel";
+pub const CAMPAIGN_CONTACTS: &str = "/v1/campaigns/{id}/contacts";
+/// As CSV.
+pub const CAMPAIGN_RESULTS: &str = "/v1/campaigns/{id}/results";
 
 /// What a carrier says of a call, by the id of the account there.
 pub const CARRIER_VOICE: &str = "/carriers/{account}/voice";

@@ -148,6 +148,10 @@ codes! {
     ROUTE_TAKEN = Caller, 409, Retry::Never, "Another organization has this number";
     /// The server is connected to no LiveKit server.
     LIVEKIT_ABSENT = Caller, 409, Retry::Never, "There is no LiveKit server";
+    /// The campaign is not in a state that this can be done in.
+    CAMPAIGN_STATE = Caller, 409, Retry::Never, "The campaign cannot do that now";
+    /// The file has no header with a column `number`, or is no CSV.
+    CSV_INVALID = Caller, 422, Retry::Never, "The file cannot be read as CSV";
     /// Others refer to it.
     IN_USE = Caller, 409, Retry::Never, "It is in use";
     /// The body refers to something that is not there.

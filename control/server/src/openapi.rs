@@ -22,6 +22,7 @@ use crate::{http, router};
         (name = "agents", description = "Agents, drafts, versions, releases"),
         (name = "sessions", description = "Calls on record, what they took and what came of them"),
         (name = "calls", description = "Calls that the server makes, by a SIP trunk"),
+        (name = "campaigns", description = "Calls to many people"),
         (name = "providers", description = "Accounts at vendors of speech and language"),
         (name = "costs", description = "What requests to vendors come to, prices and budgets. Money is in nano-dollars: 1000000000 are one US dollar"),
         (name = "alerts", description = "What happened and wants attention: budgets, prices that are missing, vendors that refuse"),

@@ -14,13 +14,12 @@ use control_api::agents::DefinitionProblem;
 use control_api::greeting::GreetingAudio;
 use control_api::health::Readiness;
 use control_api::offer::Candidate;
-use control_api::outbound::OutboundCall;
 use control_api::provider_account::{
     Ability, AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
 };
 use control_api::recording::Name;
 use domain::{
-    AgentId, Encoding, EnvironmentId, OrgId, Pii, ProviderAccountId, Role, Secret, SessionEvent, SessionId,
+    AgentId, AtMachine, Encoding, EnvironmentId, OrgId, Pii, ProviderAccountId, Role, Secret, SessionEvent, SessionId,
 };
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -48,31 +47,24 @@ pub struct Ports {
 
 /// Whoever calls people.
 pub trait Dialler: Send + Sync {
-    /// Takes a place for a call. It begins when what is given back is called; dropping that gives the place back.
+    /// Whether the organization could have somebody called so.
     ///
     /// # Errors
-    /// Why it could not be begun.
-    fn prepare(&self, wanted: WantedCall) -> Result<Begin, NotDialled>;
+    /// Why not.
+    fn may_dial(&self, org: OrgId, wanted: &WantedCall) -> Result<(), NotDialled>;
 
-    /// What became of one of the organization's.
-    fn call(&self, org: OrgId, id: SessionId) -> Option<OutboundCall>;
+    /// There is more in the queue of calls. Must not wait.
+    fn queued(&self);
 }
-
-/// Must not wait.
-pub type Begin = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug, Clone)]
 pub struct WantedCall {
-    pub org: OrgId,
-    /// Of the session that it is to be.
-    pub id: SessionId,
     /// As callers name it.
     pub agent: String,
     pub trunk: String,
-    pub to: Pii<String>,
+    /// `None`: it is about the others alone.
+    pub to: Option<Pii<String>>,
     pub from: Option<Pii<String>>,
-    /// How long it may ring.
-    pub ring: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -411,6 +403,8 @@ pub struct CallRequest {
     pub resume_within: Duration,
     /// What greetings go by.
     pub caller: Caller,
+    /// A call of ours: what is done where a machine took it. `None`: that is not looked for.
+    pub at_machine: Option<AtMachine>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

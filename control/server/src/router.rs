@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    about, agents, alerts, api_keys, audit, calls, carriers, channels, costs, domains, drafts, drills,
+    about, agents, alerts, api_keys, audit, calls, campaigns, carriers, channels, costs, domains, drafts, drills,
     environments, greetings, health, latency, livekit, offer, organizations, pages, permission, prices,
     provider_accounts, recordings, releases, routes, sessions, socket, start, versions, whip, widget,
 };
@@ -156,8 +156,16 @@ fn control() -> Documented {
         .routes(routes!(api_keys::one, api_keys::revoke))
         .routes(routes!(api_keys::rotate))
         .routes(routes!(audit::list))
-        .routes(routes!(calls::place))
+        .routes(routes!(calls::list, calls::place))
         .routes(routes!(calls::one))
+        .routes(routes!(campaigns::list, campaigns::create))
+        .routes(routes!(campaigns::one, campaigns::change))
+        .routes(routes!(campaigns::start))
+        .routes(routes!(campaigns::pause))
+        .routes(routes!(campaigns::resume))
+        .routes(routes!(campaigns::cancel))
+        .routes(routes!(campaigns::contacts, campaigns::import))
+        .routes(routes!(campaigns::results))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))
         .routes(routes!(sessions::turns))

@@ -57,6 +57,8 @@ pub enum Reason {
     LoadGreetings,
     /// Which calls this process puts faults on.
     LoadDrills,
+    /// Which calls of ours may begin, and what became of those whose server died.
+    Outbound,
     /// Whether the database is fit: roles, policies.
     Inspect,
 }
@@ -78,6 +80,7 @@ impl Reason {
             Self::Spending => "spending",
             Self::LoadGreetings => "load_greetings",
             Self::LoadDrills => "load_drills",
+            Self::Outbound => "outbound",
             Self::Inspect => "inspect",
         }
     }

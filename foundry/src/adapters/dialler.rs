@@ -1,24 +1,38 @@
-//! Calls that we make: a place for the session, the trunk, and an agent for whoever answers.
+//! Calls that we make: whoever is in the queue gets a place for the session, the trunk, and an agent for whoever answers; what becomes of it is
+//! written down. The queue outlives the server.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use control_api::outbound::{OutboundCall, OutboundState};
-use control_server::ports::{self, Begin, NotDialled, Refusal, WantedCall};
-use domain::{OrgId, SessionId};
+use control_server::ports::{self, CallRequest, NotDialled, Refusal, WantedCall};
+use control_store::outbound::{self, Call, End, Step, Wanted};
+use control_store::{Db, Reason};
+use domain::{AtMachine, Callee, EndReason, OrgId, Pii, ServerId, SessionId};
 use greetings::Caller;
-use media_session::{Directory, Slot};
-use media_sip::{DialError, Outgoing, Peer, Progress, Server};
+use jiff::Timestamp;
+use media_session::{Directory, Handle, Screened, Slot};
+use media_sip::{DialError, Dialling, Outgoing, Peer, Progress, Server};
 use runtime::{Kind, Tasks};
+use tokio::sync::{Notify, mpsc};
 
-use crate::adapters::entry::{Way, join, refusal};
+use crate::adapters::entry::{Way, join};
 use crate::adapters::phones;
 use crate::adapters::spending::Spending;
 use crate::switchboard::Switchboard;
 
+const QUEUE: Kind = Kind::new("phones.queue");
 const DIALLING: Kind = Kind::new("phones.dialling");
-/// Calls that are remembered; the oldest goes for the next.
-const KEPT: usize = 1_000;
+const NOTES: Kind = Kind::new("phones.notes");
+/// The queue is looked at so often, and at once where this server put something into it.
+const LOOK_EVERY: Duration = Duration::from_millis(400);
+/// Steps of one call that wait to be written.
+const STEPS: usize = 8;
+/// A step that the database does not take is tried again so often.
+const WRITE_ATTEMPTS: u32 = 60;
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// Stands for a number where none is known yet.
+const ANY_NUMBER: &str = "0";
 
 pub(crate) struct Dialler(pub(crate) Arc<Desk>);
 
@@ -29,123 +43,319 @@ pub(crate) struct Desk {
     pub(crate) directory: Directory,
     pub(crate) spending: Arc<Spending>,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) db: Db,
+    pub(crate) server: ServerId,
+    pub(crate) rights: Rights,
+    pub(crate) queued: Notify,
+    /// Whose call was begun last: organizations take turns.
+    pub(crate) last: Mutex<Option<OrgId>>,
+}
+
+/// Which trunks an organization may call by.
+pub(crate) struct Rights {
     /// Whose the trunks of the configuration are.
     pub(crate) home: OrgId,
-    pub(crate) calls: Mutex<VecDeque<(OrgId, OutboundCall)>>,
+    pub(crate) trunks: Vec<String>,
+    /// Who else may call by a trunk.
+    pub(crate) lent: BTreeMap<String, BTreeSet<OrgId>>,
+}
+
+impl Rights {
+    fn may(&self, org: OrgId, trunk: &str) -> bool {
+        org == self.home || self.lent.get(trunk).is_some_and(|orgs| orgs.contains(&org))
+    }
+
+    fn of(&self, org: OrgId) -> Vec<String> {
+        self.trunks.iter().filter(|trunk| self.may(org, trunk)).cloned().collect()
+    }
 }
 
 impl ports::Dialler for Dialler {
-    fn prepare(&self, wanted: WantedCall) -> Result<Begin, NotDialled> {
-        let desk = Arc::clone(&self.0);
+    fn may_dial(&self, org: OrgId, wanted: &WantedCall) -> Result<(), NotDialled> {
+        let desk = &self.0;
         let unknown = || NotDialled::TrunkUnknown(wanted.trunk.clone());
-        // Others may not call at the expense of whoever runs the server.
-        let sip = desk.sip.clone().filter(|_| wanted.org == desk.home).ok_or_else(unknown)?;
+        // Others may not call at the expense of whoever runs the server, unless they were lent the trunk.
+        let sip = desk.sip.as_ref().filter(|_| desk.rights.may(org, &wanted.trunk)).ok_or_else(unknown)?;
+        let number = wanted.to.clone().unwrap_or_else(|| Pii(ANY_NUMBER.to_owned()));
         let outgoing = Outgoing {
             trunk: wanted.trunk.clone(),
-            number: wanted.to.clone(),
+            number,
             caller: wanted.from.clone(),
-            ring: wanted.ring,
+            ring: Duration::ZERO,
         };
-        sip.may_dial(&outgoing).map_err(|error| not_dialled(&wanted, &error))?;
-        let owner = desk.board.catalogue().owner(&wanted.agent);
-        if !desk.board.has(&wanted.agent) || owner != Some(wanted.org) {
-            return Err(NotDialled::AgentUnknown(wanted.agent));
+        sip.may_dial(&outgoing).map_err(|error| not_dialled(&wanted.trunk, &error))?;
+        if desk.agent(org, &wanted.agent).is_none() {
+            return Err(NotDialled::AgentUnknown(wanted.agent.clone()));
         }
-        if desk.spending.is_stopped(wanted.org) {
+        if desk.spending.is_stopped(org) {
             return Err(NotDialled::Refused(Refusal::BudgetSpent));
         }
-        let slot = desk.directory.reserve().map_err(|full| NotDialled::Refused(refusal(&full)))?;
-        Ok(Box::new(move || desk.begin(&sip, outgoing, wanted, slot)))
+        Ok(())
     }
 
-    fn call(&self, org: OrgId, id: SessionId) -> Option<OutboundCall> {
-        let calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.iter().rev().find(|(owner, call)| *owner == org && call.id == id).map(|(_, call)| call.clone())
+    fn queued(&self) {
+        self.0.queued.notify_one();
     }
 }
 
 impl Desk {
-    fn begin(self: &Arc<Self>, sip: &Server, outgoing: Outgoing, wanted: WantedCall, slot: Slot) {
-        self.keep(&wanted);
-        let mut dialling = match sip.dial(outgoing) {
-            Ok(dialling) => dialling,
-            Err(error) => {
-                tracing::warn!(%error, "a call could not be begun");
-                return self.note(wanted.id, |call| unanswered(call, "failed", None));
-            }
-        };
+    /// Closes what this server left under way when it died, and goes on with the queue.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn open(self: &Arc<Self>) -> Result<(), control_store::Error> {
+        let mut tx = self.db.system_tx(Reason::Outbound).await?;
+        let cut = outbound::interrupted(&mut tx, self.server).await?;
+        tx.commit().await?;
+        if cut > 0 {
+            tracing::warn!(calls = cut, "calls of ours were cut off when the server died; they are closed as interrupted");
+        }
+        if self.sip.is_none() {
+            return Ok(());
+        }
         let desk = Arc::clone(self);
-        self.tasks.spawn(DIALLING, async move {
-            while let Some(progress) = dialling.next().await {
-                match progress {
-                    Progress::Ringing { .. } => {
-                        desk.note(wanted.id, |call| call.state = OutboundState::Ringing)
-                    }
-                    Progress::Answered(peer) => return desk.answered(wanted, slot, peer).await,
-                    Progress::Ended(outcome) => {
-                        let status = (outcome.status > 0).then_some(outcome.status);
-                        return desk.note(wanted.id, |call| unanswered(call, outcome.why.name(), status));
+        self.tasks.spawn(QUEUE, async move {
+            loop {
+                // Elapsed or told: either way it is time to look.
+                let _told = tokio::time::timeout(LOOK_EVERY, desk.queued.notified()).await;
+                if let Err(error) = desk.look().await {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "the queue of calls could not be looked at");
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Begins what may begin: one call of each organization in turn, while there are places.
+    async fn look(self: &Arc<Self>) -> Result<(), control_store::Error> {
+        let mut tx = self.db.system_tx(Reason::Outbound).await?;
+        let mut waiting = outbound::waiting(&mut tx).await?;
+        tx.commit().await?;
+        waiting.retain(|org| !self.spending.is_stopped(*org) && !self.rights.of(*org).is_empty());
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = waiting.partition_point(|org| last.is_some_and(|last| *org <= last));
+        waiting.rotate_left(behind);
+        while !waiting.is_empty() {
+            let mut left = Vec::new();
+            for org in waiting {
+                let Ok(slot) = self.directory.reserve() else { return Ok(()) };
+                let mut tx = self.db.org_tx(org).await?;
+                let call = outbound::claim(&mut tx, self.server, &self.rights.of(org)).await?;
+                tx.commit().await?;
+                if let Some(call) = call {
+                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(org);
+                    if self.begin(org, call, slot).await? {
+                        left.push(org);
                     }
                 }
             }
-            desk.note(wanted.id, |call| unanswered(call, "cancelled", None));
-        });
-    }
-
-    async fn answered(&self, wanted: WantedCall, slot: Slot, peer: Peer) {
-        let (id, caller) = (wanted.id, told(&wanted));
-        let (call, leg) = (phones::request(id, wanted.agent, None, caller), phones::leg(peer));
-        self.note(id, |call| call.state = OutboundState::Answered);
-        // A session that cannot begin drops the leg, which hangs up.
-        let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg).await;
-        if let Err(refusal) = begun {
-            tracing::warn!(%refusal, "a call that was answered found no agent");
+            waiting = left;
         }
+        Ok(())
     }
 
-    fn keep(&self, wanted: &WantedCall) {
-        let call = OutboundCall {
-            id: wanted.id,
-            agent: wanted.agent.clone(),
-            trunk: wanted.trunk.clone(),
-            state: OutboundState::Dialling,
-            outcome: None,
-            sip_status: None,
+    /// The agent, as the catalogue names it.
+    fn agent(&self, org: OrgId, agent: &str) -> Option<String> {
+        let name = if org == self.rights.home { agent.to_owned() } else { format!("{org}/{agent}") };
+        let owned = self.board.catalogue().owner(&name) == Some(org);
+        (owned && self.board.has(&name)).then_some(name)
+    }
+
+    /// `false`: it went back, since there is no room now.
+    async fn begin(self: &Arc<Self>, org: OrgId, call: Call, slot: Slot) -> Result<bool, control_store::Error> {
+        let pen = self.pen(org, call.id);
+        let Some(sip) = &self.sip else { return Ok(false) };
+        let Some(agent) = self.agent(org, &call.set.agent) else {
+            pen.ended("agent_unknown", None);
+            return Ok(true);
         };
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if calls.len() == KEPT {
-            calls.pop_front();
+        let outgoing = Outgoing {
+            trunk: call.set.trunk.clone(),
+            number: call.set.number.clone(),
+            caller: call.set.caller.clone(),
+            ring: Duration::from_secs(u64::from(call.set.ring_s.unsigned_abs())),
+        };
+        match sip.dial(outgoing) {
+            Ok(dialling) => {
+                let desk = Arc::clone(self);
+                self.tasks.spawn_graceful(DIALLING, desk.dialled(call, agent, slot, dialling, pen));
+                Ok(true)
+            }
+            Err(DialError::Busy) => {
+                let mut tx = self.db.org_tx(org).await?;
+                outbound::put_back(&mut tx, call.id).await?;
+                tx.commit().await?;
+                Ok(false)
+            }
+            Err(error) => {
+                tracing::warn!(call = %call.id, %error, "a call could not be begun");
+                pen.ended("failed", None);
+                Ok(true)
+            }
         }
-        calls.push_back((wanted.org, call));
     }
 
-    fn note(&self, id: SessionId, change: impl FnOnce(&mut OutboundCall)) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, call)) = calls.iter_mut().rev().find(|(_, call)| call.id == id) {
-            change(call);
+    async fn dialled(self: Arc<Self>, call: Call, agent: String, slot: Slot, mut dialling: Dialling, pen: Pen) {
+        let stopping = self.tasks.token();
+        loop {
+            let progress = tokio::select! {
+                progress = dialling.next() => progress,
+                () = stopping.cancelled() => None,
+            };
+            match progress {
+                Some(Progress::Ringing { .. }) => pen.note(Step::Rings),
+                Some(Progress::Answered(peer)) => return self.answered(&call, agent, slot, peer, &pen).await,
+                Some(Progress::Ended(outcome)) => {
+                    let status = (outcome.status > 0).then_some(outcome.status.into());
+                    return pen.ended(outcome.why.name(), status);
+                }
+                // The server stops: whoever rings is let go.
+                None => return pen.ended("cancelled", None),
+            }
         }
+    }
+
+    async fn answered(&self, call: &Call, agent: String, slot: Slot, peer: Peer, pen: &Pen) {
+        pen.note(Step::Answered { at: Timestamp::now() });
+        let at_machine = at_machine(&call.set);
+        let screens = at_machine.is_some();
+        let request = CallRequest { at_machine, ..phones::request(call.id, agent, None, told(&call.set)) };
+        let leg = phones::leg(peer);
+        // A session that cannot begin drops the leg, which hangs up.
+        let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &request, leg).await;
+        let session = self.directory.get(call.id);
+        let (Ok(()), Some(session)) = (&begun, session) else {
+            tracing::warn!(call = %call.id, ?begun, "a call that was answered found no agent");
+            return pen.ended("failed", None);
+        };
+        if screens && let Some(screened) = session.screened().await {
+            pen.screened(screened);
+        }
+        let reason = session.ended().await;
+        self.over(&session, reason, pen);
+    }
+
+    fn over(&self, session: &Handle, reason: Option<EndReason>, pen: &Pen) {
+        let screened = session.status().screened;
+        if let Some(screened) = screened.filter(|screened| screened.message.is_some()) {
+            pen.screened(screened);
+        }
+        let end_reason = reason.and_then(|reason| {
+            serde_json::to_value(reason).ok().and_then(|name| name.as_str().map(str::to_owned))
+        });
+        let outcome = outcome(screened, reason).to_owned();
+        pen.note(Step::Ended(End { outcome, sip_status: None, end_reason }));
+    }
+
+    /// Whoever writes down what happens to a call, in order; the call does not wait for the database.
+    fn pen(&self, org: OrgId, id: SessionId) -> Pen {
+        let (steps, mut to_write) = mpsc::channel::<Step>(STEPS);
+        let (db, stopping) = (self.db.clone(), self.tasks.token());
+        self.tasks.spawn_graceful(NOTES, async move {
+            while let Some(step) = to_write.recv().await {
+                for _ in 0..WRITE_ATTEMPTS {
+                    match write(&db, org, id, &step).await {
+                        Err(error) if error.passes() && !stopping.is_cancelled() => {
+                            tokio::time::sleep(WRITE_AGAIN).await;
+                        }
+                        Err(error) => {
+                            tracing::warn!(call = %id, error = &error as &dyn std::error::Error, "what became of a call could not be written");
+                            break;
+                        }
+                        Ok(()) => break,
+                    }
+                }
+            }
+        });
+        Pen(steps)
     }
 }
 
-fn unanswered(call: &mut OutboundCall, why: &str, status: Option<u16>) {
-    call.state = OutboundState::Unanswered;
-    call.outcome = Some(why.to_owned());
-    call.sip_status = status;
+struct Pen(mpsc::Sender<Step>);
+
+impl Pen {
+    fn note(&self, step: Step) {
+        // A call has fewer steps than there is room for.
+        let _kept = self.0.try_send(step);
+    }
+
+    fn ended(&self, why: &str, sip_status: Option<i32>) {
+        self.note(Step::Ended(End { outcome: why.to_owned(), sip_status, end_reason: None }));
+    }
+
+    fn screened(&self, screened: Screened) {
+        self.note(Step::Screened { by: screened.callee.name(), beep: screened.message });
+    }
 }
 
-fn not_dialled(wanted: &WantedCall, error: &DialError) -> NotDialled {
+async fn write(db: &Db, org: OrgId, id: SessionId, step: &Step) -> Result<(), control_store::Error> {
+    let mut tx = db.org_tx(org).await?;
+    outbound::step(&mut tx, id, step).await?;
+    tx.commit().await
+}
+
+/// Of a call that was answered.
+const fn outcome(screened: Option<Screened>, reason: Option<EndReason>) -> &'static str {
+    match (screened, reason) {
+        (Some(Screened { callee: Callee::Machine, message: Some(_) }), Some(EndReason::AnsweredByMachine)) => {
+            "message_left"
+        }
+        (Some(Screened { callee: Callee::Machine, .. }), _) => "machine",
+        (_, None) => "interrupted",
+        _ => "completed",
+    }
+}
+
+fn at_machine(set: &Wanted) -> Option<AtMachine> {
+    match (set.at_machine.as_str(), &set.message) {
+        ("speak", _) => None,
+        ("leave_message", Some(message)) => Some(AtMachine::LeaveMessage(message.0.clone())),
+        _ => Some(AtMachine::HangUp),
+    }
+}
+
+fn not_dialled(trunk: &str, error: &DialError) -> NotDialled {
     match error {
-        DialError::UnknownTrunk(_) => NotDialled::TrunkUnknown(wanted.trunk.clone()),
+        DialError::UnknownTrunk(_) => NotDialled::TrunkUnknown(trunk.to_owned()),
         DialError::NotDialable => NotDialled::NotDialable,
-        DialError::Busy => {
-            NotDialled::Refused(Refusal::Full { retry_after: std::time::Duration::from_secs(1) })
-        }
+        DialError::Busy => NotDialled::Refused(Refusal::Full { retry_after: Duration::from_secs(1) }),
     }
 }
 
 /// The callee, as greetings may use it.
-fn told(wanted: &WantedCall) -> Caller {
+fn told(set: &Wanted) -> Caller {
     let mut caller = Caller::default();
-    caller.tell("caller.number", wanted.to.0.clone());
+    caller.tell("caller.number", set.number.0.clone());
+    for (name, value) in &set.variables {
+        caller.tell(name, value.0.clone());
+    }
     caller
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trunks_are_the_default_organizations_and_those_of_whom_they_are_lent_to() {
+        let (home, friend, other) = (OrgId::generate(), OrgId::generate(), OrgId::generate());
+        let lent = BTreeMap::from([("carrier".to_owned(), BTreeSet::from([friend]))]);
+        let rights = Rights { home, trunks: vec!["carrier".to_owned(), "pbx".to_owned()], lent };
+        assert_eq!(rights.of(home), ["carrier", "pbx"]);
+        assert_eq!(rights.of(friend), ["carrier"]);
+        assert!(rights.of(other).is_empty() && !rights.may(friend, "pbx"));
+    }
+
+    #[test]
+    fn what_came_of_a_call_that_was_answered() {
+        let screened = |callee, message| Some(Screened { callee, message });
+        let machine = Some(EndReason::AnsweredByMachine);
+        assert_eq!(outcome(None, Some(EndReason::CallerLeft)), "completed");
+        assert_eq!(outcome(screened(Callee::Human, None), Some(EndReason::AgentEnded)), "completed");
+        assert_eq!(outcome(screened(Callee::Machine, None), machine), "machine");
+        assert_eq!(outcome(screened(Callee::Machine, Some(true)), machine), "message_left");
+        // It hung up in mid-message.
+        assert_eq!(outcome(screened(Callee::Machine, Some(true)), Some(EndReason::CallerLeft)), "machine");
+        assert_eq!(outcome(None, None), "interrupted");
+    }
 }

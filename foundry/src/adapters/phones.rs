@@ -95,6 +95,7 @@ pub(crate) fn request(
         resume_token: format!("{:032x}", rand::random::<u128>()),
         resume_within: NO_RETURN,
         caller,
+        at_machine: None,
     }
 }
 

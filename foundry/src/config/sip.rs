@@ -1,9 +1,9 @@
 //! `[sip]`: where phones reach us, and the trunks that lead to others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use domain::Secret;
+use domain::{OrgId, Secret};
 use serde::{Deserialize, Serialize};
 
 /// Phone calls.
@@ -30,6 +30,8 @@ pub(crate) struct Sip {
     pub(crate) calls_per_address: usize,
     /// By which calls go out and, where we register with them, come in.
     pub(crate) trunks: Vec<media_sip::Trunk>,
+    /// Organizations besides `default` that may call by a trunk, by its name.
+    pub(crate) lent: BTreeMap<String, BTreeSet<OrgId>>,
 }
 
 impl Default for Sip {
@@ -47,6 +49,7 @@ impl Default for Sip {
             requests_per_address: options.requests_per_address,
             calls_per_address: options.calls_per_address,
             trunks: Vec::new(),
+            lent: BTreeMap::new(),
         }
     }
 }
@@ -74,6 +77,9 @@ impl Sip {
     pub(super) fn validate(&self) -> Result<(), String> {
         if self.open && self.listen.is_some_and(|address| !address.ip().is_loopback()) {
             return Err("sip.open is for trials: sip.listen has to be a loopback address".to_owned());
+        }
+        if let Some(name) = self.lent.keys().find(|name| self.trunks.iter().all(|trunk| trunk.name != **name)) {
+            return Err(format!("in [sip.lent]: there is no trunk {name:?} among [[sip.trunks]]"));
         }
         let options = self.options();
         options.map_or(Ok(()), |options| options.validate()).map_err(|wrong| format!("in [sip]: {wrong}"))

@@ -7,6 +7,7 @@ mod agents;
 mod at_once;
 mod browser;
 mod calling;
+mod campaigns;
 mod carriers;
 mod commands;
 mod console;

@@ -162,6 +162,8 @@ impl Server {
             | SessionEvent::Greeted { .. }
             | SessionEvent::DeadAir { .. }
             | SessionEvent::Recorded { .. }
+            | SessionEvent::Screened { .. }
+            | SessionEvent::MessageBegins { .. }
             | SessionEvent::Detached => Vec::new(),
         }
     }

@@ -4,6 +4,7 @@ use domain::{AgentState, Digit, EndReason, SessionId};
 use tokio::sync::{mpsc, watch};
 
 use crate::ports::Leg;
+use crate::screening::Screened;
 
 /// Commands that wait for the session, which takes them within a frame. When full the sender waits.
 pub(crate) const COMMANDS: usize = 16;
@@ -31,13 +32,22 @@ pub struct Status {
     pub transport: &'static str,
     /// Turns of the caller that were answered or are being answered.
     pub turns: u32,
+    /// Of a call of ours, once it is known who took it.
+    pub screened: Option<Screened>,
     pub ended: Option<EndReason>,
 }
 
 impl Default for Status {
     /// Of a session that has a place and no connection yet.
     fn default() -> Self {
-        Self { agent: AgentState::Initializing, connected: false, transport: "", turns: 0, ended: None }
+        Self {
+            agent: AgentState::Initializing,
+            connected: false,
+            transport: "",
+            turns: 0,
+            screened: None,
+            ended: None,
+        }
     }
 }
 
@@ -113,6 +123,13 @@ impl Handle {
     /// `Gone` when the session has ended already.
     pub async fn take_leave(&self, reason: EndReason) -> Result<(), Gone> {
         self.send(Command::TakeLeave(reason)).await
+    }
+
+    /// Waits until it is known who took a call of ours. `None`: it was over before. Cancel-safe.
+    pub async fn screened(&self) -> Option<Screened> {
+        let mut status = self.status.clone();
+        let known = status.wait_for(|status| status.screened.is_some() || status.ended.is_some()).await;
+        known.ok().and_then(|status| status.screened)
     }
 
     /// Waits until the session is over. `None` where it was cut off before it could say why. Cancel-safe.

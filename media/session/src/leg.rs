@@ -183,7 +183,9 @@ impl Session {
                 None => self.emit(SessionEvent::Started),
             },
         }
-        self.feed(Input::MediaActive);
+        if !self.screens() {
+            self.feed(Input::MediaActive);
+        }
         if let Some(reply) = self.reply.as_ref().filter(|reply| !reply.held) {
             self.outbound.resume(reply.turn, now);
         }
@@ -243,6 +245,7 @@ impl Session {
     fn listen(&mut self, now: Instant) {
         while let inbound::Output::Frame(frame) = self.inbound.poll(now.into_std()) {
             self.ring.push(&frame);
+            self.screen_frame(&frame);
             self.vad.push(&frame);
             self.recogniser.audio(&self.ring);
             if self.dialogue.hears()
@@ -251,6 +254,7 @@ impl Session {
                 self.dialogue.hear(&heard);
             }
         }
+        self.screen_outputs();
         for _ in 0..self.recogniser.take_dropped() {
             self.hot.stt_dropped();
         }

@@ -21,6 +21,7 @@ mod outbound;
 pub mod ports;
 pub mod recording;
 mod reply;
+mod screening;
 pub mod sentence;
 mod session;
 mod speak;
@@ -36,4 +37,5 @@ pub use ports::{
     ClientProtocol, Dialogue, Hurry, Leg, Reaction, RecordedPart, RecordingFile, Recordings, Said,
     SessionSink,
 };
+pub use screening::Screened;
 pub use session::{Parts, Resumed, start};

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{EndReason, FRAME, MediaTime, Score, SessionId, Transcript, TurnId};
+use domain::{AtMachine, EndReason, FRAME, MediaTime, Score, SessionId, Transcript, TurnId};
 use futures::future::BoxFuture;
 use media_core::Codec;
 use media_flight::Header;
@@ -36,6 +36,7 @@ use crate::outbound::Outbound;
 use crate::ports::{ClientProtocol, Dialogue, Hurry, Leg, Recordings, SessionSink};
 use crate::recording::{Mode, Recording};
 use crate::reply::{self, Reply};
+use crate::screening::Screening;
 use crate::speak::Speaker;
 
 const SESSION: Kind = Kind::new("session");
@@ -75,6 +76,8 @@ pub struct Parts {
     pub background: Option<Background>,
     /// The call began on a server that died.
     pub resumed: Option<Resumed>,
+    /// A call of ours: before the agent speaks it is found out whether a machine took it, and this is done where it did.
+    pub at_machine: Option<AtMachine>,
     pub options: Options,
 }
 
@@ -118,6 +121,7 @@ pub(crate) struct Session {
     pub(crate) greeting: Greeting,
     /// Until media flows again.
     pub(crate) resumed: Option<Resumed>,
+    pub(crate) screening: Option<Screening>,
 
     pub(crate) inbound: media_core::Inbound,
     pub(crate) vad: Vad,
@@ -211,6 +215,7 @@ impl Session {
             dialogue: parts.dialogue,
             floor: TurnMachine::new(options.turn.clone(), now.into_std())
                 .counting_from(parts.resumed.map_or(TurnId(0), |resumed| resumed.turn)),
+            screening: parts.at_machine.filter(|_| parts.resumed.is_none()).map(Screening::new),
             resumed: parts.resumed,
             floor_due: None,
             inputs: std::collections::VecDeque::new(),
@@ -355,6 +360,9 @@ impl Session {
             self.recogniser.voiced(decision.from);
             self.ears.voiced(decision.from);
         }
+        if self.screen_vad(decision) {
+            return;
+        }
         self.feed(Input::Vad(decision));
     }
 
@@ -386,6 +394,9 @@ impl Session {
 
     fn transcript(&mut self, transcript: Transcript) {
         self.emit(domain::SessionEvent::Heard { transcript: transcript.clone() });
+        if self.screen_transcript(&transcript) {
+            return;
+        }
         self.feed(Input::Transcript(std::borrow::Cow::Owned(transcript)));
     }
 

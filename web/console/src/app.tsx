@@ -6,6 +6,7 @@ import { useSyncExternalStore } from 'react';
 import { BrowserRouter, Link, Navigate, Route, Routes } from 'react-router';
 import { AgentList, AgentPage } from './features/agents';
 import { CallList, CallPage } from './features/calls';
+import { CampaignPage, CampaignsPage } from './features/campaigns';
 import { CostsPage } from './features/costs';
 import { DrillBanner, DrillsPage } from './features/drills';
 import { GreetingPage, GreetingsPage } from './features/greetings';
@@ -57,6 +58,8 @@ function Pages() {
         <Route path="agents/:name/:tab?" element={<AgentPage />} />
         <Route path="calls" element={<CallList />} />
         <Route path="calls/:id" element={<CallPage />} />
+        <Route path="campaigns" element={<CampaignsPage />} />
+        <Route path="campaigns/:id" element={<CampaignPage />} />
         <Route path="latency" element={<LatencyPage />} />
         <Route path="costs/:section?" element={<CostsPage />} />
         <Route path="greetings" element={<GreetingsPage />} />

@@ -82,6 +82,7 @@ const ENDINGS: Record<string, string> = {
   server_stopping: 'Server stopped',
   too_long: 'Longest duration',
   budget_spent: 'Budget spent',
+  answered_by_machine: 'A machine answered',
   interrupted: 'Cut by a restart',
 };
 

@@ -154,6 +154,7 @@ const ENDINGS: Record<string, string> = {
   server_stopping: 'The server is restarting.',
   too_long: 'The call reached its longest duration.',
   budget_spent: 'The agent had to end the call.',
+  answered_by_machine: 'The call has ended.',
   interrupted: 'The call was interrupted by a failure of the server.',
 };
 

@@ -52,6 +52,7 @@ pub(crate) fn admitted(
         return None;
     }
     Some(CallRequest {
+        at_machine: None,
         from: None,
         session,
         resume_token: server.tokens.resume(session, &agent),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{SessionEvent as E, TurnId};
+use domain::{Callee, SessionEvent as E, TurnId};
 
 use crate::app::summary::{ms, reason_text};
 
@@ -64,9 +64,24 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
             let line = format!("{leg:?} recorded, part {part}: {}{cut}", span(*length));
             ("recorded", None, line.to_lowercase())
         }
+        E::Screened { callee, by, after } => {
+            ("screened", None, format!("{} answered, known by {by:?} after {}", of_callee(*callee), span(*after)).to_lowercase())
+        }
+        E::MessageBegins { beep, after } => {
+            let sign = if *beep { "its beep" } else { "it fell silent, without a beep" };
+            ("message_begins", None, format!("the machine takes its message: {sign}, {} after it answered", span(*after)))
+        }
         E::Detached => ("detached", None, "the connection was lost; waiting for the caller".to_owned()),
         E::Reattached { gap } => ("reattached", None, format!("the caller is back after {}", span(*gap))),
         E::Ended { reason } => ("ended", None, reason_text(*reason).to_owned()),
+    }
+}
+
+const fn of_callee(callee: Callee) -> &'static str {
+    match callee {
+        Callee::Human => "a person",
+        Callee::Machine => "a machine",
+        Callee::Unknown => "nobody knows who",
     }
 }
 
@@ -96,6 +111,8 @@ mod tests {
             E::Nudged { count: 1 },
             E::Interrupted { turn: TurnId(1) },
             E::Node { turn: TurnId(1), node: "a".into() },
+            E::Screened { callee: Callee::Machine, by: domain::Tell::Beep, after: Duration::ZERO },
+            E::MessageBegins { beep: true, after: Duration::ZERO },
             E::Greeted { turn: TurnId(1), first_audible: None, clipped: false, talked_over: false },
         ];
         for event in events {

@@ -9,6 +9,7 @@ pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod caller;
 pub(crate) mod calls;
+pub(crate) mod campaigns;
 pub(crate) mod carriers;
 pub(crate) mod channels;
 pub(crate) mod code;

@@ -261,6 +261,7 @@ pub(crate) const fn reason_text(reason: EndReason) -> &'static str {
         EndReason::TooLong => "the call reached its longest duration",
         EndReason::BudgetSpent => "the budget was spent",
         EndReason::Interrupted => "the server died",
+        EndReason::AnsweredByMachine => "a machine had answered",
     }
 }
 

@@ -71,6 +71,15 @@ kinds! {
         &problem::REFERENCE_UNKNOWN, &problem::SERVER_FULL, &problem::SERVER_DRAINING, &problem::BUDGET_SPENT,
         &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
     ]];
+    MakeCampaign = [ALWAYS, BODY, [&problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
+    ChangeCampaign = [ALWAYS, BODY, [&problem::REFERENCE_UNKNOWN, &problem::CAMPAIGN_STATE, &problem::PRECONDITION_FAILED]];
+    MoveCampaign = [ALWAYS, BODY, [
+        &problem::REFERENCE_UNKNOWN, &problem::BUDGET_SPENT, &problem::CAMPAIGN_STATE,
+        &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
+    ]];
+    ImportContacts = [ALWAYS, BODY, [
+        &problem::CSV_INVALID, &problem::CAMPAIGN_STATE, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
+    ]];
     /// Hostnames are the operator's to give.
     MakeChannel = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
     /// Hostnames and numbers that begin with few digits are the operator's to give.

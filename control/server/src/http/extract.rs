@@ -244,6 +244,19 @@ impl<T: DeserializeOwned> FromRequest<std::sync::Arc<Server>> for Json<T> {
     }
 }
 
+/// A file as text.
+pub(crate) struct Text(pub(crate) String);
+
+impl FromRequest<std::sync::Arc<Server>> for Text {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &std::sync::Arc<Server>) -> Result<Self, Error> {
+        let bytes = whole(request).await?;
+        let text = String::from_utf8(bytes.into());
+        text.map(Self).map_err(|_| Error::new(&problem::BODY_INVALID, "the file must be text in UTF-8"))
+    }
+}
+
 /// A body as it came: for signatures, which are of its bytes.
 pub(crate) struct Raw(pub(crate) bytes::Bytes);
 

@@ -7,6 +7,7 @@ mod answer;
 pub(crate) mod api_keys;
 pub(crate) mod audit;
 pub(crate) mod calls;
+pub(crate) mod campaigns;
 pub(crate) mod carriers;
 pub(crate) mod channels;
 pub(crate) mod costs;

@@ -122,6 +122,7 @@ fn request(
     caller: greetings::Caller,
 ) -> CallRequest {
     CallRequest {
+        at_machine: None,
         from: visitor.peer,
         session,
         resume_token: server.tokens.resume(session, &agent),

@@ -1,9 +1,10 @@
 //! Forgets answers to repeated requests once nobody may ask for them again, measures by the minute once those by the hour say the same,
-//! single requests to vendors once their sums are all that anybody asks for, and what was written to the outbox long ago.
+//! single requests to vendors once their sums are all that anybody asks for, what was written to the outbox long ago, and whom we called once their
+//! organization keeps no calls of that age.
 
 use std::time::Duration;
 
-use control_store::{Db, Reason, cost, idempotency, latency, outbox};
+use control_store::{Db, Reason, campaign, cost, idempotency, latency, outbound, outbox};
 use jiff::{SignedDuration, Timestamp};
 use runtime::Kind;
 
@@ -37,7 +38,9 @@ async fn look(db: &Db) -> Result<(), control_store::Error> {
     loop {
         let mut tx = db.system_tx(Reason::Retention).await?;
         let gone = cost::forget(&mut tx, now - REQUESTS_KEPT, BATCH).await?
-            + outbox::forget(&mut tx, now - TOLD_KEPT, BATCH).await?;
+            + outbox::forget(&mut tx, now - TOLD_KEPT, BATCH).await?
+            + outbound::forget(&mut tx, BATCH).await?
+            + campaign::forget(&mut tx, BATCH).await?;
         tx.commit().await?;
         if gone == 0 {
             return Ok(());

@@ -23,7 +23,7 @@ fn booked(org: OrgId) -> Record {
 
 fn start(plane: &Plane) -> Tasks {
     let tasks = Tasks::new();
-    jobs::start(&plane.db, SERVER, plane.world.clone(), plane.world.clone(), &tasks);
+    jobs::start(&plane.db, SERVER, plane.world.clone(), plane.world.clone(), plane.world.clone(), &tasks);
     tasks
 }
 

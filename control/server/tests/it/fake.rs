@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,12 +16,11 @@ use control_api::agents::DefinitionProblem;
 use control_api::greeting::GreetingAudio;
 use control_api::health::{Check, Readiness};
 use control_api::offer::Candidate;
-use control_api::outbound::{OutboundCall, OutboundState};
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
 use control_server::ports::{self, Announced, Carriers, Unheard, Webhook};
 use control_server::ports::{
-    Accept, Account, Answer, Begin, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Dialler,
+    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Dialler,
     Drills, Framing, Greetings, Health, LogError, Metrics, NotDialled, NotSummedUp, Offer, OpenAccount,
     Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation,
     RoomAccess, Rooms, Running, Speaking, Spoken, Summarizer, SummedUp, Unspoken, Vendors, WantedCall,
@@ -91,8 +91,8 @@ pub(crate) struct World {
     pub(crate) greeted: Mutex<Vec<OrgId>>,
     /// What a model is asked about ended calls, and what it answers.
     pub(crate) model: Model,
-    /// Calls that were begun. By the trunk `carrier` anybody can be called.
-    pub(crate) dialled: Arc<Mutex<Vec<WantedCall>>>,
+    /// How often there was something new in the queue of calls. By the trunk `carrier` the default organization can call anybody.
+    pub(crate) queued: AtomicUsize,
 }
 
 pub(crate) struct Model {
@@ -148,7 +148,7 @@ impl World {
             called: Mutex::default(),
             greeted: Mutex::default(),
             model: Model::new(),
-            dialled: Arc::default(),
+            queued: AtomicUsize::default(),
         })
     }
 
@@ -237,33 +237,23 @@ impl Rooms for World {
 }
 
 impl Dialler for World {
-    fn prepare(&self, wanted: WantedCall) -> Result<Begin, NotDialled> {
+    fn may_dial(&self, org: OrgId, wanted: &WantedCall) -> Result<(), NotDialled> {
         self.admission(&wanted.agent).map_err(|refusal| match refusal {
             Refusal::AgentUnknown { agent } => NotDialled::AgentUnknown(agent),
             other => NotDialled::Refused(other),
         })?;
-        if wanted.trunk != "carrier" {
-            return Err(NotDialled::TrunkUnknown(wanted.trunk));
+        // As trunks are the default organization's.
+        if wanted.trunk != "carrier" || *self.home.lock().expect("no panic") != Some(org) {
+            return Err(NotDialled::TrunkUnknown(wanted.trunk.clone()));
         }
-        if wanted.to.0.contains('@') {
+        if wanted.to.as_ref().is_some_and(|to| to.0.contains('@')) {
             return Err(NotDialled::NotDialable);
         }
-        let dialled = Arc::clone(&self.dialled);
-        Ok(Box::new(move || dialled.lock().expect("no panic").push(wanted)))
+        Ok(())
     }
 
-    /// Of those that were begun, the callees are busy.
-    fn call(&self, org: OrgId, id: SessionId) -> Option<OutboundCall> {
-        let dialled = self.dialled.lock().expect("no panic");
-        let call = dialled.iter().find(|call| (call.org, call.id) == (org, id))?;
-        Some(OutboundCall {
-            id,
-            agent: call.agent.clone(),
-            trunk: call.trunk.clone(),
-            state: OutboundState::Unanswered,
-            outcome: Some("busy".to_owned()),
-            sip_status: Some(486),
-        })
+    fn queued(&self) {
+        self.queued.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -32,7 +32,10 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
     let route = plane.post("/v1/routes", route).await.json();
     let placed = json!({"agent": "front-desk", "trunk": "carrier", "to": "+4930"});
     let placed = plane.post("/v1/calls", placed).await.json();
+    let campaign = json!({"title": "Reminders", "agent": "front-desk", "trunk": "carrier"});
+    let campaign = plane.post("/v1/campaigns", campaign).await.json();
     vec![
+        ("/v1/campaigns/", text(&campaign["id"])),
         ("/v1/routes/", text(&route["id"])),
         ("/v1/calls/", text(&placed["id"])),
         ("/v1/drills/", text(&drill["id"])),
@@ -97,6 +100,8 @@ async fn another_organizations_key_finds_none_of_what_is_ours() {
         "costs?group_by=agent",
         "channels",
         "routes",
+        "calls",
+        "campaigns",
         "audit",
         "api-keys",
         "domains",

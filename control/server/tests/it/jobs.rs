@@ -19,7 +19,7 @@ const WITHIN: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(20);
 
 fn start(plane: &Plane, tasks: &Tasks) {
-    jobs::start(&plane.db, SERVER, plane.world.clone(), plane.world.clone(), tasks);
+    jobs::start(&plane.db, SERVER, plane.world.clone(), plane.world.clone(), plane.world.clone(), tasks);
 }
 
 /// Waits until the statement says so.
@@ -222,7 +222,7 @@ async fn an_organization_is_told_once_of_its_budget_of_missing_prices_and_of_ref
     (requests[2].outcome, requests[2].error_code) = (Outcome::Failed, Some("LLM_UNAUTHORIZED".to_owned()));
     plane.record_requests(&requests).await;
     let tasks = Tasks::new();
-    jobs::start(&plane.db, SERVER, plane.world.clone(), plane.world.clone(), &tasks);
+    jobs::start(&plane.db, SERVER, plane.world.clone(), plane.world.clone(), plane.world.clone(), &tasks);
     until(&plane, "select count(*) from app.alerts", "3").await;
     requests[0].id = domain::ProviderRequestId::generate();
     plane.record_requests(&requests[..1]).await;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod calls;
+mod campaigns;
 mod carriers;
 mod cors;
 mod costs;

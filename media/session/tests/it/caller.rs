@@ -182,6 +182,13 @@ impl Caller {
         self.sound((0..count).map(|_| (rng.next() >> 50) as i16 - 8_192).collect())
     }
 
+    /// The tone of an answering machine.
+    pub(crate) fn beep(&self, hz: u32, length_ms: u64) -> Duration {
+        let count = u64::from(RATE_HZ) * length_ms / 1000;
+        let step = std::f32::consts::TAU * hz as f32 / RATE_HZ as f32;
+        self.sound((0..count).map(|n| (8_000.0 * (step * n as f32).sin()) as i16).collect())
+    }
+
     fn sound(&self, samples: Vec<i16>) -> Duration {
         let mut state = self.state.lock().expect("not poisoned");
         let length = Duration::from_secs_f64(samples.len() as f64 / f64::from(RATE_HZ));

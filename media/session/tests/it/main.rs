@@ -22,5 +22,6 @@ mod limits;
 mod logs;
 mod providers;
 mod recording;
+mod screening;
 mod storm;
 mod voiced;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::{EndReason, SessionEvent, SessionId, TurnTimeline};
+use domain::{AtMachine, EndReason, SessionEvent, SessionId, TurnTimeline};
 use media_core::{Codec, Delivery, LegEvent};
 use media_session::ports::{ClientProtocol, Dialogue, Hurry, Reaction, Recordings, SessionSink};
 use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, Resumed, sentence};
@@ -41,6 +41,8 @@ pub(crate) struct Setup {
     pub hurry: Option<Box<dyn Hurry>>,
     /// The dialogue has ears of its own.
     pub hears: bool,
+    /// A call of ours, with what is done where a machine answers.
+    pub at_machine: Option<AtMachine>,
     /// In place of the fakes and the script.
     pub cast: Option<Cast>,
 }
@@ -73,6 +75,7 @@ impl Default for Setup {
             recordings: None,
             cast: None,
             hears: false,
+            at_machine: None,
             hurry: None,
         }
     }
@@ -183,6 +186,7 @@ impl Sim {
             .parse()
             .expect("an id");
         let parts = Parts {
+            at_machine: setup.at_machine,
             agent: "test".to_owned(),
             agent_version: "1".to_owned(),
             stt: cast.stt,

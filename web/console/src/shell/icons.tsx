@@ -33,6 +33,10 @@ export const RoutesIcon = () =>
   icon(
     <path d="M2.5 3.5h3l4.5 9h3.5M2.5 12.5h3l1.5-3M8.6 6.3 10 3.5h3.5M11.8 1.8l1.7 1.7-1.7 1.7M11.8 10.8l1.7 1.7-1.7 1.7" />,
   );
+export const CampaignsIcon = () =>
+  icon(
+    <path d="M5.6 2.8 3.7 3c-.8 0-1.3.7-1.2 1.5.5 4.6 4.4 8.5 9 9 .8.1 1.5-.4 1.5-1.2l.2-1.9-3-1.2-1.2 1.3a8 8 0 0 1-3.5-3.5l1.3-1.2zM10 2h4v4M14 2l-4.5 4.5" />,
+  );
 export const LatencyIcon = () => icon(<path d="M2 13.5h12M2.5 10 6 6.5l2.5 2L13.5 3" />);
 export const CostsIcon = () =>
   icon(

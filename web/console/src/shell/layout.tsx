@@ -10,6 +10,7 @@ import { Boundary } from './boundary';
 import {
   AgentsIcon,
   CallsIcon,
+  CampaignsIcon,
   CostsIcon,
   DocsIcon,
   DrillsIcon,
@@ -28,6 +29,7 @@ import { Loading } from './states';
 const PLACES: [string, string, ReactNode][] = [
   ['/agents', 'Agents', <AgentsIcon key="agents" />],
   ['/calls', 'Calls', <CallsIcon key="calls" />],
+  ['/campaigns', 'Calls out', <CampaignsIcon key="campaigns" />],
   ['/greetings', 'Greetings', <GreetingsIcon key="greetings" />],
   ['/routes', 'Routes', <RoutesIcon key="routes" />],
   ['/latency', 'Latency', <LatencyIcon key="latency" />],

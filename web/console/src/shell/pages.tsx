@@ -16,9 +16,15 @@ const WIDEST = 100;
 /** A choice of more than a thousand is not made in a list; what is beyond it shows as its id. */
 const MOST_PAGES = 10;
 
-/** A list to look at. What changes `key` has every page that was read asked for anew. */
-export const usePages = <T,>(key: readonly string[], ask: Ask<T>, limit = PAGE) =>
+/** A list to look at. What changes `key` has every page that was read asked for anew, and so has `every`, in ms. */
+export const usePages = <T,>(
+  key: readonly string[],
+  ask: Ask<T>,
+  limit = PAGE,
+  every: number | false = false,
+) =>
   useInfiniteQuery({
+    refetchInterval: every,
     // An object, since an agent may be called "pages".
     queryKey: [...key, { pages: true }],
     initialPageParam: '',

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import type { Campaign } from '../../server';
+import { blank, campaignOf, formOf, outcomeName, outcomeTone, percent } from './form';
+
+const campaign: Campaign = {
+  id: 'cmp_1',
+  title: 'Reminders',
+  agent: 'front-desk',
+  trunk: 'carrier',
+  from: null,
+  ring_s: 30,
+  machine_detection: { mode: 'on', at_machine: 'leave_message', message: 'Please call us back.' },
+  concurrency: 3,
+  per_minute: 20,
+  retry: { outcomes: ['busy'], attempts: 2, after_s: 900 },
+  schedule: {
+    time_zone: 'Europe/Zurich',
+    windows: [{ days: ['mon'], from: '09:00', to: '17:00' }],
+    holidays: 'any',
+    from: null,
+    until: null,
+  },
+  state: 'draft',
+  progress: { contacts: 0, waiting: 0, calling: 0, done: 0, cancelled: 0, outcomes: {} },
+  started_at: null,
+  ended_at: null,
+  revision: 1,
+  created_at: '2026-11-01T00:00:00Z',
+  updated_at: '2026-11-01T00:00:00Z',
+};
+
+test('what is read is what is written', () => {
+  const { id: _, state: __, progress: ___, started_at: ____, ended_at: _____, ...rest } = campaign;
+  const { revision: _r, created_at: _c, updated_at: _u, ...body } = rest;
+  expect(campaignOf(formOf(campaign))).toEqual(body);
+});
+
+test('what is no number is left for the server to name', () => {
+  const made = campaignOf({ ...blank(), concurrency: 'many', perMinute: '', after: '0,5' });
+  expect([made.concurrency, made.per_minute, made.retry?.after_s]).toEqual([0, 0, 30]);
+});
+
+test('a machine is not looked for unless something is done at it', () => {
+  expect(campaignOf(blank()).machine_detection).toEqual({ mode: 'off', at_machine: 'hang_up', message: null });
+  expect(campaignOf({ ...blank(), machine: 'hang_up' }).machine_detection?.mode).toBe('on');
+});
+
+test('progress is whole only when nobody is left', () => {
+  const progress = { ...campaign.progress, contacts: 1000, done: 998 };
+  expect(percent(progress)).toBe(99);
+  expect(percent({ ...progress, cancelled: 2 })).toBe(100);
+  expect(percent(campaign.progress)).toBe(0);
+});
+
+test('outcomes are words', () => {
+  expect([outcomeName('no_answer'), outcomeName('something_new')]).toEqual(['No answer', 'something new']);
+  expect([outcomeTone('message_left'), outcomeTone('busy'), outcomeTone('failed')]).toEqual([
+    'good',
+    'warn',
+    'wrong',
+  ]);
+});

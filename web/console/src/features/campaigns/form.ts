@@ -1,0 +1,134 @@
+// A campaign as it is edited, and what is said of one in a few words. No React here.
+
+import { blankHours, type HoursForm, hoursOf, scheduleOf } from '../../hours';
+import type { Campaign, NewCampaign } from '../../server';
+
+export type RetryOn = Campaign['retry']['outcomes'][number];
+export const RETRIES: [RetryOn, string][] = [
+  ['busy', 'Busy'],
+  ['no_answer', 'No answer'],
+  ['declined', 'Declined'],
+  ['unreachable', 'Trunk unreachable'],
+  ['failed', 'Failed'],
+  ['machine', 'A machine answered'],
+  ['interrupted', 'Cut off by a restart'],
+];
+
+export interface Form extends HoursForm {
+  title: string;
+  agent: string;
+  trunk: string;
+  from: string;
+  ring: string;
+  machine: 'speak' | 'hang_up' | 'leave_message';
+  message: string;
+  concurrency: string;
+  perMinute: string;
+  outcomes: RetryOn[];
+  attempts: string;
+  /** In minutes. */
+  after: string;
+}
+
+export const blank = (): Form => ({
+  title: '',
+  agent: '',
+  trunk: '',
+  from: '',
+  ring: '45',
+  machine: 'speak',
+  message: '',
+  concurrency: '1',
+  perMinute: '10',
+  outcomes: ['busy', 'no_answer', 'unreachable', 'failed'],
+  attempts: '3',
+  after: '60',
+  ...blankHours(),
+});
+
+export const formOf = (campaign: Campaign): Form => {
+  const { mode, at_machine, message } = campaign.machine_detection;
+  return {
+    title: campaign.title,
+    agent: campaign.agent,
+    trunk: campaign.trunk,
+    from: campaign.from ?? '',
+    ring: String(campaign.ring_s),
+    machine: mode === 'on' ? (at_machine ?? 'hang_up') : 'speak',
+    message: message ?? '',
+    concurrency: String(campaign.concurrency),
+    perMinute: String(campaign.per_minute),
+    outcomes: [...campaign.retry.outcomes],
+    attempts: String(campaign.retry.attempts),
+    after: String(campaign.retry.after_s / 60),
+    ...hoursOf(campaign.schedule),
+  };
+};
+
+/** What is no number is sent as none, so that the server names the field. */
+const number = (text: string): number => {
+  const read = Number(text.trim().replace(',', '.'));
+  return text.trim() && Number.isFinite(read) ? read : 0;
+};
+
+export const campaignOf = (form: Form): NewCampaign => ({
+  title: form.title.trim(),
+  agent: form.agent,
+  trunk: form.trunk.trim(),
+  from: form.from.trim() || null,
+  ring_s: Math.round(number(form.ring)),
+  machine_detection: {
+    mode: form.machine === 'speak' ? 'off' : 'on',
+    at_machine: form.machine === 'leave_message' ? 'leave_message' : 'hang_up',
+    message: form.message.trim() || null,
+  },
+  concurrency: Math.round(number(form.concurrency)),
+  per_minute: Math.round(number(form.perMinute)),
+  retry: {
+    outcomes: form.outcomes,
+    attempts: Math.round(number(form.attempts)),
+    after_s: Math.round(number(form.after) * 60),
+  },
+  schedule: scheduleOf(form),
+});
+
+const OUTCOMES: Record<string, string> = {
+  completed: 'Spoken to',
+  message_left: 'Message left',
+  machine: 'Machine, hung up on',
+  busy: 'Busy',
+  no_answer: 'No answer',
+  declined: 'Declined',
+  unknown_number: 'No such number',
+  forbidden: 'Refused by the trunk',
+  unspeakable: 'No common codec',
+  unreachable: 'Trunk unreachable',
+  cancelled: 'Cancelled',
+  agent_unknown: 'Agent not served',
+  expired: 'Waited too long',
+  failed: 'Failed',
+  interrupted: 'Cut off by a restart',
+};
+
+export const outcomeName = (outcome: string): string => OUTCOMES[outcome] ?? outcome.replaceAll('_', ' ');
+
+const WELL = ['completed', 'message_left'];
+export const outcomeTone = (outcome: string): 'good' | 'warn' | 'wrong' => {
+  if (WELL.includes(outcome)) return 'good';
+  return ['busy', 'no_answer', 'declined', 'machine', 'cancelled'].includes(outcome) ? 'warn' : 'wrong';
+};
+
+export const STATES: Record<Campaign['state'], { name: string; tag: string }> = {
+  draft: { name: 'draft', tag: 'tag' },
+  running: { name: 'running', tag: 'tag good live' },
+  paused: { name: 'paused', tag: 'tag warn' },
+  completed: { name: 'completed', tag: 'tag good' },
+  cancelled: { name: 'cancelled', tag: 'tag' },
+};
+
+/** Of all contacts, in whole percent; all of them only when they are. */
+export function percent({ contacts, done, cancelled }: Campaign['progress']): number {
+  if (contacts === 0) return 0;
+  const over = done + cancelled;
+  return over === contacts ? 100 : Math.min(99, Math.floor((100 * over) / contacts));
+}

@@ -1,0 +1,107 @@
+// An operator makes a campaign in the console: sees what is wrong with a file before it is imported, starts it, pauses it, goes on, and sees
+// what came of everybody. Every state is looked at: nothing that axe finds, nothing wider than the screen, in light and dark, wide and narrow.
+
+import { join } from 'node:path';
+import { accessibility, still, tooWide } from '../dev/inspect.mjs';
+import { options, story } from './browser.mjs';
+import { Operator } from './operator.mjs';
+
+const { url, token, file, out } = options('url', 'token', 'file', 'out');
+const operator = new Operator({ url, token });
+
+const SCREENS = { wide: { width: 1440, height: 900 }, narrow: { width: 360, height: 740 } };
+const findings = [];
+
+async function look(page, name) {
+  for (const [screen, viewport] of Object.entries(SCREENS)) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ['light', 'dark']) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await still(page);
+      for (const one of [...(await accessibility(page)), ...(await tooWide(page))]) {
+        findings.push(`${name}, ${screen} and ${colorScheme}: ${one}`);
+      }
+      await page.screenshot({ path: join(out, `${name}-${screen}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+  await page.setViewportSize(SCREENS.wide);
+}
+
+async function make(page) {
+  await operator.enter(page, '/campaigns');
+  await page.getByTestId('empty').waitFor();
+  await look(page, 'campaigns-empty');
+  await page.getByTestId('new-campaign').click();
+  await page.getByTestId('campaign-agent').selectOption({ label: 'Front desk' });
+  await page.getByTestId('campaign-title').fill('Reminders');
+  await page.getByTestId('campaign-trunk').fill('elsewhere');
+  await page.getByTestId('campaign-machine').selectOption('leave_message');
+  await page.getByTestId('campaign-message').fill('Hello {caller.name}.');
+  await page.getByTestId('campaign-concurrency').fill('many');
+  await page.getByTestId('save-campaign').click();
+  const refused = await page.getByTestId('problem').first().textContent();
+  await look(page, 'campaign-refused');
+  await page.getByTestId('campaign-message').fill('Hello {caller.name|default:"there"}. Please call us back.');
+  await page.getByTestId('campaign-concurrency').fill('1');
+  await page.getByTestId('campaign-perMinute').fill('600');
+  await page.getByTestId('campaign-attempts').fill('2');
+  await page.getByTestId('campaign-after').fill('0.02');
+  await page.getByTestId('campaign-trunk').fill('carrier');
+  await page.getByTestId('save-campaign').click();
+  await page.waitForURL(/campaigns\/cmp_/);
+  return { refused };
+}
+
+async function take(page) {
+  await page.getByTestId('contacts-text').fill('name,city\nMaria,Bern\n');
+  const noHeader = await page.getByTestId('problem').first().textContent();
+  await page.getByTestId('contacts-text').fill(file.replaceAll('\\n', '\n'));
+  const errors = await page.getByTestId('contacts-errors').textContent();
+  await look(page, 'campaign-import');
+  await page.getByTestId('take-contacts').click();
+  await page.getByTestId('contact-row').first().waitFor();
+  return { noHeader, errors, contacts: await page.getByTestId('contact-row').count() };
+}
+
+const state = (page, name) => page.getByTestId('campaign-state').filter({ hasText: name }).waitFor();
+
+async function run(page) {
+  await page.getByTestId('campaign-start').click();
+  await state(page, 'running');
+  await page.getByTestId('campaign-pause').click();
+  await state(page, 'paused');
+  await look(page, 'campaign-paused');
+  await page.getByTestId('campaign-resume').click();
+  await state(page, 'completed');
+  const outcomes = await page.getByTestId('outcomes').textContent();
+  await page.reload();
+  await page.getByTestId('contact-row').first().waitFor();
+  await look(page, 'campaign-completed');
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByTestId('campaign-results').click(),
+  ]);
+  await page.goto(`${url}/console/campaigns`);
+  await page.getByTestId('call-out-row').first().waitFor();
+  await look(page, 'campaigns');
+  return { outcomes, file: file.suggestedFilename(), calls: await page.getByTestId('call-out-row').count() };
+}
+
+/** The server does not answer, and the page says so. */
+async function away(page) {
+  await page.route('**/v1/campaigns**', (route) => route.abort());
+  await page.goto(`${url}/console/campaigns`);
+  await page.getByTestId('problem').first().waitFor({ timeout: 60_000 });
+  await look(page, 'campaigns-away');
+}
+
+await story(
+  async (page) => {
+    const made = await make(page);
+    const taken = await take(page);
+    const ran = await run(page);
+    await away(page);
+    return { ...made, ...taken, ...ran, findings };
+  },
+  { out },
+);
