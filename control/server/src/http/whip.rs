@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use axum::extract::FromRequest;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use control_api::{paths, problem};
@@ -29,45 +28,13 @@ const SESSION_ID: HeaderName = HeaderName::from_static("x-session-id");
 const RESUME_WITHIN: Duration = Duration::from_secs(10);
 
 /// A body of the media type that the path is for.
-pub(crate) struct Sdp(String);
-
-impl FromRequest<std::sync::Arc<Server>> for Sdp {
-    type Rejection = Error;
-
-    async fn from_request(
-        request: axum::extract::Request,
-        server: &std::sync::Arc<Server>,
-    ) -> Result<Self, Error> {
-        expect(request.headers(), SDP)?;
-        text(Raw::from_request(request, server).await?).map(Self)
-    }
-}
-
-pub(crate) struct Fragment(String);
-
-impl FromRequest<std::sync::Arc<Server>> for Fragment {
-    type Rejection = Error;
-
-    async fn from_request(
-        request: axum::extract::Request,
-        server: &std::sync::Arc<Server>,
-    ) -> Result<Self, Error> {
-        expect(request.headers(), FRAGMENT)?;
-        text(Raw::from_request(request, server).await?).map(Self)
-    }
-}
-
-fn expect(headers: &HeaderMap, wanted: &str) -> Result<(), Error> {
+fn body(headers: &HeaderMap, Raw(bytes): Raw, wanted: &str) -> Result<String, Error> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = given.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case(wanted) {
-        return Ok(());
+    if !kind.eq_ignore_ascii_case(wanted) {
+        let detail = format!("send `Content-Type: {wanted}`, not {given:?}");
+        return Err(Error::new(&problem::MEDIA_TYPE_UNKNOWN, detail));
     }
-    let detail = format!("send `Content-Type: {wanted}`, not {given:?}");
-    Err(Error::new(&problem::MEDIA_TYPE_UNKNOWN, detail))
-}
-
-fn text(Raw(bytes): Raw) -> Result<String, Error> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Error::new(&problem::BODY_INVALID, "the body is no UTF-8"))
 }
 
@@ -75,8 +42,10 @@ pub(crate) async fn call(
     server: Shared,
     mut visitor: Visitor,
     Path(agent): Path<String>,
-    Sdp(sdp): Sdp,
+    headers: HeaderMap,
+    offered: Raw,
 ) -> Answer<Response> {
+    let sdp = body(&headers, offered, SDP)?;
     let flow = flow(&sdp)?;
     if !matches!(flow, Flow::Both | Flow::Sends) {
         return Err(Error::new(&problem::OFFER_WITHOUT_AUDIO, NO_AUDIO));
@@ -100,7 +69,13 @@ pub(crate) async fn call(
     Ok(response)
 }
 
-pub(crate) async fn listen(server: Shared, Path(peer): Path<String>, Sdp(sdp): Sdp) -> Answer<Response> {
+pub(crate) async fn listen(
+    server: Shared,
+    Path(peer): Path<String>,
+    headers: HeaderMap,
+    offered: Raw,
+) -> Answer<Response> {
+    let sdp = body(&headers, offered, SDP)?;
     if flow(&sdp)? != Flow::Receives {
         let detail = "the offer needs an audio line that only receives (m=audio, recvonly)";
         return Err(Error::new(&problem::OFFER_WITHOUT_AUDIO, detail));
@@ -133,8 +108,9 @@ pub(crate) async fn candidates(
     server: Shared,
     Path(peer): Path<String>,
     headers: HeaderMap,
-    Fragment(fragment): Fragment,
+    trickled: Raw,
 ) -> Answer<StatusCode> {
+    let fragment = body(&headers, trickled, FRAGMENT)?;
     match headers.get(header::IF_MATCH).map(HeaderValue::as_bytes) {
         None => {}
         Some(b"*") => {
