@@ -78,8 +78,9 @@ impl Lines {
             }
             LegEvent::Lost => {
                 let was = std::mem::take(line);
-                // The one that breaks first is said; before both stood there was no connection to lose.
-                (was && (if by_sender { self.hears } else { self.sends }) || !was).then_some(LegEvent::Lost)
+                let other = if by_sender { self.hears } else { self.sends };
+                // The one that breaks first is said; of one that never stood nothing can come.
+                (other || !was).then_some(LegEvent::Lost)
             }
             // Of the listener's there is none.
             LegEvent::Packet(packet) => by_sender.then_some(LegEvent::Packet(packet)),
