@@ -41,7 +41,9 @@ async function make(page) {
   await page.getByTestId('save-campaign').click();
   const refused = await page.getByTestId('problem').first().textContent();
   await look(page, 'campaign-refused');
-  await page.getByTestId('campaign-message').fill('Hello {caller.name|default:"there"}. Please call us back.');
+  await page
+    .getByTestId('campaign-message')
+    .fill('Hello {caller.name|default:"there"}. Please call us back.');
   await page.getByTestId('campaign-concurrency').fill('1');
   await page.getByTestId('campaign-perMinute').fill('600');
   await page.getByTestId('campaign-attempts').fill('2');

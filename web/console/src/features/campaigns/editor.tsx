@@ -38,9 +38,7 @@ function Fields({
     campaign ? formOf(campaign) : { ...blank(), agent: names[0]?.value ?? '' },
   );
   const set = (part: Partial<Form>) => setForm((before) => ({ ...before, ...part }));
-  const saving = useChange(() =>
-    campaign ? change(campaign, campaignOf(form)) : create(campaignOf(form)),
-  );
+  const saving = useChange(() => (campaign ? change(campaign, campaignOf(form)) : create(campaignOf(form))));
   const errors = saving.isError ? refusalOf(saving.error).errors : [];
   const part = { form, set, errors };
   return (
@@ -104,9 +102,9 @@ function Calls({ form, set, errors, names }: Part & { names: Names }) {
         <TextInput
           label="Number that callees see"
           description="The trunk's own where it is empty"
-          value={form.from}
+          value={form.shown}
           error={faultsAt(errors, '/from')}
-          onChange={(event) => set({ from: chosen(event) })}
+          onChange={(event) => set({ shown: chosen(event) })}
         />
         <TextInput
           label="May ring for, in seconds"

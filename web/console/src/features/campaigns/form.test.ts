@@ -41,7 +41,11 @@ test('what is no number is left for the server to name', () => {
 });
 
 test('a machine is not looked for unless something is done at it', () => {
-  expect(campaignOf(blank()).machine_detection).toEqual({ mode: 'off', at_machine: 'hang_up', message: null });
+  expect(campaignOf(blank()).machine_detection).toEqual({
+    mode: 'off',
+    at_machine: 'hang_up',
+    message: null,
+  });
   expect(campaignOf({ ...blank(), machine: 'hang_up' }).machine_detection?.mode).toBe('on');
 });
 

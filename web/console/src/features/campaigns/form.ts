@@ -3,7 +3,7 @@
 import { blankHours, type HoursForm, hoursOf, scheduleOf } from '../../hours';
 import type { Campaign, NewCampaign } from '../../server';
 
-export type RetryOn = Campaign['retry']['outcomes'][number];
+export type RetryOn = NonNullable<Campaign['retry']['outcomes']>[number];
 export const RETRIES: [RetryOn, string][] = [
   ['busy', 'Busy'],
   ['no_answer', 'No answer'],
@@ -18,7 +18,8 @@ export interface Form extends HoursForm {
   title: string;
   agent: string;
   trunk: string;
-  from: string;
+  /** What callees see. */
+  shown: string;
   ring: string;
   machine: 'speak' | 'hang_up' | 'leave_message';
   message: string;
@@ -34,7 +35,7 @@ export const blank = (): Form => ({
   title: '',
   agent: '',
   trunk: '',
-  from: '',
+  shown: '',
   ring: '45',
   machine: 'speak',
   message: '',
@@ -52,15 +53,15 @@ export const formOf = (campaign: Campaign): Form => {
     title: campaign.title,
     agent: campaign.agent,
     trunk: campaign.trunk,
-    from: campaign.from ?? '',
+    shown: campaign.from ?? '',
     ring: String(campaign.ring_s),
     machine: mode === 'on' ? (at_machine ?? 'hang_up') : 'speak',
     message: message ?? '',
     concurrency: String(campaign.concurrency),
     perMinute: String(campaign.per_minute),
-    outcomes: [...campaign.retry.outcomes],
-    attempts: String(campaign.retry.attempts),
-    after: String(campaign.retry.after_s / 60),
+    outcomes: [...(campaign.retry.outcomes ?? [])],
+    attempts: String(campaign.retry.attempts ?? 1),
+    after: String((campaign.retry.after_s ?? 0) / 60),
     ...hoursOf(campaign.schedule),
   };
 };
@@ -75,7 +76,7 @@ export const campaignOf = (form: Form): NewCampaign => ({
   title: form.title.trim(),
   agent: form.agent,
   trunk: form.trunk.trim(),
-  from: form.from.trim() || null,
+  from: form.shown.trim() || null,
   ring_s: Math.round(number(form.ring)),
   machine_detection: {
     mode: form.machine === 'speak' ? 'off' : 'on',
