@@ -19,7 +19,8 @@ use control_api::provider_account::{
 };
 use control_api::recording::Name;
 use domain::{
-    AgentId, AtMachine, Encoding, EnvironmentId, OrgId, Pii, ProviderAccountId, Role, Secret, SessionEvent, SessionId,
+    AgentId, AtMachine, Encoding, EnvironmentId, OrgId, Pii, ProviderAccountId, Role, Secret, SessionEvent,
+    SessionId,
 };
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;

@@ -337,12 +337,7 @@ pub async fn under_way(tx: &mut OrgTx, id: CampaignId) -> Result<i64, Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn due(
-    tx: &mut OrgTx,
-    id: CampaignId,
-    now: Timestamp,
-    limit: i64,
-) -> Result<Vec<Contact>, Error> {
+pub async fn due(tx: &mut OrgTx, id: CampaignId, now: Timestamp, limit: i64) -> Result<Vec<Contact>, Error> {
     let rows = sqlx::query!(
         "select id, number, variables, state, attempts, due_at, outcome, call_id, created_at from app.campaign_contacts
          where campaign_id = $1 and state = 'waiting' and due_at <= $2 order by due_at, id limit $3 for update",

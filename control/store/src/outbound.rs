@@ -187,9 +187,14 @@ pub async fn claim(tx: &mut OrgTx, server: ServerId, trunks: &[String]) -> Resul
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     Rings,
-    Answered { at: Timestamp },
+    Answered {
+        at: Timestamp,
+    },
     /// Who took it; whether a message was begun, and after a beep.
-    Screened { by: &'static str, beep: Option<bool> },
+    Screened {
+        by: &'static str,
+        beep: Option<bool>,
+    },
     Ended(End),
 }
 

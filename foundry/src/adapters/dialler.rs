@@ -108,7 +108,10 @@ impl Desk {
         let cut = outbound::interrupted(&mut tx, self.server).await?;
         tx.commit().await?;
         if cut > 0 {
-            tracing::warn!(calls = cut, "calls of ours were cut off when the server died; they are closed as interrupted");
+            tracing::warn!(
+                calls = cut,
+                "calls of ours were cut off when the server died; they are closed as interrupted"
+            );
         }
         if self.sip.is_none() {
             return Ok(());
@@ -119,7 +122,10 @@ impl Desk {
                 // Elapsed or told: either way it is time to look.
                 let _told = tokio::time::timeout(LOOK_EVERY, desk.queued.notified()).await;
                 if let Err(error) = desk.look().await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the queue of calls could not be looked at");
+                    tracing::debug!(
+                        error = &error as &dyn std::error::Error,
+                        "the queue of calls could not be looked at"
+                    );
                 }
             }
         });
@@ -162,7 +168,12 @@ impl Desk {
     }
 
     /// `false`: it went back, since there is no room now.
-    async fn begin(self: &Arc<Self>, org: OrgId, call: Call, slot: Slot) -> Result<bool, control_store::Error> {
+    async fn begin(
+        self: &Arc<Self>,
+        org: OrgId,
+        call: Call,
+        slot: Slot,
+    ) -> Result<bool, control_store::Error> {
         let pen = self.pen(org, call.id);
         let Some(sip) = &self.sip else { return Ok(false) };
         let Some(agent) = self.agent(org, &call.set.agent) else {
@@ -195,7 +206,14 @@ impl Desk {
         }
     }
 
-    async fn dialled(self: Arc<Self>, call: Call, agent: String, slot: Slot, mut dialling: Dialling, pen: Pen) {
+    async fn dialled(
+        self: Arc<Self>,
+        call: Call,
+        agent: String,
+        slot: Slot,
+        mut dialling: Dialling,
+        pen: Pen,
+    ) {
         let stopping = self.tasks.token();
         loop {
             let progress = tokio::select! {
@@ -297,9 +315,10 @@ async fn write(db: &Db, org: OrgId, id: SessionId, step: &Step) -> Result<(), co
 /// Of a call that was answered.
 const fn outcome(screened: Option<Screened>, reason: Option<EndReason>) -> &'static str {
     match (screened, reason) {
-        (Some(Screened { callee: Callee::Machine, message: Some(_) }), Some(EndReason::AnsweredByMachine)) => {
-            "message_left"
-        }
+        (
+            Some(Screened { callee: Callee::Machine, message: Some(_) }),
+            Some(EndReason::AnsweredByMachine),
+        ) => "message_left",
         (Some(Screened { callee: Callee::Machine, .. }), _) => "machine",
         (_, None) => "interrupted",
         _ => "completed",

@@ -157,7 +157,7 @@ impl Rooms {
 
     async fn begin(&self, slot: Slot, agent: String, caller: Caller, peer: Peer) {
         let call = CallRequest {
-        at_machine: None,
+            at_machine: None,
             session: SessionId::generate(),
             agent,
             from: None,

@@ -78,7 +78,8 @@ impl Sip {
         if self.open && self.listen.is_some_and(|address| !address.ip().is_loopback()) {
             return Err("sip.open is for trials: sip.listen has to be a loopback address".to_owned());
         }
-        if let Some(name) = self.lent.keys().find(|name| self.trunks.iter().all(|trunk| trunk.name != **name)) {
+        if let Some(name) = self.lent.keys().find(|name| self.trunks.iter().all(|trunk| trunk.name != **name))
+        {
             return Err(format!("in [sip.lent]: there is no trunk {name:?} among [[sip.trunks]]"));
         }
         let options = self.options();

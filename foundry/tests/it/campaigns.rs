@@ -55,7 +55,9 @@ impl Town {
 
     fn trunk(&self) -> String {
         let port = self.port;
-        format!("[[sip.trunks]]\nname = \"carrier\"\nhost = \"127.0.0.1\"\nport = {port}\ncaller = \"+4930555\"\n")
+        format!(
+            "[[sip.trunks]]\nname = \"carrier\"\nhost = \"127.0.0.1\"\nport = {port}\ncaller = \"+4930555\"\n"
+        )
     }
 }
 
@@ -67,7 +69,8 @@ impl Drop for Town {
 }
 
 fn free() -> u16 {
-    let port = || std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let port =
+        || std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
     std::iter::repeat_with(port).find(|port| port % 2 == 0).expect("endless")
 }
 
@@ -148,19 +151,30 @@ fn a_campaign_ends_with_what_came_of_everybody() {
         all.iter().find(|call| call["to"] == number).expect("called").clone()
     };
     let (busy, person, machine) = (of("+4930001"), of("+4930003"), of("+4930004"));
-    assert_eq!((&busy["sip_status"], &busy["attempt"], &busy["session_id"]), (&json!(486), &json!(2), &Value::Null));
-    assert_eq!((&person["answered_by"], &person["end_reason"]), (&json!("human"), &json!("caller_left")), "{person}");
+    assert_eq!(
+        (&busy["sip_status"], &busy["attempt"], &busy["session_id"]),
+        (&json!(486), &json!(2), &Value::Null)
+    );
+    assert_eq!(
+        (&person["answered_by"], &person["end_reason"]),
+        (&json!("human"), &json!("caller_left")),
+        "{person}"
+    );
     assert_eq!(
         (&machine["answered_by"], &machine["beep"], &machine["end_reason"]),
         (&json!("machine"), &json!(true), &json!("answered_by_machine")),
         "{machine}"
     );
     process::wait_for("the words on record", SOON, || {
-        let greeted = said(&server, &person["session_id"]).concat().contains("Hello Maria, your day is Monday");
+        let greeted =
+            said(&server, &person["session_id"]).concat().contains("Hello Maria, your day is Monday");
         (greeted && said(&server, &machine["session_id"]) == [MESSAGE]).then_some(())
     });
     let results = server.read(&format!("{path}/results")).text();
-    assert!(results.contains("+4930001,done,2,busy") && results.contains("+4930004,done,1,message_left,machine"), "{results}");
+    assert!(
+        results.contains("+4930001,done,2,busy") && results.contains("+4930004,done,1,message_left,machine"),
+        "{results}"
+    );
 }
 
 #[test]
@@ -180,7 +194,9 @@ fn the_queue_outlives_the_server_and_a_call_that_was_cut_off_is_closed_as_interr
     };
     let (rings, waits) = (placed("+4930002"), placed("+4930001"));
     let call = |server: &Server, id: &str| -> Value { server.read(&format!("/v1/calls/{id}")).json() };
-    process::wait_for("a call that rings", SOON, || (call(&server, &rings)["state"] == "ringing").then_some(()));
+    process::wait_for("a call that rings", SOON, || {
+        (call(&server, &rings)["state"] == "ringing").then_some(())
+    });
     assert_eq!(call(&server, &waits)["state"], "queued");
     // As after a power cut.
     server.restart(house::PROGRAM, &arguments).expect("started again");
@@ -204,7 +220,10 @@ fn a_campaign_is_made_watched_and_paused_in_the_console() {
     assert!(report["refused"].to_string().contains("caller.name"), "{report}");
     assert!(report["noHeader"].to_string().contains("`number`"), "{report}");
     let errors = report["errors"].as_str().expect("shown");
-    assert!(errors.contains("Line 3:") && errors.contains("Line 4: the number is in line 2 already"), "{errors}");
+    assert!(
+        errors.contains("Line 3:") && errors.contains("Line 4: the number is in line 2 already"),
+        "{errors}"
+    );
     assert_eq!((&report["contacts"], &report["calls"]), (&json!(2), &json!(4)), "{report}\n{}", town.said());
     assert_eq!(report["outcomes"], "2 Busy", "{report}");
     assert!(report["file"].as_str().is_some_and(|name| name.starts_with("cmp_") && name.ends_with(".csv")));

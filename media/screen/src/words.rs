@@ -98,7 +98,14 @@ mod tests {
         ] {
             assert!(of_a_machine(text), "{text}");
         }
-        for text in ["Hello?", "This is Maria speaking.", "Who is calling?", "Lopez, good morning", "I left a message", ""] {
+        for text in [
+            "Hello?",
+            "This is Maria speaking.",
+            "Who is calling?",
+            "Lopez, good morning",
+            "I left a message",
+            "",
+        ] {
             assert!(!of_a_machine(text), "{text}");
         }
     }

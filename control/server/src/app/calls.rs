@@ -68,7 +68,11 @@ pub(crate) async fn place(ctx: &Ctx, server: &Server, new: NewCall) -> Result<Do
     Ok(done)
 }
 
-pub(crate) async fn list(ctx: &Ctx, server: &Server, asked: &CallsAsked) -> Result<List<OutboundCall>, Error> {
+pub(crate) async fn list(
+    ctx: &Ctx,
+    server: &Server,
+    asked: &CallsAsked,
+) -> Result<List<OutboundCall>, Error> {
     let campaign = asked.campaign_id.as_deref().map(|id| {
         let detail = "`campaign_id` must be the id of a campaign";
         id.parse::<CampaignId>().map_err(|_| Error::new(&problem::PARAMETER_INVALID, detail))
@@ -156,7 +160,9 @@ fn told(fields: &mut Fields, variables: &BTreeMap<String, String>) {
     }
     for (name, text) in variables {
         if !is_variable(name) {
-            let detail = format!("{name:?} is no name: letters, digits and underscores, after caller. or session. or nothing");
+            let detail = format!(
+                "{name:?} is no name: letters, digits and underscores, after caller. or session. or nothing"
+            );
             fields.wrong("/variables", "invalid", detail);
         }
         fields.text("/variables", text, 0, VARIABLE_MOST);

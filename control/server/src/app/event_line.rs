@@ -64,12 +64,18 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
             let line = format!("{leg:?} recorded, part {part}: {}{cut}", span(*length));
             ("recorded", None, line.to_lowercase())
         }
-        E::Screened { callee, by, after } => {
-            ("screened", None, format!("{} answered, known by {by:?} after {}", of_callee(*callee), span(*after)).to_lowercase())
-        }
+        E::Screened { callee, by, after } => (
+            "screened",
+            None,
+            format!("{} answered, known by {by:?} after {}", of_callee(*callee), span(*after)).to_lowercase(),
+        ),
         E::MessageBegins { beep, after } => {
             let sign = if *beep { "its beep" } else { "it fell silent, without a beep" };
-            ("message_begins", None, format!("the machine takes its message: {sign}, {} after it answered", span(*after)))
+            (
+                "message_begins",
+                None,
+                format!("the machine takes its message: {sign}, {} after it answered", span(*after)),
+            )
         }
         E::Detached => ("detached", None, "the connection was lost; waiting for the caller".to_owned()),
         E::Reattached { gap } => ("reattached", None, format!("the caller is back after {}", span(*gap))),

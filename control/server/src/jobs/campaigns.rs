@@ -118,10 +118,8 @@ async fn begin(
     if !rules::open(timetable.as_ref(), calendar, now) {
         return Ok(0);
     }
-    let pace = Pace {
-        concurrency: campaign.set.concurrency.into(),
-        per_minute: campaign.set.per_minute.into(),
-    };
+    let pace =
+        Pace { concurrency: campaign.set.concurrency.into(), per_minute: campaign.set.per_minute.into() };
     let under_way = campaign::under_way(tx, campaign.id).await?;
     let may = pace.begin(now, under_way, campaign.next_at);
     if may.calls == 0 {
@@ -145,8 +143,7 @@ async fn begin(
 fn wanted(campaign: &Campaign, contact: &Contact) -> Wanted {
     let set = &campaign.set;
     let message = set.message.as_deref();
-    let message =
-        message.and_then(|text| rendered(text, &set.agent, &contact.number.0, &contact.variables));
+    let message = message.and_then(|text| rendered(text, &set.agent, &contact.number.0, &contact.variables));
     Wanted {
         agent: set.agent.clone(),
         trunk: set.trunk.clone(),

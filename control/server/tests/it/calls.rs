@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use axum::http::Method;
 use control_server::ports::Refusal;
-use control_store::outbound::{self, End, Step};
 use control_store::Reason;
+use control_store::outbound::{self, End, Step};
 use domain::SessionId;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -115,7 +115,10 @@ async fn calls_are_listed_newest_first_page_by_page() {
     let numbers = |page: &Value| -> Vec<String> {
         page["data"].as_array().expect("a list").iter().map(|call| text(&call["to"])).collect()
     };
-    assert_eq!((numbers(&first), &first["has_more"]), (vec!["103".to_owned(), "102".to_owned()], &json!(true)));
+    assert_eq!(
+        (numbers(&first), &first["has_more"]),
+        (vec!["103".to_owned(), "102".to_owned()], &json!(true))
+    );
     let next = plane.get(&format!("/v1/calls?limit=2&cursor={}", text(&first["next_cursor"]))).await;
     assert_eq!((numbers(&next), &next["has_more"]), (vec!["101".to_owned()], &json!(false)));
     plane.send(get("/v1/calls?campaign_id=x")).await.is_problem(400, "PARAMETER_INVALID");

@@ -103,8 +103,13 @@ async fn a_campaign_calls_everybody_again_who_was_busy_and_says_what_came_of_it(
     let lines: Vec<&str> = file.text.lines().collect();
     assert!(lines[0].starts_with("number,state,attempts,outcome,answered_by,"), "{}", file.text);
     assert!(lines[1].starts_with("+4930100,done,1,completed,human,") && lines[1].ends_with("Maria,Monday"));
-    assert!(lines[2].starts_with("+4930101,done,2,busy,,") && lines[3].starts_with("+4930102,done,1,declined,,"));
-    plane.send(ask(Method::POST, &format!("/v1/campaigns/{id}/resume"))).await.is_problem(409, "CAMPAIGN_STATE");
+    assert!(
+        lines[2].starts_with("+4930101,done,2,busy,,") && lines[3].starts_with("+4930102,done,1,declined,,")
+    );
+    plane
+        .send(ask(Method::POST, &format!("/v1/campaigns/{id}/resume")))
+        .await
+        .is_problem(409, "CAMPAIGN_STATE");
 }
 
 #[tokio::test]
@@ -122,7 +127,8 @@ async fn a_pause_lets_nobody_else_be_called_and_ends_no_call() {
     until(&plane, "select count(*) from app.outbound_calls where settled", "1").await;
     assert!(claimed(&plane, "carrier").await.is_none(), "who was busy waits, too");
     go(&plane, &id, "resume").await;
-    let numbers = [taken(&plane).await, taken(&plane).await, taken(&plane).await].map(|call| call.set.number.0);
+    let numbers =
+        [taken(&plane).await, taken(&plane).await, taken(&plane).await].map(|call| call.set.number.0);
     assert!(numbers.contains(&call.set.number.0), "{numbers:?}");
     go(&plane, &id, "cancel").await;
     tasks.shutdown().await;
@@ -138,7 +144,10 @@ async fn a_cancelled_campaign_calls_nobody_and_lets_calls_end() {
     go(&plane, &id, "start").await;
     let call = taken(&plane).await;
     let cancelled = go(&plane, &id, "cancel").await;
-    assert_eq!((&cancelled["progress"]["calling"], &cancelled["progress"]["cancelled"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        (&cancelled["progress"]["calling"], &cancelled["progress"]["cancelled"]),
+        (&json!(1), &json!(2))
+    );
     ends(&plane, &call, "busy").await;
     until(&plane, "select count(*) from app.campaign_contacts where state = 'done'", "1").await;
     assert!(claimed(&plane, "carrier").await.is_none());
@@ -176,16 +185,26 @@ async fn a_file_is_looked_at_first_and_what_is_wrong_is_said_by_line() {
     let path = format!("/v1/campaigns/{id}/contacts");
     let file = "number;name\n+49 30 100;Maria\nsip:a@b;Jo\n+4930100;Ana\n";
     let looked = imported(&plane, &format!("{path}?dry_run=true"), file).await.json();
-    assert_eq!((&looked["taken"], &looked["refused"], &looked["dry_run"]), (&json!(1), &json!(2), &json!(true)));
-    let lines: Vec<&Value> = looked["errors"].as_array().expect("a list").iter().map(|error| &error["line"]).collect();
+    assert_eq!(
+        (&looked["taken"], &looked["refused"], &looked["dry_run"]),
+        (&json!(1), &json!(2), &json!(true))
+    );
+    let lines: Vec<&Value> =
+        looked["errors"].as_array().expect("a list").iter().map(|error| &error["line"]).collect();
     assert_eq!(lines, [&json!(3), &json!(4)]);
-    assert_eq!(looked["sample"][0], json!({"line": 2, "number": "+4930100", "variables": {"caller.name": "Maria"}}));
+    assert_eq!(
+        looked["sample"][0],
+        json!({"line": 2, "number": "+4930100", "variables": {"caller.name": "Maria"}})
+    );
     assert_eq!(plane.get(&path).await["data"], json!([]));
     assert_eq!(imported(&plane, &path, file).await.json()["taken"], 1);
     let again = imported(&plane, &path, file).await.json();
     assert_eq!((&again["taken"], &again["refused"]), (&json!(0), &json!(3)));
     let listed = plane.get(&path).await;
-    assert_eq!((&listed["data"][0]["number"], &listed["data"][0]["state"]), (&json!("+4930100"), &json!("waiting")));
+    assert_eq!(
+        (&listed["data"][0]["number"], &listed["data"][0]["state"]),
+        (&json!("+4930100"), &json!("waiting"))
+    );
     imported(&plane, &path, "name\nMaria\n").await.is_problem(422, "CSV_INVALID");
     let audit = plane.get("/v1/audit").await.to_string();
     assert!(audit.contains("campaign.import") && !audit.contains("4930100"), "{audit}");
@@ -212,7 +231,8 @@ async fn what_is_wrong_with_a_campaign_is_named_and_changes_need_the_revision() 
     let id = made(&plane, wanted()).await;
     let path = format!("/v1/campaigns/{id}");
     plane.send(ask(Method::POST, &format!("{path}/start"))).await.is_problem(409, "CAMPAIGN_STATE");
-    let change = |tag: &str| ask(Method::PATCH, &path).json(&json!({"per_minute": 60})).header("if-match", tag);
+    let change =
+        |tag: &str| ask(Method::PATCH, &path).json(&json!({"per_minute": 60})).header("if-match", tag);
     assert_eq!(plane.send(change("\"1\"")).await.json()["per_minute"], 60);
     let refused = plane.send(change("\"1\"")).await;
     let said: Value = serde_json::from_str(&refused.text).expect("JSON");

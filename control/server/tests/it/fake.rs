@@ -20,10 +20,10 @@ use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, 
 use control_api::recording::{Container, Name};
 use control_server::ports::{self, Announced, Carriers, Unheard, Webhook};
 use control_server::ports::{
-    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Dialler,
-    Drills, Framing, Greetings, Health, LogError, Metrics, NotDialled, NotSummedUp, Offer, OpenAccount,
-    Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation,
-    RoomAccess, Rooms, Running, Speaking, Spoken, Summarizer, SummedUp, Unspoken, Vendors, WantedCall,
+    Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Dialler, Drills,
+    Framing, Greetings, Health, LogError, Metrics, NotDialled, NotSummedUp, Offer, OpenAccount, Platform,
+    RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, RoomAccess,
+    Rooms, Running, Speaking, Spoken, Summarizer, SummedUp, Unspoken, Vendors, WantedCall,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};

@@ -70,7 +70,9 @@ async fn a_machine_is_hung_up_on_unheard() {
 async fn a_machine_is_left_its_message_after_the_beep_and_that_is_all() {
     let sim = Sim::start(leaving()).await;
     wait(500).await;
-    sim.caller.say("you have reached the office of doctor miller please leave a message after the tone").await;
+    sim.caller
+        .say("you have reached the office of doctor miller please leave a message after the tone")
+        .await;
     assert_eq!(known(&sim).await.0, Callee::Machine);
     wait(900).await;
     let length = sim.caller.beep(1_000, 500);

@@ -166,9 +166,10 @@ fn rows(text: &str) -> Result<File, String> {
         .from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| error.to_string())?.clone();
     let names: Vec<String> = header.iter().map(column).collect();
-    let number = names.iter().position(|name| NUMBER_NAMES.contains(&name.as_str())).ok_or_else(|| {
-        "the first line must name the columns, and one of them must be `number`".to_owned()
-    })?;
+    let number = names
+        .iter()
+        .position(|name| NUMBER_NAMES.contains(&name.as_str()))
+        .ok_or_else(|| "the first line must name the columns, and one of them must be `number`".to_owned())?;
     let mut file = File::default();
     for (at, name) in names.iter().enumerate().filter(|(at, _)| *at != number) {
         if !is_variable(name) {
@@ -250,15 +251,18 @@ fn plain(text: &str) -> Result<String, String> {
 /// As greetings name it: `First name` is `first_name`, and `name` the caller's.
 fn column(text: &str) -> String {
     let lower = text.trim().to_lowercase();
-    let name: String =
-        lower.chars().map(|c| if c.is_whitespace() || c == '-' { '_' } else { c }).collect();
+    let name: String = lower.chars().map(|c| if c.is_whitespace() || c == '-' { '_' } else { c }).collect();
     if name == "name" { "caller.name".to_owned() } else { name }
 }
 
 /// What the header is cut at: spreadsheets of some countries write semicolons.
 fn separator(header: &str) -> u8 {
     let count = |separator: char| header.matches(separator).count();
-    [(b',', ','), (b';', ';'), (b'\t', '\t')].into_iter().rev().max_by_key(|(_, c)| count(*c)).map_or(b',', |(byte, _)| byte)
+    [(b',', ','), (b';', ';'), (b'\t', '\t')]
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, c)| count(*c))
+        .map_or(b',', |(byte, _)| byte)
 }
 
 #[cfg(test)]
@@ -275,7 +279,9 @@ mod tests {
 
     #[test]
     fn rows_become_contacts_with_what_greetings_say_of_them() {
-        let file = read("Number,Name,First name,due\n+49 (30) 123-456, Maria Lopez ,Maria,\n\"+1 212 555 0100\",\"Miller, Jo\",Jo,Monday\n");
+        let file = read(
+            "Number,Name,First name,due\n+49 (30) 123-456, Maria Lopez ,Maria,\n\"+1 212 555 0100\",\"Miller, Jo\",Jo,Monday\n",
+        );
         assert_eq!(numbers(&file), ["+4930123456", "+12125550100"]);
         assert_eq!(file.variables, ["caller.name", "first_name", "due"]);
         assert_eq!(file.rows[0].told["caller.name"], "Maria Lopez");

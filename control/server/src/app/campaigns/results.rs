@@ -11,8 +11,17 @@ use crate::app::ctx::{Ctx, missing};
 use crate::error::Error;
 
 const COLUMNS: [&str; 11] = [
-    "number", "state", "attempts", "outcome", "answered_by", "called_at", "answered_at", "ended_at", "session_id",
-    "session_outcome", "summary",
+    "number",
+    "state",
+    "attempts",
+    "outcome",
+    "answered_by",
+    "called_at",
+    "answered_at",
+    "ended_at",
+    "session_id",
+    "session_outcome",
+    "summary",
 ];
 
 pub(crate) async fn of(ctx: &Ctx, server: &Server, id: &str) -> Result<String, Error> {
@@ -95,13 +104,18 @@ mod tests {
         };
         let text = written(&[row]).expect("written");
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines[0].starts_with("number,state,attempts,outcome,") && lines[0].ends_with(",summary,city"));
+        assert!(
+            lines[0].starts_with("number,state,attempts,outcome,") && lines[0].ends_with(",summary,city")
+        );
         assert!(lines[1].starts_with("+4930123456,done,2,completed,human,"), "{text}");
         assert!(lines[1].ends_with("\"They said \"\"yes\"\", and more.\",'=cmd|'/C calc'!A0"), "{text}");
     }
 
     #[test]
     fn numbers_stay_and_formulas_do_not() {
-        assert_eq!(["+49", "-3", "+1+cmd", "@x", "plain", ""].map(harmless), ["+49", "-3", "'+1+cmd", "'@x", "plain", ""]);
+        assert_eq!(
+            ["+49", "-3", "+1+cmd", "@x", "plain", ""].map(harmless),
+            ["+49", "-3", "'+1+cmd", "'@x", "plain", ""]
+        );
     }
 }
