@@ -11,9 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{
-    about, agents, alerts, api_keys, audit, calls, campaigns, carriers, channels, costs, domains, drafts, drills,
-    environments, greetings, health, latency, livekit, offer, organizations, pages, permission, prices,
-    provider_accounts, recordings, releases, routes, sessions, socket, start, versions, whip, widget,
+    about, agents, alerts, api_keys, audit, calls, campaigns, carriers, channels, costs, domains, drafts,
+    drills, environments, greetings, health, latency, livekit, offer, organizations, pages, permission,
+    prices, provider_accounts, recordings, releases, routes, sessions, socket, start, versions, whip, widget,
 };
 use crate::middleware::{self, idempotency, principal};
 use crate::{Server, openapi};

@@ -27,7 +27,10 @@ async fn the_narrowest_is_said_and_of_two_that_are_said_always_one_is_refused() 
     let own = preview(&plane, json!({})).await;
     assert_eq!(own["source"], "agent");
     let words = text(&own["text"]);
-    assert!(words.contains("Maple Street") && !words.contains('{'), "the definition's own, as it is said: {own}");
+    assert!(
+        words.contains("Maple Street") && !words.contains('{'),
+        "the definition's own, as it is said: {own}"
+    );
     let wide = plane.post("/v1/greetings", json!({"wordings": ["Hello."]})).await.json();
     plane.post("/v1/greetings", json!({"wordings": ["Hi."]})).await.is_problem(409, "CONFLICT");
     for other in [
