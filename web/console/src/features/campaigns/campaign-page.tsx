@@ -162,7 +162,7 @@ function People({ campaign }: { campaign: Campaign }) {
       )}
       {!!contacts.data?.length && (
         <>
-          <Scroll label="Contacts">
+          <Scroll label="Table of contacts">
             <table className="cards" data-testid="contacts">
               <thead>
                 <tr>

@@ -54,7 +54,7 @@ export default function CampaignsPage() {
 
 function Campaigns({ campaigns }: { campaigns: Campaign[] }) {
   return (
-    <Scroll label="Campaigns">
+    <Scroll label="Table of campaigns">
       <table className="cards" data-testid="campaigns">
         <thead>
           <tr>
@@ -96,7 +96,7 @@ function Campaigns({ campaigns }: { campaigns: Campaign[] }) {
 
 function Calls({ calls }: { calls: OutboundCall[] }) {
   return (
-    <Scroll label="Newest calls">
+    <Scroll label="Table of the newest calls">
       <table className="cards" data-testid="calls-out">
         <thead>
           <tr>
