@@ -1,14 +1,14 @@
 //! Connects a caller's leg to an agent: everything a session is made of, put together for one call.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use agents_run::{Meter, Ports};
 use control_server::ports::CallRequest;
 use control_store::greeting::Began;
-use control_store::{Entry, Opened, Recorder};
+use control_store::{Entry, Fence, Opened, Recorder};
 use domain::{AgentId, DrillId, EnvironmentId, OrgId, ServerId, SessionId};
 use media_session::{ClientProtocol, Leg, Parts, Place};
 use providers_api::TtsRequest;
@@ -22,7 +22,7 @@ use crate::adapters::drills::Drills;
 use crate::adapters::greeter::{Greeter, Opening};
 use crate::adapters::ledger::Ledger;
 use crate::adapters::paces::{self, Hurry, Paces};
-use crate::adapters::returning::Returning;
+use crate::adapters::returning::{Return, Returning};
 use crate::adapters::sink::Sink;
 use crate::adapters::speech_to_speech::{self, SpeechToSpeech};
 use crate::adapters::{dialogue, recordings};
@@ -60,6 +60,16 @@ pub(crate) struct Crew {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) greeter: Arc<Greeter>,
     pub(crate) at_once: Arc<AtOnce>,
+}
+
+/// A caller's connection, and the call that it is for.
+pub(crate) struct Joining {
+    pub(crate) leg: Leg,
+    pub(crate) protocol: Box<dyn ClientProtocol>,
+    /// Where the call goes on from.
+    pub(crate) back: Option<Return>,
+    /// Of a call that other servers may take over.
+    pub(crate) fence: Option<Fence>,
 }
 
 /// Where files of calls lie.
@@ -115,6 +125,16 @@ impl Switchboard {
         &self.catalogue
     }
 
+    /// For what is kept of calls.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.record.recorder
+    }
+
+    /// Where recordings lie.
+    pub(crate) fn recordings(&self) -> &Path {
+        &self.folders.recordings
+    }
+
     /// Calls that wait for their callers since a server died.
     pub(crate) fn returning(&self) -> &Returning {
         &self.returning
@@ -151,15 +171,28 @@ impl Switchboard {
         leg: Leg,
         protocol: Box<dyn ClientProtocol>,
     ) {
-        let id = place.id();
-        let back = self.returning.take(id, jiff::Timestamp::now());
+        let back = self.returning.take(place.id(), jiff::Timestamp::now());
         // Who comes back when nobody waits any more begins no second call under the id of the first.
+        if back.is_none() && call.resumes {
+            return;
+        }
+        self.join(place, tasks, call, Joining { leg, protocol, back, fence: None });
+    }
+
+    /// As `connect`, for a call of which it is known whether it goes on.
+    pub(crate) fn join(&self, place: Place, tasks: &Tasks, call: &CallRequest, joining: Joining) {
+        let id = place.id();
+        let Joining { leg, protocol, back, fence } = joining;
         let callable = match &back {
             Some(back) => Some(back.callable.clone()),
-            None if call.resumes => None,
             None => self.catalogue.find(&call.agent),
         };
         let Some(callable) = callable else { return };
+        let recorder = self.record.recorder.clone();
+        let recorder = match fence {
+            Some(fence) => recorder.fenced(fence),
+            None => recorder,
+        };
         let ready = Arc::clone(&callable.ready);
         let latency = self.catalogue.latency(&callable);
         let pace = latency.as_ref().map(|latency| self.paces.of(callable.org, callable.agent, latency));
@@ -183,11 +216,11 @@ impl Switchboard {
         let (missing, voice) = at_once.into_missing();
         self.at_once.catch_up(missing, voice, Arc::clone(&clips));
         let ledger = Arc::new(Ledger::default());
-        let sink = Sink::new(self.record.recorder.clone(), Arc::clone(&ledger));
+        let sink = Sink::new(recorder.clone(), Arc::clone(&ledger));
         let (sink, snapshot) = match back {
             Some(back) => (sink.resumed(back.sequence, back.since), back.snapshot),
             None => {
-                self.record.open(id, &callable, leg.transport, began, drilled);
+                recorder.put(self.record.opened(id, &callable, leg.transport, began, drilled));
                 (sink, None)
             }
         };
@@ -203,7 +236,7 @@ impl Switchboard {
         let meter: Arc<dyn Meter> = ledger.clone();
         let bridges = pace.clone().map(paces::bridges);
         let ports = Ports { llm, meter: Some(meter), bridges, ..self.catalogue.ports().clone() };
-        let graph = dialogue::begin(&ready, &ports, id, self.record.recorder.clone(), snapshot, text);
+        let graph = dialogue::begin(&ready, &ports, id, recorder, snapshot, text);
         let hurry = pace.zip(latency.as_ref()).map(|(pace, latency)| Hurry::new(pace, latency));
         let tts = self.bench.tts(&client, &chosen.tts, &options.voice);
         // The first turn, and the next while the first still gives its connection back.
@@ -244,15 +277,15 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn open(
+    fn opened(
         &self,
         session: SessionId,
         callable: &Callable,
         transport: &str,
         greeting: Began,
         drill: Option<DrillId>,
-    ) {
-        self.recorder.put(Entry::Opened(Opened {
+    ) -> Entry {
+        Entry::Opened(Opened {
             session,
             org: callable.org,
             agent: Some(callable.agent),
@@ -265,6 +298,6 @@ impl Record {
             started_at: jiff::Timestamp::now(),
             greeting: Some(greeting),
             drill,
-        }));
+        })
     }
 }

@@ -26,6 +26,7 @@ use crate::adapters::entry::{Entry, MOST_SILENT};
 use crate::adapters::greeter::Greeter;
 use crate::adapters::halves::Halves;
 use crate::adapters::health::{Health, Metrics};
+use crate::adapters::leases::Leases;
 use crate::adapters::phones::Phones;
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
@@ -193,7 +194,9 @@ impl House {
             Arc::new(rooms::Doors { url, keys }) as Arc<dyn control_server::ports::Rooms>
         });
         if let Some((url, keys)) = livekit {
+            let leases = Leases::start(store.db().clone(), store.server(), url.clone(), &tasks);
             let rooms = Rooms {
+                leases,
                 board: Arc::clone(&board),
                 directory: directory.clone(),
                 spending: Arc::clone(&spending),

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::caller::{self, Caller, Stepped};
 use crate::ear::REPLY_OVER;
-use crate::link::{self, DialError, Target, Transport};
+use crate::link::{self, DialError, Link, Target, Transport};
 use crate::notes::Notes;
 
 /// How long the caller waits for each thing; a wait that ends is a finding, not an error of the caller.
@@ -117,8 +117,20 @@ pub async fn run(
     script: &[Line],
     options: &Options,
 ) -> Result<Outcome, Error> {
+    on(link::dial(target, transport), script, options).await
+}
+
+/// As `run`, on a link that is being dialled.
+///
+/// # Errors
+/// As `run`.
+pub async fn on(
+    dialling: impl Future<Output = Result<Link, DialError>>,
+    script: &[Line],
+    options: &Options,
+) -> Result<Outcome, Error> {
     let dialled = Instant::now();
-    let link = link::dial(target, transport).await?;
+    let link = dialling.await?;
     let mut call =
         Call { caller: Caller::new(link, options.keep_recording)?, options, turns: Vec::new(), over: false };
     call.connect().await?;

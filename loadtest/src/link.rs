@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod carrier;
+pub mod livekit;
 mod mulaw;
 mod socket;
 mod telnyx;
@@ -65,6 +66,12 @@ pub enum DialError {
     Protocol { url: String, reason: String },
     #[error("could not set up the connection: {reason}")]
     Local { reason: String },
+    #[error(transparent)]
+    Room(#[from] media_livekit::Error),
+    #[error(
+        "no agent came into the room at {url} within {within:?}: is one of that name served there, and registered with this LiveKit server?"
+    )]
+    NoAgent { url: String, within: Duration },
 }
 
 impl DialError {
@@ -82,6 +89,8 @@ impl DialError {
                 Failure::platform("SERVER_ANSWER_UNKNOWN", Retry::Never)
             }
             Self::Local { .. } => Failure::caller("CALL_SETUP_FAILED"),
+            Self::Room(error) => error.failure(),
+            Self::NoAgent { .. } => Failure::platform("LIVEKIT_NO_AGENT", Retry::Now),
         }
     }
 

@@ -1,5 +1,7 @@
-//! What the server tells about the call in RTVI, gathered turn by turn. A server that tells nothing is still measured by ear.
+//! What the server tells about the call in RTVI, or in a LiveKit room, gathered turn by turn. A server that tells nothing is still measured
+//! by ear.
 
+use media_livekit::Notice;
 use media_rtvi::notices;
 use serde_json::{Map, Value};
 
@@ -35,10 +37,15 @@ pub struct Notebook {
     pub ended: Option<String>,
     pub session: Option<String>,
     cut: Option<Cut>,
+    /// In a room: the caller was heard since the bot began to speak.
+    spoken_into: bool,
 }
 
 impl Notebook {
     pub fn read(&mut self, message: &str) {
+        if let Ok(notice) = serde_json::from_str(message) {
+            return self.room(notice);
+        }
         let Ok(message) = serde_json::from_str::<Value>(message) else { return };
         let data = &message["data"];
         let text = |key: &str| data[key].as_str().unwrap_or_default();
@@ -54,6 +61,28 @@ impl Notebook {
             "error" if data["fatal"].as_bool() == Some(true) => self.ended = Some(text("error").to_owned()),
             "server-message" => self.ours(data),
             _ => {}
+        }
+    }
+
+    /// Of an agent in a LiveKit room. That a reply was broken off is not said there: it ends after the caller was heard.
+    fn room(&mut self, notice: Notice) {
+        match notice {
+            Notice::State { state } if state == "speaking" => {
+                (self.bot_speaking, self.tells_speaking, self.spoken_into) = (true, true, false);
+            }
+            Notice::State { .. } => {
+                if std::mem::take(&mut self.bot_speaking) && self.spoken_into {
+                    self.cut.get_or_insert_default();
+                }
+            }
+            Notice::Caller { text, last, .. } => {
+                self.spoken_into |= self.bot_speaking;
+                if last {
+                    join(&mut self.notes.user_text, &text);
+                }
+            }
+            Notice::AgentDone { heard, .. } => join(&mut self.notes.agent_text, &heard),
+            Notice::Agent { .. } => {}
         }
     }
 
@@ -130,6 +159,29 @@ mod tests {
         assert_eq!(cut.timeline.expect("told")["interrupted"], 5);
         assert_eq!(book.take().timeline.expect("told")["agent_ended"], 9);
         assert_eq!(book.take_cut(), None);
+    }
+
+    #[test]
+    fn in_a_room_a_reply_that_ends_after_the_caller_was_heard_was_broken_off() {
+        let mut book = Notebook::default();
+        let tell = |book: &mut Notebook, notice: Notice| {
+            book.read(&serde_json::to_string(&notice).expect("JSON"));
+        };
+        let state = |state: &str| Notice::State { state: state.to_owned() };
+        let caller =
+            |text: &str, last| Notice::Caller { segment: "1".to_owned(), text: text.to_owned(), last };
+        let done = |heard: &str| Notice::AgentDone { segment: "2".to_owned(), heard: heard.to_owned() };
+        tell(&mut book, state("speaking"));
+        assert!(book.bot_speaking && book.tells_speaking);
+        tell(&mut book, state("listening"));
+        tell(&mut book, done("Hello."));
+        assert_eq!((book.take_cut(), book.take().agent_text.as_str()), (None, "Hello."));
+        tell(&mut book, state("speaking"));
+        tell(&mut book, caller("wait", false));
+        tell(&mut book, state("listening"));
+        tell(&mut book, caller("Wait a moment.", true));
+        assert_eq!(book.take_cut(), Some(Cut::default()));
+        assert_eq!(book.take().user_text, "Wait a moment.");
     }
 
     #[test]

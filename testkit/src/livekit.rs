@@ -22,6 +22,7 @@ const CLIENT_VERSION: &str = "1.2.1";
 pub struct LiveKit {
     child: Child,
     port: u16,
+    media: u16,
     folder: TempDir,
 }
 
@@ -29,6 +30,17 @@ impl LiveKit {
     /// Starts it and waits until it answers.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// As `start`, one that looks for nobody's address: whoever wants audio comes to the candidates that it names.
+    #[must_use]
+    pub fn start_passive() -> Self {
+        Self::start_with("  use_ice_lite: true\n")
+    }
+
+    /// With more settings of its part for media.
+    fn start_with(media_settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         // Free now; another process could take them before the server does, which the wait below would show.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
@@ -38,12 +50,12 @@ impl LiveKit {
         // `interfaces` and `node_ip` keep the sockets for audio on loopback too.
         let config = format!(
             "port: {port}\nbind_addresses: [\"127.0.0.1\"]\nrtc:\n  udp_port: {media}\n  tcp_port: 0\n  node_ip: 127.0.0.1\n  \
-             use_external_ip: false\n  enable_loopback_candidate: true\n  interfaces:\n    includes: [lo]\n\
+             use_external_ip: false\n  enable_loopback_candidate: true\n  interfaces:\n    includes: [lo]\n{media_settings}\
              room:\n  departure_timeout: 30\nkeys:\n  {KEY}: \"{SECRET}\"\nlogging:\n  level: info\n"
         );
         std::fs::write(folder.path().join("livekit.yaml"), config).expect("writable");
         let child = spawn(folder.path());
-        let mut server = Self { child, port, folder };
+        let mut server = Self { child, port, media, folder };
         server.get_ready();
         server
     }
@@ -57,6 +69,12 @@ impl LiveKit {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where it has audio, by UDP.
+    #[must_use]
+    pub const fn media_port(&self) -> u16 {
+        self.media
     }
 
     /// Ends it as a power cut would, and starts it again on the same ports. It remembers no room.

@@ -18,6 +18,15 @@ pub enum Entry {
     Event(Happened),
     Checkpoint(Checkpoint),
     Request(Box<ProviderRequest>),
+    Fenced(Box<Fenced>),
+}
+
+/// An entry of a call that other servers may take over, or that was: written only as long as nobody has done so since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fenced {
+    /// Of the lease that whoever put it had. Entries without one have 0.
+    pub fence: i32,
+    pub entry: Entry,
 }
 
 /// A call began.
@@ -153,6 +162,7 @@ impl Entry {
             Self::Opened(_) | Self::Request(_) => true,
             Self::Event(happened) => matches!(happened.event, SessionEvent::Ended { .. }),
             Self::Checkpoint(_) => false,
+            Self::Fenced(fenced) => fenced.entry.is_vital(),
         }
     }
 
@@ -163,6 +173,7 @@ impl Entry {
             Self::Event(happened) => Some(happened.session),
             Self::Checkpoint(checkpoint) => Some(checkpoint.session),
             Self::Request(request) => request.session,
+            Self::Fenced(fenced) => fenced.entry.session(),
         }
     }
 }

@@ -53,13 +53,16 @@ pub(crate) struct Written {
     pub(crate) events: usize,
     /// Of calls that are not on record, since what they began with was lost.
     pub(crate) unknown: usize,
+    /// Entries of calls that another server has taken over since.
+    pub(crate) late: usize,
 }
 
 impl Db {
     pub(crate) async fn write(&self, known: &mut Known, entries: &[Entry]) -> Result<Written, Error> {
-        let sorted = Sorted::of(entries);
         let mut tx = self.system_tx(Reason::WriteEvents).await?;
         let connection = tx.connection();
+        let fences = fences(connection, entries).await?;
+        let sorted = Sorted::of(entries, &fences);
         open(connection, &sorted.opened).await?;
         greeted::begin(connection, &sorted.opened).await?;
         recall(connection, known, &sorted).await?;
@@ -77,41 +80,70 @@ impl Db {
         checkpoint(connection, &sorted.checkpoints).await?;
         tx.commit().await?;
         let unknown = sorted.events.iter().filter(|event| !known.0.contains_key(&event.session)).count();
-        Ok(Written { events: count, unknown })
+        Ok(Written { events: count, unknown, late: sorted.late })
     }
 }
 
 #[derive(Default)]
 struct Sorted<'a> {
-    opened: Vec<&'a Opened>,
+    /// With the fence that they begin with.
+    opened: Vec<(&'a Opened, i32)>,
     events: Vec<&'a Happened>,
     /// The last of each call.
     checkpoints: BTreeMap<SessionId, &'a Checkpoint>,
     requests: Vec<&'a ProviderRequest>,
+    late: usize,
 }
 
 impl<'a> Sorted<'a> {
-    fn of(entries: &'a [Entry]) -> Self {
+    fn of(entries: &'a [Entry], fences: &HashMap<SessionId, i32>) -> Self {
         let mut sorted = Self::default();
         for entry in entries {
+            let (entry, fence) = match entry {
+                Entry::Fenced(fenced) => (&fenced.entry, fenced.fence),
+                entry => (entry, 0),
+            };
+            let current = entry.session().and_then(|session| fences.get(&session)).copied().unwrap_or(0);
+            // What was asked of a provider was paid for, whoever has the call now.
+            if fence < current && !matches!(entry, Entry::Request(_)) {
+                sorted.late += 1;
+                continue;
+            }
             match entry {
-                Entry::Opened(opened) => sorted.opened.push(opened),
+                Entry::Opened(opened) => sorted.opened.push((opened, fence)),
                 Entry::Event(happened) => sorted.events.push(happened),
                 Entry::Checkpoint(checkpoint) => {
                     sorted.checkpoints.insert(checkpoint.session, checkpoint);
                 }
                 Entry::Request(request) => sorted.requests.push(request),
+                // One fence is enough; none of ours puts two.
+                Entry::Fenced(_) => sorted.late += 1,
             }
         }
         sorted
     }
 }
 
-async fn open(connection: &mut PgConnection, opened: &[&Opened]) -> Result<(), Error> {
-    for call in opened {
+/// Of the calls that are on record, which stay as they are until this transaction ends: none is taken over meanwhile.
+async fn fences(connection: &mut PgConnection, entries: &[Entry]) -> Result<HashMap<SessionId, i32>, Error> {
+    let sessions: HashSet<Uuid> =
+        entries.iter().filter_map(|entry| entry.session()).map(|session| session.as_uuid()).collect();
+    let sessions: Vec<Uuid> = sessions.into_iter().collect();
+    // In one order, so that two writers wait for each other and never in a circle.
+    let rows = sqlx::query!(
+        "select id, fence from app.sessions where id = any($1) order by id for no key update",
+        &sessions
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (SessionId::from_uuid(row.id), row.fence)).collect())
+}
+
+async fn open(connection: &mut PgConnection, opened: &[(&Opened, i32)]) -> Result<(), Error> {
+    for (call, fence) in opened {
         sqlx::query!(
-            "insert into app.sessions (id, org_id, agent_id, agent_name, version, environment_id, channel_id, transport, server_id, started_at, last_event_at, drill_id)
-             select $1, o.id, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11 from app.orgs o where o.id = $2
+            "insert into app.sessions (id, org_id, agent_id, agent_name, version, environment_id, channel_id, transport, server_id, started_at, last_event_at, drill_id, fence)
+             select $1, o.id, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12 from app.orgs o where o.id = $2
              on conflict (id) do nothing",
             call.session.as_uuid(),
             call.org.as_uuid(),
@@ -124,6 +156,7 @@ async fn open(connection: &mut PgConnection, opened: &[&Opened]) -> Result<(), E
             call.server.as_uuid(),
             to_database(call.started_at),
             call.drill.map(|id| id.as_uuid()),
+            fence,
         )
         .execute(&mut *connection)
         .await?;

@@ -403,27 +403,54 @@ pub struct LeftOpen {
     pub checkpoint: Option<Value>,
 }
 
-/// Calls that a server began and has not ended.
+/// Calls that a server began and has not ended. Not those on which there is a lease: whoever takes it goes on with them, unless nobody has
+/// for an hour.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn left_open(tx: &mut SystemTx, server: ServerId) -> Result<Vec<LeftOpen>, Error> {
-    #[derive(sqlx::FromRow)]
-    struct Open {
-        #[sqlx(flatten)]
-        row: Row,
-        checkpoint: Option<Value>,
-    }
     let mut query = QueryBuilder::<Postgres>::new("select ");
     query
         .push(COLUMNS)
-        .push(", s.checkpoint from app.sessions s where s.ended_at is null and s.server_id = ");
-    query.push_bind(server.as_uuid());
+        .push(", s.checkpoint from app.sessions s where s.ended_at is null and s.server_id = ")
+        .push_bind(server.as_uuid())
+        .push(" and not exists (select from app.leases l where l.session_id = s.id and l.expires_at > now() - interval '1 hour')");
     let rows: Vec<Open> = query.build_query_as().fetch_all(tx.connection()).await?;
-    Ok(rows
-        .into_iter()
-        .map(|open| LeftOpen { session: open.row.into(), checkpoint: open.checkpoint })
-        .collect())
+    Ok(rows.into_iter().map(LeftOpen::from).collect())
+}
+
+/// The call is this server's from now on, and entries of those who had it are taken no more. `None`: there is none on record.
+pub(crate) async fn take_over(
+    tx: &mut SystemTx,
+    id: SessionId,
+    server: ServerId,
+    fence: i32,
+) -> Result<Option<LeftOpen>, Error> {
+    sqlx::query!(
+        "update app.sessions set server_id = $2, fence = $3 where id = $1 and ended_at is null",
+        id.as_uuid(),
+        server.as_uuid(),
+        fence
+    )
+    .execute(tx.connection())
+    .await?;
+    let mut query = QueryBuilder::<Postgres>::new("select ");
+    query.push(COLUMNS).push(", s.checkpoint from app.sessions s where s.id = ").push_bind(id.as_uuid());
+    let row: Option<Open> = query.build_query_as().fetch_optional(tx.connection()).await?;
+    Ok(row.map(LeftOpen::from))
+}
+
+#[derive(sqlx::FromRow)]
+struct Open {
+    #[sqlx(flatten)]
+    row: Row,
+    checkpoint: Option<Value>,
+}
+
+impl From<Open> for LeftOpen {
+    fn from(open: Open) -> Self {
+        Self { session: open.row.into(), checkpoint: open.checkpoint }
+    }
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub enum Reason {
     WriteEvents,
     /// Calls that a crash left open.
     CloseInterrupted,
+    /// Which conversations in rooms are this process's, and which are nobody's any more.
+    Leases,
     /// Outdated rows of all organizations.
     Retention,
     /// Ended calls of which nobody has said what came of them, or that a model is to sum up.
@@ -73,6 +75,7 @@ impl Reason {
             Self::Organizations => "organizations",
             Self::WriteEvents => "write_events",
             Self::CloseInterrupted => "close_interrupted",
+            Self::Leases => "leases",
             Self::Retention => "retention",
             Self::Summarise => "summarise",
             Self::LoadAgents => "load_agents",

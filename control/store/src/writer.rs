@@ -6,12 +6,13 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use runtime::{Kind, Tasks};
 use tokio::sync::{mpsc, watch};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Fenced};
 use crate::ingest::{Known, Written};
 use crate::journal::{self, Appender, Piece, Room, Taker};
 use crate::metrics::{CONNECTIONS, ENTRIES_LOST, EVENTS_WRITTEN};
@@ -37,6 +38,27 @@ const WRITE: Kind = Kind::vital("store.writer");
 pub struct Recorder {
     queue: mpsc::Sender<Entry>,
     state: watch::Receiver<State>,
+    fence: Option<Fence>,
+}
+
+/// Of a call that another server may take over: what is put with it is not written any more when one has. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Fence {
+    number: i32,
+    fallen: Arc<AtomicBool>,
+}
+
+impl Fence {
+    /// Of the lease that has this number.
+    #[must_use]
+    pub fn new(number: i32) -> Self {
+        Self { number, fallen: Arc::default() }
+    }
+
+    /// The lease is lost: what is put from now on is not kept either, whoever has the call now.
+    pub fn fall(&self) {
+        self.fallen.store(true, Ordering::Release);
+    }
 }
 
 /// How the writing goes.
@@ -51,9 +73,20 @@ pub struct State {
 impl Recorder {
     /// Never waits: where the queue is full the entry is lost, and counted.
     pub fn put(&self, entry: Entry) {
+        let entry = match &self.fence {
+            Some(fence) if fence.fallen.load(Ordering::Acquire) => return,
+            Some(fence) => Entry::Fenced(Box::new(Fenced { fence: fence.number, entry })),
+            None => entry,
+        };
         if self.queue.try_send(entry).is_err() {
             lost("queue_full", 1);
         }
+    }
+
+    /// For one call, as long as its lease is ours.
+    #[must_use]
+    pub fn fenced(&self, fence: Fence) -> Self {
+        Self { fence: Some(fence), ..self.clone() }
     }
 
     #[must_use]
@@ -82,7 +115,7 @@ pub fn start(folder: &Path, options: journal::Options, db: Db, tasks: &Tasks) ->
     let (journal, appended) = watch::channel(Appended::default());
     tasks.spawn_graceful(APPEND, append(entries, appender, Arc::clone(&own), journal));
     tasks.spawn_graceful(WRITE, write(Taker::open(folder), db, report, own, appended));
-    Ok(Recorder { queue, state })
+    Ok(Recorder { queue, state, fence: None })
 }
 
 /// What the one task has put on disk for the other.
@@ -298,6 +331,13 @@ fn count(written: Written) {
     metrics::counter!(EVENTS_WRITTEN).increment(written.events as u64);
     if written.unknown > 0 {
         lost("unknown_call", written.unknown);
+    }
+    if written.late > 0 {
+        tracing::warn!(
+            count = written.late,
+            "entries of calls that another server has taken over are not written"
+        );
+        lost("taken_over", written.late);
     }
 }
 

@@ -121,24 +121,11 @@ pub(crate) async fn join(
     call: &CallRequest,
     leg: Leg,
 ) -> Result<(), Refusal> {
-    join_with(board, spending, tasks, way, call, leg, rtvi(call)).await
-}
-
-/// As `join`, for a transport whose clients speak another protocol.
-pub(crate) async fn join_with(
-    board: &Switchboard,
-    spending: &Spending,
-    tasks: &Tasks,
-    way: Way,
-    call: &CallRequest,
-    leg: Leg,
-    protocol: Box<dyn ClientProtocol>,
-) -> Result<(), Refusal> {
     let session = match way {
         Way::Back(session) => session,
         Way::New(slot) => match slot.enter(call.session, tasks) {
             Ok(place) => {
-                begin(board, spending, tasks, place, call, leg, protocol);
+                begin(board, spending, tasks, place, call, leg, rtvi(call));
                 return Ok(());
             }
             // Two came at once, and the other was quicker.

@@ -38,10 +38,11 @@ impl ClientProtocol for Rtvi {
 pub(crate) struct LiveKit(media_livekit::Conversation);
 
 impl LiveKit {
-    pub(crate) fn new(session: SessionId) -> Self {
-        // No two sessions of a room have segments of one name.
+    /// `taken` says how often the session was taken over.
+    pub(crate) fn new(session: SessionId, taken: i32) -> Self {
+        // No two sessions of a room have segments of one name, nor two servers that have one session in turn.
         let name: String = session.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
-        Self(media_livekit::Conversation::new(name))
+        Self(media_livekit::Conversation::new(if taken == 0 { name } else { format!("{name}T{taken}N") }))
     }
 }
 

@@ -68,7 +68,7 @@ impl Returning {
             "calls were cut off when the server died; their callers may come back"
         );
         for call in open {
-            let callable = returning.callable(catalogue, &call, patience).await;
+            let callable = callable(catalogue, &call, patience).await;
             returning.lock().insert(call.session.id, Waiting { call, callable });
         }
         let waiting = returning.clone();
@@ -77,19 +77,6 @@ impl Returning {
             waiting.close(&recorder, &recordings);
         });
         Ok(returning)
-    }
-
-    /// Whom the call goes on with, where its caller may still be there and its agent can still be called.
-    async fn callable(&self, catalogue: &Catalogue, call: &LeftOpen, patience: Duration) -> Option<Callable> {
-        let session = &call.session;
-        if between(session.last_event_at, Timestamp::now()) > patience * 4 {
-            return None; // long gone: it is closed with the others
-        }
-        let found = catalogue.at(session.org, &session.agent_name, session.version).await;
-        found.unwrap_or_else(|error| {
-            tracing::warn!(session = %session.id, error = %format!("{error:#}"), "this call cannot be gone on with");
-            None
-        })
     }
 
     /// Whether the call waits for its caller.
@@ -103,51 +90,72 @@ impl Returning {
         let callable = waiting.get(&session)?.callable.clone()?;
         let call = waiting.remove(&session)?.call;
         drop(waiting);
-        let snapshot = call.checkpoint.and_then(|state| {
-            serde_json::from_value::<Snapshot>(state)
-                .inspect_err(
-                    |error| tracing::warn!(%session, %error, "the conversation on record cannot be read"),
-                )
-                .ok()
-        });
-        let found = call.session;
-        let turn = snapshot.as_ref().map_or(0, Snapshot::turn) + 1;
-        let turn = TurnId(turn.max(u32::try_from(found.turns).unwrap_or_default() + 1));
-        Some(Return {
-            callable,
-            snapshot,
-            resumed: Resumed { turn, gap: between(found.last_event_at, now) },
-            sequence: found.last_sequence + 1,
-            since: between(found.started_at, now),
-        })
+        Some(going_on(callable, call, now))
     }
 
     /// Nobody came back.
     fn close(&self, recorder: &Recorder, recordings: &Path) {
         let left: Vec<_> = self.lock().drain().collect();
-        for (id, Waiting { call, .. }) in left {
-            let at = between(call.session.started_at, call.session.last_event_at);
-            let at_us = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
-            let ended = SessionEvent::Ended { reason: EndReason::Interrupted };
-            let last = recordings::found(recordings, id).into_iter().chain([ended]);
-            for (sequence, event) in (call.session.last_sequence + 1..).zip(last) {
-                let (joined, speculation) = Default::default();
-                recorder.put(Entry::Event(Happened {
-                    session: id,
-                    sequence,
-                    at_us,
-                    event,
-                    joined,
-                    speculation,
-                }));
-            }
-            tracing::info!(session = %id, "a call that was cut off is closed as interrupted");
+        for Waiting { call, .. } in left.into_iter().map(|(_, waiting)| waiting) {
+            close(recorder, recordings, &call);
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whom a call goes on with, where its caller may still be there and its agent can still be called.
+pub(crate) async fn callable(catalogue: &Catalogue, call: &LeftOpen, patience: Duration) -> Option<Callable> {
+    let session = &call.session;
+    if between(session.last_event_at, Timestamp::now()) > patience * 4 {
+        return None; // long gone: it is closed with the others
+    }
+    let same = |served: &Callable| served.org == session.org && served.version == session.version;
+    if let Some(served) = catalogue.find(&session.agent_name).filter(same) {
+        return Some(served);
+    }
+    let found = catalogue.at(session.org, &session.agent_name, session.version).await;
+    found.unwrap_or_else(|error| {
+        tracing::warn!(session = %session.id, error = %format!("{error:#}"), "this call cannot be gone on with");
+        None
+    })
+}
+
+/// The call from where it is on record.
+pub(crate) fn going_on(callable: Callable, call: LeftOpen, now: Timestamp) -> Return {
+    let found = call.session;
+    let snapshot = call.checkpoint.and_then(|state| {
+        serde_json::from_value::<Snapshot>(state)
+            .inspect_err(|error| {
+                tracing::warn!(session = %found.id, %error, "the conversation on record cannot be read");
+            })
+            .ok()
+    });
+    let turn = snapshot.as_ref().map_or(0, Snapshot::turn) + 1;
+    let turn = TurnId(turn.max(u32::try_from(found.turns).unwrap_or_default() + 1));
+    Return {
+        callable,
+        snapshot,
+        resumed: Resumed { turn, gap: between(found.last_event_at, now) },
+        sequence: found.last_sequence + 1,
+        since: between(found.started_at, now),
+    }
+}
+
+/// Nobody goes on with the call.
+pub(crate) fn close(recorder: &Recorder, recordings: &Path, call: &LeftOpen) {
+    let session = call.session.id;
+    let at = between(call.session.started_at, call.session.last_event_at);
+    let at_us = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+    let ended = SessionEvent::Ended { reason: EndReason::Interrupted };
+    let last = recordings::found(recordings, session).into_iter().chain([ended]);
+    for (sequence, event) in (call.session.last_sequence + 1..).zip(last) {
+        let (joined, speculation) = Default::default();
+        recorder.put(Entry::Event(Happened { session, sequence, at_us, event, joined, speculation }));
+    }
+    tracing::info!(%session, "a call that was cut off is closed as interrupted");
 }
 
 fn between(from: Timestamp, to: Timestamp) -> Duration {

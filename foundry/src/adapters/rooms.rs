@@ -1,11 +1,13 @@
-//! LiveKit rooms that ask for agents: a worker for each agent that is served, a place for the call, its leg.
+//! LiveKit rooms that ask for agents: a worker for each agent that is served, a place for the call, its leg. And rooms whose server died:
+//! LiveKit offers a room once, so that this one goes there by itself, in the other's place.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use control_server::ports::{CallRequest, RoomAccess};
-use domain::{Secret, SessionId};
+use control_store::lease::Taken;
+use domain::{EndReason, OrgId, Secret, SessionId};
 use greetings::Caller;
 use media_core::Delivery;
 use media_livekit::{Assigned, Begun, Ended, Grant, Keys, Load, Offer, Peer, Visit, Worker};
@@ -14,19 +16,26 @@ use media_session::{Directory, Leg, Slot};
 use runtime::{Kind, Tasks};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::adapters::entry::{Way, join_with};
+use crate::adapters::leases::{Leases, Tenure, Where};
 use crate::adapters::protocol::LiveKit;
+use crate::adapters::returning::{self, Return};
 use crate::adapters::spending::Spending;
-use crate::switchboard::Switchboard;
+use crate::switchboard::{Joining, Switchboard};
 
 const AGENTS: Kind = Kind::new("rooms.agents");
 const OFFERS: Kind = Kind::new("rooms.offers");
 const VISIT: Kind = Kind::new("rooms.visit");
 const WATCH: Kind = Kind::new("rooms.watch");
+const LOOK: Kind = Kind::new("rooms.look");
 
 /// So late is an agent that begins to be served registered, and one that no longer is taken off.
 const AGENTS_EVERY: Duration = Duration::from_secs(2);
+/// So often are calls looked for whose server died.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// At most so many are taken over at one look, so that servers share them.
+const SHARE: usize = 4;
 /// A frame of audio: how late this comes is how late frames go out.
 const TICK: Duration = Duration::from_millis(20);
 /// Ticks that are looked at together: half a second.
@@ -42,8 +51,35 @@ pub(crate) struct Rooms {
     pub(crate) url: String,
     pub(crate) keys: Keys,
     pub(crate) credentials: Arc<Credentials>,
+    pub(crate) leases: Leases,
     /// How long a session waits for a caller who was lost.
     pub(crate) reattach: Duration,
+}
+
+/// One call in a room.
+struct Stay {
+    session: SessionId,
+    agent: String,
+    metadata: String,
+    /// `None`: no other server can take the call over.
+    tenure: Option<Tenure>,
+    /// Cancelled when the call is no longer this server's.
+    lost: CancellationToken,
+    /// Cancelled when LiveKit wants the agent gone.
+    terminated: CancellationToken,
+}
+
+impl Stay {
+    fn new(session: SessionId, agent: String, metadata: String, tenure: Option<Tenure>) -> Self {
+        let lost = tenure.as_ref().map(|tenure| tenure.lost.clone()).unwrap_or_default();
+        Self { session, agent, metadata, tenure, lost, terminated: CancellationToken::new() }
+    }
+
+    fn leave_to_others(self) {
+        if let Some(tenure) = self.tenure {
+            tenure.leave_to_others();
+        }
+    }
 }
 
 /// Lets people into rooms, agents with them.
@@ -78,6 +114,7 @@ impl Rooms {
         let (load, watched) = watch::channel(rooms.load(0.0));
         let tasks = Arc::clone(&rooms.tasks);
         tasks.spawn(WATCH, watch_load(Arc::clone(&rooms), load));
+        tasks.spawn(LOOK, Arc::clone(&rooms).look(watched.clone()));
         let following = rooms.follow(watched);
         tasks.spawn(AGENTS, following);
     }
@@ -93,8 +130,7 @@ impl Rooms {
                     continue;
                 }
                 let own = self.tasks.child();
-                let (url, keys) = (self.url.clone(), self.keys.clone());
-                let worker = Worker { url, keys, agent: agent.name.clone(), title: agent.title };
+                let worker = self.worker(agent.name.clone(), agent.title);
                 match worker.start(load.clone(), &own) {
                     Ok(offers) => {
                         own.spawn(OFFERS, Arc::clone(&self).take_all(offers, load.clone()));
@@ -116,50 +152,192 @@ impl Rooms {
         }
     }
 
+    fn worker(&self, agent: String, title: String) -> Worker {
+        Worker { url: self.url.clone(), keys: self.keys.clone(), agent, title }
+    }
+
     async fn take(self: Arc<Self>, offer: Offer, load: watch::Receiver<Load>) {
         let stop = self.tasks.token();
-        let (agent, metadata) = (offer.agent.clone(), offer.metadata.clone());
-        let Some(Some((slot, assigned))) = stop.run_until_cancelled(self.admit(offer)).await else { return };
+        let (agent, room, metadata) = (offer.agent.clone(), offer.room.clone(), offer.metadata.clone());
+        let Some(Some((slot, org, assigned))) = stop.run_until_cancelled(self.admit(offer)).await else {
+            return;
+        };
         let own = self.tasks.child();
         let options = media_livekit::Options::default();
-        let Visit { peer, begun, mut ended } =
-            media_livekit::enter(assigned.ticket.clone(), &self.credentials, options, &own);
+        let visit = media_livekit::enter(assigned.ticket.clone(), &self.credentials, options, &own);
+        let session = SessionId::generate();
+        let at = Where { agent: &agent, room: &room, identity: &assigned.identity, metadata: &metadata };
+        let tenure = self.leases.hold(session, org, at).await;
+        let mut stay = Stay::new(session, agent, metadata, tenure);
+        stay.terminated = assigned.terminated.clone();
+        let over = self.attend(slot, visit, &own, &stay, None, load).await;
+        assigned.ended(over.and_then(failure));
+        self.linger(stay).await;
+    }
+
+    /// Looks for calls whose server died, and goes on with them.
+    async fn look(self: Arc<Self>, load: watch::Receiver<Load>) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if self.directory.counts().draining {
+                continue;
+            }
+            let late = match self.leases.late().await {
+                Ok(late) => late.min(SHARE),
+                Err(error) => {
+                    tracing::debug!(%error, "calls of servers that died are not known");
+                    continue;
+                }
+            };
+            let slots: Vec<Slot> = (0..late).map_while(|_| self.directory.reserve().ok()).collect();
+            if slots.is_empty() {
+                continue;
+            }
+            match self.leases.take(slots.len()).await {
+                Ok(taken) => {
+                    for (slot, (taken, tenure)) in slots.into_iter().zip(taken) {
+                        let going_on = Arc::clone(&self).go_on(slot, taken, tenure, load.clone());
+                        self.tasks.spawn_graceful(VISIT, going_on);
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "calls of a server that died could not be taken over"),
+            }
+        }
+    }
+
+    /// A call whose server died, in the same room and as the same participant.
+    async fn go_on(self: Arc<Self>, slot: Slot, taken: Taken, tenure: Tenure, load: watch::Receiver<Load>) {
+        let Taken { session, agent, room, identity, metadata, caller, late, call, .. } = taken;
+        // It may have been this server's, which was too late to renew it.
+        self.abandon(session).await;
+        let back = match &call {
+            Some(call) if call.session.ended_at.is_some() => return,
+            Some(call) => match returning::callable(self.board.catalogue(), call, self.reattach).await {
+                Some(callable) => Some(returning::going_on(callable, call.clone(), jiff::Timestamp::now())),
+                None => return self.close(call, &tenure),
+            },
+            None if late > self.reattach || !self.board.has(&agent) => return,
+            None => None,
+        };
+        tracing::info!(%session, ?late, "a call whose server died is taken over");
+        let title = self.board.agents().into_iter().find(|served| served.name == agent);
+        let title = title.map_or_else(|| agent.clone(), |served| served.title);
+        let ticket = match self.worker(agent.clone(), title).replaces(&room, &identity) {
+            Ok(ticket) => ticket,
+            Err(error) => return tracing::error!(%error, "a token for a room"),
+        };
+        let own = self.tasks.child();
+        let options = media_livekit::Options {
+            other: Some(caller).filter(|caller| !caller.is_empty()),
+            caller_within_ms: u64::try_from(self.reattach.as_millis()).unwrap_or(u64::MAX),
+            ..media_livekit::Options::default()
+        };
+        let visit = media_livekit::enter(ticket, &self.credentials, options, &own);
+        let stay = Stay::new(session, agent, metadata, Some(tenure));
+        let over = self.attend(slot, visit, &own, &stay, back, load).await;
+        if self.directory.taken(session).is_some() {
+            return self.linger(stay).await;
+        }
+        match (over, call) {
+            (Some(Ended::Failed(error)), _) if error.may_pass() => {
+                tracing::warn!(%session, %error, "a call could not be taken over now");
+                stay.leave_to_others();
+            }
+            // Where nothing began another server may do better.
+            (None, _) => stay.leave_to_others(),
+            (Some(_), Some(call)) => {
+                if let Some(tenure) = &stay.tenure {
+                    self.close(&call, tenure);
+                }
+            }
+            (Some(_), None) => {}
+        }
+    }
+
+    /// From entering the room until it is left. `None`: it was left without having been one's call.
+    async fn attend(
+        &self,
+        slot: Slot,
+        visit: Visit,
+        own: &Tasks,
+        stay: &Stay,
+        back: Option<Return>,
+        load: watch::Receiver<Load>,
+    ) -> Option<Ended> {
+        let Visit { peer, begun, mut ended } = visit;
         let begun = tokio::select! {
-            () = stop.cancelled() => return,
-            () = assigned.terminated.cancelled() => return assigned.ended(None),
+            () = stay.lost.cancelled() => Err(()),
+            () = stay.terminated.cancelled() => Err(()),
             // Whoever waits for a caller does not keep the server from stopping.
-            () = draining(load) => return assigned.ended(None),
-            begun = begun => begun,
+            () = draining(load) => Err(()),
+            begun = begun => Ok(begun),
         };
         let Ok(begun) = begun else {
-            return assigned.ended(ended.await.ok().and_then(failure));
+            own.shutdown().await;
+            return None;
         };
-        self.begin(slot, agent, told(&begun, &metadata), peer).await;
+        let Ok(begun) = begun else { return ended.await.ok() };
+        self.begin(slot, stay, back, told(&begun, &stay.metadata), peer);
+        let meeting = async {
+            if let Some(tenure) = &stay.tenure {
+                self.leases.meet(tenure, &begun.caller.identity).await;
+            }
+            std::future::pending::<()>().await;
+        };
         let over = tokio::select! {
             over = &mut ended => over,
-            () = assigned.terminated.cancelled() => {
+            () = stay.lost.cancelled() => {
                 own.shutdown().await;
                 ended.await
             }
+            () = stay.terminated.cancelled() => {
+                own.shutdown().await;
+                ended.await
+            }
+            () = meeting => return None,
         };
-        assigned.ended(over.ok().and_then(failure));
+        over.ok()
+    }
+
+    /// Holds the lease until the session has ended, too. One that another server goes on with ends here without a word.
+    async fn linger(&self, stay: Stay) {
+        let Some(handle) = self.directory.get(stay.session) else { return };
+        tokio::select! {
+            _ = handle.ended() => {}
+            () = stay.lost.cancelled() => self.abandon(stay.session).await,
+        }
+    }
+
+    /// The session goes on elsewhere, or here once more: what is left of it here ends.
+    async fn abandon(&self, session: SessionId) {
+        if let Some(handle) = self.directory.get(session) {
+            // One that is gone by now has ended.
+            let _gone = handle.end(EndReason::Interrupted).await;
+        }
+        self.directory.hand_over(session).await;
+    }
+
+    /// Nobody goes on with the call.
+    fn close(&self, call: &control_store::session::LeftOpen, tenure: &Tenure) {
+        let recorder = self.board.recorder().fenced(tenure.fence.clone());
+        returning::close(&recorder, self.board.recordings(), call);
     }
 
     /// Reserves before it says yes: a job that was taken has its place.
-    async fn admit(&self, offer: Offer) -> Option<(Slot, Assigned)> {
-        let owner = self.board.catalogue().owner(&offer.agent);
-        if owner.is_some_and(|org| self.spending.is_stopped(org)) || !self.board.has(&offer.agent) {
+    async fn admit(&self, offer: Offer) -> Option<(Slot, OrgId, Assigned)> {
+        let org = self.board.catalogue().owner(&offer.agent)?;
+        if self.spending.is_stopped(org) || !self.board.has(&offer.agent) {
             return None;
         }
         let slot = self.directory.reserve().ok()?;
-        Some((slot, offer.accept().await?))
+        Some((slot, org, offer.accept().await?))
     }
 
-    async fn begin(&self, slot: Slot, agent: String, caller: Caller, peer: Peer) {
+    fn begin(&self, slot: Slot, stay: &Stay, back: Option<Return>, caller: Caller, peer: Peer) {
         let call = CallRequest {
             at_machine: None,
-            session: SessionId::generate(),
-            agent,
+            session: stay.session,
+            agent: stay.agent.clone(),
             from: None,
             resumes: false,
             // Nobody is told it, and nobody can guess it: LiveKit brings callers back to their room.
@@ -174,10 +352,15 @@ impl Rooms {
             events: peer.events,
             commands: peer.commands,
         };
-        let protocol = Box::new(LiveKit::new(call.session));
-        let way = Way::New(slot);
         // A session that cannot begin drops the leg, which leaves the room.
-        let _ended = join_with(&self.board, &self.spending, &self.tasks, way, &call, leg, protocol).await;
+        let Ok(place) = slot.enter(stay.session, &self.tasks) else { return };
+        if let Some(org) = self.board.catalogue().owner(&stay.agent) {
+            self.spending.begins(stay.session, org);
+        }
+        let taken = stay.tenure.as_ref().map_or(0, Tenure::number);
+        let protocol = Box::new(LiveKit::new(stay.session, taken));
+        let fence = stay.tenure.as_ref().map(|tenure| tenure.fence.clone());
+        self.board.join(place, &self.tasks, &call, Joining { leg, protocol, back, fence });
     }
 
     fn load(&self, lateness: f32) -> Load {

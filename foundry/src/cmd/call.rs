@@ -1,16 +1,20 @@
-//! `foundry call`: a caller without a browser, for any agent on any server. Speaks recordings, records the reply, reports each turn.
+//! `foundry call`: a caller without a browser, for any agent on any server, or in a LiveKit room. Speaks recordings, records the reply,
+//! reports each turn.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{ArgMatches, FromArgMatches};
 use domain::Secret;
+use loadtest::api::Plane;
 use loadtest::call::{self, Line, Options, Outcome};
-use loadtest::link::{Target, Transport};
+use loadtest::link::{self, Target, Transport};
 use loadtest::wav;
+use media_livekit::{Grant, Keys, Ticket};
+use serde_json::json;
 
 use super::coded;
 
@@ -29,8 +33,10 @@ pub(crate) struct Args {
     /// One JSON object a line for each turn, instead of text.
     #[arg(long)]
     json: bool,
-    #[arg(long, value_enum, default_value = "webrtc")]
+    #[arg(long, value_enum, default_value = "webrtc", conflicts_with = "livekit")]
     transport: Transport,
+    #[command(flatten)]
+    room: Room,
     /// What a closed server asks for: the operator's token, or one that POST /v1/widget/token gave for it. Others on the machine
     /// can read a command line: prefer the environment.
     #[arg(long, env = "FOUNDRY_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = crate::config::secret)]
@@ -41,6 +47,54 @@ pub(crate) struct Args {
     /// How long to wait for a reply to begin, in seconds.
     #[arg(long, default_value_t = 15.0, value_name = "SECONDS")]
     reply_within: f64,
+}
+
+#[derive(clap::Args)]
+struct Room {
+    /// Call the agent in a room of the LiveKit server at this address, such as ws://localhost:7880. With LIVEKIT_API_KEY and
+    /// LIVEKIT_API_SECRET in the environment by a token of its own, else by one that the server at --url gives.
+    #[arg(long, value_name = "URL", value_parser = room_url)]
+    livekit: Option<String>,
+    /// Name of the room, which is new unless somebody is in it; the agent comes along with a new one alone.
+    #[arg(long, value_name = "NAME", requires = "livekit")]
+    room: Option<String>,
+    #[arg(long, env = "LIVEKIT_API_KEY", hide = true)]
+    livekit_api_key: Option<String>,
+    #[arg(long, env = "LIVEKIT_API_SECRET", hide = true, hide_env_values = true, value_parser = crate::config::secret)]
+    livekit_api_secret: Option<Secret<String>>,
+}
+
+/// As long as a token is good that is used at once.
+const TOKEN_LASTS: Duration = Duration::from_secs(600);
+
+impl Room {
+    /// The way in, for a call to `agent` of the server that `plane` leads to.
+    async fn ticket(&self, url: &str, agent: &str, plane: &Plane) -> anyhow::Result<Ticket> {
+        let url = url.to_owned();
+        let room = self.room.clone().unwrap_or_else(|| format!("call-{:016x}", rand::random::<u64>()));
+        let identity = format!("caller-{:08x}", rand::random::<u32>());
+        let keys = (self.livekit_api_key.clone(), self.livekit_api_secret.clone());
+        let (key, secret) = match keys {
+            (Some(key), Some(secret)) => (key, secret),
+            (None, None) => {
+                let body = json!({ "agent": agent, "room": room, "identity": identity });
+                let given = plane.ask("POST", control_api::paths::LIVEKIT_TOKEN, Some(&body)).await?;
+                let token = given["token"].as_str().context("the server's answer has no token")?;
+                return Ok(Ticket { url, token: Secret::new(token.to_owned()) });
+            }
+            _ => bail!(
+                "LIVEKIT_OPTIONS: LIVEKIT_API_KEY and LIVEKIT_API_SECRET go together: give both, or none"
+            ),
+        };
+        let agents = vec![(agent.to_owned(), String::new())];
+        let grant = Grant { room, identity, agents, ..Grant::default() };
+        let token = Keys { key, secret }.join(&grant, SystemTime::now(), TOKEN_LASTS);
+        Ok(Ticket { url, token: token.map_err(|error| coded(error.failure(), error))? })
+    }
+}
+
+fn room_url(text: &str) -> Result<String, String> {
+    media_livekit::check_url(text).map(|()| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// The files in the order given; an `--at` belongs to the `--wav` before it.
@@ -125,9 +179,18 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     super::install_crypto();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime
-        .block_on(call::run(&target, args.transport, &script, &options))
-        .map_err(|error| coded(error.failure(), error))?;
+    let outcome = runtime.block_on(async {
+        let called = match &args.room.livekit {
+            Some(url) => {
+                let (server, token, insecure) = (args.url.clone(), args.token.clone(), args.insecure);
+                let plane = Plane { url: server, token, insecure };
+                let ticket = args.room.ticket(url, &args.agent, &plane).await?;
+                Box::pin(call::on(link::livekit::dial(ticket), &script, &options)).await
+            }
+            None => Box::pin(call::run(&target, args.transport, &script, &options)).await,
+        };
+        called.map_err(|error| coded(error.failure(), error))
+    })?;
     if let Some(path) = &args.out {
         wav::write(path, &outcome.recording).map_err(|error| coded(error.failure(), error))?;
     }

@@ -21,7 +21,7 @@ pub(crate) struct Story {
 }
 
 impl Story {
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

@@ -1,13 +1,41 @@
 //! An agent is dispatched into a LiveKit room, and talks there with LiveKit's own client.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::livekit::{self, KEY, LiveKit, SECRET};
-use testkit::process;
+use testkit::words::error_rate;
+use testkit::{Server, process};
 
-use crate::house;
+use crate::browser::tell;
+use crate::newcomer::mentions_saturday_hours;
+use crate::{ears, house};
+
+/// With which a server's agents come into these rooms.
+pub(crate) fn settings(rooms: &LiveKit) -> String {
+    format!("[livekit]\nurl = \"{}\"\napi_key = \"{KEY}\"\napi_secret = \"{SECRET}\"\n", rooms.url())
+}
+
+/// Waits until LiveKit knows that the server has the agent.
+pub(crate) fn registered(server: &Server) {
+    process::wait_for("a worker that is registered", Duration::from_secs(30), || {
+        server.log().contains("registered with LiveKit agent=\"front-desk\"").then_some(())
+    });
+}
+
+/// What a web app is given for somebody who wants to talk to the agent.
+fn admission(server: &Server) -> Value {
+    let bearer = format!("Bearer {}", server.token());
+    let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
+    let wanted = json!({ "agent": "front-desk", "metadata": "vip" }).to_string();
+    let given =
+        testkit::http::request(server.url(), "POST", "/v1/livekit/token", &headers, wanted.as_bytes());
+    let given = given.expect("the server answers");
+    assert_eq!(given.status, 200, "{given:?}");
+    given.json()
+}
 
 fn caller(url: &str, token: &str) -> Value {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/livekit/caller.py");
@@ -30,20 +58,9 @@ fn texts(seen: &Value, caller: bool, last: bool) -> Vec<&Value> {
 fn an_agent_is_dispatched_into_a_room_where_it_greets_answers_follows_the_caller_and_leaves() {
     let _quiet = house::quiet();
     let rooms = LiveKit::start();
-    let settings =
-        format!("[livekit]\nurl = \"{}\"\napi_key = \"{KEY}\"\napi_secret = \"{SECRET}\"\n", rooms.url());
-    let server = house::timed(&settings, &[]);
-    process::wait_for("a worker that is registered", Duration::from_secs(30), || {
-        server.log().contains("registered with LiveKit").then_some(())
-    });
-    let bearer = format!("Bearer {}", server.token());
-    let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
-    let wanted = json!({ "agent": "front-desk", "metadata": "vip" }).to_string();
-    let given =
-        testkit::http::request(server.url(), "POST", "/v1/livekit/token", &headers, wanted.as_bytes());
-    let given = given.expect("the server answers");
-    assert_eq!(given.status, 200, "{given:?}");
-    let given = given.json();
+    let server = house::timed(&settings(&rooms), &[]);
+    registered(&server);
+    let given = admission(&server);
     let (url, token) = (given["url"].as_str(), given["token"].as_str());
     let seen = caller(url.expect("a URL"), token.expect("a token"));
 
@@ -103,4 +120,114 @@ fn an_agent_is_dispatched_into_a_room_where_it_greets_answers_follows_the_caller
         !log.contains(SECRET) && !log.contains(token.expect("a token")),
         "no key and no token is in the log"
     );
+}
+
+/// The browser's own WebRTC and LiveKit's own code on the one side, the embedded models on the other.
+#[test]
+fn a_page_with_the_published_client_talks_to_an_agent_hears_it_and_reads_what_is_said() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("foundry.toml");
+    std::fs::write(&config, settings(&rooms)).expect("writable");
+    let config = config.to_str().expect("a plain path");
+    let server = Server::start(house::PROGRAM, &["--providers", "local", "--config", config]);
+    registered(&server);
+    // LiveKit offers no room to a server that is as busy as one that renders.
+    process::wait_for("greetings that are rendered", Duration::from_secs(120), || {
+        server.log().contains("greetings are rendered ahead").then_some(())
+    });
+    let given = admission(&server);
+    let speech = testkit::speech("desk_hours.wav");
+    let given = |name: &str| given[name].as_str().expect("it is given");
+    let arguments = [
+        ("--room", given("url")),
+        ("--token", given("token")),
+        ("--speech", speech.to_str().expect("a plain path")),
+    ];
+    let story = tell("livekit.mjs", &server, &arguments);
+    let report = &story.report;
+
+    let agent = &report["agents"][0];
+    assert_eq!(
+        (&agent["isAgent"], &agent["attributes"]["lk.agent.name"]),
+        (&json!(true), &json!("front-desk"))
+    );
+    assert_eq!(
+        report["tracks"],
+        json!([{ "kind": "audio", "name": "roomio_audio", "source": "microphone" }])
+    );
+    let states: Vec<_> =
+        report["states"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    for state in ["speaking", "listening", "thinking"] {
+        assert!(states.contains(&state), "never {state}: {states:?}");
+    }
+    let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
+    let finals: Vec<String> = list("texts")
+        .iter()
+        .filter(|text| text["identity"] == report["identity"])
+        .filter(|text| text["attributes"]["lk.transcription_final"] == "true")
+        .filter_map(|text| text["text"].as_str().map(str::to_owned))
+        .collect();
+    let rate = error_rate(&testkit::transcript("desk_hours.wav"), &finals.join(" "));
+    assert!(rate <= 0.35, "understood {finals:?}");
+    let agents: Vec<Value> =
+        list("texts").into_iter().filter(|text| text["identity"] == agent["identity"]).collect();
+    assert!(agents.len() >= 3, "the greeting and two answers: {report}");
+    assert!(agents.iter().all(|text| text["attributes"]["lk.segment_id"].is_string()), "{report}");
+    assert!(list("older").iter().any(|segment| segment["final"] == true), "{report}");
+    let heard = ears::words(&story.file("reply.wav"));
+    assert!(mentions_saturday_hours(&heard), "played: {heard}");
+}
+
+/// As `foundry call` is run, with `more` arguments and this environment.
+fn calls(rooms: &LiveKit, more: &[&str], environment: &[(&str, &str)]) -> process::Ran {
+    let mut command = Command::new(house::PROGRAM);
+    command
+        .args(["call", "--livekit", &rooms.url(), "--json", "--wav"])
+        .arg(testkit::speech("desk_hours.wav"));
+    command.args(more).envs(environment.iter().copied());
+    process::run(&mut command, Duration::from_secs(120))
+}
+
+fn turns(ran: &process::Ran) -> Vec<Value> {
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    ran.stdout.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect()
+}
+
+#[test]
+fn foundry_call_talks_to_an_agent_in_a_room_with_keys_of_its_own_or_through_a_server() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let server = house::timed(&settings(&rooms), &[]);
+    registered(&server);
+    let keys = [("LIVEKIT_API_KEY", KEY), ("LIVEKIT_API_SECRET", SECRET)];
+    let token = server.token();
+    let by_server = ["--url", server.url()];
+    for ran in [
+        calls(&rooms, &["--room", "desk"], &keys),
+        calls(&rooms, &by_server, &[("FOUNDRY_TOKEN", token.as_str())]),
+    ] {
+        let turns = turns(&ran);
+        assert_eq!(turns.len(), 2, "the greeting and an answer: {}", ran.stdout);
+        assert_eq!((&turns[0]["answered"], &turns[1]["answered"]), (&json!(true), &json!(true)));
+        assert_eq!(turns[1]["user_text"], "What are your opening hours?");
+        for turn in &turns {
+            assert!(turn["agent_text"].as_str().is_some_and(|text| text.len() > 5), "{turn}");
+        }
+    }
+    process::wait_for("both calls' end", Duration::from_secs(15), || {
+        let listed: Value = server.read("/v1/sessions").json();
+        let calls = listed["data"].as_array()?;
+        let left = |call: &Value| call["transport"] == "livekit" && call["end_reason"] == "caller_left";
+        (calls.len() == 2 && calls.iter().all(left)).then_some(())
+    });
+
+    let ran = calls(&rooms, &["--agent", "nobody-we-know"], &keys);
+    assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+    assert!(ran.stderr.contains("LIVEKIT_NO_AGENT"), "{}", ran.stderr);
+    let wrong =
+        [("LIVEKIT_API_KEY", KEY), ("LIVEKIT_API_SECRET", "another secret, which is long enough too")];
+    let ran = calls(&rooms, &[], &wrong);
+    assert!(ran.stderr.contains("LIVEKIT_REFUSED"), "{}", ran.stderr);
 }

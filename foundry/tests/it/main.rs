@@ -30,6 +30,7 @@ mod repeats;
 mod returns;
 mod shutdown;
 mod summaries;
+mod takeover;
 mod tls;
 mod typing;
 mod vendors;

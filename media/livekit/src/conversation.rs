@@ -6,24 +6,24 @@
 use domain::{AgentState, Digit, SessionEvent, TurnId};
 use serde::{Deserialize, Serialize};
 
-/// What the participant is to tell the room.
+/// What an agent's participant is to tell the room, and a caller's is told there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "tell", rename_all = "snake_case")]
-pub(crate) enum Notice {
+pub enum Notice {
     /// `lk.agent.state`.
     State { state: String },
     /// The words of the caller so far; with `last` they are final.
     Caller { segment: String, text: String, last: bool },
-    /// More words of the agent.
+    /// More words of the agent; to a caller all of them so far.
     Agent { segment: String, more: String },
     /// The agent's words have ended. Of all of them the caller heard `heard`.
     AgentDone { segment: String, heard: String },
 }
 
-/// What the room says to the session.
+/// What the room says to the session, and a caller's participant is to say there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "said", rename_all = "snake_case")]
-pub(crate) enum Said {
+pub enum Said {
     Text { text: String },
     Key { key: char },
 }

@@ -17,9 +17,9 @@ mod token;
 mod wire;
 mod worker;
 
-pub use conversation::{Conversation, Reaction};
+pub use conversation::{Conversation, Notice, Reaction, Said};
 pub use error::Error;
-pub use options::Options;
+pub use options::{Options, With};
 pub use participant::{Begun, Ended, Peer, Ticket, Visit, enter};
 pub use roster::Caller;
 pub use socket::check_url;

@@ -3,8 +3,21 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// Whom a participant speaks with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum With {
+    /// A person or a telephone: the participant is an agent.
+    #[default]
+    People,
+    /// An agent: the participant is a caller.
+    Agents,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
+    pub with: With,
+    /// The identity of whom the conversation was with before, who has the preference where they are there.
+    pub other: Option<String>,
     /// Where sockets for audio are opened. The unspecified address offers every interface and loopback.
     pub listen: SocketAddr,
     /// How long one attempt to reach the server may take.
@@ -22,6 +35,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            with: With::People,
+            other: None,
             listen: media_rtc::Link::anywhere(),
             connect_within_ms: 5_000,
             caller_within_ms: 300_000,

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::conversation;
 use crate::error::Error;
 use crate::metrics::{RECONNECTS, ROOMS, VISITS_ENDED};
-use crate::options::Options;
+use crate::options::{Options, With};
 use crate::roster::{Caller, Roster};
 use crate::splice::Splice;
 use crate::text;
@@ -99,6 +99,11 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
     let (begins, begun) = oneshot::channel();
     let (ends, ended) = oneshot::channel();
     let now = now();
+    let roster = Roster::new(options.with, options.other.clone());
+    let state = match options.with {
+        With::People => conversation::name(domain::AgentState::Initializing).to_owned(),
+        With::Agents => String::new(),
+    };
     let participant = Participant {
         token: ticket.token.clone(),
         ticket,
@@ -107,13 +112,13 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         options,
         outbox: Outbox::new(events),
         begins: Some(begins),
-        roster: Roster::default(),
+        roster,
         splice: Splice::default(),
         quality: Quality::default(),
         writer: text::Writer::new(format!("{:016x}", rand::random::<u64>())),
         reader: text::Reader::default(),
         reply: None,
-        state: conversation::name(domain::AgentState::Initializing).to_owned(),
+        state,
         active: false,
         // Lines of signalling end with the visit.
         tasks: Arc::new(tasks.child()),
@@ -251,6 +256,7 @@ impl Participant {
             // Nobody who is there at the beginning has left.
             let _over = self.apply(&mut room, change);
         }
+        self.note_state();
         self.show_state(&mut room);
         Ok(room)
     }

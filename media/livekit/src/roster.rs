@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::options::With;
 use crate::wire::{DisconnectReason, Participant, ParticipantKind, ParticipantState, TrackSource, TrackType};
 
 /// A person in a room, or a telephone.
@@ -50,12 +51,19 @@ pub(crate) struct Roster {
     /// Our own id in the room.
     own: String,
     people: Vec<Participant>,
+    with: With,
+    /// Of whom it was before us that the caller is: has the preference as long as there is none.
+    expected: Option<String>,
     linked: Option<Caller>,
     hears: Option<Source>,
     present: bool,
 }
 
 impl Roster {
+    pub(crate) fn new(with: With, expected: Option<String>) -> Self {
+        Self { with, expected, ..Self::default() }
+    }
+
     /// The room as it is when we enter. Who was the caller before still is, as soon as they are there.
     pub(crate) fn enter(&mut self, own: &str, others: Vec<Participant>) -> Vec<Change> {
         own.clone_into(&mut self.own);
@@ -85,6 +93,12 @@ impl Roster {
         self.linked.as_ref()
     }
 
+    /// Of the caller, where they are in the room.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        let one = self.last(&self.linked.as_ref()?.identity)?;
+        one.attributes.get(name).map(String::as_str)
+    }
+
     /// Whether the caller is in the room now.
     pub(crate) const fn present(&self) -> bool {
         self.present
@@ -103,7 +117,7 @@ impl Roster {
         let next = match (&before, same) {
             (_, Some(same)) => Some(same),
             (Some(_), None) if !gone => None,
-            _ => self.people.iter().find(|one| is_caller(one)),
+            _ => self.first(),
         };
         let next = next.map(|one| (caller(one), track(one)));
         let was_present = std::mem::replace(&mut self.present, next.is_some());
@@ -133,6 +147,15 @@ impl Roster {
             self.hears.clone_from(&source);
             changes.push(Change::Hear(source));
         }
+    }
+
+    fn first(&self) -> Option<&Participant> {
+        let mut fit = self.people.iter().filter(|one| match self.with {
+            With::People => is_caller(one),
+            With::Agents => one.kind() == ParticipantKind::Agent,
+        });
+        let expected = self.expected.as_deref().and_then(|identity| self.last(identity));
+        expected.or_else(|| fit.next())
     }
 
     /// The one with this identity who came last: a connection that broke may still be listed beside the one that took its place.
@@ -234,6 +257,30 @@ mod tests {
         assert_eq!(linked(&changes), Some("ann"));
         assert!(changes.contains(&source("PA_3", "TR_1")));
         assert_eq!(roster.update(vec![person("PA_4", "bob", &["TR_2"])]), [], "the second waits");
+    }
+
+    #[test]
+    fn whoever_was_the_caller_before_us_is_where_they_are_there() {
+        let both = || vec![person("PA_3", "bob", &["TR_1"]), person("PA_4", "ann", &["TR_2"])];
+        let mut roster = Roster::new(With::People, Some("ann".to_owned()));
+        assert_eq!(linked(&roster.enter("PA_1", both())), Some("ann"));
+        let mut roster = Roster::new(With::People, Some("eve".to_owned()));
+        assert_eq!(linked(&roster.enter("PA_1", both())), Some("bob"));
+    }
+
+    #[test]
+    fn a_caller_speaks_with_the_agent_and_knows_it_again_when_another_server_has_taken_over() {
+        let agent = |sid: &str, track: &str| {
+            let attributes = [("lk.agent.state".to_owned(), "listening".to_owned())].into();
+            let kind = ParticipantKind::Agent as i32;
+            Participant { kind, attributes, ..person(sid, "desk", &[track]) }
+        };
+        let mut roster = Roster::new(With::Agents, None);
+        let changes = roster.enter("PA_1", vec![person("PA_3", "bob", &["TR_1"]), agent("PA_4", "TR_2")]);
+        assert_eq!((linked(&changes), changes.contains(&source("PA_4", "TR_2"))), (Some("desk"), true));
+        assert_eq!(roster.attribute("lk.agent.state"), Some("listening"));
+        let gone = gone("PA_4", "desk", DisconnectReason::DuplicateIdentity);
+        assert_eq!(roster.update(vec![gone, agent("PA_5", "TR_3")]), [source("PA_5", "TR_3")]);
     }
 
     #[test]

@@ -146,6 +146,17 @@ impl Reader {
         }
     }
 
+    /// What has come of a text that goes on. Nothing where the last chunk ends within a character.
+    pub(crate) fn so_far(&self, stream: &str) -> Option<Text> {
+        let (_, incoming) = self.open.iter().find(|(id, _)| id == stream)?;
+        Some(Text {
+            sender: incoming.sender.clone(),
+            topic: incoming.topic.clone(),
+            text: String::from_utf8(incoming.bytes.clone()).ok()?,
+            attributes: incoming.attributes.clone(),
+        })
+    }
+
     fn begin(&mut self, sender: &str, header: StreamHeader, wanted: &[&str]) -> Option<Text> {
         let plain = header.text.is_some() && header.compression == 0;
         if !plain || !wanted.contains(&header.topic.as_str()) {

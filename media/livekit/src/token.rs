@@ -51,7 +51,7 @@ impl Keys {
             can_subscribe: Some(true),
             can_publish_data: Some(true),
             can_update_own_metadata: Some(true),
-            agent: false,
+            agent: grant.kind == "agent",
         };
         self.sign(&Claims {
             iss: &self.key,

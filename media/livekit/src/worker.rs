@@ -14,7 +14,7 @@ use crate::metrics::JOBS_OFFERED;
 use crate::participant::Ticket;
 use crate::signal::Pulse;
 use crate::socket::{self, Line};
-use crate::token::Keys;
+use crate::token::{Grant, Keys};
 use crate::wire::{Assignment, FromServer, FromWorker, Job, ServerMessage, WorkerMessage, WorkerPing};
 
 use jobs::{Comes, Jobs};
@@ -31,6 +31,8 @@ const CONTROLS: usize = 64;
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// The token is read once, when the line is opened.
 const TOKEN_LASTS: Duration = Duration::from_secs(600);
+/// As long as those that LiveKit makes for a job; it sends new ones while the agent is in the room.
+const STAY_LASTS: Duration = Duration::from_secs(3_600);
 /// Between two attempts to reach the server, growing up to the last.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(200),
@@ -71,6 +73,8 @@ pub struct Offer {
 #[derive(Debug)]
 pub struct Assigned {
     pub ticket: Ticket,
+    /// As whom the agent is in the room.
+    pub identity: String,
     /// Cancelled when the server wants the agent gone.
     pub terminated: CancellationToken,
     job: String,
@@ -108,6 +112,26 @@ impl Worker {
         };
         tasks.spawn(WORKER, shell.run(controlled));
         Ok(offered)
+    }
+}
+
+impl Worker {
+    /// The way into a room that this server was not offered, in the place of an agent who was in it as `identity`. One who still is is sent
+    /// away: LiveKit lets nobody be in a room twice.
+    ///
+    /// # Errors
+    /// Where the secret cannot sign.
+    pub fn replaces(&self, room: &str, identity: &str) -> Result<Ticket, Error> {
+        let grant = Grant {
+            room: room.to_owned(),
+            identity: identity.to_owned(),
+            name: self.title.clone(),
+            attributes: attributes(&self.agent).into(),
+            kind: "agent",
+            ..Grant::default()
+        };
+        let token = self.keys.join(&grant, SystemTime::now(), STAY_LASTS)?;
+        Ok(Ticket { url: self.url.clone(), token })
     }
 }
 
@@ -153,9 +177,15 @@ struct Shell {
     offers: mpsc::Sender<Offer>,
     controls: mpsc::Sender<Control>,
     /// For their assignment.
-    waiting: HashMap<String, oneshot::Sender<Assigned>>,
+    waiting: HashMap<String, Waiting>,
     running: HashMap<String, CancellationToken>,
     tasks: Tasks,
+}
+
+/// Whoever said yes to a job, and as whom.
+struct Waiting {
+    identity: String,
+    assigned: oneshot::Sender<Assigned>,
 }
 
 type Wire = Line<WorkerMessage, ServerMessage>;
@@ -291,9 +321,11 @@ impl Shell {
     fn control(&mut self, control: Control) -> Option<FromWorker> {
         match control {
             Control::Accept { job, assigned } => {
-                let accepted = self.jobs.accept(&job, self.comes(), now())?;
+                let comes = self.comes();
+                let identity = comes.identity.clone();
+                let accepted = self.jobs.accept(&job, comes, now())?;
                 metrics::counter!(JOBS_OFFERED, "answer" => "taken").increment(1);
-                self.waiting.insert(job, assigned);
+                self.waiting.insert(job, Waiting { identity, assigned });
                 Some(accepted)
             }
             Control::Refuse { job } => {
@@ -308,11 +340,10 @@ impl Shell {
     }
 
     fn comes(&self) -> Comes {
-        let attributes = [("lk.agent.name", self.worker.agent.as_str()), ("lk.agent.state", "initializing")];
         Comes {
             identity: format!("agent-{:012x}", rand::random::<u64>() >> 16),
             name: self.worker.title.clone(),
-            attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            attributes: attributes(&self.worker.agent).into(),
         }
     }
 
@@ -325,15 +356,22 @@ impl Shell {
         self.running.insert(job.clone(), terminated.clone());
         let assigned = Assigned {
             ticket: Ticket { url, token: domain::Secret::new(assignment.token) },
+            identity: waiting.identity,
             terminated,
             job,
             controls: self.controls.clone(),
             failed: Some("the agent was not started".to_owned()),
         };
         // Who no longer waits reports by dropping it.
-        let _gone = waiting.send(assigned);
+        let _gone = waiting.assigned.send(assigned);
         Some(running)
     }
+}
+
+/// With which an agent enters a room.
+fn attributes(agent: &str) -> [(String, String); 2] {
+    [("lk.agent.name", agent), ("lk.agent.state", "initializing")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
 fn say(line: &Wire, message: FromWorker) -> Result<(), Error> {

@@ -134,6 +134,21 @@ impl Directory {
         self.0.lock().taken_by(id)
     }
 
+    /// Waits until the session is here no longer, and forgets that it was: it goes on elsewhere, and may come back. Cancel-safe.
+    pub async fn hand_over(&self, id: SessionId) {
+        loop {
+            let changed = self.0.changed.notified();
+            {
+                let mut state = self.0.lock();
+                if !state.sessions.contains_key(&id) {
+                    state.ended.remove(&id);
+                    return;
+                }
+            }
+            changed.await;
+        }
+    }
+
     #[must_use]
     pub fn handles(&self) -> Vec<Handle> {
         self.0.lock().sessions.values().map(|entry| entry.handle.clone()).collect()

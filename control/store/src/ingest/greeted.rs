@@ -8,8 +8,8 @@ use crate::at::to_database;
 use crate::entry::Opened;
 
 /// Once for each call, whatever is written again.
-pub(super) async fn begin(connection: &mut PgConnection, opened: &[&Opened]) -> Result<(), Error> {
-    for call in opened {
+pub(super) async fn begin(connection: &mut PgConnection, opened: &[(&Opened, i32)]) -> Result<(), Error> {
+    for (call, _) in opened {
         let Some(greeting) = &call.greeting else { continue };
         sqlx::query!(
             "insert into app.session_greetings (session_id, org_id, started_at, greeting_id, round, arm, language, goal, rendered)

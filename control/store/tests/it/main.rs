@@ -5,5 +5,6 @@ mod costs;
 mod embedded;
 mod ingest;
 mod isolation;
+mod leases;
 mod opening;
 mod support;

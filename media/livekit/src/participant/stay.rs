@@ -125,7 +125,7 @@ impl Participant {
                             self.outbox.push(LegEvent::Packet(self.splice.next(packet)));
                         }
                     }
-                    Happening::Data { bytes, .. } => self.data(&bytes),
+                    Happening::Data { bytes, .. } => self.data(room, &bytes),
                     Happening::Received { loss, jitter, .. } => {
                         self.quality.loss_in = loss;
                         self.quality.jitter = jitter;
@@ -211,6 +211,7 @@ impl Participant {
                 for change in self.roster.update(update.participants) {
                     self.apply(room, change)?;
                 }
+                self.note_state();
             }
             Response::TrackPublished(published) if published.cid == room.cid => {
                 room.published = Some(published);

@@ -9,6 +9,7 @@ use prost::Message as _;
 use super::room::{RELIABLE, Room};
 use super::{Participant, now_ms};
 use crate::conversation::{Notice, Said};
+use crate::options::With;
 use crate::text::{Label, Open};
 use crate::wire::{Data, DataPacket, Request, Transcription, TranscriptionSegment, UpdateMetadata};
 
@@ -33,6 +34,9 @@ impl Reply {
 impl Participant {
     /// A message of the session's client protocol. Those of another protocol are none of the room's.
     pub(super) fn tell(&mut self, room: &mut Room, message: &str) {
+        if self.options.with == With::Agents {
+            return self.ask(room, message);
+        }
         match serde_json::from_str(message) {
             Ok(Notice::State { state }) => {
                 self.state = state;
@@ -45,7 +49,36 @@ impl Participant {
         }
     }
 
+    /// What a caller writes. Keys are a telephone's, which LiveKit's own servers carry.
+    fn ask(&mut self, room: &mut Room, message: &str) {
+        if let Ok(Said::Text { text }) = serde_json::from_str(message) {
+            let label = Label { sender: "", topic: CHAT, attributes: &[] };
+            send(room, self.writer.whole(label, &text, now_ms()));
+        }
+    }
+
+    /// A caller is told what the agent does, when it changes.
+    pub(super) fn note_state(&mut self) {
+        if self.options.with == With::People {
+            return;
+        }
+        let state = self.roster.attribute(STATE).unwrap_or_default().to_owned();
+        if state != self.state {
+            self.state.clone_from(&state);
+            self.pass_on(&Notice::State { state });
+        }
+    }
+
+    fn pass_on(&mut self, notice: &impl serde::Serialize) {
+        if let Ok(message) = serde_json::to_string(notice) {
+            self.outbox.push(LegEvent::Message(message));
+        }
+    }
+
     pub(super) fn show_state(&self, room: &mut Room) {
+        if self.options.with == With::Agents {
+            return;
+        }
         let attributes = HashMap::from([(STATE.to_owned(), self.state.clone())]);
         room.say(Request::UpdateMetadata(UpdateMetadata { attributes }));
     }
@@ -94,11 +127,14 @@ impl Participant {
         send(room, [older(&room.identity.clone(), &track, segment, text, true)]);
     }
 
-    /// Data of others. Only the caller is listened to.
-    pub(super) fn data(&mut self, bytes: &[u8]) {
+    /// Data of others. Only the caller is listened to; a caller reads what the agent says that was heard and said.
+    pub(super) fn data(&mut self, room: &Room, bytes: &[u8]) {
         let Ok(packet) = DataPacket::decode(bytes) else { return };
         let sender = packet.participant_identity;
         let Some(value) = packet.value else { return };
+        if self.options.with == With::Agents {
+            return self.follow(&room.identity, &sender, value);
+        }
         if self.roster.caller().is_none_or(|caller| caller.identity != sender) {
             return;
         }
@@ -106,9 +142,29 @@ impl Participant {
             Data::SipDtmf(dtmf) => dtmf.digit.chars().next().map(|key| Said::Key { key }),
             other => self.reader.read(&sender, other, &[CHAT]).map(|text| Said::Text { text: text.text }),
         };
-        if let Some(message) = said.and_then(|said| serde_json::to_string(&said).ok()) {
-            self.outbox.push(LegEvent::Message(message));
+        if let Some(said) = said {
+            self.pass_on(&said);
         }
+    }
+
+    /// The transcript grows by chunks; a stream in our own name is what was heard of us.
+    fn follow(&mut self, own: &str, sender: &str, value: Data) {
+        let grows = match &value {
+            Data::StreamChunk(chunk) => Some(chunk.stream_id.clone()),
+            _ => None,
+        };
+        let whole = self.reader.read(sender, value, &[TRANSCRIPTION]);
+        let ended = whole.is_some();
+        let Some(text) = whole.or_else(|| self.reader.so_far(&grows?)) else { return };
+        let attribute = |name| text.attributes.get(name).cloned().unwrap_or_default();
+        let segment = attribute("lk.segment_id");
+        let last = ended && attribute("lk.transcription_final") == "true";
+        let notice = match (text.sender == own, last) {
+            (true, last) => Notice::Caller { segment, text: text.text, last },
+            (false, true) => Notice::AgentDone { segment, heard: text.text },
+            (false, false) => Notice::Agent { segment, more: text.text },
+        };
+        self.pass_on(&notice);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Participants and a worker against a real LiveKit server on loopback.
 
 mod line;
+mod loss;
 mod rooms;
 mod support;
 mod work;

@@ -1,0 +1,303 @@
+//! Leases on conversations in rooms: this server's are renewed as long as it lives; those of one that died run out and are taken.
+//!
+//! Two servers never have a conversation at once: a holder that could not renew in its time gives it up before the database lets another
+//! have it, and what it writes of the call after that is not taken.
+
+mod book;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use control_store::lease::{self, New, Taken};
+use control_store::{Db, Fence, Reason};
+use domain::{OrgId, ServerId, SessionId};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use runtime::{Kind, Tasks};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use book::{BEAT, Book, LASTS};
+
+const KEEP: Kind = Kind::vital("leases.keep");
+
+/// What calls ask the keeper for. When full they wait: it takes one in microseconds.
+const ASKS: usize = 256;
+/// An answer that takes longer is not waited for; the same is asked again.
+const ANSWER_WITHIN: Duration = Duration::from_millis(1_000);
+/// For the last word to the database, when the server ends.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Leases {
+    db: Db,
+    server: ServerId,
+    /// The address of the server of rooms.
+    host: String,
+    asks: mpsc::Sender<Ask>,
+}
+
+/// A room that a call is to be in.
+pub(crate) struct Where<'a> {
+    pub(crate) agent: &'a str,
+    pub(crate) room: &'a str,
+    pub(crate) identity: &'a str,
+    pub(crate) metadata: &'a str,
+}
+
+/// The right to have a conversation. Dropping it gives it up, and the lease is deleted.
+pub(crate) struct Tenure {
+    session: SessionId,
+    number: i32,
+    /// What is put through it is written only while the conversation is ours.
+    pub(crate) fence: Fence,
+    /// Cancelled when the conversation is no longer ours: whoever speaks in it falls silent at once.
+    pub(crate) lost: CancellationToken,
+    over: How,
+    asks: mpsc::Sender<Ask>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Done,
+    Forget,
+}
+
+enum Ask {
+    Hold { session: SessionId, number: i32, asked: Instant, fence: Fence, lost: CancellationToken },
+    Over { session: SessionId, number: i32, how: How },
+}
+
+impl Leases {
+    /// Keeps leases from now on until `tasks` ends; those that are left are deleted then.
+    pub(crate) fn start(db: Db, server: ServerId, host: String, tasks: &Tasks) -> Self {
+        let (asks, asked) = mpsc::channel(ASKS);
+        let keeper = Keeper { db: db.clone(), book: Book::default(), rights: HashMap::new() };
+        tasks.spawn_graceful(KEEP, keeper.run(asked, tasks.token()));
+        Self { db, server, host, asks }
+    }
+
+    /// A lease on a call that begins. `None` where the database gives none now: the call is held all the same, and cannot be taken over.
+    pub(crate) async fn hold(&self, session: SessionId, org: OrgId, at: Where<'_>) -> Option<Tenure> {
+        let asked = Instant::now();
+        let Where { agent, room, identity, metadata } = at;
+        let (server, host) = (self.server, self.host.as_str());
+        let new = New { session, org, server, agent, host, room, identity, metadata };
+        let holding = async {
+            let mut tx = self.db.system_tx(Reason::Leases).await?;
+            let held = lease::hold(&mut tx, new, LASTS).await?;
+            tx.commit().await.map(|()| held)
+        };
+        match tokio::time::timeout(ANSWER_WITHIN, holding).await {
+            Ok(Ok(true)) => return Some(self.tenure(session, 0, asked).await),
+            Ok(Ok(false)) => tracing::error!(%session, "another server has this call"),
+            Ok(Err(error)) => {
+                tracing::warn!(%session, %error, "this call has no lease: no other server can go on with it");
+            }
+            Err(_elapsed) => {
+                tracing::warn!(%session, "the database is too slow for leases: no other server can go on with this call");
+            }
+        }
+        None
+    }
+
+    /// From now on it is with this caller.
+    pub(crate) async fn meet(&self, tenure: &Tenure, caller: &str) {
+        let meeting = async {
+            let mut tx = self.db.system_tx(Reason::Leases).await?;
+            lease::meet(&mut tx, tenure.session, tenure.number, caller).await?;
+            tx.commit().await
+        };
+        // Whoever takes over without it takes the first who is in the room.
+        if let Err(error) = meeting.await {
+            tracing::debug!(%error, "with whom the agent speaks is not on record");
+        }
+    }
+
+    /// How many calls wait for a server.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn late(&self) -> Result<usize, control_store::Error> {
+        let mut tx = self.db.system_tx(Reason::Leases).await?;
+        let late = lease::late(&mut tx, &self.host).await?;
+        tx.commit().await?;
+        Ok(late)
+    }
+
+    /// Takes over at most so many calls of servers that died.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn take(&self, limit: usize) -> Result<Vec<(Taken, Tenure)>, control_store::Error> {
+        let asked = Instant::now();
+        let mut tx = self.db.system_tx(Reason::Leases).await?;
+        let taken = lease::take(&mut tx, self.server, &self.host, limit, LASTS).await?;
+        tx.commit().await?;
+        let mut ours = Vec::with_capacity(taken.len());
+        for one in taken {
+            let tenure = self.tenure(one.session, one.fence, asked).await;
+            ours.push((one, tenure));
+        }
+        Ok(ours)
+    }
+
+    async fn tenure(&self, session: SessionId, number: i32, asked: Instant) -> Tenure {
+        let (fence, lost) = (Fence::new(number), CancellationToken::new());
+        let ask = Ask::Hold { session, number, asked, fence: fence.clone(), lost: lost.clone() };
+        if self.asks.send(ask).await.is_err() {
+            // The server ends.
+            lost.cancel();
+        }
+        Tenure { session, number, fence, lost, over: How::Done, asks: self.asks.clone() }
+    }
+}
+
+impl Tenure {
+    /// How often the conversation was taken over.
+    pub(crate) fn number(&self) -> i32 {
+        self.number
+    }
+
+    /// Leaves the conversation to whoever takes it when the lease runs out.
+    pub(crate) fn leave_to_others(mut self) {
+        self.over = How::Forget;
+    }
+}
+
+impl Drop for Tenure {
+    fn drop(&mut self) {
+        let ask = Ask::Over { session: self.session, number: self.number, how: self.over };
+        // A keeper that is so far behind loses the lease by time; whoever takes it finds that the call has ended.
+        let _behind = self.asks.try_send(ask);
+    }
+}
+
+struct Keeper {
+    db: Db,
+    book: Book,
+    rights: HashMap<SessionId, (i32, Fence, CancellationToken)>,
+}
+
+/// What the database said to one question.
+struct Answer {
+    asked: Instant,
+    held: Vec<(SessionId, i32)>,
+    done: Vec<(SessionId, i32)>,
+    kept: Vec<SessionId>,
+}
+
+impl Keeper {
+    async fn run(mut self, mut asks: mpsc::Receiver<Ask>, stop: CancellationToken) {
+        let mut next = Instant::now();
+        let mut asking: Option<BoxFuture<'static, Result<Answer, String>>> = None;
+        loop {
+            let lost = self.book.expire(Instant::now());
+            self.lose(&lost, "it could not be renewed in time");
+            let deadline = self.book.deadline();
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(ask) = asks.recv() => self.take(ask),
+                answer = async { asking.as_mut().expect("polled only where there is one").await }, if asking.is_some() => {
+                    asking = None;
+                    self.answered(answer);
+                }
+                () = tokio::time::sleep_until(next), if asking.is_none() => {
+                    next = Instant::now() + BEAT;
+                    asking = self.ask();
+                }
+                () = async { tokio::time::sleep_until(deadline.unwrap_or(next)).await }, if deadline.is_some() => {}
+            }
+        }
+        asks.close();
+        while let Some(ask) = asks.recv().await {
+            self.take(ask);
+        }
+        self.end().await;
+    }
+
+    fn take(&mut self, ask: Ask) {
+        match ask {
+            Ask::Hold { session, number, asked, fence, lost } => {
+                self.book.hold(session, number, asked);
+                self.rights.insert(session, (number, fence, lost));
+            }
+            Ask::Over { session, number, how } => {
+                if self.rights.get(&session).is_some_and(|(ours, ..)| *ours == number) {
+                    self.rights.remove(&session);
+                }
+                match how {
+                    How::Done => self.book.done(session, number),
+                    How::Forget => self.book.forget(session, number),
+                }
+            }
+        }
+    }
+
+    fn ask(&self) -> Option<BoxFuture<'static, Result<Answer, String>>> {
+        let (held, done) = self.book.due();
+        if held.is_empty() && done.is_empty() {
+            return None;
+        }
+        let (db, asked) = (self.db.clone(), Instant::now());
+        let asking = async move {
+            let renewing = async {
+                let mut tx = db.system_tx(Reason::Leases).await?;
+                let kept = lease::renew(&mut tx, &held, LASTS).await?;
+                lease::release(&mut tx, &done).await?;
+                tx.commit().await.map(|()| kept)
+            };
+            let answer: Result<_, control_store::Error> = tokio::time::timeout(ANSWER_WITHIN, renewing)
+                .await
+                .map_err(|_elapsed| "no answer in time".to_owned())?;
+            let kept = answer.map_err(|error| error.to_string())?;
+            Ok(Answer { asked, held, done, kept })
+        };
+        Some(asking.boxed())
+    }
+
+    fn answered(&mut self, answer: Result<Answer, String>) {
+        match answer {
+            Ok(Answer { asked, held, done, kept }) => {
+                let lost = self.book.renewed(asked, &held, &kept);
+                self.book.deleted(&done);
+                self.lose(&lost, "another server has taken it");
+            }
+            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+        }
+    }
+
+    fn lose(&mut self, lost: &[SessionId], why: &str) {
+        for session in lost {
+            if let Some((_, fence, lost)) = self.rights.remove(session) {
+                tracing::warn!(%session, why, "this server gives a call up");
+                // First nothing more of it is kept, then it ends.
+                fence.fall();
+                lost.cancel();
+            }
+        }
+    }
+
+    /// What is left of calls that ended with the server.
+    async fn end(self) {
+        let (held, done) = self.book.due();
+        let all = [held, done].concat();
+        if all.is_empty() {
+            return;
+        }
+        let ending = async {
+            let mut tx = self.db.system_tx(Reason::Leases).await?;
+            lease::release(&mut tx, &all).await?;
+            tx.commit().await
+        };
+        match tokio::time::timeout(LAST_WORD, ending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "leases of calls that have ended stay until they run out")
+            }
+            Err(_elapsed) => tracing::warn!("leases of calls that have ended stay until they run out"),
+        }
+    }
+}

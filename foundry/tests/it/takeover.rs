@@ -1,0 +1,266 @@
+//! Servers that share a database and a LiveKit server: the calls of one that dies go on on the others, and nobody speaks twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use domain::Secret;
+use media_core::LegEvent;
+use media_livekit::{Grant, Keys, Notice, Options, Said, Ticket, Visit, With};
+use media_rtc::link::Credentials;
+use runtime::Tasks;
+use testkit::livekit::{KEY, LiveKit, SECRET};
+use testkit::{Server, postgres, process};
+use tokio::time::Instant;
+
+use crate::{house, livekit};
+
+/// Only to end a test that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ROOMS: usize = 20;
+
+fn servers(count: usize, rooms: &LiveKit, database: &str) -> Vec<Server> {
+    let settings = livekit::settings(rooms);
+    let started: Vec<Server> =
+        (0..count).map(|_| house::timed(&settings, &["--database-url", database])).collect();
+    started.iter().for_each(livekit::registered);
+    started
+}
+
+/// Somebody in a room of their own, with an agent.
+struct Caller {
+    visit: Visit,
+    room: String,
+    /// What the agent has said, as far as it is told, by segments.
+    said: BTreeMap<String, String>,
+}
+
+impl Caller {
+    fn enter(rooms: &LiveKit, room: String, credentials: &Arc<Credentials>, tasks: &Tasks) -> Self {
+        let keys = Keys { key: KEY.to_owned(), secret: Secret::new(SECRET.to_owned()) };
+        let grant = Grant {
+            room: room.clone(),
+            identity: "ann".to_owned(),
+            agents: vec![("front-desk".to_owned(), "vip".to_owned())],
+            ..Grant::default()
+        };
+        let token = keys.join(&grant, SystemTime::now(), Duration::from_secs(600)).expect("a token");
+        let options =
+            Options { with: With::Agents, listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
+        let ticket = Ticket { url: rooms.url(), token };
+        let visit = media_livekit::enter(ticket, credentials, options, tasks);
+        Self { visit, room, said: BTreeMap::new() }
+    }
+
+    async fn write(&self, text: &str) {
+        let said = serde_json::to_string(&Said::Text { text: text.to_owned() }).expect("JSON");
+        let told = self.visit.peer.commands.send(media_core::LegCommand::Message(said));
+        told.await.expect("the caller is in the room");
+    }
+
+    /// Waits for what the agent says next that is `wanted`.
+    async fn hears(&mut self, what: &str, wanted: impl Fn(&Notice) -> bool) {
+        let found = async {
+            while let Some(event) = self.visit.peer.events.recv().await {
+                let LegEvent::Message(text) = event else { continue };
+                let notice: Notice = serde_json::from_str(&text).expect("a notice");
+                if let Notice::Agent { segment, more: text } | Notice::AgentDone { segment, heard: text } =
+                    &notice
+                {
+                    self.said.insert(segment.clone(), text.clone());
+                }
+                if wanted(&notice) {
+                    return true;
+                }
+            }
+            false
+        };
+        let heard = tokio::time::timeout(PATIENCE, found).await;
+        assert_eq!(heard, Ok(true), "{}: {what}; heard: {:?}", self.room, self.said);
+    }
+
+    async fn answered(&mut self) {
+        self.hears("an answer to its end", |notice| matches!(notice, Notice::AgentDone { .. })).await;
+    }
+
+    async fn asks(&mut self, text: &str) {
+        self.write(text).await;
+        self.answered().await;
+    }
+
+    /// Waits until the agent says that the call was cut off, and how long that took since `since`.
+    async fn told_so(&mut self, since: Instant) -> Duration {
+        let cut_off =
+            |notice: &Notice| matches!(notice, Notice::Agent { more, .. } if more.contains("cut off"));
+        self.hears("the agent of another server", cut_off).await;
+        since.elapsed()
+    }
+}
+
+fn sql(database: &str, statement: &str) -> String {
+    postgres::sql(database, statement)
+}
+
+/// Of each room the data directory of the server that has it.
+fn holders(database: &str) -> BTreeMap<String, String> {
+    let rows = sql(database, "select room || ' ' || server_id from app.leases");
+    rows.lines().filter_map(|row| row.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+}
+
+fn id(server: &Server) -> String {
+    let id = std::fs::read_to_string(server.data_dir().join("server-id")).expect("it has one");
+    let id: domain::ServerId = id.trim().parse().expect("an id");
+    id.as_uuid().to_string()
+}
+
+/// Every call is on record with as many turns of the caller.
+fn on_record(database: &str, turns: usize, calls: usize) {
+    let statement =
+        format!("select count(*) from app.sessions where turns = {turns} and checkpoint is not null");
+    process::wait_for("the calls on record", PATIENCE, || {
+        (sql(database, &statement) == calls.to_string()).then_some(())
+    });
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+#[test]
+fn when_one_of_three_servers_is_killed_each_of_its_calls_goes_on_on_another() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let database = postgres::empty();
+    let mut servers = servers(3, &rooms, &database);
+    let runtime = runtime();
+    let tasks = Tasks::new();
+    let credentials = Arc::new(Credentials::generate());
+    let mut callers: Vec<Caller> = runtime.block_on(async {
+        let enter = |n| Caller::enter(&rooms, format!("desk-{n}"), &credentials, &tasks);
+        let mut callers: Vec<Caller> = (0..ROOMS).map(enter).collect();
+        futures::future::join_all(callers.iter_mut().map(async |caller| {
+            caller.answered().await;
+            caller.asks("I would like to book a haircut please").await;
+            caller.asks("on Tuesday").await;
+        }))
+        .await;
+        callers
+    });
+    on_record(&database, 2, ROOMS);
+    let held = holders(&database);
+    assert_eq!(held.len(), ROOMS, "each call has its lease: {held:?}");
+    let count = |server: &Server| held.values().filter(|holder| **holder == id(server)).count();
+    let most = (0..servers.len()).max_by_key(|at| count(&servers[*at])).expect("three");
+    let dead = servers.swap_remove(most);
+    let gone = id(&dead);
+    let (mut cut, others): (Vec<Caller>, Vec<Caller>) =
+        callers.drain(..).partition(|caller| held[&caller.room] == gone);
+    assert!(!cut.is_empty());
+
+    process::signal(dead.pid(), "KILL");
+    let mut waits = runtime.block_on(async {
+        let killed = Instant::now();
+        futures::future::join_all(cut.iter_mut().map(|caller| caller.told_so(killed))).await
+    });
+    waits.sort_unstable();
+    println!("{} calls went on after {waits:?}", waits.len());
+    let held = holders(&database);
+    assert_eq!(held.len(), ROOMS);
+    assert!(held.values().all(|holder| *holder != gone), "{held:?}");
+
+    runtime.block_on(async {
+        futures::future::join_all(cut.iter_mut().map(async |caller| {
+            caller.answered().await;
+        }))
+        .await;
+        callers = cut.into_iter().chain(others).collect();
+        futures::future::join_all(callers.iter_mut().map(async |caller| {
+            caller.asks("at ten in the morning").await;
+            caller.write("goodbye").await;
+            caller.answered().await;
+        }))
+        .await;
+    });
+    process::wait_for("the calls' end", PATIENCE, || {
+        let ended = "select count(*) from app.sessions where end_reason = 'agent_ended'";
+        (sql(&database, ended) == ROOMS.to_string()).then_some(())
+    });
+    assert_eq!(sql(&database, "select count(*) from app.sessions"), ROOMS.to_string(), "no second call");
+    process::wait_for("leases that are deleted", PATIENCE, || holders(&database).is_empty().then_some(()));
+    runtime.block_on(async { tasks.shutdown().await });
+}
+
+/// One caller who has been answered once.
+fn settled(runtime: &tokio::runtime::Runtime, rooms: &LiveKit, room: &str, tasks: &Tasks) -> Caller {
+    runtime.block_on(async {
+        let credentials = Arc::new(Credentials::generate());
+        let mut caller = Caller::enter(rooms, room.to_owned(), &credentials, tasks);
+        caller.answered().await;
+        caller.asks("I would like to book a haircut please").await;
+        caller
+    })
+}
+
+fn gave_up(server: &Server, why: &str) {
+    process::wait_for("a call that is given up", PATIENCE, || {
+        server.log().lines().any(|line| line.contains("gives a call up") && line.contains(why)).then_some(())
+    });
+}
+
+#[test]
+fn a_server_that_was_frozen_finds_its_call_taken_and_says_nothing_more() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let database = postgres::empty();
+    let servers = servers(2, &rooms, &database);
+    let (runtime, tasks) = (runtime(), Tasks::new());
+    let mut caller = settled(&runtime, &rooms, "desk", &tasks);
+    on_record(&database, 1, 1);
+    let holder = holders(&database).remove("desk").expect("it has a lease");
+    let frozen = servers.iter().find(|server| id(server) == holder).expect("one of ours");
+    process::signal(frozen.pid(), "STOP");
+    runtime.block_on(async {
+        caller.told_so(Instant::now()).await;
+        caller.answered().await;
+    });
+    process::signal(frozen.pid(), "CONT");
+    gave_up(frozen, "");
+    let said = caller.said.len();
+    runtime.block_on(caller.asks("on Tuesday"));
+    assert_eq!(caller.said.len(), said + 1, "one answer, by one agent: {:?}", caller.said);
+    runtime.block_on(async {
+        caller.write("goodbye").await;
+        caller.answered().await;
+    });
+    process::wait_for("the call's end", PATIENCE, || {
+        (sql(&database, "select end_reason from app.sessions") == "agent_ended").then_some(())
+    });
+    let ends = "select count(*) from app.session_events where kind = 'ended'";
+    assert_eq!(sql(&database, ends), "1", "the frozen server ended nothing");
+    assert_ne!(sql(&database, "select server_id from app.sessions"), holder);
+    runtime.block_on(async { tasks.shutdown().await });
+}
+
+#[test]
+fn a_room_that_is_left_leaves_no_lease_behind() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let database = postgres::empty();
+    let mut servers = servers(1, &rooms, &database);
+    let runtime = runtime();
+    let tasks = Tasks::new();
+    let caller = settled(&runtime, &rooms, "desk", &tasks);
+    assert_eq!(holders(&database).len(), 1);
+    drop(caller);
+    process::wait_for("a lease that is deleted", PATIENCE, || holders(&database).is_empty().then_some(()));
+    let _caller = settled(&runtime, &rooms, "another", &tasks);
+    // The second time it does not wait for the call that runs.
+    servers[0].terminate();
+    process::wait_for("a server that stops", PATIENCE, || {
+        servers[0].log().contains("stopping").then_some(())
+    });
+    servers[0].terminate();
+    assert!(servers[0].ended(PATIENCE).is_some(), "{}", servers[0].log());
+    assert!(holders(&database).is_empty());
+    runtime.block_on(async { tasks.shutdown().await });
+}

@@ -1,0 +1,33 @@
+//! A caller in a LiveKit room: a participant like any other, who waits there for an agent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use media_livekit::{Ended, Options, Ticket, Visit, With, enter};
+use media_rtc::link::Credentials;
+use runtime::Tasks;
+
+use super::{DialError, Link};
+
+/// An agent is dispatched within a second; a server that is full passes its room on.
+const AGENT_WITHIN: Duration = Duration::from_secs(20);
+
+/// Enters the room. Returns when an agent is there.
+///
+/// # Errors
+/// When the room cannot be entered, or no agent comes into it.
+pub async fn dial(ticket: Ticket) -> Result<Link, DialError> {
+    let url = ticket.url.clone();
+    let tasks = Tasks::new();
+    let within = u64::try_from(AGENT_WITHIN.as_millis()).unwrap_or(u64::MAX);
+    let options = Options { with: With::Agents, caller_within_ms: within, ..Options::default() };
+    let credentials = Arc::new(Credentials::generate());
+    let Visit { peer, begun, ended } = enter(ticket, &credentials, options, &tasks);
+    if begun.await.is_err() {
+        return Err(match ended.await {
+            Ok(Ended::Failed(error)) => DialError::Room(error),
+            _ => DialError::NoAgent { url, within: AGENT_WITHIN },
+        });
+    }
+    Ok(Link { codec: peer.codec, events: peer.events, commands: peer.commands, _tasks: tasks })
+}
