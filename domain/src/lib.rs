@@ -24,6 +24,6 @@ pub use id::{
     TurnId,
 };
 pub use secret::{Pii, Secret, show_pii};
-pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent};
+pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent, Transfer, TransferMode};
 pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Voiced, Word};
 pub use timeline::{Latencies, Mark, ProviderName, ServedBy, TurnTimeline};

@@ -52,6 +52,48 @@ pub enum EndReason {
     Interrupted,
     /// A machine took a call of ours: it was hung up on, or has its message.
     AnsweredByMachine,
+    /// The caller was put through to a person.
+    Transferred,
+    /// Somebody at the console ended the call; the agent said goodbye.
+    OperatorEnded,
+}
+
+/// How a caller is put through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferMode {
+    /// The caller's own network is asked to call the person; this server has no part in their talk.
+    #[default]
+    Cold,
+    /// The person is called, told of the call, and asked; the caller is connected once they want it.
+    Warm,
+}
+
+/// Where a caller is to be put through.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    pub mode: TransferMode,
+    /// A number, or a SIP address.
+    pub to: String,
+    /// Told to the person who is called (`Warm`).
+    pub briefing: String,
+    /// What they are asked then.
+    pub ask: String,
+    /// So long the phone may ring, in s.
+    pub ring_s: u32,
+}
+
+impl fmt::Debug for Transfer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mode, to, briefing, ask, ring_s } = self;
+        f.debug_struct("Transfer")
+            .field("mode", mode)
+            .field("to", &Pii(to))
+            .field("briefing", &Pii(briefing))
+            .field("ask", &Pii(ask))
+            .field("ring_s", ring_s)
+            .finish()
+    }
 }
 
 /// Why the caller heard nothing although it was the agent's turn: every wait of the session has one of these names.

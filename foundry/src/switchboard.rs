@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use agents_run::{Meter, Ports};
@@ -10,7 +10,7 @@ use control_server::ports::CallRequest;
 use control_store::greeting::Began;
 use control_store::{Entry, Fence, Opened, Recorder};
 use domain::{AgentId, DrillId, EnvironmentId, OrgId, ServerId, SessionId};
-use media_session::{ClientProtocol, Leg, Parts, Place};
+use media_session::{ClientProtocol, Consult, Leg, Parts, Place};
 use providers_api::TtsRequest;
 use runtime::{Kind, Tasks};
 
@@ -18,13 +18,17 @@ use crate::adapters::accounts::Bench;
 use crate::adapters::at_once::AtOnce;
 use crate::adapters::attempts::Client;
 use crate::adapters::catalogue::{Callable, Catalogue, Ready};
+use crate::adapters::dialler::Desk;
 use crate::adapters::drills::Drills;
+use crate::adapters::entry::rtvi;
 use crate::adapters::greeter::{Greeter, Opening};
 use crate::adapters::ledger::Ledger;
+use crate::adapters::live::Live;
 use crate::adapters::paces::{self, Hurry, Paces};
 use crate::adapters::returning::{Return, Returning};
 use crate::adapters::sink::Sink;
 use crate::adapters::speech_to_speech::{self, SpeechToSpeech};
+use crate::adapters::transfers::{Asked, ByTrunk};
 use crate::adapters::{dialogue, recordings};
 use crate::speech::Speech;
 use crate::waits;
@@ -51,6 +55,9 @@ pub(crate) struct Switchboard {
     returning: Returning,
     greeter: Arc<Greeter>,
     paces: Paces,
+    /// Where people are called from who may take a call over.
+    desk: OnceLock<Weak<Desk>>,
+    live: Arc<Live>,
 }
 
 /// Whom a call asks for its agent, its providers, its greeting, what it says at once, and whether a drill strikes it.
@@ -70,6 +77,8 @@ pub(crate) struct Joining {
     pub(crate) back: Option<Return>,
     /// Of a call that other servers may take over.
     pub(crate) fence: Option<Fence>,
+    /// Of a person who is asked whether they take a call.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// Where files of calls lie.
@@ -85,10 +94,29 @@ impl Switchboard {
         record: Record,
         folders: Folders,
         returning: Returning,
+        live: Arc<Live>,
     ) -> Self {
         let Crew { bench, drills, catalogue, greeter, at_once } = crew;
         let paces = Paces::default();
-        Self { catalogue, record, speech, bench, drills, at_once, folders, returning, greeter, paces }
+        Self {
+            catalogue,
+            record,
+            speech,
+            bench,
+            drills,
+            at_once,
+            folders,
+            returning,
+            greeter,
+            paces,
+            desk: OnceLock::new(),
+            live,
+        }
+    }
+
+    /// From now on people can be called who may take a call over. The first desk stays.
+    pub(crate) fn calls_people_by(&self, desk: &Arc<Desk>) {
+        let _first = self.desk.set(Arc::downgrade(desk));
     }
 
     /// Opens a connection to the voice of each agent when it begins to be served, so that the first caller need not wait for it.
@@ -171,18 +199,35 @@ impl Switchboard {
         leg: Leg,
         protocol: Box<dyn ClientProtocol>,
     ) {
+        self.begin(place, tasks, call, leg, protocol, None);
+    }
+
+    /// Asks somebody on this leg, in the agent's voice, whether they take a call.
+    pub(crate) fn ask(&self, place: Place, tasks: &Tasks, call: &CallRequest, leg: Leg, asked: Asked) {
+        self.begin(place, tasks, call, leg, rtvi(call), Some(asked));
+    }
+
+    fn begin(
+        &self,
+        place: Place,
+        tasks: &Tasks,
+        call: &CallRequest,
+        leg: Leg,
+        protocol: Box<dyn ClientProtocol>,
+        asked: Option<Asked>,
+    ) {
         let back = self.returning.take(place.id(), jiff::Timestamp::now());
         // Who comes back when nobody waits any more begins no second call under the id of the first.
         if back.is_none() && call.resumes {
             return;
         }
-        self.join(place, tasks, call, Joining { leg, protocol, back, fence: None });
+        self.join(place, tasks, call, Joining { leg, protocol, back, fence: None, asked });
     }
 
     /// As `connect`, for a call of which it is known whether it goes on.
     pub(crate) fn join(&self, place: Place, tasks: &Tasks, call: &CallRequest, joining: Joining) {
         let id = place.id();
-        let Joining { leg, protocol, back, fence } = joining;
+        let Joining { leg, protocol, back, fence, asked } = joining;
         let callable = match &back {
             Some(back) => Some(back.callable.clone()),
             None => self.catalogue.find(&call.agent),
@@ -220,11 +265,15 @@ impl Switchboard {
         let (sink, snapshot) = match back {
             Some(back) => (sink.resumed(back.sequence, back.since), back.snapshot),
             None => {
+                let began = asked.is_none().then_some(began);
                 recorder.put(self.record.opened(id, &callable, leg.transport, began, drilled));
                 (sink, None)
             }
         };
-        let ways = self.bench.speech(&client, &chosen.realtime, &options.voice);
+        let ways = match &asked {
+            None => self.bench.speech(&client, &chosen.realtime, &options.voice),
+            Some(_) => Vec::new(),
+        };
         let call_of = speech_to_speech::Call { session: id, resumed: snapshot.is_some() };
         let speech = SpeechToSpeech::begin(call_of, ways, &self.catalogue.ports().tasks);
         let cascade = self.bench.llm(&client, &chosen.llm);
@@ -241,6 +290,17 @@ impl Switchboard {
         let tts = self.bench.tts(&client, &chosen.tts, &options.voice);
         // The first turn, and the next while the first still gives its connection back.
         tts.warm(&TtsRequest { session: id, turn: None, voice: options.voice.clone() }, WARM_TURNS);
+        let consult = match (self.desk.get().and_then(Weak::upgrade), &asked) {
+            (Some(desk), None) => {
+                let (org, agent) = (callable.org, call.agent.clone());
+                Some(Box::new(ByTrunk { desk, session: id, org, agent }) as Box<dyn Consult>)
+            }
+            _ => None,
+        };
+        let (asked_dialogue, heir) = match asked {
+            Some(Asked { dialogue, heir }) => (Some(dialogue), Some(heir)),
+            None => (None, None),
+        };
         let parts = Parts {
             agent: callable.name.clone(),
             agent_version: callable.version.to_string(),
@@ -249,9 +309,10 @@ impl Switchboard {
             hurry: hurry.map(|hurry| Box::new(hurry) as _),
             vad: self.speech.vad(),
             end_of_turn: self.speech.end_of_turn(),
-            dialogue: match speech {
-                Some(speech) => speech.around(graph),
-                None => graph,
+            dialogue: match (asked_dialogue, speech) {
+                (Some(asked), _) => asked,
+                (None, Some(speech)) => speech.around(graph),
+                (None, None) => graph,
             },
             sink: Box::new(sink),
             protocol,
@@ -263,8 +324,11 @@ impl Switchboard {
             background: ready.background.clone(),
             resumed,
             at_machine: call.at_machine.clone(),
+            consult,
+            heir,
             options,
         };
+        self.live.begins(id, callable.org, &callable.name);
         // The directory keeps the handle; the session ends by itself.
         drop(media_session::start(place, tasks, parts));
     }
@@ -282,7 +346,7 @@ impl Record {
         session: SessionId,
         callable: &Callable,
         transport: &str,
-        greeting: Began,
+        greeting: Option<Began>,
         drill: Option<DrillId>,
     ) -> Entry {
         Entry::Opened(Opened {
@@ -296,7 +360,7 @@ impl Record {
             transport: transport.to_owned(),
             server: self.server,
             started_at: jiff::Timestamp::now(),
-            greeting: Some(greeting),
+            greeting,
             drill,
         })
     }

@@ -27,6 +27,7 @@ use crate::adapters::greeter::Greeter;
 use crate::adapters::halves::Halves;
 use crate::adapters::health::{Health, Metrics};
 use crate::adapters::leases::Leases;
+use crate::adapters::live::Live;
 use crate::adapters::phones::Phones;
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
@@ -164,7 +165,8 @@ impl House {
             greeter: Arc::clone(&greeter),
             at_once: Arc::clone(&at_once),
         };
-        let board = Switchboard::new(speech, crew, record, folders, returning);
+        let live = Arc::new(Live::new(directory.clone()));
+        let board = Switchboard::new(speech, crew, record, folders, returning, Arc::clone(&live));
         let board = Arc::new(board);
         board.keep_warm(&tasks);
         let spending = Spending::follow(store.db().clone(), directory.clone(), &tasks).await;
@@ -208,7 +210,7 @@ impl House {
             };
             rooms.open();
         }
-        let dialler = Dialler(Arc::new(Desk {
+        let desk = Arc::new(Desk {
             sip: phones.clone(),
             board: Arc::clone(&board),
             directory: directory.clone(),
@@ -223,8 +225,10 @@ impl House {
             },
             queued: Notify::new(),
             last: Mutex::default(),
-        }));
-        dialler.0.open().await.map_err(|error| coded(error.failure(), error))?;
+        });
+        board.calls_people_by(&desk);
+        desk.open().await.map_err(|error| coded(error.failure(), error))?;
+        let dialler = Dialler(desk);
         let line = Line::new();
         let carriers = Carriers {
             catalogue: Arc::clone(&catalogue),
@@ -263,6 +267,7 @@ impl House {
             drills: Arc::new(drills::Control { drills, catalogue }),
             rooms: doors,
             dialler: Arc::new(dialler),
+            live,
         };
         let kept = Arc::clone(&ports.recordings);
         let dialling = Arc::clone(&ports.dialler);

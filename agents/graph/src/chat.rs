@@ -12,6 +12,8 @@ pub struct ChatRequest {
     pub node: String,
     pub instructions: String,
     pub messages: Vec<ChatMessage>,
+    /// What somebody who listens wants said or done in this reply; it stands at the end of the instructions, too.
+    pub whispers: Vec<String>,
     /// What the model may call: tools, and the node's exits.
     pub functions: Arc<[Function]>,
     /// The model has called often enough in this turn: only words are wanted.
@@ -29,7 +31,10 @@ impl ChatRequest {
     /// instructions may have gone on meanwhile.
     #[must_use]
     pub fn asks_the_same(&self, other: &Self) -> bool {
-        self.node == other.node && self.words_only == other.words_only && self.messages == other.messages
+        self.node == other.node
+            && self.words_only == other.words_only
+            && self.whispers == other.whispers
+            && self.messages == other.messages
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::chat::Function;
 use crate::definition::AgentDefinition;
 use crate::expression::Expression;
-use crate::node::{Collect, DeclaredTool, End, IntentNode, LlmNode, Node, Say, Slot, Tool};
+use crate::node::{Collect, DeclaredTool, End, IntentNode, LlmNode, Node, Say, Slot, Tool, Transfer};
 use crate::template::{Given, Template};
 use crate::understand::Choices;
 use crate::validate::{self, Invalid, Problem, RESERVED, Severity};
@@ -44,7 +44,19 @@ pub(crate) enum Step {
     Router,
     Tool { node: Tool, args: Vec<(String, Given)>, text: Vec<Template> },
     Llm(Arc<Talking>),
+    Transfer(Arc<Leading>),
     End { node: End, text: Vec<Template> },
+}
+
+/// A node that puts the caller through.
+#[derive(Debug, Clone)]
+pub(crate) struct Leading {
+    pub(crate) node: Transfer,
+    pub(crate) to: Template,
+    pub(crate) text: Vec<Template>,
+    pub(crate) briefing: Vec<Template>,
+    pub(crate) ask: Vec<Template>,
+    pub(crate) waiting: Vec<Template>,
 }
 
 /// A node of a language model.
@@ -309,6 +321,14 @@ impl Compiler {
                 sorry: self.texts("sorry", &node.sorry),
                 functions: functions(node, tools),
                 output: node.output.clone().map(Arc::new),
+                node: node.clone(),
+            })),
+            Node::Transfer(node) => Step::Transfer(Arc::new(Leading {
+                to: self.template("to", &node.to),
+                text: self.texts("text", &node.text),
+                briefing: self.texts("briefing", &node.briefing),
+                ask: self.texts("ask", &node.ask),
+                waiting: self.texts("waiting", &node.waiting),
                 node: node.clone(),
             })),
             Node::End(node) => Step::End { text: self.texts("text", &node.text), node: node.clone() },

@@ -24,6 +24,7 @@ pub use diff::{Change, ChangeKind, diff};
 pub use expression::{Expression, ExpressionError, Scope};
 pub use node::{
     Act, Collect, Confirm, DeclaredTool, Entity, Exit, Intent, IntentNode, LlmNode, Node, Slot, SlotKind,
+    Transfer,
 };
 pub use spoken::{clock as spoken_time, list as spoken_list};
 pub use state::{Channel, ChannelKind, Reducer, StateError};

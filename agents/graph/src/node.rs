@@ -14,6 +14,7 @@ pub enum Node {
     Router(Router),
     Tool(Tool),
     Llm(LlmNode),
+    Transfer(Transfer),
     End(End),
 }
 
@@ -27,6 +28,7 @@ impl Node {
             Self::Router(_) => "router",
             Self::Tool(_) => "tool",
             Self::Llm(_) => "llm",
+            Self::Transfer(_) => "transfer",
             Self::End(_) => "end",
         }
     }
@@ -352,6 +354,44 @@ pub struct DeclaredTool {
 
 fn no_parameters() -> Value {
     serde_json::json!({"type": "object", "properties": {}})
+}
+
+/// Puts the caller through to a person. Where that succeeds the call ends as `transferred`; the outcome `failed` tells that the caller is
+/// still here (`error.code`, `error.message`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transfer {
+    /// A number or a SIP address (a template).
+    pub to: String,
+    #[serde(default)]
+    pub mode: domain::TransferMode,
+    /// Said to the caller before. It cannot be interrupted.
+    #[serde(default)]
+    pub text: Vec<String>,
+    /// What the person is told of the call before they are asked whether they take it (`warm`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub briefing: Vec<String>,
+    /// How they are asked. A "yes" or the key 1 takes the call, a "no" or the key 2 does not.
+    #[serde(default = "ask")]
+    pub ask: Vec<String>,
+    /// Said to a caller who speaks meanwhile.
+    #[serde(default = "waiting")]
+    pub waiting: Vec<String>,
+    /// So long the phone may ring, in s (5 to 120).
+    #[serde(default = "ring_s")]
+    pub ring_s: u32,
+}
+
+fn ask() -> Vec<String> {
+    vec!["Do you take the call? Say yes or press one, or say no or press two.".to_owned()]
+}
+
+fn waiting() -> Vec<String> {
+    vec!["One moment please, I am still putting you through.".to_owned()]
+}
+
+const fn ring_s() -> u32 {
+    30
 }
 
 /// Says goodbye and ends the session.

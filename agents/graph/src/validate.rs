@@ -7,7 +7,7 @@ use domain::Failure;
 use serde::Serialize;
 
 use crate::definition::AgentDefinition;
-use crate::node::{Collect, Entity, IntentNode, Node, Slot, SlotKind};
+use crate::node::{Collect, Entity, IntentNode, Node, Slot, SlotKind, Transfer};
 
 mod models;
 
@@ -101,6 +101,7 @@ pub(crate) fn structure(definition: &AgentDefinition) -> Vec<Problem> {
                 }
             }
             Node::Llm(node) => models::node(definition, id, node, &mut problems),
+            Node::Transfer(node) => transfers(id, node, &mut problems),
             Node::Router(_) | Node::End(_) => {}
         }
     }
@@ -322,6 +323,26 @@ fn intents(definition: &AgentDefinition, id: &str, node: &IntentNode, problems: 
     }
 }
 
+fn transfers(id: &str, node: &Transfer, problems: &mut Vec<Problem>) {
+    if node.to.trim().is_empty() {
+        problems.push(Problem::error(Some(id), "to", "nobody is named: give a number or a SIP address"));
+    }
+    if !(5..=120).contains(&node.ring_s) {
+        problems.push(Problem::error(Some(id), "ring_s", "must lie between 5 and 120"));
+    }
+    let warm = node.mode == domain::TransferMode::Warm;
+    if warm && node.briefing.is_empty() {
+        problems.push(Problem::error(
+            Some(id),
+            "briefing",
+            "whoever is called is told of the call first: say how",
+        ));
+    }
+    if !warm && !node.briefing.is_empty() {
+        problems.push(Problem::warning(Some(id), "briefing", "nobody is told it where mode is \"cold\""));
+    }
+}
+
 /// What can come out of a node.
 fn outcomes(node: &Node) -> Vec<&str> {
     match node {
@@ -333,6 +354,7 @@ fn outcomes(node: &Node) -> Vec<&str> {
         Node::Llm(_) => vec!["next", "error"],
         Node::Collect(_) => vec!["done", "cancelled", "failed"],
         Node::Intent(intent) => intent.intents.keys().map(String::as_str).chain(["unknown"]).collect(),
+        Node::Transfer(_) => vec!["failed"],
         Node::End(_) => Vec::new(),
     }
 }
@@ -379,6 +401,7 @@ fn edges(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
             Node::Collect(_) => &["done"],
             Node::Router(_) => &["next"],
             Node::Tool(_) => &["error"],
+            Node::Transfer(_) => &["failed"],
             Node::Llm(node) if !node.converses() => &["error"],
             _ => &[],
         };

@@ -7,8 +7,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use agents_graph::{Action, RestoreError, Snapshot, Walk};
-use domain::{EndReason, Failure, SessionId, TurnId, Voiced};
+use agents_graph::{Action, RestoreError, Snapshot, ToolError, Walk};
+use domain::{EndReason, Failure, SessionId, Transfer, TurnId, Voiced};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Zoned;
@@ -41,6 +41,8 @@ pub enum Step {
         message: String,
     },
     End(EndReason),
+    /// Put the caller through when everything before this was said.
+    Transfer(Transfer),
 }
 
 pub struct Conversation {
@@ -171,6 +173,26 @@ impl Conversation {
     /// What to say before the session ends by itself.
     pub fn farewell(&mut self, turn: TurnId, reason: EndReason) -> BoxStream<'static, Step> {
         self.act(|walk, now| walk.farewell(turn.0, reason, now))
+    }
+
+    /// The transfer that was asked for is being tried: what the caller says meanwhile does not take it back.
+    pub fn transferring(&mut self) {
+        lock(&self.shared).walk.transferring();
+    }
+
+    /// It came to nothing: what to say to a caller who is still here.
+    pub fn not_transferred(&mut self, turn: TurnId, error: &ToolError) -> BoxStream<'static, Step> {
+        self.act(|walk, now| walk.transfer_failed(turn.0, error, now))
+    }
+
+    /// A word in the agent's ear for its next reply. Whether the talk is where it will be heeded at once.
+    pub fn whisper(&mut self, text: &str) -> bool {
+        lock(&self.shared).walk.whisper(text)
+    }
+
+    /// Words that are said as they are, as a turn of the agent's.
+    pub fn prompted(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Step> {
+        self.act(|walk, now| walk.prompted(turn.0, text, now))
     }
 
     /// All that is needed to take the conversation up elsewhere.

@@ -406,6 +406,7 @@ impl Reply {
                 Action::Interruptible(may) => Step::Interruptible(may),
                 Action::Fail { code, message } => Step::Failed { failure: self.failed(code), message },
                 Action::End(reason) => Step::End(reason),
+                Action::Transfer(transfer) => Step::Transfer(transfer),
             };
             match step {
                 _ if self.guess.is_none() => self.steps.push_back(step),

@@ -28,7 +28,7 @@ pub struct CallSummary {
     pub duration_ms: f64,
     pub running: bool,
     /// `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `budget_spent`, `answered_by_machine`, `interrupted` (the
-    /// server died and the caller did not come back in time).
+    /// server died and the caller did not come back in time), `transferred` (put through to a person), `operator_ended` (from the console).
     pub end_reason: Option<String>,
     /// What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`.
     pub outcome: Option<String>,

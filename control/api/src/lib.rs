@@ -21,6 +21,7 @@ pub mod greeting;
 pub mod health;
 pub mod latency;
 pub mod list;
+pub mod live;
 pub mod livekit;
 pub mod offer;
 pub mod organization;

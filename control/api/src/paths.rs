@@ -56,6 +56,13 @@ pub const SESSION_TURNS: &str = "/v1/sessions/{id}/turns";
 pub const SESSION_EVENTS: &str = "/v1/sessions/{id}/events";
 /// The flight log.
 pub const SESSION_LOG: &str = "/v1/sessions/{id}/log";
+/// Calls under way.
+pub const LIVE: &str = "/v1/live";
+pub const SESSION_LISTEN: &str = "/v1/sessions/{id}/listen";
+pub const SESSION_WHISPER: &str = "/v1/sessions/{id}/whisper";
+pub const SESSION_END: &str = "/v1/sessions/{id}/end";
+/// WebSocket: a call's sound.
+pub const LISTEN_SOCKET: &str = "/live";
 pub const SESSION_RECORDINGS: &str = "/v1/sessions/{id}/recordings";
 /// One file of them.
 pub const SESSION_RECORDING: &str = "/v1/sessions/{id}/recordings/{file}";

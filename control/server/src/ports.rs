@@ -13,6 +13,7 @@ use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
 use control_api::greeting::GreetingAudio;
 use control_api::health::Readiness;
+use control_api::live::LiveCall;
 use control_api::offer::Candidate;
 use control_api::provider_account::{
     Ability, AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
@@ -44,6 +45,25 @@ pub struct Ports {
     /// Where the server is connected to LiveKit.
     pub rooms: Option<Arc<dyn Rooms>>,
     pub dialler: Arc<dyn Dialler>,
+    pub live: Arc<dyn Live>,
+}
+
+/// Calls that run in this process.
+pub trait Live: Send + Sync {
+    /// Of the organization, the newest first.
+    fn calls(&self, org: OrgId) -> Vec<LiveCall>;
+
+    /// A word in the agent's ear; whether it heeds it in its next reply. `None`: the call is over.
+    fn whisper(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<bool>>;
+
+    /// Has the agent say this. `None`: the call is over.
+    fn prompt(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<()>>;
+
+    /// The agent says goodbye, in place of what it is saying. `None`: the call is over.
+    fn end(&self, id: SessionId) -> BoxFuture<'_, Option<()>>;
+
+    /// Runs a socket that a call's sound goes to, until either ends. `None`: the call is over.
+    fn listen(&self, id: SessionId) -> Option<Accept>;
 }
 
 /// Whoever calls people.

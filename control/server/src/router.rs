@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::http::{
     about, agents, alerts, api_keys, audit, calls, campaigns, carriers, channels, costs, domains, drafts,
-    drills, environments, greetings, health, latency, livekit, offer, organizations, pages, permission,
+    drills, environments, greetings, health, latency, live, livekit, offer, organizations, pages, permission,
     prices, provider_accounts, recordings, releases, routes, sessions, socket, start, versions, whip, widget,
 };
 use crate::middleware::{self, idempotency, principal};
@@ -39,6 +39,7 @@ pub(crate) fn router(server: Arc<Server>) -> Router {
         .layer(middleware::cors::anyone());
     let sockets = Router::new()
         .route(paths::SOCKET, any(socket::pipecat))
+        .route(paths::LISTEN_SOCKET, any(live::hear))
         .route(paths::CARRIER, any(socket::carrier))
         .route(paths::CARRIER_AGENT, any(socket::carrier_agent))
         .route(paths::CARRIER_TOKEN, any(socket::carrier_token))
@@ -171,6 +172,10 @@ fn control() -> Documented {
         .routes(routes!(sessions::turns))
         .routes(routes!(sessions::events))
         .routes(routes!(sessions::log))
+        .routes(routes!(live::list))
+        .routes(routes!(live::listen))
+        .routes(routes!(live::whisper))
+        .routes(routes!(live::end))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::file))
         .routes(routes!(latency::latency))

@@ -65,7 +65,7 @@ impl Rights {
         org == self.home || self.lent.get(trunk).is_some_and(|orgs| orgs.contains(&org))
     }
 
-    fn of(&self, org: OrgId) -> Vec<String> {
+    pub(crate) fn of(&self, org: OrgId) -> Vec<String> {
         self.trunks.iter().filter(|trunk| self.may(org, trunk)).cloned().collect()
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use agents_graph::Snapshot;
+use agents_graph::{Snapshot, ToolError};
 use agents_run::{Conversation, Ports, Snapshots, Step};
 use control_store::{Checkpoint, Entry, Recorder};
 use domain::{EndReason, SessionId, TurnId};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use media_session::{Dialogue, Said};
+use media_session::{Dialogue, NotTransferred, Said};
 
 use crate::adapters::catalogue::Ready;
 
@@ -104,6 +104,23 @@ impl Dialogue for Graph {
         self.conversation.discard(turn);
     }
 
+    fn whisper(&mut self, text: &str) -> bool {
+        self.conversation.whisper(text)
+    }
+
+    fn prompted(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Said> {
+        self.keeper.after(self.conversation.prompted(turn, text))
+    }
+
+    fn transferring(&mut self) {
+        self.conversation.transferring();
+    }
+
+    fn not_transferred(&mut self, turn: TurnId, why: &NotTransferred) -> BoxStream<'static, Said> {
+        let error = ToolError { code: why.code().to_owned(), message: why.message().to_owned() };
+        self.keeper.after(self.conversation.not_transferred(turn, &error))
+    }
+
     fn heard(&mut self, turn: TurnId, text: &str, interrupted: bool) {
         self.conversation.heard(turn, text, interrupted);
         self.keeper.keep();
@@ -121,6 +138,7 @@ fn said(steps: BoxStream<'static, Step>) -> BoxStream<'static, Said> {
             Step::Noted { name, value } => Said::Noted { name, value },
             Step::Failed { failure, message } => Said::Failed { failure, message },
             Step::End(reason) => Said::End(reason),
+            Step::Transfer(transfer) => Said::Transfer(transfer),
         })
         .boxed()
 }

@@ -67,6 +67,7 @@ impl Entry {
             codec: peer.codec,
             events: peer.events,
             commands: peer.commands,
+            refer: None,
         };
         let protocol = by_offer(&offer.call, &[&offer.sdp]);
         join_with(&self.board, &self.spending, &self.tasks, way, &offer.call, leg, protocol).await?;
@@ -87,7 +88,8 @@ impl Entry {
         let from = call.from.and_then(listen::counted);
         let (answer, listener) = self.rtc.offer_from(sdp, from).map_err(|error| not_answered(&error))?;
         let halves::Joined { codec, events, commands } = halves::joined(sender, listener, &self.tasks);
-        let leg = Leg { transport: "webrtc", delivery: Delivery::Datagrams, codec, events, commands };
+        let leg =
+            Leg { transport: "webrtc", delivery: Delivery::Datagrams, codec, events, commands, refer: None };
         let protocol = by_offer(&call, &[&offered, sdp]);
         join_with(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg, protocol).await?;
         Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
@@ -277,7 +279,8 @@ impl Calls for Entry {
                     }
                 };
                 let delivery = Delivery::Stream;
-                let leg = Leg { transport, delivery, codec, events: peer.events, commands: peer.commands };
+                let (events, commands) = (peer.events, peer.commands);
+                let leg = Leg { transport, delivery, codec, events, commands, refer: None };
                 // A session that ended in between drops the leg, which closes the socket.
                 let _ended = join(&board, &spending, &tasks, way, &call, leg).await;
             }
@@ -317,6 +320,7 @@ impl Arriving {
             codec,
             events: peer.events,
             commands: peer.commands,
+            refer: None,
         };
         begin(&self.board, &self.spending, &self.tasks, place, call, leg, rtvi(call));
         // One that could not begin has ended already: its call is ended, too.
@@ -376,7 +380,7 @@ fn tell(caller: &mut greetings::Caller, begun: &Begun) {
     }
 }
 
-fn rtvi(call: &CallRequest) -> Box<dyn ClientProtocol> {
+pub(crate) fn rtvi(call: &CallRequest) -> Box<dyn ClientProtocol> {
     Box::new(speaking(call))
 }
 

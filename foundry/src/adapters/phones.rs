@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::adapters::catalogue::Reach;
 use crate::adapters::entry::{NO_RETURN, Way, join};
 use crate::adapters::spending::Spending;
+use crate::adapters::transfers::ByRefer;
 use crate::switchboard::Switchboard;
 
 /// Calls that no agent took, by `reason`: `unknown` (no route), `unserved` (nothing is published where the route leads), `budget`, `full`.
@@ -106,6 +107,7 @@ pub(crate) fn leg(peer: Peer) -> Leg {
         codec: peer.codec,
         events: peer.events,
         commands: peer.commands,
+        refer: Some(Arc::new(ByRefer(peer.control))),
     }
 }
 

@@ -351,6 +351,7 @@ impl Rooms {
             codec: peer.codec,
             events: peer.events,
             commands: peer.commands,
+            refer: None,
         };
         // A session that cannot begin drops the leg, which leaves the room.
         let Ok(place) = slot.enter(stay.session, &self.tasks) else { return };
@@ -360,7 +361,7 @@ impl Rooms {
         let taken = stay.tenure.as_ref().map_or(0, Tenure::number);
         let protocol = Box::new(LiveKit::new(stay.session, taken));
         let fence = stay.tenure.as_ref().map(|tenure| tenure.fence.clone());
-        self.board.join(place, &self.tasks, &call, Joining { leg, protocol, back, fence });
+        self.board.join(place, &self.tasks, &call, Joining { leg, protocol, back, fence, asked: None });
     }
 
     fn load(&self, lateness: f32) -> Load {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use domain::{AudioFrame, EndReason, MediaTime, TurnId};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use media_session::{Dialogue, Said};
+use media_session::{Dialogue, NotTransferred, Said};
 use providers_api::Llm;
 
 pub(crate) use line::{Call, Way};
@@ -84,6 +84,22 @@ impl Dialogue for Hearing {
         let voiced = self.voiced.take().map(MediaTime::as_duration);
         self.line.tell(Order::Over { said: text.to_owned(), voiced });
         self.graph.heard(turn, text, interrupted);
+    }
+
+    fn whisper(&mut self, text: &str) -> bool {
+        self.graph.whisper(text)
+    }
+
+    fn prompted(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Said> {
+        self.graph.prompted(turn, text)
+    }
+
+    fn transferring(&mut self) {
+        self.graph.transferring();
+    }
+
+    fn not_transferred(&mut self, turn: TurnId, why: &NotTransferred) -> BoxStream<'static, Said> {
+        self.graph.not_transferred(turn, why)
     }
 
     fn hears(&self) -> bool {

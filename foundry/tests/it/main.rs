@@ -32,6 +32,7 @@ mod shutdown;
 mod summaries;
 mod takeover;
 mod tls;
+mod transfers;
 mod typing;
 mod vendors;
 mod verdicts;

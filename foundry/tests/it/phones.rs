@@ -2,6 +2,8 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use media_core::g711;
@@ -30,13 +32,13 @@ pub(crate) fn spoken(name: &str) -> Vec<u8> {
 }
 
 /// A phone that is called: rings, is picked up, listens, hangs up.
-struct Called {
+pub(crate) struct Called {
     sip: UdpSocket,
-    rtp: UdpSocket,
+    pub(crate) rtp: UdpSocket,
 }
 
 impl Called {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let socket = || {
             let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
             socket.set_read_timeout(Some(Duration::from_secs(20))).expect("settable");
@@ -45,12 +47,12 @@ impl Called {
         Self { sip: socket(), rtp: socket() }
     }
 
-    fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.sip.local_addr().expect("bound").port()
     }
 
     /// The next request of that method, and who sent it.
-    fn asked(&self, method: &str) -> (String, SocketAddr) {
+    pub(crate) fn asked(&self, method: &str) -> (String, SocketAddr) {
         let mut bytes = [0; 8_192];
         loop {
             let (length, from) = self.sip.recv_from(&mut bytes).expect("a request");
@@ -61,7 +63,7 @@ impl Called {
         }
     }
 
-    fn answer(&self, request: &str, to: SocketAddr, status: &str, body: &str) {
+    pub(crate) fn answer(&self, request: &str, to: SocketAddr, status: &str, body: &str) {
         let kept = request
             .lines()
             .filter(|line| ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name)));
@@ -75,6 +77,14 @@ impl Called {
             body.len()
         );
         self.sip.send_to(text.as_bytes(), to).expect("sent");
+    }
+
+    pub(crate) fn description(&self) -> String {
+        let port = self.rtp.local_addr().expect("bound").port();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
+        )
     }
 
     /// Sends quiet frames to where audio is wanted, and gives what comes meanwhile.
@@ -114,11 +124,7 @@ fn somebody_is_called_by_a_trunk_and_greeted_once_they_are_heard() {
     let (invite, server_sip) = phone.asked("INVITE");
     assert!(invite.contains("sip:+4930123456@127.0.0.1") && invite.contains("sip:+4930555@"), "{invite}");
     phone.answer(&invite, server_sip, "180 Ringing", "");
-    let sdp = format!(
-        "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
-        phone.rtp.local_addr().expect("bound").port()
-    );
-    phone.answer(&invite, server_sip, "200 OK", &sdp);
+    phone.answer(&invite, server_sip, "200 OK", &phone.description());
     phone.asked("ACK");
     let greeting = phone.listen(&invite, 400);
     assert!(voiced(&greeting) > 25, "{} frames of the greeting", voiced(&greeting));
@@ -184,4 +190,45 @@ fn a_route_from_the_console_leads_a_phone_to_its_agent_and_all_others_are_refuse
     let counted =
         metrics.lines().find(|line| line.starts_with("phone_calls_refused_total{reason=\"unknown\"}"));
     assert_eq!(counted.and_then(|line| line.rsplit(' ').next()), Some("3"), "{metrics}");
+}
+
+#[test]
+fn a_call_under_way_is_heard_told_what_to_do_and_ended_in_the_console() {
+    let _quiet = house::quiet();
+    // Asked again and again: the caller does not say goodbye.
+    let lines = format!("[{}]", ["\"What are your opening hours?\""; 40].join(", "));
+    let server = house::hearing(&lines, "", &["--sip-listen", "127.0.0.1:0", "--sip-open"]);
+    let mut phone = Phone::new(address_in(&server.log()).expect("the server says where it is called"));
+    assert_eq!(phone.call("front-desk").status(), Some(200));
+    let over = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&over);
+    let talks = std::thread::spawn(move || {
+        let mut heard = Vec::new();
+        while !until.load(Ordering::Relaxed) {
+            heard.extend(phone.play(&spoken("desk_hours.wav")));
+            heard.extend(phone.listen(Duration::from_secs(4)));
+        }
+        heard
+    });
+    let story = tell("listening.mjs", &server, &[("--token", &*server.token())]);
+    over.store(true, Ordering::Relaxed);
+    let heard = talks.join().expect("no panic");
+    assert!(voiced(&heard) > 25, "{} frames of the agent", voiced(&heard));
+    let report = &story.report;
+    assert_eq!(report["agent"], "front-desk", "{report}");
+    assert!(report["whispered"].to_string().contains("what is written for it"), "{report}");
+    assert_eq!(report["said"], "It says it.", "{report}");
+    assert!(report["sound"]["peak"].as_u64() > Some(2_000), "the call is heard: {report}");
+    let rungs: Vec<&str> =
+        report["rungs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    assert_eq!(rungs.first(), Some(&"received: INVITE"), "{report}");
+    assert!(rungs.contains(&"sent: 200 OK") && rungs.contains(&"received: ACK"), "{report}");
+    assert!(report["first"].to_string().contains("INVITE sip:front-desk@"), "{report}");
+    let call = server.read(&format!("/v1/sessions/{}", report["id"].as_str().expect("an id"))).json();
+    assert_eq!(call["end_reason"], "operator_ended", "{call}");
+    assert!(call["transcript"].to_string().contains("We close early today."), "{call}");
+    let audit: Value = server.read("/v1/audit").json();
+    for action in ["call.listen", "call.whisper", "call.end"] {
+        assert!(audit.to_string().contains(action), "{action}: {audit}");
+    }
 }

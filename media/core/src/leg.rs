@@ -25,6 +25,8 @@ pub enum LegEvent {
     /// A message of the client protocol (RTVI JSON) as text.
     Message(String),
     Quality(Quality),
+    /// A message of the signalling between the transport and the caller's network, for whoever looks into a call.
+    Signal(Signal),
     /// The connection broke. The caller may come back on this leg, which then says `Active` again, or on another; a
     /// transport that does not wait for them closes its channel.
     Lost,
@@ -40,6 +42,17 @@ pub enum LegCommand {
     /// Drop what the far end may have buffered of our audio, where the transport has a way to say so.
     Clear,
     Close,
+}
+
+/// A message of the signalling, without anything secret in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// By us, or to us.
+    pub sent: bool,
+    /// What it is: a method, or a status with its phrase.
+    pub what: String,
+    /// The whole message; may be cut.
+    pub text: String,
 }
 
 /// As measured by the transport over its last reporting interval.

@@ -26,7 +26,7 @@ mod voice;
 
 pub use inbound::Inbound;
 pub use jitter::Jitter;
-pub use leg::{Delivery, LegCommand, LegEvent};
+pub use leg::{Delivery, LegCommand, LegEvent, Signal};
 pub use outbound::Outbound;
 pub use packet::{Codec, Packet};
 pub use playout::Playout;

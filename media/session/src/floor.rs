@@ -86,6 +86,7 @@ impl Session {
                 let said = Said::Text(self.lines.not_understood.clone());
                 self.speak(turn, stream::once(ready(said)).boxed(), None, now);
             }
+            Output::Speak(turn) => self.explain(turn, now),
             Output::Mark { turn, mark, back } => {
                 let at = (now - self.started).saturating_sub(back.as_duration());
                 self.observers.mark(turn, mark, at);
@@ -186,6 +187,10 @@ impl Session {
 
     /// Goodbye in a turn of the session's own.
     pub(crate) fn say_goodbye(&mut self, reason: EndReason, now: Instant) {
+        if self.is_bridged() {
+            return self.close(reason, now); // the agent has no voice in it any more
+        }
+        self.drop_handing();
         let turn = self.own_turn();
         self.farewell(turn, reason, now);
         self.ending.leaving = true;
@@ -193,6 +198,9 @@ impl Session {
 
     /// The call ends when the agent has nothing to say; the first reason stands.
     pub(crate) fn take_leave(&mut self, reason: EndReason, now: Instant) {
+        if self.is_bridged() {
+            return self.close(reason, now);
+        }
         self.ending.last_turn.get_or_insert(reason);
         self.say_goodbye_if_wanted(now);
     }
@@ -376,6 +384,13 @@ impl Session {
                 }
                 self.ending.farewell_by.get_or_insert((now + seconds(self.options.farewell_s), reason));
             }
+            Said::Transfer(transfer) => {
+                self.feed(Input::Irrevocable(turn));
+                if let Some(reply) = &mut self.reply {
+                    reply.transfer = Some(transfer);
+                    reply.thought.close();
+                }
+            }
         }
     }
 
@@ -393,6 +408,9 @@ impl Session {
 
     pub(crate) fn playout_events(&mut self, now: Instant) {
         while let Some(event) = self.outbound.poll_event() {
+            if self.is_bridged() {
+                continue; // of two people's talk
+            }
             match event {
                 playout::Event::Started { turn, at } => self.sounds(turn, Instant::from_std(at)),
                 playout::Event::Underrun { .. } => {}
@@ -419,15 +437,18 @@ impl Session {
 
     fn reply_finished(&mut self, turn: TurnId, now: Instant) {
         let Some(reply) = self.reply.as_ref().filter(|reply| reply.turn == turn) else { return };
-        let end = reply.end;
+        let (end, transfer) = (reply.end, reply.transfer.clone());
         if reply.sounding && !reply.apologised {
             self.failed_replies = 0;
         }
         self.conclude_reply(false, now);
         self.feed(Input::AgentDone(turn));
-        match end {
-            Some(reason) => self.close_gently(reason, now),
-            None => self.say_goodbye_if_wanted(now),
+        match (end, transfer) {
+            (Some(reason), _) => self.close_gently(reason, now),
+            (None, Some(transfer)) if self.ending.last_turn.is_none() && self.handing.is_none() => {
+                self.begin_transfer(&transfer, now);
+            }
+            (None, _) => self.say_goodbye_if_wanted(now),
         }
     }
 
@@ -535,6 +556,7 @@ fn takes_the_word(output: &Output) -> bool {
         | Output::Nudge { .. }
         | Output::GiveUp(_)
         | Output::NotUnderstood(_)
+        | Output::Speak(_)
         | Output::ReplyLate(_)
         | Output::Duck(_)
         | Output::FlushPlayout(_)

@@ -1,10 +1,11 @@
 //! What others hold of a session: cheap to clone, and no way to its state but a message.
 
 use domain::{AgentState, Digit, EndReason, SessionId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::ports::Leg;
 use crate::screening::Screened;
+use crate::tap::{PACKETS, Tapped};
 
 /// Commands that wait for the session, which takes them within a frame. When full the sender waits.
 pub(crate) const COMMANDS: usize = 16;
@@ -16,6 +17,9 @@ pub(crate) enum Command {
     Attach(Leg),
     End(EndReason),
     TakeLeave(EndReason),
+    Whisper(String, oneshot::Sender<bool>),
+    Prompt(String),
+    Listen(mpsc::Sender<Tapped>),
 }
 
 /// The session has ended.
@@ -35,6 +39,8 @@ pub struct Status {
     /// Of a call of ours, once it is known who took it.
     pub screened: Option<Screened>,
     pub ended: Option<EndReason>,
+    /// The caller talks with a person, and the agent has no part in it.
+    pub bridged: bool,
 }
 
 impl Default for Status {
@@ -47,6 +53,7 @@ impl Default for Status {
             turns: 0,
             screened: None,
             ended: None,
+            bridged: false,
         }
     }
 }
@@ -109,7 +116,7 @@ impl Handle {
         self.send(Command::Attach(leg)).await
     }
 
-    /// Ends the session now. Returns when the session has taken it; `ended` tells when it is over.
+    /// Ends the session now, where the server stops or its operator wants it with a goodbye in place of what is being said. Returns when the session has taken it; `ended` tells when it is over.
     ///
     /// # Errors
     /// `Gone` when the session has ended already.
@@ -130,6 +137,34 @@ impl Handle {
         let mut status = self.status.clone();
         let known = status.wait_for(|status| status.screened.is_some() || status.ended.is_some()).await;
         known.ok().and_then(|status| status.screened)
+    }
+
+    /// A word in the agent's ear, for its next reply. Whether it will be heeded then: an agent that says what is written for it does not.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended.
+    pub async fn whisper(&self, text: String) -> Result<bool, Gone> {
+        let (heeded, answer) = oneshot::channel();
+        self.send(Command::Whisper(text, heeded)).await?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Has the agent say this word for word, in place of what it is saying.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended.
+    pub async fn prompt(&self, text: String) -> Result<(), Gone> {
+        self.send(Command::Prompt(text)).await
+    }
+
+    /// Both legs' packets from now on. Dropping the receiver ends it.
+    ///
+    /// # Errors
+    /// `Gone` when the session has ended.
+    pub async fn listen(&self) -> Result<mpsc::Receiver<Tapped>, Gone> {
+        let (ear, packets) = mpsc::channel(PACKETS);
+        self.send(Command::Listen(ear)).await?;
+        Ok(packets)
     }
 
     /// Waits until the session is over. `None` where it was cut off before it could say why. Cancel-safe.

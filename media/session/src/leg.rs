@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::{AgentState, DeadAir, EndReason, FRAME, Role, SessionEvent};
-use media_core::{LegCommand, LegEvent, Packet, inbound};
+use media_core::{LegCommand, LegEvent, Packet, Signal, inbound};
 use media_turn::Input;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
@@ -17,6 +17,9 @@ use crate::session::Session;
 
 /// A client whose first connection broke before it carried anything tries the next within this.
 const ANOTHER_WAY_IN: Duration = Duration::from_secs(3);
+
+/// Name of the notes about a call's signalling.
+const SIGNAL: &str = "sip";
 
 /// A session's connection: the leg, and how it stands. Without a leg, one that is waited for.
 pub(crate) struct Connection {
@@ -141,6 +144,7 @@ impl Session {
         let Some(event) = event else { return self.detach(now) };
         match event {
             LegEvent::Packet(packet) => {
+                self.taps.hear(Role::Caller, &packet);
                 if let Some(recording) = &mut self.recording {
                     recording.packet(Role::Caller, packet.clone());
                 }
@@ -154,9 +158,28 @@ impl Session {
             }
             LegEvent::Message(text) => self.message(&text, now),
             LegEvent::Quality(quality) => self.outbound.expect_loss(quality.loss_out),
+            LegEvent::Signal(signal) => self.signal(signal),
             LegEvent::Lost => self.lose(now),
-            LegEvent::Closed => self.close(EndReason::CallerLeft, now),
+            LegEvent::Closed => self.left(now),
         }
+    }
+
+    /// What was said by the signalling before the end, and not looked at yet.
+    pub(crate) fn last_signals(&mut self) {
+        let mut left = Vec::new();
+        if let Some(leg) = &mut self.connection.leg {
+            left.extend(std::iter::from_fn(|| leg.events.try_recv().ok()));
+        }
+        for event in left {
+            if let LegEvent::Signal(signal) = event {
+                self.signal(signal);
+            }
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        let value = serde_json::to_value(signal).unwrap_or_default();
+        self.emit(SessionEvent::Noted { name: SIGNAL.to_owned(), value });
     }
 
     /// Media flows, once the connection stands and the client is ready.
@@ -192,6 +215,7 @@ impl Session {
         if self.ending.doomed {
             self.doom(now);
         }
+        self.explain_late();
     }
 
     fn message(&mut self, text: &str, now: Instant) {
@@ -217,6 +241,7 @@ impl Session {
         if !self.connection.flowing {
             return;
         }
+        self.tick_bridge(slot(due, now), now);
         while let Some(sent) = self.outbound.tick(slot(due, now)) {
             self.send_audio(sent.packet);
             self.playout_events(now);
@@ -244,6 +269,9 @@ impl Session {
     /// Frames that are complete go to everyone who listens.
     fn listen(&mut self, now: Instant) {
         while let inbound::Output::Frame(frame) = self.inbound.poll(now.into_std()) {
+            if self.pass_on(&frame, now) {
+                continue;
+            }
             self.ring.push(&frame);
             self.screen_frame(&frame);
             self.vad.push(&frame);
@@ -262,6 +290,7 @@ impl Session {
 
     /// What is sent is recorded, and nothing else.
     fn send_audio(&mut self, packet: Packet) {
+        self.taps.hear(Role::Agent, &packet);
         let recorded = self.recording.is_some().then(|| packet.clone());
         let sent = self.give(LegCommand::Packet(packet));
         if let (true, Some(recording), Some(packet)) = (sent, &mut self.recording, recorded) {

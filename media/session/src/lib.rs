@@ -25,7 +25,10 @@ mod screening;
 pub mod sentence;
 mod session;
 mod speak;
+pub mod tap;
 mod think;
+mod transfer;
+mod unasked;
 
 pub use background::Background;
 pub use clip::{Clip, Clips};
@@ -34,8 +37,9 @@ pub use handle::{Gone, Handle, Status};
 pub use lines::Lines;
 pub use options::{Options, Waits};
 pub use ports::{
-    ClientProtocol, Dialogue, Hurry, Leg, Reaction, RecordedPart, RecordingFile, Recordings, Said,
-    SessionSink,
+    ClientProtocol, Consult, Dialogue, Hurry, Leg, NotTransferred, Reaction, RecordedPart, RecordingFile,
+    Recordings, Refer, Said, SessionSink,
 };
 pub use screening::Screened;
 pub use session::{Parts, Resumed, start};
+pub use tap::Tapped;

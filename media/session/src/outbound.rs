@@ -91,9 +91,9 @@ impl Outbound {
     }
 
     /// The sound under the whole call.
-    pub(crate) fn set_background(&mut self, background: &Background) {
+    pub(crate) fn set_background(&mut self, background: Option<&Background>) {
         let playout = self.0.playout();
-        let sound = background.at(playout.options().rate_hz);
+        let sound = background.and_then(|background| background.at(playout.options().rate_hz));
         playout.set_background(sound);
     }
 

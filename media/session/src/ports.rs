@@ -1,12 +1,16 @@
 //! What a session asks of the outside. `foundry` supplies the adapters, tests supply fakes.
 
 use std::io::{self, Seek, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    AudioFrame, Encoding, EndReason, Failure, MediaTime, Role, SessionEvent, SessionId, TurnId, Voiced,
+    AudioFrame, Encoding, EndReason, Failure, MediaTime, Role, SessionEvent, SessionId, Transfer, TurnId,
+    Voiced,
 };
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
 use media_core::{Codec, Delivery, LegCommand, LegEvent};
 use tokio::sync::mpsc;
 
@@ -51,6 +55,27 @@ pub trait Dialogue: Send {
         let _ = turn;
     }
 
+    /// The transfer that it asked for last is being tried: what the caller says from now on does not take it back.
+    fn transferring(&mut self) {}
+
+    /// It came to nothing: what to say to a caller who is still here.
+    fn not_transferred(&mut self, turn: TurnId, why: &NotTransferred) -> BoxStream<'static, Said> {
+        let _ = (turn, why);
+        stream::empty().boxed()
+    }
+
+    /// Somebody who listens to the call wants this of its next reply. Whether it will be heeded then.
+    fn whisper(&mut self, text: &str) -> bool {
+        let _ = text;
+        false
+    }
+
+    /// Says this as it is, as its own turn.
+    fn prompted(&mut self, turn: TurnId, text: &str) -> BoxStream<'static, Said> {
+        let _ = turn;
+        stream::iter([Said::Text(text.to_owned())]).boxed()
+    }
+
     /// Of what it voiced itself in the turn the caller heard so much. Given before `heard`, where it voiced anything.
     fn voice_heard(&mut self, turn: TurnId, heard: MediaTime) {
         let _ = (turn, heard);
@@ -81,6 +106,64 @@ pub enum Said {
     },
     /// End the call when everything before this was spoken.
     End(EndReason),
+    /// Put the caller through when everything before this was spoken.
+    Transfer(Transfer),
+}
+
+/// Sends a caller elsewhere by their own network. Legs whose transport cannot have none.
+pub trait Refer: Send + Sync {
+    /// The caller has gone there. Dropping the future does not call them back.
+    fn refer(&self, transfer: &Transfer) -> BoxFuture<'static, Result<(), NotTransferred>>;
+}
+
+/// Calls a person, tells them of a call and asks whether they take it.
+pub trait Consult: Send {
+    /// The leg of a person who does. Dropping the future hangs up on them.
+    fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Leg, NotTransferred>>;
+}
+
+/// Why the caller is still here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct NotTransferred {
+    code: &'static str,
+    message: String,
+}
+
+impl NotTransferred {
+    /// Whoever was called does not want the call.
+    #[must_use]
+    pub fn refused(message: &str) -> Self {
+        Self { code: "TRANSFER_REFUSED", message: message.to_owned() }
+    }
+
+    /// Nobody took it.
+    #[must_use]
+    pub fn unanswered(message: &str) -> Self {
+        Self { code: "TRANSFER_UNANSWERED", message: message.to_owned() }
+    }
+
+    /// Neither the caller's connection nor the server has a way.
+    #[must_use]
+    pub fn unsupported(message: &str) -> Self {
+        Self { code: "TRANSFER_UNSUPPORTED", message: message.to_owned() }
+    }
+
+    /// All else.
+    #[must_use]
+    pub fn failed(message: &str) -> Self {
+        Self { code: "TRANSFER_FAILED", message: message.to_owned() }
+    }
+
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 /// A target for how long callers wait, which the calls of an agent share, and what is done in them while it is missed.
@@ -171,4 +254,6 @@ pub struct Leg {
     pub codec: Codec,
     pub events: mpsc::Receiver<LegEvent>,
     pub commands: mpsc::Sender<LegCommand>,
+    /// Where the caller can be sent elsewhere by their own network.
+    pub refer: Option<Arc<dyn Refer>>,
 }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::{AudioFrame, EndReason, MediaTime, TurnId, Voiced};
+use domain::{AudioFrame, EndReason, MediaTime, Transfer, TurnId, Voiced};
 use futures::stream::BoxStream;
 use providers_api::Error;
 use tokio::time::Instant;
@@ -56,6 +56,8 @@ pub(crate) struct Reply {
     pub voice: Voice,
     /// The call ends when this turn was spoken.
     pub end: Option<EndReason>,
+    /// The caller is put through when it was spoken.
+    pub transfer: Option<Transfer>,
     /// When the caller began to wait for it.
     pub since: Instant,
     /// Audio of a guess, until it is committed.
@@ -90,6 +92,7 @@ impl Reply {
             thought,
             voice,
             end: None,
+            transfer: None,
             since: now,
             ahead: VecDeque::new(),
             later: None,

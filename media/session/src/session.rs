@@ -15,7 +15,7 @@ use media_turn::{Input, TurnMachine};
 use media_vad::{EndOfTurn, Vad};
 use providers_api::{Stt, SttEvent, SttRequest, Tts};
 use runtime::tasks::{Kind, Tasks};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -33,11 +33,14 @@ use crate::listen::{Heard, Recogniser, Ring};
 use crate::metrics::{Active, ENDED_TOTAL, Hot};
 use crate::options::{Options, seconds};
 use crate::outbound::Outbound;
-use crate::ports::{ClientProtocol, Dialogue, Hurry, Leg, Recordings, SessionSink};
+use crate::ports::{ClientProtocol, Consult, Dialogue, Hurry, Leg, Recordings, SessionSink};
 use crate::recording::{Mode, Recording};
 use crate::reply::{self, Reply};
 use crate::screening::Screening;
 use crate::speak::Speaker;
+use crate::tap::Taps;
+use crate::transfer::Handing;
+use crate::unasked::Unasked;
 
 const SESSION: Kind = Kind::new("session");
 
@@ -78,6 +81,10 @@ pub struct Parts {
     pub resumed: Option<Resumed>,
     /// A call of ours: before the agent speaks it is found out whether a machine took it, and this is done where it did.
     pub at_machine: Option<AtMachine>,
+    /// By whom people are called who may take the call over.
+    pub consult: Option<Box<dyn Consult>>,
+    /// Who gets the leg where the call ends as `Transferred`, instead of its being hung up.
+    pub heir: Option<oneshot::Sender<Leg>>,
     pub options: Options,
 }
 
@@ -145,6 +152,15 @@ pub(crate) struct Session {
     pub(crate) own_turns: u32,
     pub(crate) turns: u32,
     pub(crate) ending: Ending,
+    pub(crate) background: Option<Background>,
+    pub(crate) consult: Option<Box<dyn Consult>>,
+    heir: Option<oneshot::Sender<Leg>>,
+    /// The caller is being put through, or was.
+    pub(crate) handing: Option<Handing>,
+    /// What the agent is to say next although nobody asked.
+    pub(crate) unasked: Option<Unasked>,
+    /// Who listens to the call.
+    pub(crate) taps: Taps,
 
     pub(crate) hot: Hot,
     commands: mpsc::Receiver<Command>,
@@ -198,9 +214,7 @@ impl Session {
         let mut outbound = Outbound::new(options.playout.clone(), &options.opus, parts.leg.codec)
             .or_else(|_| Outbound::new(Default::default(), &options.opus, plain))
             .expect("default options and plain PCM always work");
-        if let Some(background) = &parts.background {
-            outbound.set_background(background);
-        }
+        outbound.set_background(parts.background.as_ref());
         let active = Active::enter(parts.leg.transport);
         let zero = jiff::Timestamp::now();
         let header = Header::new(id, parts.agent, parts.agent_version, options.turn.clone(), zero)
@@ -242,6 +256,12 @@ impl Session {
             own_turns: 0,
             turns: 0,
             ending: Ending::default(),
+            background: parts.background,
+            consult: parts.consult,
+            heir: parts.heir,
+            handing: None,
+            unasked: None,
+            taps: Taps::default(),
             hot: Hot::new(),
             commands,
             status,
@@ -274,6 +294,8 @@ impl Session {
                 biased;
                 () = self.token.cancelled() => break EndReason::ServerStopping,
                 due = self.ticks.tick() => self.tick(due),
+                // Before the leg's: whoever went elsewhere hangs up here.
+                came = Handing::next(&mut self.handing), if self.connection.leg_events < LEG_EVENTS => self.handed(came),
                 event = Leg::next(&mut self.connection.leg), if self.connection.leg_events < LEG_EVENTS => self.leg_event(event),
                 decision = self.vad.next() => self.vad_decided(decision),
                 came = self.recogniser.next() => self.recognised(came),
@@ -281,6 +303,7 @@ impl Session {
                 came = next_of(&mut self.guess, Duration::ZERO) => self.guessed(came),
                 score = scored(&mut self.score) => self.scored(score),
                 report = Recording::next(&mut self.recording) => self.recorded(report),
+                () = unwanted(&mut self.heir) => self.close(EndReason::AgentEnded, Instant::now()),
                 () = &mut self.timer => self.deadlines(),
                 command = self.commands.recv() => self.command(command),
             }
@@ -300,6 +323,7 @@ impl Session {
             self.connection.readiness_due(&self.options),
             self.connection.unused_due(self.greeted, &self.options),
             self.longest(),
+            Handing::due(&self.handing),
         ];
         let far = now + Duration::from_secs(3_600);
         let due = due.into_iter().flatten().min().unwrap_or(far).max(now);
@@ -353,6 +377,9 @@ impl Session {
         if come(self.longest()) {
             self.take_leave(EndReason::TooLong, now);
         }
+        if come(Handing::due(&self.handing)) {
+            self.transfer_late(now);
+        }
     }
 
     fn vad_decided(&mut self, decision: domain::VadDecision) {
@@ -369,6 +396,10 @@ impl Session {
     fn recognised(&mut self, came: crate::listen::Came) {
         let now = Instant::now();
         let heard = self.recogniser.take(came, &self.ring, now);
+        // Two people talk: what is still said of the time before is nobody's turn, and a recogniser that dies is not missed.
+        if self.is_bridged() {
+            return;
+        }
         self.heard(heard, now);
     }
 
@@ -423,11 +454,19 @@ impl Session {
             Some(Command::Dtmf(digit)) => self.feed(Input::Dtmf(digit)),
             Some(Command::Send(message)) => self.send(media_core::LegCommand::Message(message)),
             Some(Command::Attach(leg)) => self.attach(leg, now),
-            Some(Command::End(EndReason::ServerStopping)) if self.connection.flowing => {
-                self.say_goodbye(EndReason::ServerStopping, now);
+            Some(Command::End(reason @ (EndReason::ServerStopping | EndReason::OperatorEnded)))
+                if self.connection.flowing =>
+            {
+                self.say_goodbye(reason, now);
             }
             Some(Command::End(reason)) => self.close(reason, now),
             Some(Command::TakeLeave(reason)) => self.take_leave(reason, now),
+            Some(Command::Whisper(text, heeded)) => {
+                let heeds = self.whisper(&text);
+                let _gone = heeded.send(heeds);
+            }
+            Some(Command::Prompt(text)) => self.prompt(text, now),
+            Some(Command::Listen(ear)) => self.taps.add(ear),
             // The directory's entry holds a sender: without it the token ends the session.
             None => self.close(EndReason::ServerStopping, now),
         }
@@ -453,8 +492,18 @@ impl Session {
         self.conclude_reply(true, now);
         self.finish_timelines();
         self.finish_recording().await;
+        self.last_signals();
         self.emit(domain::SessionEvent::Ended { reason });
-        self.send(media_core::LegCommand::Close);
+        self.drop_handing();
+        match self.heir.take().filter(|_| reason == EndReason::Transferred) {
+            Some(heir) => {
+                if let Some(leg) = self.connection.leg.take() {
+                    // Nobody who wants it: dropping a leg hangs it up.
+                    let _unwanted = heir.send(leg);
+                }
+            }
+            None => self.send(media_core::LegCommand::Close),
+        }
         let name = serde_json::to_value(reason).ok().and_then(|name| name.as_str().map(str::to_owned));
         metrics::counter!(ENDED_TOTAL, "reason" => name.unwrap_or_default()).increment(1);
         self.status.send_modify(|status| {
@@ -474,6 +523,14 @@ fn phase(id: SessionId) -> Duration {
 async fn next_of(reply: &mut Option<Reply>, unheard: Duration) -> reply::Came {
     match reply {
         Some(reply) => reply.next(unheard).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Until nobody waits for the leg any more. Pends where nobody ever did.
+async fn unwanted(heir: &mut Option<oneshot::Sender<Leg>>) {
+    match heir {
+        Some(heir) => heir.closed().await,
         None => std::future::pending().await,
     }
 }

@@ -29,6 +29,7 @@ use crate::ports::{Lease, Ports};
 use crate::rtp::Timeline;
 use crate::sdp::Local;
 use crate::srtp::Master;
+use crate::trace::Trace;
 use crate::trunk::Places;
 use crate::voice::{Heard, Voice};
 
@@ -69,6 +70,8 @@ pub(crate) enum Told {
     Unanswered,
     /// The other side was asked to go elsewhere.
     Referred(u16),
+    /// An answer to a request of ours, for whoever looks into the call.
+    Seen(String),
 }
 
 /// What an answer to a request of ours is to its call; `None` where none came.
@@ -130,6 +133,7 @@ pub(crate) struct Call {
     place: Option<OwnedSemaphorePermit>,
     /// Of a call of ours.
     pub(crate) outbound: Option<Outbound>,
+    trace: Trace,
     pub(crate) over: bool,
 }
 
@@ -179,6 +183,7 @@ pub(crate) async fn run(
     let (advertised, bind, place) = (first.advertised, first.bind, first.place);
     let line = Line { shared, dialog, tell, told, advertised, bind, place };
     let (mut call, (receiver, sender, control)) = Call::new(line);
+    call.saw(false, &first.request.to_string());
     call.open.insert(RequestId::FIRST, (first.request, first.answer));
     call.feed(input).await;
     if call.over {
@@ -227,6 +232,7 @@ impl Call {
             bind: line.bind,
             place: Some(line.place),
             outbound: None,
+            trace: Trace::default(),
             over: false,
             shared: line.shared,
         };
@@ -389,8 +395,15 @@ impl Call {
     async fn told(&mut self, told: Told) {
         match told {
             Told::Request { request, answer, id } => self.request(request, answer, id).await,
-            Told::Cancelled => self.feed(Input::Cancelled).await,
-            Told::Acknowledged { id, sdp } => self.feed(Input::Acknowledged { id, sdp }).await,
+            Told::Seen(answer) => self.saw(false, &answer),
+            Told::Cancelled => {
+                self.saw(false, "CANCEL");
+                self.feed(Input::Cancelled).await;
+            }
+            Told::Acknowledged { id, sdp } => {
+                self.saw(false, "ACK");
+                self.feed(Input::Acknowledged { id, sdp }).await;
+            }
             Told::Unacknowledged(id) => self.feed(Input::Unacknowledged(id)).await,
             Told::Refreshed { status, sdp } => self.feed(Input::Refreshed { status, sdp }).await,
             Told::Asked(invite) => self.asked(invite).await,
@@ -405,12 +418,13 @@ impl Call {
     }
 
     async fn request(&mut self, request: SipRequest, answer: Answer, id: RequestId) {
+        self.saw(false, &request.to_string());
         if !self.dialog.take(&request) {
-            return respond(&self.dialog, &request, &answer, 500);
+            return self.respond(&request, &answer, 500);
         }
         match request.method {
             Method::Bye => {
-                respond(&self.dialog, &request, &answer, 200);
+                self.respond(&request, &answer, 200);
                 self.feed(Input::Bye).await;
             }
             Method::Invite | Method::Update => {
@@ -421,19 +435,32 @@ impl Call {
                 self.feed(Input::Offered { id, invite, sdp, timer }).await;
             }
             Method::Info => {
-                respond(&self.dialog, &request, &answer, 200);
+                self.respond(&request, &answer, 200);
                 if let Some(digit) = relayed(&request.body) {
                     self.key(digit).await;
                 }
             }
             Method::Notify if self.transfer.is_some() => {
-                respond(&self.dialog, &request, &answer, 200);
+                self.respond(&request, &answer, 200);
                 if let Some(status) = control::progress_of(&request.body).filter(|status| *status >= 200) {
                     self.referred(status, false).await;
                 }
             }
-            Method::Options => respond(&self.dialog, &request, &answer, 200),
-            _ => respond(&self.dialog, &request, &answer, 405),
+            Method::Options => self.respond(&request, &answer, 200),
+            _ => self.respond(&request, &answer, 405),
+        }
+    }
+
+    fn respond(&self, request: &SipRequest, answer: &Answer, status: u16) {
+        let response = self.dialog.response(request, status, None, None);
+        self.saw(true, &response.to_string());
+        let _gone = answer.0.send(TransactionEvent::Respond(response));
+    }
+
+    /// Tells whoever looks into the call of a message; one that finds no room is left out.
+    pub(crate) fn saw(&self, sent: bool, message: &str) {
+        if let Some(signal) = self.trace.signal(sent, message) {
+            let _full = self.events.try_send(LegEvent::Signal(signal));
         }
     }
 
@@ -443,6 +470,7 @@ impl Call {
                 Output::Respond { id, status, sdp, expires } => {
                     if let Some((request, answer)) = self.open.get(&id) {
                         let response = self.dialog.response(request, status, sdp, expires);
+                        self.saw(true, &response.to_string());
                         let _gone = answer.0.send(TransactionEvent::Respond(response));
                     }
                     if status >= 200 {
@@ -513,12 +541,17 @@ impl Call {
         tell: Option<(mpsc::Sender<Told>, Meaning)>,
         permit: Option<OwnedSemaphorePermit>,
     ) {
+        self.saw(true, &transaction.original.to_string());
+        let seen = self.tell.clone();
         let stack = self.shared.stack.clone();
         let credential = self.outbound.as_ref().and_then(|outbound| outbound.credential.clone());
         let sent = self.dialog.sent();
         let work = async move {
             let _permit = permit;
             let answer = carried(transaction, credential, &sent).await;
+            if let Some(answer) = &answer {
+                let _over = seen.send(Told::Seen(answer.to_string())).await;
+            }
             if let Some((tell, meaning)) = tell {
                 let _over = tell.send(meaning(answer.as_ref())).await;
             }
@@ -527,11 +560,6 @@ impl Call {
             .tasks
             .spawn_graceful(REQUEST, async move { stack.run_until_cancelled(Box::pin(work)).await });
     }
-}
-
-fn respond(dialog: &Dialog, request: &SipRequest, answer: &Answer, status: u16) {
-    let response = dialog.response(request, status, None, None);
-    let _gone = answer.0.send(TransactionEvent::Respond(response));
 }
 
 /// Nobody waits for the answer of the callee any more. Pends where nobody is waited for.

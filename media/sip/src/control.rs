@@ -5,7 +5,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::call::{Call, Meaning, Told};
 use crate::machine::Input;
-use crate::outgoing::dialable;
+use crate::outgoing::{address, dialable};
 
 /// Asked and not looked at. When full whoever asks waits.
 pub(crate) const ASKS: usize = 8;
@@ -40,12 +40,12 @@ impl Control {
         let _over = self.0.send(Ask::Press(digit)).await;
     }
 
-    /// Sends the other side elsewhere (REFER, RFC 3515) and hangs up once that answers.
+    /// Sends the other side elsewhere (REFER, RFC 3515), to a number of its own network or to a SIP address, and hangs up once that answers.
     ///
     /// # Errors
     /// Why it stayed.
     pub async fn transfer(&self, to: &str) -> Result<(), NotTransferred> {
-        if !dialable(to) {
+        if !dialable(to) && address(to).is_none() {
             return Err(NotTransferred::NotDialable);
         }
         let (answer, answered) = oneshot::channel();

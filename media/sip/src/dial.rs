@@ -118,6 +118,7 @@ impl call::Call {
         let transaction = self.dialog.request(&Request::Invite { sdp });
         let (Ok(transaction), Some(outbound)) = (transaction, &mut self.outbound) else { return };
         outbound.invite = Some(transaction.original.clone());
+        let sent = transaction.original.to_string();
         let asking = Asking {
             credential: outbound.credential.clone(),
             cancelled: Arc::clone(&outbound.cancelled),
@@ -127,6 +128,7 @@ impl call::Call {
         let stack = self.shared.stack.clone();
         let work = asking.run(transaction);
         self.shared.tasks.spawn_graceful(INVITE, async move { stack.run_until_cancelled(work).await });
+        self.saw(true, &sent);
     }
 
     pub(crate) fn cancel(&mut self) {
@@ -140,6 +142,7 @@ impl call::Call {
     }
 
     pub(crate) async fn asked(&mut self, invite: SipRequest) {
+        self.saw(true, &invite.to_string());
         if let Some(outbound) = &mut self.outbound {
             outbound.invite = Some(invite);
         }
@@ -148,6 +151,7 @@ impl call::Call {
 
     /// An answer to our INVITE, of any kind.
     pub(crate) async fn answered(&mut self, response: &Response) {
+        self.saw(false, &response.to_string());
         let status = response.status_code.code();
         let sdp = dialog::description(response, &response.body);
         match status {

@@ -202,7 +202,8 @@ impl Dialog {
     pub(crate) fn refer(&mut self, to: &str) -> rsipstack::Result<Transaction> {
         let auth = rsipstack::sip::uri::Auth { user: to.to_owned(), password: None };
         let other = &self.remote.uri;
-        let whom = Uri { auth: Some(auth), params: Vec::new(), headers: Vec::new(), ..other.clone() };
+        let numbered = Uri { auth: Some(auth), params: Vec::new(), headers: Vec::new(), ..other.clone() };
+        let whom = crate::outgoing::address(to).unwrap_or(numbered);
         let more = vec![
             Header::Other("Refer-To".to_owned(), format!("<{whom}>")),
             Header::Other("Referred-By".to_owned(), format!("<{}>", self.local.uri)),

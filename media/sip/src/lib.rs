@@ -23,6 +23,7 @@ pub mod rtp;
 pub mod sdp;
 mod server;
 pub mod srtp;
+mod trace;
 mod trunk;
 pub mod voice;
 

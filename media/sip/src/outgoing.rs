@@ -9,6 +9,8 @@ use crate::invitation::Peer;
 
 /// Longer than any number or name that is dialled.
 const LONGEST: usize = 64;
+/// Longer than any SIP address somebody is sent to.
+const LONGEST_ADDRESS: usize = 200;
 
 /// Whom to call.
 #[derive(Debug, Clone)]
@@ -69,6 +71,12 @@ pub enum Unanswered {
 }
 
 impl Unanswered {
+    /// What the status of a final answer means.
+    #[must_use]
+    pub const fn of(status: u16) -> Self {
+        Outcome::of(status, true).why
+    }
+
     /// As metrics and interfaces name it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -153,9 +161,36 @@ pub(crate) fn dialable(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST && text.bytes().all(fine)
 }
 
+/// A plain SIP address, `sip:user@host` or with a port and parameters; nothing that could end a header it stands in.
+pub(crate) fn address(text: &str) -> Option<rsipstack::sip::Uri> {
+    let rest = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"))?;
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"+-._*#@:;=".contains(&byte);
+    let (user, host) = rest.split_once('@')?;
+    if text.len() > LONGEST_ADDRESS || user.is_empty() || host.is_empty() || !rest.bytes().all(fine) {
+        return None;
+    }
+    rsipstack::sip::Uri::try_from(text).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_plain_address_stands_in_a_header() {
+        assert!(address("sip:anna@example.com").is_some());
+        assert!(address("sip:+4930@10.0.0.1:5070;transport=tcp").is_some());
+        for bad in [
+            "anna@example.com",
+            "sip:@example.com",
+            "sip:anna@",
+            "sip:a@b>\r\nX: y",
+            "sip:a@b?Replaces=c",
+            "tel:+49",
+        ] {
+            assert!(address(bad).is_none(), "{bad}");
+        }
+    }
 
     #[test]
     fn what_a_trunk_says_is_told_in_words_that_can_be_acted_on() {

@@ -178,6 +178,11 @@ impl Server {
         found.ok_or_else(|| DialError::UnknownTrunk(outgoing.trunk.clone()))
     }
 
+    /// Names of the trunks, in their order.
+    pub fn trunks(&self) -> impl Iterator<Item = &str> {
+        self.shared.options.trunks.iter().map(|trunk| trunk.name.as_str())
+    }
+
     /// How the trunks that we register with see us, by name.
     #[must_use]
     pub fn registrations(&self) -> &[(String, watch::Receiver<Registration>)] {

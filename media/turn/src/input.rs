@@ -38,6 +38,8 @@ pub enum Input<'a> {
     Irrevocable(TurnId),
     /// The dialogue gives the caller this long before the next nudge ("wait a moment").
     Hold(Duration),
+    /// The agent has something to say that no word of the caller asked for; answered by `Output::Speak`.
+    Speak,
     /// A deadline given by `Output::Timeout` has come.
     Timeout,
 }
@@ -62,6 +64,7 @@ impl Input<'_> {
             Self::Saying(turn, text) => Input::Saying(turn, Cow::Owned(text.into_owned())),
             Self::Irrevocable(turn) => Input::Irrevocable(turn),
             Self::Hold(length) => Input::Hold(length),
+            Self::Speak => Input::Speak,
             Self::Timeout => Input::Timeout,
         }
     }

@@ -124,6 +124,7 @@ impl TurnMachine {
                 self.idle.grant(self.t + length.min(LONGEST_GRANT))
             }
             Input::Hold(_) => {}
+            Input::Speak => self.speak(),
             Input::Timeout => {}
         }
         self.settle();

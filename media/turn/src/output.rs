@@ -59,6 +59,8 @@ pub enum Output {
     ReplyLate(TurnId),
     /// The caller spoke but recognition failed: ask them, as this turn, to say it again.
     NotUnderstood(TurnId),
+    /// Say what the agent has to say, as this turn.
+    Speak(TurnId),
     /// Set a mark of this turn's timeline at `now`, minus what `MediaTime` says the event lay back.
     Mark {
         turn: TurnId,

@@ -11,6 +11,7 @@ import { CostsPage } from './features/costs';
 import { DrillBanner, DrillsPage } from './features/drills';
 import { GreetingPage, GreetingsPage } from './features/greetings';
 import { LatencyPage } from './features/latency';
+import { LivePage } from './features/live';
 import { RoutePage, RoutesPage } from './features/routes';
 import { SettingsPage } from './features/settings';
 import { SignIn } from './features/sign-in';
@@ -56,6 +57,7 @@ function Pages() {
         <Route path="sign-in" element={<Navigate to="/agents" replace />} />
         <Route path="agents" element={<AgentList />} />
         <Route path="agents/:name/:tab?" element={<AgentPage />} />
+        <Route path="live" element={<LivePage />} />
         <Route path="calls" element={<CallList />} />
         <Route path="calls/:id" element={<CallPage />} />
         <Route path="campaigns" element={<CampaignsPage />} />

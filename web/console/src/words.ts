@@ -84,6 +84,8 @@ const ENDINGS: Record<string, string> = {
   budget_spent: 'Budget spent',
   answered_by_machine: 'A machine answered',
   interrupted: 'Cut by a restart',
+  transferred: 'Put through to a person',
+  operator_ended: 'Ended by an operator',
 };
 
 export const END_REASONS = Object.keys(ENDINGS);

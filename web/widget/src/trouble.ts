@@ -156,6 +156,8 @@ const ENDINGS: Record<string, string> = {
   budget_spent: 'The agent had to end the call.',
   answered_by_machine: 'The call has ended.',
   interrupted: 'The call was interrupted by a failure of the server.',
+  transferred: 'You were put through.',
+  operator_ended: 'The call was ended by its operator.',
 };
 
 export const ending = (reason: string): string => ENDINGS[reason] ?? 'The call has ended.';

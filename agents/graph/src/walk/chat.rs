@@ -145,6 +145,9 @@ impl Walk {
             };
             return self.fail_chat(&ChatError { code: "LLM_SILENT", message: message.to_owned() });
         }
+        // What was whispered while it answered is for its next reply.
+        let told = self.asked.as_ref().map_or_else(Vec::new, |request| request.whispers.clone());
+        self.state.whispers.retain(|whisper| !told.contains(whisper));
         self.end_chat();
         self.spoke = true;
         if end != ChatEnd::Stop {
@@ -259,7 +262,8 @@ impl Walk {
         let node = &talking.node;
         Some(Arc::new(ChatRequest {
             node: chat.node.clone(),
-            instructions: self.lines(&talking.instructions),
+            instructions: self.instructed(&talking.instructions),
+            whispers: self.state.whispers.clone(),
             messages: self.state.recall(node.history as usize, !talking.functions.is_empty()),
             functions: Arc::clone(&talking.functions),
             words_only: chat.round >= node.rounds,

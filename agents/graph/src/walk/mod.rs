@@ -13,11 +13,13 @@ mod listen;
 mod recall;
 mod snapshot;
 mod speak;
+mod transfer;
+mod whisper;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{EndReason, Role};
+use domain::{EndReason, Role, Transfer};
 use jiff::Zoned;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,8 @@ pub enum Action {
     Need(Need),
     /// For the caller.
     Wait,
+    /// Put the caller through when everything before this was said. Answer with `transfer_failed` where they are still here.
+    Transfer(Transfer),
     End(EndReason),
 }
 
@@ -180,6 +184,7 @@ impl Walk {
                 Some(Need::Tool { key: key.clone(), name: name.clone(), args: args.clone() })
             }
             Pending::Calls(calls) => Some(Need::Tools { calls: calls.open() }),
+            Pending::Transfer { .. } => None,
         }
     }
 
@@ -211,6 +216,11 @@ impl Walk {
                 None => (turn, text.to_owned()),
             });
             return self.stop(Action::Need(need));
+        }
+        if let Some(Pending::Transfer { node, begun: true, .. }) = &self.state.pending {
+            let node = node.clone();
+            self.remember(Role::Caller, turn, text);
+            return self.still_transferring(&node);
         }
         self.state.pending = None;
         self.state.chats = 0;
@@ -304,6 +314,8 @@ impl Walk {
         if let Some(reason) = self.state.ended {
             return self.stop(Action::End(reason));
         }
+        // Whoever tried it is gone.
+        self.state.pending.take_if(|pending| matches!(pending, Pending::Transfer { .. }));
         let graph = Arc::clone(&self.graph);
         self.say_one("returned", &graph.manners.returned, &Value::Null);
         if let Some(need @ (Need::Chat { .. } | Need::Tools { .. })) = self.pending() {
@@ -329,7 +341,8 @@ impl Walk {
         let farewells = &graph.manners.farewells;
         let texts = farewells.get(&name).or_else(|| {
             // Few agents have words for it; that the call has to end is all that the caller need know.
-            farewells.get("too_long").filter(|_| reason == EndReason::BudgetSpent)
+            let unforeseen = matches!(reason, EndReason::BudgetSpent | EndReason::OperatorEnded);
+            farewells.get("too_long").filter(|_| unforeseen)
         });
         if let Some(texts) = texts {
             self.say_one(&format!("farewell {name}"), texts, &Value::Null);
@@ -347,6 +360,9 @@ impl Walk {
     pub fn discarded(&mut self, turn: u32) {
         if self.state.turn == turn {
             self.drop_chat();
+            self.state.pending.take_if(
+                |pending| matches!(pending, Pending::Transfer { turn: of, begun: false, .. } if *of == turn),
+            );
             self.state
                 .pending
                 .take_if(|pending| matches!(pending, Pending::Calls(calling) if !calling.has_effects()));
@@ -522,6 +538,7 @@ impl Walk {
                 Ok(Next::Stop(Action::Need(need)))
             }
             Step::Llm(_) => Ok(self.llm_entered(node)),
+            Step::Transfer(leading) => Ok(self.transfer_entered(node, leading)),
             Step::End { node: end, text } => {
                 self.say_one(node, text, &Value::Null);
                 self.state.ended = Some(end.reason);

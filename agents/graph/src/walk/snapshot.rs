@@ -56,6 +56,9 @@ pub struct Snapshot {
     /// Further questions of the last utterance, the next one first.
     #[serde(default)]
     pub(crate) questions: Vec<String>,
+    /// What somebody who listens wants of the next reply of a model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) whispers: Vec<String>,
     pub receipts: Vec<Receipt>,
     pub ended: Option<EndReason>,
 }
@@ -140,10 +143,25 @@ pub(crate) struct CollectState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Pending {
-    Classify { node: String, text: String, texts: Vec<String> },
-    Tool { key: String, node: String, name: String, args: Value },
+    Classify {
+        node: String,
+        text: String,
+        texts: Vec<String>,
+    },
+    Tool {
+        key: String,
+        node: String,
+        name: String,
+        args: Value,
+    },
     Chat(Chatting),
     Calls(Calling),
+    /// The caller is to be put through; `begun`: that is being tried.
+    Transfer {
+        node: String,
+        turn: u32,
+        begun: bool,
+    },
 }
 
 /// A model is being asked.
@@ -226,6 +244,7 @@ impl Snapshot {
             chats: 0,
             queued: None,
             questions: Vec::new(),
+            whispers: Vec::new(),
             receipts: Vec::new(),
             ended: None,
         }

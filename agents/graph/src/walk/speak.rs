@@ -80,6 +80,10 @@ impl Walk {
         read(&Scope { roots: &roots, state: &self.state.channels })
     }
 
+    pub(super) fn text_of(&self, text: &Template) -> String {
+        self.scoped(&Value::Null, |scope| text.render(scope, self.now.date()))
+    }
+
     pub(super) fn lines(&self, text: &Template) -> String {
         self.scoped(&Value::Null, |scope| text.render_lines(scope, self.now.date()))
     }

@@ -396,3 +396,91 @@ proptest! {
         }
     }
 }
+
+fn switchboard() -> Value {
+    json!({
+        "name": "switchboard", "version": 1, "entry": "desk", "greeting": ["Hello."], "facts": {"reception": "+4930123"},
+        "nodes": {
+            "desk": {"kind": "intent", "intents": {"person": {"examples": ["a person", "somebody"]}}, "unknown": ["What?"]},
+            "through": {"kind": "transfer", "mode": "warm", "to": "{facts.reception}", "text": ["I put you through."],
+                        "briefing": ["A caller says: {heard.text}."], "ask": ["Yes or no?"],
+                        "waiting": ["Still ringing."], "ring_s": 20},
+            "back": {"kind": "say", "text": ["Nobody is there: {error.code}."]},
+        },
+        "edges": [{"from": "desk", "on": "person", "to": "through"}, {"from": "through", "on": "failed", "to": "back"}],
+    })
+}
+
+/// A walk that has asked for the transfer.
+fn at_the_transfer() -> Walk {
+    let mut walk = Walk::new(graph(&switchboard()), 1);
+    walk.caller(1, "a person please", &now());
+    let actions = walk.classified(&scores("person"), &now());
+    assert_eq!(said(&actions), "I put you through.");
+    let wanted = Transfer {
+        mode: domain::TransferMode::Warm,
+        to: "+4930123".to_owned(),
+        briefing: "A caller says: a person please.".to_owned(),
+        ask: "Yes or no?".to_owned(),
+        ring_s: 20,
+    };
+    assert_eq!(actions.last(), Some(&Action::Transfer(wanted)));
+    assert!(actions.contains(&Action::Interruptible(false)), "what is announced is not talked away");
+    walk
+}
+
+fn refused() -> ToolError {
+    ToolError { code: "TRANSFER_REFUSED".to_owned(), message: "no".to_owned() }
+}
+
+#[test]
+fn a_transfer_that_fails_takes_its_edge_and_the_talk_goes_on() {
+    let mut walk = at_the_transfer();
+    walk.transferring();
+    let actions = walk.transfer_failed(2, &refused(), &now());
+    assert_eq!(said(&actions), "Nobody is there: TRANSFER_REFUSED.");
+    assert!(
+        actions.iter().any(|action| matches!(action, Action::Note { name, .. } if name == "transfer_failed"))
+    );
+    assert_eq!(actions.last(), Some(&Action::Wait));
+    assert_eq!(walk.transfer_failed(3, &refused(), &now()), [Action::Wait], "it fails once");
+    walk.caller(4, "a person", &now());
+    assert!(matches!(walk.classified(&scores("person"), &now()).last(), Some(Action::Transfer(_))));
+}
+
+#[test]
+fn a_caller_who_speaks_while_it_rings_is_answered_and_waits_on() {
+    let mut walk = at_the_transfer();
+    walk.transferring();
+    assert_eq!(said(&walk.caller(2, "are you there", &now())), "Still ringing.");
+    assert_eq!(said(&walk.transfer_failed(3, &refused(), &now())), "Nobody is there: TRANSFER_REFUSED.");
+}
+
+#[test]
+fn a_transfer_that_never_began_is_forgotten_with_the_turn_that_wanted_it() {
+    let mut walk = at_the_transfer();
+    let actions = walk.caller(2, "how much is it", &now());
+    assert!(matches!(actions.as_slice(), [.., Action::Need(Need::Classify { .. })]), "{actions:?}");
+    let mut walk = at_the_transfer();
+    walk.discarded(1);
+    assert_eq!(walk.transfer_failed(2, &refused(), &now()), [Action::Wait]);
+    let mut begun = at_the_transfer();
+    begun.transferring();
+    let mut again = Walk::restore(graph(&switchboard()), begun.snapshot().clone()).unwrap();
+    again.returned(2, &now());
+    assert_eq!(again.transfer_failed(3, &refused(), &now()), [Action::Wait], "whoever tried it is gone");
+}
+
+#[test]
+fn a_transfer_that_cannot_be_is_told_of_before_it_is_tried() {
+    let mut broken = switchboard();
+    broken["nodes"]["through"]["to"] = json!(" ");
+    broken["nodes"]["through"]["briefing"] = json!([]);
+    broken["nodes"]["through"]["ring_s"] = json!(1);
+    broken["edges"].as_array_mut().unwrap().pop();
+    let invalid = compile(parse(&broken.to_string()).unwrap()).unwrap_err();
+    let fields: Vec<&str> = invalid.problems.iter().map(|problem| problem.field.as_str()).collect();
+    for field in ["to", "briefing", "ring_s", "edges"] {
+        assert!(fields.contains(&field), "{field}: {invalid}");
+    }
+}

@@ -16,6 +16,7 @@ const QUOTED: usize = 80;
 const FAILED: &str = "failed";
 const SILENT: &str = "silent";
 const ANSWERED: &str = "answered";
+const TRANSFERRED: &str = "transferred";
 
 pub(crate) fn of(recorded: &Recorded) -> Afterwards {
     let fields = noted(recorded);
@@ -29,7 +30,17 @@ pub(crate) fn of(recorded: &Recorded) -> Afterwards {
 }
 
 /// What the graph and the session note of every turn, beside the agent; it is in the events.
-const NOT_THE_AGENTS: [&str; 4] = ["intent", "latency_reaction", "caller_too_long", "caller_input_dropped"];
+const NOT_THE_AGENTS: [&str; 9] = [
+    "intent",
+    "latency_reaction",
+    "caller_too_long",
+    "caller_input_dropped",
+    "transfer",
+    "transfer_failed",
+    "whisper",
+    "prompted",
+    "sip",
+];
 
 /// The last value of everything that the agent noted.
 fn noted(recorded: &Recorded) -> Map<String, Value> {
@@ -78,7 +89,9 @@ fn outcome(fields: &Map<String, Value>, words: &[String], end: Option<EndReason>
     }
     let broken =
         matches!(end, Some(EndReason::ProviderFailed | EndReason::Interrupted | EndReason::ServerStopping));
-    if broken || in_vain {
+    if end == Some(EndReason::Transferred) {
+        TRANSFERRED.to_owned()
+    } else if broken || in_vain {
         FAILED.to_owned()
     } else if words.is_empty() {
         SILENT.to_owned()

@@ -43,6 +43,10 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
         E::Nudged { count } => ("nudged", None, format!("the caller is silent, reminder {count}")),
         E::Pressed { digit } => ("pressed", None, format!("key {}", char::from(*digit))),
         E::Node { turn, node } => ("node", Some(*turn), node.clone()),
+        E::Noted { name, value } if name == "sip" => {
+            let way = if value["sent"] == true { "sent" } else { "received" };
+            ("noted", None, format!("sip: {way} {}", value["what"].as_str().unwrap_or_default()))
+        }
         E::Noted { name, value } => ("noted", None, format!("{name}: {value}")),
         E::TurnFinished { timeline } => (
             "turn_finished",

@@ -31,6 +31,7 @@ pub(crate) mod ice;
 pub(crate) mod keys;
 pub(crate) mod latency;
 pub(crate) mod limit;
+pub(crate) mod live;
 pub(crate) mod livekit;
 pub(crate) mod offer;
 pub(crate) mod organizations;

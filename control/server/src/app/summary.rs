@@ -262,6 +262,8 @@ pub(crate) const fn reason_text(reason: EndReason) -> &'static str {
         EndReason::BudgetSpent => "the budget was spent",
         EndReason::Interrupted => "the server died",
         EndReason::AnsweredByMachine => "a machine had answered",
+        EndReason::Transferred => "the caller was put through to a person",
+        EndReason::OperatorEnded => "somebody at the console ended the call",
     }
 }
 

@@ -23,6 +23,7 @@ const RESUME: &str = "r1";
 const OPERATOR: &str = "o1";
 const CURSOR: &str = "p1";
 const STREAM: &str = "v1";
+const LISTEN: &str = "l1";
 
 impl Tokens {
     pub(crate) fn new(key: Option<&Secret<String>>, operator: Option<&Secret<String>>) -> Self {
@@ -106,6 +107,19 @@ impl Tokens {
         let expires: i64 = expires.parse().ok()?;
         (now.as_second() <= expires && decode(of)? == bound).then_some(())?;
         Some((session.parse().ok()?, decode(agent)?))
+    }
+
+    /// Permission to hear this call.
+    pub(crate) fn listen(&self, session: SessionId, expires: Timestamp) -> String {
+        self.sign(&format!("{LISTEN}.{session}.{}", expires.as_second()))
+    }
+
+    pub(crate) fn check_listen(&self, token: &str, now: Timestamp) -> Option<SessionId> {
+        let fields = self.verify(token, LISTEN)?;
+        let [session, expires] = fields[..] else { return None };
+        let expires: i64 = expires.parse().ok()?;
+        (now.as_second() <= expires).then_some(())?;
+        session.parse().ok()
     }
 
     /// Permission to take this call up again. Its end is the call's end, which the session knows.

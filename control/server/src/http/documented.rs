@@ -80,6 +80,9 @@ kinds! {
     ImportContacts = [ALWAYS, BODY, [
         &problem::CSV_INVALID, &problem::CAMPAIGN_STATE, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
     ]];
+    /// A call under way.
+    InCall = [ALWAYS, [&problem::CONFLICT]];
+    SayInCall = [ALWAYS, BODY, [&problem::CONFLICT]];
     /// Hostnames are the operator's to give.
     MakeChannel = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
     /// Hostnames and numbers that begin with few digits are the operator's to give.

@@ -20,6 +20,7 @@ mod extract;
 pub(crate) mod greetings;
 pub(crate) mod health;
 pub(crate) mod latency;
+pub(crate) mod live;
 pub(crate) mod livekit;
 pub(crate) mod offer;
 pub(crate) mod organizations;

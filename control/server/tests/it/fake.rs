@@ -15,15 +15,16 @@ use control_api::about::{Provider, StoreKind};
 use control_api::agents::DefinitionProblem;
 use control_api::greeting::GreetingAudio;
 use control_api::health::{Check, Readiness};
+use control_api::live::LiveCall;
 use control_api::offer::Candidate;
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
 use control_server::ports::{self, Announced, Carriers, Unheard, Webhook};
 use control_server::ports::{
     Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Dialler, Drills,
-    Framing, Greetings, Health, LogError, Metrics, NotDialled, NotSummedUp, Offer, OpenAccount, Platform,
-    RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation, RoomAccess,
-    Rooms, Running, Speaking, Spoken, Summarizer, SummedUp, Unspoken, Vendors, WantedCall,
+    Framing, Greetings, Health, Live, LogError, Metrics, NotDialled, NotSummedUp, Offer, OpenAccount,
+    Platform, RawLog, RecordedPart, RecordingError, RecordingFile, Recordings, Refusal, Renegotiation,
+    RoomAccess, Rooms, Running, Speaking, Spoken, Summarizer, SummedUp, Unspoken, Vendors, WantedCall,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
 use domain::{Encoding, OrgId, Secret, SessionId};
@@ -93,6 +94,9 @@ pub(crate) struct World {
     pub(crate) model: Model,
     /// How often there was something new in the queue of calls. By the trunk `carrier` the default organization can call anybody.
     pub(crate) queued: AtomicUsize,
+    /// Calls under way, and what was done in them.
+    pub(crate) live: Mutex<Vec<(OrgId, LiveCall)>>,
+    pub(crate) done: Mutex<Vec<(SessionId, String)>>,
 }
 
 pub(crate) struct Model {
@@ -149,6 +153,8 @@ impl World {
             greeted: Mutex::default(),
             model: Model::new(),
             queued: AtomicUsize::default(),
+            live: Mutex::default(),
+            done: Mutex::default(),
         })
     }
 
@@ -172,6 +178,7 @@ impl World {
             drills: self.clone(),
             rooms: Some(self.clone()),
             dialler: self.clone(),
+            live: self.clone(),
         };
         let vault = Arc::new(Vault::new(&Secret::new("a master key of the tests".to_owned())));
         Server::new(options, ports, store, self.code.clone(), vault).expect("options are valid")
@@ -254,6 +261,43 @@ impl Dialler for World {
 
     fn queued(&self) {
         self.queued.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl World {
+    fn does(&self, id: SessionId, what: String) -> Option<()> {
+        let runs = self.live.lock().expect("no panic").iter().any(|(_, call)| call.id == id);
+        runs.then(|| self.done.lock().expect("no panic").push((id, what)))
+    }
+}
+
+impl Live for World {
+    fn calls(&self, org: OrgId) -> Vec<LiveCall> {
+        let live = self.live.lock().expect("no panic");
+        live.iter().filter(|(owner, _)| *owner == org).map(|(_, call)| call.clone()).collect()
+    }
+
+    /// Agents named after a model heed it.
+    fn whisper(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<bool>> {
+        let live = self.live.lock().expect("no panic").clone();
+        let heeds = live.iter().any(|(_, call)| call.id == id && call.agent == "assistant");
+        let done = self.does(id, format!("whisper {text}")).map(|()| heeds);
+        async move { done }.boxed()
+    }
+
+    fn prompt(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<()>> {
+        let done = self.does(id, format!("say {text}"));
+        async move { done }.boxed()
+    }
+
+    fn end(&self, id: SessionId) -> BoxFuture<'_, Option<()>> {
+        let done = self.does(id, "end".to_owned());
+        async move { done }.boxed()
+    }
+
+    fn listen(&self, id: SessionId) -> Option<Accept> {
+        self.does(id, "listen".to_owned())?;
+        Some(Box::new(|socket: axum::extract::ws::WebSocket| async move { drop(socket) }.boxed()))
     }
 }
 

@@ -21,6 +21,7 @@ async fn things(plane: &Plane) -> Vec<(&'static str, String)> {
     let channel = plane.post("/v1/channels", channel).await.json();
     let call = begun(plane.org, 60).caller(10, 1, "our words").recorded();
     plane.record(std::slice::from_ref(&call)).await;
+    plane.world.live.lock().expect("no panic").push((plane.org, crate::live::live(call.id())));
     let alert = format!(
         "insert into app.alerts (id, org_id, kind, subject, facts, last_at) values (gen_random_uuid(), '{}', 'price_unknown', 's', '{{}}', now())",
         plane.org.as_uuid()
@@ -59,6 +60,7 @@ fn body(path: &str) -> Value {
         "draft" => json!({"definition": {"name": "front-desk"}}),
         "{environment}" => json!({"version": 1}),
         "test" => json!({"ability": "tts"}),
+        "whisper" => json!({"text": "x"}),
         _ => json!({}),
     }
 }
@@ -107,6 +109,7 @@ async fn another_organizations_key_finds_none_of_what_is_ours() {
         "domains",
         "organizations",
         "sessions",
+        "live",
         "sessions?q=words",
     ] {
         let seen =

@@ -17,6 +17,7 @@ mod jobs;
 mod keys;
 mod latency;
 mod limits;
+mod live;
 mod livekit;
 mod offer;
 mod pages;

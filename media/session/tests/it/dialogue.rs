@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{AudioFrame, EndReason, MediaTime, TurnId};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use media_session::ports::{Dialogue, Said};
+use media_session::ports::{Dialogue, NotTransferred, Said};
 
 /// A step of a reply.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub(crate) enum Told {
     Heard { turn: TurnId, text: String, interrupted: bool },
     Typed(TurnId),
     VoiceHeard(TurnId, MediaTime),
+    Transferring,
+    NotTransferred(&'static str),
 }
 
 #[derive(Debug, Default)]
@@ -128,6 +130,15 @@ impl Dialogue for Scripted {
 
     fn heard(&mut self, turn: TurnId, text: &str, interrupted: bool) {
         self.tell(Told::Heard { turn, text: text.to_owned(), interrupted });
+    }
+
+    fn transferring(&mut self) {
+        self.tell(Told::Transferring);
+    }
+
+    fn not_transferred(&mut self, _turn: TurnId, why: &NotTransferred) -> BoxStream<'static, Said> {
+        self.tell(Told::NotTransferred(why.code()));
+        play(vec![say("Nobody can take your call now.")])
     }
 
     fn hears(&self) -> bool {

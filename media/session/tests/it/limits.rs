@@ -123,6 +123,7 @@ async fn a_client_that_reads_nothing_stops_nobody() {
         codec: media_core::Codec::Pcmu,
         events: leg_events,
         commands,
+        refer: None,
     };
     sim.handle.attach(leg).await.expect("alive");
     _events.send(LegEvent::Active).await.expect("taken");

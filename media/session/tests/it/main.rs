@@ -24,4 +24,5 @@ mod providers;
 mod recording;
 mod screening;
 mod storm;
+mod transfer;
 mod voiced;

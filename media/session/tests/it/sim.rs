@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use domain::{AtMachine, EndReason, SessionEvent, SessionId, TurnTimeline};
 use media_core::{Codec, Delivery, LegEvent};
-use media_session::ports::{ClientProtocol, Dialogue, Hurry, Reaction, Recordings, SessionSink};
+use media_session::ports::{
+    ClientProtocol, Consult, Dialogue, Hurry, Leg, Reaction, Recordings, Refer, SessionSink,
+};
 use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, Resumed, sentence};
 use media_vad::{EndOfTurn, EnergyVad, Vad};
 use providers_api::{Stt, Tts};
 use providers_fake::{FakeStt, FakeTts, Faults, Lexicon, SttOptions, TtsOptions};
 use runtime::tasks::Tasks;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::caller::{Caller, RATE_HZ};
@@ -43,6 +46,9 @@ pub(crate) struct Setup {
     pub hears: bool,
     /// A call of ours, with what is done where a machine answers.
     pub at_machine: Option<AtMachine>,
+    pub consult: Option<Box<dyn Consult>>,
+    pub refer: Option<Arc<dyn Refer>>,
+    pub heir: Option<oneshot::Sender<Leg>>,
     /// In place of the fakes and the script.
     pub cast: Option<Cast>,
 }
@@ -73,6 +79,9 @@ impl Default for Setup {
             delivery: Delivery::Datagrams,
             flight: None,
             recordings: None,
+            consult: None,
+            refer: None,
+            heir: None,
             cast: None,
             hears: false,
             at_machine: None,
@@ -165,6 +174,7 @@ impl Sim {
         setup.options.validate().expect("valid options");
         let (caller, mut leg) = Caller::connect_with(&tasks, setup.net, setup.seed, setup.codec);
         leg.delivery = setup.delivery;
+        leg.refer = setup.refer;
         let dialogue = Scripted::default();
         {
             let mut script = dialogue.0.lock().expect("not poisoned");
@@ -204,6 +214,8 @@ impl Sim {
             clips: Arc::new(setup.clips),
             background: setup.background,
             resumed: setup.resumed,
+            consult: setup.consult,
+            heir: setup.heir,
             options: setup.options,
         };
         let slot = directory.reserve().expect("a free slot");

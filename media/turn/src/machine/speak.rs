@@ -38,6 +38,21 @@ impl TurnMachine {
         self.agent = Some(AgentTurn::new(turn, Cause::Greeting, self.t));
     }
 
+    /// In place of whatever the agent was saying or about to say.
+    pub(super) fn speak(&mut self) {
+        if !self.clock.runs() {
+            return;
+        }
+        if let Some(agent) = self.agent.take() {
+            self.put(Output::FlushPlayout(agent.turn));
+            self.put(Output::Cancel(agent.turn));
+            self.hold = None;
+        }
+        let turn = self.new_turn();
+        self.put(Output::Speak(turn));
+        self.agent = Some(AgentTurn::new(turn, Cause::Own, self.t));
+    }
+
     pub(super) fn on_agent(&mut self, turn: TurnId, change: impl FnOnce(&mut AgentTurn)) {
         if let Some(agent) = self.agent.as_mut().filter(|agent| agent.turn == turn) {
             change(agent);

@@ -55,6 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (turn(), text()).prop_map(|(turn, text)| Input::Saying(turn, text.into())),
         1 => turn().prop_map(Input::Irrevocable),
         1 => (0u64..100).prop_map(|seconds| Input::Hold(Duration::from_secs(seconds))),
+        1 => Just(Input::Speak),
         4 => Just(Input::Timeout),
     ];
     (0u64..400, input).prop_map(|(after_ms, input)| Step { after: Duration::from_millis(after_ms), input })

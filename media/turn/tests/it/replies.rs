@@ -1,7 +1,9 @@
 //! Replies that are late, never come, or never end.
 
+use std::time::{Duration, Instant};
+
 use domain::TurnId;
-use media_turn::{Input, Output, Rule};
+use media_turn::{Input, Options, Output, Rule, TurnMachine};
 
 use crate::promises::prove;
 use crate::sim::Call;
@@ -111,4 +113,27 @@ fn what_the_session_says_on_its_own_holds_the_floor_too() {
     call.at(2990, Input::AgentAudio(TurnId(1_000_000))).at(12_000, Input::AgentDone(TurnId(1_000_000)));
     let log = call.run(20_000);
     assert!((19_000..=19_100).contains(&log.nudged()[0]), "{:?}", log.nudged());
+}
+
+/// Such as why a transfer came to nothing.
+#[test]
+fn what_nobody_asked_for_is_a_turn_of_the_agents_and_is_not_waited_for_for_ever() {
+    #[expect(clippy::disallowed_methods, reason = "an origin for virtual time; no wall time is compared")]
+    let start = Instant::now();
+    let mut machine = TurnMachine::new(Options::default(), start);
+    let mut told = |input, after_ms| {
+        machine.handle(input, start + Duration::from_millis(after_ms));
+        let outputs = std::iter::repeat_with(|| machine.poll());
+        outputs.take_while(|output| !matches!(output, Output::Timeout(_))).collect::<Vec<_>>()
+    };
+    assert!(!told(Input::Speak, 0).contains(&Output::Speak(TurnId(0))), "nobody is there yet");
+    told(Input::MediaActive, 10);
+    told(Input::AgentDone(TurnId(0)), 100);
+    assert!(told(Input::Speak, 200).contains(&Output::Speak(TurnId(1))));
+    assert!(
+        told(Input::Timeout, 10_000).contains(&Output::ReplyLate(TurnId(1))),
+        "it is waited for as any reply"
+    );
+    told(Input::AgentDone(TurnId(1)), 10_100);
+    assert!(told(Input::Speak, 10_200).contains(&Output::Speak(TurnId(2))));
 }

@@ -28,6 +28,13 @@ export const AgentsIcon = () =>
     </>,
   );
 export const CallsIcon = () => icon(<path d="M2 8h1.2M5 5v6M8 2.5v11M11 5v6M12.8 8H14" />);
+export const LiveIcon = () =>
+  icon(
+    <>
+      <circle cx="8" cy="8" r="1.7" />
+      <path d="M4.6 4.6a4.8 4.8 0 0 0 0 6.8M11.4 4.6a4.8 4.8 0 0 1 0 6.8M2.5 2.5a7.8 7.8 0 0 0 0 11M13.5 2.5a7.8 7.8 0 0 1 0 11" />
+    </>,
+  );
 export const GreetingsIcon = () => icon(<path d="M2.5 3h11v7.5h-6L4.5 13v-2.5h-2zM5.5 6h5M5.5 8h3" />);
 export const RoutesIcon = () =>
   icon(

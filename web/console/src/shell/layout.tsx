@@ -17,6 +17,7 @@ import {
   GreetingsIcon,
   LatencyIcon,
   LeaveIcon,
+  LiveIcon,
   RoutesIcon,
   SettingsIcon,
   TalkIcon,
@@ -29,6 +30,7 @@ import { Loading } from './states';
 const PLACES: [string, string, ReactNode][] = [
   ['/agents', 'Agents', <AgentsIcon key="agents" />],
   ['/calls', 'Calls', <CallsIcon key="calls" />],
+  ['/live', 'Live', <LiveIcon key="live" />],
   ['/campaigns', 'Calls out', <CampaignsIcon key="campaigns" />],
   ['/greetings', 'Greetings', <GreetingsIcon key="greetings" />],
   ['/routes', 'Routes', <RoutesIcon key="routes" />],

@@ -579,3 +579,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_whisper_is_in_the_next_question_and_in_no_later_one() {
+    let mut walk = walk();
+    assert!(walk.whisper(" Offer the red one. "));
+    let actions = walk.caller(1, "what do you have", &now());
+    let (_, request) = asked(&actions);
+    assert!(
+        request.instructions.ends_with("do not mention it: Offer the red one."),
+        "{}",
+        request.instructions
+    );
+    let mut silent = (*request).clone();
+    silent.whispers.clear();
+    assert!(!request.asks_the_same(&silent), "what was asked ahead without it is no answer");
+    answer(&mut walk, &actions, "The red one is fine.");
+    let (_, request) = asked(&walk.caller(2, "and else", &now()));
+    assert!(!request.instructions.contains("red") && request.whispers.is_empty());
+}
+
+#[test]
+fn a_whisper_into_an_answer_is_for_the_next() {
+    let mut walk = walk();
+    let actions = walk.caller(1, "hello", &now());
+    let (key, _) = asked(&actions);
+    walk.chat_text(&key, "Hello", &now());
+    walk.whisper("Say the price.");
+    walk.chat_done(&key, ChatEnd::Stop, &now());
+    let (_, request) = asked(&walk.caller(2, "so", &now()));
+    assert_eq!(request.whispers, ["Say the price."]);
+}
+
+#[test]
+fn words_that_are_prompted_are_said_and_remembered() {
+    let mut walk = walk();
+    assert_eq!(said(&walk.prompted(1, "We close early today.", &now())), "We close early today.");
+    walk.heard(1, "We close early today.", false);
+    let (_, request) = asked(&walk.caller(2, "why", &now()));
+    assert!(request.messages.contains(&agent("Hello. We close early today.")), "{:?}", request.messages);
+}

@@ -281,6 +281,7 @@ fn said(steps: BoxStream<'static, agents_run::Step>) -> BoxStream<'static, Said>
             Step::Interruptible(may) => Said::Interruptible(may),
             Step::Node(node) => Said::Node(node),
             Step::Noted { name, value } => Said::Noted { name, value },
+            Step::Transfer(transfer) => Said::Transfer(transfer),
             Step::Failed { failure, message } => Said::Failed { failure, message },
             Step::End(reason) => Said::End(reason),
         })

@@ -21,6 +21,8 @@ import {
 import { Conversation } from './conversation';
 import { Events } from './events';
 import { missing, spans, versioned } from './follow';
+import { rungs } from './ladder';
+import { Ladder } from './ladder-view';
 import type { Player } from './player';
 import { downloadUrl, logUrl, useCall, useRecordings } from './queries';
 import { Recordings } from './recordings';
@@ -43,6 +45,7 @@ function Shown({ call }: { call: Call }) {
     () => spans(call.transcript, call.turns_detail, call.duration_ms),
     [call.transcript, call.turns_detail, call.duration_ms],
   );
+  const ladder = useMemo(() => rungs(call.notes), [call.notes]);
   const recordings = useRecordings(call.id, !call.running);
   const parts = recordings.data ?? [];
   const said = recordings.data ? missing(call, parts) : '';
@@ -89,6 +92,7 @@ function Shown({ call }: { call: Call }) {
           <Conversation call={call} spans={lines} player={player} />
           <Beside call={call} parts={parts} />
         </div>
+        {ladder.length > 0 && <Ladder rungs={ladder} />}
         <Events call={call} />
       </div>
     </Page>
@@ -157,6 +161,7 @@ function Fact({
 function Beside({ call, parts }: { call: Call; parts: readonly Recording[] }) {
   const fields = Object.entries(call.fields ?? {});
   const extracted = Object.entries(call.extracted ?? {});
+  const notes = call.notes.filter((note) => note.name !== 'sip');
   return (
     <div className="stack">
       {call.summary && (
@@ -195,11 +200,11 @@ function Beside({ call, parts }: { call: Call; parts: readonly Recording[] }) {
               </div>
             ))}
           </dl>
-          {call.notes.length > fields.length && (
+          {notes.length > fields.length && (
             <details className="marks">
-              <summary>All {count(call.notes.length)} notes</summary>
+              <summary>All {count(notes.length)} notes</summary>
               <ol className="notes">
-                {call.notes.map((note) => (
+                {notes.map((note) => (
                   <li key={note.at_ms + note.name}>
                     <span className="number">{position(note.at_ms)}</span> {plain(note.name)}:{' '}
                     <Noted value={note.value} />

@@ -1,0 +1,69 @@
+//! `/v1/live`: calls under way, and what can be done in them; `/live`: their sound.
+
+use axum::Json as Answered;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::response::Response;
+use control_api::live::{Ending, Listening, LiveCalls, Whisper, Whispered};
+use control_api::{paths, problem};
+use serde::Deserialize;
+
+use super::answer::Whole;
+use super::documented::{InCall, Read, SayInCall};
+use super::extract::{Body, Path, Query};
+use super::{Answer, Shared};
+use crate::app::ctx::Ctx;
+use crate::app::live as app;
+use crate::error::Error;
+
+/// Calls of the organization under way on this server, as they stand now; the newest first.
+#[utoipa::path(get, path = paths::LIVE, operation_id = "list_live_calls", tag = "live",
+    responses((status = 200, description = "All of them", body = LiveCalls), Read))]
+pub(crate) async fn list(server: Shared, ctx: Ctx) -> Answered<LiveCalls> {
+    Answered(app::list(&ctx, &server))
+}
+
+/// Asks to hear a call that is under way: both legs, as they sound. Who asked is in the audit log.
+#[utoipa::path(post, path = paths::SESSION_LISTEN, operation_id = "listen_to_call", tag = "live", params(("id" = String, Path, description = "Its id")),
+    responses((status = 201, description = "Where to hear it", body = Listening), InCall))]
+pub(crate) async fn listen(server: Shared, ctx: Ctx, Path(id): Path<String>) -> Answer<Whole<Listening>> {
+    Ok(Whole(app::listen(&ctx, &server, &id).await?))
+}
+
+/// Tells the agent of a call under way what to do in its next reply, or has it say something word for word. The caller hears nothing of the former.
+#[utoipa::path(post, path = paths::SESSION_WHISPER, operation_id = "whisper_in_call", tag = "live", request_body = Whisper,
+    params(("id" = String, Path, description = "Its id")),
+    responses((status = 200, description = "The agent was told", body = Whispered), SayInCall))]
+pub(crate) async fn whisper(
+    server: Shared,
+    ctx: Ctx,
+    Path(id): Path<String>,
+    Body(whisper): Body<Whisper>,
+) -> Answer<Whole<Whispered>> {
+    Ok(Whole(app::whisper(&ctx, &server, &id, whisper).await?))
+}
+
+/// Ends a call under way: the agent says goodbye, in place of what it is saying.
+#[utoipa::path(post, path = paths::SESSION_END, operation_id = "end_call", tag = "live", params(("id" = String, Path, description = "Its id")),
+    responses((status = 202, description = "It ends", body = Ending), InCall))]
+pub(crate) async fn end(server: Shared, ctx: Ctx, Path(id): Path<String>) -> Answer<Whole<Ending>> {
+    Ok(Whole(app::end(&ctx, &server, &id).await?))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Hearing {
+    #[serde(default)]
+    token: String,
+}
+
+pub(crate) async fn hear(
+    server: Shared,
+    Query(hearing): Query<Hearing>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Answer<Response> {
+    let accept = app::hear(&server, &hearing.token)?;
+    let upgrade =
+        upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
+    // Whoever listens says nothing.
+    Ok(upgrade.max_message_size(1_024).max_frame_size(1_024).on_upgrade(accept))
+}

@@ -1,0 +1,118 @@
+//! Calls under way: seen, heard, whispered into and ended by their organization alone, and written down.
+
+use axum::http::Method;
+use control_api::live::LiveCall;
+use domain::SessionId;
+use serde_json::{Value, json};
+
+use crate::fake::{ask, get};
+use crate::plane::{Plane, text};
+use crate::record::begun;
+
+pub(crate) fn live(id: SessionId) -> LiveCall {
+    LiveCall {
+        id,
+        agent: "assistant".to_owned(),
+        transport: "sip".to_owned(),
+        started_at: "2027-01-15T08:00:00Z".to_owned(),
+        state: "listening".to_owned(),
+        connected: true,
+        turns: 2,
+        listeners: 0,
+    }
+}
+
+/// A call of the default organization under way.
+async fn running(plane: &Plane) -> SessionId {
+    let id = SessionId::generate();
+    plane.world.live.lock().expect("no panic").push((plane.org, live(id)));
+    id
+}
+
+fn done(plane: &Plane) -> Vec<String> {
+    plane.world.done.lock().expect("no panic").iter().map(|(_, what)| what.clone()).collect()
+}
+
+#[tokio::test]
+async fn a_call_under_way_is_seen_whispered_into_and_ended_and_all_of_it_is_written_down() {
+    let plane = Plane::new().await;
+    let id = running(&plane).await;
+    let calls = plane.get("/v1/live").await;
+    assert_eq!(calls["data"][0]["id"], json!(id.to_string()));
+    assert_eq!((&calls["data"][0]["state"], &calls["data"][0]["turns"]), (&json!("listening"), &json!(2)));
+    let path = |what: &str| format!("/v1/sessions/{id}/{what}");
+    let told = plane.post(&path("whisper"), json!({"text": " Offer the red one. "})).await;
+    assert_eq!((told.status.as_u16(), told.json()), (200, json!({"heeded": true})));
+    let said = plane.post(&path("whisper"), json!({"text": "One moment.", "mode": "say"})).await;
+    assert_eq!(said.json(), json!({"heeded": true}));
+    assert_eq!(plane.post(&path("end"), json!({})).await.status.as_u16(), 202);
+    assert_eq!(done(&plane), ["whisper Offer the red one.", "say One moment.", "end"]);
+    let audit = plane.get("/v1/audit").await;
+    let actions: Vec<String> =
+        audit["data"].as_array().expect("a list").iter().map(|row| text(&row["action"])).collect();
+    assert_eq!(actions.iter().filter(|action| *action == "call.whisper").count(), 2, "{actions:?}");
+    assert!(actions.contains(&"call.end".to_owned()), "{actions:?}");
+    assert!(!audit.to_string().contains("red one"), "the words stand in the call's own record");
+}
+
+#[tokio::test]
+async fn an_agent_that_says_what_is_written_for_it_heeds_nothing_and_says_so() {
+    let plane = Plane::new().await;
+    let id = running(&plane).await;
+    plane.world.live.lock().expect("no panic")[0].1.agent = "front-desk".to_owned();
+    let told = plane.post(&format!("/v1/sessions/{id}/whisper"), json!({"text": "Be brief."})).await;
+    assert_eq!(told.json(), json!({"heeded": false}));
+    for (body, code) in [
+        (json!({"text": " "}), "BODY_INVALID"),
+        (json!({"text": "x".repeat(501)}), "BODY_INVALID"),
+        (json!({"text": "x", "mode": "shout"}), "BODY_INVALID"),
+        (json!({}), "BODY_INVALID"),
+    ] {
+        plane.post(&format!("/v1/sessions/{id}/whisper"), body).await.is_problem(422, code);
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_heard_with_a_token_of_its_own_that_does_not_last() {
+    let plane = Plane::new().await;
+    let id = running(&plane).await;
+    let asked = plane.post(&format!("/v1/sessions/{id}/listen"), json!({})).await;
+    assert_eq!(asked.status.as_u16(), 201, "{}", asked.text);
+    let url = text(&asked.json()["url"]);
+    let upgrade = |path: String| {
+        let request = get(&path).header("connection", "upgrade").header("upgrade", "websocket");
+        request.header("sec-websocket-version", "13").header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    };
+    // There is no socket behind the router of a test: what is refused is refused before that.
+    upgrade(url.clone()).of(&plane.router).await.is_problem(426, "UPGRADE_REQUIRED");
+    assert_eq!(done(&plane), ["listen"]);
+    upgrade(format!("{url}x")).of(&plane.router).await.is_problem(401, "TOKEN_INVALID");
+    upgrade("/live".to_owned()).of(&plane.router).await.is_problem(401, "TOKEN_INVALID");
+    plane.world.pass(31);
+    upgrade(url).of(&plane.router).await.is_problem(401, "TOKEN_INVALID");
+    assert!(plane.get("/v1/audit").await.to_string().contains("call.listen"));
+}
+
+#[tokio::test]
+async fn a_call_that_is_over_says_so_and_another_organizations_is_not_there() {
+    let plane = Plane::new().await;
+    let id = running(&plane).await;
+    let over = begun(plane.org, 60).caller(10, 1, "hello").recorded();
+    plane.record(std::slice::from_ref(&over)).await;
+    let (_, theirs) = plane.other("other").await;
+    let seen = ask(Method::GET, "/v1/live").key(&theirs).of(&plane.router).await.json();
+    assert_eq!(seen, json!({"data": []}));
+    for what in ["listen", "whisper", "end"] {
+        let body: Value = if what == "whisper" { json!({"text": "x"}) } else { json!({}) };
+        let path = format!("/v1/sessions/{}/{what}", over.id());
+        plane.post(&path, body.clone()).await.is_problem(409, "CONFLICT");
+        let path = format!("/v1/sessions/{id}/{what}");
+        let request = ask(Method::POST, &path).json(&body).key(&theirs);
+        request.of(&plane.router).await.is_problem(404, "NOT_FOUND");
+        plane
+            .post(&format!("/v1/sessions/{}/{what}", SessionId::generate()), body)
+            .await
+            .is_problem(404, "NOT_FOUND");
+    }
+    assert!(done(&plane).is_empty());
+}

@@ -1,0 +1,106 @@
+//! Callers who are put through by phone: sent elsewhere by REFER, or connected with a person who is called by a trunk, told of the call and
+//! asked. The call with the person is a session of its own with the caller's agent's voice and ears; who takes it gives its leg to the caller's.
+
+mod briefing;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_server::ports::CallRequest;
+use domain::{OrgId, Pii, SessionId, Transfer};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use greetings::Caller;
+use media_session::{Consult, Dialogue, Leg, NotTransferred, Refer};
+use media_sip::{Control, DialError, Outcome, Outgoing, Unanswered};
+use tokio::sync::oneshot;
+
+use crate::adapters::dialler::Desk;
+use crate::adapters::phones;
+
+/// A leg by SIP: its far end is asked to call somebody else.
+pub(crate) struct ByRefer(pub(crate) Control);
+
+impl Refer for ByRefer {
+    fn refer(&self, transfer: &Transfer) -> BoxFuture<'static, Result<(), NotTransferred>> {
+        use media_sip::NotTransferred as Not;
+        let (control, to) = (self.0.clone(), transfer.to.clone());
+        async move {
+            control.transfer(&to).await.map_err(|error| match error {
+                Not::Refused(status) => not_answered(Unanswered::of(status), &error.to_string()),
+                Not::NotDialable => NotTransferred::failed("that can be neither dialled nor addressed"),
+                Not::UnderWay | Not::Over => NotTransferred::failed(&error.to_string()),
+            })
+        }
+        .boxed()
+    }
+}
+
+/// Who calls people for the caller of one session.
+pub(crate) struct ByTrunk {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) session: SessionId,
+    pub(crate) org: OrgId,
+    /// Whose voice speaks to them.
+    pub(crate) agent: String,
+}
+
+/// What a session with somebody who is asked to take a call has in place of the agent's own.
+pub(crate) struct Asked {
+    pub(crate) dialogue: Box<dyn Dialogue>,
+    pub(crate) heir: oneshot::Sender<Leg>,
+}
+
+impl Consult for ByTrunk {
+    fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Leg, NotTransferred>> {
+        let (desk, org, agent, transfer) =
+            (Arc::clone(&self.desk), self.org, self.agent.clone(), transfer.clone());
+        let caller = self.session;
+        async move {
+            let no_trunk =
+                || NotTransferred::unsupported("no trunk is there by which the person could be called");
+            let sip = desk.sip.clone().ok_or_else(no_trunk)?;
+            let trunk = desk.rights.of(org).into_iter().next().ok_or_else(no_trunk)?;
+            let slot = desk
+                .directory
+                .reserve()
+                .map_err(|full| NotTransferred::failed(&format!("the person was not called: {full}")))?;
+            let outgoing = Outgoing {
+                trunk,
+                number: Pii(transfer.to.clone()),
+                caller: None,
+                ring: Duration::from_secs(u64::from(transfer.ring_s)),
+            };
+            let dialling = sip.dial(outgoing).map_err(|error| match error {
+                DialError::NotDialable => {
+                    NotTransferred::failed("a person is called by a number, and that is none")
+                }
+                other => NotTransferred::failed(&other.to_string()),
+            })?;
+            let peer = dialling.answered().await.map_err(|Outcome { why, status }| {
+                not_answered(why, &format!("the person was not reached: {} (SIP {status})", why.name()))
+            })?;
+            let id = SessionId::generate();
+            tracing::info!(%caller, consult = %id, "somebody is asked to take a call");
+            let call: CallRequest = phones::request(id, agent, None, Caller::default());
+            let gone = || NotTransferred::failed("the server has no room for the call with the person");
+            let place = slot.enter(id, &desk.tasks).map_err(|_taken| gone())?;
+            let (heir, leg) = oneshot::channel();
+            let dialogue = Box::new(briefing::Briefing::new(&transfer));
+            desk.spending.begins(id, org);
+            desk.board.ask(place, &desk.tasks, &call, phones::leg(peer), Asked { dialogue, heir });
+            leg.await.map_err(|_ended| NotTransferred::refused("the person did not take the call"))
+        }
+        .boxed()
+    }
+}
+
+fn not_answered(why: Unanswered, message: &str) -> NotTransferred {
+    match why {
+        Unanswered::Declined => NotTransferred::refused(message),
+        Unanswered::Busy | Unanswered::NoAnswer | Unanswered::Unreachable | Unanswered::Cancelled => {
+            NotTransferred::unanswered(message)
+        }
+        _ => NotTransferred::failed(message),
+    }
+}

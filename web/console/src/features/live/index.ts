@@ -1,0 +1,3 @@
+import { lazily } from '../../shell';
+
+export const LivePage = lazily('live', () => import('./live-page'));
