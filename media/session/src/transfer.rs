@@ -149,8 +149,9 @@ impl Session {
         if self.ending.leaving || self.ending.closing.is_some() {
             return;
         }
-        self.feed(Input::Hold(Duration::ZERO));
         self.say_unasked(Unasked::NotTransferred(error), now);
+        // Only now, or the caller would be asked at once whether they are there.
+        self.feed(Input::Hold(Duration::ZERO));
     }
 
     /// Caller and person talk to each other from here on.
