@@ -117,7 +117,7 @@ pub async fn run(
     script: &[Line],
     options: &Options,
 ) -> Result<Outcome, Error> {
-    on(link::dial(target, transport), script, options).await
+    on(Box::pin(link::dial(target, transport)), script, options).await
 }
 
 /// As `run`, on a link that is being dialled.

@@ -434,6 +434,9 @@ pub async fn counts(tx: &mut OrgTx, ids: &[CampaignId]) -> Result<Vec<Count>, Er
     Ok(count.collect())
 }
 
+/// Somebody to be called: the number, and what is told of them.
+pub type NewContact = (ContactId, String, BTreeMap<String, Pii<String>>);
+
 /// Takes people in; gives the numbers of those that were not there before.
 ///
 /// # Errors
@@ -441,7 +444,7 @@ pub async fn counts(tx: &mut OrgTx, ids: &[CampaignId]) -> Result<Vec<Count>, Er
 pub async fn add(
     tx: &mut OrgTx,
     id: CampaignId,
-    contacts: &[(ContactId, String, BTreeMap<String, Pii<String>>)],
+    contacts: &[NewContact],
     now: Timestamp,
 ) -> Result<Vec<String>, Error> {
     let ids: Vec<uuid::Uuid> = contacts.iter().map(|(id, ..)| id.as_uuid()).collect();

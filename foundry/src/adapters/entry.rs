@@ -123,11 +123,24 @@ pub(crate) async fn join(
     call: &CallRequest,
     leg: Leg,
 ) -> Result<(), Refusal> {
+    join_with(board, spending, tasks, way, call, leg, rtvi(call)).await
+}
+
+/// As `join`, for a client that may speak another protocol.
+async fn join_with(
+    board: &Switchboard,
+    spending: &Spending,
+    tasks: &Tasks,
+    way: Way,
+    call: &CallRequest,
+    leg: Leg,
+    protocol: Box<dyn ClientProtocol>,
+) -> Result<(), Refusal> {
     let session = match way {
         Way::Back(session) => session,
         Way::New(slot) => match slot.enter(call.session, tasks) {
             Ok(place) => {
-                begin(board, spending, tasks, place, call, leg, rtvi(call));
+                begin(board, spending, tasks, place, call, leg, protocol);
                 return Ok(());
             }
             // Two came at once, and the other was quicker.

@@ -77,7 +77,7 @@ async fn a_campaign_calls_everybody_again_who_was_busy_and_says_what_came_of_it(
     let tasks = started(&plane);
     assert!(claimed(&plane, "carrier").await.is_none(), "nobody is called before it is started");
     assert_eq!(go(&plane, &id, "start").await["state"], "running");
-    let mut calls = vec![taken(&plane).await, taken(&plane).await, taken(&plane).await];
+    let mut calls = [taken(&plane).await, taken(&plane).await, taken(&plane).await];
     calls.sort_by(|a, b| a.set.number.0.cmp(&b.set.number.0));
     assert_eq!(calls[0].set.variables["caller.name"].0, "Maria");
     assert_eq!((calls[0].attempt, calls[0].set.variables["due"].0.as_str()), (1, "Monday"));

@@ -13,6 +13,9 @@ pub(super) const BEAT: Duration = Duration::from_millis(400);
 /// A holder gives up so long before its time, as it knows it, is over: for leaving the room, and for clocks that run unevenly.
 const AHEAD: Duration = Duration::from_millis(100);
 
+/// A call, and which of its holders in turn is meant.
+type Fenced = (SessionId, i32);
+
 #[derive(Debug, Default)]
 pub(super) struct Book {
     held: BTreeMap<SessionId, Held>,
@@ -48,7 +51,7 @@ impl Book {
     }
 
     /// What the database is to be asked for: leases to renew, and those to delete.
-    pub(super) fn due(&self) -> (Vec<(SessionId, i32)>, Vec<(SessionId, i32)>) {
+    pub(super) fn due(&self) -> (Vec<Fenced>, Vec<Fenced>) {
         let held = self.held.iter().map(|(session, held)| (*session, held.fence)).collect();
         (held, self.done.iter().map(|(session, fence)| (*session, *fence)).collect())
     }
