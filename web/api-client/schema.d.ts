@@ -1757,7 +1757,7 @@ export interface components {
             duration_ms: number;
             /**
              * @description `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `budget_spent`, `answered_by_machine`, `interrupted` (the
-             *     server died and the caller did not come back in time).
+             *     server died and the caller did not come back in time), `transferred` (put through to a person), `operator_ended` (from the console).
              */
             end_reason?: string | null;
             /** @description Absent for trials of drafts and older versions. */
@@ -2751,7 +2751,7 @@ export interface components {
                 duration_ms: number;
                 /**
                  * @description `caller_left`, `agent_ended`, `caller_silent`, `connection_lost`, `provider_failed`, `server_stopping`, `too_long`, `budget_spent`, `answered_by_machine`, `interrupted` (the
-                 *     server died and the caller did not come back in time).
+                 *     server died and the caller did not come back in time), `transferred` (put through to a person), `operator_ended` (from the console).
                  */
                 end_reason?: string | null;
                 /** @description Absent for trials of drafts and older versions. */
@@ -3204,6 +3204,44 @@ export interface components {
             has_more: boolean;
             /** @description Pass as `cursor` for what comes after these. Signed and opaque; good until the server's token key changes. */
             next_cursor?: string | null;
+        };
+        /** @description The way to a call's sound. */
+        Listening: {
+            /**
+             * @description Of a WebSocket on this server, good for half a minute and for this call alone. It gives binary messages: 16-bit samples, little-endian,
+             *     16 kHz, two channels in turn (the caller, then what they hear), 20 ms each.
+             * @example /live?token=l1...
+             */
+            url: string;
+        };
+        /** @description A call under way. */
+        LiveCall: {
+            /** @description As callers name it. */
+            agent: string;
+            /** @description Whether the caller is connected; one who was lost may come back. */
+            connected: boolean;
+            /** @example ses_0190d2f0c0de7000800000000000abcd */
+            id: string;
+            /**
+             * Format: int32
+             * @description Somebody listens.
+             */
+            listeners: number;
+            /** Format: date-time */
+            started_at: string;
+            /** @description `initializing`, `listening`, `thinking`, `speaking`, or `bridged`: the caller talks with a person, and the agent has no part in it. */
+            state: string;
+            /** @description `webrtc`, `websocket`, `twilio`, `telnyx`, `sip`, `livekit`. */
+            transport: string;
+            /**
+             * Format: int32
+             * @description Turns of the caller so far.
+             */
+            turns: number;
+        };
+        /** @description Calls of the organization that run on this server, the newest first. */
+        LiveCalls: {
+            data: components["schemas"]["LiveCall"][];
         };
         /** @description Whether it is found out, before the agent speaks, that a machine answered; and what is done then. */
         MachineDetection: {

@@ -68,7 +68,7 @@ function client() {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     const sender = new RTCPeerConnection(configuration);
     sender.addTransceiver(stream.getAudioTracks()[0], { direction: apart ? 'sendonly' : 'sendrecv' });
-    const first = await exchange(sender, '/v1/whip/front-desk');
+    const first = await exchange(sender, '/whip/front-desk');
     resource = first.resource;
     let voice;
     if (apart) {

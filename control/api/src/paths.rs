@@ -22,11 +22,11 @@ pub const OFFER: &str = "/api/offer";
 /// The same for a session that `/start` named.
 pub const SESSION_OFFER: &str = "/sessions/{id}/api/offer";
 /// WHIP (RFC 9725): the offer as it is, the answer as it is.
-pub const WHIP: &str = "/v1/whip/{agent}";
+pub const WHIP: &str = "/whip/{agent}";
 /// A peer that was answered there, or at `WHEP`.
-pub const WHIP_PEER: &str = "/v1/whip/peers/{peer}";
+pub const WHIP_PEER: &str = "/whip/peers/{peer}";
 /// The agent's voice of a call whose caller, that peer, only sends.
-pub const WHEP: &str = "/v1/whep/{peer}";
+pub const WHEP: &str = "/whep/{peer}";
 /// Pipecat's protobuf frames over a WebSocket.
 pub const SOCKET: &str = "/ws";
 /// A carrier's media stream. Carriers do not forward the query, hence the agent and token in the path.

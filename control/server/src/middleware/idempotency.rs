@@ -51,7 +51,9 @@ async fn claimed(server: &Server, request: Request) -> Result<Asked, Error> {
     })?;
     let (parts, body) = request.into_parts();
     let mut ctx = parts.extensions.get::<Ctx>().cloned().ok_or_else(http::nobody)?;
-    let route = format!("{} {}", parts.method, parts.uri.path());
+    // With the query: a trial of a request is another request.
+    let asked = parts.uri.path_and_query().map_or_else(|| parts.uri.path(), |whole| whole.as_str());
+    let route = format!("{} {asked}", parts.method);
     let bytes = http::whole(Request::from_parts(parts.clone(), body)).await?;
     let hash = Sha256::digest(&bytes).into();
     let mut tx = ctx.tx(server).await?;

@@ -74,6 +74,19 @@ const ROWS: &[(&str, &str)] = &[
         "session_events",
         "(session_id, org_id, sequence, at_us, kind, event) values ('$O', '$O', 0, 0, 'started', '{}')",
     ),
+    (
+        "campaigns",
+        "(id, org_id, title, agent, trunk, ring_s, at_machine, concurrency, per_minute, retry_on, attempts_most, retry_after_s) values ('$O', '$O', 'T', 'a', 't', 30, 'speak', 1, 1, '{}', 1, 60)",
+    ),
+    ("campaign_contacts", "(id, org_id, campaign_id, number) values ('$O', '$O', '$O', '+4930')"),
+    (
+        "outbound_calls",
+        "(id, org_id, agent, trunk, number, ring_s, at_machine) values ('$O', '$O', 'a', 't', '+4930', 30, 'speak')",
+    ),
+    (
+        "leases",
+        "(session_id, org_id, server_id, agent_name, host, room, identity, expires_at) values ('$O', '$O', '$O', 'a', 'h', 'r', 'i', now())",
+    ),
     ("session_greetings", "(session_id, org_id, started_at) values ('$O', '$O', now())"),
     ("turns", "(session_id, org_id, turn, started_at) values ('$O', '$O', 1, now())"),
     (

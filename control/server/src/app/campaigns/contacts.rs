@@ -157,7 +157,8 @@ impl File {
 
 /// The file's rows; those that cannot be taken are left out and named by their lines.
 fn rows(text: &str) -> Result<File, String> {
-    let text = text.trim_start_matches('\u{feff}');
+    // The reader would count lines that end in two characters one late.
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let separator = separator(text.lines().next().unwrap_or_default());
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
