@@ -36,7 +36,7 @@ async function press(page, testid, most, within = page) {
 const saved = (page) => page.locator('[data-testid=save-state][data-state=saved]').waitFor();
 
 async function create(page) {
-  await press(page, 'create-agent', 15);
+  await press(page, 'create-agent', 20);
   await given(page, 'new-title');
   await page.keyboard.type('By keys');
   await reach(page, 'template', page.getByTestId('template-front-desk'), 5);
@@ -98,12 +98,12 @@ async function rollBack(page) {
   await operator.publish(AGENT, 'By a program');
   await page.reload();
   await page.getByTestId('node').first().waitFor();
-  await reach(page, 'versions', page.getByRole('link', { name: 'Versions' }), 20);
+  await reach(page, 'versions', page.getByRole('link', { name: 'Versions' }), 24);
   await page.keyboard.press('Enter');
   const prod = page.locator('[data-testid=environment][data-name=prod]');
   const version = prod.getByTestId('environment-version');
   await version.getByText('v2', { exact: true }).waitFor();
-  await press(page, 'roll-back', 25, prod);
+  await press(page, 'roll-back', 28, prod);
   await press(page, 'confirm', 4);
   await version.getByText('v1', { exact: true }).waitFor();
   return version.textContent();
@@ -112,10 +112,10 @@ async function rollBack(page) {
 async function listen(page, session) {
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   const calls = page.getByRole('link', { name: 'Calls', exact: true }).first();
-  await reach(page, 'calls', calls, 24, 'Shift+Tab');
+  await reach(page, 'calls', calls, 28, 'Shift+Tab');
   await page.keyboard.press('Enter');
   const call = page.locator(`[data-testid=call-row][data-id="${session}"]`).getByRole('link');
-  await reach(page, 'call', call, 30);
+  await reach(page, 'call', call, 34);
   await page.keyboard.press('Enter');
   await page.locator('[data-testid=waveform][data-state=drawn]').waitFor();
   const position = () => page.getByTestId('position').evaluate((shown) => Number(shown.dataset.ms));
