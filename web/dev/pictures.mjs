@@ -345,6 +345,7 @@ const pages = {
     await page.getByTestId('route-title').fill('Weekends');
     await page.getByTestId('route-number').fill('+15550100');
   },
+  campaigns: open('/campaigns', 'new-campaign'),
   channels: open('/settings/channels', 'channel-row'),
   organization: open('/settings/organization', 'organization-title'),
   providers: open('/settings/providers', 'account-row'),
