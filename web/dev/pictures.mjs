@@ -139,7 +139,7 @@ async function setUp(operator, vendorsAt) {
     ['openai', 'openai', 'gpt-4.1-mini', 'openai/v1'],
     ['anthropic', 'anthropic', 'claude-haiku-4-5', 'anthropic'],
   ]) {
-    const key = `sk-example-${name}-0123456789`;
+    const key = `key-of-${name}-0123456789`;
     const options = { llm_model, base_url: `http://${vendorsAt}/${path}` };
     await operator.post('/provider-accounts', { name, vendor, key, options, enabled: true });
   }
