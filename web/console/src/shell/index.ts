@@ -23,3 +23,4 @@ export { Scroll } from './scroll';
 export { queries, secretIn, session, signIn, signInByAddress } from './session';
 export { Sound } from './sound';
 export { Empty, Loading, Problem, Time } from './states';
+export { chosen } from './typed';

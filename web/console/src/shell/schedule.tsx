@@ -5,9 +5,8 @@ import { useId } from 'react';
 import { DAYS, type Day, faultsAt, type HoursForm, type WindowForm } from '../hours';
 import type { Refusal } from '../server';
 import { AddIcon } from './icons';
+import { chosen } from './typed';
 import './schedule.css';
-
-const chosen = (event: { currentTarget: { value: string } }) => event.currentTarget.value;
 
 /** Of a greeting, a route: at which times it holds. */
 export function Schedule({

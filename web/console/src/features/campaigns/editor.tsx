@@ -2,7 +2,7 @@ import { Button, Checkbox, NativeSelect, Textarea, TextInput } from '@mantine/co
 import { useState } from 'react';
 import { faultsAt } from '../../hours';
 import { type Campaign, type Refusal, refusalOf } from '../../server';
-import { Loading, Problem, Schedule, useAllAgents } from '../../shell';
+import { chosen, Loading, Problem, Schedule, useAllAgents } from '../../shell';
 import { blank, campaignOf, type Form, formOf, RETRIES } from './form';
 import { change, create, useChange } from './queries';
 
@@ -68,8 +68,6 @@ interface Part {
   set: (part: Partial<Form>) => void;
   errors: Refusal['errors'];
 }
-
-const chosen = (event: { currentTarget: { value: string } }) => event.currentTarget.value;
 
 function Calls({ form, set, errors, names }: Part & { names: Names }) {
   return (

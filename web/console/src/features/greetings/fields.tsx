@@ -3,7 +3,7 @@
 import { Button, NativeSelect, NumberInput, Switch, Textarea, TextInput } from '@mantine/core';
 import { faultsAt } from '../../hours';
 import type { Refusal } from '../../server';
-import { AddIcon } from '../../shell';
+import { AddIcon, chosen } from '../../shell';
 import type { Form } from './form';
 import type { Names } from './queries';
 
@@ -12,8 +12,6 @@ interface Part {
   set: (part: Partial<Form>) => void;
   errors: Refusal['errors'];
 }
-
-const chosen = (event: { currentTarget: { value: string } }) => event.currentTarget.value;
 
 export function Scope({ form, set, errors, names, fixed }: Part & { names: Names; fixed: boolean }) {
   const any = (label: string, list: { value: string; label: string }[]) => [{ value: '', label }, ...list];

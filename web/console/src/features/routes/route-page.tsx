@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { faultsAt } from '../../hours';
 import { type Refusal, type Route, refusalOf } from '../../server';
-import { Loading, notice, Page, Problem, Schedule } from '../../shell';
+import { chosen, Loading, notice, Page, Problem, Schedule } from '../../shell';
 import { blank, type Form, formOf, routeOf } from './form';
 import { change, create, type Names, useChange, useNames, useRoute } from './queries';
 import { Test } from './test';
@@ -75,8 +75,6 @@ interface Part {
   form: Form;
   set: (part: Partial<Form>) => void;
 }
-
-const chosen = (event: { currentTarget: { value: string } }) => event.currentTarget.value;
 
 function Conditions({ form, set, errors }: Part & { errors: Refusal['errors'] }) {
   const text = (field: 'number' | 'room' | 'host' | 'trunk', label: string, description: string) => (
