@@ -8,6 +8,7 @@ pub mod audio;
 pub mod callee;
 pub mod failure;
 pub mod id;
+pub mod name;
 pub mod numbers;
 pub mod secret;
 pub mod session;
@@ -23,6 +24,7 @@ pub use id::{
     GreetingId, OrgId, PriceId, ProviderAccountId, ProviderRequestId, RouteId, SecretId, ServerId, SessionId,
     TurnId,
 };
+pub use name::wire_name;
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent, Transfer, TransferMode};
 pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Voiced, Word};

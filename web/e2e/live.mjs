@@ -11,6 +11,7 @@ const operator = new Operator({ url, token });
 /** Runs in the page: notes when a tile or the words of a chart became something else. */
 function watch() {
   window.seen = [];
+  window.found = {};
   const read = () => {
     const tiles = [...document.querySelectorAll('[data-tile]')].map((tile) => [
       tile.dataset.tile,
@@ -27,15 +28,26 @@ function watch() {
   };
   new MutationObserver(read).observe(document.body, { subtree: true, childList: true, characterData: true });
   read();
+  window.noted = window.seen.length;
 }
 
-/** When something named `name` came to read as `pattern`, at `since` or later; waits for it. */
-const first = async (page, name, pattern, since = 0) =>
+/**
+ * When something named `name` came to read as `pattern`, after what was last found of that name; waits for it. By order and not
+ * by time: a page may count a call in the moment before the first event of it is written.
+ */
+const next = async (page, name, pattern) =>
   (
     await page.waitForFunction(
-      ([wanted, source, from]) =>
-        window.seen.find((one) => one.name === wanted && one.at >= from && new RegExp(source).test(one.text)),
-      [name, pattern, since],
+      ([wanted, source]) => {
+        const from = window.found[wanted] ?? window.noted;
+        const at = window.seen.findIndex(
+          (one, index) => index >= from && one.name === wanted && new RegExp(source).test(one.text),
+        );
+        if (at < 0) return undefined;
+        window.found[wanted] = at + 1;
+        return window.seen[at];
+      },
+      [name, pattern],
       { polling: 50 },
     )
   ).jsonValue();
@@ -82,8 +94,8 @@ await story(
     const session = await widget.data('session');
     const lags = {};
     const lag = async (what, event, name, pattern) => {
-      const seen = await first(page, name, pattern, event);
-      lags[`${what}: ${name}`] = Math.round(seen.at - event);
+      const seen = await next(page, name, pattern);
+      lags[`${what}: ${name}`] = Math.max(0, Math.round(seen.at - event));
     };
     const started = await happened(session, 'started');
     await lag('begun', started, 'Active calls', '^1$');

@@ -8,7 +8,7 @@ use std::time::Duration;
 use control_server::ports::{self, CallRequest, NotDialled, Refusal, WantedCall};
 use control_store::outbound::{self, Call, End, Step, Wanted};
 use control_store::{Db, Reason};
-use domain::{AtMachine, Callee, EndReason, OrgId, Pii, ServerId, SessionId};
+use domain::{AtMachine, Callee, EndReason, OrgId, Pii, ServerId, SessionId, wire_name};
 use greetings::Caller;
 use jiff::Timestamp;
 use media_session::{Directory, Handle, Screened, Slot};
@@ -16,7 +16,7 @@ use media_sip::{DialError, Dialling, Outgoing, Peer, Progress, Server};
 use runtime::{Kind, Tasks};
 use tokio::sync::{Notify, mpsc};
 
-use crate::adapters::entry::{Way, join};
+use crate::adapters::entry::{Way, join, request};
 use crate::adapters::phones;
 use crate::adapters::spending::Spending;
 use crate::switchboard::Switchboard;
@@ -113,7 +113,8 @@ impl Desk {
                 "calls of ours were cut off when the server died; they are closed as interrupted"
             );
         }
-        if self.sip.is_none() {
+        // Without a trunk nobody is ever called.
+        if self.sip.is_none() || self.rights.trunks.is_empty() {
             return Ok(());
         }
         let desk = Arc::clone(self);
@@ -237,10 +238,10 @@ impl Desk {
         pen.note(Step::Answered { at: Timestamp::now() });
         let at_machine = at_machine(&call.set);
         let screens = at_machine.is_some();
-        let request = CallRequest { at_machine, ..phones::request(call.id, agent, None, told(&call.set)) };
+        let call_of = CallRequest { at_machine, ..request(call.id, agent, None, told(&call.set)) };
         let leg = phones::leg(peer);
         // A session that cannot begin drops the leg, which hangs up.
-        let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &request, leg).await;
+        let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
         let session = self.directory.get(call.id);
         let (Ok(()), Some(session)) = (&begun, session) else {
             tracing::warn!(call = %call.id, ?begun, "a call that was answered found no agent");
@@ -258,9 +259,7 @@ impl Desk {
         if let Some(screened) = screened.filter(|screened| screened.message.is_some()) {
             pen.screened(screened);
         }
-        let end_reason = reason.and_then(|reason| {
-            serde_json::to_value(reason).ok().and_then(|name| name.as_str().map(str::to_owned))
-        });
+        let end_reason = reason.map(|reason| wire_name(&reason));
         let outcome = outcome(screened, reason).to_owned();
         pen.note(Step::Ended(End { outcome, sip_status: None, end_reason }));
     }

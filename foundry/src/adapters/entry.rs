@@ -1,5 +1,6 @@
 //! The HTTP surface's `Calls` on the directory of sessions and the transports: lets a caller in, or back in.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -109,6 +110,26 @@ impl Entry {
     }
 }
 
+/// Of a caller who is told of no way back: whoever is lost does not come, where their transport brings nobody.
+pub(crate) fn request(
+    session: SessionId,
+    agent: String,
+    from: Option<IpAddr>,
+    caller: greetings::Caller,
+) -> CallRequest {
+    CallRequest {
+        session,
+        agent,
+        from,
+        resumes: false,
+        // Nobody is told it, and nobody can guess it.
+        resume_token: format!("{:032x}", rand::random::<u128>()),
+        resume_within: NO_RETURN,
+        caller,
+        at_machine: None,
+    }
+}
+
 /// Where a caller's leg goes.
 pub(crate) enum Way {
     New(Slot),
@@ -151,6 +172,13 @@ async fn join_with(
     session.attach(leg).await.map_err(|_gone| Refusal::SessionUnknown)
 }
 
+/// What the call costs is its agent's organization's.
+pub(crate) fn spends(board: &Switchboard, spending: &Spending, call: &CallRequest) {
+    if let Some(org) = board.catalogue().owner(&call.agent) {
+        spending.begins(call.session, org);
+    }
+}
+
 fn begin(
     board: &Switchboard,
     spending: &Spending,
@@ -160,9 +188,7 @@ fn begin(
     leg: Leg,
     protocol: Box<dyn ClientProtocol>,
 ) {
-    if let Some(org) = board.catalogue().owner(&call.agent) {
-        spending.begins(call.session, org);
-    }
+    spends(board, spending, call);
     board.connect(place, tasks, call, leg, protocol);
 }
 

@@ -152,9 +152,9 @@ struct Track {
 }
 
 impl Track {
-    fn new(delivery: Delivery, now: Instant) -> Self {
+    fn new(now: Instant) -> Self {
         let mut inbound = Inbound::new(inbound::Options::default(), media_codec::decoders());
-        inbound.carried_by(delivery);
+        inbound.carried_by(Delivery::Datagrams);
         inbound.start(now.into_std());
         Self { inbound, frames: VecDeque::new() }
     }
@@ -171,7 +171,7 @@ impl Track {
 
 impl Both {
     fn new(now: Instant) -> Self {
-        Self { caller: Track::new(Delivery::Datagrams, now), agent: Track::new(Delivery::Datagrams, now) }
+        Self { caller: Track::new(now), agent: Track::new(now) }
     }
 
     fn push(&mut self, Tapped { leg, packet }: Tapped, now: Instant) {

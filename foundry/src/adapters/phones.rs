@@ -1,9 +1,7 @@
 //! Phones that ring, connected to agents: whom a route or, on trial, an address names, a place for the call, its leg.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use control_server::ports::CallRequest;
 use domain::{OrgId, SessionId};
 use greetings::Caller;
 use media_core::Delivery;
@@ -14,7 +12,7 @@ use runtime::{Kind, Tasks};
 use tokio::sync::mpsc;
 
 use crate::adapters::catalogue::Reach;
-use crate::adapters::entry::{NO_RETURN, Way, join};
+use crate::adapters::entry::{Way, join, request};
 use crate::adapters::spending::Spending;
 use crate::adapters::transfers::ByRefer;
 use crate::switchboard::Switchboard;
@@ -77,26 +75,6 @@ impl Phones {
             Reach::Nobody if self.open && self.board.has(called) => Ok(called.to_owned()),
             Reach::Nobody => Err("unknown"),
         }
-    }
-}
-
-/// Of a call by SIP, in or out: whoever is lost does not come back to it.
-pub(crate) fn request(
-    session: SessionId,
-    agent: String,
-    from: Option<IpAddr>,
-    caller: Caller,
-) -> CallRequest {
-    CallRequest {
-        session,
-        agent,
-        from,
-        resumes: false,
-        // Nobody is told it, and nobody can guess it.
-        resume_token: format!("{:032x}", rand::random::<u128>()),
-        resume_within: NO_RETURN,
-        caller,
-        at_machine: None,
     }
 }
 

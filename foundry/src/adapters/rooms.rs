@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::adapters::entry::{request, spends};
 use crate::adapters::leases::{Leases, Tenure, Where};
 use crate::adapters::protocol::LiveKit;
 use crate::adapters::returning::{self, Return};
@@ -334,17 +335,9 @@ impl Rooms {
     }
 
     fn begin(&self, slot: Slot, stay: &Stay, back: Option<Return>, caller: Caller, peer: Peer) {
-        let call = CallRequest {
-            at_machine: None,
-            session: stay.session,
-            agent: stay.agent.clone(),
-            from: None,
-            resumes: false,
-            // Nobody is told it, and nobody can guess it: LiveKit brings callers back to their room.
-            resume_token: format!("{:032x}", rand::random::<u128>()),
-            resume_within: self.reattach,
-            caller,
-        };
+        // LiveKit brings callers back to their room.
+        let resume_within = self.reattach;
+        let call = CallRequest { resume_within, ..request(stay.session, stay.agent.clone(), None, caller) };
         let leg = Leg {
             transport: "livekit",
             delivery: Delivery::Datagrams,
@@ -355,9 +348,7 @@ impl Rooms {
         };
         // A session that cannot begin drops the leg, which leaves the room.
         let Ok(place) = slot.enter(stay.session, &self.tasks) else { return };
-        if let Some(org) = self.board.catalogue().owner(&stay.agent) {
-            self.spending.begins(stay.session, org);
-        }
+        spends(&self.board, &self.spending, &call);
         let taken = stay.tenure.as_ref().map_or(0, Tenure::number);
         let protocol = Box::new(LiveKit::new(stay.session, taken));
         let fence = stay.tenure.as_ref().map(|tenure| tenure.fence.clone());

@@ -6,7 +6,6 @@ mod briefing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control_server::ports::CallRequest;
 use domain::{OrgId, Pii, SessionId, Transfer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -16,6 +15,7 @@ use media_sip::{Control, DialError, Outcome, Outgoing, Unanswered};
 use tokio::sync::oneshot;
 
 use crate::adapters::dialler::Desk;
+use crate::adapters::entry::request;
 use crate::adapters::phones;
 
 /// A leg by SIP: its far end is asked to call somebody else.
@@ -82,7 +82,7 @@ impl Consult for ByTrunk {
             })?;
             let id = SessionId::generate();
             tracing::info!(%caller, consult = %id, "somebody is asked to take a call");
-            let call: CallRequest = phones::request(id, agent, None, Caller::default());
+            let call = request(id, agent, None, Caller::default());
             let gone = || NotTransferred::failed("the server has no room for the call with the person");
             let place = slot.enter(id, &desk.tasks).map_err(|_taken| gone())?;
             let (heir, leg) = oneshot::channel();

@@ -113,9 +113,7 @@ impl Worker {
         tasks.spawn(WORKER, shell.run(controlled));
         Ok(offered)
     }
-}
 
-impl Worker {
     /// The way into a room that this server was not offered, in the place of an agent who was in it as `identity`. One who still is is sent
     /// away: LiveKit lets nobody be in a room twice.
     ///

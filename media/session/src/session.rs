@@ -504,8 +504,7 @@ impl Session {
             }
             None => self.send(media_core::LegCommand::Close),
         }
-        let name = serde_json::to_value(reason).ok().and_then(|name| name.as_str().map(str::to_owned));
-        metrics::counter!(ENDED_TOTAL, "reason" => name.unwrap_or_default()).increment(1);
+        metrics::counter!(ENDED_TOTAL, "reason" => domain::wire_name(&reason)).increment(1);
         self.status.send_modify(|status| {
             status.ended = Some(reason);
             status.connected = false;

@@ -334,10 +334,7 @@ impl Walk {
         self.begin(turn, now);
         self.drop_chat();
         let graph = Arc::clone(&self.graph);
-        let name = serde_json::to_value(reason)
-            .ok()
-            .and_then(|name| name.as_str().map(str::to_owned))
-            .unwrap_or_default();
+        let name = domain::wire_name(&reason);
         let farewells = &graph.manners.farewells;
         let texts = farewells.get(&name).or_else(|| {
             // Few agents have words for it; that the call has to end is all that the caller need know.

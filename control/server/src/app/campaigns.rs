@@ -21,7 +21,7 @@ use super::paging;
 use crate::Server;
 use crate::error::Error;
 use crate::ports::WantedCall;
-use rules::{Move, State};
+use rules::Move;
 
 const SCOPE: &str = "campaigns";
 
@@ -95,22 +95,22 @@ pub(crate) async fn go(ctx: &Ctx, server: &Server, id: &str, wanted: Move) -> Re
     let row = store::lock(&mut tx, key).await?.ok_or_else(|| missing("campaign", id))?;
     let counts = store::counts(&mut tx, &[key]).await?;
     let before = shown(row.clone(), &counts)?;
-    let state = State::named(&row.state);
-    let next = state.and_then(|state| rules::next(state, wanted)).ok_or_else(|| {
+    let state = before.state;
+    let next = rules::next(state, wanted).ok_or_else(|| {
         let detail = format!("the campaign is {}: it cannot {}", row.state, wanted.name());
         Error::new(&problem::CAMPAIGN_STATE, detail)
     })?;
-    if next == State::Running && state != Some(State::Running) {
+    if next == CampaignState::Running && state != next {
         if before.progress.contacts == 0 {
             let detail = "the campaign has nobody to call: import contacts first";
             return Err(Error::new(&problem::CAMPAIGN_STATE, detail));
         }
         may_call(ctx, server, &row.set)?;
     }
-    if next == State::Cancelled {
+    if next == CampaignState::Cancelled {
         store::cancel(&mut tx, key).await?;
     }
-    let after = if state == Some(next) { row } else { store::set_state(&mut tx, key, next.name()).await? };
+    let after = if state == next { row } else { store::set_state(&mut tx, key, next.name()).await? };
     let counts = store::counts(&mut tx, &[key]).await?;
     let after = shown(after, &counts)?;
     let action = format!("campaign.{}", wanted.name());

@@ -60,7 +60,7 @@ impl Tokens {
         if decode(of_agent).is_none_or(|of| of != agent) {
             return Err(invalid("the token was made for another agent"));
         }
-        if expires.parse().is_ok_and(|expires: i64| now.as_second() <= expires) {
+        if lasts(expires, now) {
             return Ok(());
         }
         Err(Error::new(
@@ -85,8 +85,7 @@ impl Tokens {
     pub(crate) fn check_start(&self, token: &str, now: Timestamp) -> Option<(SessionId, String)> {
         let fields = self.verify(token, START)?;
         let [session, expires, agent] = fields[..] else { return None };
-        let expires: i64 = expires.parse().ok()?;
-        (now.as_second() <= expires).then_some(())?;
+        lasts(expires, now).then_some(())?;
         Some((session.parse().ok()?, decode(agent)?))
     }
 
@@ -104,8 +103,7 @@ impl Tokens {
     ) -> Option<(SessionId, String)> {
         let fields = self.verify(token, STREAM)?;
         let [session, expires, agent, of] = fields[..] else { return None };
-        let expires: i64 = expires.parse().ok()?;
-        (now.as_second() <= expires && decode(of)? == bound).then_some(())?;
+        (lasts(expires, now) && decode(of)? == bound).then_some(())?;
         Some((session.parse().ok()?, decode(agent)?))
     }
 
@@ -117,8 +115,7 @@ impl Tokens {
     pub(crate) fn check_listen(&self, token: &str, now: Timestamp) -> Option<SessionId> {
         let fields = self.verify(token, LISTEN)?;
         let [session, expires] = fields[..] else { return None };
-        let expires: i64 = expires.parse().ok()?;
-        (now.as_second() <= expires).then_some(())?;
+        lasts(expires, now).then_some(())?;
         session.parse().ok()
     }
 
@@ -144,7 +141,7 @@ impl Tokens {
 
     pub(crate) fn is_operator(&self, token: &str, now: Timestamp) -> bool {
         self.verify(token, OPERATOR)
-            .is_some_and(|fields| matches!(fields[..], [expires] if expires.parse().is_ok_and(|at: i64| now.as_second() <= at)))
+            .is_some_and(|fields| matches!(fields[..], [expires] if lasts(expires, now)))
     }
 
     /// Of a place in a list; `fields` are separated by dots.
@@ -177,6 +174,11 @@ fn mac(key: &[u8; 32], text: &str) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());
     mac
+}
+
+/// Whether a token that ends then, in Unix seconds, is still good.
+fn lasts(expires: &str, now: Timestamp) -> bool {
+    expires.parse().is_ok_and(|expires: i64| now.as_second() <= expires)
 }
 
 /// Whether two secrets are the same, without telling by time how much of them is.

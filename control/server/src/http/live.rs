@@ -1,20 +1,18 @@
 //! `/v1/live`: calls under way, and what can be done in them; `/live`: their sound.
 
 use axum::Json as Answered;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use control_api::live::{Ending, Listening, LiveCalls, Whisper, Whispered};
-use control_api::{paths, problem};
+use control_api::paths;
 use serde::Deserialize;
 
 use super::answer::Whole;
 use super::documented::{InCall, Read, SayInCall};
 use super::extract::{Body, Path, Query};
+use super::socket::{Upgrade, upgrading};
 use super::{Answer, Shared};
 use crate::app::ctx::Ctx;
 use crate::app::live as app;
-use crate::error::Error;
 
 /// Calls of the organization under way on this server, as they stand now; the newest first.
 #[utoipa::path(get, path = paths::LIVE, operation_id = "list_live_calls", tag = "live",
@@ -59,11 +57,9 @@ pub(crate) struct Hearing {
 pub(crate) async fn hear(
     server: Shared,
     Query(hearing): Query<Hearing>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Upgrade,
 ) -> Answer<Response> {
     let accept = app::hear(&server, &hearing.token)?;
-    let upgrade =
-        upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
     // Whoever listens says nothing.
-    Ok(upgrade.max_message_size(1_024).max_frame_size(1_024).on_upgrade(accept))
+    Ok(upgrading(upgrade, 1_024)?.on_upgrade(accept))
 }

@@ -40,7 +40,7 @@ impl Carrier {
     }
 }
 
-type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+pub(crate) type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 pub(crate) async fn pipecat(
     server: Shared,
@@ -77,7 +77,7 @@ pub(crate) async fn carrier_agent(
 
 /// The audio of a call that a carrier has announced. The stream itself brings its token, after the upgrade.
 async fn announced(server: &Shared, id: &str, framing: Framing, upgrade: Upgrade) -> Answer<Response> {
-    let upgrade = upgrading(server, upgrade)?;
+    let upgrade = upgrading(upgrade, server.ports.calls.longest_message_bytes())?;
     let (account, known) = carriers::account(server, id).await?;
     if known != framing {
         return Err(missing("account at this carrier", id));
@@ -88,10 +88,10 @@ async fn announced(server: &Shared, id: &str, framing: Framing, upgrade: Upgrade
     Ok(upgrade.on_upgrade(accept))
 }
 
-fn upgrading(server: &Shared, upgrade: Upgrade) -> Answer<WebSocketUpgrade> {
+/// What clients send over it has at most so many bytes a message.
+pub(crate) fn upgrading(upgrade: Upgrade, limit: usize) -> Answer<WebSocketUpgrade> {
     let upgrade =
         upgrade.map_err(|rejection| Error::new(&problem::UPGRADE_REQUIRED, rejection.body_text()))?;
-    let limit = server.ports.calls.longest_message_bytes();
     Ok(upgrade.max_message_size(limit).max_frame_size(limit))
 }
 
@@ -112,8 +112,8 @@ async fn open(
     framing: Framing,
     upgrade: Upgrade,
 ) -> Answer<Response> {
-    let upgrade =
-        upgrading(server, upgrade)?.on_failed_upgrade(|error| tracing::debug!(%error, "the upgrade failed"));
+    let upgrade = upgrading(upgrade, server.ports.calls.longest_message_bytes())?
+        .on_failed_upgrade(|error| tracing::debug!(%error, "the upgrade failed"));
     access::recognise(server, &mut visitor.client).await;
     let returns = named.resume.is_some();
     match accept(server, &visitor, named, framing).await {

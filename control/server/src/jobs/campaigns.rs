@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use control_api::campaign::CampaignState;
 use control_store::campaign::{self, Campaign, Contact};
 use control_store::outbound::{self, New, Wanted};
 use control_store::{Db, OrgTx, Reason, greeting};
@@ -72,7 +73,7 @@ async fn look_at(db: &Db, org: OrgId, now: Timestamp) -> Result<i64, control_sto
         let calendar = book::calendar(&greeting::calendar(&mut tx).await?);
         for campaign in campaigns {
             settle(&mut tx, &campaign, now).await?;
-            if campaign.state == rules::State::Running.name() {
+            if campaign.state == CampaignState::Running.name() {
                 begun += begin(&mut tx, &campaign, &calendar, now).await?;
             }
         }
@@ -88,7 +89,7 @@ async fn settle(tx: &mut OrgTx, campaign: &Campaign, now: Timestamp) -> Result<(
         attempts_most: set.attempts_most,
         after: SignedDuration::from_secs(set.retry_after_s.into()),
     };
-    let over = campaign.state == rules::State::Cancelled.name();
+    let over = campaign.state == CampaignState::Cancelled.name();
     for call in campaign::unsettled(tx, campaign.id).await? {
         let again = rules.again(&call.outcome, call.attempt, now).filter(|_| !over);
         campaign::settle(tx, &call, again).await?;
@@ -103,7 +104,7 @@ async fn begin(
     now: Timestamp,
 ) -> Result<i64, control_store::Error> {
     if campaign::left(tx, campaign.id).await? == 0 {
-        campaign::set_state(tx, campaign.id, rules::State::Completed.name()).await?;
+        campaign::set_state(tx, campaign.id, CampaignState::Completed.name()).await?;
         tracing::info!(campaign = %campaign.id, "a campaign is completed");
         return Ok(0);
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use domain::{Mark, OrgId, ProviderName, ServedBy, SessionEvent, SessionId, TurnTimeline};
+use domain::{Mark, OrgId, ProviderName, ServedBy, SessionEvent, SessionId, TurnTimeline, wire_name};
 use jiff::Timestamp;
 
 use super::Call;
@@ -239,7 +239,7 @@ impl Change {
             SessionEvent::Failed { .. } => self.failures += 1,
             SessionEvent::Recorded { .. } => self.recorded = true,
             SessionEvent::Ended { reason } => {
-                let reason = name_of(reason);
+                let reason = wire_name(reason);
                 self.ended = Some(Ended { at, reason, duration_ms: ms(happened.at()) });
             }
             _ => {}
@@ -310,10 +310,10 @@ fn counted(event: &SessionEvent) -> Option<(&'static str, String, i64)> {
         SessionEvent::CallerTurn { .. } => one("turns"),
         SessionEvent::Interrupted { .. } => one("interruptions"),
         SessionEvent::DeadAir { cause, length, .. } => {
-            Some(("dead_air_ms", name_of(cause), i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
+            Some(("dead_air_ms", wire_name(cause), i64::try_from(length.as_millis()).unwrap_or(i64::MAX)))
         }
         SessionEvent::Failed { code, .. } => Some(("failures", code.clone(), 1)),
-        SessionEvent::Ended { reason } => Some(("ended", name_of(reason), 1)),
+        SessionEvent::Ended { reason } => Some(("ended", wire_name(reason), 1)),
         _ => None,
     }
 }
@@ -324,11 +324,6 @@ fn speculated(came: Speculation) -> impl Iterator<Item = (&'static str, i64)> {
     let [adopted, discarded, wasted] = SPECULATION;
     let all = [(adopted, came.adopted.into()), (discarded, came.discarded.into()), (wasted, tokens)];
     all.into_iter().filter(|(_, value)| *value > 0)
-}
-
-/// As serde writes it.
-fn name_of(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a call would have to last 285 years")]

@@ -2,6 +2,7 @@
 
 use control_api::campaign::{CampaignChange, NewCampaign, RetryRules};
 use control_store::campaign::Setting;
+use domain::wire_name;
 
 use crate::app::calls::{RING_S, detection};
 use crate::app::fields::{Fields, TITLE_MOST};
@@ -86,11 +87,7 @@ fn number(fields: &mut Fields, pointer: &str, value: u32, least: u32, most: u32)
 }
 
 fn retry(fields: &mut Fields, rules: &RetryRules) -> (Vec<String>, i32, i32) {
-    let mut named: Vec<String> = rules
-        .outcomes
-        .iter()
-        .filter_map(|outcome| serde_json::to_value(outcome).ok()?.as_str().map(str::to_owned))
-        .collect();
+    let mut named: Vec<String> = rules.outcomes.iter().map(wire_name).collect();
     named.dedup();
     let attempts = number(fields, "/retry/attempts", rules.attempts, 1, ATTEMPTS_MOST);
     (named, attempts, number(fields, "/retry/after_s", rules.after_s, 1, AFTER_S_MOST))

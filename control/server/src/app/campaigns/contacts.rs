@@ -1,6 +1,6 @@
 //! Contacts of a campaign: as they are listed, and as they come in a file.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use control_api::campaign::{Contact, ContactState, Imported, RowError, SampleRow};
 use control_api::{List, Paging, problem};
@@ -109,7 +109,7 @@ struct Row {
 }
 
 impl Row {
-    fn contact(&self) -> (ContactId, String, BTreeMap<String, Pii<String>>) {
+    fn contact(&self) -> store::NewContact {
         let told = self.told.iter().map(|(name, value)| (name.clone(), Pii(value.clone())));
         (ContactId::generate(), self.number.clone(), told.collect())
     }
@@ -123,9 +123,10 @@ impl File {
     /// Who is there already, and who is too many.
     fn leave_out(&mut self, known: &[String], size: i64) {
         let rows = std::mem::take(&mut self.rows);
+        let known: HashSet<&str> = known.iter().map(String::as_str).collect();
         let mut room = CONTACTS_MOST - size;
         for row in rows {
-            if known.contains(&row.number) {
+            if known.contains(row.number.as_str()) {
                 self.wrong(row.line, "the campaign has this number already");
             } else if room <= 0 {
                 self.wrong(row.line, format!("a campaign has at most {CONTACTS_MOST} contacts"));

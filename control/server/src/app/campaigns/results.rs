@@ -95,7 +95,6 @@ mod tests {
         let row = store::ResultRow {
             contact,
             answered_by: Some("human".to_owned()),
-            end_reason: None,
             called_at: None,
             answered_at: None,
             call_ended_at: None,

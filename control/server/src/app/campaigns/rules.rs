@@ -1,19 +1,11 @@
 //! When the calls of a campaign begin, and who is called again: rules without a clock or a database.
 
+use control_api::campaign::CampaignState as State;
 use greetings::{Calendar, Timetable};
 use jiff::{SignedDuration, Timestamp};
 
 /// Calls that a pace owes after a wait are not made all at once: those of a second at most.
 const CATCH_UP: SignedDuration = SignedDuration::from_secs(1);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    Draft,
-    Running,
-    Paused,
-    Completed,
-    Cancelled,
-}
 
 /// What is wanted of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,24 +14,6 @@ pub(crate) enum Move {
     Pause,
     Resume,
     Cancel,
-}
-
-impl State {
-    const ALL: [Self; 5] = [Self::Draft, Self::Running, Self::Paused, Self::Completed, Self::Cancelled];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Running => "running",
-            Self::Paused => "paused",
-            Self::Completed => "completed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
 }
 
 impl Move {
@@ -230,8 +204,8 @@ mod tests {
         ] {
             assert_eq!(next(from, wanted), to, "{wanted:?} from {from:?}");
         }
-        for state in State::ALL {
-            assert_eq!(State::named(state.name()), Some(state));
+        for state in [Draft, Running, Paused, Completed, Cancelled] {
+            assert_eq!(serde_json::from_value(state.name().into()).ok(), Some(state));
         }
     }
 }

@@ -8,7 +8,7 @@ use control_api::greeting::{
 };
 use control_api::problem;
 use control_store::{OrgTx, agent, alias, environment, greeting as store, serving};
-use domain::{AgentId, EnvironmentId, GreetingId, Language};
+use domain::{AgentId, EnvironmentId, GreetingId, Language, wire_name};
 use greetings::{Asked, Book, Caller, Explained, Heard, Verdict};
 use jiff::{Timestamp, Zoned};
 use serde_json::Value;
@@ -85,13 +85,13 @@ fn told(
     titles: &[(GreetingId, String)],
 ) -> GreetingPreview {
     let chosen = book.choose_arm(asks, arm);
-    let (text, source) = match (&chosen, place.greeting(&book.local(asks.at))) {
-        (Some(chosen), _) if draft == Some(chosen.greeting) => {
-            (Some(chosen.text.clone()), GreetingSource::Draft)
-        }
-        (Some(chosen), _) => (Some(chosen.text.clone()), GreetingSource::Greeting),
-        (None, Some(own)) => (Some(own), GreetingSource::Agent),
-        (None, None) => (None, GreetingSource::Nothing),
+    let (text, source) = match &chosen {
+        Some(chosen) if draft == Some(chosen.greeting) => (Some(chosen.text.clone()), GreetingSource::Draft),
+        Some(chosen) => (Some(chosen.text.clone()), GreetingSource::Greeting),
+        None => match place.greeting(&book.local(asks.at)) {
+            Some(own) => (Some(own), GreetingSource::Agent),
+            None => (None, GreetingSource::Nothing),
+        },
     };
     let id = |id: GreetingId| (draft != Some(id)).then_some(id);
     let considered = |one: Explained| ConsideredGreeting {
@@ -107,10 +107,7 @@ fn told(
     };
     let wanted = |(language, heard): (Language, Heard)| WantedLanguage {
         language: language.0,
-        heard: serde_json::to_value(heard)
-            .ok()
-            .and_then(|name| name.as_str().map(str::to_owned))
-            .unwrap_or_default(),
+        heard: wire_name(&heard),
     };
     GreetingPreview {
         text,
