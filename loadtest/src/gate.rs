@@ -2,11 +2,13 @@
 //!
 //! What it adds is what a caller measures, less what the vendors and the endpointing setting take by design.
 
+pub(crate) mod door;
 pub(crate) mod machine;
 pub(crate) mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,38 +16,32 @@ use runtime::{Kind, Tasks};
 use tokio::time::Instant;
 
 use crate::call::{self, Line, Options};
-use crate::link::{Target, Transport};
 use crate::wav;
+use door::{Door, Entrance, Way};
 use loadtest_vendors::Delays;
-use machine::{Process, Sample};
+use machine::{Place, Process, Sample};
 use report::{Measured, Row};
 
 const CALLER: Kind = Kind::new("loadtest.caller");
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The server's binary; the `foundry` beside this one unless given.
-    #[arg(long, value_name = "FILE")]
-    server: Option<PathBuf>,
-    /// Callers at once; one run for each. Without it the gate's own rows: 35 over WebRTC and 100 over mu-law sockets.
+    #[command(flatten)]
+    place: Place,
+    /// Callers at once; one run for each. Without it the gate's own rows: 35 over WebRTC, 100 over mu-law sockets, 100 phones by SIP.
     #[arg(long, value_delimiter = ',')]
     n: Vec<usize>,
     #[arg(long, value_enum, default_value = "webrtc")]
-    transport: Transport,
+    transport: Way,
+    /// For rooms of LiveKit: its server, version 1.11 or newer.
+    #[arg(long, default_value = "livekit-server", value_name = "FILE")]
+    livekit_server: PathBuf,
     /// Turns of each caller.
     #[arg(long, default_value_t = 4)]
     turns: usize,
-    /// Who decides that someone speaks.
-    #[arg(long, default_value = "neural")]
-    vad: String,
     /// Recording that every caller speaks.
     #[arg(long, default_value = "testkit/speech/desk_book.wav", value_name = "FILE")]
     wav: PathBuf,
-    /// The core that the server has to itself; callers and vendors get the others.
-    #[arg(long, default_value_t = 1)]
-    core: usize,
-    #[command(flatten)]
-    delays: Delays,
     /// Whether a language model answers, and whether it may be asked ahead of the end of the turn.
     #[arg(long, value_enum, default_value = "none")]
     thinking: Thinking,
@@ -70,11 +66,11 @@ pub enum Thinking {
 
 pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rows = if args.n.is_empty() {
-        vec![(Transport::Webrtc, 35), (Transport::Mulaw, 100)]
+        vec![(Way::Webrtc, 35), (Way::Mulaw, 100), (Way::Sip, 100)]
     } else {
         args.n.iter().map(|n| (args.transport, *n)).collect()
     };
-    machine::leave(args.core)?;
+    machine::leave(args.place.core)?;
     report::heading(args)?;
     let mut missed = false;
     for (transport, n) in rows {
@@ -86,18 +82,17 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if missed && args.strict { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn one(args: &Args, transport: Transport, n: usize) -> anyhow::Result<Row> {
-    let vendors = Process::vendors(args)?;
-    let server = Process::server(args, vendors.port(), n).await?;
+async fn one(args: &Args, transport: Way, n: usize) -> anyhow::Result<Row> {
+    let vendors = Process::vendors(&args.place)?;
+    let entrance = Entrance::of(transport, &args.place, &args.livekit_server).await?;
+    let server = Process::server(&args.place, vendors.port(), &configuration(args, n), &entrance).await?;
     let base = server.sample()?;
-    let target =
-        Target { url: server.url(), agent: machine::agent(args).to_owned(), token: None, insecure: false };
+    let door = Arc::new(entrance.open(&server, agent(args)).await?);
     let speech = wav::read(&args.wav).with_context(|| "the recording that callers speak")?;
     let began = Instant::now();
     let tasks = Tasks::new();
-    let running: Vec<_> = (0..n)
-        .map(|index| caller(&tasks, index, n, target.clone(), transport, speech.clone(), args.turns))
-        .collect();
+    let running: Vec<_> =
+        (0..n).map(|index| caller(&tasks, index, n, Arc::clone(&door), speech.clone(), args.turns)).collect();
     // All are in the call by now: what the server holds for each is its memory at the middle of the run.
     let middle = tasks.spawn(CALLER, tokio::time::sleep(length(args.turns) / 2 + RAMP));
     let _ended = middle.await;
@@ -124,23 +119,32 @@ fn length(turns: usize) -> Duration {
 
 type Caller = tokio::task::JoinHandle<Option<Result<call::Outcome, call::Error>>>;
 
-fn caller(
-    tasks: &Tasks,
-    index: usize,
-    n: usize,
-    target: Target,
-    transport: Transport,
-    speech: Vec<i16>,
-    turns: usize,
-) -> Caller {
+fn caller(tasks: &Tasks, index: usize, n: usize, door: Arc<Door>, speech: Vec<i16>, turns: usize) -> Caller {
     let wait = RAMP * u32::try_from(index).unwrap_or(0) / u32::try_from(n.max(1)).unwrap_or(1);
     tasks.spawn(CALLER, async move {
         tokio::time::sleep(wait).await;
         let script: Vec<Line> = (0..turns).map(|_| Line { samples: speech.clone(), at: None }).collect();
         let options =
             Options { greeting: Duration::from_secs(1), keep_recording: false, ..Options::default() };
-        Box::pin(call::run(&target, transport, &script, &options)).await
+        Box::pin(call::on(door.dial(index), &script, &options)).await
     })
+}
+
+/// Who answers the callers of a run.
+fn agent(args: &Args) -> &'static str {
+    if args.thinking == Thinking::None { "bench" } else { machine::THINKER }
+}
+
+/// Guesses answer before the vendors' delays are over and would hide what the server adds: they are made where they are what is measured.
+fn configuration(args: &Args, calls: usize) -> String {
+    let ahead = args.thinking == Thinking::Ahead;
+    format!(
+        "[calls]\nmax = {}\n[session]\nspeak_ahead = {ahead}\n[session.turn.speculation]\nenabled = {ahead}\n\
+         [session.turn.endpointing]\nmode = {{ fixed = {{ ms = {} }} }}\nfinalize_ms = {}\n",
+        calls + 5,
+        args.endpointing_ms,
+        finalize_ms(args),
+    )
 }
 
 /// The final is demanded while the silence is awaited, so that it is there in time.
@@ -150,8 +154,8 @@ fn finalize_ms(args: &Args) -> u64 {
 
 /// What a turn takes when everything is done in it, one thing after the other, and nothing is added.
 fn by_design_ms(args: &Args) -> u64 {
-    let Delays { stt_final_ms, llm_first_token_ms, tts_first_byte_ms, .. } = args.delays;
-    let sentence_ms = FIRST_SENTENCE_TOKENS * 1_000 / args.delays.llm_tokens_per_second.max(1);
+    let Delays { stt_final_ms, llm_first_token_ms, tts_first_byte_ms, .. } = args.place.delays;
+    let sentence_ms = FIRST_SENTENCE_TOKENS * 1_000 / args.place.delays.llm_tokens_per_second.max(1);
     let thinking_ms = if args.thinking == Thinking::None { 0 } else { llm_first_token_ms + sentence_ms };
     args.endpointing_ms.max(finalize_ms(args) + stt_final_ms) + thinking_ms + tts_first_byte_ms
 }
@@ -161,7 +165,7 @@ const FIRST_SENTENCE_TOKENS: u64 = 8;
 
 fn summarise(
     args: &Args,
-    transport: Transport,
+    transport: Way,
     n: usize,
     measured: Measured,
     samples: [Sample; 3],

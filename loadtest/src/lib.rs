@@ -10,5 +10,6 @@ pub mod ear;
 pub mod gate;
 pub mod link;
 pub mod notes;
+pub mod setups;
 pub mod talk;
 pub mod wav;

@@ -4,6 +4,7 @@ mod bootstrap;
 mod carrier;
 pub mod livekit;
 mod mulaw;
+pub mod sip;
 mod socket;
 mod telnyx;
 mod webrtc;
@@ -72,6 +73,8 @@ pub enum DialError {
         "no agent came into the room at {url} within {within:?}: is one of that name served there, and registered with this LiveKit server?"
     )]
     NoAgent { url: String, within: Duration },
+    #[error("{address} did not take the call: {why} ({status})")]
+    NotAnswered { address: String, why: &'static str, status: u16 },
 }
 
 impl DialError {
@@ -90,6 +93,7 @@ impl DialError {
             }
             Self::Local { .. } => Failure::caller("CALL_SETUP_FAILED"),
             Self::Room(error) => error.failure(),
+            Self::NotAnswered { .. } => Failure::platform("CALL_NOT_ANSWERED", Retry::Now),
             Self::NoAgent { .. } => Failure::platform("LIVEKIT_NO_AGENT", Retry::Now),
         }
     }

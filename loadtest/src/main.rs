@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use loadtest::{gate, talk};
+use loadtest::{gate, setups, talk};
 use loadtest_vendors::{Delays, Stage};
 
 #[derive(Parser)]
@@ -25,6 +25,8 @@ enum Command {
     },
     /// Start vendors and a server, call it with many callers, print what it took and what limits it.
     Gate(gate::Args),
+    /// Start vendors and a server, let phones call it at a fixed rate, print how soon each was answered and greeted.
+    Setups(setups::Args),
     /// Start a server with the embedded models, call it one caller at a time, print how soon it answers.
     Talk(talk::Args),
 }
@@ -45,6 +47,7 @@ fn main() -> anyhow::Result<ExitCode> {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Gate(args) => gate::run(&args).await,
+            Command::Setups(args) => setups::run(&args).await,
             Command::Talk(args) => talk::run(&args).await,
         }
     })

@@ -17,6 +17,7 @@ pub struct Agent {
     pub archived_at: Option<Timestamp>,
     pub revision: i32,
     pub created_at: Timestamp,
+    /// When it, its draft or what it serves changed last.
     pub updated_at: Timestamp,
     /// Number of the newest version.
     pub latest: Option<i32>,
@@ -67,7 +68,8 @@ impl From<Row> for Agent {
 pub async fn list(tx: &mut OrgTx, page: Page) -> Result<Vec<Agent>, Error> {
     let rows = sqlx::query_as!(
         Row,
-        "select a.id, a.name, a.title, a.domain_id, a.archived_at, a.revision, a.created_at, a.updated_at,
+        "select a.id, a.name, a.title, a.domain_id, a.archived_at, a.revision, a.created_at,
+            greatest(a.updated_at, d.updated_at, (select max(updated_at) from app.agent_aliases where agent_id = a.id)) as \"updated_at!\",
             v.number as \"latest?\", d.revision as \"draft_revision?\",
             (v.definition is null or d.definition <> v.definition) as draft_differs,
             (select jsonb_object_agg(e.name, av.number) from app.agent_aliases al
@@ -91,7 +93,8 @@ pub async fn list(tx: &mut OrgTx, page: Page) -> Result<Vec<Agent>, Error> {
 pub async fn find(tx: &mut OrgTx, id: Option<AgentId>, name: &str) -> Result<Option<Agent>, Error> {
     let row = sqlx::query_as!(
         Row,
-        "select a.id, a.name, a.title, a.domain_id, a.archived_at, a.revision, a.created_at, a.updated_at,
+        "select a.id, a.name, a.title, a.domain_id, a.archived_at, a.revision, a.created_at,
+            greatest(a.updated_at, d.updated_at, (select max(updated_at) from app.agent_aliases where agent_id = a.id)) as \"updated_at!\",
             v.number as \"latest?\", d.revision as \"draft_revision?\",
             (v.definition is null or d.definition <> v.definition) as draft_differs,
             (select jsonb_object_agg(e.name, av.number) from app.agent_aliases al

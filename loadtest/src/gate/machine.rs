@@ -1,7 +1,7 @@
 //! The processes of a run, each on its core, and what the system says they use.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -9,10 +9,27 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::{Args, Thinking};
+use super::door::Entrance;
+use loadtest_vendors::Delays;
 
 /// A server that has not said that it is ready by then never will be.
 const READY_WITHIN: Duration = Duration::from_secs(120);
+
+/// What runs where, and how the vendors behave.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// The server's binary; the `foundry` beside this one unless given.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) server: Option<PathBuf>,
+    /// Who decides that someone speaks.
+    #[arg(long, default_value = "neural")]
+    pub(crate) vad: String,
+    /// The core that the server has to itself; callers and vendors get the others.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) core: usize,
+    #[command(flatten)]
+    pub(crate) delays: Delays,
+}
 
 /// Ended with its owner, by its own id.
 pub(crate) struct Process {
@@ -28,11 +45,11 @@ pub(crate) struct Sample {
 }
 
 impl Process {
-    pub(crate) fn vendors(args: &Args) -> anyhow::Result<Self> {
+    pub(crate) fn vendors(place: &Place) -> anyhow::Result<Self> {
         let address = free_address()?;
         let me = std::env::current_exe().context("the path of this program")?;
-        let delays = args.delays;
-        let child = pinned(&me, args.core, false)?
+        let delays = place.delays;
+        let child = pinned(&me, place.core, false)?
             .args(["vendors", "--listen", &address.to_string()])
             .args(["--stt-final-ms", &delays.stt_final_ms.to_string()])
             .args(["--llm-first-token-ms", &delays.llm_first_token_ms.to_string()])
@@ -46,17 +63,29 @@ impl Process {
         Ok(Self { child, address, folder: None })
     }
 
-    pub(crate) async fn server(args: &Args, vendors: SocketAddr, calls: usize) -> anyhow::Result<Self> {
+    /// With the timed vendors' speech, and `settings` as whole sections of its configuration.
+    pub(crate) async fn server(
+        place: &Place,
+        vendors: SocketAddr,
+        settings: &str,
+        entrance: &Entrance,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("foundry.toml");
         let agents = folder.path().join("agents");
         std::fs::create_dir(&agents)?;
         std::fs::write(agents.join(format!("{THINKER}.json")), thinker().to_string())?;
-        std::fs::write(&config, configuration(args, &agents, calls))?;
-        let mut command = pinned(&binary(args.server.as_ref())?, args.core, true)?;
+        let vad = &place.vad;
+        let text = format!(
+            "agents_dir = {agents:?}\n[providers]\nspeech = \"deepgram\"\nvad = \"{vad}\"\n[log]\nfilter = \"warn\"\n{settings}"
+        );
+        std::fs::write(&config, text)?;
+        let mut command = pinned(&binary(place.server.as_ref())?, place.core, true)?;
         command
             .args(["serve", "--config"])
             .arg(&config)
+            .args(&entrance.arguments)
+            .envs(entrance.environment.iter().map(|(name, value)| (name, value)))
             .env("DEEPGRAM_API_KEY", "timed")
             .env("DEEPGRAM_BASE_URL", format!("ws://{vendors}"))
             .env("OPENAI_API_KEY", "timed")
@@ -72,6 +101,36 @@ impl Process {
         Self::serving(command, tempfile::tempdir()?).await
     }
 
+    /// A LiveKit server on the callers' cores, for rooms on loopback.
+    pub(crate) async fn livekit(
+        place: &Place,
+        program: &PathBuf,
+        key: &str,
+        secret: &str,
+    ) -> anyhow::Result<Self> {
+        let (address, media) = (free_address()?, free_address()?);
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("livekit.yaml");
+        let settings = format!(
+            "port: {}\nbind_addresses: [\"127.0.0.1\"]\nrtc:\n  udp_port: {}\n  tcp_port: 0\n  node_ip: 127.0.0.1\n  \
+             use_external_ip: false\n  enable_loopback_candidate: true\n  interfaces:\n    includes: [lo]\n\
+             keys:\n  {key}: \"{secret}\"\nlogging:\n  level: warn\n",
+            address.port(),
+            media.port(),
+        );
+        std::fs::write(&file, settings)?;
+        let child = pinned(program, place.core, false)?
+            .arg("--config")
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("starting LiveKit; --livekit-server says where it is")?;
+        let mut server = Self { child, address, folder: Some(folder) };
+        server.ready("/").await?;
+        Ok(server)
+    }
+
     /// `command` as a server with its data in `folder`, once it is ready.
     async fn serving(mut command: Command, folder: tempfile::TempDir) -> anyhow::Result<Self> {
         let address = free_address()?;
@@ -81,7 +140,7 @@ impl Process {
             .stdout(Stdio::null());
         let child = command.spawn().with_context(|| format!("starting {command:?}"))?;
         let mut server = Self { child, address, folder: Some(folder) };
-        server.ready().await?;
+        server.ready("/readyz").await?;
         Ok(server)
     }
 
@@ -89,13 +148,18 @@ impl Process {
         self.address
     }
 
+    /// By which the system knows it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    async fn ready(&mut self) -> anyhow::Result<()> {
+    async fn ready(&mut self, path: &str) -> anyhow::Result<()> {
         let deadline = Instant::now() + READY_WITHIN;
-        let url = format!("{}/readyz", self.url());
+        let url = format!("{}{path}", self.url());
         loop {
             if let Some(status) = self.child.try_wait()? {
                 anyhow::bail!("the server ended before it was ready: {status}");
@@ -180,18 +244,13 @@ fn others(core: usize) -> anyhow::Result<String> {
 }
 
 /// The system gives a free port; nobody else on this machine asks for it in the moment between.
-fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }
 
-/// Who answers the callers of a run.
-pub(crate) fn agent(args: &Args) -> &'static str {
-    if args.thinking == Thinking::None { "bench" } else { THINKER }
-}
-
-const THINKER: &str = "thinker";
-
 /// An agent whose every answer is the timed model's.
+pub(crate) const THINKER: &str = "thinker";
+
 fn thinker() -> Value {
     json!({
         "name": THINKER, "version": 1, "title": "Thinker",
@@ -204,18 +263,4 @@ fn thinker() -> Value {
         "nodes": { "talk": { "kind": "llm", "instructions": "Answer the caller.", "sorry": ["Sorry, that went wrong."] } },
         "edges": [],
     })
-}
-
-/// Guesses answer before the vendors' delays are over and would hide what the server adds: they are made where they are what is measured.
-fn configuration(args: &Args, agents: &Path, calls: usize) -> String {
-    let ahead = args.thinking == Thinking::Ahead;
-    format!(
-        "agents_dir = {agents:?}\n[providers]\nspeech = \"deepgram\"\nvad = \"{}\"\n[calls]\nmax = {}\n[log]\nfilter = \"warn\"\n\
-         [session]\nspeak_ahead = {ahead}\n[session.turn.speculation]\nenabled = {ahead}\n\
-         [session.turn.endpointing]\nmode = {{ fixed = {{ ms = {} }} }}\nfinalize_ms = {}\n",
-        args.vad,
-        calls + 5,
-        args.endpointing_ms,
-        super::finalize_ms(args),
-    )
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::call::Outcome;
-use crate::link::Transport;
 
+use super::door::Way;
 use super::{Args, Thinking};
 
 /// Added at the median beyond the vendors' delays and the endpointing setting, ms.
@@ -59,7 +59,7 @@ impl Measured {
 }
 
 pub(crate) struct Row {
-    pub(crate) transport: Transport,
+    pub(crate) transport: Way,
     pub(crate) n: usize,
     pub(crate) thinking: Thinking,
     pub(crate) by_design_ms: f64,
@@ -144,7 +144,7 @@ pub(crate) fn heading_of_machine(what: &str) -> anyhow::Result<()> {
 
 pub(crate) fn heading(args: &Args) -> anyhow::Result<()> {
     heading_of_machine("Server on one core")?;
-    let delays = args.delays;
+    let delays = args.place.delays;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,

@@ -50,8 +50,6 @@ const SCORED: MediaTime = MediaTime::from_millis(8_000);
 const LINGER: Duration = Duration::from_millis(400);
 /// Taken from the leg in one tick, at most: a client that floods its connection cannot keep a call from its deadlines.
 const LEG_EVENTS: u32 = 64;
-/// Turns that the session itself takes, such as the farewell of a call that is too long, count from here.
-const OWN_TURNS: u32 = 1 << 30;
 
 /// What a session is made of.
 pub struct Parts {
@@ -149,7 +147,6 @@ pub(crate) struct Session {
     pub(crate) guess: Option<Reply>,
     /// Replies in a row that ended in the apology.
     pub(crate) failed_replies: u32,
-    pub(crate) own_turns: u32,
     pub(crate) turns: u32,
     pub(crate) ending: Ending,
     pub(crate) background: Option<Background>,
@@ -253,7 +250,6 @@ impl Session {
             reply: None,
             guess: None,
             failed_replies: 0,
-            own_turns: 0,
             turns: 0,
             ending: Ending::default(),
             background: parts.background,
@@ -482,9 +478,9 @@ impl Session {
         self.ending.closing.get_or_insert((now + LINGER, reason));
     }
 
+    /// That the session itself takes, such as the farewell of a call that is too long.
     pub(crate) fn own_turn(&mut self) -> TurnId {
-        self.own_turns += 1;
-        TurnId(OWN_TURNS + self.own_turns)
+        self.floor.take_turn()
     }
 
     async fn finish(mut self: Box<Self>, reason: EndReason) {

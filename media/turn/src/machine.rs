@@ -37,6 +37,8 @@ pub struct TurnMachine {
     clock: Clock,
     queue: VecDeque<Output>,
     next_turn: TurnId,
+    /// The last that the session took.
+    taken: Option<TurnId>,
     greeted: bool,
     shown: AgentState,
 
@@ -76,6 +78,7 @@ impl TurnMachine {
             clock: Clock::new(start),
             queue: VecDeque::new(),
             next_turn: TurnId(0),
+            taken: None,
             greeted: false,
             shown: AgentState::Initializing,
             speech: Speech::new(start),
@@ -181,6 +184,13 @@ impl TurnMachine {
 
     fn event(&mut self, event: SessionEvent) {
         self.queue.push_back(Output::Event(event));
+    }
+
+    /// A turn that the session takes by itself, such as the farewell of a call that is too long.
+    pub fn take_turn(&mut self) -> TurnId {
+        let turn = self.new_turn();
+        self.taken = Some(turn);
+        turn
     }
 
     fn new_turn(&mut self) -> TurnId {

@@ -167,7 +167,9 @@ async fn of_two_who_edit_one_draft_the_second_is_told_what_the_first_made_of_it(
     plane.send(publish.header("if-match", "\"1\"")).await.is_problem(412, "PRECONDITION_FAILED");
     let put = ask(Method::PUT, "/v1/agents/front-desk/draft").json(&json!({"definition": mine}));
     plane.send(put).await.is_problem(428, "PRECONDITION_REQUIRED");
-    assert_eq!(plane.get("/v1/agents/front-desk").await["draft_differs"], true);
+    let agent = plane.get("/v1/agents/front-desk").await;
+    assert_eq!(agent["draft_differs"], true);
+    assert!(text(&agent["updated_at"]) > text(&agent["created_at"]), "a saved draft is a change: {agent}");
 }
 
 #[tokio::test]

@@ -61,8 +61,8 @@ impl TurnMachine {
 
     pub(super) fn agent_audio(&mut self, turn: TurnId) {
         let t = self.t;
-        // A turn that the machine never named is the session's own; one that it named is over, if it is not the present one.
-        let own = turn >= self.next_turn;
+        // One that the session took begins to sound; any other that the machine named is over, if it is not the present one.
+        let own = self.taken == Some(turn);
         if self.agent.is_none() && (own || !self.on(Rule::LateReports)) {
             self.agent = Some(AgentTurn::new(turn, Cause::Own, t));
         }
