@@ -87,7 +87,7 @@ async fn one(args: &Args, transport: Way, n: usize) -> anyhow::Result<Row> {
     let entrance = Entrance::of(transport, &args.place, &args.livekit_server).await?;
     let server = Process::server(&args.place, vendors.port(), &configuration(args, n), &entrance).await?;
     let base = server.sample()?;
-    let door = Arc::new(entrance.open(&server, agent(args)).await?);
+    let door = Arc::new(entrance.open(&server, agent(args, transport)).await?);
     let speech = wav::read(&args.wav).with_context(|| "the recording that callers speak")?;
     let began = Instant::now();
     let tasks = Tasks::new();
@@ -131,8 +131,12 @@ fn caller(tasks: &Tasks, index: usize, n: usize, door: Arc<Door>, speech: Vec<i1
 }
 
 /// Who answers the callers of a run.
-fn agent(args: &Args) -> &'static str {
-    if args.thinking == Thinking::None { "bench" } else { machine::THINKER }
+fn agent(args: &Args, way: Way) -> &'static str {
+    match (args.thinking, way) {
+        (Thinking::None, Way::Livekit) => machine::SHOWN,
+        (Thinking::None, _) => "bench",
+        _ => machine::THINKER,
+    }
 }
 
 /// Guesses answer before the vendors' delays are over and would hide what the server adds: they are made where they are what is measured.

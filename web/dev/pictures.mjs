@@ -5,6 +5,7 @@
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -30,10 +31,25 @@ const QUALITY = 80;
 /** Also shown on a telephone. */
 const NARROW_TOO = ['agents', 'draft', 'talk', 'calls', 'call', 'latency'];
 
-/** Starts the program on ports of its own, and waits until it is ready. */
+/** A port that nobody has now. */
+const freePort = () =>
+  new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+/** Starts the program on ports of its own, and waits until it is ready. Whom it calls by its trunk is itself. */
 async function serve(program) {
   const folder = mkdtempSync(join(tmpdir(), 'foundry-pictures-'));
-  const place = ['serve', '--data-dir', folder, '--listen', '127.0.0.1:0', '--providers', 'local'];
+  const sip = await freePort();
+  const config = join(folder, 'foundry.toml');
+  const trunk = ['name = "carrier"', 'host = "127.0.0.1"', `port = ${sip}`, 'caller = "+15550199"'];
+  writeFileSync(config, `[sip]\nlisten = "127.0.0.1:${sip}"\n[[sip.trunks]]\n${trunk.join('\n')}\n`);
+  const data = ['--data-dir', join(folder, 'data'), '--listen', '127.0.0.1:0'];
+  const place = ['serve', '--config', config, ...data, '--providers', 'local'];
   const child = spawn(program, place, { stdio: ['ignore', 'pipe', 'inherit'] });
   const url = await new Promise((resolve, reject) => {
     let said = '';
@@ -44,7 +60,7 @@ async function serve(program) {
       if (ready) resolve(ready[1]);
     });
   });
-  const token = readFileSync(join(folder, 'operator-token'), 'utf8').trim();
+  const token = readFileSync(join(folder, 'data', 'operator-token'), 'utf8').trim();
   const stop = async () => {
     child.removeAllListeners('exit');
     const ended = new Promise((resolve) => child.on('exit', resolve));
@@ -150,6 +166,38 @@ async function setUp(operator, vendorsAt) {
     environment_id,
   });
   await operator.post('/routes', { title: 'The salon', number: '+155502', agent_id: salon, environment_id });
+}
+
+/** People to be called, of whom two have no telephone any more. */
+const CONTACTS = `number,name,due
++15550100,Maria Lopez,Monday
++15550307,Ben Okafor,Monday
++155502,Aiko Tanaka,Tuesday
++15550411,Jonas Meyer,Tuesday
++1555021,Lea Rossi,Friday
++1555022,Omar Haddad,Friday
+`;
+
+/** A campaign that calls them, once two calls of it were made; the third goes on. */
+async function callOut(operator) {
+  const { id } = await operator.post('/campaigns', {
+    title: 'Reminders for next week',
+    agent: 'front-desk',
+    trunk: 'carrier',
+    concurrency: 1,
+    per_minute: 600,
+    machine_detection: { mode: 'off' },
+    retry: { outcomes: ['busy', 'no_answer'], attempts: 2, after_s: 3600 },
+  });
+  const imported = await fetch(`${operator.url}/v1/campaigns/${id}/contacts`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${operator.token}`, 'content-type': 'text/csv' },
+    body: CONTACTS,
+  });
+  if (!imported.ok) throw new Error(`contacts: ${imported.status} ${await imported.text()}`);
+  await operator.post(`/campaigns/${id}/start`, {});
+  await operator.newest('front-desk', (call) => call.running && call.transport === 'sip' && call.turns > 0);
+  return id;
 }
 
 /** Callers: some ask, one cuts in, one books, one over a telephone's codec. */
@@ -345,6 +393,15 @@ const pages = {
     await page.getByTestId('route-title').fill('Weekends');
     await page.getByTestId('route-number').fill('+15550100');
   },
+  live: async (page) => {
+    campaign = await callOut(operator);
+    await open('/live', 'live-row')(page);
+    await page.getByTestId('live-words').first().fill('Offer them ten o\'clock instead.');
+  },
+  campaign: async (page) => {
+    campaign ??= await callOut(operator);
+    await open(`/campaigns/${campaign}`, 'contact-row')(page);
+  },
   campaigns: open('/campaigns', 'new-campaign'),
   channels: open('/settings/channels', 'channel-row'),
   organization: open('/settings/organization', 'organization-title'),
@@ -353,6 +410,8 @@ const pages = {
   audit: open('/settings/audit', 'audit'),
   about: open('/settings/about', 'about'),
 };
+/** Made by the first page that shows it. */
+let campaign;
 /** These take their picture themselves, while what they show lasts. */
 const OWN = ['sign-in', 'call-running', 'drills'];
 

@@ -11,6 +11,7 @@ use clap::{ArgMatches, FromArgMatches};
 use domain::Secret;
 use loadtest::api::Plane;
 use loadtest::call::{self, Line, Options, Outcome};
+use loadtest::link::sip::Phones;
 use loadtest::link::{self, Target, Transport};
 use loadtest::wav;
 use media_livekit::{Grant, Keys, Ticket};
@@ -37,6 +38,9 @@ pub(crate) struct Args {
     transport: Transport,
     #[command(flatten)]
     room: Room,
+    /// Call by SIP, such as sip:front-desk@127.0.0.1:5060; whom, stands in the address.
+    #[arg(long, value_name = "ADDRESS", value_parser = sip_address, conflicts_with_all = ["transport", "livekit", "agent"])]
+    sip: Option<SipAddress>,
     /// What a closed server asks for: the operator's token, or one that POST /v1/widget/token gave for it. Others on the machine
     /// can read a command line: prefer the environment.
     #[arg(long, env = "FOUNDRY_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = crate::config::secret)]
@@ -91,6 +95,33 @@ impl Room {
         let token = Keys { key, secret }.join(&grant, SystemTime::now(), TOKEN_LASTS);
         Ok(Ticket { url, token: token.map_err(|error| coded(error.failure(), error))? })
     }
+}
+
+/// Whom a phone calls, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SipAddress {
+    user: String,
+    host: String,
+    port: u16,
+}
+
+/// Where SIP is, unless said otherwise.
+const SIP_PORT: u16 = 5060;
+
+fn sip_address(text: &str) -> Result<SipAddress, String> {
+    let wrong = || "it is sip:NAME@HOST or sip:NAME@HOST:PORT".to_owned();
+    let (user, at) = text.strip_prefix("sip:").and_then(|rest| rest.split_once('@')).ok_or_else(wrong)?;
+    let after_host = at.rfind(']').map_or(0, |end| end + 1);
+    let (host, port) = match at[after_host..].split_once(':') {
+        Some((rest, port)) => {
+            (&at[..after_host + rest.len()], port.parse().map_err(|_| "its port is no port".to_owned())?)
+        }
+        None => (at, SIP_PORT),
+    };
+    if user.is_empty() || host.is_empty() {
+        return Err(wrong());
+    }
+    Ok(SipAddress { user: user.to_owned(), host: host.to_owned(), port })
 }
 
 fn room_url(text: &str) -> Result<String, String> {
@@ -180,14 +211,19 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     super::install_crypto();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(async {
-        let called = match &args.room.livekit {
-            Some(url) => {
+        let called = match (&args.room.livekit, &args.sip) {
+            (Some(url), _) => {
                 let (server, token, insecure) = (args.url.clone(), args.token.clone(), args.insecure);
                 let plane = Plane { url: server, token, insecure };
                 let ticket = args.room.ticket(url, &args.agent, &plane).await?;
                 Box::pin(call::on(link::livekit::dial(ticket), &script, &options)).await
             }
-            None => Box::pin(call::run(&target, args.transport, &script, &options)).await,
+            (None, Some(address)) => {
+                let phones = Phones::open(&address.host, address.port).await;
+                let phones = phones.map_err(|error| coded(error.failure(), error))?;
+                Box::pin(call::on(phones.dial(&address.user), &script, &options)).await
+            }
+            (None, None) => Box::pin(call::run(&target, args.transport, &script, &options)).await,
         };
         called.map_err(|error| coded(error.failure(), error))
     })?;
@@ -264,6 +300,18 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         args: Args,
+    }
+
+    #[test]
+    fn a_sip_address_is_whom_and_where() {
+        let parsed = |text| sip_address(text).map(|SipAddress { user, host, port }| (user, host, port));
+        let is = |user: &str, host: &str, port| Ok((user.to_owned(), host.to_owned(), port));
+        assert_eq!(parsed("sip:front-desk@127.0.0.1:5070"), is("front-desk", "127.0.0.1", 5_070));
+        assert_eq!(parsed("sip:+49301@example.com"), is("+49301", "example.com", 5_060));
+        assert_eq!(parsed("sip:a@[::1]:5080"), is("a", "[::1]", 5_080));
+        for bad in ["front-desk@127.0.0.1", "sip:front-desk", "sip:@host", "sip:a@", "sip:a@host:x", "tel:+49"] {
+            assert!(parsed(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -163,6 +163,27 @@ fn a_phone_reaches_the_agent_that_it_names_and_the_call_is_on_record() {
 }
 
 #[test]
+fn foundry_call_is_a_phone_too_and_says_why_nobody_answered() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &["--sip-listen", "127.0.0.1:0", "--sip-open"]);
+    let address = address_in(&server.log()).expect("the server says where it is called");
+    let call = |whom: &str| {
+        let mut command = Command::new(house::PROGRAM);
+        command.args(["call", "--sip", &format!("sip:{whom}@{address}"), "--json", "--wav"]);
+        command.arg(testkit::speech("desk_hours.wav"));
+        process::run(&mut command, Duration::from_secs(60))
+    };
+    let ran = call("front-desk");
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let turns: Vec<Value> = ran.stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let answered: Vec<bool> = turns.iter().map(|turn| turn["answered"] == true).collect();
+    assert_eq!(answered, [true, true], "the greeting and the answer: {}", ran.stdout);
+    let ran = call("nobody-here");
+    let says = ran.stderr.contains("CALL_NOT_ANSWERED") && ran.stderr.contains("unknown_number (404)");
+    assert!(ran.code == Some(1) && says, "{:?} {}", ran.code, ran.stderr);
+}
+
+#[test]
 fn a_route_from_the_console_leads_a_phone_to_its_agent_and_all_others_are_refused() {
     const NUMBER: &str = "+41441234567";
     let _quiet = house::quiet();

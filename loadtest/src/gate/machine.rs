@@ -74,7 +74,9 @@ impl Process {
         let config = folder.path().join("foundry.toml");
         let agents = folder.path().join("agents");
         std::fs::create_dir(&agents)?;
-        std::fs::write(agents.join(format!("{THINKER}.json")), thinker().to_string())?;
+        for (name, agent) in [(THINKER, thinker()), (SHOWN, shown())] {
+            std::fs::write(agents.join(format!("{name}.json")), agent.to_string())?;
+        }
         let vad = &place.vad;
         let text = format!(
             "agents_dir = {agents:?}\n[providers]\nspeech = \"deepgram\"\nvad = \"{vad}\"\n[log]\nfilter = \"warn\"\n{settings}"
@@ -255,12 +257,34 @@ fn thinker() -> Value {
     json!({
         "name": THINKER, "version": 1, "title": "Thinker",
         "options": {
-            "page": { "description": "Answers what a timed language model says.", "hidden": true },
+            "page": { "description": "Answers what a timed language model says." },
             "providers": { "llm": [{ "provider": "openai", "model": "timed" }] },
         },
         "manners": { "nudges": [] },
         "entry": "talk",
         "nodes": { "talk": { "kind": "llm", "instructions": "Answer the caller.", "sorry": ["Sorry, that went wrong."] } },
         "edges": [],
+    })
+}
+
+/// Says what `bench` says, and is not hidden: rooms ask for agents that a server shows.
+pub(crate) const SHOWN: &str = "gate";
+
+fn shown() -> Value {
+    const WORDS: &str = "Thank you for your words. This is a reply of a fixed length, so that every turn of a measurement takes the \
+                         same time to speak.";
+    json!({
+        "name": SHOWN, "version": 1, "title": "Gate",
+        "options": { "page": { "description": "Answers anything with the same words." } },
+        "manners": { "nudges": [] },
+        "entry": "listen",
+        "nodes": {
+            "listen": { "kind": "intent", "intents": { "anything": { "examples": ["anything", "something"] } }, "unknown": [WORDS] },
+            "reply": { "kind": "say", "text": [WORDS] },
+        },
+        "edges": [
+            { "from": "listen", "on": "anything", "to": "reply" },
+            { "from": "listen", "on": "unknown", "to": "reply" },
+        ],
     })
 }
