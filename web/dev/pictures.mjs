@@ -41,15 +41,14 @@ const freePort = () =>
     });
   });
 
-/** Starts the program on ports of its own, and waits until it is ready. Whom it calls by its trunk is itself. */
-async function serve(program) {
+/** Starts the program on ports of its own, SIP on `sip`, and waits until it is ready. It calls by a trunk at `callees`. */
+async function serve(program, providers, sip, callees) {
   const folder = mkdtempSync(join(tmpdir(), 'foundry-pictures-'));
-  const sip = await freePort();
   const config = join(folder, 'foundry.toml');
-  const trunk = ['name = "carrier"', 'host = "127.0.0.1"', `port = ${sip}`, 'caller = "+15550199"'];
+  const trunk = ['name = "carrier"', 'host = "127.0.0.1"', `port = ${callees}`, 'caller = "+15550199"'];
   writeFileSync(config, `[sip]\nlisten = "127.0.0.1:${sip}"\n[[sip.trunks]]\n${trunk.join('\n')}\n`);
-  const data = ['--data-dir', join(folder, 'data'), '--listen', '127.0.0.1:0'];
-  const place = ['serve', '--config', config, ...data, '--providers', 'local'];
+  const data = ['--data-dir', join(folder, 'data'), '--listen', '127.0.0.1:0', '--log', 'warn'];
+  const place = ['serve', '--config', config, ...data, '--providers', providers];
   const child = spawn(program, place, { stdio: ['ignore', 'pipe', 'inherit'] });
   const url = await new Promise((resolve, reject) => {
     let said = '';
@@ -178,13 +177,23 @@ const CONTACTS = `number,name,due
 +1555022,Omar Haddad,Friday
 `;
 
-/** A campaign that calls them, once two calls of it were made; the third goes on. */
+/** Those who are still there. */
+async function pickUp(callees) {
+  const { data: environments } = await callees.get('/environments');
+  const environment_id = environments.find((one) => one.name === 'prod').id;
+  const agent_id = (await callees.get('/agents/front-desk')).id;
+  for (const number of ['+15550100', '+155502*']) {
+    await callees.post('/routes', { title: number, number, agent_id, environment_id });
+  }
+}
+
+/** A campaign that calls them: while its third call goes on. */
 async function callOut(operator) {
   const { id } = await operator.post('/campaigns', {
     title: 'Reminders for next week',
     agent: 'front-desk',
     trunk: 'carrier',
-    concurrency: 1,
+    concurrency: 2,
     per_minute: 600,
     machine_detection: { mode: 'off' },
     retry: { outcomes: ['busy', 'no_answer'], attempts: 2, after_s: 3600 },
@@ -196,7 +205,7 @@ async function callOut(operator) {
   });
   if (!imported.ok) throw new Error(`contacts: ${imported.status} ${await imported.text()}`);
   await operator.post(`/campaigns/${id}/start`, {});
-  await operator.newest('front-desk', (call) => call.running && call.transport === 'sip' && call.turns > 0);
+  await operator.newest('front-desk', (call) => call.running && call.transport === 'sip');
   return id;
 }
 
@@ -262,7 +271,9 @@ async function take(page, name) {
 }
 
 const { address: vendorsAt, stopVendors } = await vendors(values.program);
-const { operator, stop } = await serve(values.program);
+const ports = [await freePort(), await freePort()];
+const { operator, stop } = await serve(values.program, 'local', ports[0], ports[1]);
+const { operator: callees, stop: stopCallees } = await serve(values.program, 'fake', ports[1], ports[0]);
 const { url } = operator;
 const open = (path, shown) => async (page) => {
   await page.goto(`${url}/console${path}`);
@@ -418,6 +429,7 @@ const OWN = ['sign-in', 'call-running', 'drills'];
 let failed = false;
 try {
   await setUp(operator, vendorsAt);
+  await pickUp(callees);
   if (!values.only || /^(call|latency|costs)/.test(values.only)) await callIn(operator);
   for (const [name, steps] of Object.entries(pages)) {
     if (values.only && name !== values.only) continue;
@@ -435,6 +447,7 @@ try {
 } finally {
   await browser.close();
   await stop();
+  await stopCallees();
   stopVendors();
 }
 process.exit(failed ? 1 : 0);
