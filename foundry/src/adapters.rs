@@ -21,6 +21,7 @@ pub(crate) mod leases;
 pub(crate) mod ledger;
 pub(crate) mod live;
 pub(crate) mod paces;
+pub(crate) mod page;
 pub(crate) mod phones;
 pub(crate) mod protocol;
 pub(crate) mod recordings;

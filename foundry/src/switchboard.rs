@@ -25,6 +25,7 @@ use crate::adapters::greeter::{Greeter, Opening};
 use crate::adapters::ledger::Ledger;
 use crate::adapters::live::Live;
 use crate::adapters::paces::{self, Hurry, Paces};
+use crate::adapters::page::PageTools;
 use crate::adapters::returning::{Return, Returning};
 use crate::adapters::sink::Sink;
 use crate::adapters::speech_to_speech::{self, SpeechToSpeech};
@@ -79,6 +80,8 @@ pub(crate) struct Joining {
     pub(crate) fence: Option<Fence>,
     /// Of a person who is asked whether they take a call.
     pub(crate) asked: Option<Asked>,
+    /// The caller's page, whose methods an agent may call.
+    pub(crate) page: Option<media_livekit::Rpc>,
 }
 
 /// Where files of calls lie.
@@ -221,13 +224,13 @@ impl Switchboard {
         if back.is_none() && call.resumes {
             return;
         }
-        self.join(place, tasks, call, Joining { leg, protocol, back, fence: None, asked });
+        self.join(place, tasks, call, Joining { leg, protocol, back, fence: None, asked, page: None });
     }
 
     /// As `connect`, for a call of which it is known whether it goes on.
     pub(crate) fn join(&self, place: Place, tasks: &Tasks, call: &CallRequest, joining: Joining) {
         let id = place.id();
-        let Joining { leg, protocol, back, fence, asked } = joining;
+        let Joining { leg, protocol, back, fence, asked, page } = joining;
         let callable = match &back {
             Some(back) => Some(back.callable.clone()),
             None => self.catalogue.find(&call.agent),
@@ -284,7 +287,9 @@ impl Switchboard {
         let llm = llm.map(|llm| ledger.thinking(llm));
         let meter: Arc<dyn Meter> = ledger.clone();
         let bridges = pace.clone().map(paces::bridges);
-        let ports = Ports { llm, meter: Some(meter), bridges, ..self.catalogue.ports().clone() };
+        let ports = self.catalogue.ports().clone();
+        let tools = Arc::new(PageTools::new(page, ports.tools));
+        let ports = Ports { llm, meter: Some(meter), bridges, tools, ..ports };
         let graph = dialogue::begin(&ready, &ports, id, recorder, snapshot, text);
         let hurry = pace.zip(latency.as_ref()).map(|(pace, latency)| Hurry::new(pace, latency));
         let tts = self.bench.tts(&client, &chosen.tts, &options.voice);

@@ -156,7 +156,7 @@ impl Caller {
             }
             Some(LegEvent::Message(text)) => self.notes.read(&text),
             Some(LegEvent::Active) => self.active = true,
-            Some(LegEvent::Quality(_) | LegEvent::Signal(_)) => {}
+            Some(LegEvent::Earlier(_) | LegEvent::Quality(_) | LegEvent::Signal(_)) => {}
             Some(LegEvent::Lost | LegEvent::Closed) | None => self.over = true,
         }
     }

@@ -39,6 +39,15 @@ impl LiveKit {
         Self::start_with("  use_ice_lite: true\n")
     }
 
+    /// As `start`, one that names this TURN server to whoever comes.
+    #[must_use]
+    pub fn start_with_turn(turn: &crate::turn::Server, user: &str, password: &str) -> Self {
+        let (host, port) = (turn.address(), turn.port());
+        Self::start_with(&format!(
+            "  turn_servers:\n    - host: {host}\n      port: {port}\n      protocol: udp\n      username: {user}\n      credential: {password}\n"
+        ))
+    }
+
     /// With more settings of its part for media.
     fn start_with(media_settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");

@@ -22,8 +22,18 @@ impl Server {
     /// Starts it and waits until it listens.
     #[must_use]
     pub fn start(secret: &str) -> Self {
+        Self::start_on(outward(), &["--use-auth-secret", "--static-auth-secret", secret])
+    }
+
+    /// On loopback, for one user.
+    #[must_use]
+    pub fn start_for(user: &str, password: &str) -> Self {
+        let account = format!("{user}:{password}");
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), &["--lt-cred-mech", "--user", &account])
+    }
+
+    fn start_on(address: IpAddr, access: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let address = outward();
         // Free now; another process could take it before the server does, which the wait below would show.
         let port =
             UdpSocket::bind((address, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
@@ -34,7 +44,8 @@ impl Server {
         let child = Command::new("turnserver")
             // No configuration of the machine's, no remote control, nothing that is logged elsewhere.
             .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--log-file", "stdout", "--simple-log"])
-            .args(["--realm", "test", "--use-auth-secret", "--static-auth-secret", secret])
+            .args(["--realm", "test", "--verbose"])
+            .args(access)
             .args(["--listening-ip", &address.to_string(), "--relay-ip", &address.to_string()])
             .args(["--listening-port", &port.to_string(), "--allow-loopback-peers"])
             .arg("--pidfile")
@@ -61,6 +72,16 @@ impl Server {
     #[must_use]
     pub fn url(&self) -> String {
         format!("turn:{}:{}?transport=udp", self.address, self.port)
+    }
+
+    #[must_use]
+    pub const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Everything it has written so far.

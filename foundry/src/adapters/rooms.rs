@@ -338,6 +338,7 @@ impl Rooms {
         // LiveKit brings callers back to their room.
         let resume_within = self.reattach;
         let call = CallRequest { resume_within, ..request(stay.session, stay.agent.clone(), None, caller) };
+        let page = Some(peer.rpc.clone());
         let leg = Leg {
             transport: "livekit",
             delivery: Delivery::Datagrams,
@@ -352,7 +353,7 @@ impl Rooms {
         let taken = stay.tenure.as_ref().map_or(0, Tenure::number);
         let protocol = Box::new(LiveKit::new(stay.session, taken));
         let fence = stay.tenure.as_ref().map(|tenure| tenure.fence.clone());
-        self.board.join(place, &self.tasks, &call, Joining { leg, protocol, back, fence, asked: None });
+        self.board.join(place, &self.tasks, &call, Joining { leg, protocol, back, fence, asked: None, page });
     }
 
     fn load(&self, lateness: f32) -> Load {

@@ -22,6 +22,8 @@ pub enum LegEvent {
     /// Media can flow both ways from now on (ICE and DTLS are up; the socket is open and the client ready).
     Active,
     Packet(Packet),
+    /// What the caller said before we were there, in order, and what came since: all at once, and followed by `Packet`s.
+    Earlier(Vec<Packet>),
     /// A message of the client protocol (RTVI JSON) as text.
     Message(String),
     Quality(Quality),

@@ -3,17 +3,20 @@
 //! Moves audio between the room and `LegEvent`/`LegCommand`, and says in the room what LiveKit's published clients expect. Knows no session
 //! and no agent. What is decided (who the caller is, what a text stream holds, what a job is at) is pure; the shells move it.
 
+mod before;
 mod conversation;
 mod error;
 pub mod metrics;
 mod options;
 mod participant;
 mod roster;
+pub mod rpc;
 mod signal;
 mod socket;
 mod splice;
 mod text;
 mod token;
+mod webm;
 mod wire;
 mod worker;
 
@@ -22,6 +25,7 @@ pub use error::Error;
 pub use options::{Options, With};
 pub use participant::{Begun, Ended, Peer, Ticket, Visit, enter};
 pub use roster::Caller;
+pub use rpc::Rpc;
 pub use socket::check_url;
 pub use token::{Grant, Keys};
 pub use worker::{Assigned, Load, Offer, Worker};

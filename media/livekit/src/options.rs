@@ -20,6 +20,8 @@ pub struct Options {
     pub other: Option<String>,
     /// Where sockets for audio are opened. The unspecified address offers every interface and loopback.
     pub listen: SocketAddr,
+    /// Audio goes by the relays that the server names and by nothing else.
+    pub relay_only: bool,
     /// How long one attempt to reach the server may take.
     pub connect_within_ms: u64,
     /// How long a caller is waited for in a room that nobody is in.
@@ -38,6 +40,7 @@ impl Default for Options {
             with: With::People,
             other: None,
             listen: media_rtc::Link::anywhere(),
+            relay_only: false,
             connect_within_ms: 5_000,
             caller_within_ms: 300_000,
             heard_within_ms: 2_000,

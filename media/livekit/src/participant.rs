@@ -20,15 +20,17 @@ use runtime::tasks::{Kind, Tasks};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::before::Before;
 use crate::conversation;
 use crate::error::Error;
 use crate::metrics::{RECONNECTS, ROOMS, VISITS_ENDED};
 use crate::options::{Options, With};
 use crate::roster::{Caller, Roster};
+use crate::rpc::{self, Ask, Rpc};
 use crate::splice::Splice;
 use crate::text;
 
-use room::Room;
+use room::{Paths, Room};
 use telling::Reply;
 
 const PARTICIPANT: Kind = Kind::new("livekit.participant");
@@ -68,6 +70,8 @@ pub struct Peer {
     pub codec: Codec,
     pub events: mpsc::Receiver<LegEvent>,
     pub commands: mpsc::Sender<LegCommand>,
+    /// Calls methods of the caller's page.
+    pub rpc: Rpc,
 }
 
 /// With whom the visit is a conversation.
@@ -96,6 +100,7 @@ pub enum Ended {
 pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, tasks: &Tasks) -> Visit {
     let (events, receiver) = mpsc::channel(EVENTS);
     let (sender, commands) = mpsc::channel(COMMANDS);
+    let (rpc, asks) = Rpc::new();
     let (begins, begun) = oneshot::channel();
     let (ends, ended) = oneshot::channel();
     let now = now();
@@ -117,6 +122,10 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         quality: Quality::default(),
         writer: text::Writer::new(format!("{:016x}", rand::random::<u64>())),
         reader: text::Reader::default(),
+        before: Before::default(),
+        blobs: text::Reader::of_bytes(),
+        calls: rpc::Calls::default(),
+        asks,
         reply: None,
         state,
         active: false,
@@ -129,7 +138,7 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         // Nobody may wait for it.
         let _unasked = ends.send(ended);
     });
-    Visit { peer: Peer { codec: Codec::Opus, events: receiver, commands: sender }, begun, ended }
+    Visit { peer: Peer { codec: Codec::Opus, events: receiver, commands: sender, rpc }, begun, ended }
 }
 
 /// Why a stay in the room is over.
@@ -155,6 +164,12 @@ struct Participant {
     quality: Quality,
     writer: text::Writer,
     reader: text::Reader,
+    /// What the caller said before we were there, and the streams it comes by.
+    before: Before,
+    blobs: text::Reader,
+    /// Methods of the caller's page that are being called, and those that are to be.
+    calls: rpc::Calls,
+    asks: mpsc::Receiver<Ask>,
     /// What the agent is saying, while it does.
     reply: Option<Reply>,
     state: String,
@@ -245,8 +260,9 @@ impl Participant {
                 return Err(Error::Protocol("resumed, and nothing was to be".to_owned()));
             }
         };
+        let paths = Paths::of(&join, &self.options).await;
         // Two connections are large, and the visit's future holds them.
-        let mut room = Box::new(Room::enter(signal, &join, &self.credentials, self.options.listen, now())?);
+        let mut room = Box::new(Room::enter(signal, &join, &self.credentials, &paths, now())?);
         self.splice.cut();
         if let Some(reply) = &mut self.reply {
             reply.forget_stream();

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::options::With;
-use crate::wire::{DisconnectReason, Participant, ParticipantKind, ParticipantState, TrackSource, TrackType};
+use crate::wire::{
+    DisconnectReason, PRE_CONNECT_BUFFER, Participant, ParticipantKind, ParticipantState, TrackSource,
+    TrackType,
+};
 
 /// A person in a room, or a telephone.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -44,6 +47,8 @@ pub(crate) enum Change {
 pub(crate) struct Source {
     pub(crate) participant: String,
     pub(crate) track: String,
+    /// What was said before it was published comes by itself.
+    pub(crate) buffered: bool,
 }
 
 #[derive(Debug, Default)]
@@ -143,7 +148,9 @@ impl Roster {
     }
 
     fn hear(&mut self, source: Option<Source>, changes: &mut Vec<Change>) {
-        if self.hears != source {
+        // What a track is said to be may change while it goes on.
+        let same = |one: &Source| (one.participant.clone(), one.track.clone());
+        if self.hears.as_ref().map(same) != source.as_ref().map(same) {
             self.hears.clone_from(&source);
             changes.push(Change::Hear(source));
         }
@@ -193,7 +200,8 @@ fn track(one: &Participant) -> Option<Source> {
     let microphone = audio().find(|track| track.source() == TrackSource::Microphone);
     let other = || audio().find(|track| track.source() != TrackSource::ScreenShareAudio);
     let track = microphone.or_else(other)?;
-    Some(Source { participant: one.sid.clone(), track: track.sid.clone() })
+    let buffered = track.audio_features.contains(&PRE_CONNECT_BUFFER);
+    Some(Source { participant: one.sid.clone(), track: track.sid.clone(), buffered })
 }
 
 fn is_on_purpose(reason: DisconnectReason) -> bool {
@@ -238,7 +246,8 @@ mod tests {
     }
 
     fn source(participant: &str, track: &str) -> Change {
-        Change::Hear(Some(Source { participant: participant.to_owned(), track: track.to_owned() }))
+        let (participant, track) = (participant.to_owned(), track.to_owned());
+        Change::Hear(Some(Source { participant, track, buffered: false }))
     }
 
     fn linked(changes: &[Change]) -> Option<&str> {
@@ -281,6 +290,15 @@ mod tests {
         assert_eq!(roster.attribute("lk.agent.state"), Some("listening"));
         let gone = gone("PA_4", "desk", DisconnectReason::DuplicateIdentity);
         assert_eq!(roster.update(vec![gone, agent("PA_5", "TR_3")]), [source("PA_5", "TR_3")]);
+    }
+
+    #[test]
+    fn a_track_that_comes_with_what_was_said_before_says_so() {
+        let mut ann = person("PA_3", "ann", &["TR_1"]);
+        ann.tracks[0].audio_features = vec![1, PRE_CONNECT_BUFFER];
+        let mut roster = Roster::default();
+        roster.enter("PA_1", vec![ann]);
+        assert!(roster.hears().is_some_and(|source| source.buffered));
     }
 
     #[test]

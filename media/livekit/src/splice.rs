@@ -11,30 +11,51 @@ pub(crate) struct Splice {
     sequence: u16,
     timestamp: u32,
     last: Option<Last>,
-    fresh: bool,
+    fresh: Fresh,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Fresh {
+    #[default]
+    No,
+    /// Another track, after the time that has passed.
+    Another,
+    /// What follows without a gap.
+    Following,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Last {
     sequence: u16,
     timestamp: u32,
+    /// How long it sounds.
+    units: u32,
     at: Instant,
 }
 
 impl Splice {
     /// Packets from now on are those of another track.
     pub(crate) const fn cut(&mut self) {
-        self.fresh = true;
+        self.fresh = Fresh::Another;
+    }
+
+    /// Packets from now on are of another track and follow the one before in time.
+    pub(crate) const fn follow(&mut self) {
+        self.fresh = Fresh::Following;
     }
 
     pub(crate) fn next(&mut self, mut packet: Packet) -> Packet {
-        if std::mem::take(&mut self.fresh)
+        let fresh = std::mem::take(&mut self.fresh);
+        if fresh != Fresh::No
             && let Some(last) = self.last
         {
             let passed = packet.at.saturating_duration_since(last.at);
-            let units = passed.as_micros() * u128::from(packet.codec.clock_hz()) / 1_000_000;
+            let units = match fresh {
+                Fresh::Following => last.units,
+                _ => (passed.as_micros() * u128::from(packet.codec.clock_hz()) / 1_000_000) as u32,
+            };
             // A step of nothing would make two packets one.
-            let timestamp = last.timestamp.wrapping_add((units as u32).max(960));
+            let timestamp = last.timestamp.wrapping_add(units.max(960));
             self.sequence = last.sequence.wrapping_add(1).wrapping_sub(packet.sequence);
             self.timestamp = timestamp.wrapping_sub(packet.timestamp);
             packet.marker = true;
@@ -44,7 +65,7 @@ impl Splice {
         let ahead = self.last.is_none_or(|last| packet.sequence.wrapping_sub(last.sequence) < 1 << 15);
         if ahead {
             let Packet { sequence, timestamp, at, .. } = packet;
-            self.last = Some(Last { sequence, timestamp, at });
+            self.last = Some(Last { sequence, timestamp, units: packet.units().unwrap_or(960), at });
         }
         packet
     }
@@ -74,6 +95,16 @@ mod tests {
         assert_eq!((second.sequence, second.timestamp, second.marker), (0, 5_800, true));
         let third = splice.next(packet(78, 9_000_960, begun + Duration::from_millis(120)));
         assert_eq!((third.sequence, third.timestamp, third.marker), (1, 6_760, false));
+    }
+
+    #[test]
+    fn what_follows_leaves_no_gap_however_much_time_has_passed() {
+        let begun = tokio::time::Instant::now().into_std();
+        let mut splice = Splice::default();
+        splice.next(packet(7, 1_000, begun));
+        splice.follow();
+        let next = splice.next(packet(900, 5_000_000, begun + Duration::from_secs(3)));
+        assert_eq!((next.sequence, next.timestamp), (8, 1_960));
     }
 
     #[test]

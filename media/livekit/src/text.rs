@@ -1,4 +1,5 @@
-//! Text streams: a header, chunks and a trailer for each text, over the reliable data channel. Both directions, without I/O.
+//! Streams of text and of bytes: a header, chunks and a trailer for each, over the reliable data channel. Both directions for texts, bytes
+//! are read alone. Without I/O.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,6 +11,9 @@ const CHUNK_BYTES: usize = 15_000;
 const LONGEST_TEXT: usize = 64 * 1024;
 /// Texts at once that have begun and not ended. The oldest is forgotten for one more.
 const MOST_OPEN: usize = 16;
+/// The same of streams of bytes. Ten seconds of stereo PCM at 48 kHz are 1.9 MB.
+const LONGEST_BYTES: usize = 2 * 1024 * 1024;
+const MOST_OPEN_BYTES: usize = 2;
 
 /// Who says what, where.
 #[derive(Debug, Clone, Copy)]
@@ -117,33 +121,77 @@ pub(crate) struct Text {
     pub(crate) attributes: BTreeMap<String, String>,
 }
 
+/// Bytes that came whole, or as far as they have come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Blob {
+    pub(crate) mime: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) attributes: BTreeMap<String, String>,
+}
+
 /// Puts texts of the topics it is asked for together. Bytes from outside: nothing it is given makes it keep more than its bounds.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     open: Vec<(String, Incoming)>,
+    /// Of bytes, and not of texts.
+    binary: bool,
 }
 
 #[derive(Debug)]
 struct Incoming {
     sender: String,
     topic: String,
+    mime: String,
     attributes: BTreeMap<String, String>,
     bytes: Vec<u8>,
     next: u64,
 }
 
 impl Reader {
+    /// Of streams of bytes.
+    pub(crate) fn of_bytes() -> Self {
+        Self { open: Vec::new(), binary: true }
+    }
+
     /// Gives a text with its trailer. A stream with a hole, or one that is too long, gives nothing.
     pub(crate) fn read(&mut self, sender: &str, value: Data, wanted: &[&str]) -> Option<Text> {
+        let Incoming { sender, topic, bytes, attributes, .. } = self.take_in(sender, value, wanted)?;
+        Some(Text { sender, topic, text: String::from_utf8(bytes).ok()?, attributes })
+    }
+
+    /// As `read`, of bytes.
+    pub(crate) fn read_bytes(&mut self, sender: &str, value: Data, topic: &str) -> Option<Blob> {
+        self.take_in(sender, value, &[topic]).map(blob)
+    }
+
+    /// What has come of the bytes that began first, which are expected no longer.
+    pub(crate) fn break_off(&mut self) -> Option<Blob> {
+        let first = (!self.open.is_empty()).then(|| self.open.remove(0).1);
+        self.open.clear();
+        first.map(blob)
+    }
+
+    fn take_in(&mut self, sender: &str, value: Data, wanted: &[&str]) -> Option<Incoming> {
         match value {
-            Data::StreamHeader(header) => self.begin(sender, header, wanted),
+            Data::StreamHeader(header) => {
+                self.begin(sender, header, wanted);
+                None
+            }
             Data::StreamChunk(chunk) => {
                 self.more(&chunk);
                 None
             }
             Data::StreamTrailer(trailer) => self.end(trailer),
-            Data::SipDtmf(_) | Data::Transcription(_) => None,
+            _ => None,
         }
+    }
+
+    const fn longest(&self) -> usize {
+        if self.binary { LONGEST_BYTES } else { LONGEST_TEXT }
+    }
+
+    const fn most_open(&self) -> usize {
+        if self.binary { MOST_OPEN_BYTES } else { MOST_OPEN }
     }
 
     /// What has come of a text that goes on. Nothing where the last chunk ends within a character.
@@ -157,36 +205,37 @@ impl Reader {
         })
     }
 
-    fn begin(&mut self, sender: &str, header: StreamHeader, wanted: &[&str]) -> Option<Text> {
-        let plain = header.text.is_some() && header.compression == 0;
-        if !plain || !wanted.contains(&header.topic.as_str()) {
-            return None;
+    fn begin(&mut self, sender: &str, header: StreamHeader, wanted: &[&str]) {
+        let fits = if self.binary { header.bytes.is_some() } else { header.text.is_some() };
+        if !fits || header.compression != 0 || !wanted.contains(&header.topic.as_str()) {
+            return;
         }
         let incoming = Incoming {
             sender: sender.to_owned(),
             topic: header.topic,
+            mime: header.mime_type,
             attributes: header.attributes.into_iter().collect(),
             bytes: header.inline_content.unwrap_or_default(),
             next: 0,
         };
-        if incoming.bytes.len() > LONGEST_TEXT {
-            return None;
+        if incoming.bytes.len() > self.longest() {
+            return;
         }
         self.open.retain(|(id, _)| *id != header.stream_id);
-        if self.open.len() == MOST_OPEN {
+        if self.open.len() == self.most_open() {
             self.open.remove(0);
         }
         self.open.push((header.stream_id, incoming));
-        None
     }
 
     fn more(&mut self, chunk: &StreamChunk) {
+        let longest = self.longest();
         let Some(at) = self.open.iter().position(|(id, _)| *id == chunk.stream_id) else { return };
         let incoming = &mut self.open[at].1;
         if chunk.chunk_index < incoming.next {
             return; // repeated
         }
-        let fits = incoming.bytes.len() + chunk.content.len() <= LONGEST_TEXT;
+        let fits = incoming.bytes.len() + chunk.content.len() <= longest;
         if chunk.chunk_index > incoming.next || !fits {
             self.open.remove(at);
             return;
@@ -195,7 +244,7 @@ impl Reader {
         incoming.bytes.extend_from_slice(&chunk.content);
     }
 
-    fn end(&mut self, trailer: StreamTrailer) -> Option<Text> {
+    fn end(&mut self, trailer: StreamTrailer) -> Option<Incoming> {
         let at = self.open.iter().position(|(id, _)| *id == trailer.stream_id)?;
         let (_, mut incoming) = self.open.remove(at);
         // A reason is given where the stream was broken off.
@@ -203,9 +252,13 @@ impl Reader {
             return None;
         }
         incoming.attributes.extend(trailer.attributes);
-        let text = String::from_utf8(incoming.bytes).ok()?;
-        Some(Text { sender: incoming.sender, topic: incoming.topic, text, attributes: incoming.attributes })
+        Some(incoming)
     }
+}
+
+fn blob(incoming: Incoming) -> Blob {
+    let Incoming { mime, bytes, attributes, .. } = incoming;
+    Blob { mime, bytes, attributes }
 }
 
 #[cfg(test)]

@@ -81,11 +81,32 @@ pub(crate) struct Join {
     pub(crate) participant: Option<Participant>,
     #[prost(message, repeated, tag = "3")]
     pub(crate) others: Vec<Participant>,
+    #[prost(message, repeated, tag = "5")]
+    pub(crate) ice_servers: Vec<IceServer>,
+    #[prost(message, optional, tag = "8")]
+    pub(crate) client: Option<ClientConfiguration>,
     /// In seconds.
     #[prost(int32, tag = "10")]
     pub(crate) ping_timeout: i32,
     #[prost(int32, tag = "11")]
     pub(crate) ping_interval: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct IceServer {
+    #[prost(string, repeated, tag = "1")]
+    pub(crate) urls: Vec<String>,
+    #[prost(string, tag = "2")]
+    pub(crate) username: String,
+    #[prost(string, tag = "3")]
+    pub(crate) credential: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ClientConfiguration {
+    /// 0 unset, 1 no, 2 yes: whether audio is to go by a relay alone.
+    #[prost(int32, tag = "5")]
+    pub(crate) force_relay: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -305,7 +326,12 @@ pub(crate) struct Track {
     pub(crate) muted: bool,
     #[prost(enumeration = "TrackSource", tag = "9")]
     pub(crate) source: i32,
+    #[prost(int32, repeated, tag = "19")]
+    pub(crate) audio_features: Vec<i32>,
 }
+
+/// Of `audio_features`: what was said before the track was published comes as a byte stream.
+pub(crate) const PRE_CONNECT_BUFFER: i32 = 6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
 #[repr(i32)]

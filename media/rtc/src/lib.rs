@@ -13,6 +13,7 @@ pub mod metrics;
 mod options;
 mod outbox;
 mod peer;
+pub mod relay;
 mod server;
 mod stun;
 mod table;

@@ -23,6 +23,7 @@ use crate::endpoint::{Identity, MOST_ERRORS, UNSENT_MESSAGES};
 use crate::error::Error;
 use crate::metrics::MESSAGES_DROPPED;
 use crate::peer;
+use crate::relay::{self, Relay, Taken, TurnServer};
 use crate::timeline::Extender;
 use crate::wire::{Arrived, Buffers, Wire};
 
@@ -76,6 +77,8 @@ pub enum Happening {
         loss: f32,
         round_trip: Option<Duration>,
     },
+    /// An address of ours that the far end is to be told, as a line of SDP.
+    Candidate(String),
     /// Nothing more until the next input or this instant.
     Wait(Instant),
 }
@@ -98,15 +101,37 @@ pub struct Link {
     unsent: VecDeque<(&'static str, Vec<u8>)>,
     sequence: Extender,
     errors: usize,
+    relays: Vec<Relay>,
+    /// Whom the far end says it is reached by.
+    peers: Vec<IpAddr>,
+    /// The time as it was told last.
+    now: Instant,
 }
 
 impl Link {
     /// Opens the socket. The unspecified address offers every interface and loopback as candidates.
     pub fn open(credentials: &Credentials, listen: SocketAddr, now: Instant) -> Result<Self, Error> {
+        Self::open_by(credentials, listen, &[], false, now)
+    }
+
+    /// As `open`, with relays besides; with `only` by nothing else.
+    pub fn open_by(
+        credentials: &Credentials,
+        listen: SocketAddr,
+        servers: &[TurnServer],
+        only: bool,
+        now: Instant,
+    ) -> Result<Self, Error> {
         let bind = |source| Error::Bind { address: listen, source };
         let wire = Wire::bind(listen, SOCKET_BUFFER_BYTES).map_err(bind)?;
         let addresses = Addresses::of(wire.address(), &[])?;
-        let rtc = credentials.0.build(false, addresses.announced(), now);
+        let hosts = if only { &[] } else { addresses.announced() };
+        let rtc = credentials.0.build(false, hosts, now);
+        let relays = servers.iter().filter_map(|server| {
+            let local = relay::local_for(addresses.announced(), server.address)?;
+            Some(Relay::new(server, local, now))
+        });
+        let relays = relays.collect();
         Ok(Self {
             rtc,
             wire,
@@ -123,6 +148,9 @@ impl Link {
             unsent: VecDeque::new(),
             sequence: Extender::default(),
             errors: 0,
+            relays,
+            peers: Vec::new(),
+            now,
         })
     }
 
@@ -209,6 +237,13 @@ impl Link {
             return;
         }
         self.candidates += 1;
+        let peer = candidate.addr().ip();
+        if !self.relays.is_empty() && !self.peers.contains(&peer) {
+            self.peers.push(peer);
+            for relay in &mut self.relays {
+                relay.admit(peer, self.now);
+            }
+        }
         if self.described {
             self.rtc.add_remote_candidate(candidate);
         } else {
@@ -264,6 +299,7 @@ impl Link {
     }
 
     pub fn tick(&mut self, now: Instant) {
+        self.now = now;
         if let Err(error) = self.rtc.handle_input(Input::Timeout(now)) {
             tracing::debug!(%error, "time refused");
         }
@@ -289,8 +325,7 @@ impl Link {
             }
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
-                    let source = self.addresses.source_for(transmit.source);
-                    self.wire.send(source, transmit.destination, &transmit.contents);
+                    self.send(transmit.source, transmit.destination, &transmit.contents);
                 }
                 Ok(Output::Event(event)) => {
                     if let Some(happening) = self.event(event) {
@@ -302,7 +337,14 @@ impl Link {
                     // str0m holds one packet at a time: the next goes in when the one before has come out.
                     match self.arrived.pop_front() {
                         Some(arrived) => self.receive(&arrived),
-                        None => return Happening::Wait(at),
+                        None => match self.poll_relays() {
+                            Some(candidate) => return Happening::Candidate(candidate),
+                            None => {
+                                let now = self.now;
+                                let due = self.relays.iter_mut().map(|relay| relay.due(now));
+                                return Happening::Wait(due.fold(at, Instant::min));
+                            }
+                        },
                     }
                 }
                 Err(error) => {
@@ -320,13 +362,50 @@ impl Link {
     pub fn close(&mut self) {
         let _half_open = self.rtc.close();
         while !matches!(self.poll(), Happening::Wait(_) | Happening::Closed) {}
+        let Self { relays, wire, now, .. } = self;
+        for relay in relays {
+            let server = relay.server();
+            relay.close(*now, |datagram| wire.send(None, server, datagram));
+        }
+    }
+
+    /// By the relay whose address it comes from, or straight.
+    fn send(&mut self, from: SocketAddr, to: SocketAddr, contents: &[u8]) {
+        match self.relays.iter_mut().find(|relay| relay.relayed() == Some(from)) {
+            Some(relay) => {
+                relay.admit(to.ip(), self.now);
+                if let Some(wrapped) = relay.wrap(to, contents, self.now) {
+                    self.wire.send(None, relay.server(), &wrapped);
+                }
+            }
+            None => self.wire.send(self.addresses.source_for(from), to, contents),
+        }
+    }
+
+    /// Gives the candidate of a relay that has just got its address.
+    fn poll_relays(&mut self) -> Option<String> {
+        let Self { relays, wire, rtc, now, .. } = self;
+        relays.iter_mut().find_map(|relay| {
+            let (server, local) = (relay.server(), relay.local());
+            let given = relay.poll(*now, |datagram| wire.send(None, server, datagram))?;
+            let candidate = str0m::Candidate::relayed(given, local, Protocol::Udp).ok()?;
+            rtc.add_local_candidate(candidate).map(str0m::Candidate::to_sdp_string)
+        })
     }
 
     fn receive(&mut self, arrived: &Arrived) {
         let destination = self.addresses.candidate_for(arrived.local, arrived.source);
-        let Ok(receive) = Receive::new(Protocol::Udp, arrived.source, destination, &arrived.bytes) else {
+        let relay = self.relays.iter_mut().find(|relay| relay.server() == arrived.source);
+        // What the server brings, or says itself.
+        let (source, destination, bytes) = match relay.map(|relay| (relay.relayed(), relay.take(&arrived.bytes, arrived.at))) {
+            Some((Some(relayed), Taken::From(peer, bytes))) => (peer, relayed, Bytes::from(bytes)),
+            Some(_) => return,
+            None => (arrived.source, destination, arrived.bytes.clone()),
+        };
+        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, &bytes) else {
             return;
         };
+        self.now = self.now.max(arrived.at);
         let input = Input::Receive(arrived.at, receive);
         if !self.rtc.accepts(&input) {
             return;

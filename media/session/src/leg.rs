@@ -143,13 +143,9 @@ impl Session {
         self.connection.leg_events += 1;
         let Some(event) = event else { return self.detach(now) };
         match event {
-            LegEvent::Packet(packet) => {
-                self.taps.hear(Role::Caller, &packet);
-                if let Some(recording) = &mut self.recording {
-                    recording.packet(Role::Caller, packet.clone());
-                }
-                self.inbound.push(packet, now.into_std());
-                self.listen(now);
+            LegEvent::Packet(packet) => self.caller_packet(packet, now),
+            LegEvent::Earlier(packets) => {
+                packets.into_iter().for_each(|packet| self.caller_packet(packet, now));
             }
             LegEvent::Active => {
                 self.status.send_modify(|status| status.connected = true);
@@ -162,6 +158,15 @@ impl Session {
             LegEvent::Lost => self.lose(now),
             LegEvent::Closed => self.left(now),
         }
+    }
+
+    fn caller_packet(&mut self, packet: Packet, now: Instant) {
+        self.taps.hear(Role::Caller, &packet);
+        if let Some(recording) = &mut self.recording {
+            recording.packet(Role::Caller, packet.clone());
+        }
+        self.inbound.push(packet, now.into_std());
+        self.listen(now);
     }
 
     /// What was said by the signalling before the end, and not looked at yet.

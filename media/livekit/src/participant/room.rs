@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use domain::Secret;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use media_rtc::Link;
 use media_rtc::link::{Channel, Credentials};
+use media_rtc::relay::{IceServer, TurnServer};
 
 use super::Participant;
 use crate::error::Error;
@@ -17,7 +19,7 @@ use crate::roster::Source;
 use crate::signal::{self, Opened, Pulse, Signal};
 use crate::wire::{
     AddTrack, Join, ParticipantTracks, Request, SessionDescription, SignalResponse, SyncState,
-    TrackPublished, TrackSource, TrackType, UpdateSubscription,
+    Target, TrackPublished, TrackSource, TrackType, Trickle, UpdateSubscription,
 };
 
 pub(super) const RELIABLE: &str = "_reliable";
@@ -31,6 +33,34 @@ pub(super) struct Wired {
     pub(super) up: bool,
     /// When it wants to be told the time.
     pub(super) due: Instant,
+}
+
+/// By which ways audio may go.
+pub(super) struct Paths {
+    pub(super) listen: SocketAddr,
+    pub(super) relays: Vec<TurnServer>,
+    pub(super) relay_only: bool,
+}
+
+impl Paths {
+    /// As the server and our own settings want it.
+    pub(super) async fn of(join: &Join, options: &Options) -> Self {
+        const YES: i32 = 2;
+        let given: Vec<IceServer> = join
+            .ice_servers
+            .iter()
+            .map(|server| IceServer {
+                urls: server.urls.clone(),
+                username: server.username.clone(),
+                credential: Secret::new(server.credential.clone()),
+            })
+            .collect();
+        let relays = media_rtc::relay::servers(&given).await;
+        let forced = join.client.as_ref().is_some_and(|client| client.force_relay == YES);
+        // A server that insists on relays and names none that we know is better tried straight than not at all.
+        let relay_only = options.relay_only || (forced && !relays.is_empty());
+        Self { listen: options.listen, relays, relay_only }
+    }
 }
 
 /// The line of signalling.
@@ -77,13 +107,13 @@ impl Room {
         signal: Signal,
         join: &Join,
         credentials: &Credentials,
-        listen: SocketAddr,
+        paths: &Paths,
         now: Instant,
     ) -> Result<Self, Error> {
         let own = join.participant.clone().unwrap_or_default();
         let cid = format!("TR_{:016x}", rand::random::<u64>());
-        let publisher = Wired::open(credentials, listen, now)?;
-        let subscriber = Wired::open(credentials, listen, now)?;
+        let publisher = Wired::open(credentials, paths, now)?;
+        let subscriber = Wired::open(credentials, paths, now)?;
         let mut room = Self {
             name: join.room.as_ref().map(|room| room.name.clone()).unwrap_or_default(),
             sid: own.sid,
@@ -148,6 +178,13 @@ impl Room {
         self.say(Request::Offer(SessionDescription { r#type: "offer".to_owned(), sdp, id: self.offers }));
     }
 
+    /// The server is told of another way to us.
+    pub(super) fn trickle(&mut self, target: Target, candidate: &str) {
+        let init = serde_json::json!({ "candidate": candidate, "sdpMid": "0", "sdpMLineIndex": 0 });
+        let (candidate_init, target) = (init.to_string(), target as i32);
+        self.say(Request::Trickle(Trickle { candidate_init, target, last: false }));
+    }
+
     pub(super) fn subscribe(&mut self, source: &Source, subscribe: bool) {
         self.say(Request::Subscription(subscription(source, subscribe)));
     }
@@ -192,8 +229,10 @@ impl Room {
 }
 
 impl Wired {
-    fn open(credentials: &Credentials, listen: SocketAddr, now: Instant) -> Result<Self, Error> {
-        Ok(Self { link: Link::open(credentials, listen, now)?, up: false, due: now })
+    fn open(credentials: &Credentials, paths: &Paths, now: Instant) -> Result<Self, Error> {
+        let Paths { listen, relays, relay_only } = paths;
+        let link = Link::open_by(credentials, *listen, relays, *relay_only, now)?;
+        Ok(Self { link, up: false, due: now })
     }
 }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::room::{Heard, Line, Room};
 use super::{Begun, Ended, Over, Participant, now, now_ms};
 use crate::metrics::RECONNECTS;
+use crate::options::With;
 use crate::roster::Change;
 use crate::signal::{self, Opened};
 use crate::wire::{
@@ -40,6 +41,10 @@ impl Participant {
                 biased;
                 () = stop.cancelled() => Err(Over::Ended(Ended::Dropped)),
                 command = commands.recv() => self.command(&mut room, command),
+                Some(ask) = self.asks.recv() => {
+                    self.ask_page(&mut room, ask);
+                    Ok(())
+                }
                 () = self.outbox.room() => Ok(()),
                 read = publisher.link.readable() => readable(read),
                 read = subscriber.link.readable() => readable(read),
@@ -63,6 +68,8 @@ impl Participant {
         let heard = room.caller_since.filter(|_| !self.active && !room.is_heard(now(), &self.options));
         let nobody = self.begins.is_some().then(|| self.entered + self.options.caller_within());
         let waits = [
+            self.calls.due(),
+            self.before.due(),
             heard.map(|since| since + self.options.heard_within()),
             room.broken.map(|since| since + self.options.resume_within()),
             nobody,
@@ -74,6 +81,10 @@ impl Participant {
     fn settle(&mut self, room: &mut Room, base: &str) -> Result<(), Over> {
         let now = now();
         self.carry_out(room, base, now)?;
+        self.calls.timeout(now);
+        if self.before.due().is_some_and(|due| now >= due) {
+            self.begin_without(now);
+        }
         if self.outbox.is_gone() {
             return Err(Over::Ended(Ended::Dropped));
         }
@@ -118,10 +129,17 @@ impl Participant {
                             room.redial(base, self, Duration::ZERO, now);
                         }
                     }
+                    Happening::Candidate(candidate) => {
+                        let target = if publishes { Target::Publisher } else { Target::Subscriber };
+                        room.trickle(target, &candidate);
+                    }
                     Happening::Closed => return Err(Over::Rejoin("a peer connection was closed")),
                     Happening::Packet { mid, packet } => {
                         let heard = self.roster.hears().map(|source| source.track.as_str());
-                        if heard.is_some() && room.tracks.get(&mid).map(String::as_str) == heard {
+                        if heard.is_some()
+                            && room.tracks.get(&mid).map(String::as_str) == heard
+                            && let Some(packet) = self.before.keeps(packet)
+                        {
                             self.outbox.push(LegEvent::Packet(self.splice.next(packet)));
                         }
                     }
@@ -240,6 +258,12 @@ impl Participant {
             }
             Change::Hear(source) => {
                 self.splice.cut();
+                // Whoever goes on with a call of another server begins in mid-talk.
+                let buffered = source.as_ref().is_some_and(|source| source.buffered)
+                    && self.options.other.is_none()
+                    && self.options.with == With::People;
+                let track = source.as_ref().map(|source| source.track.as_str());
+                self.before.hears(track, buffered, now());
                 if let Some(before) = room.hears.take() {
                     room.subscribe(&before, false);
                 }
@@ -249,7 +273,7 @@ impl Participant {
                 room.hears = source;
             }
             // The session is told by what it no longer hears.
-            Change::Lost => {}
+            Change::Lost => self.page_left(),
             Change::Left => return Err(Over::Ended(Ended::Left)),
         }
         if self.roster.present() {

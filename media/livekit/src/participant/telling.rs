@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::mem::take;
+use std::time::{Duration, Instant};
 
-use media_core::LegEvent;
+use media_core::{Codec, LegEvent, Packet};
 use prost::Message as _;
 
 use super::room::{RELIABLE, Room};
-use super::{Participant, now_ms};
+use super::{Participant, now, now_ms};
+use crate::before::{self, Joined};
 use crate::conversation::{Notice, Said};
 use crate::options::With;
+use crate::rpc::Ask;
 use crate::text::{Label, Open};
 use crate::wire::{Data, DataPacket, Request, Transcription, TranscriptionSegment, UpdateMetadata};
 
@@ -128,14 +131,24 @@ impl Participant {
     }
 
     /// Data of others. Only the caller is listened to; a caller reads what the agent says that was heard and said.
-    pub(super) fn data(&mut self, room: &Room, bytes: &[u8]) {
+    pub(super) fn data(&mut self, room: &mut Room, bytes: &[u8]) {
         let Ok(packet) = DataPacket::decode(bytes) else { return };
         let sender = packet.participant_identity;
         let Some(value) = packet.value else { return };
+        if matches!(value, Data::RpcRequest(_) | Data::RpcAck(_) | Data::RpcResponse(_)) {
+            let answers = self.calls.heard(&sender, &value);
+            return send(room, answers);
+        }
         if self.options.with == With::Agents {
-            return self.follow(&room.identity, &sender, value);
+            return self.follow(&room.identity.clone(), &sender, value);
         }
         if self.roster.caller().is_none_or(|caller| caller.identity != sender) {
+            return;
+        }
+        if let Some(blob) = self.blobs.read_bytes(&sender, value.clone(), before::TOPIC) {
+            if let Some(joined) = self.before.came(&blob) {
+                self.said_before(joined, now());
+            }
             return;
         }
         let said = match value {
@@ -144,6 +157,58 @@ impl Participant {
         };
         if let Some(said) = said {
             self.pass_on(&said);
+        }
+    }
+
+    /// A method of the caller's page is wanted.
+    pub(super) fn ask_page(&mut self, room: &mut Room, ask: Ask) {
+        let caller = self.roster.caller().filter(|_| self.roster.present()).map(|caller| caller.identity.clone());
+        let id = format!("{:032x}", rand::random::<u128>());
+        let packet = self.calls.ask(ask, caller.as_deref(), id, now());
+        send(room, packet);
+    }
+
+    /// Nobody answers any more whom the caller's page was asked for.
+    pub(super) fn page_left(&mut self) {
+        if let Some(caller) = self.roster.caller() {
+            self.calls.left(&caller.identity);
+        }
+    }
+
+    /// What was said before did not come in time, or not all of it.
+    pub(super) fn begin_without(&mut self, now: Instant) {
+        let blob = self.blobs.break_off();
+        if let Some(joined) = self.before.give_up(blob.as_ref()) {
+            self.said_before(joined, now);
+        }
+    }
+
+    /// The ear hears what was said before as if it had come all along, and the live track after it.
+    fn said_before(&mut self, joined: Joined, now: Instant) {
+        let Joined { before, live } = joined;
+        let length: u64 = before.iter().map(|(_, units)| u64::from(*units)).sum();
+        let of = |units: u64| Duration::from_micros(units * 1_000_000 / 48_000);
+        let end = live.first().map_or(now, |packet| packet.at);
+        tracing::debug!(length = ?of(length), "what the caller said before");
+        let (mut packets, mut passed) = (Vec::with_capacity(before.len() + live.len()), 0);
+        for (at, (payload, units)) in before.into_iter().enumerate() {
+            passed += u64::from(units);
+            let packet = Packet {
+                codec: Codec::Opus,
+                sequence: at as u16,
+                timestamp: (passed - u64::from(units)) as u32,
+                marker: at == 0,
+                payload,
+                at: end.checked_sub(of(length - passed)).unwrap_or(end),
+            };
+            packets.push(self.splice.next(packet));
+        }
+        if !packets.is_empty() {
+            self.splice.follow();
+        }
+        packets.extend(live.into_iter().map(|packet| self.splice.next(packet)));
+        if !packets.is_empty() {
+            self.outbox.push(LegEvent::Earlier(packets));
         }
     }
 

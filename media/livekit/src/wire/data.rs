@@ -10,7 +10,7 @@ pub(crate) struct DataPacket {
     pub(crate) participant_identity: String,
     #[prost(string, repeated, tag = "5")]
     pub(crate) destination_identities: Vec<String>,
-    #[prost(oneof = "Data", tags = "6, 7, 13, 14, 15")]
+    #[prost(oneof = "Data", tags = "6, 7, 10, 11, 12, 13, 14, 15")]
     pub(crate) value: Option<Data>,
 }
 
@@ -20,6 +20,12 @@ pub(crate) enum Data {
     SipDtmf(SipDtmf),
     #[prost(message, tag = "7")]
     Transcription(Transcription),
+    #[prost(message, tag = "10")]
+    RpcRequest(RpcRequest),
+    #[prost(message, tag = "11")]
+    RpcAck(RpcAck),
+    #[prost(message, tag = "12")]
+    RpcResponse(RpcResponse),
     #[prost(message, tag = "13")]
     StreamHeader(StreamHeader),
     #[prost(message, tag = "14")]
@@ -34,6 +40,52 @@ pub(crate) struct SipDtmf {
     pub(crate) code: u32,
     #[prost(string, tag = "4")]
     pub(crate) digit: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RpcRequest {
+    #[prost(string, tag = "1")]
+    pub(crate) id: String,
+    #[prost(string, tag = "2")]
+    pub(crate) method: String,
+    #[prost(string, tag = "3")]
+    pub(crate) payload: String,
+    #[prost(uint32, tag = "4")]
+    pub(crate) response_timeout_ms: u32,
+    #[prost(uint32, tag = "5")]
+    pub(crate) version: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RpcAck {
+    #[prost(string, tag = "1")]
+    pub(crate) request_id: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RpcResponse {
+    #[prost(string, tag = "1")]
+    pub(crate) request_id: String,
+    #[prost(oneof = "RpcResult", tags = "2, 3")]
+    pub(crate) result: Option<RpcResult>,
+}
+
+#[derive(Clone, PartialEq, Oneof)]
+pub(crate) enum RpcResult {
+    #[prost(string, tag = "2")]
+    Payload(String),
+    #[prost(message, tag = "3")]
+    Error(RpcError),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct RpcError {
+    #[prost(uint32, tag = "1")]
+    pub(crate) code: u32,
+    #[prost(string, tag = "2")]
+    pub(crate) message: String,
+    #[prost(string, tag = "3")]
+    pub(crate) data: String,
 }
 
 /// As clients older than text streams read it.
@@ -79,6 +131,14 @@ pub(crate) struct StreamHeader {
     pub(crate) inline_content: Option<Vec<u8>>,
     #[prost(message, optional, tag = "9")]
     pub(crate) text: Option<TextHeader>,
+    #[prost(message, optional, tag = "10")]
+    pub(crate) bytes: Option<ByteHeader>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct ByteHeader {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
 }
 
 #[derive(Clone, PartialEq, Message)]

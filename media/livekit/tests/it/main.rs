@@ -2,6 +2,8 @@
 
 mod line;
 mod loss;
+mod page;
+mod relay;
 mod rooms;
 mod support;
 mod work;

@@ -1,0 +1,88 @@
+"""A page in a LiveKit room, with LiveKit's own client: has methods, calls one of the agent's, sends what was said before it was connected,
+and goes on aloud where that ends, or a little before.
+
+usage: page.py URL TOKEN WAV BEFORE_MS FROM_MS
+"""
+import array
+import asyncio
+import json
+import sys
+import wave
+
+from livekit import rtc
+
+# Only to end a page that hangs.
+HANGS = 60
+RATE = 48_000
+FRAME = RATE // 50
+
+
+def recording(path):
+    with wave.open(path) as file:
+        samples = array.array("h", file.readframes(file.getnframes()))
+        rate = file.getframerate()
+    resampler = rtc.AudioResampler(rate, RATE)
+    frames = resampler.push(rtc.AudioFrame(samples.tobytes(), rate, 1, len(samples))) + resampler.flush()
+    out = array.array("h")
+    for frame in frames:
+        out.frombytes(bytes(frame.data))
+    return out
+
+
+async def main(url, token, path, before_ms, from_ms):
+    room, heard, gone = rtc.Room(), asyncio.Event(), asyncio.Event()
+    room.on("local_track_subscribed", lambda track: heard.set())
+    room.on("participant_disconnected", lambda participant: gone.set())
+    await room.connect(url, token)
+    own = room.local_participant
+
+    @own.register_rpc_method("show")
+    async def _(call):
+        return json.dumps({"shown": json.loads(call.payload)["what"], "by": call.caller_identity})
+
+    @own.register_rpc_method("fails")
+    async def _(call):
+        raise rtc.RpcError(7, "there is no map")
+
+    @own.register_rpc_method("sleeps")
+    async def _(call):
+        await asyncio.sleep(HANGS)
+
+    source = rtc.AudioSource(RATE, 1)
+    track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=True)
+    publication = await own.publish_track(track, options)
+    await asyncio.wait_for(heard.wait(), HANGS)
+    samples = recording(path)
+    at = lambda ms: int(ms) * RATE // 1000
+
+    async def before():
+        writer = await own.stream_bytes(
+            "preconnect-buffer",
+            topic="lk.agent.pre-connect-audio-buffer",
+            mime_type="audio/pcm",
+            destination_identities=["agent"],
+            attributes={"trackId": publication.sid, "sampleRate": str(RATE), "channels": "1"},
+        )
+        await writer.write(samples[: at(before_ms)].tobytes())
+        # Until what is said meanwhile has begun to come.
+        await asyncio.sleep(0.4)
+        await writer.aclose()
+
+    async def live():
+        rest = samples[at(from_ms) :] + array.array("h", [0] * RATE)
+        for start in range(0, len(rest) - FRAME, FRAME):
+            await source.capture_frame(rtc.AudioFrame(rest[start : start + FRAME].tobytes(), RATE, 1, FRAME))
+
+    await asyncio.gather(before(), live())
+    try:
+        await own.perform_rpc(destination_identity="agent", method="whatever", payload="{}")
+        refused = 0
+    except rtc.RpcError as error:
+        refused = int(error.code)
+    print(json.dumps({"refused": refused}), flush=True)
+    await asyncio.wait_for(gone.wait(), HANGS)
+    await room.disconnect()
+
+
+asyncio.run(main(*sys.argv[1:]))
