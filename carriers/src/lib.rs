@@ -28,6 +28,55 @@ pub struct Ringing {
     pub headers: Vec<(String, String)>,
 }
 
+/// A call that we make.
+#[derive(Debug, Clone, Copy)]
+pub struct Dial<'a> {
+    pub to: &'a str,
+    /// A number of the account's.
+    pub from: &'a str,
+    /// Where what becomes of it is to be said.
+    pub webhook: &'a str,
+    /// So long it may ring.
+    pub ring_s: u32,
+}
+
+/// What becomes of a call that we made, or that somebody was put through to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Ringing,
+    Answered,
+    Ended(Unanswered),
+}
+
+/// Why nobody is on the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unanswered {
+    Busy,
+    NoAnswer,
+    /// They declined it.
+    Declined,
+    /// It was let go before.
+    Cancelled,
+    Failed,
+    /// It was answered, and is over.
+    Over,
+}
+
+impl Unanswered {
+    /// As calls by SIP name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::NoAnswer => "no_answer",
+            Self::Declined => "declined",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+            Self::Over => "completed",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unheard {
     /// Somebody else, or the key that was entered is another.

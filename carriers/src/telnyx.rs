@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::twilio::part;
-use crate::{Command, Ringing, Unheard};
+use crate::{Command, Dial, Progress, Ringing, Unanswered, Unheard};
 
 pub const API: &str = "https://api.telnyx.com";
 /// The headers of a webhook that prove who sent it, and when.
@@ -27,6 +27,8 @@ pub enum Event {
     Ringing(Ringing),
     /// It was answered; `state` is what the answer gave along.
     Answered { call: String, state: String },
+    /// What becomes of a call that we made, or that somebody is put through to; `state` is what we gave along.
+    Progress { call: String, state: String, what: Progress },
     /// Nothing that anybody here waits for.
     Other,
 }
@@ -58,7 +60,7 @@ pub fn event(public_key: &str, signed: Signed<'_>, now_s: u64) -> Result<Event, 
 fn read(body: &[u8]) -> Result<Event, Unheard> {
     let webhook: Webhook = serde_json::from_slice(body).map_err(|_| Unheard::Unreadable)?;
     let Data { event_type, payload } = webhook.data;
-    let call = payload.call_control_id.filter(|call| !call.is_empty());
+    let call = payload.call_control_id.clone().filter(|call| !call.is_empty());
     match event_type.as_str() {
         "call.initiated" if payload.direction.as_deref() == Some("incoming") => Ok(Event::Ringing(Ringing {
             call: call.ok_or(Unheard::Unreadable)?,
@@ -66,9 +68,18 @@ fn read(body: &[u8]) -> Result<Event, Unheard> {
             to: payload.to.ok_or(Unheard::Unreadable)?,
             headers: payload.custom_headers.into_iter().map(|header| (header.name, header.value)).collect(),
         })),
+        "call.initiated" | "call.hangup" => {
+            let what = match event_type.as_str() {
+                "call.initiated" => Progress::Ringing,
+                _ => Progress::Ended(over(&payload)),
+            };
+            match (call, state(payload.client_state)) {
+                (Some(call), Some(state)) => Ok(Event::Progress { call, state, what }),
+                _ => Ok(Event::Other),
+            }
+        }
         "call.answered" => {
-            let state = payload.client_state.and_then(|state| STANDARD.decode(state).ok());
-            match state.and_then(|state| String::from_utf8(state).ok()) {
+            match state(payload.client_state) {
                 Some(state) => Ok(Event::Answered { call: call.ok_or(Unheard::Unreadable)?, state }),
                 // Somebody else answered it.
                 None => Ok(Event::Other),
@@ -76,6 +87,74 @@ fn read(body: &[u8]) -> Result<Event, Unheard> {
         }
         _ => Ok(Event::Other),
     }
+}
+
+/// What a command gave along.
+fn state(given: Option<String>) -> Option<String> {
+    given.and_then(|state| String::from_utf8(STANDARD.decode(state).ok()?).ok())
+}
+
+/// Why a call is over, by the cause that Telnyx names.
+fn over(payload: &Payload) -> Unanswered {
+    match payload.hangup_cause.as_deref().unwrap_or_default() {
+        "user_busy" => Unanswered::Busy,
+        "timeout" | "no_answer" | "time_limit" => Unanswered::NoAnswer,
+        "call_rejected" => Unanswered::Declined,
+        "originator_cancel" => Unanswered::Cancelled,
+        "normal_clearing" => Unanswered::Over,
+        _ => Unanswered::Failed,
+    }
+}
+
+/// Calls somebody by the connection (the Voice API application). `state` comes back with whatever becomes of it. Whether a machine takes the
+/// call is heard by us.
+#[must_use]
+pub fn dial(api: &str, key: &Secret<String>, connection: &str, dial: Dial<'_>, state: &str, id: &str) -> Command {
+    let body = json!({
+        "connection_id": connection,
+        "to": dial.to,
+        "from": dial.from,
+        "timeout_secs": dial.ring_s,
+        "webhook_url": dial.webhook,
+        "client_state": STANDARD.encode(state),
+        "command_id": id,
+    });
+    Command {
+        url: format!("{}/v2/calls", api.trim_end_matches('/')),
+        authorization: Secret::new(format!("Bearer {}", key.expose())),
+        content_type: "application/json",
+        body: body.to_string(),
+    }
+}
+
+/// The name of the call that was begun, by Telnyx's answer to `dial`.
+#[must_use]
+pub fn dialled(answer: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Made {
+        data: Call,
+    }
+    #[derive(Deserialize)]
+    struct Call {
+        call_control_id: String,
+    }
+    serde_json::from_str::<Made>(answer).ok().map(|made| made.data.call_control_id).filter(|call| !call.is_empty())
+}
+
+/// Puts the caller through: the call stays ours until somebody takes it. `state` comes with what becomes of the call with them.
+#[must_use]
+pub fn transfer(api: &str, key: &Secret<String>, call: &str, dial: Dial<'_>, state: &str, id: &str) -> Command {
+    let mut body = json!({
+        "to": dial.to,
+        "timeout_secs": dial.ring_s,
+        "webhook_url": dial.webhook,
+        "target_leg_client_state": STANDARD.encode(state),
+        "command_id": id,
+    });
+    if !dial.from.is_empty() {
+        body["from"] = dial.from.into();
+    }
+    command(api, key, call, "transfer", &body)
 }
 
 /// Takes the call. `id` makes a repetition of the command nothing new.
@@ -163,6 +242,7 @@ struct Payload {
     from: Option<String>,
     to: Option<String>,
     client_state: Option<String>,
+    hangup_cause: Option<String>,
     custom_headers: Vec<CustomHeader>,
 }
 
@@ -243,6 +323,37 @@ mod tests {
             assert_eq!(carrier.heard(&body, NOW), Ok(Event::Other));
         }
         assert_eq!(carrier.heard("{}", NOW), Err(Unheard::Unreadable));
+    }
+
+    #[test]
+    fn calls_are_made_and_put_through_and_what_becomes_of_them_names_them() {
+        let (carrier, key) = (Carrier::new(), Secret::new("KEY".to_owned()));
+        let wanted = Dial { to: "+15550100", from: "+15550199", webhook: "https://v.example.com/x", ring_s: 25 };
+        let command = dial(API, &key, "7267", wanted, "ses_1", "ses_1");
+        assert_eq!(command.url, "https://api.telnyx.com/v2/calls");
+        let body: Value = serde_json::from_str(&command.body).expect("JSON");
+        assert_eq!((&body["connection_id"], &body["to"], &body["timeout_secs"]), (&json!("7267"), &json!("+15550100"), &json!(25)));
+        assert_eq!(dialled(r#"{"data":{"call_control_id":"v3:new","is_alive":false}}"#).as_deref(), Some("v3:new"));
+        assert_eq!(dialled("{}"), None);
+        let through = transfer(API, &key, "v3:abc", Dial { from: "", ..wanted }, "to", "7");
+        assert_eq!(through.url, "https://api.telnyx.com/v2/calls/v3%3Aabc/actions/transfer");
+        let target: Value = serde_json::from_str(&through.body).expect("JSON");
+        assert_eq!((&target["from"], &target["target_leg_client_state"]), (&Value::Null, &json!(STANDARD.encode("to"))));
+        let heard = |event: &str, cause: &str| {
+            let payload = json!({"call_control_id": "v3:new", "direction": "outgoing", "client_state": body["client_state"], "hangup_cause": cause});
+            carrier.heard(&json!({"data": {"event_type": event, "payload": payload}}).to_string(), NOW)
+        };
+        let progress = |what| Ok(Event::Progress { call: "v3:new".to_owned(), state: "ses_1".to_owned(), what });
+        assert_eq!(heard("call.initiated", ""), progress(Progress::Ringing));
+        for (cause, why) in [
+            ("user_busy", Unanswered::Busy),
+            ("timeout", Unanswered::NoAnswer),
+            ("call_rejected", Unanswered::Declined),
+            ("normal_clearing", Unanswered::Over),
+            ("unspecified", Unanswered::Failed),
+        ] {
+            assert_eq!(heard("call.hangup", cause), progress(Progress::Ended(why)), "{cause}");
+        }
     }
 
     #[test]

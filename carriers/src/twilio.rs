@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::Secret;
 use serde::Deserialize;
 
-use crate::{Command, Ringing, Unheard};
+use crate::{Command, Dial, Progress, Ringing, Unanswered, Unheard};
 
 pub const API: &str = "https://api.twilio.com";
 /// The header of a webhook that proves who sent it.
@@ -31,16 +31,29 @@ pub enum Rejection {
     Busy,
 }
 
-/// A webhook of a call that comes in. `url` is the address that Twilio was given, letter by letter.
+/// What a webhook says. All of them come to one address, and differ by what they hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A call comes in.
+    Ringing(Ringing),
+    /// A call of ours was answered, and Twilio asks what to do with it.
+    Asks { call: String },
+    /// What becomes of a call of ours, or of the one that the caller `of` is put through to.
+    Progress { call: String, of: Option<String>, what: Progress },
+    /// The caller is back from whoever they were put through to, or could not be: Twilio asks what to do with them.
+    Back { call: String, why: Unanswered },
+}
+
+/// A webhook. `url` is the address that Twilio was given, letter by letter.
 ///
 /// # Errors
 /// Who did not sign it, and what cannot be read.
-pub fn ringing(
+pub fn event(
     credentials: Credentials<'_>,
     url: &str,
     signature: Option<&str>,
     body: &[u8],
-) -> Result<Ringing, Unheard> {
+) -> Result<Event, Unheard> {
     let fields: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     let signed = STANDARD.decode(signature.unwrap_or_default()).map_err(|_| Unheard::Unsigned)?;
     hmac::verify(&key(credentials.token), text(url, &fields).as_bytes(), &signed)
@@ -54,12 +67,83 @@ pub fn ringing(
         .filter_map(|(name, value)| Some((name.strip_prefix(HEADER)?.to_owned(), value.clone())))
         .collect();
     let call = field("CallSid").filter(|call| !call.is_empty()).ok_or(Unheard::Unreadable)?;
-    Ok(Ringing {
+    if let Some(status) = field("DialCallStatus") {
+        return Ok(Event::Back { call, why: over(&status) });
+    }
+    if field("CallbackSource").is_some() {
+        let what = match field("CallStatus").ok_or(Unheard::Unreadable)?.as_str() {
+            "queued" | "initiated" | "ringing" => Progress::Ringing,
+            "in-progress" | "answered" => Progress::Answered,
+            status => Progress::Ended(over(status)),
+        };
+        return Ok(Event::Progress { call, of: field("ParentCallSid"), what });
+    }
+    if field("Direction").is_some_and(|direction| direction.starts_with("outbound")) {
+        return Ok(Event::Asks { call });
+    }
+    Ok(Event::Ringing(Ringing {
         call,
         from: field("From").unwrap_or_default(),
         to: field("To").ok_or(Unheard::Unreadable)?,
         headers,
-    })
+    }))
+}
+
+/// Of `CallStatus` and `DialCallStatus`.
+fn over(status: &str) -> Unanswered {
+    match status {
+        "completed" | "answered" => Unanswered::Over,
+        "busy" => Unanswered::Busy,
+        "no-answer" => Unanswered::NoAnswer,
+        "canceled" => Unanswered::Cancelled,
+        _ => Unanswered::Failed,
+    }
+}
+
+/// Calls somebody. Whether a machine takes the call is heard by us.
+#[must_use]
+pub fn dial(api: &str, credentials: Credentials<'_>, dial: Dial<'_>) -> Command {
+    let ring_s = dial.ring_s.to_string();
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("To", dial.to).append_pair("From", dial.from).append_pair("Timeout", &ring_s);
+    for name in ["Url", "StatusCallback"] {
+        form.append_pair(name, dial.webhook);
+    }
+    for event in ["ringing", "answered", "completed"] {
+        form.append_pair("StatusCallbackEvent", event);
+    }
+    post(api, credentials, "Calls.json", form.finish())
+}
+
+/// The name of the call that was begun, by Twilio's answer to `dial`.
+#[must_use]
+pub fn dialled(answer: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Made {
+        sid: String,
+    }
+    serde_json::from_str::<Made>(answer).ok().map(|made| made.sid).filter(|sid| !sid.is_empty())
+}
+
+/// Puts the caller through to `dial.to`, a number or a SIP address; their audio leaves us with that. Twilio says when somebody takes it, and
+/// asks what to do with the caller when nobody does.
+#[must_use]
+pub fn transfer(api: &str, credentials: Credentials<'_>, call: &str, dial: Dial<'_>) -> Command {
+    let noun = if dial.to.starts_with("sip:") || dial.to.starts_with("sips:") { "Sip" } else { "Number" };
+    let (to, from, webhook, ring_s) = (escaped(dial.to), escaped(dial.from), escaped(dial.webhook), dial.ring_s);
+    let caller = if from.is_empty() { String::new() } else { format!(" callerId=\"{from}\"") };
+    let twiml = format!(
+        "{PROLOGUE}<Response><Dial action=\"{webhook}\" timeout=\"{ring_s}\"{caller}><{noun} statusCallback=\"{webhook}\" \
+         statusCallbackEvent=\"answered\">{to}</{noun}></Dial></Response>"
+    );
+    let body = form_urlencoded::Serializer::new(String::new()).append_pair("Twiml", &twiml).finish();
+    post(api, credentials, &format!("Calls/{}.json", part(call)), body)
+}
+
+/// Ends a call that Twilio asks about.
+#[must_use]
+pub fn goodbye() -> String {
+    format!("{PROLOGUE}<Response><Hangup/></Response>")
 }
 
 /// As Twilio signs a form that it sends to `url`.
@@ -93,13 +177,20 @@ pub fn reject(why: Rejection) -> String {
 /// Ends a call.
 #[must_use]
 pub fn hang_up(api: &str, credentials: Credentials<'_>, call: &str) -> Command {
+    post(api, credentials, &format!("Calls/{}.json", part(call)), "Status=completed".to_owned())
+}
+
+fn post(api: &str, credentials: Credentials<'_>, path: &str, body: String) -> Command {
     let user = STANDARD.encode(format!("{}:{}", credentials.sid, credentials.token.expose()));
-    let (sid, call) = (part(credentials.sid), part(call));
     Command {
-        url: format!("{}/2010-04-01/Accounts/{sid}/Calls/{call}.json", api.trim_end_matches('/')),
+        url: format!(
+            "{}/2010-04-01/Accounts/{}/{path}",
+            api.trim_end_matches('/'),
+            part(credentials.sid)
+        ),
         authorization: Secret::new(format!("Basic {user}")),
         content_type: "application/x-www-form-urlencoded",
-        body: "Status=completed".to_owned(),
+        body,
     }
 }
 
@@ -175,11 +266,12 @@ mod tests {
         fields.push(("SipHeader_X-Line".to_owned(), "vip & more".to_owned()));
         let credentials = Credentials { sid: "AC1", token: &token };
         let (body, signed) = (form(&fields), signature(&token, URL, &fields));
-        let heard = ringing(credentials, URL, Some(&signed), body.as_bytes()).expect("it is Twilio");
+        let heard = event(credentials, URL, Some(&signed), body.as_bytes()).expect("it is Twilio");
+        let Event::Ringing(heard) = heard else { unreachable!("a call comes in: {heard:?}") };
         assert_eq!((heard.call.as_str(), heard.to.as_str()), ("CA1234567890ABCDE", "+18005551212"));
         assert_eq!(heard.headers, [("X-Line".to_owned(), "vip & more".to_owned())]);
         let unsigned = |credentials, url, signed: Option<&str>, body: &str| {
-            assert_eq!(ringing(credentials, url, signed, body.as_bytes()), Err(Unheard::Unsigned));
+            assert_eq!(event(credentials, url, signed, body.as_bytes()), Err(Unheard::Unsigned));
         };
         unsigned(credentials, URL, None, &body);
         unsigned(credentials, URL, Some("no base64!"), &body);
@@ -188,6 +280,69 @@ mod tests {
         let other = Secret::new("another".to_owned());
         unsigned(Credentials { sid: "AC1", token: &other }, URL, Some(&signed), &body);
         unsigned(Credentials { sid: "AC2", token: &token }, URL, Some(&signed), &body);
+    }
+
+    #[test]
+    fn what_becomes_of_calls_is_told_by_what_webhooks_hold() {
+        let token = token();
+        let credentials = Credentials { sid: "AC1", token: &token };
+        let heard = |more: &[(&str, &str)]| {
+            let all = [("AccountSid", "AC1"), ("CallSid", "CA1"), ("From", "+1"), ("To", "+2")];
+            let fields: Vec<(String, String)> = all
+                .iter()
+                .chain(more)
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect();
+            let signed = signature(&token, URL, &fields);
+            event(credentials, URL, Some(&signed), form(&fields).as_bytes()).expect("it is Twilio")
+        };
+        let call = || "CA1".to_owned();
+        let progress = |status, what| {
+            let more = [("CallbackSource", "call-progress-events"), ("CallStatus", status)];
+            assert_eq!(heard(&more), Event::Progress { call: call(), of: None, what }, "{status}");
+        };
+        progress("ringing", Progress::Ringing);
+        progress("in-progress", Progress::Answered);
+        progress("completed", Progress::Ended(Unanswered::Over));
+        progress("busy", Progress::Ended(Unanswered::Busy));
+        progress("no-answer", Progress::Ended(Unanswered::NoAnswer));
+        progress("canceled", Progress::Ended(Unanswered::Cancelled));
+        progress("failed", Progress::Ended(Unanswered::Failed));
+        let of = [("CallbackSource", "call-progress-events"), ("CallStatus", "in-progress"), ("ParentCallSid", "CA0")];
+        let of_caller = Some("CA0".to_owned());
+        assert_eq!(heard(&of), Event::Progress { call: call(), of: of_caller, what: Progress::Answered });
+        let asks = [("Direction", "outbound-api"), ("CallStatus", "in-progress")];
+        assert_eq!(heard(&asks), Event::Asks { call: call() });
+        let back = [("Direction", "inbound"), ("DialCallStatus", "no-answer"), ("CallStatus", "in-progress")];
+        assert_eq!(heard(&back), Event::Back { call: call(), why: Unanswered::NoAnswer });
+        assert!(matches!(heard(&[("Direction", "inbound"), ("CallStatus", "ringing")]), Event::Ringing(_)));
+    }
+
+    #[test]
+    fn calls_are_made_and_put_through_by_forms() {
+        let token = token();
+        let credentials = Credentials { sid: "AC1", token: &token };
+        let wanted = Dial { to: "+15550100", from: "+15550199", webhook: "https://v.example.com/c/1/voice", ring_s: 25 };
+        let command = dial(API, credentials, wanted);
+        assert_eq!(command.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls.json");
+        assert_eq!(
+            command.body,
+            "To=%2B15550100&From=%2B15550199&Timeout=25&Url=https%3A%2F%2Fv.example.com%2Fc%2F1%2Fvoice&StatusCallback=https%3A%2F%2Fv.example.com%2Fc%2F1%2Fvoice&StatusCallbackEvent=ringing&StatusCallbackEvent=answered&StatusCallbackEvent=completed"
+        );
+        assert_eq!(dialled(r#"{"sid": "CA7", "status": "queued"}"#).as_deref(), Some("CA7"));
+        assert_eq!(dialled(r#"{"code": 21211}"#), None);
+        let command = transfer(API, credentials, "CA1", wanted);
+        assert_eq!(command.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls/CA1.json");
+        let twiml = form_urlencoded::parse(command.body.as_bytes()).find(|(name, _)| name == "Twiml").expect("TwiML").1;
+        assert!(
+            twiml.ends_with(
+                "<Response><Dial action=\"https://v.example.com/c/1/voice\" timeout=\"25\" callerId=\"+15550199\"><Number statusCallback=\"https://v.example.com/c/1/voice\" statusCallbackEvent=\"answered\">+15550100</Number></Dial></Response>"
+            ),
+            "{twiml}"
+        );
+        let by_sip = transfer(API, credentials, "CA1", Dial { to: "sip:a@b&c", from: "", ..wanted });
+        let twiml = form_urlencoded::parse(by_sip.body.as_bytes()).next().expect("TwiML").1.into_owned();
+        assert!(twiml.contains("<Sip ") && twiml.contains(">sip:a@b&amp;c</Sip>") && !twiml.contains("callerId"));
     }
 
     #[test]

@@ -38,9 +38,21 @@ impl Server {
     /// # Errors
     /// The server ended before it was ready.
     pub fn launch(program: &str, args: &[&str]) -> Result<Self, (ExitStatus, String)> {
+        Self::launch_in(program, args, &[])
+    }
+
+    /// As `launch`, with more of an environment.
+    ///
+    /// # Errors
+    /// The server ended before it was ready.
+    pub fn launch_in(
+        program: &str,
+        args: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Self, (ExitStatus, String)> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let database = postgres::empty();
-        let child = spawn(program, args, folder.path(), &database);
+        let child = spawn(program, args, environment, folder.path(), &database);
         let mut server = Self { child, url: String::new(), folder, database };
         server.get_ready()?;
         Ok(server)
@@ -53,7 +65,7 @@ impl Server {
     pub fn restart(&mut self, program: &str, args: &[&str]) -> Result<(), (ExitStatus, String)> {
         let _ended_already = self.child.kill();
         let _reaped = self.child.wait();
-        self.child = spawn(program, args, self.folder.path(), &self.database);
+        self.child = spawn(program, args, &[], self.folder.path(), &self.database);
         self.get_ready()
     }
 
@@ -161,11 +173,17 @@ impl Drop for Server {
     }
 }
 
-fn spawn(program: &str, args: &[&str], folder: &Path, database: &str) -> Child {
+fn spawn(
+    program: &str,
+    args: &[&str],
+    environment: &[(&str, &str)],
+    folder: &Path,
+    database: &str,
+) -> Child {
     let file = |name: &str| std::fs::File::create(folder.join(name)).expect("writable");
     let mut command = Command::new(program);
     // In the environment, which a test's own flag overrides.
-    command.env("FOUNDRY_DATABASE_URL", database);
+    command.env("FOUNDRY_DATABASE_URL", database).envs(environment.iter().copied());
     command.args(["serve", "--data-dir"]).arg(folder.join("data")).args(args);
     if !args.contains(&"--listen") {
         command.args(["--listen", "127.0.0.1:0"]);

@@ -72,8 +72,11 @@ impl Carriers {
         let account = &webhook.account;
         let credentials = twilio_credentials(account).map_err(Unheard::Forged)?;
         let signature = header(webhook, twilio::SIGNATURE);
-        let ringing =
-            twilio::ringing(credentials, &webhook.url, signature, &webhook.body).map_err(unheard)?;
+        let event = twilio::event(credentials, &webhook.url, signature, &webhook.body).map_err(unheard)?;
+        let twilio::Event::Ringing(ringing) = event else {
+            // Of calls that this server neither made nor put through.
+            return Ok(Reply { content_type: "text/xml", body: twilio::goodbye() });
+        };
         let body = match self.lead(account, &ringing) {
             Led::To(agent) => {
                 let token = (webhook.permit)(&agent, &ringing.call);
@@ -113,7 +116,7 @@ impl Carriers {
                 let id = format!("{call} stream");
                 telnyx::stream(api, key, &call, &webhook.stream, &[("token", &token)], &id)
             }
-            telnyx::Event::Other => return Ok(nothing()),
+            telnyx::Event::Progress { .. } | telnyx::Event::Other => return Ok(nothing()),
         };
         match self.line.send(&command, telnyx::is_gone).await {
             Ok(()) => Ok(nothing()),

@@ -1,7 +1,9 @@
 //! Leases on conversations in rooms: this server's are renewed as long as it lives; those of one that died run out and are taken.
 //!
-//! Two servers never have a conversation at once: a holder that could not renew in its time gives it up before the database lets another
-//! have it, and what it writes of the call after that is not taken.
+//! Two servers never have a conversation at once. A holder that was late to renew gives it up before the database lets another have it. One
+//! that cannot ask the database goes on in its room, where there is but one of an identity: whoever takes over takes that place, and the
+//! holder, who must not enter again before it knows better, is sent away. What it writes of the call after that is not taken. And a server
+//! takes nothing before it has seen the database for as long as every holder needs to find it again.
 
 mod book;
 
@@ -13,12 +15,13 @@ use control_store::{Db, Fence, Reason};
 use domain::{OrgId, ServerId, SessionId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use media_livekit::Door;
 use runtime::{Kind, Tasks};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use book::{BEAT, Book, LASTS};
+use book::{BEAT, Book, Expired, LASTS};
 
 const KEEP: Kind = Kind::vital("leases.keep");
 
@@ -26,6 +29,8 @@ const KEEP: Kind = Kind::vital("leases.keep");
 const ASKS: usize = 256;
 /// An answer that takes longer is not waited for; the same is asked again.
 const ANSWER_WITHIN: Duration = Duration::from_millis(1_000);
+/// Renewals are not waited for as long: two of them fit into a lease.
+const RENEWED_WITHIN: Duration = Duration::from_millis(700);
 /// For the last word to the database, when the server ends.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -55,6 +60,8 @@ pub(crate) struct Tenure {
     pub(crate) fence: Fence,
     /// Cancelled when the conversation is no longer ours: whoever speaks in it falls silent at once.
     pub(crate) lost: CancellationToken,
+    /// Shut while it is not known whether it is.
+    pub(crate) door: Door,
     over: How,
     asks: mpsc::Sender<Ask>,
 }
@@ -65,8 +72,16 @@ enum How {
     Forget,
 }
 
+/// To have a conversation, as its keeper holds it.
+struct Right {
+    number: i32,
+    fence: Fence,
+    lost: CancellationToken,
+    door: Door,
+}
+
 enum Ask {
-    Hold { session: SessionId, number: i32, asked: Instant, fence: Fence, lost: CancellationToken },
+    Hold { session: SessionId, asked: Instant, right: Right },
     Over { session: SessionId, number: i32, how: How },
 }
 
@@ -80,7 +95,13 @@ impl Leases {
     }
 
     /// A lease on a call that begins. `None` where the database gives none now: the call is held all the same, and cannot be taken over.
-    pub(crate) async fn hold(&self, session: SessionId, org: OrgId, at: Where<'_>) -> Option<Tenure> {
+    pub(crate) async fn hold(
+        &self,
+        session: SessionId,
+        org: OrgId,
+        at: Where<'_>,
+        door: Door,
+    ) -> Option<Tenure> {
         let asked = Instant::now();
         let Where { agent, room, identity, metadata } = at;
         let (server, host) = (self.server, self.host.as_str());
@@ -91,7 +112,7 @@ impl Leases {
             tx.commit().await.map(|()| held)
         };
         match tokio::time::timeout(ANSWER_WITHIN, holding).await {
-            Ok(Ok(true)) => return Some(self.tenure(session, 0, asked).await),
+            Ok(Ok(true)) => return Some(self.tenure(session, 0, asked, door).await),
             Ok(Ok(false)) => tracing::error!(%session, "another server has this call"),
             Ok(Err(error)) => {
                 tracing::warn!(%session, %error, "this call has no lease: no other server can go on with it");
@@ -138,20 +159,21 @@ impl Leases {
         tx.commit().await?;
         let mut ours = Vec::with_capacity(taken.len());
         for one in taken {
-            let tenure = self.tenure(one.session, one.fence, asked).await;
+            let tenure = self.tenure(one.session, one.fence, asked, Door::default()).await;
             ours.push((one, tenure));
         }
         Ok(ours)
     }
 
-    async fn tenure(&self, session: SessionId, number: i32, asked: Instant) -> Tenure {
+    async fn tenure(&self, session: SessionId, number: i32, asked: Instant, door: Door) -> Tenure {
         let (fence, lost) = (Fence::new(number), CancellationToken::new());
-        let ask = Ask::Hold { session, number, asked, fence: fence.clone(), lost: lost.clone() };
+        let right = Right { number, fence: fence.clone(), lost: lost.clone(), door: door.clone() };
+        let ask = Ask::Hold { session, asked, right };
         if self.asks.send(ask).await.is_err() {
             // The server ends.
             lost.cancel();
         }
-        Tenure { session, number, fence, lost, over: How::Done, asks: self.asks.clone() }
+        Tenure { session, number, fence, lost, door, over: How::Done, asks: self.asks.clone() }
     }
 }
 
@@ -178,7 +200,7 @@ impl Drop for Tenure {
 struct Keeper {
     db: Db,
     book: Book,
-    rights: HashMap<SessionId, (i32, Fence, CancellationToken)>,
+    rights: HashMap<SessionId, Right>,
 }
 
 /// What the database said to one question.
@@ -194,8 +216,9 @@ impl Keeper {
         let mut next = Instant::now();
         let mut asking: Option<BoxFuture<'static, Result<Answer, String>>> = None;
         loop {
-            let lost = self.book.expire(Instant::now());
+            let Expired { lost, open } = self.book.expire(Instant::now());
             self.lose(&lost, "it could not be renewed in time");
+            self.shut(&open);
             let deadline = self.book.deadline();
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -220,12 +243,12 @@ impl Keeper {
 
     fn take(&mut self, ask: Ask) {
         match ask {
-            Ask::Hold { session, number, asked, fence, lost } => {
-                self.book.hold(session, number, asked);
-                self.rights.insert(session, (number, fence, lost));
+            Ask::Hold { session, asked, right } => {
+                self.book.hold(session, right.number, asked);
+                self.rights.insert(session, right);
             }
             Ask::Over { session, number, how } => {
-                if self.rights.get(&session).is_some_and(|(ours, ..)| *ours == number) {
+                if self.rights.get(&session).is_some_and(|ours| ours.number == number) {
                     self.rights.remove(&session);
                 }
                 match how {
@@ -249,7 +272,7 @@ impl Keeper {
                 lease::release(&mut tx, &done).await?;
                 tx.commit().await.map(|()| kept)
             };
-            let answer: Result<_, control_store::Error> = tokio::time::timeout(ANSWER_WITHIN, renewing)
+            let answer: Result<_, control_store::Error> = tokio::time::timeout(RENEWED_WITHIN, renewing)
                 .await
                 .map_err(|_elapsed| "no answer in time".to_owned())?;
             let kept = answer.map_err(|error| error.to_string())?;
@@ -264,19 +287,36 @@ impl Keeper {
                 let lost = self.book.renewed(asked, &held, &kept);
                 self.book.deleted(&done);
                 self.lose(&lost, "another server has taken it");
+                for (session, right) in &self.rights {
+                    if right.door.is_shut() && self.book.is_certain(*session) {
+                        tracing::info!(%session, "the database is back, and the call is still this server's");
+                        right.door.shut(false);
+                    }
+                }
             }
-            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+            Err(error) => {
+                tracing::warn!(%error, "leases could not be renewed");
+                self.book.unanswered();
+            }
         }
     }
 
     fn lose(&mut self, lost: &[SessionId], why: &str) {
         for session in lost {
-            if let Some((_, fence, lost)) = self.rights.remove(session) {
+            if let Some(Right { fence, lost, .. }) = self.rights.remove(session) {
                 tracing::warn!(%session, why, "this server gives a call up");
                 // First nothing more of it is kept, then it ends.
                 fence.fall();
                 lost.cancel();
             }
+        }
+    }
+
+    /// Whether these are still ours is not known: nobody enters a room anew on their account.
+    fn shut(&self, open: &[SessionId]) {
+        for (session, right) in open.iter().filter_map(|session| Some((session, self.rights.get(session)?))) {
+            tracing::warn!(%session, "the database is away for longer than a lease lasts: the call goes on where it is");
+            right.door.shut(true);
         }
     }
 

@@ -35,6 +35,10 @@ const LOOK: Kind = Kind::new("rooms.look");
 const AGENTS_EVERY: Duration = Duration::from_secs(2);
 /// So often are calls looked for whose server died.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// A look that comes so long after the one before could not see what happened in between.
+const UNSEEN: Duration = Duration::from_secs(1);
+/// A server that has not seen the database takes nothing for so long after: its holders, who have not seen it either, find it in that time.
+const HOLDERS_FIRST: Duration = Duration::from_secs(3);
 /// At most so many are taken over at one look, so that servers share them.
 const SHARE: usize = 4;
 /// A frame of audio: how late this comes is how late frames go out.
@@ -55,6 +59,22 @@ pub(crate) struct Rooms {
     pub(crate) leases: Leases,
     /// How long a session waits for a caller who was lost.
     pub(crate) reattach: Duration,
+}
+
+/// Since when the database was seen without a break.
+#[derive(Debug, Default)]
+struct Sight {
+    since: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Sight {
+    /// It answers now. Whether it has for as long as holders of leases need to find it.
+    fn seen(&mut self, now: Instant) -> bool {
+        let unbroken = self.last.replace(now).is_some_and(|last| now < last + UNSEEN);
+        let since = *self.since.insert(self.since.filter(|_| unbroken).unwrap_or(now));
+        now >= since + HOLDERS_FIRST
+    }
 }
 
 /// One call in a room.
@@ -165,10 +185,11 @@ impl Rooms {
         };
         let own = self.tasks.child();
         let options = media_livekit::Options::default();
+        let door = options.door.clone();
         let visit = media_livekit::enter(assigned.ticket.clone(), &self.credentials, options, &own);
         let session = SessionId::generate();
         let at = Where { agent: &agent, room: &room, identity: &assigned.identity, metadata: &metadata };
-        let tenure = self.leases.hold(session, org, at).await;
+        let tenure = self.leases.hold(session, org, at, door).await;
         let mut stay = Stay::new(session, agent, metadata, tenure);
         stay.terminated = assigned.terminated.clone();
         let over = self.attend(slot, visit, &own, &stay, None, load).await;
@@ -178,13 +199,15 @@ impl Rooms {
 
     /// Looks for calls whose server died, and goes on with them.
     async fn look(self: Arc<Self>, load: watch::Receiver<Load>) {
+        let mut sight = Sight::default();
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if self.directory.counts().draining {
                 continue;
             }
             let late = match self.leases.late().await {
-                Ok(late) => late.min(SHARE),
+                Ok(late) if sight.seen(Instant::now()) => late.min(SHARE),
+                Ok(_) => continue,
                 Err(error) => {
                     tracing::debug!(%error, "calls of servers that died are not known");
                     continue;
@@ -230,6 +253,7 @@ impl Rooms {
         let own = self.tasks.child();
         let options = media_livekit::Options {
             other: Some(caller).filter(|caller| !caller.is_empty()),
+            door: tenure.door.clone(),
             caller_within_ms: u64::try_from(self.reattach.as_millis()).unwrap_or(u64::MAX),
             ..media_livekit::Options::default()
         };
@@ -438,6 +462,19 @@ fn told(begun: &Begun, metadata: &str) -> Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_not_seen_the_database_lets_holders_find_it_first() {
+        let begun = Instant::now();
+        let at = |ms| begun + Duration::from_millis(ms);
+        let mut sight = Sight::default();
+        assert!(!sight.seen(at(0)), "it has just begun to look");
+        assert!((1..15).all(|look| !sight.seen(at(look * 200))));
+        assert!(sight.seen(at(3_000)) && sight.seen(at(3_900)));
+        assert!(!sight.seen(at(5_000)), "a second in which nothing was seen");
+        assert!((26..40).all(|look| !sight.seen(at(look * 200))));
+        assert!(sight.seen(at(8_000)));
+    }
 
     #[test]
     fn a_telephone_in_a_room_is_greeted_as_one_that_calls_by_itself() {

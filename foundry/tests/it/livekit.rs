@@ -26,7 +26,7 @@ pub(crate) fn registered(server: &Server) {
 }
 
 /// What a web app is given for somebody who wants to talk to the agent.
-fn admission(server: &Server) -> Value {
+pub(crate) fn admission(server: &Server) -> Value {
     let bearer = format!("Bearer {}", server.token());
     let headers = [("content-type", "application/json"), ("authorization", bearer.as_str())];
     let wanted = json!({ "agent": "front-desk", "metadata": "vip" }).to_string();

@@ -28,6 +28,7 @@ mod realtime;
 mod recordings;
 mod repeats;
 mod returns;
+mod rooms;
 mod shutdown;
 mod summaries;
 mod takeover;

@@ -264,3 +264,151 @@ fn a_room_that_is_left_leaves_no_lease_behind() {
     assert!(holders(&database).is_empty());
     runtime.block_on(async { tasks.shutdown().await });
 }
+
+#[test]
+fn while_the_database_is_away_for_all_calls_go_on_where_they_are_and_nobody_takes_them_when_it_is_back() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    // The test's own, which can go away.
+    let cluster = postgres::Cluster::start();
+    let database = cluster.create(None);
+    let name = database.split('?').next().and_then(|url| url.rsplit('/').next()).expect("a name").to_owned();
+    let sql = |statement: &str| cluster.sql(&name, statement);
+    let servers = servers(2, &rooms, &database);
+    let (runtime, tasks) = (runtime(), Tasks::new());
+    let mut callers: Vec<Caller> =
+        ["desk-1", "desk-2"].map(|room| settled(&runtime, &rooms, room, &tasks)).into();
+    process::wait_for("the calls on record", PATIENCE, || {
+        let calls = "select count(*) from app.sessions where turns = 1 and checkpoint is not null";
+        (sql(calls) == "2").then_some(())
+    });
+    let leases = || sql("select count(*) from app.leases");
+    assert_eq!(leases(), "2", "each call has its lease");
+
+    cluster.kill();
+    let held_on = |server: &Server| server.log().matches("the call goes on where it is").count();
+    process::wait_for("leases that have run out", PATIENCE, || {
+        (servers.iter().map(held_on).sum::<usize>() == 2).then_some(())
+    });
+    runtime.block_on(async {
+        for caller in &mut callers {
+            caller.asks("on Tuesday").await;
+        }
+    });
+    cluster.resume();
+    let found = |server: &Server| server.log().matches("the call is still this server's").count();
+    process::wait_for("servers that find their calls theirs", PATIENCE, || {
+        (servers.iter().map(found).sum::<usize>() == 2).then_some(())
+    });
+    runtime.block_on(async {
+        for caller in &mut callers {
+            caller.asks("at ten in the morning").await;
+            caller.write("goodbye").await;
+            caller.answered().await;
+        }
+    });
+    process::wait_for("the calls' end", PATIENCE, || {
+        let ended = "select count(*) from app.sessions where end_reason = 'agent_ended' and turns >= 3";
+        (sql(ended) == "2").then_some(())
+    });
+    for caller in &callers {
+        assert!(!caller.said.values().any(|text| text.contains("cut off")), "{:?}", caller.said);
+    }
+    assert!(servers.iter().all(|server| !server.log().contains("gives a call up")), "{}", servers[0].log());
+    assert_eq!(sql("select max(fence) from app.sessions"), "0", "nobody took any");
+    process::wait_for("leases that are deleted", PATIENCE, || (leases() == "0").then_some(()));
+    runtime.block_on(async { tasks.shutdown().await });
+}
+
+/// The way of one server to the database, which can be cut: sockets that nothing comes back from any more.
+struct Way {
+    folder: tempfile::TempDir,
+    cut: Arc<std::sync::atomic::AtomicBool>,
+    tasks: tokio::runtime::Runtime,
+}
+
+impl Way {
+    /// To the socket in this folder.
+    #[expect(clippy::disallowed_methods, reason = "it ends with the runtime of its test")]
+    fn to(folder: &std::path::Path) -> Self {
+        let own = tempfile::tempdir().expect("a temporary folder can be made");
+        let name = ".s.PGSQL.5432";
+        let cut = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let tasks = runtime();
+        let (socket, server, is_cut) = (own.path().join(name), folder.join(name), Arc::clone(&cut));
+        tasks.spawn(async move {
+            let listener = tokio::net::UnixListener::bind(socket).expect("a socket");
+            while let Ok((client, _)) = listener.accept().await {
+                let (server, is_cut) = (server.clone(), Arc::clone(&is_cut));
+                tokio::spawn(async move {
+                    let Ok(server) = tokio::net::UnixStream::connect(server).await else { return };
+                    let (mut asks, mut hears) = client.into_split();
+                    let (mut answers, mut takes) = server.into_split();
+                    let there = pass(&mut asks, &mut takes, &is_cut);
+                    let back = pass(&mut answers, &mut hears, &is_cut);
+                    tokio::join!(there, back);
+                });
+            }
+        });
+        Self { folder: own, cut, tasks }
+    }
+
+    fn set_cut(&self, cut: bool) {
+        self.cut.store(cut, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// What is said while the way is cut is lost, and with it the connection.
+async fn pass(
+    from: &mut (impl tokio::io::AsyncRead + Unpin),
+    to: &mut (impl tokio::io::AsyncWrite + Unpin),
+    cut: &std::sync::atomic::AtomicBool,
+) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut bytes = vec![0; 64 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        if cut.load(std::sync::atomic::Ordering::Relaxed) || to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_server_that_alone_has_lost_the_database_is_sent_away_by_the_one_that_takes_its_call() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let database = postgres::empty();
+    let folder = database.split_once("?host=").expect("a folder").1;
+    let way = Way::to(std::path::Path::new(folder));
+    let its_own = database.replace(folder, way.folder.path().to_str().expect("a plain path"));
+    let settings = livekit::settings(&rooms);
+    let lonely = house::timed(&settings, &["--database-url", &its_own]);
+    livekit::registered(&lonely);
+    let (runtime, tasks) = (runtime(), Tasks::new());
+    let mut caller = settled(&runtime, &rooms, "desk", &tasks);
+    on_record(&database, 1, 1);
+    let other = house::timed(&settings, &["--database-url", &database]);
+    livekit::registered(&other);
+    way.set_cut(true);
+    runtime.block_on(async {
+        caller.told_so(Instant::now()).await;
+        caller.answered().await;
+    });
+    assert!(!lonely.log().contains("gives a call up"), "it cannot know: {}", lonely.log());
+    let said = caller.said.len();
+    runtime.block_on(caller.asks("on Tuesday"));
+    assert_eq!(caller.said.len(), said + 1, "one answer, by one agent: {:?}", caller.said);
+    way.set_cut(false);
+    runtime.block_on(async {
+        caller.write("goodbye").await;
+        caller.answered().await;
+    });
+    process::wait_for("the call's end", PATIENCE, || {
+        (sql(&database, "select end_reason from app.sessions") == "agent_ended").then_some(())
+    });
+    let ends = "select count(*) from app.session_events where kind = 'ended'";
+    assert_eq!(sql(&database, ends), "1", "the one without a database ended nothing");
+    assert_eq!(sql(&database, "select fence from app.sessions"), "1");
+    runtime.block_on(async { tasks.shutdown().await });
+    drop(way.tasks);
+}

@@ -22,6 +22,8 @@ pub enum Error {
     Silent { host: String, within: Duration },
     #[error("LiveKit said what we cannot follow: {0}")]
     Protocol(String),
+    #[error("the room may not be entered while another server may have the call")]
+    Shut,
     #[error("the connection for audio could not be made")]
     Media(#[from] media_rtc::Error),
     #[error("a LiveKit token could not be signed")]
@@ -35,7 +37,7 @@ impl Error {
         match self {
             Self::Options(_) | Self::Token(_) => Failure::platform("LIVEKIT_OPTIONS", Retry::Never),
             Self::Refused { .. } => Failure::platform("LIVEKIT_REFUSED", Retry::Never),
-            Self::Unreachable { .. } | Self::Silent { .. } | Self::Protocol(_) => {
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::Protocol(_) | Self::Shut => {
                 Failure::platform("LIVEKIT_UNREACHABLE", SOON)
             }
             Self::Media(error) => error.failure(),

@@ -1,6 +1,8 @@
 //! How a participant behaves, and when it gives up.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Whom a participant speaks with.
@@ -12,6 +14,30 @@ pub enum With {
     /// An agent: the participant is a caller.
     Agents,
 }
+
+/// Whether a room that was lost may be entered anew: shut while somebody else may have the participant's place. Cheap to clone; all
+/// clones are one door.
+#[derive(Debug, Clone, Default)]
+pub struct Door(Arc<AtomicBool>);
+
+impl Door {
+    pub fn shut(&self, shut: bool) {
+        self.0.store(shut, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn is_shut(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl PartialEq for Door {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Door {}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -32,6 +58,8 @@ pub struct Options {
     pub resume_within_ms: u64,
     /// So long the room is tried to be entered anew, before the visit ends.
     pub rejoin_within_ms: u64,
+    /// Whether it may be.
+    pub door: Door,
 }
 
 impl Default for Options {
@@ -46,6 +74,7 @@ impl Default for Options {
             heard_within_ms: 2_000,
             resume_within_ms: 10_000,
             rejoin_within_ms: 60_000,
+            door: Door::default(),
         }
     }
 }

@@ -208,10 +208,13 @@ impl Participant {
         let mut attempt = 0;
         let mut missed = VecDeque::new();
         loop {
+            let shut = self.options.door.is_shut();
             let joining = tokio::select! {
                 () = stop.cancelled() => return Ended::Dropped,
                 () = hung_up(commands, &mut missed) => return Ended::Dropped,
-                joined = self.join(&base) => joined,
+                // Who enters takes the place of whoever has it.
+                joined = self.join(&base), if !shut => joined,
+                () = std::future::ready(()), if shut => Err(Error::Shut),
             };
             match joining {
                 Ok(mut room) => {

@@ -12,7 +12,8 @@ window.report = {
 };
 const { report } = window;
 
-window.connect = async (url, token) => {
+/** A room whose happenings are written down. */
+function followed() {
   const room = new Room();
   window.room = room;
   room.on(RoomEvent.TrackSubscribed, (track, publication, participant) => {
@@ -41,7 +42,27 @@ window.connect = async (url, token) => {
     report.texts[at].ended = true;
     report.texts[at].attributes = { ...reader.info.attributes };
   });
+  return room;
+}
+
+window.connect = async (url, token) => {
+  const room = followed();
   await room.connect(url, token);
   report.identity = room.localParticipant.identity;
   await room.localParticipant.setMicrophoneEnabled(true);
+};
+
+/** What is said in the first seconds is said to nobody yet. */
+window.speakAndConnect = async (url, token) => {
+  const room = followed();
+  room.registerRpcMethod('show_hours', async ({ payload, callerIdentity }) => {
+    report.shown = { ...JSON.parse(payload), by: callerIdentity };
+    return JSON.stringify({ hours: 'from nine to four' });
+  });
+  const microphone = room.localParticipant.setMicrophoneEnabled(true, undefined, { preConnectBuffer: true });
+  await new Promise((done) => setTimeout(done, 4_500));
+  report.connectedAfterMs = 4_500;
+  await room.connect(url, token);
+  report.identity = room.localParticipant.identity;
+  await microphone;
 };

@@ -118,3 +118,34 @@ async fn nobody_waits_for_what_another_organization_publishes() {
     assert_eq!(catalogue.reload().await.map(|()| catalogue.served.borrow().missing).ok(), Some(0));
     tasks.shutdown().await;
 }
+
+/// A LiveKit project has one name space of agents: workers are made of what `agents` names, and rooms ask by name.
+#[tokio::test]
+async fn of_two_organizations_agents_under_one_name_rooms_get_the_default_ones() {
+    let db = database().await;
+    let (home, other) = (founded(&db, "default").await, founded(&db, "other").await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = Config {
+        data_dir: folder.path().to_owned(),
+        models_dir: Some(folder.path().to_owned()),
+        ..Config::default()
+    };
+    let tasks = Arc::new(Tasks::new());
+    let loaded = Catalogue::load(&config, db.clone(), home, None, Arc::clone(&tasks)).await;
+    let catalogue = Arc::new(loaded.expect("nothing is published yet"));
+    publish(&db, other, "twin", "the other").await;
+    catalogue.reload().await.expect("read");
+    let theirs = format!("{other}/twin");
+    until(&catalogue, &theirs).await;
+    assert!(catalogue.find("twin").is_none(), "the default organization has none of that name");
+    assert!(catalogue.agents(|_| true).is_empty(), "and no room is offered to another's");
+    publish(&db, home, "twin", "our own").await;
+    catalogue.reload().await.expect("read");
+    until(&catalogue, "twin").await;
+    let names: Vec<String> = catalogue.agents(|_| true).into_iter().map(|agent| agent.name).collect();
+    assert_eq!(names, ["twin"]);
+    let org = |name: &str| catalogue.find(name).map(|callable| callable.org);
+    assert_eq!((org("twin"), org(&theirs)), (Some(home), Some(other)));
+    assert_eq!((catalogue.owner("twin"), catalogue.owner(&theirs)), (Some(home), Some(other)));
+    tasks.shutdown().await;
+}

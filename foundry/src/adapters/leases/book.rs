@@ -21,18 +21,32 @@ pub(super) struct Book {
     held: BTreeMap<SessionId, Held>,
     /// Calls that are over, until the database knows.
     done: BTreeMap<SessionId, i32>,
+    /// The database did not answer when it was last asked.
+    away: bool,
 }
 
 #[derive(Debug)]
 struct Held {
     fence: i32,
     until: Instant,
+    /// Its time is over, and the database could not be asked: whether somebody else has it is not known.
+    open: bool,
+}
+
+/// What time did to leases that were not renewed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Expired {
+    /// Others may have had them for as long as they like.
+    pub(super) lost: Vec<SessionId>,
+    /// The database is away: they are held on to, and nobody enters a room on their account.
+    pub(super) open: Vec<SessionId>,
 }
 
 impl Book {
     /// A lease that the database was asked for at `asked`, and gave.
     pub(super) fn hold(&mut self, session: SessionId, fence: i32, asked: Instant) {
-        self.held.insert(session, Held { fence, until: asked + LASTS - AHEAD });
+        self.away = false;
+        self.held.insert(session, Held { fence, until: asked + LASTS - AHEAD, open: false });
     }
 
     /// The call is over. A lease that was lost before is somebody else's.
@@ -63,11 +77,13 @@ impl Book {
         held: &[(SessionId, i32)],
         kept: &[SessionId],
     ) -> Vec<SessionId> {
+        self.away = false;
         let mut lost = Vec::new();
         for (session, fence) in held {
             let Some(ours) = self.held.get_mut(session).filter(|ours| ours.fence == *fence) else { continue };
             if kept.contains(session) {
                 ours.until = ours.until.max(asked + LASTS - AHEAD);
+                ours.open = false;
             } else {
                 self.held.remove(session);
                 lost.push(*session);
@@ -85,18 +101,32 @@ impl Book {
         }
     }
 
-    /// Those whose time is over without having been renewed. They are lost, whether or not somebody takes them.
-    pub(super) fn expire(&mut self, now: Instant) -> Vec<SessionId> {
-        let over = |held: &Held| now >= held.until;
-        let lost: Vec<_> =
-            self.held.iter().filter(|(_, held)| over(held)).map(|(session, _)| *session).collect();
+    /// The database could not be asked.
+    pub(super) const fn unanswered(&mut self) {
+        self.away = true;
+    }
+
+    /// Those whose time is over without having been renewed. Where the database answers they are lost, whether or not somebody takes them:
+    /// it was this server that was late. Where it is away for this one it is most likely away for all, who then cannot take anything.
+    pub(super) fn expire(&mut self, now: Instant) -> Expired {
+        let over = |held: &Held| now >= held.until && !held.open;
+        let ids = self.held.iter().filter(|(_, held)| over(held)).map(|(session, _)| *session).collect();
+        if self.away {
+            self.held.values_mut().filter(|held| over(held)).for_each(|held| held.open = true);
+            return Expired { open: ids, lost: Vec::new() };
+        }
         self.held.retain(|_, held| !over(held));
-        lost
+        Expired { lost: ids, open: Vec::new() }
     }
 
     /// When `expire` has something to do next.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.held.values().map(|held| held.until).min()
+        self.held.values().filter(|held| !held.open).map(|held| held.until).min()
+    }
+
+    /// Whether it is known to be ours.
+    pub(super) fn is_certain(&self, session: SessionId) -> bool {
+        self.held.get(&session).is_some_and(|held| !held.open)
     }
 }
 
@@ -120,8 +150,8 @@ mod tests {
         let asked = now + BEAT;
         assert_eq!(book.renewed(asked, &[first, second], &[first.0]), [second.0]);
         assert_eq!(book.deadline(), Some(asked + LASTS - AHEAD));
-        assert_eq!(book.expire(now + LASTS), [first.0; 0]);
-        assert_eq!(book.expire(asked + LASTS), [first.0]);
+        assert_eq!(book.expire(now + LASTS), Expired::default());
+        assert_eq!(book.expire(asked + LASTS).lost, [first.0]);
         assert_eq!((book.due(), book.deadline()), ((vec![], vec![]), None));
     }
 
@@ -131,7 +161,7 @@ mod tests {
         let late = now + BEAT;
         book.renewed(late + BEAT, &[first], &[first.0]);
         book.renewed(late, &[first, second], &[first.0, second.0]);
-        assert_eq!(book.expire(late + LASTS), [second.0]);
+        assert_eq!(book.expire(late + LASTS).lost, [second.0]);
         book.renewed(late + BEAT, &[first, second], &[first.0, second.0]);
         assert_eq!(book.due().0, [first]);
     }
@@ -145,13 +175,28 @@ mod tests {
         book.deleted(&[first]);
         assert_eq!(book.due(), (vec![second], vec![]));
         book.forget(second.0, second.1);
-        assert_eq!((book.due(), book.expire(now + LASTS)), ((vec![], vec![]), vec![]));
+        assert_eq!((book.due(), book.expire(now + LASTS)), ((vec![], vec![]), Expired::default()));
     }
 
     #[test]
     fn nobody_holds_what_another_may_take() {
         let (mut book, held, now) = two();
         // The database counts from a later moment than the one at which it was asked.
-        assert_eq!(book.expire(now + LASTS - Duration::from_millis(1)).len(), held.len());
+        assert_eq!(book.expire(now + LASTS - Duration::from_millis(1)).lost.len(), held.len());
+    }
+
+    #[test]
+    fn while_the_database_is_away_calls_are_held_on_to_and_what_was_taken_is_lost_when_it_is_back() {
+        let (mut book, [first, second], now) = two();
+        book.unanswered();
+        let expired = book.expire(now + LASTS);
+        assert_eq!((expired.open.len(), expired.lost.len()), (2, 0));
+        assert!(!book.is_certain(first.0));
+        assert_eq!((book.deadline(), book.expire(now + LASTS * 9)), (None, Expired::default()), "said once");
+        assert_eq!(book.due().0, [first, second], "both are asked for again");
+        let back = now + LASTS * 10;
+        assert_eq!(book.renewed(back, &[first, second], &[first.0]), [second.0]);
+        assert!(book.is_certain(first.0));
+        assert_eq!(book.expire(back + LASTS).lost, [first.0], "the database answers: this server is late");
     }
 }

@@ -114,6 +114,7 @@ async fn what_a_page_sent_of_the_time_before_is_heard_first_and_what_it_says_onc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "it is waited for at once")]
 async fn methods_of_a_page_answer_fail_and_hang_and_we_have_none() {
     let server = LiveKit::start();
     let tasks = Tasks::new();

@@ -72,3 +72,26 @@ async fn an_empty_room_is_left_in_time_and_a_wrong_key_is_said_to_be_one() {
     assert_eq!(error.failure().code.0, "LIVEKIT_REFUSED");
     within("all tasks", tasks.shutdown()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_was_lost_is_not_entered_while_somebody_else_may_have_ones_place() {
+    let mut server = LiveKit::start();
+    let tasks = Tasks::new();
+    let guarded = options();
+    let door = guarded.door.clone();
+    let mut ann = visit(ticket(&server.url(), "desk", "ann"), guarded, &tasks);
+    let mut bob = visit(ticket(&server.url(), "desk", "bob"), options(), &tasks);
+    active(&mut ann).await;
+    active(&mut bob).await;
+    door.shut(true);
+    server.restart();
+    until(&mut ann, |event| *event == LegEvent::Lost).await;
+    until(&mut bob, |event| *event == LegEvent::Lost).await;
+    // Bob is back long before, and alone: nobody would hear him.
+    let early = tokio::time::timeout(std::time::Duration::from_secs(4), active(&mut bob)).await;
+    assert!(early.is_err(), "ann is not there");
+    door.shut(false);
+    active(&mut ann).await;
+    active(&mut bob).await;
+    within("all tasks", tasks.shutdown()).await;
+}
