@@ -109,7 +109,14 @@ fn over(payload: &Payload) -> Unanswered {
 /// Calls somebody by the connection (the Voice API application). `state` comes back with whatever becomes of it. Whether a machine takes the
 /// call is heard by us.
 #[must_use]
-pub fn dial(api: &str, key: &Secret<String>, connection: &str, dial: Dial<'_>, state: &str, id: &str) -> Command {
+pub fn dial(
+    api: &str,
+    key: &Secret<String>,
+    connection: &str,
+    dial: Dial<'_>,
+    state: &str,
+    id: &str,
+) -> Command {
     let body = json!({
         "connection_id": connection,
         "to": dial.to,
@@ -138,12 +145,22 @@ pub fn dialled(answer: &str) -> Option<String> {
     struct Call {
         call_control_id: String,
     }
-    serde_json::from_str::<Made>(answer).ok().map(|made| made.data.call_control_id).filter(|call| !call.is_empty())
+    serde_json::from_str::<Made>(answer)
+        .ok()
+        .map(|made| made.data.call_control_id)
+        .filter(|call| !call.is_empty())
 }
 
 /// Puts the caller through: the call stays ours until somebody takes it. `state` comes with what becomes of the call with them.
 #[must_use]
-pub fn transfer(api: &str, key: &Secret<String>, call: &str, dial: Dial<'_>, state: &str, id: &str) -> Command {
+pub fn transfer(
+    api: &str,
+    key: &Secret<String>,
+    call: &str,
+    dial: Dial<'_>,
+    state: &str,
+    id: &str,
+) -> Command {
     let mut body = json!({
         "to": dial.to,
         "timeout_secs": dial.ring_s,
@@ -328,22 +345,33 @@ mod tests {
     #[test]
     fn calls_are_made_and_put_through_and_what_becomes_of_them_names_them() {
         let (carrier, key) = (Carrier::new(), Secret::new("KEY".to_owned()));
-        let wanted = Dial { to: "+15550100", from: "+15550199", webhook: "https://v.example.com/x", ring_s: 25 };
+        let wanted =
+            Dial { to: "+15550100", from: "+15550199", webhook: "https://v.example.com/x", ring_s: 25 };
         let command = dial(API, &key, "7267", wanted, "ses_1", "ses_1");
         assert_eq!(command.url, "https://api.telnyx.com/v2/calls");
         let body: Value = serde_json::from_str(&command.body).expect("JSON");
-        assert_eq!((&body["connection_id"], &body["to"], &body["timeout_secs"]), (&json!("7267"), &json!("+15550100"), &json!(25)));
-        assert_eq!(dialled(r#"{"data":{"call_control_id":"v3:new","is_alive":false}}"#).as_deref(), Some("v3:new"));
+        assert_eq!(
+            (&body["connection_id"], &body["to"], &body["timeout_secs"]),
+            (&json!("7267"), &json!("+15550100"), &json!(25))
+        );
+        assert_eq!(
+            dialled(r#"{"data":{"call_control_id":"v3:new","is_alive":false}}"#).as_deref(),
+            Some("v3:new")
+        );
         assert_eq!(dialled("{}"), None);
         let through = transfer(API, &key, "v3:abc", Dial { from: "", ..wanted }, "to", "7");
         assert_eq!(through.url, "https://api.telnyx.com/v2/calls/v3%3Aabc/actions/transfer");
         let target: Value = serde_json::from_str(&through.body).expect("JSON");
-        assert_eq!((&target["from"], &target["target_leg_client_state"]), (&Value::Null, &json!(STANDARD.encode("to"))));
+        assert_eq!(
+            (&target["from"], &target["target_leg_client_state"]),
+            (&Value::Null, &json!(STANDARD.encode("to")))
+        );
         let heard = |event: &str, cause: &str| {
             let payload = json!({"call_control_id": "v3:new", "direction": "outgoing", "client_state": body["client_state"], "hangup_cause": cause});
             carrier.heard(&json!({"data": {"event_type": event, "payload": payload}}).to_string(), NOW)
         };
-        let progress = |what| Ok(Event::Progress { call: "v3:new".to_owned(), state: "ses_1".to_owned(), what });
+        let progress =
+            |what| Ok(Event::Progress { call: "v3:new".to_owned(), state: "ses_1".to_owned(), what });
         assert_eq!(heard("call.initiated", ""), progress(Progress::Ringing));
         for (cause, why) in [
             ("user_busy", Unanswered::Busy),

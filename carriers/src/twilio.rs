@@ -130,7 +130,8 @@ pub fn dialled(answer: &str) -> Option<String> {
 #[must_use]
 pub fn transfer(api: &str, credentials: Credentials<'_>, call: &str, dial: Dial<'_>) -> Command {
     let noun = if dial.to.starts_with("sip:") || dial.to.starts_with("sips:") { "Sip" } else { "Number" };
-    let (to, from, webhook, ring_s) = (escaped(dial.to), escaped(dial.from), escaped(dial.webhook), dial.ring_s);
+    let (to, from, webhook, ring_s) =
+        (escaped(dial.to), escaped(dial.from), escaped(dial.webhook), dial.ring_s);
     let caller = if from.is_empty() { String::new() } else { format!(" callerId=\"{from}\"") };
     let twiml = format!(
         "{PROLOGUE}<Response><Dial action=\"{webhook}\" timeout=\"{ring_s}\"{caller}><{noun} statusCallback=\"{webhook}\" \
@@ -183,11 +184,7 @@ pub fn hang_up(api: &str, credentials: Credentials<'_>, call: &str) -> Command {
 fn post(api: &str, credentials: Credentials<'_>, path: &str, body: String) -> Command {
     let user = STANDARD.encode(format!("{}:{}", credentials.sid, credentials.token.expose()));
     Command {
-        url: format!(
-            "{}/2010-04-01/Accounts/{}/{path}",
-            api.trim_end_matches('/'),
-            part(credentials.sid)
-        ),
+        url: format!("{}/2010-04-01/Accounts/{}/{path}", api.trim_end_matches('/'), part(credentials.sid)),
         authorization: Secret::new(format!("Basic {user}")),
         content_type: "application/x-www-form-urlencoded",
         body,
@@ -308,7 +305,11 @@ mod tests {
         progress("no-answer", Progress::Ended(Unanswered::NoAnswer));
         progress("canceled", Progress::Ended(Unanswered::Cancelled));
         progress("failed", Progress::Ended(Unanswered::Failed));
-        let of = [("CallbackSource", "call-progress-events"), ("CallStatus", "in-progress"), ("ParentCallSid", "CA0")];
+        let of = [
+            ("CallbackSource", "call-progress-events"),
+            ("CallStatus", "in-progress"),
+            ("ParentCallSid", "CA0"),
+        ];
         let of_caller = Some("CA0".to_owned());
         assert_eq!(heard(&of), Event::Progress { call: call(), of: of_caller, what: Progress::Answered });
         let asks = [("Direction", "outbound-api"), ("CallStatus", "in-progress")];
@@ -322,7 +323,12 @@ mod tests {
     fn calls_are_made_and_put_through_by_forms() {
         let token = token();
         let credentials = Credentials { sid: "AC1", token: &token };
-        let wanted = Dial { to: "+15550100", from: "+15550199", webhook: "https://v.example.com/c/1/voice", ring_s: 25 };
+        let wanted = Dial {
+            to: "+15550100",
+            from: "+15550199",
+            webhook: "https://v.example.com/c/1/voice",
+            ring_s: 25,
+        };
         let command = dial(API, credentials, wanted);
         assert_eq!(command.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls.json");
         assert_eq!(
@@ -333,7 +339,10 @@ mod tests {
         assert_eq!(dialled(r#"{"code": 21211}"#), None);
         let command = transfer(API, credentials, "CA1", wanted);
         assert_eq!(command.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls/CA1.json");
-        let twiml = form_urlencoded::parse(command.body.as_bytes()).find(|(name, _)| name == "Twiml").expect("TwiML").1;
+        let twiml = form_urlencoded::parse(command.body.as_bytes())
+            .find(|(name, _)| name == "Twiml")
+            .expect("TwiML")
+            .1;
         assert!(
             twiml.ends_with(
                 "<Response><Dial action=\"https://v.example.com/c/1/voice\" timeout=\"25\" callerId=\"+15550199\"><Number statusCallback=\"https://v.example.com/c/1/voice\" statusCallbackEvent=\"answered\">+15550100</Number></Dial></Response>"
@@ -342,7 +351,9 @@ mod tests {
         );
         let by_sip = transfer(API, credentials, "CA1", Dial { to: "sip:a@b&c", from: "", ..wanted });
         let twiml = form_urlencoded::parse(by_sip.body.as_bytes()).next().expect("TwiML").1.into_owned();
-        assert!(twiml.contains("<Sip ") && twiml.contains(">sip:a@b&amp;c</Sip>") && !twiml.contains("callerId"));
+        assert!(
+            twiml.contains("<Sip ") && twiml.contains(">sip:a@b&amp;c</Sip>") && !twiml.contains("callerId")
+        );
     }
 
     #[test]

@@ -173,13 +173,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(
-    program: &str,
-    args: &[&str],
-    environment: &[(&str, &str)],
-    folder: &Path,
-    database: &str,
-) -> Child {
+fn spawn(program: &str, args: &[&str], environment: &[(&str, &str)], folder: &Path, database: &str) -> Child {
     let file = |name: &str| std::fs::File::create(folder.join(name)).expect("writable");
     let mut command = Command::new(program);
     // In the environment, which a test's own flag overrides.

@@ -86,7 +86,8 @@ impl Lines {
             LegEvent::Packet(packet) => by_sender.then_some(LegEvent::Packet(packet)),
             // What is measured of a direction is measured where it flows; the caller's own is what the session acts on.
             LegEvent::Quality(quality) => by_sender.then_some(LegEvent::Quality(quality)),
-            other @ (LegEvent::Earlier(_) | LegEvent::Message(_) | LegEvent::Signal(_) | LegEvent::Closed) => {
+            other
+            @ (LegEvent::Earlier(_) | LegEvent::Message(_) | LegEvent::Signal(_) | LegEvent::Closed) => {
                 Some(other)
             }
         }

@@ -139,7 +139,12 @@ fn a_livekit_server_behind_tls_is_worked_for_and_entered_by_those_who_trust_it()
     };
     let ran = call(&trusting);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    assert_eq!(ran.stdout.matches("\"answered\":true").count(), 2, "the greeting and an answer: {}", ran.stdout);
+    assert_eq!(
+        ran.stdout.matches("\"answered\":true").count(),
+        2,
+        "the greeting and an answer: {}",
+        ran.stdout
+    );
     let ran = call(&[]);
     assert_eq!(ran.code, Some(1), "{}", ran.stdout);
     assert!(ran.stderr.contains("LIVEKIT_UNREACHABLE"), "{}", ran.stderr);

@@ -146,7 +146,8 @@ fn live_packet(payload: Bytes) -> Packet {
 
 /// Samples of 16 bits, of which most clients that are no browsers send the first channel and the others in turn.
 fn encoded(bytes: &[u8], attributes: &BTreeMap<String, String>) -> Vec<Bytes> {
-    let number = |name: &str, usual: u32| attributes.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let number =
+        |name: &str, usual: u32| attributes.get(name).and_then(|text| text.parse().ok()).unwrap_or(usual);
     let (rate_hz, channels) = (number("sampleRate", OPUS_HZ), number("channels", 1).clamp(1, 8));
     let options = opus::Options { forward_error_correction: false, ..opus::Options::default() };
     let (Ok(mut resampler), Ok(mut encoder)) =
@@ -197,7 +198,8 @@ fn overlap(before: &[(Bytes, u32)], live: &[Packet]) -> u32 {
     let end = &before[before.len() - end.count()..];
     let first = live.first().map_or(0, |packet| packet.timestamp);
     let beginning = live.iter().take_while(|packet| packet.timestamp.wrapping_sub(first) < units(BEGINNING));
-    let (end, beginning) = (sound(end.iter().map(|(payload, _)| payload)), sound(beginning.map(|packet| &packet.payload)));
+    let (end, beginning) =
+        (sound(end.iter().map(|(payload, _)| payload)), sound(beginning.map(|packet| &packet.payload)));
     let samples = common(&end, &beginning);
     u32::try_from(samples).unwrap_or(0) * (OPUS_HZ / COMPARED_HZ)
 }

@@ -63,7 +63,8 @@ fn number(bytes: &[u8]) -> Option<(Option<u64>, usize)> {
         return None;
     }
     let marker = 1_u64 << (7 * width);
-    let value = bytes.get(..width)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)) & (marker - 1);
+    let value =
+        bytes.get(..width)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)) & (marker - 1);
     Some(((value != marker - 1).then_some(value), width))
 }
 

@@ -397,11 +397,12 @@ impl Link {
         let destination = self.addresses.candidate_for(arrived.local, arrived.source);
         let relay = self.relays.iter_mut().find(|relay| relay.server() == arrived.source);
         // What the server brings, or says itself.
-        let (source, destination, bytes) = match relay.map(|relay| (relay.relayed(), relay.take(&arrived.bytes, arrived.at))) {
-            Some((Some(relayed), Taken::From(peer, bytes))) => (peer, relayed, Bytes::from(bytes)),
-            Some(_) => return,
-            None => (arrived.source, destination, arrived.bytes.clone()),
-        };
+        let (source, destination, bytes) =
+            match relay.map(|relay| (relay.relayed(), relay.take(&arrived.bytes, arrived.at))) {
+                Some((Some(relayed), Taken::From(peer, bytes))) => (peer, relayed, Bytes::from(bytes)),
+                Some(_) => return,
+                None => (arrived.source, destination, arrived.bytes.clone()),
+            };
         let Ok(receive) = Receive::new(Protocol::Udp, source, destination, &bytes) else {
             return;
         };

@@ -42,9 +42,11 @@ pub async fn servers(given: &[IceServer]) -> Vec<TurnServer> {
     let mut found = Vec::new();
     for server in given {
         for (host, port) in server.urls.iter().filter_map(|url| by_udp(url)) {
-            let looked_up = tokio::time::timeout(RESOLVED_WITHIN, tokio::net::lookup_host((host, port))).await;
+            let looked_up =
+                tokio::time::timeout(RESOLVED_WITHIN, tokio::net::lookup_host((host, port))).await;
             // Links have sockets of IPv4.
-            let address = looked_up.ok().and_then(Result::ok).and_then(|mut all| all.find(SocketAddr::is_ipv4));
+            let address =
+                looked_up.ok().and_then(Result::ok).and_then(|mut all| all.find(SocketAddr::is_ipv4));
             let Some(address) = address else {
                 tracing::debug!("a TURN server's address is not known");
                 continue;
@@ -240,7 +242,8 @@ mod tests {
 
     #[test]
     fn a_server_on_loopback_is_asked_from_there() {
-        let [out, back]: [SocketAddr; 2] = ["192.0.2.1:7", "127.0.0.1:7"].map(|text| text.parse().expect("an address"));
+        let [out, back]: [SocketAddr; 2] =
+            ["192.0.2.1:7", "127.0.0.1:7"].map(|text| text.parse().expect("an address"));
         let server = |text: &str| text.parse().expect("an address");
         assert_eq!(local_for(&[out, back], server("127.0.0.1:3478")), Some(back));
         assert_eq!(local_for(&[out, back], server("198.51.100.1:3478")), Some(out));
@@ -254,7 +257,10 @@ mod tests {
             username: "ann".to_owned(),
             credential: Secret::new("secret".to_owned()),
         };
-        let all = [given(&["stun:127.0.0.1:1", "turn:127.0.0.1:2", "turn:127.0.0.1:2?transport=udp"]), given(&["turn:127.0.0.1:3", "turn:127.0.0.1:4"])];
+        let all = [
+            given(&["stun:127.0.0.1:1", "turn:127.0.0.1:2", "turn:127.0.0.1:2?transport=udp"]),
+            given(&["turn:127.0.0.1:3", "turn:127.0.0.1:4"]),
+        ];
         let ports: Vec<_> = servers(&all).await.iter().map(|server| server.address.port()).collect();
         assert_eq!(ports, [2, 3]);
     }

@@ -189,9 +189,7 @@ impl Session {
                 bridge.inbound.push(packet, now.into_std());
             }
             Some(LegEvent::Quality(quality)) => bridge.outbound.expect_loss(quality.loss_out),
-            Some(
-                LegEvent::Earlier(_) | LegEvent::Active | LegEvent::Message(_) | LegEvent::Signal(_),
-            ) => {}
+            Some(LegEvent::Earlier(_) | LegEvent::Active | LegEvent::Message(_) | LegEvent::Signal(_)) => {}
             Some(LegEvent::Lost | LegEvent::Closed) | None => {
                 self.close(domain::EndReason::Transferred, now);
             }

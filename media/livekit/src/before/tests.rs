@@ -76,10 +76,12 @@ fn a_live_track_that_begins_later_or_says_something_else_is_left_as_it_is() {
 #[test]
 fn samples_are_encoded_and_browsers_that_record_something_else_are_heard_live_alone() {
     let speech = speech();
-    let bytes: Vec<u8> = speech[..48 * FRAME].iter().flat_map(|sample| [sample.to_le_bytes(); 2]).flatten().collect();
-    let attributes: BTreeMap<String, String> = [("trackId", "TR_1"), ("sampleRate", "24000"), ("channels", "2")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+    let bytes: Vec<u8> =
+        speech[..48 * FRAME].iter().flat_map(|sample| [sample.to_le_bytes(); 2]).flatten().collect();
+    let attributes: BTreeMap<String, String> =
+        [("trackId", "TR_1"), ("sampleRate", "24000"), ("channels", "2")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
     let blob = Blob { mime: "application/octet-stream".to_owned(), bytes, attributes };
     let joined = join(recorded(&blob), live(&speech[40 * FRAME..]));
     assert!(frames(&joined).abs_diff(speech.len() / FRAME) <= 1, "{}", frames(&joined));

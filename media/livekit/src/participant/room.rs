@@ -18,8 +18,8 @@ use crate::options::Options;
 use crate::roster::Source;
 use crate::signal::{self, Opened, Pulse, Signal};
 use crate::wire::{
-    AddTrack, Join, ParticipantTracks, Request, SessionDescription, SignalResponse, SyncState,
-    Target, TrackPublished, TrackSource, TrackType, Trickle, UpdateSubscription,
+    AddTrack, Join, ParticipantTracks, Request, SessionDescription, SignalResponse, SyncState, Target,
+    TrackPublished, TrackSource, TrackType, Trickle, UpdateSubscription,
 };
 
 pub(super) const RELIABLE: &str = "_reliable";

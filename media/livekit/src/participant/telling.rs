@@ -162,7 +162,8 @@ impl Participant {
 
     /// A method of the caller's page is wanted.
     pub(super) fn ask_page(&mut self, room: &mut Room, ask: Ask) {
-        let caller = self.roster.caller().filter(|_| self.roster.present()).map(|caller| caller.identity.clone());
+        let caller =
+            self.roster.caller().filter(|_| self.roster.present()).map(|caller| caller.identity.clone());
         let id = format!("{:032x}", rand::random::<u128>());
         let packet = self.calls.ask(ask, caller.as_deref(), id, now());
         send(room, packet);

@@ -81,7 +81,8 @@ fn envelope(samples: &[i16]) -> Vec<f64> {
 }
 
 fn alike(one: &[f64], other: &[f64]) -> f64 {
-    let product = |one: &[f64], other: &[f64]| one.iter().zip(other).map(|(one, other)| one * other).sum::<f64>();
+    let product =
+        |one: &[f64], other: &[f64]| one.iter().zip(other).map(|(one, other)| one * other).sum::<f64>();
     let length = one.len().min(other.len());
     let (one, other) = (&one[..length], &other[..length]);
     product(one, other) / (product(one, one) * product(other, other)).sqrt()
@@ -95,7 +96,8 @@ async fn what_a_page_sent_of_the_time_before_is_heard_first_and_what_it_says_onc
     let page = Page::open(&server, 1_400, 1_100);
     let (packets, first) = hear(&mut agent, 3_000).await;
     assert!(first >= 70, "{first} packets at once");
-    let steps = packets.windows(2).filter(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)).count();
+    let steps =
+        packets.windows(2).filter(|pair| pair[1].sequence == pair[0].sequence.wrapping_add(1)).count();
     assert!(steps + 2 >= packets.len(), "numbered in order: {steps} of {}", packets.len());
     let mut decoder = media_codec::decoder(media_core::Codec::Opus).expect("a decoder");
     let mut heard = Vec::new();
@@ -135,7 +137,8 @@ async fn methods_of_a_page_answer_fail_and_hang_and_we_have_none() {
     assert_eq!(call("sleeps", "{}", short).await, Err(Failed::NoAnswer(short)));
     assert_eq!(call("show", &"x".repeat(20_000), patience).await, Err(Failed::TooLarge));
     // Some of what it says is not read any more; the end of it is waited for.
-    let drained = async { while agent.peer.events.recv().await.is_some_and(|event| event != LegEvent::Closed) {} };
+    let drained =
+        async { while agent.peer.events.recv().await.is_some_and(|event| event != LegEvent::Closed) {} };
     let _said_all = tokio::time::timeout(Duration::from_secs(4), drained).await;
     drop(agent.peer);
     let said = tokio::task::spawn_blocking(move || page.said()).await.expect("the page ends");
