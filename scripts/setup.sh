@@ -19,7 +19,7 @@ as_root() {
 
 # --- system packages -------------------------------------------------------------------------------------------
 packages=(build-essential cmake pkg-config ca-certificates curl python3 python3-pip unzip postgresql)
-[ "$what" = test ] && packages+=(chromium python3-venv redis-server sip-tester baresip-core coturn)
+[ "$what" = test ] && packages+=(chromium python3-venv redis-server sip-tester baresip-core coturn kamailio)
 
 # The newest major version of PostgreSQL's server programs on this machine, 0 without any.
 postgres_major() {

@@ -28,7 +28,7 @@ use crate::adapters::halves::Halves;
 use crate::adapters::health::{Health, Metrics};
 use crate::adapters::leases::Leases;
 use crate::adapters::live::Live;
-use crate::adapters::phones::Phones;
+use crate::adapters::phones::{Lines, Phones};
 use crate::adapters::recordings::{self, Recordings};
 use crate::adapters::returning::Returning;
 use crate::adapters::rooms::{self, Rooms};
@@ -173,6 +173,12 @@ impl House {
         let spending = spending.map_err(|error| coded(error.failure(), error))?;
         at_once.render_ahead();
         greeter.render_ahead(directory.clone());
+        let rights = Arc::new(Rights {
+            home,
+            trunks: config.sip.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+            lent: config.sip.lent.clone(),
+        });
+        let lines = Arc::new(Lines::default());
         let phones = match config.sip.options() {
             Some(options) => {
                 let bound = media_sip::Server::bind(options, &tasks).await;
@@ -182,10 +188,11 @@ impl House {
                     directory: directory.clone(),
                     spending: Arc::clone(&spending),
                     tasks: Arc::clone(&tasks),
-                    home,
+                    lines: Arc::clone(&lines),
+                    rights: Arc::clone(&rights),
                     open: config.sip.open,
                 };
-                phones.answer(ringing);
+                phones.answer(server.clone(), ringing);
                 Some(server)
             }
             None => None,
@@ -218,11 +225,8 @@ impl House {
             tasks: Arc::clone(&tasks),
             db: store.db().clone(),
             server: store.server(),
-            rights: Rights {
-                home,
-                trunks: config.sip.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
-                lent: config.sip.lent.clone(),
-            },
+            rights,
+            lines,
             queued: Notify::new(),
             last: Mutex::default(),
         });

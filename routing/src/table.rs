@@ -41,6 +41,8 @@ pub struct Route {
     pub timetable: Option<Timetable>,
     pub agent: AgentId,
     pub environment: EnvironmentId,
+    /// A channel that leads its number or room by itself; its id is the route's.
+    pub channel: bool,
 }
 
 /// What a call brings.
@@ -64,6 +66,8 @@ pub struct Specificity {
     pub trunk: bool,
     pub headers: usize,
     pub hours: bool,
+    /// A route that was made as one goes before a channel.
+    pub made: bool,
 }
 
 /// Why a route does not fit.
@@ -144,6 +148,7 @@ impl Table {
             trunk: same(trunk.as_ref(), arrival.trunk.as_ref()).ok_or(Miss::Trunk)?,
             headers: headers.len(),
             hours: route.timetable.is_some(),
+            made: !route.channel,
         };
         if let Some(missing) = headers.iter().find(|wanted| !arrival.has(wanted)) {
             return Err(Miss::Header(missing.name.clone()));

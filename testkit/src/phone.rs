@@ -195,6 +195,13 @@ impl Phone {
         }
     }
 
+    /// The call's name, and the tags that it has on this side and on the other.
+    #[must_use]
+    pub fn dialog(&self) -> (String, String, String) {
+        let theirs = self.to.split("tag=").nth(1).and_then(|rest| rest.split(';').next()).unwrap_or_default();
+        (self.call.clone(), self.tag.clone(), theirs.to_owned())
+    }
+
     /// Whom the next INVITE is for.
     pub fn ask_for(&mut self, user: &str) {
         user.clone_into(&mut self.user);

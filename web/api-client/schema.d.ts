@@ -1909,9 +1909,10 @@ export interface components {
             why: string;
         };
         ConsideredRoute: {
+            channel_id?: string | null;
             chosen: boolean;
             fits: boolean;
-            /** @description Null: the draft. */
+            /** @description Null: the draft, or a channel. */
             route_id?: string | null;
             title: string;
             /** @description For people. */
@@ -3164,6 +3165,11 @@ export interface components {
                 /** @example rte_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
                 id: string;
                 /**
+                 * @description A node of the agent's graph, where the call goes on from the greeting. Null: at the agent's entry.
+                 * @example booking
+                 */
+                node?: string | null;
+                /**
                  * @description What was called: `+` and digits, or an extension such as `front-desk`. With `*` at its end, everything that begins so.
                  * @example +41441234567
                  */
@@ -3445,6 +3451,8 @@ export interface components {
             environment_id: string;
             headers?: components["schemas"]["RouteHeader"][];
             host?: string | null;
+            /** @description Of the version that the environment serves. */
+            node?: string | null;
             number?: string | null;
             room?: string | null;
             schedule?: components["schemas"]["GreetingSchedule"] | null;
@@ -3817,9 +3825,15 @@ export interface components {
         Reached: {
             agent: string;
             agent_id: string;
+            /** @description A channel that leads its number or room where no route does. */
+            channel_id?: string | null;
             environment: string;
             environment_id: string;
-            /** @description Null: the draft. */
+            /** @description Where the call begins; null: at the agent's entry. */
+            node?: string | null;
+            /** @description The version has no such node: the call begins at the agent's entry. */
+            node_missing: boolean;
+            /** @description Null: the draft, or a channel. */
             route_id?: string | null;
             /**
              * Format: int32
@@ -3957,6 +3971,11 @@ export interface components {
             /** @example rte_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
             id: string;
             /**
+             * @description A node of the agent's graph, where the call goes on from the greeting. Null: at the agent's entry.
+             * @example booking
+             */
+            node?: string | null;
+            /**
              * @description What was called: `+` and digits, or an extension such as `front-desk`. With `*` at its end, everything that begins so.
              * @example +41441234567
              */
@@ -4005,6 +4024,8 @@ export interface components {
             environment_id?: string | null;
             headers?: components["schemas"]["RouteHeader"][] | null;
             host?: string | null;
+            /** @description Of the version that the environment serves. */
+            node?: string | null;
             number?: string | null;
             room?: string | null;
             schedule?: components["schemas"]["GreetingSchedule"] | null;
@@ -4037,6 +4058,8 @@ export interface components {
             reached?: components["schemas"]["Reached"] | null;
             /** @description Why `draft` could not be saved; null where it could. */
             refusal?: string | null;
+            /** @description The code of that refusal, such as `ROUTE_TAKEN` or `ROUTE_NODE_UNKNOWN`. */
+            refusal_code?: string | null;
         };
         RowError: {
             /** @description For people. */
@@ -9327,7 +9350,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `CONFLICT`: There is one already; `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
+            /** @description `CONFLICT`: There is one already; `ROUTE_TAKEN`: Another organization has this number; `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -15468,7 +15491,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `BODY_INVALID`: The request body cannot be read; `REFERENCE_UNKNOWN`: The body refers to nothing; `IDEMPOTENCY_KEY_REUSED`: The idempotency key was used for something else */
+            /** @description `BODY_INVALID`: The request body cannot be read; `ROUTE_NODE_UNKNOWN`: The agent has no such node to begin at; `REFERENCE_UNKNOWN`: The body refers to nothing; `IDEMPOTENCY_KEY_REUSED`: The idempotency key was used for something else */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -15933,7 +15956,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `BODY_INVALID`: The request body cannot be read; `REFERENCE_UNKNOWN`: The body refers to nothing */
+            /** @description `BODY_INVALID`: The request body cannot be read; `ROUTE_NODE_UNKNOWN`: The agent has no such node to begin at; `REFERENCE_UNKNOWN`: The body refers to nothing */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -15,6 +15,7 @@ const answer = async (page, text) => {
 async function make(page) {
   await page.getByTestId('new-route').first().click();
   await page.getByTestId('route-agent').selectOption({ label: 'Front desk' });
+  await page.getByTestId('route-node').selectOption({ label: 'booking (collect)' });
   await page.getByTestId('route-number').fill('+41 44*1');
   await page.getByTestId('test-number').fill(number);
   const fault = await page.getByTestId('problem').first().textContent();

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use jiff::civil::Date;
+use serde_json::{Map, Value, json};
 
 use crate::chat::Function;
 use crate::definition::AgentDefinition;
-use crate::expression::Expression;
+use crate::expression::{Expression, Scope};
 use crate::node::{Collect, DeclaredTool, End, IntentNode, LlmNode, Node, Say, Slot, Tool, Transfer};
 use crate::template::{Given, Template};
 use crate::understand::Choices;
@@ -27,6 +28,22 @@ pub struct Compiled {
     pub(crate) greeting: Vec<Template>,
     pub(crate) manners: Manners,
     pub(crate) tools: BTreeMap<String, Calling>,
+}
+
+impl Compiled {
+    /// Whom the agent's nodes of kind `transfer` name outright, by words or by `facts`. Where a call's own state decides, nobody is named.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<String> {
+        let roots = [("facts", &self.definition.facts), ("vocabularies", &self.vocabularies)];
+        let scope = Scope { roots: &roots, state: &Map::new() };
+        let fixed =
+            |to: &Template| to.roots().iter().all(|root| roots.iter().any(|(known, _)| known == root));
+        let named = self.nodes.values().filter_map(|step| match step {
+            Step::Transfer(leading) if fixed(&leading.to) => Some(leading.to.render(&scope, Date::ZERO)),
+            _ => None,
+        });
+        named.map(|to| to.trim().to_owned()).filter(|to| !to.is_empty()).collect()
+    }
 }
 
 #[derive(Debug, Clone)]

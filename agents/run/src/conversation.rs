@@ -89,6 +89,13 @@ impl Conversation {
         Self::on(agent, ports, session, walk)
     }
 
+    /// As `new`; from the greeting it goes on at this node in place of the agent's entry.
+    #[must_use]
+    pub fn at_node(agent: Arc<Agent>, ports: Ports, session: SessionId, seed: u64, node: &str) -> Self {
+        let walk = Walk::at_node(Arc::clone(agent.graph()), seed, node);
+        Self::on(agent, ports, session, walk)
+    }
+
     /// Takes up a conversation from a snapshot. A tool call that was under way is made again with its key.
     pub fn resume(
         agent: Arc<Agent>,

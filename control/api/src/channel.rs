@@ -1,4 +1,4 @@
-//! Where callers come in, and whom they then talk to.
+//! Where callers come in, and whom they then talk to. Numbers and rooms lead there by themselves, where no route does.
 
 use domain::{AgentId, ChannelId, EnvironmentId};
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 pub enum ChannelKind {
     /// A voice button; its address is a name.
     Widget,
-    /// A room of a media server, by its name.
+    /// A room of a media server, by its name. Its calls reach the agent, unless a route leads them elsewhere. One organization's alone.
     Room,
-    /// A phone number, E.164: `+` and digits.
+    /// A phone number, E.164: `+` and digits. Its calls reach the agent, unless a route leads them elsewhere. One organization's alone.
     Number,
     /// A hostname, lower case. One organization's alone.
     Host,

@@ -146,6 +146,8 @@ codes! {
     CONFLICT = Caller, 409, Retry::Never, "There is one already";
     /// Another organization has a route for the number, room or hostname, or for one that begins so.
     ROUTE_TAKEN = Caller, 409, Retry::Never, "Another organization has this number";
+    /// The version of the agent that the environment serves has no such node, or it serves none.
+    ROUTE_NODE_UNKNOWN = Caller, 422, Retry::Never, "The agent has no such node to begin at";
     /// The server is connected to no LiveKit server.
     LIVEKIT_ABSENT = Caller, 409, Retry::Never, "There is no LiveKit server";
     /// The campaign is not in a state that this can be done in.

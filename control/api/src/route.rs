@@ -1,6 +1,6 @@
 //! Routes: from what a call brings to an agent in an environment.
 
-use domain::{AgentId, EnvironmentId, RouteId};
+use domain::{AgentId, ChannelId, EnvironmentId, RouteId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,6 +31,9 @@ pub struct Route {
     pub agent_id: AgentId,
     #[schema(value_type = String)]
     pub environment_id: EnvironmentId,
+    /// A node of the agent's graph, where the call goes on from the greeting. Null: at the agent's entry.
+    #[schema(example = "booking")]
+    pub node: Option<String>,
     pub enabled: bool,
     pub revision: i32,
     #[schema(format = DateTime)]
@@ -71,6 +74,9 @@ pub struct NewRoute {
     pub agent_id: AgentId,
     #[schema(value_type = String, pattern = "^env_[0-9a-f]{32}$")]
     pub environment_id: EnvironmentId,
+    /// Of the version that the environment serves.
+    #[schema(max_length = 128)]
+    pub node: Option<String>,
     pub enabled: Option<bool>,
 }
 
@@ -101,6 +107,10 @@ pub struct RouteChange {
     pub agent_id: Option<AgentId>,
     #[schema(value_type = Option<String>, pattern = "^env_[0-9a-f]{32}$")]
     pub environment_id: Option<EnvironmentId>,
+    /// Of the version that the environment serves.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    pub node: Option<Option<String>>,
     pub enabled: Option<bool>,
 }
 
@@ -148,13 +158,18 @@ pub struct RouteTestAnswer {
     pub considered: Vec<ConsideredRoute>,
     /// Why `draft` could not be saved; null where it could.
     pub refusal: Option<String>,
+    /// The code of that refusal, such as `ROUTE_TAKEN` or `ROUTE_NODE_UNKNOWN`.
+    pub refusal_code: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reached {
-    /// Null: the draft.
+    /// Null: the draft, or a channel.
     #[schema(value_type = Option<String>)]
     pub route_id: Option<RouteId>,
+    /// A channel that leads its number or room where no route does.
+    #[schema(value_type = Option<String>)]
+    pub channel_id: Option<ChannelId>,
     #[schema(value_type = String)]
     pub agent_id: AgentId,
     pub agent: String,
@@ -163,13 +178,19 @@ pub struct Reached {
     pub environment: String,
     /// What callers reach; null: nothing is published there, so that the call is refused.
     pub version: Option<i32>,
+    /// Where the call begins; null: at the agent's entry.
+    pub node: Option<String>,
+    /// The version has no such node: the call begins at the agent's entry.
+    pub node_missing: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConsideredRoute {
-    /// Null: the draft.
+    /// Null: the draft, or a channel.
     #[schema(value_type = Option<String>)]
     pub route_id: Option<RouteId>,
+    #[schema(value_type = Option<String>)]
+    pub channel_id: Option<ChannelId>,
     pub title: String,
     pub fits: bool,
     pub chosen: bool,

@@ -28,7 +28,7 @@ pub use app::greetings::book::book as greeting_book;
 pub use app::ice::IceSource;
 pub use app::keys::NewKey;
 pub use app::limit::counted;
-pub use app::routes::table::table as route_table;
+pub use app::routes::table::{Leading as LeadingChannel, table as route_table};
 pub use app::seed::accounts::{GivenAccount, seed_accounts};
 pub use app::seed::{Definition, Source, seed};
 pub use app::vault::{CannotOpen, Vault};

@@ -4,7 +4,7 @@ use domain::{AgentId, ChannelId, EnvironmentId};
 use jiff::Timestamp;
 
 use crate::at::from_database;
-use crate::{Error, OrgTx, Page};
+use crate::{Error, OrgTx, Page, route};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Channel {
@@ -51,6 +51,19 @@ pub async fn list(tx: &mut OrgTx, page: Page) -> Result<Vec<Channel>, Error> {
     Ok(rows.into_iter().map(|row| row!(row)).collect())
 }
 
+/// All of them that lead calls by themselves.
+pub async fn leading(tx: &mut OrgTx) -> Result<Vec<Channel>, Error> {
+    let rows = sqlx::query!(
+        "select id, kind, address, agent_id, environment_id, enabled, revision, created_at, updated_at from app.channels
+         where kind in ('number', 'room') and enabled
+           and exists (select from app.route_claims where places @> (kind || ':' || address))
+         order by id"
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(rows.into_iter().map(|row| row!(row)).collect())
+}
+
 pub async fn find(tx: &mut OrgTx, id: ChannelId) -> Result<Option<Channel>, Error> {
     let row = sqlx::query!(
         "select id, kind, address, agent_id, environment_id, enabled, revision, created_at, updated_at from app.channels where id = $1",
@@ -73,7 +86,7 @@ pub async fn lock(tx: &mut OrgTx, id: ChannelId) -> Result<Option<Channel>, Erro
 }
 
 /// # Errors
-/// `Conflict`: that address is taken. `Reference`: there is no such agent or environment.
+/// `Conflict`: that address is taken (by `route::ONE_ORGANIZATION`: another organization has it). `Reference`: there is no such agent or environment.
 pub async fn create(
     tx: &mut OrgTx,
     id: ChannelId,
@@ -82,6 +95,10 @@ pub async fn create(
     environment: EnvironmentId,
     enabled: bool,
 ) -> Result<Channel, Error> {
+    let leads = matches!(kind, "number" | "room");
+    if leads {
+        route::alone(tx).await?;
+    }
     let row = sqlx::query!(
         "insert into app.channels (id, org_id, kind, address, agent_id, environment_id, enabled) values ($1, $2, $3, $4, $5, $6, $7)
          returning id, kind, address, agent_id, environment_id, enabled, revision, created_at, updated_at",
@@ -95,6 +112,12 @@ pub async fn create(
     )
     .fetch_one(tx.connection())
     .await?;
+    if leads {
+        route::claim(tx).await?;
+        if !route::has(tx, kind, address).await? {
+            return Err(Error::Conflict { constraint: route::ONE_ORGANIZATION.to_owned() });
+        }
+    }
     Ok(row!(row))
 }
 
@@ -120,7 +143,9 @@ pub async fn update(
     Ok(row!(row))
 }
 
+/// Its place is anybody's again.
 pub async fn delete(tx: &mut OrgTx, id: ChannelId) -> Result<(), Error> {
+    route::alone(tx).await?;
     sqlx::query!("delete from app.channels where id = $1", id.as_uuid()).execute(tx.connection()).await?;
-    Ok(())
+    route::claim(tx).await
 }

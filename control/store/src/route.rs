@@ -34,6 +34,8 @@ pub struct Setting {
     pub schedule: Option<Value>,
     pub agent: AgentId,
     pub environment: EnvironmentId,
+    /// Of the agent's graph, where calls begin; `None`: at its entry.
+    pub node: Option<String>,
     pub enabled: bool,
 }
 
@@ -61,6 +63,7 @@ macro_rules! row {
                 schedule: row.schedule,
                 agent: AgentId::from_uuid(row.agent_id),
                 environment: EnvironmentId::from_uuid(row.environment_id),
+                node: row.node,
                 enabled: row.enabled,
             },
             revision: row.revision,
@@ -72,7 +75,7 @@ macro_rules! row {
 
 pub async fn list(tx: &mut OrgTx, page: Page) -> Result<Vec<Route>, Error> {
     let rows = sqlx::query!(
-        "select id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, enabled, revision, created_at, updated_at
+        "select id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, node, enabled, revision, created_at, updated_at
          from app.routes
          where $1::timestamptz is null or (created_at, id) < ($1, $2::uuid)
          order by created_at desc, id desc limit $3",
@@ -88,7 +91,7 @@ pub async fn list(tx: &mut OrgTx, page: Page) -> Result<Vec<Route>, Error> {
 /// All of them, as calls choose among them.
 pub async fn every(tx: &mut OrgTx) -> Result<Vec<Route>, Error> {
     let rows = sqlx::query!(
-        "select id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, enabled, revision, created_at, updated_at
+        "select id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, node, enabled, revision, created_at, updated_at
          from app.routes order by id"
     )
     .fetch_all(tx.connection())
@@ -108,7 +111,7 @@ pub async fn count(tx: &mut OrgTx) -> Result<i64, Error> {
 /// When the database does not answer.
 pub async fn open(tx: &mut SystemTx) -> Result<Vec<(OrgId, Route)>, Error> {
     let rows = sqlx::query!(
-        "select org_id, id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, enabled, revision, created_at, updated_at
+        "select org_id, id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, node, enabled, revision, created_at, updated_at
          from app.routes where enabled order by id"
     )
     .fetch_all(tx.connection())
@@ -118,7 +121,7 @@ pub async fn open(tx: &mut SystemTx) -> Result<Vec<(OrgId, Route)>, Error> {
 
 pub async fn find(tx: &mut OrgTx, id: RouteId) -> Result<Option<Route>, Error> {
     let row = sqlx::query!(
-        "select id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, enabled, revision, created_at, updated_at
+        "select id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, node, enabled, revision, created_at, updated_at
          from app.routes where id = $1",
         id.as_uuid()
     )
@@ -138,9 +141,9 @@ pub async fn lock(tx: &mut OrgTx, id: RouteId) -> Result<Option<Route>, Error> {
 pub async fn create(tx: &mut OrgTx, id: RouteId, set: &Setting) -> Result<Route, Error> {
     alone(tx).await?;
     let row = sqlx::query!(
-        "insert into app.routes (id, org_id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, enabled)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-         returning id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, enabled, revision, created_at, updated_at",
+        "insert into app.routes (id, org_id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, node, enabled)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         returning id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, node, enabled, revision, created_at, updated_at",
         id.as_uuid(),
         tx.org().as_uuid(),
         set.title,
@@ -152,6 +155,7 @@ pub async fn create(tx: &mut OrgTx, id: RouteId, set: &Setting) -> Result<Route,
         set.schedule,
         set.agent.as_uuid(),
         set.environment.as_uuid(),
+        set.node,
         set.enabled,
     )
     .fetch_one(tx.connection())
@@ -167,9 +171,9 @@ pub async fn create(tx: &mut OrgTx, id: RouteId, set: &Setting) -> Result<Route,
 pub async fn update(tx: &mut OrgTx, id: RouteId, set: &Setting) -> Result<Route, Error> {
     let row = sqlx::query!(
         "update app.routes set title = $2, number = $3, room = $4, host = $5, trunk = $6, headers = $7, schedule = $8, agent_id = $9,
-                environment_id = $10, enabled = $11, revision = revision + 1, updated_at = now()
+                environment_id = $10, node = $11, enabled = $12, revision = revision + 1, updated_at = now()
          where id = $1
-         returning id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, enabled, revision, created_at, updated_at",
+         returning id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, node, enabled, revision, created_at, updated_at",
         id.as_uuid(),
         set.title,
         set.number,
@@ -180,6 +184,7 @@ pub async fn update(tx: &mut OrgTx, id: RouteId, set: &Setting) -> Result<Route,
         set.schedule,
         set.agent.as_uuid(),
         set.environment.as_uuid(),
+        set.node,
         set.enabled,
     )
     .fetch_one(tx.connection())
@@ -216,7 +221,7 @@ pub async fn target(
 }
 
 /// Two changes of one organization's routes come one after the other: each claims anew what both leave.
-async fn alone(tx: &mut OrgTx) -> Result<(), Error> {
+pub(crate) async fn alone(tx: &mut OrgTx) -> Result<(), Error> {
     let org = tx.org().as_uuid();
     sqlx::query!("select id from app.orgs where id = $1 for update", org)
         .fetch_optional(tx.connection())
@@ -224,8 +229,9 @@ async fn alone(tx: &mut OrgTx) -> Result<(), Error> {
     Ok(())
 }
 
-/// Claims what the organization's routes name now.
-async fn claim(tx: &mut OrgTx) -> Result<(), Error> {
+/// Claims what the organization's routes name now, and what its channels stand for. A channel that is older than claims may find its place taken: it
+/// has none then, and leads nowhere.
+pub(crate) async fn claim(tx: &mut OrgTx) -> Result<(), Error> {
     sqlx::query!("delete from app.route_claims").execute(tx.connection()).await?;
     let org = tx.org().as_uuid();
     sqlx::query!(
@@ -241,5 +247,27 @@ async fn claim(tx: &mut OrgTx) -> Result<(), Error> {
     )
     .execute(tx.connection())
     .await?;
+    sqlx::query!(
+        "insert into app.route_claims (org_id, places)
+         select distinct $1::uuid, app.places(kind || ':' || address, kind || ':' || address, '[]')
+         from app.channels
+         where kind in ('number', 'room')
+           and not exists (select from app.route_claims taken where taken.places @> (kind || ':' || address))
+         on conflict do nothing",
+        org
+    )
+    .execute(tx.connection())
+    .await?;
     Ok(())
+}
+
+/// Whether the organization has the place that a channel stands for.
+pub(crate) async fn has(tx: &mut OrgTx, kind: &str, address: &str) -> Result<bool, Error> {
+    let place = format!("{kind}:{address}");
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from app.route_claims where places @> $1::text) as "has!""#,
+        place
+    )
+    .fetch_one(tx.connection())
+    .await?)
 }

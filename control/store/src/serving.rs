@@ -26,6 +26,8 @@ pub struct Way {
     pub address: String,
     pub agent: AgentId,
     pub environment: EnvironmentId,
+    /// The organization has the number or room that the channel stands for.
+    pub leads: bool,
 }
 
 /// What one version or draft says, for a trial call.
@@ -76,7 +78,10 @@ pub async fn all(tx: &mut SystemTx) -> Result<Vec<Serving>, Error> {
 /// When the database does not answer.
 pub async fn ways(tx: &mut SystemTx) -> Result<Vec<Way>, Error> {
     let rows = sqlx::query!(
-        "select org_id, id, kind, address, agent_id, environment_id from app.channels where enabled order by id"
+        r#"select c.org_id, c.id, c.kind, c.address, c.agent_id, c.environment_id,
+                  c.kind in ('number', 'room')
+                      and exists (select from app.route_claims r where r.org_id = c.org_id and r.places @> (c.kind || ':' || c.address)) as "leads!"
+           from app.channels c where c.enabled order by c.id"#
     )
     .fetch_all(tx.connection())
     .await?;
@@ -89,6 +94,7 @@ pub async fn ways(tx: &mut SystemTx) -> Result<Vec<Way>, Error> {
             address: row.address,
             agent: AgentId::from_uuid(row.agent_id),
             environment: EnvironmentId::from_uuid(row.environment_id),
+            leads: row.leads,
         })
         .collect())
 }
@@ -117,6 +123,7 @@ pub async fn stamp(tx: &mut SystemTx) -> Result<String, Error> {
               (select concat(count(*), max(updated_at), sum(revision)) from app.agent_aliases),
               (select concat(count(*), max(updated_at), sum(revision)) from app.channels),
               (select concat(count(*), max(updated_at), sum(revision)) from app.routes),
+              (select concat(count(*), max(created_at)) from app.route_claims),
               (select concat(count(*), max(updated_at), sum(revision)) from app.greeting_calendars),
               (select concat(count(*), max(updated_at), sum(revision)) from app.environments),
               (select concat(count(*), max(updated_at), sum(revision)) from app.agents),

@@ -51,6 +51,8 @@ pub(crate) struct Callable {
     pub(crate) version: i32,
     pub(crate) environment: Option<EnvironmentId>,
     pub(crate) channel: Option<ChannelId>,
+    /// Of its graph, where the call begins; `None`: at the agent's entry.
+    pub(crate) node: Option<String>,
     pub(crate) ready: Arc<Ready>,
 }
 
@@ -67,6 +69,7 @@ struct Served {
     /// For the p95 of the response, in ms, of agents that name no target of their own.
     targets: HashMap<OrgId, u64>,
     routes: routing::Table,
+    leads_rooms: bool,
 }
 
 /// Of what a version is made of.
@@ -270,7 +273,7 @@ impl Catalogue {
     async fn tried(&self, org: OrgId, name: &str, found: &serving::Trial) -> anyhow::Result<Callable> {
         let ready = self.ready(&found.definition, found.version).await?;
         let (agent, name, version) = (found.agent, name.to_owned(), found.version);
-        Ok(Callable { org, agent, name, version, environment: None, channel: None, ready })
+        Ok(Callable { org, agent, name, version, environment: None, channel: None, node: None, ready })
     }
 
     async fn stored(&self, org: OrgId, agent: &str, version: i32) -> anyhow::Result<Option<serving::Trial>> {
@@ -439,6 +442,7 @@ fn callable(serving: &Serving, ready: Arc<Ready>) -> Callable {
         version: serving.version,
         environment: Some(serving.environment),
         channel: None,
+        node: None,
         ready,
     }
 }

@@ -45,7 +45,8 @@ pub(crate) struct Desk {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) db: Db,
     pub(crate) server: ServerId,
-    pub(crate) rights: Rights,
+    pub(crate) rights: Arc<Rights>,
+    pub(crate) lines: Arc<phones::Lines>,
     pub(crate) queued: Notify,
     /// Whose call was begun last: organizations take turns.
     pub(crate) last: Mutex<Option<OrgId>>,
@@ -61,7 +62,7 @@ pub(crate) struct Rights {
 }
 
 impl Rights {
-    fn may(&self, org: OrgId, trunk: &str) -> bool {
+    pub(crate) fn may(&self, org: OrgId, trunk: &str) -> bool {
         org == self.home || self.lent.get(trunk).is_some_and(|orgs| orgs.contains(&org))
     }
 
@@ -239,9 +240,10 @@ impl Desk {
         let at_machine = at_machine(&call.set);
         let screens = at_machine.is_some();
         let call_of = CallRequest { at_machine, ..request(call.id, agent, None, told(&call.set)) };
-        let leg = phones::leg(peer);
+        let (held, leg) = (phones::Held::of(&peer), phones::leg(peer));
         // A session that cannot begin drops the leg, which hangs up.
         let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
+        self.lines.opened(held, call.id, &call_of.agent, &self.directory);
         let session = self.directory.get(call.id);
         let (Ok(()), Some(session)) = (&begun, session) else {
             tracing::warn!(call = %call.id, ?begun, "a call that was answered found no agent");

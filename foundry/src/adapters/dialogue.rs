@@ -13,18 +13,33 @@ use media_session::{Dialogue, NotTransferred, Said};
 
 use crate::adapters::catalogue::Ready;
 
-/// A new conversation with an agent, which begins with `greeting` where it is given, or one that goes on from where its server died. A snapshot that does not fit begins a new one.
+/// How a new conversation begins: each in place of the agent's own.
+#[derive(Default)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) greeting: Option<String>,
+    /// A node of its graph.
+    pub(crate) node: Option<&'a str>,
+}
+
+/// A new conversation with an agent, or one that goes on from where its server died. A snapshot that does not fit begins a new one.
 pub(crate) fn begin(
     ready: &Ready,
     ports: &Ports,
     session: SessionId,
     recorder: Recorder,
     from: Option<Snapshot>,
-    greeting: Option<String>,
+    beginning: Beginning<'_>,
 ) -> Box<dyn Dialogue> {
     // Wordings differ from call to call and are the same in a replay of this one.
     let seed = session.as_uuid().as_u64_pair().1;
-    let new = || Conversation::new(Arc::clone(&ready.agent), ports.clone(), session, seed);
+    let Beginning { greeting, node } = beginning;
+    let new = || {
+        let (agent, ports) = (Arc::clone(&ready.agent), ports.clone());
+        match node {
+            Some(node) => Conversation::at_node(agent, ports, session, seed, node),
+            None => Conversation::new(agent, ports, session, seed),
+        }
+    };
     let resumed = from.and_then(|snapshot| {
         Conversation::resume(Arc::clone(&ready.agent), ports.clone(), session, snapshot)
             .inspect_err(|error| tracing::warn!(%session, %error, "the conversation begins anew"))

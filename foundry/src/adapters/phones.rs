@@ -1,41 +1,50 @@
 //! Phones that ring, connected to agents: whom a route or, on trial, an address names, a place for the call, its leg.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use domain::{OrgId, SessionId};
+use domain::{Pii, SessionId};
 use greetings::Caller;
 use media_core::Delivery;
 use media_session::{Directory, Leg};
-use media_sip::{Invitation, Peer, Refusal};
+use media_sip::{Invitation, Peer, Refusal, Server};
 use routing::Arrival;
 use runtime::{Kind, Tasks};
 use tokio::sync::mpsc;
 
 use crate::adapters::catalogue::Reach;
+use crate::adapters::dialler::Rights;
 use crate::adapters::entry::{Way, join, request};
 use crate::adapters::spending::Spending;
 use crate::adapters::transfers::ByRefer;
 use crate::switchboard::Switchboard;
 
+mod lines;
+
+pub(crate) use lines::{Held, Lines};
+
 /// Calls that no agent took, by `reason`: `unknown` (no route), `unserved` (nothing is published where the route leads), `budget`, `full`.
 pub(crate) const REFUSED: &str = "phone_calls_refused_total";
 
 const RINGING: Kind = Kind::new("phones.ringing");
+const WISHES: Kind = Kind::new("phones.wishes");
+const WISH: Kind = Kind::new("phones.wish");
 
 pub(crate) struct Phones {
     pub(crate) board: Arc<Switchboard>,
     pub(crate) directory: Directory,
     pub(crate) spending: Arc<Spending>,
     pub(crate) tasks: Arc<Tasks>,
-    /// Whose the trunks are.
-    pub(crate) home: OrgId,
+    pub(crate) lines: Arc<Lines>,
+    pub(crate) rights: Arc<Rights>,
     /// Who is led nowhere by a route reaches the agent that they name.
     pub(crate) open: bool,
 }
 
 impl Phones {
-    pub(crate) fn answer(self, mut ringing: mpsc::Receiver<Invitation>) {
+    pub(crate) fn answer(self, server: Server, mut ringing: mpsc::Receiver<Invitation>) {
         let tasks = Arc::clone(&self.tasks);
+        self.listen_to_wishes(server);
         tasks.spawn(RINGING, async move {
             while let Some(invitation) = ringing.recv().await {
                 self.take(invitation).await;
@@ -43,7 +52,32 @@ impl Phones {
         });
     }
 
+    /// What phones ask for, each by itself: it may ring for long.
+    fn listen_to_wishes(&self, server: Server) {
+        let Some(mut wishes) = server.referrals() else { return };
+        let (tasks, lines, board) =
+            (Arc::clone(&self.tasks), Arc::clone(&self.lines), Arc::clone(&self.board));
+        let (directory, rights) = (self.directory.clone(), Arc::clone(&self.rights));
+        self.tasks.spawn(WISHES, async move {
+            while let Some(referral) = wishes.recv().await {
+                let (server, lines, board) = (server.clone(), Arc::clone(&lines), Arc::clone(&board));
+                let (directory, rights) = (directory.clone(), Arc::clone(&rights));
+                tasks.spawn(WISH, async move {
+                    lines::follow(&lines, referral, &server, &board, &rights, &directory).await;
+                });
+            }
+        });
+    }
+
     async fn take(&self, invitation: Invitation) {
+        if let Some(before) = invitation.replaces.clone() {
+            if self.lines.session(&before, &self.directory).is_none() {
+                return refuse(invitation, "unknown", Refusal::Unavailable);
+            }
+            // Whoever holds that call has this one in its place; no agent is begun.
+            let moved = self.lines.moved(&before, invitation.accept(), &self.directory).await;
+            return tracing::debug!(moved, "a call takes the place of another");
+        }
         let agent = match self.whom(&invitation) {
             Ok(agent) => agent,
             Err(reason) => return refuse(invitation, reason, Refusal::Unknown),
@@ -54,9 +88,11 @@ impl Phones {
         let Ok(slot) = self.directory.reserve() else { return refuse(invitation, "full", Refusal::Busy) };
         let from = Some(invitation.source.ip());
         let call = request(SessionId::generate(), agent, from, told(&invitation));
-        let leg = leg(invitation.accept());
+        let peer = invitation.accept();
+        let (held, leg) = (Held::of(&peer), leg(peer));
         // A session that cannot begin drops the leg, which hangs up.
         let _ended = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg).await;
+        self.lines.opened(held, call.session, &call.agent, &self.directory);
     }
 
     /// The agent, as the catalogue knows it, or why there is none.
@@ -64,9 +100,10 @@ impl Phones {
         let called = invitation.called.0.as_str();
         let arrival = Arrival {
             // Trunks are the default organization's: what comes in by them reaches no other.
-            org: invitation.trunk.as_ref().map(|_| self.home),
+            org: invitation.trunk.as_ref().map(|_| self.rights.home),
             trunk: invitation.trunk.clone(),
             number: Some(called.to_owned()),
+            headers: invitation.headers.iter().map(header).collect(),
             ..Arrival::default()
         };
         match self.board.catalogue().reach(&arrival) {
@@ -107,5 +144,21 @@ fn told(invitation: &Invitation) -> Caller {
     {
         caller.tell(name, number.0.clone());
     }
+    let mut known = HashSet::new();
+    for (name, value) in &invitation.headers {
+        // Of one that is there twice the first counts, as it was put there last.
+        if known.insert(name.to_ascii_lowercase()) {
+            caller.tell(&variable(name), value.0.clone());
+        }
+    }
     caller
+}
+
+fn header((name, value): &(String, Pii<String>)) -> routing::Header {
+    routing::Header { name: name.clone(), value: value.0.clone() }
+}
+
+/// `X-Line` is `session.header_x_line`.
+fn variable(name: &str) -> String {
+    format!("session.header_{}", name.to_ascii_lowercase().replace('-', "_"))
 }

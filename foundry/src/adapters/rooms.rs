@@ -13,11 +13,13 @@ use media_core::Delivery;
 use media_livekit::{Assigned, Begun, Ended, Grant, Keys, Load, Offer, Peer, Visit, Worker};
 use media_rtc::link::Credentials;
 use media_session::{Directory, Leg, Slot};
+use routing::Arrival;
 use runtime::{Kind, Tasks};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::adapters::catalogue::Reach;
 use crate::adapters::entry::{request, spends};
 use crate::adapters::leases::{Leases, Tenure, Where};
 use crate::adapters::protocol::LiveKit;
@@ -47,6 +49,9 @@ const TICK: Duration = Duration::from_millis(20);
 const TICKS: u32 = 25;
 /// Frames that are late by this are heard: a server at that is at its end.
 const LATE: Duration = Duration::from_millis(20);
+
+/// A dispatch to this name reaches whom the room's route says. No agent is called so.
+const BY_ROUTE: &str = "@routes";
 
 pub(crate) struct Rooms {
     pub(crate) board: Arc<Switchboard>,
@@ -144,7 +149,16 @@ impl Rooms {
     async fn follow(self: Arc<Self>, load: watch::Receiver<Load>) {
         let mut workers: HashMap<String, Tasks> = HashMap::new();
         loop {
-            let served = self.board.agents();
+            let mut served = self.board.agents();
+            if self.board.catalogue().leads_rooms() {
+                let (name, title) = (BY_ROUTE.to_owned(), BY_ROUTE.to_owned());
+                served.push(control_api::Agent {
+                    name,
+                    title,
+                    description: String::new(),
+                    suggestions: Vec::new(),
+                });
+            }
             workers.retain(|name, _| served.iter().any(|agent| agent.name == *name));
             for agent in served {
                 if workers.contains_key(&agent.name) {
@@ -240,7 +254,11 @@ impl Rooms {
                 Some(callable) => Some(returning::going_on(callable, call.clone(), jiff::Timestamp::now())),
                 None => return self.close(call, &tenure),
             },
-            None if late > self.reattach || !self.board.has(&agent) => return,
+            None if late > self.reattach
+                || self.whom(&agent, &room).is_none_or(|agent| !self.board.has(&agent)) =>
+            {
+                return;
+            }
             None => None,
         };
         tracing::info!(%session, ?late, "a call whose server died is taken over");
@@ -302,7 +320,7 @@ impl Rooms {
             return None;
         };
         let Ok(begun) = begun else { return ended.await.ok() };
-        self.begin(slot, stay, back, told(&begun, &stay.metadata), peer);
+        self.begin(slot, stay, back, &begun, peer);
         let meeting = async {
             if let Some(tenure) = &stay.tenure {
                 self.leases.meet(tenure, &begun.caller.identity).await;
@@ -348,20 +366,42 @@ impl Rooms {
         returning::close(&recorder, self.board.recordings(), call);
     }
 
+    /// Whom a dispatch reaches, as far as its room tells.
+    fn whom(&self, agent: &str, room: &str) -> Option<String> {
+        if agent != BY_ROUTE {
+            return Some(agent.to_owned());
+        }
+        let arrival = Arrival { room: Some(room.to_owned()), ..Arrival::default() };
+        match self.board.catalogue().reach_home(&arrival) {
+            Reach::Route(route) => Some(route),
+            Reach::Unserved | Reach::Nobody => None,
+        }
+    }
+
     /// Reserves before it says yes: a job that was taken has its place.
     async fn admit(&self, offer: Offer) -> Option<(Slot, OrgId, Assigned)> {
-        let org = self.board.catalogue().owner(&offer.agent)?;
-        if self.spending.is_stopped(org) || !self.board.has(&offer.agent) {
+        let agent = self.whom(&offer.agent, &offer.room)?;
+        let org = self.board.catalogue().owner(&agent)?;
+        if self.spending.is_stopped(org) || !self.board.has(&agent) {
             return None;
         }
         let slot = self.directory.reserve().ok()?;
         Some((slot, org, offer.accept().await?))
     }
 
-    fn begin(&self, slot: Slot, stay: &Stay, back: Option<Return>, caller: Caller, peer: Peer) {
+    fn begin(&self, slot: Slot, stay: &Stay, back: Option<Return>, begun: &Begun, peer: Peer) {
+        let agent = match self.board.catalogue().reach_home(&arrival(begun)) {
+            Reach::Route(route) => route,
+            // Dropping the leg leaves the room: another agent would be a surprise.
+            Reach::Unserved if back.is_none() => {
+                return tracing::info!("a room's route leads to what is not published");
+            }
+            Reach::Unserved | Reach::Nobody => stay.agent.clone(),
+        };
+        let caller = told(begun, &stay.metadata);
         // LiveKit brings callers back to their room.
         let resume_within = self.reattach;
-        let call = CallRequest { resume_within, ..request(stay.session, stay.agent.clone(), None, caller) };
+        let call = CallRequest { resume_within, ..request(stay.session, agent, None, caller) };
         let page = Some(peer.rpc.clone());
         let leg = Leg {
             transport: "livekit",
@@ -426,6 +466,21 @@ fn failure(ended: Ended) -> Option<String> {
         Ended::Left | Ended::Dropped | Ended::Nobody => None,
         Ended::Lost => Some("the room was lost".to_owned()),
         Ended::Failed(error) => Some(error.failure().code.to_string()),
+    }
+}
+
+/// As routes see it.
+fn arrival(begun: &Begun) -> Arrival {
+    let attributes = &begun.caller.attributes;
+    let headers = attributes.iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix("sip.h.")?.to_owned();
+        Some(routing::Header { name, value: value.clone() })
+    });
+    Arrival {
+        room: Some(begun.room.clone()),
+        number: attributes.get("sip.trunkPhoneNumber").filter(|number| !number.is_empty()).cloned(),
+        headers: headers.collect(),
+        ..Arrival::default()
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct Asked {
 }
 
 impl Consult for ByTrunk {
-    fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Leg, NotTransferred>> {
+    fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Option<Leg>, NotTransferred>> {
         let (desk, org, agent, transfer) =
             (Arc::clone(&self.desk), self.org, self.agent.clone(), transfer.clone());
         let caller = self.session;
@@ -65,6 +65,7 @@ impl Consult for ByTrunk {
                 .directory
                 .reserve()
                 .map_err(|full| NotTransferred::failed(&format!("the person was not called: {full}")))?;
+            let joins = sip.joins(&trunk);
             let outgoing = Outgoing {
                 trunk,
                 number: Pii(transfer.to.clone()),
@@ -85,11 +86,23 @@ impl Consult for ByTrunk {
             let call = request(id, agent, None, Caller::default());
             let gone = || NotTransferred::failed("the server has no room for the call with the person");
             let place = slot.enter(id, &desk.tasks).map_err(|_taken| gone())?;
+            let person = peer.control.clone();
             let (heir, leg) = oneshot::channel();
             let dialogue = Box::new(briefing::Briefing::new(&transfer));
             desk.spending.begins(id, org);
             desk.board.ask(place, &desk.tasks, &call, phones::leg(peer), Asked { dialogue, heir });
-            leg.await.map_err(|_ended| NotTransferred::refused("the person did not take the call"))
+            let leg =
+                leg.await.map_err(|_ended| NotTransferred::refused("the person did not take the call"))?;
+            if joins && let Some(control) = desk.lines.control(caller) {
+                match control.join(&person).await {
+                    Ok(()) => return Ok(None),
+                    // Both are still in calls with us: they are connected here.
+                    Err(error) => {
+                        tracing::info!(%caller, %error, "caller and person are not joined by the trunk")
+                    }
+                }
+            }
+            Ok(Some(leg))
         }
         .boxed()
     }

@@ -28,6 +28,8 @@ pub(crate) struct Sip {
     /// Of requests a second outside of calls, and of calls at once; 0: no limit. Trunks have none.
     pub(crate) requests_per_address: u32,
     pub(crate) calls_per_address: usize,
+    /// Headers of SIP messages that routes and greetings may look at; with `*` at its end, all that begin so.
+    pub(crate) headers: Vec<String>,
     /// By which calls go out and, where we register with them, come in.
     pub(crate) trunks: Vec<media_sip::Trunk>,
     /// Organizations besides `default` that may call by a trunk, by its name.
@@ -48,6 +50,7 @@ impl Default for Sip {
             trunks_only: None,
             requests_per_address: options.requests_per_address,
             calls_per_address: options.calls_per_address,
+            headers: options.headers,
             trunks: Vec::new(),
             lent: BTreeMap::new(),
         }
@@ -68,6 +71,7 @@ impl Sip {
             trunks_only,
             requests_per_address,
             calls_per_address,
+            headers: self.headers.clone(),
             trunks: self.trunks.clone(),
             ..Default::default()
         };

@@ -231,3 +231,36 @@ fn foundry_call_talks_to_an_agent_in_a_room_with_keys_of_its_own_or_through_a_se
     let ran = calls(&rooms, &[], &wrong);
     assert!(ran.stderr.contains("LIVEKIT_REFUSED"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_room_reaches_whom_its_route_names_and_begins_there() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let server = house::timed(&settings(&rooms), &[]);
+    registered(&server);
+    let agent = server.read("/v1/agents/front-desk").json()["id"].clone();
+    let environments: Value = server.read("/v1/environments").json();
+    let prod = environments["data"].as_array().expect("a list").iter().find(|one| one["name"] == "prod");
+    let environment = prod.expect("prod is there")["id"].clone();
+    let route = json!({"room": "vip-*", "agent_id": agent, "environment_id": environment, "node": "booking"});
+    assert_eq!(server.post("/v1/routes", &route).status, 201);
+    process::wait_for("a worker for rooms that routes lead", Duration::from_secs(30), || {
+        server.log().contains("registered with LiveKit agent=\"@routes\"").then_some(())
+    });
+    let keys = [("LIVEKIT_API_KEY", KEY), ("LIVEKIT_API_SECRET", SECRET)];
+    for (room, agent, begins) in
+        [("vip-1", "front-desk", true), ("vip-2", "@routes", true), ("lobby", "front-desk", false)]
+    {
+        let ran = calls(&rooms, &["--room", room, "--agent", agent], &keys);
+        assert_eq!(turns(&ran).len(), 2, "the greeting and an answer: {}", ran.stdout);
+        let events = process::wait_for("the call on record", Duration::from_secs(15), || {
+            let listed: Value = server.read("/v1/sessions").json();
+            let call = listed["data"].as_array()?.first()?.clone();
+            let events = server.read(&format!("/v1/sessions/{}/events", call["id"].as_str()?));
+            (call["running"] == false).then(|| String::from_utf8_lossy(&events.body).into_owned())
+        });
+        assert_eq!(events.contains("\"node\":\"booking\""), begins, "{room}: {events}");
+    }
+    let ran = calls(&rooms, &["--room", "lobby-2", "--agent", "@routes"], &keys);
+    assert!(ran.stderr.contains("LIVEKIT_NO_AGENT"), "no route leads that room: {}", ran.stderr);
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use media_core::g711;
 use serde_json::{Value, json};
 use testkit::phone::{Phone, address_in};
-use testkit::process;
+use testkit::{Server, process};
 
 use crate::browser::tell;
 use crate::house;
@@ -196,7 +196,7 @@ fn a_route_from_the_console_leads_a_phone_to_its_agent_and_all_others_are_refuse
     assert!(report["fault"].to_string().contains("stands at the end alone"), "{report}");
     assert_eq!(report["other"], "It is refused: no route fits.", "{report}");
     assert_eq!((&report["status"], &report["drafted"]), (&json!(201), &report["reached"]), "{report}");
-    assert_eq!(report["reached"], "It reaches front-desk in prod, version 1.", "{report}");
+    assert_eq!(report["reached"], "It reaches front-desk in prod, version 1, at booking.", "{report}");
     assert_eq!(report["closed"], "It is refused: no route fits.", "{report}");
     assert_eq!(report["listed"], format!("The desk{NUMBER}"), "{report}");
     // Followed within a second, and the page took longer than that; the carrier leaves the plus out.
@@ -252,4 +252,56 @@ fn a_call_under_way_is_heard_told_what_to_do_and_ended_in_the_console() {
     for action in ["call.listen", "call.whisper", "call.end"] {
         assert!(audit.to_string().contains(action), "{action}: {audit}");
     }
+}
+
+/// Stored, and taken up by calls.
+fn stored(server: &Server, path: &str, body: Value) {
+    let made = server.post(path, &body);
+    assert_eq!(made.status, 201, "{made:?}");
+    // Followed within a second.
+    std::thread::sleep(Duration::from_millis(1_500));
+}
+
+/// What happened in a call whose caller said nothing.
+fn begins(server: &Server, number: &str, header: &str) -> String {
+    let mut phone = Phone::new(address_in(&server.log()).expect("the server says where it is called"));
+    phone.ask_for(number);
+    let offer = phone.description("sendrecv");
+    phone.request("INVITE", header, &offer);
+    assert_eq!(phone.answer().status(), Some(200));
+    phone.request("ACK", "", "");
+    let greeting = phone.listen(Duration::from_secs(5));
+    assert!(voiced(&greeting) > 25, "{} frames of the greeting", voiced(&greeting));
+    assert_eq!(phone.hang_up(), Some(200));
+    process::wait_for("the call on record", Duration::from_secs(15), || {
+        let listed: Value = server.read("/v1/sessions").json();
+        let call = listed["data"].as_array()?.first()?.clone();
+        let events = server.read(&format!("/v1/sessions/{}/events", call["id"].as_str()?));
+        (call["running"] == false).then(|| String::from_utf8_lossy(&events.body).into_owned())
+    })
+}
+
+#[test]
+fn a_route_leads_a_call_by_its_headers_to_a_node_and_a_channel_leads_the_others() {
+    const NUMBER: &str = "+41441234567";
+    let _quiet = house::quiet();
+    let server = house::timed("", &["--sip-listen", "127.0.0.1:0"]);
+    let agent = server.read("/v1/agents/front-desk").json()["id"].clone();
+    let environments: Value = server.read("/v1/environments").json();
+    let prod = environments["data"].as_array().expect("a list").iter().find(|one| one["name"] == "prod");
+    let prod = prod.expect("prod is there")["id"].clone();
+    let place = json!({"agent_id": agent, "environment_id": prod});
+    let with = |more: Value| {
+        let mut body = place.clone();
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        body
+    };
+    stored(&server, "/v1/channels", with(json!({"kind": "number", "address": NUMBER})));
+    let headers = json!([{"name": "X-Line", "value": "booking"}]);
+    stored(&server, "/v1/routes", with(json!({"number": NUMBER, "headers": headers, "node": "booking"})));
+    let by_route = begins(&server, NUMBER, "X-Line: booking\r\n");
+    assert!(by_route.contains("\"node\":\"booking\""), "{by_route}");
+    let by_channel = begins(&server, NUMBER, "X-Line: other\r\n");
+    assert!(!by_channel.contains("\"node\":"), "it begins at the agent's entry: {by_channel}");
+    assert!(!server.log().contains("X-Line"), "no header is in the log");
 }

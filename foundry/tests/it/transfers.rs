@@ -42,6 +42,11 @@ fn agent(mode: &str) -> Value {
 
 /// A server with that agent alone, and a trunk at the port.
 fn server(mode: &str, trunk: u16) -> Server {
+    serving(mode, trunk, "")
+}
+
+/// As `server`; `more` is said of the trunk.
+fn serving(mode: &str, trunk: u16, more: &str) -> Server {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let agents = folder.path().join("agents");
     std::fs::create_dir(&agents).expect("writable");
@@ -49,7 +54,7 @@ fn server(mode: &str, trunk: u16) -> Server {
     let config = folder.path().join("foundry.toml");
     let text = format!(
         "agents_dir = {agents:?}\n[providers]\nspeech = \"fake\"\n[providers.fake.stt]\nlines = {LINES}\n\
-         [[sip.trunks]]\nname = \"carrier\"\nhost = \"127.0.0.1\"\nport = {trunk}\n"
+         [[sip.trunks]]\nname = \"carrier\"\nhost = \"127.0.0.1\"\nport = {trunk}\n{more}\n"
     );
     std::fs::write(&config, text).expect("writable");
     let config = config.to_str().expect("temporary folders have plain names");
@@ -321,4 +326,57 @@ fn a_person_who_presses_no_gets_no_call_and_the_caller_comes_back() {
         Some(2),
         "the call with the person is on record, too: {all}"
     );
+}
+
+#[test]
+fn caller_and_person_are_joined_by_a_trunk_that_can_do_so() {
+    let _quiet = house::quiet();
+    let called = Called::new();
+    let server = serving("warm", called.port(), "joins = true");
+    let (mut phone, person, called, _invite, from) = told(&server, called);
+    person.say.send(spoken("desk_yes.wav")).expect("listens");
+    let refer = asked(&phone, "REFER");
+    let to = refer.header("Refer-To").expect("it names somebody");
+    assert!(to.starts_with(&format!("<sip:called@127.0.0.1:{}?Replaces=", called.port())), "{to}");
+    assert!(to.contains("%3Bto-tag%3Dcalled%3Bfrom-tag%3D"), "{to}");
+    phone.reply(&refer, "202 Accepted");
+    notify(&mut phone, "200 OK");
+    let bye = asked(&phone, "BYE");
+    phone.reply(&bye, "200 OK");
+    let (bye, _) = called.asked("BYE");
+    called.answer(&bye, from, "200 OK", "");
+    let call = record(&server);
+    assert_eq!(call["end_reason"], "transferred", "{call}");
+    assert_eq!(states(&call), ["begun", "done"], "{call}");
+}
+
+#[test]
+fn a_caller_has_the_agent_put_through_to_whom_it_might_call_and_to_nobody_else() {
+    let _quiet = house::quiet();
+    let called = Called::new();
+    let server = server("cold", called.port());
+    let mut phone = Phone::new(address_in(&server.log()).expect("the server says where it is called"));
+    assert_eq!(phone.call("switch").status(), Some(200));
+    phone.listen(Duration::from_secs(4));
+    phone.request("REFER", "Refer-To: <sip:+35988112233@127.0.0.1>\r\n", "");
+    assert_eq!(phone.answer().status(), Some(603), "the agent puts nobody through to that number");
+    phone.request("REFER", "Refer-To: <sip:+49301@elsewhere.example>\r\n", "");
+    assert_eq!(phone.answer().status(), Some(202));
+    let picking_up = std::thread::spawn(move || Person::picking_up(called));
+    let mut said = String::new();
+    while !said.contains("SIP/2.0 200 OK") {
+        let step = asked(&phone, "NOTIFY");
+        phone.reply(&step, "200 OK");
+        said.push_str(step.body());
+    }
+    assert!(said.starts_with("SIP/2.0 100 Trying\r\n"), "{said}");
+    let bye = asked(&phone, "BYE");
+    phone.reply(&bye, "200 OK");
+    let (person, _called, _invite, _from) = picking_up.join().expect("called");
+    person.say.send([spoken("desk_yes.wav"), vec![0xff; 8_000]].concat()).expect("talks");
+    let mut heard = 0;
+    process::wait_for("the agent with the person", PATIENCE, || {
+        heard += voiced(&person.hears());
+        (heard > 25).then_some(())
+    });
 }

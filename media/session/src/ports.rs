@@ -118,8 +118,8 @@ pub trait Refer: Send + Sync {
 
 /// Calls a person, tells them of a call and asks whether they take it.
 pub trait Consult: Send {
-    /// The leg of a person who does. Dropping the future hangs up on them.
-    fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Leg, NotTransferred>>;
+    /// The leg of a person who does, or nothing where the caller was joined with them elsewhere. Dropping the future hangs up on them.
+    fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Option<Leg>, NotTransferred>>;
 }
 
 /// Why the caller is still here.

@@ -101,7 +101,7 @@ impl Session {
         self.note_transfer(json!({ "state": "begun", "mode": transfer.mode, "to": transfer.to }));
         let refer = self.connection.leg.as_ref().and_then(|leg| leg.refer.clone());
         let outcome: BoxFuture<'static, Outcome> = match (&self.consult, refer) {
-            (Some(consult), _) if warm => consult.consult(transfer).map(|leg| leg.map(Some)).boxed(),
+            (Some(consult), _) if warm => consult.consult(transfer),
             (_, Some(refer)) if !warm => refer.refer(transfer).map(|gone| gone.map(|()| None)).boxed(),
             _ => {
                 let message = if warm {

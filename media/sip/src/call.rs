@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::{Digit, Pii};
@@ -20,12 +21,15 @@ use crate::asking::carried;
 use crate::control::{self, ASKS, Ask, Control, NotTransferred};
 use crate::dial::Outbound;
 use crate::dialog::{self, Dialog};
-use crate::invitation::{Invitation, Refusal};
+use crate::headers;
+use crate::invitation::{CallKey, Invitation, Refusal};
 use crate::machine::{End, Input, Machine, Output, Request, RequestId};
 use crate::metrics::{CALLS_ENDED, PACKETS_DROPPED, PORTS, STRAY};
 use crate::options::Options;
 use crate::outgoing::{Outcome, Progress};
 use crate::ports::{Lease, Ports};
+use crate::referral::{Following, Referral};
+use crate::replaces::Replaces;
 use crate::rtp::Timeline;
 use crate::sdp::Local;
 use crate::srtp::Master;
@@ -70,8 +74,31 @@ pub(crate) enum Told {
     Unanswered,
     /// The other side was asked to go elsewhere.
     Referred(u16),
+    /// They heard how their wish to be put through comes along, or never will.
+    Notified,
     /// An answer to a request of ours, for whoever looks into the call.
     Seen(String),
+    /// Another call wants to take this one's place: its key, or the status to refuse that with.
+    Replaced {
+        from_tag: String,
+        early_only: bool,
+        by: Party,
+        answer: oneshot::Sender<Result<CallKey, u16>>,
+    },
+}
+
+/// Who is at the other end, as far as it can be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Party {
+    pub(crate) trunk: Option<String>,
+    pub(crate) ip: IpAddr,
+}
+
+impl Party {
+    /// Of trunks the name counts, which may have many addresses; of others the address.
+    fn is(&self, other: &Self) -> bool {
+        self.trunk == other.trunk && (self.trunk.is_some() || self.ip == other.ip)
+    }
 }
 
 /// What an answer to a request of ours is to its call; `None` where none came.
@@ -83,6 +110,10 @@ impl Told {
             status: answer.map_or(408, |response| response.status_code.code()),
             sdp: answer.and_then(|response| dialog::description(response, &response.body)),
         }
+    }
+
+    pub(crate) fn of_notify(_answer: Option<&Response>) -> Self {
+        Self::Notified
     }
 
     pub(crate) fn of_refer(answer: Option<&Response>) -> Self {
@@ -110,6 +141,9 @@ pub(crate) struct Shared {
     /// Cancelled when the stack stops: no timer and no answer comes after that.
     pub(crate) stack: CancellationToken,
     pub(crate) places: Places,
+    /// Wishes of the other side to be put through; declined unless `refers`.
+    pub(crate) referrals: mpsc::Sender<Referral>,
+    pub(crate) refers: AtomicBool,
 }
 
 pub(crate) struct Call {
@@ -126,6 +160,14 @@ pub(crate) struct Call {
     asks: mpsc::Receiver<Ask>,
     /// The other side is asked to go elsewhere, and whether it said that it will.
     pub(crate) transfer: Option<(oneshot::Sender<Result<(), NotTransferred>>, bool)>,
+    pub(crate) key: CallKey,
+    pub(crate) party: Party,
+    /// Asks this very call.
+    pub(crate) control: Control,
+    /// A REFER of theirs that nobody has judged.
+    pub(crate) wish: Option<(SipRequest, Answer)>,
+    /// What they were told of the last one that was taken.
+    pub(crate) following: Option<Following>,
     /// Our address as the caller sees it, and the one that audio is bound to.
     advertised: IpAddr,
     bind: IpAddr,
@@ -143,6 +185,8 @@ pub(crate) struct First {
     pub(crate) answer: Answer,
     pub(crate) source: std::net::SocketAddr,
     pub(crate) trunk: Option<String>,
+    /// The call that it wants to replace.
+    pub(crate) replaces: Option<(Replaces, mpsc::Sender<Told>)>,
     pub(crate) advertised: IpAddr,
     pub(crate) bind: IpAddr,
     pub(crate) place: OwnedSemaphorePermit,
@@ -154,6 +198,7 @@ pub(crate) struct Line {
     pub(crate) dialog: Dialog,
     pub(crate) tell: mpsc::Sender<Told>,
     pub(crate) told: mpsc::Receiver<Told>,
+    pub(crate) party: Party,
     pub(crate) advertised: IpAddr,
     pub(crate) bind: IpAddr,
     pub(crate) place: OwnedSemaphorePermit,
@@ -180,8 +225,10 @@ pub(crate) async fn run(
     let called = named(first.request.uri.user());
     let from = first.request.from_header().ok().and_then(|header| header.uri().ok());
     let caller = named(from.as_ref().and_then(rsipstack::sip::Uri::user));
+    let headers = headers::told(&first.request, &shared.options.headers);
     let (advertised, bind, place) = (first.advertised, first.bind, first.place);
-    let line = Line { shared, dialog, tell, told, advertised, bind, place };
+    let party = Party { trunk: first.trunk.clone(), ip: first.source.ip() };
+    let line = Line { shared, dialog, tell, told, party: party.clone(), advertised, bind, place };
     let (mut call, (receiver, sender, control)) = Call::new(line);
     call.saw(false, &first.request.to_string());
     call.open.insert(RequestId::FIRST, (first.request, first.answer));
@@ -189,13 +236,23 @@ pub(crate) async fn run(
     if call.over {
         return;
     }
+    let replaces = match first.replaces {
+        None => None,
+        Some((which, other)) => match replaced(which, &other, party).await {
+            Ok(key) => Some(key),
+            Err(status) => return call.feed(Input::Refused(status)).await,
+        },
+    };
     let (verdict, asked) = oneshot::channel();
     let codec = call.machine.codec();
     let invitation = Invitation {
         called,
         caller,
         source: first.source,
+        headers,
         trunk: first.trunk,
+        replaces,
+        key: call.key.clone(),
         codec,
         events: receiver,
         commands: sender,
@@ -210,6 +267,15 @@ pub(crate) async fn run(
     }
 }
 
+/// Asks the call that is to be replaced.
+async fn replaced(which: Replaces, other: &mpsc::Sender<Told>, by: Party) -> Result<CallKey, u16> {
+    let (answer, answered) = oneshot::channel();
+    let Replaces { from_tag, early_only, .. } = which;
+    // One that ended just now is not there.
+    other.send(Told::Replaced { from_tag, early_only, by, answer }).await.map_err(|_| 481_u16)?;
+    answered.await.unwrap_or(Err(481))
+}
+
 impl Call {
     pub(crate) fn new(line: Line) -> (Self, Handset) {
         let (events, receiver) = mpsc::channel(EVENTS);
@@ -219,7 +285,6 @@ impl Call {
             machine: Machine::new(line.shared.options.clone()),
             // In the lower half: a packet lost early does not put the far side's count of wraps out (RFC 3711 section 3.3.1).
             voice: Voice::new(Timeline::new(rand::random(), rand::random::<u16>() >> 1, rand::random())),
-            dialog: line.dialog,
             lease: None,
             open: HashMap::new(),
             told: line.told,
@@ -228,12 +293,18 @@ impl Call {
             commands,
             asks,
             transfer: None,
+            key: CallKey(line.dialog.call_id().into()),
+            party: line.party,
+            control: Control(control.clone()),
+            wish: None,
+            following: None,
             advertised: line.advertised,
             bind: line.bind,
             place: Some(line.place),
             outbound: None,
             trace: Trace::default(),
             over: false,
+            dialog: line.dialog,
             shared: line.shared,
         };
         (call, (receiver, sender, Control(control)))
@@ -409,8 +480,23 @@ impl Call {
             Told::Asked(invite) => self.asked(invite).await,
             Told::Answered(response) => self.answered(&response).await,
             Told::Referred(status) => self.referred(status, status < 300).await,
+            Told::Notified => self.notified(),
             Told::Unanswered => self.feed(Input::Declined(408)).await,
+            Told::Replaced { from_tag, early_only, by, answer } => {
+                let _gone = answer.send(self.replaceable(&from_tag, early_only, &by));
+            }
         }
+    }
+
+    /// Whether that caller may take this call's place (RFC 3891 section 3).
+    fn replaceable(&self, from_tag: &str, early_only: bool, by: &Party) -> Result<CallKey, u16> {
+        if self.dialog.remote_tag() != Some(from_tag) || !self.machine.is_confirmed() {
+            return Err(481);
+        }
+        if !self.party.is(by) {
+            return Err(403);
+        }
+        if early_only { Err(486) } else { Ok(self.key.clone()) }
     }
 
     fn is_early(&self) -> bool {
@@ -447,11 +533,13 @@ impl Call {
                 }
             }
             Method::Options => self.respond(&request, &answer, 200),
+            Method::Refer if self.shared.refers.load(Ordering::Relaxed) => self.wished(request, answer),
+            Method::Refer => self.respond(&request, &answer, 603),
             _ => self.respond(&request, &answer, 405),
         }
     }
 
-    fn respond(&self, request: &SipRequest, answer: &Answer, status: u16) {
+    pub(crate) fn respond(&self, request: &SipRequest, answer: &Answer, status: u16) {
         let response = self.dialog.response(request, status, None, None);
         self.saw(true, &response.to_string());
         let _gone = answer.0.send(TransactionEvent::Respond(response));

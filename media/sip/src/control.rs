@@ -1,9 +1,11 @@
 //! What a session can have done in its call beyond audio: keys pressed, the other side sent elsewhere.
 
 use domain::Digit;
+use rsipstack::transaction::Transaction;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::call::{Call, Meaning, Told};
+use crate::dialog::Other;
 use crate::machine::Input;
 use crate::outgoing::{address, dialable};
 
@@ -17,7 +19,26 @@ pub struct Control(pub(crate) mpsc::Sender<Ask>);
 #[derive(Debug)]
 pub(crate) enum Ask {
     Press(Digit),
-    Transfer { to: String, answer: oneshot::Sender<Result<(), NotTransferred>> },
+    Transfer {
+        to: Whom,
+        answer: oneshot::Sender<Result<(), NotTransferred>>,
+    },
+    /// What this call is to another.
+    Other(oneshot::Sender<Option<Other>>),
+    /// What becomes of a wish of the other side to be put through.
+    Judged(bool),
+    Tell {
+        status: u16,
+        said: oneshot::Sender<()>,
+    },
+}
+
+/// Where the other side is sent.
+#[derive(Debug)]
+pub(crate) enum Whom {
+    Somebody(String),
+    /// The other side of another call of ours, in our place.
+    Other(Other),
 }
 
 /// Why the other side still has us. The call goes on.
@@ -48,9 +69,24 @@ impl Control {
         if !dialable(to) && address(to).is_none() {
             return Err(NotTransferred::NotDialable);
         }
+        self.send(Whom::Somebody(to.to_owned())).await
+    }
+
+    /// Has the other side of this call talk on with the other side of `other`, without us (REFER with Replaces, RFC 5589): an attended transfer. This
+    /// call is hung up once they are joined; `other` is ended by its far end, or by whoever holds it. Where it fails both calls are as they were.
+    ///
+    /// # Errors
+    /// Why the other side stayed.
+    pub async fn join(&self, other: &Self) -> Result<(), NotTransferred> {
+        let (ask, known) = oneshot::channel();
+        other.0.send(Ask::Other(ask)).await.map_err(|_| NotTransferred::Over)?;
+        let other = known.await.ok().flatten().ok_or(NotTransferred::Over)?;
+        self.send(Whom::Other(other)).await
+    }
+
+    async fn send(&self, to: Whom) -> Result<(), NotTransferred> {
         let (answer, answered) = oneshot::channel();
-        let ask = Ask::Transfer { to: to.to_owned(), answer };
-        self.0.send(ask).await.map_err(|_| NotTransferred::Over)?;
+        self.0.send(Ask::Transfer { to, answer }).await.map_err(|_| NotTransferred::Over)?;
         answered.await.unwrap_or(Err(NotTransferred::Over))
     }
 }
@@ -62,7 +98,12 @@ impl Call {
             Ask::Transfer { answer, .. } if self.transfer.is_some() => {
                 let _gone = answer.send(Err(NotTransferred::UnderWay));
             }
-            Ask::Transfer { to, answer } => match self.dialog.refer(&to) {
+            Ask::Other(known) => {
+                let _gone = known.send(self.dialog.as_other().filter(|_| self.machine.is_confirmed()));
+            }
+            Ask::Judged(yes) => self.judged(yes),
+            Ask::Tell { status, said } => self.tell(status, Some(said)),
+            Ask::Transfer { to, answer } => match self.send_to(&to) {
                 Ok(transaction) => {
                     self.transfer = Some((answer, false));
                     self.carry(transaction, Some((self.tell.clone(), Told::of_refer as Meaning)), None);
@@ -72,6 +113,13 @@ impl Call {
                     let _gone = answer.send(Err(NotTransferred::Refused(500)));
                 }
             },
+        }
+    }
+
+    fn send_to(&mut self, to: &Whom) -> rsipstack::Result<Transaction> {
+        match to {
+            Whom::Somebody(to) => self.dialog.refer(to),
+            Whom::Other(other) => self.dialog.join(other),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rsipstack::dialog::authenticate::{AuthRetry, Credential};
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Request as SipRequest, Response, SipMessage, Uri};
+use rsipstack::sip::{Header, Request as SipRequest, Response, SipMessage, Uri};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transport::{SipAddr, SipConnection};
@@ -15,12 +15,13 @@ use runtime::Kind;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::asking::again;
-use crate::call::{self, Handset, Line, Shared, Told};
+use crate::call::{self, Handset, Line, Party, Shared, Told};
 use crate::dialog::{self, Dialog, Way};
 use crate::invitation::Peer;
 use crate::machine::{Input, Request};
 use crate::metrics::DIALLED;
 use crate::outgoing::{Outcome, Outgoing, Progress};
+use crate::replaces::Replaces;
 use crate::server::{Calls, Entry, Listed, TOLD, reachable};
 use crate::trunk::Trunk;
 
@@ -38,6 +39,8 @@ pub(crate) struct Call {
     pub(crate) address: SocketAddr,
     pub(crate) trunk: Trunk,
     pub(crate) outgoing: Outgoing,
+    /// The call of the callee's that this one is to take the place of.
+    pub(crate) replaces: Option<Replaces>,
     pub(crate) progress: mpsc::Sender<Progress>,
     pub(crate) place: OwnedSemaphorePermit,
 }
@@ -48,6 +51,7 @@ pub(crate) struct Outbound {
     /// The session's end, until the callee answers.
     handset: Option<Handset>,
     pub(crate) credential: Option<Credential>,
+    replaces: Option<Replaces>,
     /// The INVITE as it went out last.
     invite: Option<SipRequest>,
     /// We want it no more: a challenge is not answered now.
@@ -92,12 +96,14 @@ pub(crate) async fn run(call: Call) {
         return end(&progress, Outcome::of(500, true));
     };
     let credential = credential(&call.trunk);
-    let line = Line { shared: call.shared, dialog, tell, told, advertised, bind, place: call.place };
+    let party = Party { trunk: Some(call.trunk.name.clone()), ip: source.ip() };
+    let line = Line { shared: call.shared, dialog, tell, told, party, advertised, bind, place: call.place };
     let (mut talking, handset) = call::Call::new(line);
     talking.outbound = Some(Outbound {
         progress,
         handset: Some(handset),
         credential,
+        replaces: call.replaces,
         invite: None,
         cancelled: Arc::default(),
         acknowledged: None,
@@ -116,7 +122,13 @@ impl call::Call {
     /// Sends the call's INVITE.
     pub(crate) fn invite(&mut self, sdp: String) {
         let transaction = self.dialog.request(&Request::Invite { sdp });
-        let (Ok(transaction), Some(outbound)) = (transaction, &mut self.outbound) else { return };
+        let (Ok(mut transaction), Some(outbound)) = (transaction, &mut self.outbound) else { return };
+        if let Some(replaces) = &outbound.replaces {
+            transaction
+                .original
+                .headers
+                .push(Header::Replaces(rsipstack::sip::headers::Replaces::new(replaces.to_string())));
+        }
         outbound.invite = Some(transaction.original.clone());
         let sent = transaction.original.to_string();
         let asking = Asking {
@@ -182,12 +194,13 @@ impl call::Call {
 
     /// The callee took the call: whoever dialled has it from now on.
     pub(crate) fn hand_over(&mut self) {
-        let codec = self.machine.codec();
+        let (key, codec) = (self.key.clone(), self.machine.codec());
         let Some(outbound) = &mut self.outbound else { return };
         let Some((events, commands, control)) = outbound.handset.take() else { return };
         metrics::counter!(DIALLED, "outcome" => "answered").increment(1);
         // Nobody waits any more: the commands say so by being closed.
-        let _gone = outbound.progress.try_send(Progress::Answered(Peer { codec, events, commands, control }));
+        let _gone =
+            outbound.progress.try_send(Progress::Answered(Peer { key, codec, events, commands, control }));
     }
 
     /// Tells whoever dialled that nobody took the call, where nobody did.

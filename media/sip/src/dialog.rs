@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rsipstack::sip::headers::{ContentType, MinSE, RAck, RecordRoute, Route};
+use rsipstack::sip::headers::{ContentType, Event, MinSE, RAck, RecordRoute, Route, SubscriptionState};
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{
     CallId, Contact, Header, Method, Request as SipRequest, Response, SessionExpires, StatusCode, Supported,
@@ -16,9 +16,11 @@ use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::{SipAddr, SipConnection};
 
 use crate::machine::{LEAST_INTERVAL_S, Refresher, Request, Timer};
+use crate::referral::Step;
+use crate::replaces::Replaces;
 
 /// Methods that are understood, as every response says.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY, REFER";
 
 /// Where the other side of a call is.
 #[derive(Clone)]
@@ -29,6 +31,13 @@ pub(crate) struct Way {
     pub(crate) source: SocketAddr,
     /// Our own address, as it sees it.
     pub(crate) own: SocketAddr,
+}
+
+/// Another call of ours, for whoever is to take its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Other {
+    pub(crate) target: Uri,
+    pub(crate) dialog: Replaces,
 }
 
 #[derive(Clone)]
@@ -204,8 +213,44 @@ impl Dialog {
         let other = &self.remote.uri;
         let numbered = Uri { auth: Some(auth), params: Vec::new(), headers: Vec::new(), ..other.clone() };
         let whom = crate::outgoing::address(to).unwrap_or(numbered);
+        self.refer_to(format!("<{whom}>"))
+    }
+
+    /// REFER to the other side of another call of ours, in the place of ours: the two of them talk on without us (RFC 3891).
+    ///
+    /// # Errors
+    /// Where the stack cannot build it.
+    pub(crate) fn join(&mut self, other: &Other) -> rsipstack::Result<Transaction> {
+        self.refer_to(other.dialog.referred_to(&other.target))
+    }
+
+    /// This call, as the other side would replace it. `None` while there is no other side.
+    pub(crate) fn as_other(&self) -> Option<Other> {
+        let dialog = Replaces {
+            call_id: self.call_id.value().to_owned(),
+            to_tag: self.remote_tag()?.to_owned(),
+            from_tag: self.tag.clone(),
+            early_only: false,
+        };
+        Some(Other { target: self.target.clone(), dialog })
+    }
+
+    /// NOTIFY of how a REFER of theirs comes along.
+    ///
+    /// # Errors
+    /// Where the stack cannot build it.
+    pub(crate) fn notify(&mut self, step: &Step) -> rsipstack::Result<Transaction> {
         let more = vec![
-            Header::Other("Refer-To".to_owned(), format!("<{whom}>")),
+            Header::Event(Event::new(step.event.clone())),
+            Header::SubscriptionState(SubscriptionState::new(step.state)),
+            Header::Contact(Contact::new(self.contact.clone())),
+        ];
+        self.carrying(Method::Notify, more, Some(("message/sipfrag;version=2.0", &step.body)))
+    }
+
+    fn refer_to(&mut self, whom: String) -> rsipstack::Result<Transaction> {
+        let more = vec![
+            Header::Other("Refer-To".to_owned(), whom),
             Header::Other("Referred-By".to_owned(), format!("<{}>", self.local.uri)),
             Header::Contact(Contact::new(self.contact.clone())),
         ];
@@ -280,7 +325,7 @@ impl Dialog {
         }
         if (101..300).contains(&status) {
             headers.push(Header::Contact(Contact::new(self.contact.clone())));
-            headers.push(Header::Supported(Supported::new("timer")));
+            headers.push(Header::Supported(Supported::new("timer, replaces")));
             for route in self.record_routes.iter().filter(|_| request.method == Method::Invite) {
                 headers.push(Header::RecordRoute(route.clone()));
             }
@@ -304,7 +349,7 @@ impl Dialog {
             Request::Invite { sdp } => {
                 let allow = Header::Other("Allow".to_owned(), ALLOW.to_owned());
                 let contact = Header::Contact(Contact::new(self.contact.clone()));
-                let supported = Header::Supported(Supported::new("timer, 100rel"));
+                let supported = Header::Supported(Supported::new("timer, 100rel, replaces"));
                 (Method::Invite, vec![contact, supported, allow], Some(sdp))
             }
             Request::Bye { reason } => {
@@ -328,6 +373,15 @@ impl Dialog {
         more: Vec<Header>,
         sdp: Option<&String>,
     ) -> rsipstack::Result<Transaction> {
+        self.carrying(method, more, sdp.map(|sdp| ("application/sdp", sdp.as_str())))
+    }
+
+    fn carrying(
+        &mut self,
+        method: Method,
+        more: Vec<Header>,
+        body: Option<(&str, &str)>,
+    ) -> rsipstack::Result<Transaction> {
         let sequence = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
         let via = self.way.via()?;
         let from = rsipstack::sip::typed::From {
@@ -345,9 +399,9 @@ impl Dialog {
             self.way.endpoint.make_request(method, self.target.clone(), via, from, to, sequence, call_id);
         message.headers.extend(self.routes.iter().cloned().map(Header::Route).collect());
         message.headers.extend(more);
-        if let Some(sdp) = sdp {
-            message.body = sdp.clone().into_bytes();
-            message.headers.push(Header::ContentType(ContentType::new("application/sdp")));
+        if let Some((kind, body)) = body {
+            message.body = body.as_bytes().to_vec();
+            message.headers.push(Header::ContentType(ContentType::new(kind)));
         }
         self.transaction(message)
     }

@@ -7,6 +7,11 @@ use media_core::{Codec, LegCommand, LegEvent};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::Control;
+use crate::headers::Headers;
+
+/// What a call is known by while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CallKey(pub(crate) std::sync::Arc<str>);
 
 /// Dropping it refuses the call.
 #[derive(Debug)]
@@ -16,8 +21,14 @@ pub struct Invitation {
     /// What the caller says who they are: the user of the From header.
     pub caller: Pii<String>,
     pub source: SocketAddr,
+    /// Those of its headers that the options name.
+    pub headers: Headers,
     /// The trunk that it came by, where its address is one's.
     pub trunk: Option<String>,
+    /// The running call whose place this one takes (RFC 3891), which whoever holds it is to go on with here and to hang up there. It is of the same
+    /// trunk, or of the same address.
+    pub replaces: Option<CallKey>,
+    pub(crate) key: CallKey,
     pub(crate) codec: Codec,
     pub(crate) events: mpsc::Receiver<LegEvent>,
     pub(crate) commands: mpsc::Sender<LegCommand>,
@@ -28,6 +39,7 @@ pub struct Invitation {
 /// A call as its session holds it. Dropping it hangs up.
 #[derive(Debug)]
 pub struct Peer {
+    pub key: CallKey,
     /// What to send; packets from the caller name their own codec.
     pub codec: Codec,
     pub events: mpsc::Receiver<LegEvent>,
@@ -61,7 +73,8 @@ impl Invitation {
     pub fn accept(self) -> Peer {
         // A caller who is gone already is told through the events.
         let _gone = self.verdict.send(Ok(()));
-        Peer { codec: self.codec, events: self.events, commands: self.commands, control: self.control }
+        let Self { key, codec, events, commands, control, .. } = self;
+        Peer { key, codec, events, commands, control }
     }
 
     pub fn refuse(self, refusal: Refusal) {

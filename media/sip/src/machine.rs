@@ -282,6 +282,12 @@ impl Machine {
         [first, silence, timer].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
+    /// Both sides have taken the call.
+    #[must_use]
+    pub const fn is_confirmed(&self) -> bool {
+        matches!(self.state, State::Confirmed { .. })
+    }
+
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.state == State::Ended

@@ -42,6 +42,8 @@ pub struct Options {
     pub srtp_required: bool,
     /// Calls come in by trunks alone. Not said: where there are trunks, no `users`, and `listen` is no loopback address.
     pub trunks_only: Option<bool>,
+    /// Headers of an INVITE that whoever takes the call is told; with `*` at its end, all that begin so.
+    pub headers: Vec<String>,
     /// By which calls go out.
     pub trunks: Vec<Trunk>,
 }
@@ -64,6 +66,7 @@ impl Default for Options {
             calls_per_address: 200,
             srtp_required: false,
             trunks_only: None,
+            headers: ["X-*", "Diversion", "P-Asserted-Identity", "Subject"].map(str::to_owned).to_vec(),
             trunks: Vec::new(),
         }
     }
@@ -92,6 +95,9 @@ impl Options {
         }
         if self.requests < 16 {
             return Err("requests must be at least 16".to_owned());
+        }
+        if let Some(name) = self.headers.iter().find(|name| !crate::headers::may_be_named(name)) {
+            return Err(format!("headers: {name:?} is no name of a header, or one of a password"));
         }
         for (n, trunk) in self.trunks.iter().enumerate() {
             trunk.validate()?;
@@ -132,6 +138,7 @@ mod tests {
         assert!(wrong(|options| options.rtp_first = 80).is_some());
         assert!(wrong(|options| options.silence_s = 0).is_some());
         assert!(wrong(|options| options.session_expires_s = 60).is_some());
+        assert!(wrong(|options| options.headers = vec!["Authorization".to_owned()]).is_some());
         assert!(wrong(|options| options.realm = "a\"b".to_owned()).is_some());
     }
 

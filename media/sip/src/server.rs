@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,21 +24,25 @@ use crate::call::{self, Answer, First, Shared, Told};
 use crate::dial::{self, Call as Dialled};
 use crate::dialog::{self, ALLOW, Dialog, Way};
 use crate::error::Error;
-use crate::invitation::Invitation;
+use crate::invitation::{Invitation, Peer};
 use crate::limits::{Limits, network};
 use crate::machine::RequestId;
 use crate::metrics::{CALLS, REFUSED};
 use crate::options::Options;
-use crate::outgoing::{DialError, Dialling, Outgoing};
+use crate::outgoing::{DialError, Dialling, Outcome, Outgoing, Progress};
 use crate::ports::Ports;
+use crate::referral::Referral;
 use crate::register::Register;
 use crate::registration::Registration;
+use crate::replaces::Replaces;
 use crate::trunk::{Places, Trunk};
 
 /// Calls that ring and that nobody has looked at. When full, callers are told that we are busy.
 const INVITATIONS: usize = 64;
 /// What happened to a call of ours that nobody has looked at. When full, more ringing is left out; there is one answer or end.
 const PROGRESS: usize = 8;
+/// Wishes to be put through that nobody has looked at. When full they are declined.
+const REFERRALS: usize = 16;
 /// Messages that a call has not looked at. When full their transactions wait, each for itself.
 pub(crate) const TOLD: usize = 32;
 /// A request that nobody answers is given up: RFC 3261's longest ringing, and its longest wait for anything else.
@@ -61,6 +66,8 @@ pub struct Server {
     shared: Arc<Shared>,
     endpoint: EndpointInnerRef,
     registrations: Vec<(String, watch::Receiver<Registration>)>,
+    /// Until somebody looks at them.
+    referrals: Arc<Mutex<Option<mpsc::Receiver<Referral>>>>,
 }
 
 pub(crate) type Calls = Arc<Mutex<HashMap<String, Entry>>>;
@@ -98,6 +105,7 @@ impl Server {
         let room = Arc::new(Semaphore::new(options.requests));
         let calls = Calls::default();
         let places = Places::of(&options.trunks);
+        let (referrals, wishes) = mpsc::channel(REFERRALS);
         let shared = Shared {
             options,
             ports,
@@ -106,6 +114,8 @@ impl Server {
             room: Arc::clone(&room),
             stack: stack.clone(),
             places,
+            referrals,
+            refers: AtomicBool::new(false),
         };
         let whole = u32::try_from(shared.options.requests).unwrap_or(u32::MAX);
         let shared = Arc::new(shared);
@@ -115,6 +125,7 @@ impl Server {
             registrations: register(&shared, &endpoint.inner, address),
             shared: Arc::clone(&shared),
             endpoint: Arc::clone(&endpoint.inner),
+            referrals: Arc::new(Mutex::new(Some(wishes))),
         };
         let dispatcher =
             Dispatcher { shared, calls, gate, limits, address, began: Instant::now(), requests: 0 };
@@ -139,6 +150,50 @@ impl Server {
     /// # Errors
     /// Where it cannot even be begun.
     pub fn dial(&self, outgoing: Outgoing) -> Result<Dialling, DialError> {
+        self.dial_replacing(outgoing, None)
+    }
+
+    /// Wishes of the other sides of calls to be put through to somebody else. Until this was called all are declined. Whoever takes the first has all.
+    #[must_use]
+    pub fn referrals(&self) -> Option<mpsc::Receiver<Referral>> {
+        let wishes = self.referrals.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if wishes.is_some() {
+            self.shared.refers.store(true, Ordering::Relaxed);
+        }
+        wishes
+    }
+
+    /// Does what the other side of a call asked for: calls that person, and tells the other side how it comes along. Whoever answers is to be gone on
+    /// with in place of the call that it was asked in, which is then hung up.
+    ///
+    /// # Errors
+    /// Why nobody answered: the call that it was asked in goes on.
+    pub async fn follow(&self, referral: Referral, trunk: String, ring: Duration) -> Result<Peer, Outcome> {
+        let number = referral.to.clone();
+        let Some((follower, replaces)) = referral.accept().await else { return Err(Outcome::CANCELLED) };
+        let outgoing = Outgoing { trunk, number, caller: None, ring };
+        let Ok(mut dialling) = self.dial_replacing(outgoing, replaces) else {
+            follower.tell(503).await;
+            return Err(Outcome::of(503, true));
+        };
+        loop {
+            match dialling.next().await {
+                Some(Progress::Ringing { early }) => follower.tell(if early { 183 } else { 180 }).await,
+                Some(Progress::Answered(peer)) => {
+                    follower.tell(200).await;
+                    return Ok(peer);
+                }
+                Some(Progress::Ended(outcome)) => {
+                    let said = (outcome.status >= 300).then_some(outcome.status);
+                    follower.tell(said.unwrap_or(487)).await;
+                    return Err(outcome);
+                }
+                None => return Err(Outcome::CANCELLED),
+            }
+        }
+    }
+
+    fn dial_replacing(&self, outgoing: Outgoing, replaces: Option<Replaces>) -> Result<Dialling, DialError> {
         let trunk = self.trunk_for(&outgoing)?.clone();
         let Ok(place) = Arc::clone(&self.shared.room).try_acquire_owned() else {
             return Err(DialError::Busy);
@@ -151,6 +206,7 @@ impl Server {
             address: self.address,
             trunk,
             outgoing,
+            replaces,
             progress,
             place,
         };
@@ -176,6 +232,12 @@ impl Server {
         let trunks = &self.shared.options.trunks;
         let found = trunks.iter().find(|trunk| trunk.name == outgoing.trunk);
         found.ok_or_else(|| DialError::UnknownTrunk(outgoing.trunk.clone()))
+    }
+
+    /// Whether the trunk joins those who are to be connected.
+    #[must_use]
+    pub fn joins(&self, trunk: &str) -> bool {
+        self.shared.options.trunks.iter().any(|one| one.name == trunk && one.joins)
     }
 
     /// Names of the trunks, in their order.
@@ -342,6 +404,11 @@ impl Dispatcher {
                 let accept = Header::Other("Accept".to_owned(), "application/sdp".to_owned());
                 self.answer(transaction, permit, StatusCode::OK, vec![allow(), accept]);
             }
+            // Whoever is in no call with us has nobody to be put through.
+            Method::Refer => {
+                refused("method");
+                self.answer(transaction, permit, StatusCode::Decline, Vec::new());
+            }
             Method::Bye | Method::Update | Method::Info | Method::PRack => {
                 refused("unknown_call");
                 self.answer(transaction, permit, StatusCode::CallTransactionDoesNotExist, Vec::new());
@@ -394,6 +461,13 @@ impl Dispatcher {
             refused("malformed");
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
         };
+        let replaces = match self.replaced(&request) {
+            Ok(replaces) => replaces,
+            Err(status) => {
+                refused("replaces");
+                return self.answer(transaction, permit, StatusCode::from(status), Vec::new());
+            }
+        };
         let network = trunk.is_none().then(|| network(source.ip()));
         if network.is_some_and(|network| self.is_full_of(network)) {
             refused("address");
@@ -416,6 +490,7 @@ impl Dispatcher {
             answer: Answer(transaction.tu_sender.clone()),
             source,
             trunk,
+            replaces,
             advertised,
             bind,
             place,
@@ -426,6 +501,16 @@ impl Dispatcher {
             run.await;
         });
         self.drive(transaction, permit, RequestId::FIRST, tell, None);
+    }
+
+    /// The running call that an INVITE wants to take the place of.
+    fn replaced(&self, request: &SipRequest) -> Result<Option<(Replaces, mpsc::Sender<Told>)>, u16> {
+        let Some(which) = Replaces::of(request)? else { return Ok(None) };
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = calls.get(&which.call_id).filter(|entry| entry.tag == which.to_tag);
+        let tell = entry.map(|entry| entry.tell.clone()).ok_or(481_u16)?;
+        drop(calls);
+        Ok(Some((which, tell)))
     }
 
     /// Whether an address has all the calls that it may have.

@@ -32,6 +32,9 @@ pub struct Trunk {
     /// For how long we register there at a time, in seconds, so that calls to `user` come here; 0: we do not.
     #[serde(default)]
     pub register_s: u32,
+    /// Callers and people who are to be connected are joined there (REFER with Replaces), and not here.
+    #[serde(default)]
+    pub joins: bool,
     /// Audio of calls by it is enciphered, or there is no call.
     #[serde(default)]
     pub srtp: bool,
@@ -131,6 +134,7 @@ pub(crate) mod tests {
             caller: None,
             register_s: 0,
             srtp: false,
+            joins: false,
         }
     }
 

@@ -17,7 +17,22 @@ impl House {
             .map(|json| Timetable::new(serde_json::from_str(json).expect("a schedule")).expect("fit"));
         let id = RouteId::generate();
         let (agent, environment) = (AgentId::generate(), EnvironmentId::generate());
-        self.routes.push(Route { id, org: self.org, conditions, timetable, agent, environment });
+        self.routes.push(Route {
+            id,
+            org: self.org,
+            conditions,
+            timetable,
+            agent,
+            environment,
+            channel: false,
+        });
+        id
+    }
+
+    /// A channel that leads its place by itself.
+    fn open(&mut self, conditions: Conditions) -> RouteId {
+        let id = self.add(conditions, None);
+        self.routes.last_mut().expect("added").channel = true;
         id
     }
 
@@ -165,4 +180,28 @@ fn a_test_says_of_each_route_why() {
             (other, false, "another number".to_owned()),
         ]
     );
+}
+
+#[test]
+fn a_channel_leads_its_number_where_no_route_for_all_of_it_does() {
+    let mut house = House::new();
+    let channel = house.open(number("+41441234567"));
+    let town = house.add(number("+4144*"), None);
+    assert_eq!(
+        house.reached(&called("+41441234567"), MONDAY_NOON),
+        Some(channel),
+        "it names the whole number"
+    );
+    assert_eq!(house.reached(&called("+41449999999"), MONDAY_NOON), Some(town));
+    let desk = house.add(number("+41441234567"), None);
+    assert_eq!(
+        house.reached(&called("0041441234567"), MONDAY_NOON),
+        Some(desk),
+        "a route for it goes first, though it is younger"
+    );
+    let room =
+        house.open(Conditions { room: Some(Pattern::Exact("a b*".to_owned())), ..Conditions::default() });
+    let enters = |name: &str| Arrival { room: Some(name.to_owned()), ..Arrival::default() };
+    assert_eq!(house.reached(&enters("a b*"), MONDAY_NOON), Some(room));
+    assert_eq!(house.reached(&enters("a bc"), MONDAY_NOON), None, "a room's star is a letter");
 }

@@ -149,6 +149,16 @@ impl Walk {
         }
     }
 
+    /// As `new`, for a talk that goes on from the greeting at this node in place of the agent's entry. A node that the agent does not have is
+    /// noted with the greeting, and the talk begins as ever.
+    #[must_use]
+    pub fn at_node(graph: Arc<Compiled>, seed: u64, node: &str) -> Self {
+        let mut walk = Self::new(graph, seed);
+        // What waits at the entry anyway asks nothing on top of the greeting.
+        walk.state.begins = (node != walk.state.at).then(|| node.to_owned());
+        walk
+    }
+
     /// Takes up a walk where a snapshot left it; `pending` tells what it was waiting for.
     pub fn restore(graph: Arc<Compiled>, snapshot: Snapshot) -> Result<Self, RestoreError> {
         snapshot.fits(&graph)?;
@@ -193,14 +203,39 @@ impl Walk {
         self.begin(turn, now);
         let graph = Arc::clone(&self.graph);
         self.say_one("greeting", &graph.greeting, &Value::Null);
-        self.stop(Action::Wait)
+        self.greeted()
     }
 
     /// The greeting in words that were chosen for this call, in place of the agent's own.
     pub fn start_with(&mut self, turn: u32, text: &str, now: &Zoned) -> Vec<Action> {
         self.begin(turn, now);
         self.say(text.to_owned());
-        self.stop(Action::Wait)
+        self.greeted()
+    }
+
+    /// The talk begins, in the turn of the greeting.
+    fn greeted(&mut self) -> Vec<Action> {
+        let Some(node) = self.state.begins.take() else { return self.stop(Action::Wait) };
+        let graph = Arc::clone(&self.graph);
+        match graph.nodes.get(&node) {
+            None => {
+                let value = json!({"node": node, "begins_at": self.state.at});
+                self.out.push(Action::Note { name: "entry_unknown".to_owned(), value });
+                self.out.push(Action::Wait);
+            }
+            // A model without a question of its own answers the caller, who has not said anything yet.
+            Some(Step::Llm(talking)) if talking.node.converses() && talking.prompt.is_empty() => {
+                self.wait_at(&node);
+                self.out.extend([Action::Node(node), Action::Wait]);
+            }
+            Some(_) => {
+                // The greeting is no answer: a node that asks does so after it.
+                self.spoke = false;
+                self.run(node);
+            }
+        }
+        self.remember_reply();
+        std::mem::take(&mut self.out)
     }
 
     /// The caller's whole turn.

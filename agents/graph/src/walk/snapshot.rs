@@ -32,6 +32,9 @@ pub struct Snapshot {
     pub(crate) turn: u32,
     /// The node that waits for the caller.
     pub at: String,
+    /// Where the talk goes on from the greeting, in place of waiting at the entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) begins: Option<String>,
     pub(crate) frames: Vec<Frame>,
     /// The state of the graph.
     pub channels: Map<String, Value>,
@@ -230,6 +233,7 @@ impl Snapshot {
             step: 0,
             turn: 0,
             at: definition.entry.clone(),
+            begins: None,
             frames: Vec::new(),
             channels: state::start(&definition.state),
             heard: Value::Null,

@@ -484,3 +484,66 @@ fn a_transfer_that_cannot_be_is_told_of_before_it_is_tried() {
         assert!(fields.contains(&field), "{field}: {invalid}");
     }
 }
+
+#[test]
+fn a_talk_begins_where_it_is_told_to_with_the_greeting_first() {
+    let mut walk = Walk::at_node(graph(&small()), 1, "asking");
+    let actions = walk.start(1, &now());
+    assert_eq!(said(&actions), "Hello. How many?");
+    assert_eq!((actions.last(), walk.snapshot().at.as_str()), (Some(&Action::Wait), "asking"));
+    let actions = walk.caller(2, "four", &now());
+    assert!(
+        matches!(actions.last(), Some(Action::Need(Need::Tool { name, .. })) if name == "pay"),
+        "{actions:?}"
+    );
+
+    let mut walk = Walk::at_node(graph(&switchboard()), 1, "through");
+    let actions = walk.start_with(1, "Good evening.", &now());
+    assert_eq!(
+        said(&actions),
+        "Good evening. I put you through.",
+        "in the words that were chosen for the call"
+    );
+    assert!(matches!(actions.last(), Some(Action::Transfer(_))), "{actions:?}");
+
+    let mut walk = Walk::at_node(graph(&small()), 1, "pay");
+    let actions = walk.start(1, &now());
+    let Some(Action::Need(Need::Tool { key, .. })) = actions.last() else { unreachable!("{actions:?}") };
+    assert_eq!(said(&walk.tool_done(key, Ok(json!({"sum": 8})), &now())), "Paid 8.");
+    assert_eq!(walk.snapshot().at, "desk", "a path that ends leads to the entry");
+}
+
+#[test]
+fn a_beginning_that_the_agent_does_not_have_is_noted_and_the_talk_begins_as_ever() {
+    let mut walk = Walk::at_node(graph(&small()), 1, "nowhere");
+    let actions = walk.start(1, &now());
+    assert_eq!(said(&actions), "Hello.");
+    let noted = Action::Note {
+        name: "entry_unknown".to_owned(),
+        value: json!({"node": "nowhere", "begins_at": "desk"}),
+    };
+    assert!(actions.contains(&noted) && actions.last() == Some(&Action::Wait), "{actions:?}");
+    assert_eq!(walk.snapshot().at, "desk");
+}
+
+#[test]
+fn a_caller_who_was_cut_off_before_the_greeting_begins_at_the_same_place() {
+    let walk = Walk::at_node(graph(&small()), 1, "asking");
+    let written = serde_json::to_string(walk.snapshot()).unwrap();
+    let mut again = Walk::restore(graph(&small()), serde_json::from_str(&written).unwrap()).unwrap();
+    assert_eq!(said(&again.returned(1, &now())), "Hello. How many?");
+    assert_eq!(
+        Walk::at_node(graph(&small()), 1, "desk").start(1, &now()),
+        Walk::new(graph(&small()), 1).start(1, &now())
+    );
+}
+
+#[test]
+fn whom_an_agent_may_put_callers_through_to_is_named_by_its_nodes_and_not_by_a_call() {
+    assert_eq!(graph(&switchboard()).destinations(), ["+4930123"]);
+    let mut loose = switchboard();
+    loose["state"] = json!({"asked": {"type": "text", "initial": "+4930999"}});
+    loose["nodes"]["through"]["to"] = json!("{asked}");
+    assert!(graph(&loose).destinations().is_empty());
+    assert!(graph(&small()).destinations().is_empty());
+}

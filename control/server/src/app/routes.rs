@@ -4,11 +4,13 @@ mod check;
 pub(crate) mod table;
 pub(crate) mod test;
 
+use control_api::problem::FieldError;
 use control_api::route::{NewRoute, Route, RouteChange};
 use control_api::{List, Paging, problem};
-use control_store::route as store;
-use domain::RouteId;
+use control_store::{OrgTx, route as store};
+use domain::{AgentId, RouteId};
 use routing::Pattern;
+use serde_json::Value;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::Fields;
@@ -17,7 +19,7 @@ use super::paging;
 use crate::Server;
 use crate::error::Error;
 
-const TAKEN: &str = "another organization has a route for this number, room or hostname, or for one that begins so: take another, or have the server's operator settle whose it is";
+pub(super) const TAKEN: &str = "another organization has a route for this number, room or hostname, or for one that begins so: take another, or have the server's operator settle whose it is";
 const UNKNOWN: &str = "the agent or environment is not there";
 /// Of one organization: every call looks at all of them.
 const ROUTES_MOST: i64 = 2000;
@@ -37,6 +39,7 @@ pub(crate) fn shown(row: store::Route) -> Route {
         schedule: row.set.schedule.and_then(read),
         agent_id: row.set.agent,
         environment_id: row.set.environment,
+        node: row.set.node,
         enabled: row.set.enabled,
         revision: row.revision,
         created_at: row.created_at.to_string(),
@@ -71,6 +74,7 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewRoute) -> Result<
         let detail = format!("the organization has {ROUTES_MOST} routes: delete some first");
         return Err(Error::new(&problem::CONFLICT, detail));
     }
+    begins(&mut tx, None, &set).await?;
     let row = store::create(&mut tx, RouteId::generate(), &set).await;
     let made = shown(row.map_err(not_made)?);
     let change = Change::of("route.create", made.id).to(&made);
@@ -94,6 +98,7 @@ pub(crate) async fn change(
     let set = check::changed(&mut fields, was.clone(), wanted);
     fields.check()?;
     may_have(ctx, Some(&was), &set)?;
+    begins(&mut tx, Some(&was), &set).await?;
     let row = store::update(&mut tx, key, &set).await;
     let after = shown(row.map_err(not_made)?);
     let change = Change::of("route.update", key).from(&before).to(&after);
@@ -126,6 +131,42 @@ fn may_have(ctx: &Ctx, before: Option<&store::Setting>, set: &store::Setting) ->
         ctx.operator("gives beginnings to organizations that are this short")?;
     }
     Ok(())
+}
+
+/// Nodes that calls can begin at, where the agent is served; what a route has it keeps.
+async fn begins(tx: &mut OrgTx, before: Option<&store::Setting>, set: &store::Setting) -> Result<(), Error> {
+    let Some(node) = &set.node else { return Ok(()) };
+    let whose = |set: &store::Setting| (set.agent, set.environment, set.node.clone());
+    if before.is_some_and(|before| whose(before) == whose(set)) {
+        return Ok(());
+    }
+    // Who is led to nobody is told so when the route is stored.
+    let Some(target) = store::target(tx, set.agent, set.environment).await? else { return Ok(()) };
+    let store::Target { agent, environment, version } = &target;
+    let detail = match nodes(tx, set.agent, *version).await? {
+        Some(nodes) if nodes.contains(node) => return Ok(()),
+        Some(nodes) => format!(
+            "version {} of {agent}, which {environment} serves, has no node {node:?}; it has {}",
+            version.unwrap_or_default(),
+            nodes.join(", ")
+        ),
+        None => format!(
+            "nothing of {agent} is published to {environment}, so that it has no node to begin at: publish it first, or leave `node` out"
+        ),
+    };
+    let at = FieldError { pointer: "/node".to_owned(), code: "unknown".to_owned(), detail: detail.clone() };
+    Err(Error { errors: vec![at], ..Error::new(&problem::ROUTE_NODE_UNKNOWN, detail) })
+}
+
+/// The nodes of a version's graph; `None`: there is no version.
+async fn nodes(tx: &mut OrgTx, agent: AgentId, version: Option<i32>) -> Result<Option<Vec<String>>, Error> {
+    let Some(version) = version else { return Ok(None) };
+    let Some(definition) = control_store::version::definition(tx, agent, version).await? else {
+        return Ok(None);
+    };
+    let read: Value = serde_json::from_str(&definition).unwrap_or_default();
+    let nodes = read["nodes"].as_object().map(|nodes| nodes.keys().cloned().collect());
+    Ok(Some(nodes.unwrap_or_default()))
 }
 
 fn not_made(error: control_store::Error) -> Error {

@@ -84,13 +84,18 @@ kinds! {
     InCall = [ALWAYS, [&problem::CONFLICT]];
     SayInCall = [ALWAYS, BODY, [&problem::CONFLICT]];
     /// Hostnames are the operator's to give.
-    MakeChannel = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::REFERENCE_UNKNOWN, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
-    /// Hostnames and numbers that begin with few digits are the operator's to give.
-    MakeRoute = [ALWAYS, BODY, [
+    MakeChannel = [ALWAYS, BODY, [
         &problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::ROUTE_TAKEN, &problem::REFERENCE_UNKNOWN,
         &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
     ]];
-    ChangeRoute = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::ROUTE_TAKEN, &problem::REFERENCE_UNKNOWN, &problem::PRECONDITION_FAILED]];
+    /// Hostnames and numbers that begin with few digits are the operator's to give.
+    MakeRoute = [ALWAYS, BODY, [
+        &problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::ROUTE_TAKEN, &problem::ROUTE_NODE_UNKNOWN, &problem::REFERENCE_UNKNOWN,
+        &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
+    ]];
+    ChangeRoute = [ALWAYS, BODY, [
+        &problem::OPERATOR_ONLY, &problem::ROUTE_TAKEN, &problem::ROUTE_NODE_UNKNOWN, &problem::REFERENCE_UNKNOWN, &problem::PRECONDITION_FAILED
+    ]];
     AskRoute = [ALWAYS, BODY, [&problem::REFERENCE_UNKNOWN]];
     MakeOrganization = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];
     Change = [ALWAYS, BODY, [&problem::CONFLICT, &problem::IN_USE, &problem::REFERENCE_UNKNOWN, &problem::PRECONDITION_FAILED]];

@@ -219,3 +219,108 @@ async fn a_number_is_one_organizations_alone_until_it_lets_go() {
     theirs(json!({"number": "+41441234567"})).await.is_problem(409, "ROUTE_TAKEN");
     assert_eq!(theirs(json!({"room": "lobby"})).await.status.as_u16(), 201);
 }
+
+#[tokio::test]
+async fn a_call_begins_at_a_node_that_the_served_version_has_or_the_route_is_refused() {
+    let led = Led::new().await;
+    let body = led.body(json!({"number": "+41441234567", "node": "nowhere"}));
+    let refused = led.plane.post("/v1/routes", body).await.is_problem(422, "ROUTE_NODE_UNKNOWN");
+    assert_eq!(refused["errors"][0]["pointer"], "/node", "{refused}");
+    assert!(
+        text(&refused["detail"]).contains("it has ") && text(&refused["detail"]).contains("booking"),
+        "{refused}"
+    );
+    let made = led.make(json!({"number": "+41441234567", "node": "booking", "title": "Bookings"})).await;
+    assert_eq!(made["node"], "booking", "{made}");
+    let call = json!({"number": "+41441234567"});
+    let reached = led.test(json!({"call": call})).await["reached"].clone();
+    assert_eq!((&reached["node"], &reached["node_missing"]), (&json!("booking"), &json!(false)), "{reached}");
+    let path = format!("/v1/routes/{}", text(&made["id"]));
+    led.plane.patch(&path, json!({"node": "nowhere"})).await.is_problem(422, "ROUTE_NODE_UNKNOWN");
+    let draft = led.body(json!({"number": "+41441234567", "node": "nowhere"}));
+    let tried = led.test(json!({"call": call, "draft": draft, "replaces": made["id"]})).await;
+    assert_eq!(tried["refusal_code"], "ROUTE_NODE_UNKNOWN", "{tried}");
+    assert_eq!(
+        (&tried["reached"]["node"], &tried["reached"]["node_missing"]),
+        (&json!("nowhere"), &json!(true))
+    );
+    // Nothing is published to the other environments, so that no node of it is known.
+    let environments = led.plane.get("/v1/environments").await;
+    let dev = environments["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|one| one["name"] == "dev")
+        .expect("dev is there");
+    let unserved = led.plane.patch(&path, json!({"environment_id": dev["id"]})).await;
+    assert!(text(&unserved.is_problem(422, "ROUTE_NODE_UNKNOWN")["detail"]).contains("publish it first"));
+    assert_eq!(led.plane.patch(&path, json!({"title": "x"})).await.json()["node"], "booking", "it stays");
+    assert_eq!(led.plane.patch(&path, json!({"node": null})).await.json()["node"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_version_that_has_lost_the_node_is_told_of_where_the_call_is_tried() {
+    let led = Led::new().await;
+    let publish = async |lobby: bool| {
+        let draft = led.plane.get("/v1/agents/front-desk/draft").await;
+        let mut definition = draft["definition"].clone();
+        let nodes = definition["nodes"].as_object_mut().expect("nodes");
+        match lobby {
+            true => drop(nodes.insert("lobby".to_owned(), json!({"kind": "say", "text": ["Welcome."]}))),
+            false => drop(nodes.remove("lobby")),
+        }
+        let at = |revision: &Value| format!("\"{revision}\"");
+        let put = ask(Method::PUT, "/v1/agents/front-desk/draft").json(&json!({"definition": definition}));
+        let saved = led.plane.send(put.header("if-match", &at(&draft["revision"]))).await.json();
+        let body = json!({"note": "", "environment": "prod"});
+        let published =
+            post("/v1/agents/front-desk/publish", body).header("if-match", &at(&saved["revision"]));
+        let published = led.plane.send(published).await;
+        assert!(published.status.is_success(), "{}", published.text);
+    };
+    publish(true).await;
+    led.make(json!({"number": "+41441234567", "node": "lobby"})).await;
+    // What was published first, again.
+    publish(false).await;
+    let reached = led.test(json!({"call": {"number": "+41441234567"}})).await["reached"].clone();
+    assert_eq!(
+        (&reached["version"], &reached["node"], &reached["node_missing"]),
+        (&json!(1), &json!("lobby"), &json!(true)),
+        "{reached}"
+    );
+}
+
+#[tokio::test]
+async fn a_channel_leads_its_number_by_itself_and_no_other_organization_has_it() {
+    let led = Led::new().await;
+    let others = Others::beside(&led.plane).await;
+    let channel = led.body(json!({"kind": "number", "address": "+41441234567"}));
+    let channel = led.plane.post("/v1/channels", channel).await.json();
+    let call = json!({"call": {"number": "0041 44 123 45 67"}});
+    let led_by = led.test(call.clone()).await;
+    assert_eq!(
+        (&led_by["reached"]["channel_id"], &led_by["reached"]["route_id"], &led_by["reached"]["agent"]),
+        (&channel["id"], &Value::Null, &json!("front-desk")),
+        "{led_by}"
+    );
+    assert_eq!(led_by["considered"][0]["channel_id"], channel["id"]);
+    let theirs = async |path: &str, conditions: Value| {
+        ask(Method::POST, path).json(&others.body(conditions)).key(&others.key).of(&led.plane.router).await
+    };
+    theirs("/v1/routes", json!({"number": "+4144123*"})).await.is_problem(409, "ROUTE_TAKEN");
+    let same = json!({"kind": "number", "address": "+41441234567"});
+    theirs("/v1/channels", same.clone()).await.is_problem(409, "ROUTE_TAKEN");
+    let route = led.make(json!({"number": "+41441234567", "title": "Desk"})).await;
+    assert_eq!(led.test(call.clone()).await["reached"]["route_id"], route["id"], "a route for it goes first");
+    led.plane.delete(&format!("/v1/routes/{}", text(&route["id"]))).await;
+    let closed = json!({"enabled": false});
+    led.plane.patch(&format!("/v1/channels/{}", text(&channel["id"])), closed).await.json();
+    assert_eq!(led.test(call).await["reached"], Value::Null, "one that is closed leads nowhere");
+    theirs("/v1/channels", same.clone()).await.is_problem(409, "ROUTE_TAKEN");
+    led.plane.delete(&format!("/v1/channels/{}", text(&channel["id"]))).await;
+    assert_eq!(theirs("/v1/channels", same).await.status.as_u16(), 201, "its number is anybody's again");
+    // A room's star is a letter of its name, and no beginning of others.
+    let room = led.body(json!({"kind": "room", "address": "lob*"}));
+    assert_eq!(led.plane.post("/v1/channels", room).await.status.as_u16(), 201);
+    assert_eq!(theirs("/v1/routes", json!({"room": "lobby"})).await.status.as_u16(), 201);
+}

@@ -1,5 +1,6 @@
 //! Calls that name nobody: whom the routes lead them to.
 
+use control_server::LeadingChannel as Leading;
 use control_store::greeting::Calendar;
 use control_store::route::Route;
 use control_store::serving::Way;
@@ -24,12 +25,30 @@ impl Catalogue {
     pub(crate) fn reach(&self, arrival: &Arrival) -> Reach {
         let served = self.served.borrow().clone();
         let Some(route) = served.routes.reach(arrival, Timestamp::now()) else { return Reach::Nobody };
-        let name = route.id.to_string();
-        if served.ways.contains_key(&name) { Reach::Route(name) } else { Reach::Unserved }
+        served.to(route)
+    }
+
+    /// As `reach`, for what comes to the default organization: a route for the room or number, and no other organization's.
+    pub(crate) fn reach_home(&self, arrival: &Arrival) -> Reach {
+        let served = self.served.borrow().clone();
+        match served.routes.reach(arrival, Timestamp::now()) {
+            Some(route) if route.org == self.home => served.to(route),
+            _ => Reach::Nobody,
+        }
+    }
+
+    /// Whether any room is led somewhere.
+    pub(crate) fn leads_rooms(&self) -> bool {
+        self.served.borrow().leads_rooms
     }
 }
 
 impl Served {
+    fn to(&self, route: &routing::Route) -> Reach {
+        let name = route.id.to_string();
+        if self.ways.contains_key(&name) { Reach::Route(name) } else { Reach::Unserved }
+    }
+
     pub(super) fn lead(
         &mut self,
         routes: Vec<(OrgId, Route)>,
@@ -44,10 +63,25 @@ impl Served {
             });
             let Some(callable) = served.cloned() else { continue };
             let channel = channel(ways, *org, route);
-            self.ways.insert(route.id.to_string(), Callable { channel, ..callable });
+            let node = route.set.node.clone();
+            self.ways.insert(route.id.to_string(), Callable { channel, node, ..callable });
         }
-        self.routes = control_server::route_table(routes, calendars);
+        let leading: Vec<Leading> = ways.iter().filter(|way| way.leads).map(leading).collect();
+        for one in &leading {
+            // As the channel is called by its own id.
+            if let Some(callable) = self.ways.get(&one.channel.to_string()).cloned() {
+                self.ways.insert(one.id().to_string(), callable);
+            }
+        }
+        self.leads_rooms =
+            leading.iter().any(|one| one.room) || routes.iter().any(|(_, route)| route.set.room.is_some());
+        self.routes = control_server::route_table(routes, leading.into_iter(), calendars);
     }
+}
+
+fn leading(way: &Way) -> Leading {
+    let Way { org, channel, kind, address, agent, environment, .. } = way.clone();
+    Leading { org, channel, room: kind == "room", address, agent, environment }
 }
 
 /// The channel that stands for the route's number or room, whose greetings its callers hear.

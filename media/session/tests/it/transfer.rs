@@ -18,6 +18,16 @@ use crate::dialogue::{Step, Told, say};
 use crate::net::Net;
 use crate::sim::{Setup, Sim, ms, plain, wait};
 
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_is_joined_with_the_person_elsewhere_is_over_here() {
+    let mut setup = wanting(TransferMode::Warm);
+    setup.consult = Some(Box::new(Fate::new(2_000, Ok(None::<Leg>))));
+    let sim = asking(setup).await;
+    sim.until(10_000, |event| state(event, "done")).await;
+    assert_eq!(sim.ended().await, EndReason::Transferred);
+    assert!(!sim.saw(|event| state(event, "connected")), "nobody is connected here");
+}
+
 const NOBODY: &str = "Nobody can take your call now.";
 
 /// A network, or a person: says how it went after so long.
@@ -52,8 +62,8 @@ impl Refer for Fate<()> {
     }
 }
 
-impl Consult for Fate<Leg> {
-    fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Leg, NotTransferred>> {
+impl Consult for Fate<Option<Leg>> {
+    fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Option<Leg>, NotTransferred>> {
         assert_eq!(transfer.briefing, "A caller.");
         self.come()
     }
@@ -156,7 +166,7 @@ async fn a_person_who_takes_the_call_talks_with_the_caller_and_hanging_up_ends_i
     let tasks = Tasks::new();
     let (person, leg) = Caller::connect(&tasks, Net::default(), 9);
     let mut setup = wanting(TransferMode::Warm);
-    setup.consult = Some(Box::new(Fate::new(6_000, Ok(leg))));
+    setup.consult = Some(Box::new(Fate::new(6_000, Ok(Some(leg)))));
     let sim = asking(setup).await;
     let begun = sim.until(10_000, |event| state(event, "begun")).await;
     wait(5_000).await;
@@ -186,7 +196,7 @@ async fn a_caller_who_hangs_up_on_the_person_ends_both_legs() {
     let tasks = Tasks::new();
     let (person, leg) = Caller::connect(&tasks, Net::default(), 9);
     let mut setup = wanting(TransferMode::Warm);
-    setup.consult = Some(Box::new(Fate::new(500, Ok(leg))));
+    setup.consult = Some(Box::new(Fate::new(500, Ok(Some(leg)))));
     let sim = asking(setup).await;
     sim.until(10_000, |event| state(event, "connected")).await;
     wait(60_000).await;

@@ -1,5 +1,6 @@
 //! A server whose calls are taken by a voice that says one tone, and remembers what it heard.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,13 +9,16 @@ use bytes::Bytes;
 use domain::{Digit, Pii};
 use media_core::{Codec, LegCommand, LegEvent, Packet, g711};
 use media_sip::{
-    Control, Dialling, Invitation, NotTransferred, Options, Outcome, Outgoing, Peer, Progress, Refusal,
-    Server,
+    CallKey, Control, Dialling, Invitation, NotTransferred, Options, Outcome, Outgoing, Peer, Progress,
+    Referral, Refusal, Server,
 };
 use runtime::{Kind, Tasks};
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
+
+/// Whom the desk lets itself be put through to.
+pub(crate) const ALLOWED: &str = "+4930999";
 
 const DESK: Kind = Kind::new("test.desk");
 const VOICE: Kind = Kind::new("test.voice");
@@ -24,6 +28,7 @@ const VOICE: Kind = Kind::new("test.voice");
 pub(crate) struct Seen {
     pub(crate) called: String,
     pub(crate) trunk: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) active: bool,
     pub(crate) packets: usize,
     pub(crate) loud: usize,
@@ -46,6 +51,7 @@ pub(crate) struct Desk {
     /// Ends the calls that it made.
     enough: Arc<Notify>,
     control: Mutex<Option<Control>>,
+    taken: Arc<Mutex<Vec<Control>>>,
     tasks: Arc<Tasks>,
     runtime: Runtime,
 }
@@ -57,17 +63,28 @@ impl Desk {
         let runtime = Runtime::new().expect("a runtime");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let tasks = Arc::new(Tasks::new());
+        let taken = Arc::new(Mutex::new(Vec::new()));
         let server = runtime.block_on(async {
             let (server, mut ringing) = Server::bind(options, &tasks).await.expect("bound");
-            let (own, seen) = (Arc::clone(&tasks), Arc::clone(&seen));
+            let (seen, taken, own) = (Arc::clone(&seen), Arc::clone(&taken), Arc::clone(&tasks));
+            let lines = Lines { seen, open: Arc::default(), taken, tasks: own };
+            // Without a trunk nobody can be called, so that nobody looks at wishes to be put through.
+            if let Some(mut wishes) = server.trunks().next().and_then(|_| server.referrals()) {
+                let (server, lines) = (server.clone(), lines.clone());
+                tasks.spawn(DESK, async move {
+                    while let Some(referral) = wishes.recv().await {
+                        lines.refer(referral, &server).await;
+                    }
+                });
+            }
             tasks.spawn(DESK, async move {
                 while let Some(invitation) = ringing.recv().await {
-                    take(invitation, &own, &seen);
+                    lines.take(invitation);
                 }
             });
             server
         });
-        Self { server, seen, enough: Arc::default(), control: Mutex::default(), tasks, runtime }
+        Self { server, seen, enough: Arc::default(), control: Mutex::default(), taken, tasks, runtime }
     }
 
     /// Calls by the trunk `carrier` and waits for what comes of it; the voice speaks to whoever answers.
@@ -95,10 +112,21 @@ impl Desk {
 
     /// Presses keys in the call that it made.
     pub(crate) fn press(&self, keys: &str) {
-        let control = self.control.lock().expect("no panic").clone().expect("a call");
+        let control = self.control();
         for key in keys.chars() {
             self.runtime.block_on(control.press(Digit::try_from(key).expect("a key")));
         }
+    }
+
+    /// Has the other sides of two calls that it took talk on without it.
+    pub(crate) fn join(&self, first: usize, second: usize) -> Result<(), NotTransferred> {
+        let control = |index: usize| self.taken.lock().expect("no panic")[index].clone();
+        self.runtime.block_on(control(first).join(&control(second)))
+    }
+
+    /// Of the call that it made last.
+    pub(crate) fn control(&self) -> Control {
+        self.control.lock().expect("no panic").clone().expect("a call")
     }
 
     /// Ends the call that it made.
@@ -170,14 +198,70 @@ pub(crate) fn loud(mulaw: &[u8]) -> usize {
     mulaw.chunks(160).filter(|frame| is_loud(frame)).count()
 }
 
-fn take(invitation: Invitation, tasks: &Arc<Tasks>, seen: &Arc<Mutex<Vec<Seen>>>) {
+/// The calls that are open.
+#[derive(Clone)]
+struct Lines {
+    seen: Arc<Mutex<Vec<Seen>>>,
+    open: Arc<Mutex<HashMap<CallKey, mpsc::Sender<LegCommand>>>>,
+    /// In the order in which they came.
+    taken: Arc<Mutex<Vec<Control>>>,
+    tasks: Arc<Tasks>,
+}
+
+impl Lines {
+    fn opened(&self, peer: &Peer) {
+        self.open.lock().expect("no panic").insert(peer.key.clone(), peer.commands.clone());
+    }
+
+    /// The voice goes on in another call.
+    async fn hang_up(&self, call: &CallKey) {
+        let commands = self.open.lock().expect("no panic").remove(call);
+        if let Some(commands) = commands {
+            let _gone = commands.send(LegCommand::Close).await;
+        }
+    }
+
+    /// Puts itself through to whom it may.
+    async fn refer(&self, referral: Referral, server: &Server) {
+        if referral.to.0 != ALLOWED {
+            return referral.decline();
+        }
+        let (call, to) = (referral.call.clone(), referral.to.0.clone());
+        let followed = server.follow(referral, "carrier".to_owned(), Duration::from_secs(10)).await;
+        let Ok(peer) = followed else { return };
+        self.opened(&peer);
+        let (index, seen) = (begun(&self.seen, &to), Arc::clone(&self.seen));
+        self.tasks.spawn(VOICE, async move {
+            speak(peer, &to, |change| change(&mut seen.lock().expect("no panic")[index])).await
+        });
+        self.hang_up(&call).await;
+    }
+
+    fn take(&self, invitation: Invitation) {
+        take(invitation, self);
+    }
+}
+
+fn take(invitation: Invitation, lines: &Lines) {
+    let Lines { seen, tasks, .. } = lines;
     let called = invitation.called.0.clone();
     if called == "nobody" {
         return invitation.refuse(Refusal::Unknown);
     }
     let index = begun(seen, &called);
-    seen.lock().expect("no panic")[index].trunk.clone_from(&invitation.trunk);
+    let told = |(name, value): &(String, Pii<String>)| (name.clone(), value.0.clone());
+    if let Some(seen) = seen.lock().expect("no panic").get_mut(index) {
+        seen.trunk.clone_from(&invitation.trunk);
+        seen.headers = invitation.headers.iter().map(told).collect();
+    }
+    let replaces = invitation.replaces.clone();
     let (peer, seen) = (invitation.accept(), Arc::clone(seen));
+    lines.opened(&peer);
+    lines.taken.lock().expect("no panic").push(peer.control.clone());
+    if let Some(before) = replaces {
+        let lines = lines.clone();
+        tasks.spawn(VOICE, async move { lines.hang_up(&before).await });
+    }
     if called == "elsewhere" {
         let (control, seen) = (peer.control.clone(), Arc::clone(&seen));
         tasks.spawn(VOICE, async move {

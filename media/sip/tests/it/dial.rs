@@ -1,6 +1,6 @@
 //! Calls that we make: the other side is sipp with the scenarios of `tests/sipp/called`, baresip, or another server of ours.
 
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -79,6 +79,7 @@ pub(crate) fn trunk(port: u16) -> Trunk {
         caller: Some("+4930555".to_owned()),
         register_s: 0,
         srtp: false,
+        joins: false,
     }
 }
 
@@ -200,6 +201,23 @@ fn two_servers_of_ours_hear_each_other_over_udp_and_tcp() {
         far.is_empty(SOON);
         desk.is_empty(SOON);
         assert!(far.seen()[0].closed);
+    }
+}
+
+#[test]
+fn two_servers_of_ours_hear_each_other_over_ipv6() {
+    let here = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let far = Desk::open(|options| (options.listen, options.opus) = (here, false));
+        let trunk = Trunk { transport, host: "[::1]".to_owned(), ..trunk(far.address().port()) };
+        let desk = Desk::open(|options| (options.listen, options.trunks) = (here, vec![trunk]));
+        assert_eq!(desk.dial("front-desk", RING).1, Ok(()), "{transport:?}");
+        let heard = |desk: &Desk| desk.seen().first().is_some_and(|seen| seen.loud > 25).then_some(());
+        process::wait_for("the far voice", SOON, || heard(&desk));
+        process::wait_for("our voice", SOON, || heard(&far));
+        desk.hang_up();
+        far.is_empty(SOON);
+        desk.is_empty(SOON);
     }
 }
 

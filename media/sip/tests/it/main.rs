@@ -4,6 +4,8 @@ mod baresip;
 mod desk;
 mod dial;
 mod hostile;
+mod kamailio;
 mod phone;
 mod register;
 mod sipp;
+mod transfers;

@@ -214,3 +214,18 @@ fn a_caller_whom_nobody_takes_elsewhere_stays() {
         desk.is_empty(SOON);
     }
 }
+
+#[test]
+fn the_headers_that_are_named_reach_whoever_takes_the_call() {
+    let desk = Desk::open(|options| options.headers = vec!["X-*".to_owned()]);
+    let mut phone = Phone::new(desk.address());
+    phone.ask_for("front-desk");
+    let offer = phone.description("sendrecv");
+    phone.request("INVITE", "X-Line: vip: yes\r\nDiversion: <sip:+4930@x>\r\nx-two:1\r\n", &offer);
+    assert_eq!(phone.answer().status(), Some(200));
+    phone.request("ACK", "", "");
+    phone.hang_up();
+    desk.is_empty(SOON);
+    let told = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(desk.seen()[0].headers, [told("X-Line", "vip: yes"), told("x-two", "1")]);
+}

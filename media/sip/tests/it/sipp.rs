@@ -12,7 +12,7 @@ use crate::desk::{Desk, tone};
 const WITHIN: Duration = Duration::from_secs(60);
 const SOON: Duration = Duration::from_secs(10);
 
-fn play(desk: &Desk, scenario: &str, more: &[&str]) -> Ran {
+pub(crate) fn play(desk: &Desk, scenario: &str, more: &[&str]) -> Ran {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::write(folder.path().join("tone.ulaw"), tone(100)).expect("writable");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sipp").join(scenario);

@@ -12,6 +12,7 @@ const HEADERS_MOST: usize = 5;
 const HEADER_NAME_MOST: usize = 64;
 const HEADER_VALUE_MOST: usize = 256;
 const HOST_MOST: usize = 253;
+const NODE_MOST: usize = 128;
 
 /// `at` is the pointer of the object that the route is.
 pub(super) fn new(fields: &mut Fields, at: &str, new: NewRoute) -> Setting {
@@ -27,6 +28,7 @@ pub(super) fn new(fields: &mut Fields, at: &str, new: NewRoute) -> Setting {
         schedule: new.schedule.and_then(|given| schedule(fields, at, &given)),
         agent: new.agent_id,
         environment: new.environment_id,
+        node: new.node.map(|given| node(fields, at, given)),
         enabled: new.enabled.unwrap_or(true),
     }
 }
@@ -49,6 +51,7 @@ pub(super) fn changed(fields: &mut Fields, before: Setting, wanted: RouteChange)
             .map_or(before.schedule, |given| given.and_then(|given| schedule(fields, "", &given))),
         agent: wanted.agent_id.unwrap_or(before.agent),
         environment: wanted.environment_id.unwrap_or(before.environment),
+        node: wanted.node.map_or(before.node, |given| given.map(|given| node(fields, "", given))),
         enabled: wanted.enabled.unwrap_or(before.enabled),
     }
 }
@@ -56,6 +59,12 @@ pub(super) fn changed(fields: &mut Fields, before: Setting, wanted: RouteChange)
 fn title(fields: &mut Fields, at: &str, title: String) -> String {
     fields.text(&format!("{at}/title"), &title, 0, TITLE_MOST);
     title
+}
+
+/// Whether the agent has it is known of the version that is served.
+fn node(fields: &mut Fields, at: &str, given: String) -> String {
+    fields.text(&format!("{at}/node"), &given, 1, NODE_MOST);
+    given
 }
 
 /// As routes write it.

@@ -1,14 +1,16 @@
 //! Whom a call that might be would reach, and why.
 
+use std::collections::HashMap;
+
 use control_api::problem;
 use control_api::route::{ConsideredRoute, Reached, RouteCall, RouteTest, RouteTestAnswer};
-use control_store::{OrgTx, greeting, route as store};
-use domain::{OrgId, RouteId};
+use control_store::{OrgTx, channel, greeting, route as store};
+use domain::{ChannelId, OrgId, RouteId};
 use jiff::Timestamp;
 use routing::{Arrival, Explained, dialled};
 
-use super::table::{header, table};
-use super::{UNKNOWN, check, may_have, not_made};
+use super::table::{Leading, header, table};
+use super::{UNKNOWN, begins, check, may_have, nodes, not_made};
 use crate::Server;
 use crate::app::ctx::Ctx;
 use crate::app::fields::Fields;
@@ -37,6 +39,7 @@ pub(crate) async fn of(ctx: &Ctx, server: &Server, asked: RouteTest) -> Result<R
         local_time: local(&book::calendar(&calendar), at),
         considered: Vec::new(),
         refusal: None,
+        refusal_code: None,
     };
     if let Some(set) = &draft {
         rows.retain(|row| row.id != drafted);
@@ -47,28 +50,45 @@ pub(crate) async fn of(ctx: &Ctx, server: &Server, asked: RouteTest) -> Result<R
             rows.push(supposed(drafted, set, at));
         }
     }
-    let titles: Vec<(RouteId, String)> = rows.iter().map(|row| (row.id, row.set.title.clone())).collect();
+    let channels: Vec<Leading> =
+        channel::leading(&mut tx).await?.into_iter().map(|row| leading(ctx.org, row)).collect();
+    let mut known: HashMap<RouteId, Known> =
+        channels.iter().map(|one| (one.id(), Known::channel(one))).collect();
+    for row in &rows {
+        let saved = draft.is_none() || row.id != drafted;
+        let (title, node) = (row.set.title.clone(), row.set.node.clone());
+        known.insert(row.id, Known { route: saved.then_some(row.id), channel: None, title, node });
+    }
     let all = rows.into_iter().map(|row| (ctx.org, row)).collect();
-    let table = table(all, vec![(ctx.org, calendar)]);
-    let named = |id: RouteId| (draft.is_none() || id != drafted).then_some(id);
+    let table = table(all, channels.into_iter(), vec![(ctx.org, calendar)]);
     if let Some(route) = table.reach(&arrival, at)
         && let Some(target) = store::target(&mut tx, route.agent, route.environment).await?
     {
+        let known = known.get(&route.id).cloned().unwrap_or_default();
+        let node_missing = match (&known.node, nodes(&mut tx, route.agent, target.version).await?) {
+            (Some(node), Some(nodes)) => !nodes.contains(node),
+            _ => false,
+        };
         answer.reached = Some(Reached {
-            route_id: named(route.id),
+            route_id: known.route,
+            channel_id: known.channel,
             agent_id: route.agent,
             agent: target.agent,
             environment_id: route.environment,
             environment: target.environment,
             version: target.version,
+            node: known.node,
+            node_missing,
         });
     }
     answer.considered =
-        table.explain(&arrival, at).into_iter().map(|one| considered(&one, named(one.id), &titles)).collect();
-    answer.refusal = match &draft {
-        Some(set) => refusal(ctx, &mut tx, asked.replaces, set).await?,
-        None => None,
-    };
+        table.explain(&arrival, at).into_iter().map(|one| considered(&one, known.get(&one.id))).collect();
+    if let Some(set) = &draft
+        && let Some(error) = refusal(ctx, &mut tx, asked.replaces, set).await?
+    {
+        answer.refusal_code = Some(error.definition.code().to_string());
+        answer.refusal = Some(error.detail);
+    }
     // Not committed: nothing of it stays.
     drop(tx);
     Ok(answer)
@@ -80,13 +100,17 @@ async fn refusal(
     tx: &mut OrgTx,
     replaces: Option<RouteId>,
     set: &store::Setting,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Error>, Error> {
     let before = match replaces {
         Some(id) => store::lock(tx, id).await?,
         None => None,
     };
     if let Err(error) = may_have(ctx, before.as_ref().map(|row| &row.set), set) {
-        return Ok(Some(error.detail));
+        return Ok(Some(error));
+    }
+    match begins(tx, before.as_ref().map(|row| &row.set), set).await {
+        Err(error) if error.definition == &problem::ROUTE_NODE_UNKNOWN => return Ok(Some(error)),
+        other => other?,
     }
     let saved = match before {
         Some(row) => store::update(tx, row.id, set).await,
@@ -94,7 +118,7 @@ async fn refusal(
     };
     match saved.map_err(not_made) {
         Ok(_) => Ok(None),
-        Err(error) if error.definition == &problem::ROUTE_TAKEN => Ok(Some(error.detail)),
+        Err(error) if error.definition == &problem::ROUTE_TAKEN => Ok(Some(error)),
         Err(error) => Err(error),
     }
 }
@@ -103,16 +127,38 @@ fn supposed(id: RouteId, set: &store::Setting, at: Timestamp) -> store::Route {
     store::Route { id, set: set.clone(), revision: 0, created_at: at, updated_at: at }
 }
 
-fn considered(one: &Explained, id: Option<RouteId>, titles: &[(RouteId, String)]) -> ConsideredRoute {
-    let title = titles.iter().find(|(known, _)| *known == one.id).map(|(_, title)| title.clone());
+/// What the table's routes are to people.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// `None`: the draft.
+    route: Option<RouteId>,
+    channel: Option<ChannelId>,
+    title: String,
+    node: Option<String>,
+}
+
+impl Known {
+    fn channel(one: &Leading) -> Self {
+        Self { channel: Some(one.channel), title: format!("Channel {}", one.address), ..Self::default() }
+    }
+}
+
+fn leading(org: OrgId, row: channel::Channel) -> Leading {
+    let channel::Channel { id, kind, address, agent, environment, .. } = row;
+    Leading { org, channel: id, room: kind == "room", address, agent, environment }
+}
+
+fn considered(one: &Explained, known: Option<&Known>) -> ConsideredRoute {
+    let known = known.cloned().unwrap_or_default();
     let why = match &one.verdict {
         Ok(fit) if one.chosen => fit.to_string(),
         Ok(fit) => format!("{fit}, and another fits better"),
         Err(miss) => miss.to_string(),
     };
     ConsideredRoute {
-        route_id: id,
-        title: title.unwrap_or_default(),
+        route_id: known.route,
+        channel_id: known.channel,
+        title: known.title,
         fits: one.verdict.is_ok(),
         chosen: one.chosen,
         why,

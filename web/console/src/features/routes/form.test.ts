@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Route } from '../../server';
-import { blank, blankCall, callOf, conditions, formOf, headersOf, routeOf } from './form';
+import { beginnings, blank, blankCall, callOf, conditions, formOf, headersOf, routeOf } from './form';
 
 const route: Route = {
   id: 'rte_1',
@@ -19,6 +19,7 @@ const route: Route = {
   },
   agent_id: 'agt_1',
   environment_id: 'env_1',
+  node: 'booking',
   enabled: false,
   revision: 2,
   created_at: '2026-11-01T00:00:00Z',
@@ -65,4 +66,13 @@ test('a route is told in a few words', () => {
   expect(conditions(route)).toBe('+4144…, by main, X-Line: vip: yes, Mon–Wed 08:00–18:00, not on holidays');
   const open = { ...route, number: null, trunk: null, headers: [], schedule: null };
   expect(conditions(open)).toBe('Every call by a trunk or account');
+});
+
+test('a call begins at a node of the agent, and one that is gone is still seen', () => {
+  const definition = { entry: 'desk', nodes: { desk: { kind: 'intent' }, booking: { kind: 'collect' } } };
+  const entry = { value: '', label: "At the agent's entry (desk)" };
+  const booking = { value: 'booking', label: 'booking (collect)' };
+  expect(beginnings(definition, '')).toEqual([entry, booking]);
+  expect(beginnings(definition, 'old')).toEqual([entry, { value: 'old', label: 'old (not there)' }, booking]);
+  expect(beginnings(undefined, '')).toEqual([{ value: '', label: "At the agent's entry" }]);
 });

@@ -13,6 +13,8 @@ export interface Form extends HoursForm {
   headers: string;
   agent: string;
   environment: string;
+  /** Of the agent's graph, where calls begin; empty: at its entry. */
+  node: string;
   enabled: boolean;
 }
 
@@ -25,6 +27,7 @@ export const blank = (): Form => ({
   headers: '',
   agent: '',
   environment: '',
+  node: '',
   ...blankHours(),
   enabled: true,
 });
@@ -38,6 +41,7 @@ export const formOf = (route: Route): Form => ({
   headers: route.headers.map(({ name, value }) => `${name}: ${value}`).join('\n'),
   agent: route.agent_id,
   environment: route.environment_id,
+  node: route.node ?? '',
   ...hoursOf(route.schedule),
   enabled: route.enabled,
 });
@@ -62,6 +66,7 @@ export const routeOf = (form: Form): NewRoute => ({
   schedule: scheduleOf(form),
   agent_id: form.agent,
   environment_id: form.environment,
+  node: form.node || null,
   enabled: form.enabled,
 });
 
@@ -99,4 +104,20 @@ export function conditions(route: Route): string {
     route.schedule && times(route),
   ].filter(Boolean);
   return parts.join(', ') || 'Every call by a trunk or account';
+}
+
+interface Graph {
+  entry?: unknown;
+  nodes?: Record<string, { kind?: unknown } | null>;
+}
+
+/** Where a call may begin, as a field offers it; a node that is chosen and not there (any more) stays to be seen. */
+export function beginnings(definition: unknown, chosen: string): { value: string; label: string }[] {
+  const { entry, nodes = {} } = (definition ?? {}) as Graph;
+  const first = typeof entry === 'string' ? `At the agent's entry (${entry})` : "At the agent's entry";
+  const others = Object.entries(nodes)
+    .filter(([id]) => id !== entry || id === chosen)
+    .map(([value, node]) => ({ value, label: `${value} (${String(node?.kind ?? '')})` }));
+  const gone = chosen && !(chosen in nodes) ? [{ value: chosen, label: `${chosen} (not there)` }] : [];
+  return [{ value: '', label: first }, ...gone, ...others];
 }

@@ -23,6 +23,21 @@ export function useNames() {
     environments: (environments.data?.data ?? []).map((one) => ({ value: one.id, label: one.name })),
   };
 }
+/** The graph that calls reach: what the environment serves of the agent; null: nothing. */
+export const useServed = (agent: string, environment: string) =>
+  useQuery({
+    queryKey: ['agents', agent, 'served', environment],
+    queryFn: async () => {
+      const aliases = await taken(api.GET('/v1/agents/{id}/aliases', { params: { path: { id: agent } } }));
+      const served = aliases.data.find((one) => one.environment === environment);
+      if (!served) return null;
+      const path = { id: agent, number: served.version };
+      const version = await taken(api.GET('/v1/agents/{id}/versions/{number}', { params: { path } }));
+      return version.definition ?? null;
+    },
+    enabled: agent !== '' && environment !== '',
+  });
+
 export type Names = ReturnType<typeof useNames>;
 
 /** Lists and tests are asked for anew when a route was changed. */

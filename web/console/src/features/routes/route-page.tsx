@@ -6,8 +6,8 @@ import { Link, useNavigate, useParams } from 'react-router';
 import { faultsAt } from '../../hours';
 import { type Refusal, type Route, refusalOf } from '../../server';
 import { chosen, Loading, notice, Page, Problem, Schedule } from '../../shell';
-import { blank, type Form, formOf, routeOf } from './form';
-import { change, create, type Names, useChange, useNames, useRoute } from './queries';
+import { beginnings, blank, type Form, formOf, routeOf } from './form';
+import { change, create, type Names, useChange, useNames, useRoute, useServed } from './queries';
 import { Test } from './test';
 import './routes.css';
 
@@ -55,7 +55,7 @@ function Editor({ route, names }: { route: Route | null; names: Names }) {
       >
         <Conditions form={form} set={set} errors={errors} />
         <Schedule form={form} set={set} errors={errors} testid="route-scheduled" />
-        <Target form={form} set={set} names={names} />
+        <Target form={form} set={set} names={names} errors={errors} />
         {saving.isError && <Problem error={saving.error} />}
         <div className="row end">
           <Button component={Link} to="/routes" variant="default">
@@ -107,7 +107,7 @@ function Conditions({ form, set, errors }: Part & { errors: Refusal['errors'] })
       </div>
       <Textarea
         label="Headers"
-        description="Of the SIP message: Name: value, one on each line"
+        description="Of the SIP message: Name: value, one on each line. The server hands on those that its configuration names"
         autosize
         minRows={1}
         value={form.headers}
@@ -118,7 +118,9 @@ function Conditions({ form, set, errors }: Part & { errors: Refusal['errors'] })
   );
 }
 
-function Target({ form, set, names }: Part & { names: Names }) {
+function Target({ form, set, names, errors }: Part & { names: Names; errors: Refusal['errors'] }) {
+  const environment = names.environments.find((one) => one.value === form.environment)?.label ?? '';
+  const served = useServed(form.agent, environment);
   return (
     <section className="card stack" aria-labelledby="target">
       <h2 id="target">Whom they reach</h2>
@@ -126,7 +128,7 @@ function Target({ form, set, names }: Part & { names: Names }) {
         <NativeSelect
           label="Agent"
           value={form.agent}
-          onChange={(event) => set({ agent: chosen(event) })}
+          onChange={(event) => set({ agent: chosen(event), node: '' })}
           data={names.agents}
           data-testid="route-agent"
         />
@@ -135,6 +137,15 @@ function Target({ form, set, names }: Part & { names: Names }) {
           value={form.environment}
           onChange={(event) => set({ environment: chosen(event) })}
           data={names.environments}
+        />
+        <NativeSelect
+          label="Where the call begins"
+          description="The greeting is said first"
+          value={form.node}
+          error={faultsAt(errors, '/node')}
+          onChange={(event) => set({ node: chosen(event) })}
+          data={beginnings(served.data, form.node)}
+          data-testid="route-node"
         />
       </div>
       <Switch

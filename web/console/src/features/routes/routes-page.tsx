@@ -84,7 +84,10 @@ function Row({ route, names }: { route: Route; names: Names }) {
         </Link>
         {route.title && <div className="quiet small break">{conditions(route)}</div>}
       </th>
-      <td data-label="Agent">{of(names.agents, route.agent_id)}</td>
+      <td data-label="Agent">
+        {of(names.agents, route.agent_id)}
+        {route.node && <div className="quiet small break">begins at {route.node}</div>}
+      </td>
       <td data-label="Environment">{of(names.environments, route.environment_id)}</td>
       <td className="tight" data-label="State">
         <span className={route.enabled ? 'tag good' : 'tag'}>{route.enabled ? 'on' : 'off'}</span>

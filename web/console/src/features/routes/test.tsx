@@ -72,11 +72,17 @@ function Answer({ answer }: { answer: RouteTestAnswer }) {
             It reaches <strong>{reached.agent}</strong> in {reached.environment}
             {reached.version === null || reached.version === undefined
               ? ', where nothing is published: it is refused.'
-              : `, version ${reached.version}.`}
+              : `, version ${reached.version}${reached.node && !reached.node_missing ? `, at ${reached.node}` : ''}.`}
+            {reached.channel_id && ' Its channel leads there: no route fits.'}
           </>
         )}
       </p>
       <p className="quiet small">{[number && `Called: ${number}`, local_time].filter(Boolean).join(', ')}</p>
+      {reached?.node_missing && (
+        <p className="tag wrong wide" data-testid="test-node">
+          That version has no node {reached.node}: the call begins at the agent's entry.
+        </p>
+      )}
       {refusal && (
         <p className="tag wrong wide" data-testid="test-refusal">
           It cannot be saved: {refusal}
@@ -86,8 +92,9 @@ function Answer({ answer }: { answer: RouteTestAnswer }) {
         <summary>Why ({considered.length} looked at)</summary>
         <ul className="why">
           {considered.map((one) => (
-            <li key={one.route_id ?? 'draft'} className={one.chosen ? 'chosen' : ''}>
-              <strong>{one.route_id ? one.title || one.route_id : 'This route'}</strong>: {one.why}
+            <li key={one.route_id ?? one.channel_id ?? 'draft'} className={one.chosen ? 'chosen' : ''}>
+              <strong>{one.route_id || one.channel_id ? one.title || one.route_id : 'This route'}</strong>:{' '}
+              {one.why}
             </li>
           ))}
         </ul>

@@ -12,11 +12,27 @@ import {
 } from './queries';
 import { FormEnd, RowActions, SettingsList } from './settings-list';
 
-const KINDS: Record<Channel['kind'], { label: string; address: string }> = {
-  widget: { label: 'Widget', address: 'https://shop.example.com' },
-  room: { label: 'Room', address: 'the name of the room' },
-  number: { label: 'Telephone number', address: '+15550100' },
-  host: { label: 'Host name', address: 'voice.example.com' },
+const KINDS: Record<Channel['kind'], { label: string; address: string; leads: string }> = {
+  widget: {
+    label: 'Widget',
+    address: 'https://shop.example.com',
+    leads: 'A name: the widget calls the channel by its id',
+  },
+  room: {
+    label: 'Room',
+    address: 'the name of the room',
+    leads: 'Calls into this room reach the agent, unless a route leads them elsewhere',
+  },
+  number: {
+    label: 'Telephone number',
+    address: '+15550100',
+    leads: 'Calls to this number reach the agent, unless a route leads them elsewhere',
+  },
+  host: {
+    label: 'Host name',
+    address: 'voice.example.com',
+    leads: 'Clients that name no agent and come by this name reach the agent',
+  },
 };
 
 export function Channels() {
@@ -107,7 +123,7 @@ function Form({ channel, close }: { channel: Channel | null; close: () => void }
         placeholder={KINDS[given.kind].address}
         value={given.address}
         disabled={channel !== null}
-        description={channel ? 'Stays as it is: another address is another channel' : undefined}
+        description={channel ? 'Stays as it is: another address is another channel' : KINDS[given.kind].leads}
         onChange={(event) => change({ address: event.currentTarget.value })}
         data-autofocus
       />
