@@ -121,7 +121,9 @@ impl Following {
         let step = self.steps.pop_front();
         self.saying = step.is_some();
         if !self.saying {
-            self.waiting.drain(..).for_each(|waits| drop(waits.send(())));
+            for waits in self.waiting.drain(..) {
+                let _gone = waits.send(());
+            }
         }
         step
     }
@@ -163,7 +165,6 @@ impl Call {
         let sequence = request.cseq_header().ok().and_then(|header| header.seq().ok());
         self.following = Some(Following::new(sequence.filter(|_| self.following.is_some())));
         self.respond(&request, &answer, 202);
-        self.tell(100, None);
     }
 
     pub(crate) fn tell(&mut self, status: u16, said: Option<oneshot::Sender<()>>) {

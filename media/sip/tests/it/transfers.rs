@@ -140,6 +140,7 @@ fn joined(status: &str) -> (Desk, Phone, Phone, Result<(), NotTransferred>) {
     let (mut first, mut second) = (Phone::new(desk.address()), Phone::new(desk.address()));
     for phone in [&mut first, &mut second] {
         assert_eq!(phone.call("front-desk").status(), Some(200));
+        assert!(loud(&phone.listen(Duration::from_millis(300))) > 5, "the call stands");
     }
     let outcome = std::thread::scope(|threads| {
         let asking = threads.spawn(|| desk.join(0, 1));
