@@ -38,7 +38,7 @@ pub(crate) enum Ask {
 pub(crate) enum Whom {
     Somebody(String),
     /// The other side of another call of ours, in our place.
-    Other(Other),
+    Other(Box<Other>),
 }
 
 /// Why the other side still has us. The call goes on.
@@ -81,7 +81,7 @@ impl Control {
         let (ask, known) = oneshot::channel();
         other.0.send(Ask::Other(ask)).await.map_err(|_| NotTransferred::Over)?;
         let other = known.await.ok().flatten().ok_or(NotTransferred::Over)?;
-        self.send(Whom::Other(other)).await
+        self.send(Whom::Other(Box::new(other))).await
     }
 
     async fn send(&self, to: Whom) -> Result<(), NotTransferred> {

@@ -98,10 +98,11 @@ pub(crate) async fn follow(
         return referral.decline();
     };
     let call = referral.call.clone();
-    let outcome = match server.follow(referral, trunk, RING).await {
-        Ok(peer) if lines.moved(&call, peer, directory).await => "connected",
-        Ok(_) | Err(_) => "unanswered",
+    let connected = match server.follow(referral, trunk, RING).await {
+        Ok(peer) => lines.moved(&call, peer, directory).await,
+        Err(_) => false,
     };
+    let outcome = if connected { "connected" } else { "unanswered" };
     metrics::counter!(REFERRALS, "outcome" => outcome).increment(1);
 }
 
