@@ -254,22 +254,19 @@ fn a_call_under_way_is_heard_told_what_to_do_and_ended_in_the_console() {
     }
 }
 
-/// Stored, and taken up by calls.
-fn stored(server: &Server, path: &str, body: Value) {
-    let made = server.post(path, &body);
-    assert_eq!(made.status, 201, "{made:?}");
-    // Followed within a second.
-    std::thread::sleep(Duration::from_millis(1_500));
-}
-
 /// What happened in a call whose caller said nothing.
 fn begins(server: &Server, number: &str, header: &str) -> String {
-    let mut phone = Phone::new(address_in(&server.log()).expect("the server says where it is called"));
-    phone.ask_for(number);
-    let offer = phone.description("sendrecv");
-    phone.request("INVITE", header, &offer);
-    assert_eq!(phone.answer().status(), Some(200));
-    phone.request("ACK", "", "");
+    let address = address_in(&server.log()).expect("the server says where it is called");
+    // What was stored just now is followed within a second; until then nobody is there.
+    let mut phone = process::wait_for("an agent", Duration::from_secs(15), || {
+        let mut phone = Phone::new(address);
+        phone.ask_for(number);
+        let offer = phone.description("sendrecv");
+        phone.request("INVITE", header, &offer);
+        let status = phone.answer().status();
+        phone.request("ACK", "", "");
+        (status == Some(200)).then_some(phone)
+    });
     let greeting = phone.listen(Duration::from_secs(5));
     assert!(voiced(&greeting) > 25, "{} frames of the greeting", voiced(&greeting));
     assert_eq!(phone.hang_up(), Some(200));
@@ -296,11 +293,13 @@ fn a_route_leads_a_call_by_its_headers_to_a_node_and_a_channel_leads_the_others(
         body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         body
     };
-    stored(&server, "/v1/channels", with(json!({"kind": "number", "address": NUMBER})));
     let headers = json!([{"name": "X-Line", "value": "booking"}]);
-    stored(&server, "/v1/routes", with(json!({"number": NUMBER, "headers": headers, "node": "booking"})));
+    let route = with(json!({"number": NUMBER, "headers": headers, "node": "booking"}));
+    assert_eq!(server.post("/v1/routes", &route).status, 201);
     let by_route = begins(&server, NUMBER, "X-Line: booking\r\n");
     assert!(by_route.contains("\"node\":\"booking\""), "{by_route}");
+    let channel = with(json!({"kind": "number", "address": NUMBER}));
+    assert_eq!(server.post("/v1/channels", &channel).status, 201);
     let by_channel = begins(&server, NUMBER, "X-Line: other\r\n");
     assert!(!by_channel.contains("\"node\":"), "it begins at the agent's entry: {by_channel}");
     assert!(!server.log().contains("X-Line"), "no header is in the log");
