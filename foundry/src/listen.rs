@@ -4,7 +4,7 @@ mod room;
 mod stream;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -185,8 +185,29 @@ pub(crate) fn check(tls: &Tls) -> Result<(), Error> {
 }
 
 fn acceptor(tls: &Tls, names: Vec<String>) -> Result<Option<TlsAcceptor>, Error> {
+    let Some(mut config) = identity(tls, names)? else { return Ok(None) };
+    // WebSockets want HTTP/1.1; the pages are few.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+}
+
+/// Names of this machine that a certificate of its own is made for.
+pub(crate) fn names(addresses: impl IntoIterator<Item = IpAddr>) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let given = addresses.into_iter().filter(|ip| !ip.is_unspecified());
+    names.extend(given.map(|ip| ip.to_string()));
+    if let Ok(host) = std::fs::read_to_string("/etc/hostname") {
+        names.push(host.trim().to_owned());
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// What is shown to whoever connects over TLS, where anything is.
+pub(crate) fn identity(tls: &Tls, names: Vec<String>) -> Result<Option<rustls::ServerConfig>, Error> {
     let builder = rustls::ServerConfig::builder().with_no_client_auth();
-    let mut config = match (&tls.cert, &tls.key) {
+    let config = match (&tls.cert, &tls.key) {
         (Some(cert), Some(key)) => {
             let (chain, private) = read(cert, key)?;
             builder.with_single_cert(chain, private).map_err(|error| unfit(cert, key, error))?
@@ -197,9 +218,7 @@ fn acceptor(tls: &Tls, names: Vec<String>) -> Result<Option<TlsAcceptor>, Error>
         }
         _ => return Ok(None),
     };
-    // WebSockets want HTTP/1.1; the pages are few.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+    Ok(Some(config))
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

@@ -38,6 +38,7 @@ use crate::adapters::summaries::Summaries;
 use crate::cmd::coded;
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::listen;
 use crate::operator;
 use crate::speech::{CALLS_WITHOUT_MODELS, Speech};
 use crate::store::Store;
@@ -181,7 +182,11 @@ impl House {
         let lines = Arc::new(Lines::default());
         let phones = match config.sip.options() {
             Some(options) => {
-                let bound = media_sip::Server::bind(options, &tasks).await;
+                let named = options.tls_listen.map(|address| address.ip()).into_iter().chain(options.advertise);
+                let names = listen::names(named);
+                let tls = options.tls_listen.map(|_| listen::identity(&config.sip.tls(), names)).transpose();
+                let identity = tls.map_err(|error| coded(error.failure(), error))?.flatten().map(Arc::new);
+                let bound = media_sip::Server::bind_as(options, identity, &tasks).await;
                 let (server, ringing) = bound.map_err(|error| coded(error.failure(), error))?;
                 let phones = Phones {
                     board: Arc::clone(&board),

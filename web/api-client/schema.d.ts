@@ -3062,7 +3062,7 @@ export interface components {
                 id: string;
                 /**
                  * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`. Not answered: `busy`, `declined`, `no_answer` (the time to
-                 *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `cancelled`, `agent_unknown` (or nothing of
+                 *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `untrusted`, `cancelled`, `agent_unknown` (or nothing of
                  *     it is served any more), `expired` (it waited too long in the queue), `failed`. `interrupted`: the server died.
                  */
                 outcome?: string | null;
@@ -3571,7 +3571,7 @@ export interface components {
             id: string;
             /**
              * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`. Not answered: `busy`, `declined`, `no_answer` (the time to
-             *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `cancelled`, `agent_unknown` (or nothing of
+             *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `untrusted`, `cancelled`, `agent_unknown` (or nothing of
              *     it is served any more), `expired` (it waited too long in the queue), `failed`. `interrupted`: the server died.
              */
             outcome?: string | null;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::config::{Config, Overrides};
-use crate::listen::Door;
+use crate::listen::{self, Door};
 use crate::wiring::House;
 
 #[derive(clap::Args)]
@@ -42,7 +42,8 @@ async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::
     let drain = Duration::from_secs(config.server.drain_seconds);
     let mut stop = Stop::new()?;
     let server = &config.server;
-    let door = Door::open(server.listen, &server.tls, names(&config), server.connections_per_address).await;
+    let names = listen::names(server.advertise.iter().copied().chain([server.listen.ip()]));
+    let door = Door::open(server.listen, &server.tls, names, server.connections_per_address).await;
     let door = door.map_err(|error| super::coded(error.failure(), error))?;
     let url = url(&door)?;
     let house = tokio::select! {
@@ -76,21 +77,6 @@ async fn in_time(work: impl Future<Output = ()>, again: impl Future<Output = ()>
         ended = tokio::time::timeout(LAST_WORK, work) => ended.is_ok(),
         () = again => false,
     }
-}
-
-/// Names that a self-signed certificate is made for.
-fn names(config: &Config) -> Vec<String> {
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    names.extend(config.server.advertise.iter().map(ToString::to_string));
-    if !config.server.listen.ip().is_unspecified() {
-        names.push(config.server.listen.ip().to_string());
-    }
-    if let Ok(host) = std::fs::read_to_string("/etc/hostname") {
-        names.push(host.trim().to_owned());
-    }
-    names.sort();
-    names.dedup();
-    names
 }
 
 fn url(door: &Door) -> anyhow::Result<String> {

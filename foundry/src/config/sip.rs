@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use domain::{OrgId, Secret};
 use serde::{Deserialize, Serialize};
+
+use super::Tls;
 
 /// Phone calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +15,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Sip {
     /// None are taken unless given.
     pub(crate) listen: Option<SocketAddr>,
+    /// Of SIP over TLS, beside `listen`.
+    pub(crate) tls_listen: Option<SocketAddr>,
+    /// What we show there (PEM); not given: a certificate that the server makes at its start, which phones and trunks have to be told to take.
+    pub(crate) tls_cert: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
     /// Whoever calls reaches the agent that the address names. For trials: `listen` has to be a loopback address.
     pub(crate) open: bool,
     pub(crate) rtp_first: u16,
@@ -20,6 +28,8 @@ pub(crate) struct Sip {
     pub(crate) advertise: Option<IpAddr>,
     /// Calls whose audio is not enciphered are refused.
     pub(crate) srtp_required: bool,
+    /// Keys of enciphered audio are offered over UDP and TCP too.
+    pub(crate) keys_in_plain: bool,
     /// Who may call, by name and password; empty: nobody is asked.
     #[serde(skip_serializing)]
     pub(crate) users: BTreeMap<String, Secret<String>>,
@@ -41,11 +51,15 @@ impl Default for Sip {
         let options = media_sip::Options::default();
         Self {
             listen: None,
+            tls_listen: None,
+            tls_cert: None,
+            tls_key: None,
             open: false,
             rtp_first: options.rtp_first,
             rtp_last: options.rtp_last,
             advertise: None,
             srtp_required: false,
+            keys_in_plain: false,
             users: BTreeMap::new(),
             trunks_only: None,
             requests_per_address: options.requests_per_address,
@@ -59,14 +73,16 @@ impl Default for Sip {
 
 impl Sip {
     pub(crate) fn options(&self) -> Option<media_sip::Options> {
-        let Self { rtp_first, rtp_last, advertise, srtp_required, .. } = *self;
+        let Self { rtp_first, rtp_last, advertise, srtp_required, keys_in_plain, .. } = *self;
         let Self { trunks_only, requests_per_address, calls_per_address, .. } = *self;
         let options = media_sip::Options {
             listen: self.listen?,
+            tls_listen: self.tls_listen,
             rtp_first,
             rtp_last,
             advertise,
             srtp_required,
+            keys_in_plain,
             users: self.users.clone(),
             trunks_only,
             requests_per_address,
@@ -78,9 +94,24 @@ impl Sip {
         Some(options)
     }
 
+    /// What is shown to whoever connects over TLS.
+    pub(crate) fn tls(&self) -> Tls {
+        Tls { cert: self.tls_cert.clone(), key: self.tls_key.clone(), self_signed: self.tls_cert.is_none() }
+    }
+
     pub(super) fn validate(&self) -> Result<(), String> {
-        if self.open && self.listen.is_some_and(|address| !address.ip().is_loopback()) {
-            return Err("sip.open is for trials: sip.listen has to be a loopback address".to_owned());
+        let mut addresses = self.listen.iter().chain(&self.tls_listen);
+        if self.open && addresses.any(|address| !address.ip().is_loopback()) {
+            return Err("sip.open is for trials: sip.listen and sip.tls_listen have to be loopback addresses".to_owned());
+        }
+        if self.tls_listen.is_some() && self.listen.is_none() {
+            return Err("sip.tls_listen is beside sip.listen: give both".to_owned());
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            return Err("sip.tls_cert and sip.tls_key are one thing: give both, or neither".to_owned());
+        }
+        if self.tls_cert.is_some() && self.tls_listen.is_none() {
+            return Err("sip.tls_cert is shown on sip.tls_listen: give that too".to_owned());
         }
         if let Some(name) = self.lent.keys().find(|name| self.trunks.iter().all(|trunk| trunk.name != **name))
         {

@@ -1,7 +1,7 @@
 //! The task of one call: moves messages between the stack and the machine, and audio between its port and the session.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -33,6 +33,7 @@ use crate::replaces::Replaces;
 use crate::rtp::Timeline;
 use crate::sdp::Local;
 use crate::srtp::Master;
+use crate::tls::Ways;
 use crate::trace::Trace;
 use crate::trunk::Places;
 use crate::voice::{Heard, Voice};
@@ -144,6 +145,10 @@ pub(crate) struct Shared {
     /// Wishes of the other side to be put through; declined unless `refers`.
     pub(crate) referrals: mpsc::Sender<Referral>,
     pub(crate) refers: AtomicBool,
+    /// To trunks that are called over TLS.
+    pub(crate) ways: Ways,
+    /// Where we listen for SIP over TLS.
+    pub(crate) tls_address: Option<SocketAddr>,
 }
 
 pub(crate) struct Call {
@@ -216,6 +221,8 @@ pub(crate) async fn run(
     told: mpsc::Receiver<Told>,
 ) {
     let sdp = dialog::description(&first.request, &first.request.body);
+    // Who offers nothing is offered keys by us, in an answer that anybody on the way can read.
+    let exposed = shared.options.srtp_required && !shared.options.keys_in_plain && sdp.is_none() && !dialog.is_by_tls();
     let input = Input::Invited {
         sdp,
         timer: dialog::timer(&first.request),
@@ -233,6 +240,9 @@ pub(crate) async fn run(
     call.saw(false, &first.request.to_string());
     call.open.insert(RequestId::FIRST, (first.request, first.answer));
     call.feed(input).await;
+    if exposed {
+        call.feed(Input::Refused(488)).await;
+    }
     if call.over {
         return;
     }

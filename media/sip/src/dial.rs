@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rsipstack::dialog::authenticate::{AuthRetry, Credential};
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Request as SipRequest, Response, SipMessage, Uri};
+use rsipstack::sip::{Header, Host, Request as SipRequest, Response, SipMessage, Uri};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transport::{SipAddr, SipConnection};
@@ -22,8 +22,9 @@ use crate::machine::{Input, Request};
 use crate::metrics::DIALLED;
 use crate::outgoing::{Outcome, Outgoing, Progress};
 use crate::replaces::Replaces;
-use crate::server::{Calls, Entry, Listed, TOLD, reachable};
-use crate::trunk::Trunk;
+use crate::server::{Calls, Entry, Listed, TOLD, port, reachable};
+use crate::tls::Unreached;
+use crate::trunk::{Transport, Trunk};
 
 /// For the trunk's name and a connection to it.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -78,13 +79,15 @@ pub(crate) async fn run(call: Call) {
     let (connection, source) = match way {
         Ok(way) => way,
         Err(why) => {
-            tracing::warn!(trunk = call.trunk.name, why, "a trunk could not be reached");
-            return end(&progress, Outcome::UNREACHABLE);
+            let code = why.failure().code.0;
+            tracing::warn!(trunk = call.trunk.name, code, %why, "a trunk could not be called");
+            let untrusted = matches!(why, Unreached::Untrusted { .. });
+            return end(&progress, if untrusted { Outcome::UNTRUSTED } else { Outcome::UNREACHABLE });
         }
     };
     let bind = call.address.ip();
     let advertised = call.shared.options.advertise.unwrap_or_else(|| reachable(bind, source));
-    let own = SocketAddr::new(advertised, call.address.port());
+    let own = SocketAddr::new(advertised, port(&connection, call.address, call.shared.tls_address));
     let way = Way { endpoint: Arc::clone(&call.endpoint), connection, source, own };
     let Some((callee, caller)) = names(&call.trunk, &call.outgoing, advertised) else {
         return end(&progress, Outcome::of(404, true));
@@ -304,13 +307,30 @@ pub(crate) async fn reach(
     shared: &Shared,
     endpoint: &EndpointInnerRef,
     trunk: &Trunk,
-) -> Result<(SipConnection, SocketAddr), String> {
-    let uri = trunk.uri().map_err(|error| error.to_string())?;
+) -> Result<(SipConnection, SocketAddr), Unreached> {
+    let failed = |error: &dyn std::fmt::Display| Unreached::Unreachable(error.to_string());
+    let uri = trunk.uri().map_err(|error| failed(&error))?;
     let target = SipAddr::new(trunk.transport.of_stack(), uri.host_with_port);
-    let found = tokio::time::timeout(CONNECT, endpoint.transport_layer.lookup(&target, None)).await;
-    let (connection, address) =
-        found.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())?;
-    let address = address.get_socketaddr().map_err(|error| error.to_string())?;
+    let found = tokio::time::timeout(CONNECT, async {
+        if trunk.transport != Transport::Tls {
+            return endpoint.transport_layer.lookup(&target, None).await.map_err(|error| failed(&error));
+        }
+        let address = match target.addr.host {
+            Host::IpAddr(_) => target.clone(),
+            Host::Domain(_) => {
+                let resolver = &endpoint.transport_layer.inner.domain_resolver;
+                resolver.resolve(&target).await.map_err(|error| failed(&error))?
+            }
+        };
+        let port = address.addr.port.unwrap_or_else(|| rsipstack::sip::Transport::Tls.default_port());
+        let ip = IpAddr::try_from(address.addr.host).map_err(|error| failed(&error))?;
+        let there = SocketAddr::new(ip, port.into());
+        let connection = shared.ways.connection(trunk, there, endpoint, &shared.stack).await?;
+        let there = connection.get_remote_addr().cloned().unwrap_or_else(|| there.into());
+        Ok((connection, there))
+    });
+    let (connection, address) = found.await.unwrap_or_else(|_late| Err(failed(&"it took too long")))?;
+    let address = address.get_socketaddr().map_err(|error| failed(&error))?;
     shared.places.learn(trunk, address.ip());
     Ok((connection, address))
 }

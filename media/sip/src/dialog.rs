@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use rsipstack::sip::headers::{ContentType, Event, MinSE, RAck, RecordRoute, Route, SubscriptionState};
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{
-    CallId, Contact, Header, Method, Request as SipRequest, Response, SessionExpires, StatusCode, Supported,
-    Uri,
+    CallId, Contact, Header, Method, Request as SipRequest, Response, Scheme, SessionExpires, StatusCode,
+    Supported, Uri,
 };
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
@@ -102,6 +102,23 @@ pub(crate) fn source(connection: Option<&SipConnection>) -> Option<SocketAddr> {
     connection.and_then(SipConnection::get_remote_addr)?.get_socketaddr().ok()
 }
 
+pub(crate) fn is_by_tls(connection: &SipConnection) -> bool {
+    connection.transport() == rsipstack::sip::Transport::Tls
+}
+
+/// Whether our Contact has to be a SIPS URI (RFC 3261 section 12.1.1).
+fn wants_sips(invite: &SipRequest) -> bool {
+    let sips = |uri: &Uri| uri.scheme == Some(Scheme::Sips);
+    let route = invite.record_route_headers().first().and_then(|route| {
+        rsipstack::sip::typed::RecordRoute::parse_header_list(route.value()).ok()?.into_iter().next()
+    });
+    let next = match route {
+        Some(route) => sips(&route.uri),
+        None => invite.contact_header().and_then(ToTypedHeader::typed).is_ok_and(|contact| sips(&contact.uri)),
+    };
+    sips(&invite.uri) || next
+}
+
 impl Dialog {
     /// Of an INVITE that begins a call. `None` where it lacks what every INVITE has to have.
     pub(crate) fn of(invite: &SipRequest, way: Way) -> Option<Self> {
@@ -112,7 +129,7 @@ impl Dialog {
         let target = invite.contact_header().ok()?.typed().ok()?.uri;
         let record_routes: Vec<RecordRoute> = invite.record_route_headers().into_iter().cloned().collect();
         let routes = record_routes.iter().map(|route| Route::new(route.value())).collect();
-        let contact = way.contact(None);
+        let contact = way.contact(None, if wants_sips(invite) { "sips" } else { "sip" });
         Some(Self {
             way,
             call_id: invite.call_id_header().ok()?.clone(),
@@ -132,7 +149,7 @@ impl Dialog {
     pub(crate) fn to(callee: Uri, caller: Uri, user: Option<&str>, way: Way) -> Self {
         let tag = format!("{:016x}", rand::random::<u64>());
         let local = rsipstack::sip::typed::To { display_name: None, uri: caller, params: Vec::new() };
-        let contact = way.contact(user);
+        let contact = way.contact(user, "sip");
         Self {
             way,
             call_id: CallId::new(format!("{:032x}", rand::random::<u128>())),
@@ -150,6 +167,11 @@ impl Dialog {
             sent: first_sequence(),
             received: None,
         }
+    }
+
+    /// Whether nobody between us and the next server reads what is said.
+    pub(crate) fn is_by_tls(&self) -> bool {
+        is_by_tls(&self.way.connection)
     }
 
     pub(crate) fn tag(&self) -> &str {
@@ -443,14 +465,16 @@ impl Dialog {
 
 impl Way {
     /// How the other side reaches us, in angle brackets.
-    pub(crate) fn contact(&self, user: Option<&str>) -> String {
+    pub(crate) fn contact(&self, user: Option<&str>, scheme: &str) -> String {
         let transport = match self.connection.transport() {
+            // The scheme says it already (RFC 5630 section 3.1.1).
+            _ if scheme == "sips" => "",
             rsipstack::sip::Transport::Udp => "",
             rsipstack::sip::Transport::Tls => ";transport=tls",
             _ => ";transport=tcp",
         };
         let user = user.map(|user| format!("{user}@")).unwrap_or_default();
-        format!("<sip:{user}{}{transport}>", self.own)
+        format!("<{scheme}:{user}{}{transport}>", self.own)
     }
 
     pub(crate) fn via(&self) -> rsipstack::Result<rsipstack::sip::typed::Via> {

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use domain::{Failure, Retry};
 
+use crate::tls::RootsError;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot listen for SIP on {transport} {address}: {source}")]
@@ -13,6 +15,8 @@ pub enum Error {
     Stack(String),
     #[error("the options of SIP are wrong: {0}")]
     Options(String),
+    #[error(transparent)]
+    Roots(#[from] RootsError),
 }
 
 impl Error {
@@ -21,6 +25,7 @@ impl Error {
         match self {
             Self::Listen { .. } | Self::Stack(_) => Failure::platform("SIP_LISTEN_FAILED", Retry::Never),
             Self::Options(_) => Failure::caller("CONFIG_INVALID"),
+            Self::Roots(_) => Failure::platform("SIP_CA_UNREADABLE", Retry::Never),
         }
     }
 }

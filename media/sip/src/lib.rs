@@ -1,7 +1,7 @@
 //! Phone calls by SIP: our call machine over a SIP stack's transactions, and the audio of each call on a port of its own.
 //!
 //! Hands out invitations, and peers for those that are accepted; dials, and hands out peers for those that answer. Knows no session, no agent and no routing. The thinking is
-//! pure: `sdp`, `rtp`, `voice` and `machine` take bytes, text and `now`; `server` and `call` move them.
+//! pure: `sdp`, `rtp`, `voice` and `machine` take bytes, text and `now`; `server`, `tls` and `call` move them.
 
 mod asking;
 mod auth;
@@ -26,6 +26,7 @@ pub mod rtp;
 pub mod sdp;
 mod server;
 pub mod srtp;
+mod tls;
 mod trace;
 mod trunk;
 pub mod voice;
@@ -39,4 +40,5 @@ pub use outgoing::{DialError, Dialling, Outcome, Outgoing, Progress, Unanswered}
 pub use referral::Referral;
 pub use registration::Registration;
 pub use server::Server;
+pub use tls::RootsError;
 pub use trunk::{Transport, Trunk};

@@ -7,13 +7,15 @@ use domain::Secret;
 use media_core::Codec;
 use serde::{Deserialize, Serialize};
 
-use crate::trunk::Trunk;
+use crate::trunk::{Transport, Trunk};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Address of SIP, for UDP and TCP.
     pub listen: SocketAddr,
+    /// Address of SIP over TLS, where that is taken too.
+    pub tls_listen: Option<SocketAddr>,
     /// How callers reach us, where that is not the address they came in by.
     pub advertise: Option<IpAddr>,
     /// Ports of audio: the even ones from the first to the last, one for each call.
@@ -40,6 +42,9 @@ pub struct Options {
     pub calls_per_address: usize,
     /// Calls whose audio is not enciphered are refused. Otherwise it is enciphered where the caller offers that.
     pub srtp_required: bool,
+    /// Keys of enciphered audio are offered over UDP and TCP too, where whoever reads the messages can hear the call. Good where the network is
+    /// nobody else's.
+    pub keys_in_plain: bool,
     /// Calls come in by trunks alone. Not said: where there are trunks, no `users`, and `listen` is no loopback address.
     pub trunks_only: Option<bool>,
     /// Headers of an INVITE that whoever takes the call is told; with `*` at its end, all that begin so.
@@ -52,6 +57,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 5060)),
+            tls_listen: None,
             advertise: None,
             rtp_first: 20_000,
             rtp_last: 20_999,
@@ -65,6 +71,7 @@ impl Default for Options {
             requests_per_address: 100,
             calls_per_address: 200,
             srtp_required: false,
+            keys_in_plain: false,
             trunks_only: None,
             headers: ["X-*", "Diversion", "P-Asserted-Identity", "Subject"].map(str::to_owned).to_vec(),
             trunks: Vec::new(),
@@ -101,6 +108,13 @@ impl Options {
         }
         for (n, trunk) in self.trunks.iter().enumerate() {
             trunk.validate()?;
+            let enciphers = trunk.srtp || self.srtp_required;
+            if enciphers && trunk.transport != Transport::Tls && !self.keys_in_plain {
+                return Err(format!(
+                    "the trunk {} would be offered keys of audio in plain: its transport has to be tls (or set keys_in_plain, where nobody else reads)",
+                    trunk.name
+                ));
+            }
             if self.trunks[..n].iter().any(|before| before.name == trunk.name) {
                 return Err(format!("two trunks are called {}", trunk.name));
             }
@@ -111,7 +125,8 @@ impl Options {
     /// Whether a caller who comes by no trunk is refused.
     #[must_use]
     pub fn takes_trunks_alone(&self) -> bool {
-        let likely = !self.trunks.is_empty() && self.users.is_empty() && !self.listen.ip().is_loopback();
+        let reached = !self.listen.ip().is_loopback() || self.tls_listen.is_some_and(|tls| !tls.ip().is_loopback());
+        let likely = !self.trunks.is_empty() && self.users.is_empty() && reached;
         self.trunks_only.unwrap_or(likely)
     }
 
@@ -143,12 +158,29 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_offered_where_nobody_reads_them() {
+        let with = |transport, change: fn(&mut Options)| {
+            let trunk = Trunk { transport, srtp: true, ..crate::trunk::tests::trunk() };
+            let mut options = Options { trunks: vec![trunk], ..Options::default() };
+            change(&mut options);
+            options.validate().is_ok()
+        };
+        assert!(!with(Transport::Udp, |_| {}) && !with(Transport::Tcp, |_| {}));
+        assert!(with(Transport::Tls, |_| {}) && with(Transport::Udp, |options| options.keys_in_plain = true));
+        let plain = |options: &mut Options| options.trunks[0].srtp = false;
+        assert!(with(Transport::Udp, plain));
+        assert!(!with(Transport::Udp, |options| (options.trunks[0].srtp, options.srtp_required) = (false, true)));
+    }
+
+    #[test]
     fn strangers_are_let_in_where_nobody_else_could_come() {
         let public = Options { listen: SocketAddr::from(([192, 0, 2, 1], 5060)), ..Options::default() };
         let trunks = vec![crate::trunk::tests::trunk()];
         assert!(!public.takes_trunks_alone());
         assert!(Options { trunks: trunks.clone(), ..public.clone() }.takes_trunks_alone());
         assert!(!Options { trunks: trunks.clone(), ..Options::default() }.takes_trunks_alone(), "a trial");
+        let by_tls = Options { tls_listen: Some(public.listen), trunks: trunks.clone(), ..Options::default() };
+        assert!(by_tls.takes_trunks_alone());
         let open = Options { trunks, trunks_only: Some(false), ..public };
         assert!(!open.takes_trunks_alone());
     }

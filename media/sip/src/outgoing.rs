@@ -64,6 +64,8 @@ pub enum Unanswered {
     Unspeakable,
     /// Nothing came back, or no connection could be made.
     Unreachable,
+    /// The trunk's certificate is not to be trusted as its own.
+    Untrusted,
     /// By us.
     Cancelled,
     /// Whatever else the trunk said; `status` has it.
@@ -88,6 +90,7 @@ impl Unanswered {
             Self::Forbidden => "forbidden",
             Self::Unspeakable => "unspeakable",
             Self::Unreachable => "unreachable",
+            Self::Untrusted => "untrusted",
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",
         }
@@ -98,6 +101,7 @@ impl Outcome {
     pub(crate) const CANCELLED: Self = Self { why: Unanswered::Cancelled, status: 0 };
     pub(crate) const NO_ANSWER: Self = Self { why: Unanswered::NoAnswer, status: 0 };
     pub(crate) const UNREACHABLE: Self = Self { why: Unanswered::Unreachable, status: 0 };
+    pub(crate) const UNTRUSTED: Self = Self { why: Unanswered::Untrusted, status: 0 };
 
     /// Of a final answer. `heard`: something came before it, so that a time-out is nobody's silence but the callee's.
     pub(crate) const fn of(status: u16, heard: bool) -> Self {

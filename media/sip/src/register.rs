@@ -20,7 +20,8 @@ use crate::dial::{credential, named, reach};
 use crate::dialog::Way;
 use crate::metrics::{REGISTERED, REGISTRATIONS};
 use crate::registration::{Answer, Machine, Registration};
-use crate::server::reachable;
+use crate::server::{port, reachable};
+use crate::tls::Unreached;
 use crate::trunk::Trunk;
 
 /// For taking it back, once the server stops.
@@ -83,8 +84,13 @@ impl Register {
     async fn ask(&self, expires_s: u32) -> Answer {
         let (transaction, own) = match self.request(expires_s).await {
             Ok(request) => request,
+            Err(why @ Unreached::Untrusted { .. }) => {
+                let code = why.failure().code.0;
+                tracing::warn!(trunk = self.trunk.name, code, %why, "a trunk is not registered with");
+                return Answer::Nothing;
+            }
             Err(why) => {
-                tracing::debug!(trunk = self.trunk.name, why, "a trunk could not be asked");
+                tracing::debug!(trunk = self.trunk.name, %why, "a trunk could not be asked");
                 return Answer::Nothing;
             }
         };
@@ -95,13 +101,13 @@ impl Register {
     }
 
     /// A REGISTER, and the Contact in it.
-    async fn request(&self, expires_s: u32) -> Result<(Transaction, Uri), String> {
+    async fn request(&self, expires_s: u32) -> Result<(Transaction, Uri), Unreached> {
         let (connection, source) = reach(&self.shared, &self.endpoint, &self.trunk).await?;
         let bind = self.address.ip();
         let advertised = self.shared.options.advertise.unwrap_or_else(|| reachable(bind, source));
-        let own = SocketAddr::new(advertised, self.address.port());
+        let own = SocketAddr::new(advertised, port(&connection, self.address, self.shared.tls_address));
         let way = Way { endpoint: Arc::clone(&self.endpoint), connection, source, own };
-        self.built(&way, expires_s).map_err(|error| error.to_string())
+        self.built(&way, expires_s).map_err(|error| Unreached::Unreachable(error.to_string()))
     }
 
     fn built(&self, way: &Way, expires_s: u32) -> rsipstack::Result<(Transaction, Uri)> {
@@ -112,7 +118,7 @@ impl Register {
         let tag = format!("{:016x}", rand::random::<u64>());
         let from = rsipstack::sip::typed::From { display_name: None, uri: us.clone(), params: Vec::new() };
         let to = rsipstack::sip::typed::To { display_name: None, uri: us, params: Vec::new() };
-        let contact = Contact::new(way.contact(Some(user)));
+        let contact = Contact::new(way.contact(Some(user), "sip"));
         let own = contact.typed()?.uri;
         let sequence = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
         let mut message = way.endpoint.make_request(

@@ -12,8 +12,9 @@ use rsipstack::sip::{Header, Method, Request as SipRequest, SipMessage, StatusCo
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::{Endpoint, Transaction, TransactionReceiver};
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
-use rsipstack::transport::{SipAddr, TcpListenerConnection, TransportLayer};
+use rsipstack::transport::{SipAddr, SipConnection, TcpListenerConnection, TransportLayer};
 use runtime::{Kind, Tasks};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
@@ -35,6 +36,7 @@ use crate::referral::Referral;
 use crate::register::Register;
 use crate::registration::Registration;
 use crate::replaces::Replaces;
+use crate::tls::{self, Ways};
 use crate::trunk::{Places, Trunk};
 
 /// Calls that ring and that nobody has looked at. When full, callers are told that we are busy.
@@ -94,7 +96,26 @@ impl Server {
     /// # Errors
     /// When the address cannot be listened on, or an option is wrong.
     pub async fn bind(options: Options, tasks: &Tasks) -> Result<(Self, mpsc::Receiver<Invitation>), Error> {
+        Self::bind_as(options, None, tasks).await
+    }
+
+    /// Listens over TLS too, with the certificate that `identity` shows, where the options have an address for that.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or an option is wrong.
+    pub async fn bind_as(
+        options: Options,
+        identity: Option<Arc<ServerConfig>>,
+        tasks: &Tasks,
+    ) -> Result<(Self, mpsc::Receiver<Invitation>), Error> {
         options.validate().map_err(Error::Options)?;
+        let ways = Ways::to(&options.trunks)?;
+        let secure = match (options.tls_listen, identity) {
+            (Some(address), Some(identity)) => Some((listener(address).await?, identity)),
+            (Some(_), None) => return Err(Error::Options("tls_listen needs a certificate".to_owned())),
+            (None, _) => None,
+        };
+        let tls_address = secure.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
         let tasks = Arc::new(tasks.child());
         // Of its own: the stack is to carry the goodbyes of calls that end because the server does.
         let stack = CancellationToken::new();
@@ -118,6 +139,8 @@ impl Server {
             places,
             referrals,
             refers: AtomicBool::new(false),
+            ways,
+            tls_address,
         };
         let whole = u32::try_from(shared.options.requests).unwrap_or(u32::MAX);
         let shared = Arc::new(shared);
@@ -131,6 +154,9 @@ impl Server {
         };
         let dispatcher =
             Dispatcher { shared, calls, gate, limits, address, began: Instant::now(), requests: 0 };
+        if let Some((listener, identity)) = secure {
+            tls::serve(listener, identity, Arc::clone(&endpoint.inner), stack.clone(), &tasks);
+        }
         let token = tasks.token();
         tasks.spawn_graceful(ENDPOINT, async move {
             let stopped = async {
@@ -262,6 +288,12 @@ impl Server {
         self.address
     }
 
+    /// Where it listens for SIP over TLS, where it does.
+    #[must_use]
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.shared.tls_address
+    }
+
     /// Calls now, ringing ones included.
     #[must_use]
     pub fn calls(&self) -> usize {
@@ -292,6 +324,11 @@ async fn listen(options: &Options, token: &CancellationToken) -> Result<(Endpoin
     let mut builder = EndpointBuilder::new();
     builder.with_user_agent(USER_AGENT).with_transport_layer(transports).with_cancel_token(token.clone());
     Ok((builder.build(), address))
+}
+
+/// Of SIP over TLS.
+async fn listener(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| Error::Listen { transport: "TLS", address, source })
 }
 
 /// Begins to register with every trunk that is to know us.
@@ -373,9 +410,17 @@ impl Dispatcher {
     ) {
         refused(why);
         let source = dialog::source(transaction.connection.as_ref());
-        if source.is_none_or(|source| self.hears(source, self.shared.places.at(source.ip()).as_deref())) {
+        let trunk = self.trunk_of(&transaction);
+        if source.is_none_or(|source| self.hears(source, trunk.as_deref())) {
             self.answer(transaction, permit, status, Vec::new());
         }
+    }
+
+    /// The trunk that sent this, where one is at its address.
+    fn trunk_of(&self, transaction: &Transaction) -> Option<String> {
+        let connection = transaction.connection.as_ref()?;
+        let source = dialog::source(Some(connection))?;
+        self.shared.places.at(source.ip(), dialog::is_by_tls(connection))
     }
 
     /// Whether what belongs to no call is answered: an address that sends too much of it is not, without a word, as all that floods.
@@ -400,7 +445,7 @@ impl Dispatcher {
             refused("malformed");
             return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
         };
-        let trunk = self.shared.places.at(source.ip());
+        let trunk = self.trunk_of(&transaction);
         if !self.hears(source, trunk.as_deref()) {
             return;
         }
@@ -461,7 +506,7 @@ impl Dispatcher {
         };
         let bind = self.address.ip();
         let advertised = self.shared.options.advertise.unwrap_or_else(|| reachable(bind, source));
-        let own = SocketAddr::new(advertised, self.address.port());
+        let own = SocketAddr::new(advertised, port(&connection, self.address, self.shared.tls_address));
         let way = Way { endpoint: transaction.endpoint_inner.clone(), connection, source, own };
         let Some(dialog) = Dialog::of(&request, way) else {
             refused("malformed");
@@ -633,6 +678,15 @@ fn allow() -> Header {
 
 fn refused(why: &'static str) {
     metrics::counter!(REFUSED, "why" => why).increment(1);
+}
+
+/// The port of ours by which the other side of a connection reaches us: over TLS without a listener, that connection's.
+pub(crate) fn port(connection: &SipConnection, plain: SocketAddr, tls: Option<SocketAddr>) -> u16 {
+    if !dialog::is_by_tls(connection) {
+        return plain.port();
+    }
+    let own = || connection.get_addr().get_socketaddr().ok();
+    tls.or_else(own).unwrap_or(plain).port()
 }
 
 /// The address of ours by which a caller there reaches us. Connecting a datagram socket sends nothing.

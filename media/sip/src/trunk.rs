@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use domain::Secret;
@@ -16,7 +17,7 @@ pub struct Trunk {
     pub name: String,
     /// Name or address of its server.
     pub host: String,
-    /// 5060 unless given.
+    /// 5060 unless given, or 5061 over TLS.
     #[serde(default)]
     pub port: Option<u16>,
     #[serde(default)]
@@ -38,6 +39,9 @@ pub struct Trunk {
     /// Audio of calls by it is enciphered, or there is no call.
     #[serde(default)]
     pub srtp: bool,
+    /// Over TLS: a file with the certificates (PEM) that its own is signed by. Not given: those of this machine.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,8 @@ pub enum Transport {
     #[default]
     Udp,
     Tcp,
+    /// Its certificate has to be one of `host`.
+    Tls,
 }
 
 impl Trunk {
@@ -69,6 +75,9 @@ impl Trunk {
         if self.password.is_some() && self.user.is_none() {
             return Err(format!("the trunk {name} has a password and no user"));
         }
+        if self.ca.is_some() && self.transport != Transport::Tls {
+            return Err(format!("the trunk {name} has a ca, and its transport is not tls"));
+        }
         if self.register_s != 0 && (self.user.is_none() || !(30..=86_400).contains(&self.register_s)) {
             return Err(format!("register_s of the trunk {name} must be 30 to 86400, and user be given"));
         }
@@ -81,6 +90,7 @@ impl Trunk {
         let transport = match self.transport {
             Transport::Udp => "",
             Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
         };
         rsipstack::sip::Uri::try_from(format!("sip:{}{port}{transport}", self.host))
     }
@@ -91,31 +101,46 @@ impl Transport {
         match self {
             Self::Udp => rsipstack::sip::Transport::Udp,
             Self::Tcp => rsipstack::sip::Transport::Tcp,
+            Self::Tls => rsipstack::sip::Transport::Tls,
         }
     }
 }
 
-/// Where trunks are, as their names led there last: whoever calls from there is the trunk.
+/// Where trunks are, as their names led there last: whoever calls from there is the trunk, by TLS alone where that is how it is called.
 #[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<HashMap<String, IpAddr>>);
+pub(crate) struct Places(Mutex<HashMap<String, Place>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    at: IpAddr,
+    tls: bool,
+}
 
 impl Places {
     /// Of those that are named by an address. The others become known once they were looked up.
     pub(crate) fn of(trunks: &[Trunk]) -> Self {
         let address = |trunk: &Trunk| trunk.host.trim_matches(['[', ']']).parse().ok();
-        let known = trunks.iter().filter_map(|trunk| Some((trunk.name.clone(), address(trunk)?)));
+        let known = trunks.iter().filter_map(|trunk| Some((trunk.name.clone(), Place::of(trunk, address(trunk)?))));
         Self(Mutex::new(known.collect()))
     }
 
     pub(crate) fn learn(&self, trunk: &Trunk, address: IpAddr) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(trunk.name.clone(), address);
+        let place = Place::of(trunk, address);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(trunk.name.clone(), place);
     }
 
-    /// The trunk that is there.
-    pub(crate) fn at(&self, address: IpAddr) -> Option<String> {
+    /// The trunk that is there, and says so by TLS or not.
+    pub(crate) fn at(&self, address: IpAddr, by_tls: bool) -> Option<String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |place: &Place| place.at == address && (by_tls || !place.tls);
         // The first by name, where several are.
-        known.iter().filter(|(_, at)| **at == address).map(|(name, _)| name).min().cloned()
+        known.iter().filter(|(_, place)| fits(place)).map(|(name, _)| name).min().cloned()
+    }
+}
+
+impl Place {
+    fn of(trunk: &Trunk, at: IpAddr) -> Self {
+        Self { at, tls: trunk.transport == Transport::Tls }
     }
 }
 
@@ -135,6 +160,7 @@ pub(crate) mod tests {
             register_s: 0,
             srtp: false,
             joins: false,
+            ca: None,
         }
     }
 
@@ -153,6 +179,8 @@ pub(crate) mod tests {
         assert!(wrong(|trunk| trunk.user = Some("a@b".to_owned())).is_some());
         assert!(wrong(|trunk| trunk.register_s = 600).is_some(), "for whom?");
         assert!(wrong(|trunk| trunk.password = Some(Secret::new("x".to_owned()))).is_some());
+        assert!(wrong(|trunk| trunk.ca = Some("ca.pem".into())).is_some(), "for what?");
+        assert_eq!(wrong(|trunk| (trunk.ca, trunk.transport) = (Some("ca.pem".into()), Transport::Tls)), None);
     }
 
     #[test]
@@ -160,12 +188,16 @@ pub(crate) mod tests {
         let at = |text: &str| text.parse::<IpAddr>().expect("an address");
         let fixed = Trunk { name: "fixed".to_owned(), host: "[2001:db8::1]".to_owned(), ..trunk() };
         let places = Places::of(&[fixed, trunk()]);
-        assert_eq!(places.at(at("2001:db8::1")).as_deref(), Some("fixed"));
-        assert_eq!(places.at(at("192.0.2.1")), None);
+        assert_eq!(places.at(at("2001:db8::1"), false).as_deref(), Some("fixed"));
+        assert_eq!(places.at(at("192.0.2.1"), false), None);
         places.learn(&trunk(), at("192.0.2.1"));
-        assert_eq!(places.at(at("192.0.2.1")).as_deref(), Some("carrier"));
+        assert_eq!(places.at(at("192.0.2.1"), false).as_deref(), Some("carrier"));
         places.learn(&trunk(), at("192.0.2.2"));
-        assert_eq!(places.at(at("192.0.2.1")), None, "it moved");
+        assert_eq!(places.at(at("192.0.2.1"), false), None, "it moved");
+        let tls = Trunk { name: "secure".to_owned(), transport: Transport::Tls, ..trunk() };
+        places.learn(&tls, at("192.0.2.3"));
+        assert_eq!(places.at(at("192.0.2.3"), true).as_deref(), Some("secure"));
+        assert_eq!(places.at(at("192.0.2.3"), false), None, "anybody may write an address on a datagram");
     }
 
     #[test]

@@ -9,12 +9,12 @@ use media_sip::Trunk;
 use testkit::process;
 
 use crate::desk::Desk;
-use crate::dial::{by, free, trunk};
+use crate::dial::{free, trunk};
 
 const SOON: Duration = Duration::from_secs(15);
 
 /// What baresip reads at its start; modules lie where the distribution puts them.
-fn configure(folder: &Path, codec: &str, port: u16, account: &str) {
+pub(crate) fn configure(folder: &Path, codec: &str, port: u16, account: &str) {
     let modules = "/usr/lib/baresip/modules";
     let config = format!(
         "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\n\
@@ -45,7 +45,7 @@ fn configure(folder: &Path, codec: &str, port: u16, account: &str) {
 }
 
 /// Loudest stretch of 20 ms in what was recorded, as a root mean square.
-fn loudest(folder: &Path) -> f64 {
+pub(crate) fn loudest(folder: &Path) -> f64 {
     let recorded = std::fs::read_dir(folder).expect("readable").flatten().map(|entry| entry.path());
     let dump = recorded
         .filter(|path| path.to_string_lossy().contains("dec"))
@@ -62,19 +62,24 @@ fn loudest(folder: &Path) -> f64 {
 fn call(desk: &Desk, codec: &str, transport: &str, account: &str) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     configure(folder.path(), codec, 0, account);
-    let mut child =
-        start(folder.path(), Some(&format!("/dial sip:front-desk@{}{transport}", desk.address())));
+    let log = dial(folder.path(), &format!("sip:front-desk@{}{transport}", desk.address()));
+    (folder, log)
+}
+
+/// Calls and runs until its time is over; what it logged.
+pub(crate) fn dial(folder: &Path, whom: &str) -> String {
+    let mut child = start(folder, Some(&format!("/dial {whom}")));
     let ended = process::ended(&mut child, Duration::from_secs(30));
     if let Some(mut stdin) = child.stdin.take() {
         let _closed = stdin.write_all(b"q");
     }
-    assert!(ended.is_some(), "baresip ends by itself");
-    let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-    (folder, log)
+    let log = std::fs::read_to_string(folder.join("log"));
+    assert!(ended.is_some(), "baresip ends by itself: {log:?}");
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
 }
 
 /// Runs it for six seconds.
-fn start(folder: &Path, command: Option<&str>) -> Child {
+pub(crate) fn start(folder: &Path, command: Option<&str>) -> Child {
     let mut baresip = Command::new("baresip");
     baresip.arg("-f").arg(folder).args(["-t", "6"]);
     if let Some(command) = command {
@@ -117,7 +122,10 @@ fn called(account: &str, change: impl FnOnce(&mut Trunk)) {
     let mut child = start(folder.path(), None);
     let mut trunk = trunk(port);
     change(&mut trunk);
-    let desk = by(trunk);
+    let desk = Desk::open(move |options| {
+        options.keys_in_plain = trunk.srtp;
+        options.trunks.push(trunk);
+    });
     assert_eq!(desk.dial("caller", Duration::from_secs(10)).1, Ok(()));
     let ended = process::ended(&mut child, Duration::from_secs(30));
     assert!(ended.is_some(), "baresip ends by itself");

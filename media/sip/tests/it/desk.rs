@@ -13,6 +13,7 @@ use media_sip::{
     Referral, Refusal, Server,
 };
 use runtime::{Kind, Tasks};
+use rustls::ServerConfig;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -58,6 +59,11 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn open(change: impl FnOnce(&mut Options)) -> Self {
+        Self::open_as(None, change)
+    }
+
+    /// Shows a certificate to whoever comes by TLS.
+    pub(crate) fn open_as(identity: Option<Arc<ServerConfig>>, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Options::default() };
         change(&mut options);
         let runtime = Runtime::new().expect("a runtime");
@@ -65,7 +71,7 @@ impl Desk {
         let tasks = Arc::new(Tasks::new());
         let taken = Arc::new(Mutex::new(Vec::new()));
         let server = runtime.block_on(async {
-            let (server, mut ringing) = Server::bind(options, &tasks).await.expect("bound");
+            let (server, mut ringing) = Server::bind_as(options, identity, &tasks).await.expect("bound");
             let (seen, taken, own) = (Arc::clone(&seen), Arc::clone(&taken), Arc::clone(&tasks));
             let lines = Lines { seen, open: Arc::default(), taken, tasks: own };
             // Without a trunk nobody can be called, so that nobody looks at wishes to be put through.
@@ -163,6 +169,10 @@ impl Desk {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    pub(crate) fn tls_address(&self) -> SocketAddr {
+        self.server.tls_address().expect("listens over TLS")
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {

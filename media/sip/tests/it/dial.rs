@@ -80,6 +80,7 @@ pub(crate) fn trunk(port: u16) -> Trunk {
         register_s: 0,
         srtp: false,
         joins: false,
+        ca: None,
     }
 }
 

@@ -8,4 +8,5 @@ mod kamailio;
 mod phone;
 mod register;
 mod sipp;
+mod tls;
 mod transfers;

@@ -104,6 +104,7 @@ const OUTCOMES: Record<string, string> = {
   forbidden: 'Refused by the trunk',
   unspeakable: 'No common codec',
   unreachable: 'Trunk unreachable',
+  untrusted: 'Trunk not to be trusted',
   cancelled: 'Cancelled',
   agent_unknown: 'Agent not served',
   expired: 'Waited too long',
