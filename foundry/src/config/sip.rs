@@ -30,6 +30,8 @@ pub(crate) struct Sip {
     pub(crate) srtp_required: bool,
     /// Keys of enciphered audio are offered over UDP and TCP too.
     pub(crate) keys_in_plain: bool,
+    /// G.722 is offered and answered before PCMU and PCMA.
+    pub(crate) g722: bool,
     /// Who may call, by name and password; empty: nobody is asked.
     #[serde(skip_serializing)]
     pub(crate) users: BTreeMap<String, Secret<String>>,
@@ -60,6 +62,7 @@ impl Default for Sip {
             advertise: None,
             srtp_required: false,
             keys_in_plain: false,
+            g722: options.g722,
             users: BTreeMap::new(),
             trunks_only: None,
             requests_per_address: options.requests_per_address,
@@ -73,7 +76,7 @@ impl Default for Sip {
 
 impl Sip {
     pub(crate) fn options(&self) -> Option<media_sip::Options> {
-        let Self { rtp_first, rtp_last, advertise, srtp_required, keys_in_plain, .. } = *self;
+        let Self { rtp_first, rtp_last, advertise, srtp_required, keys_in_plain, g722, .. } = *self;
         let Self { trunks_only, requests_per_address, calls_per_address, .. } = *self;
         let options = media_sip::Options {
             listen: self.listen?,
@@ -83,6 +86,7 @@ impl Sip {
             advertise,
             srtp_required,
             keys_in_plain,
+            g722,
             users: self.users.clone(),
             trunks_only,
             requests_per_address,

@@ -1,13 +1,15 @@
-//! Opus and the WebRTC voice detector through FFI, behind the codec and gate traits of media-core.
+//! Opus and the WebRTC voice detector through FFI, behind the codec and gate traits of media-core; G.722 for phone lines.
 //!
 //! The two functions here make any codec the house speaks, so that a session needs to know no other.
 
+pub mod g722;
 pub mod opus;
 pub mod voice;
 
 use media_core::Codec;
 use media_core::codec::{Decoder, DecoderFactory, Encoder, Error, plain_decoder, plain_encoder};
 
+pub use crate::g722::{G722Decoder, G722Encoder};
 pub use crate::opus::{OpusDecoder, OpusEncoder};
 pub use crate::voice::WebrtcDetector;
 

@@ -374,7 +374,7 @@ impl Call {
             // RFC 4566 wants a number that no other session of ours has.
             session: u64::from(rand::random::<u32>()),
             version: 1,
-            codecs: self.shared.options.codecs().to_vec(),
+            codecs: self.shared.options.codecs(),
             key: Master::new(rand::random()),
             secure,
         })

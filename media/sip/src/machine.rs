@@ -300,8 +300,7 @@ impl Machine {
             return agreed.send.codec;
         }
         let State::Ringing { offer: Some(offer), .. } = &self.state else { return media_core::Codec::Pcmu };
-        let spoken = offer.formats.iter().find(|format| self.options.codecs().contains(&format.codec));
-        spoken.map_or(media_core::Codec::Pcmu, |format| format.codec)
+        sdp::chosen(offer, &self.options.codecs()).map_or(media_core::Codec::Pcmu, |format| format.codec)
     }
 
     fn step(&mut self, input: Input, now: Instant) {
@@ -373,7 +372,7 @@ impl Machine {
         };
         let spoken = |offer: &Description| {
             let secure = offer.crypto.is_some() || !self.options.srtp_required;
-            secure && offer.formats.iter().any(|format| self.options.codecs().contains(&format.codec))
+            secure && sdp::chosen(offer, &self.options.codecs()).is_some()
         };
         if offer.as_ref().is_some_and(|offer| !spoken(offer)) {
             self.respond(RequestId::FIRST, 488, None, None);

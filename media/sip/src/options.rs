@@ -7,6 +7,7 @@ use domain::Secret;
 use media_core::Codec;
 use serde::{Deserialize, Serialize};
 
+use crate::sdp::G722;
 use crate::trunk::{Transport, Trunk};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,8 @@ pub struct Options {
     pub session_expires_s: u32,
     /// Opus is answered too where a caller prefers it.
     pub opus: bool,
+    /// G.722 is offered and answered before PCMU and PCMA: twice the sound in as many bytes.
+    pub g722: bool,
     /// Requests in work and calls that there may be at once; more requests are dropped, to be repeated by whoever sent them.
     pub requests: usize,
     /// Requests a second that one address may send outside of calls, and twice as many at once; more are dropped unanswered. 0: no limit.
@@ -67,6 +70,7 @@ impl Default for Options {
             silence_s: 30,
             session_expires_s: 1_800,
             opus: true,
+            g722: true,
             requests: 2_048,
             requests_per_address: 100,
             calls_per_address: 200,
@@ -132,8 +136,9 @@ impl Options {
 
     /// In our order.
     #[must_use]
-    pub fn codecs(&self) -> &'static [Codec] {
-        if self.opus { &[Codec::Opus, Codec::Pcmu, Codec::Pcma] } else { &[Codec::Pcmu, Codec::Pcma] }
+    pub fn codecs(&self) -> Vec<Codec> {
+        let wide = self.opus.then_some(Codec::Opus).into_iter().chain(self.g722.then_some(G722));
+        wide.chain([Codec::Pcmu, Codec::Pcma]).collect()
     }
 }
 

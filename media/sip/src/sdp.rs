@@ -21,6 +21,8 @@ const FORMATS: usize = 64;
 const OPUS: u8 = 111;
 const EVENTS: u8 = 101;
 const EVENTS_48: u8 = 102;
+/// What G.722 is to a session: its samples. Nothing else on a phone line comes to that.
+pub const G722: Codec = Codec::Pcm16 { rate_hz: media_codec::g722::RATE_HZ };
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -34,7 +36,7 @@ pub enum Error {
     NoAudio,
     #[error("the audio would not be enciphered, and has to be (RTP/SAVP with a=crypto)")]
     NotSecure,
-    #[error("none of the codecs offered is spoken here: PCMU, PCMA or Opus is needed")]
+    #[error("none of the codecs offered is spoken here: PCMU, PCMA, G.722 or Opus is needed")]
     NoCodec,
 }
 
@@ -170,8 +172,7 @@ impl Description {
 /// # Errors
 /// `NoCodec` where there is none in common.
 pub fn answer(offer: &Description, local: &Local) -> Result<(String, Agreed), Error> {
-    let spoken = |format: &&Format| local.codecs.contains(&format.codec);
-    let send = *offer.formats.iter().find(spoken).ok_or(Error::NoCodec)?;
+    let send = chosen(offer, &local.codecs).ok_or(Error::NoCodec)?;
     let direction = offer.direction.reversed();
     let events = events_of(offer, send.codec);
     if local.secure && offer.crypto.is_none() {
@@ -197,6 +198,24 @@ pub fn answer(offer: &Description, local: &Local) -> Result<(String, Agreed), Er
         keys: offer.crypto.map(|theirs| agreed_keys(&theirs, local)),
     };
     Ok((text, agreed))
+}
+
+/// The first of their codecs that we speak; where it has the sound of a phone, one with more that costs no more.
+#[must_use]
+pub fn chosen(offer: &Description, codecs: &[Codec]) -> Option<Format> {
+    let mut spoken = offer.formats.iter().copied().filter(|format| codecs.contains(&format.codec));
+    let first = spoken.next()?;
+    let narrow = matches!(first.codec, Codec::Pcmu | Codec::Pcma);
+    Some(spoken.find(|format| narrow && format.codec == G722).unwrap_or(first))
+}
+
+/// Of the packets' timestamps.
+#[must_use]
+pub const fn clock_hz(codec: Codec) -> u32 {
+    match codec {
+        Codec::Pcm16 { .. } => media_codec::g722::CLOCK_HZ,
+        other => other.clock_hz(),
+    }
 }
 
 /// Our offer, where the other side sent none or we ask again.
@@ -349,8 +368,10 @@ impl Media {
                 Some(("opus", 48_000)) => formats.push(Format { payload_type: number, codec: Codec::Opus }),
                 Some(("pcmu", 8_000)) => formats.push(Format { payload_type: number, codec: Codec::Pcmu }),
                 Some(("pcma", 8_000)) => formats.push(Format { payload_type: number, codec: Codec::Pcma }),
+                Some(("g722", 8_000)) => formats.push(Format { payload_type: number, codec: G722 }),
                 None if number == 0 => formats.push(Format { payload_type: 0, codec: Codec::Pcmu }),
                 None if number == 8 => formats.push(Format { payload_type: 8, codec: Codec::Pcma }),
+                None if number == 9 => formats.push(Format { payload_type: 9, codec: G722 }),
                 _ => {}
             }
         }
@@ -379,7 +400,7 @@ fn rtpmap(value: &str) -> Option<(u8, String, u32)> {
 
 /// Telephone events count on the audio's clock, or on none that we could use.
 fn events_of(description: &Description, codec: Codec) -> Vec<(u8, u32)> {
-    let same = |(_, clock): &&(u8, u32)| *clock == codec.clock_hz();
+    let same = |(_, clock): &&(u8, u32)| *clock == clock_hz(codec);
     description.events.iter().find(same).or(description.events.first()).copied().into_iter().collect()
 }
 
@@ -403,6 +424,7 @@ fn numbered(codec: Codec) -> Option<Format> {
         Codec::Pcmu => 0,
         Codec::Pcma => 8,
         Codec::Opus => OPUS,
+        G722 => 9,
         Codec::Pcm16 { .. } => return None,
     };
     Some(Format { payload_type, codec })
@@ -436,6 +458,7 @@ fn media(
             Codec::Pcma => ("PCMA/8000", ""),
             // RFC 7587: always two channels, whatever is sent.
             Codec::Opus => ("opus/48000/2", "useinbandfec=1"),
+            G722 => ("G722/8000", ""),
             Codec::Pcm16 { .. } => continue,
         };
         let _infallible = write!(text, "a=rtpmap:{} {name}\r\n", format.payload_type);

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::{AudioFrame, Digit};
+use media_codec::{G722Decoder, G722Encoder};
 use media_core::codec::{Decoder, Encoder};
 use media_core::{Codec, Packet, Resampler, dtmf};
 
 use crate::rtp::{Header, Latch, Timeline, frame_units};
-use crate::sdp::Agreed;
+use crate::sdp::{Agreed, G722, clock_hz};
 use crate::srtp::Context;
 
 /// About -72 dBFS: a line that is open sounds like this, one that is dead does not.
@@ -41,10 +42,12 @@ pub struct Voice {
     latch: Latch,
     keys: dtmf::Events,
     agreed: Option<Agreed>,
+    /// Of G.722 that comes.
+    wide: Wide,
     /// Where audio is enciphered. Without contexts nothing is sent or heard.
     srtp: Option<Srtp>,
     /// Makes what is sent, where it is not what the session gives: a pause, or another codec.
-    encoder: Option<Box<dyn Encoder>>,
+    encoder: Option<Encoding>,
     bridge: Option<Bridge>,
     noise: u32,
     /// Packets of keys that are to be sent, the first of each marked, with quiet between them.
@@ -72,6 +75,7 @@ impl Voice {
             latch: Latch::default(),
             keys: dtmf::Events::default(),
             agreed: None,
+            wide: Wide::default(),
             srtp: None,
             encoder: None,
             bridge: None,
@@ -88,7 +92,10 @@ impl Voice {
         let before = self.agreed.as_ref().map(|before| before.send.codec);
         if before != Some(agreed.send.codec) {
             let options = media_codec::opus::Options::default();
-            self.encoder = Some(media_codec::encoder(agreed.send.codec, &options)?);
+            self.encoder = Some(match agreed.send.codec {
+                G722 => Encoding::Wide(G722Encoder::default()),
+                codec => Encoding::Other(media_codec::encoder(codec, &options)?),
+            });
             self.bridge = None;
         }
         let before = self.agreed.as_ref().and_then(|before| before.keys);
@@ -131,6 +138,15 @@ impl Voice {
             return Heard::Stray;
         }
         match format {
+            Some(format) if !payload.is_empty() && format.codec == G722 => Heard::Audio(Packet {
+                codec: G722,
+                sequence: header.sequence,
+                // Two samples to each of the clock's units.
+                timestamp: header.timestamp.wrapping_mul(2),
+                marker: header.marker,
+                payload: self.wide.samples(header.sequence, &payload),
+                at: now,
+            }),
             Some(format) if !payload.is_empty() => Heard::Audio(Packet {
                 codec: format.codec,
                 sequence: header.sequence,
@@ -149,14 +165,17 @@ impl Voice {
     /// The agent's packet as a datagram and where it goes; `None` while nothing may be sent.
     pub fn speak(&mut self, packet: &Packet, now: Instant) -> Option<(Vec<u8>, SocketAddr)> {
         let (send, remote) = self.way().filter(|_| self.pressing.is_empty())?;
-        let payload = if packet.codec == send.codec {
+        let payload = if packet.codec == send.codec && send.codec != G722 {
             packet.payload.clone()
         } else {
             self.translate(packet).filter(|payload| !payload.is_empty())?
         };
-        let clock = send.codec.clock_hz();
-        let whole = Packet { codec: send.codec, payload: payload.clone(), ..packet.clone() };
-        let units = whole.units().unwrap_or_else(|| frame_units(clock));
+        let clock = clock_hz(send.codec);
+        let units = match send.codec {
+            G722 => u32::try_from(payload.len()).ok(),
+            codec => Packet { codec, payload: payload.clone(), ..packet.clone() }.units(),
+        };
+        let units = units.unwrap_or_else(|| frame_units(clock));
         let header = self.timeline.voice(send.payload_type, units, clock, now);
         Some((self.sealed(header.datagram(&payload))?, remote))
     }
@@ -167,7 +186,7 @@ impl Voice {
         if self.pressing.len() > PRESSING {
             return;
         }
-        let packets = dtmf::TelephoneEvent::press(digit, PRESS, agreed.send.codec.clock_hz());
+        let packets = dtmf::TelephoneEvent::press(digit, PRESS, clock_hz(agreed.send.codec));
         let first = packets.into_iter().enumerate();
         self.pressing.extend(first.map(|(n, payload)| Some((n == 0, payload))));
         self.pressing.extend([const { None }; BETWEEN]);
@@ -188,7 +207,7 @@ impl Voice {
         if let Some(Some((begins, payload))) = self.pressing.pop_front()
             && let Some(events) = self.agreed.as_ref().and_then(|agreed| agreed.events)
         {
-            let header = self.timeline.key(events, begins, send.codec.clock_hz(), now);
+            let header = self.timeline.key(events, begins, clock_hz(send.codec), now);
             return Some((self.sealed(header.datagram(&payload))?, remote));
         }
         let encoder = self.encoder.as_mut()?;
@@ -199,8 +218,8 @@ impl Voice {
                 ((self.noise >> 16) % (2 * NOISE as u32 + 1)) as i16 - NOISE
             })
             .collect();
-        let payload = encoder.encode(&samples).ok().filter(|payload| !payload.is_empty())?;
-        let clock = send.codec.clock_hz();
+        let payload = encoder.encode(&samples).filter(|payload| !payload.is_empty())?;
+        let clock = clock_hz(send.codec);
         let header = self.timeline.fill(send.payload_type, frame_units(clock), clock, now);
         Some((self.sealed(header.datagram(&payload))?, remote))
     }
@@ -243,7 +262,50 @@ impl Voice {
             return None;
         }
         let frame: Vec<i16> = bridge.pending.drain(..length).collect();
-        encoder.encode(&frame).ok()
+        encoder.encode(&frame)
+    }
+}
+
+/// What makes the line's payloads.
+enum Encoding {
+    Wide(G722Encoder),
+    Other(Box<dyn Encoder>),
+}
+
+impl Encoding {
+    fn rate_hz(&self) -> u32 {
+        match self {
+            Self::Wide(_) => media_codec::g722::RATE_HZ,
+            Self::Other(encoder) => encoder.rate_hz(),
+        }
+    }
+
+    fn encode(&mut self, samples: &[i16]) -> Option<Bytes> {
+        match self {
+            Self::Wide(encoder) => Some(encoder.encode(samples)),
+            Self::Other(encoder) => encoder.encode(samples).ok(),
+        }
+    }
+}
+
+/// Decodes G.722 as it comes, since its state runs from packet to packet.
+#[derive(Default)]
+struct Wide {
+    decoder: G722Decoder,
+    last: Option<u16>,
+}
+
+impl Wide {
+    /// A packet that is late or comes again is decoded beside the stream, so that it does not disturb what follows.
+    fn samples(&mut self, sequence: u16, payload: &[u8]) -> Bytes {
+        let ahead = self.last.map_or(1, |last| sequence.wrapping_sub(last));
+        let samples = if (1..0x8000).contains(&ahead) {
+            self.last = Some(sequence);
+            self.decoder.decode(payload)
+        } else {
+            G722Decoder::default().decode(payload)
+        };
+        samples.into_iter().flat_map(i16::to_le_bytes).collect()
     }
 }
 
@@ -339,6 +401,38 @@ mod tests {
             );
         }
         assert!(sent >= 48, "{sent} of 50");
+    }
+
+    #[test]
+    fn wide_sound_goes_both_ways_as_samples_and_late_packets_disturb_nothing() {
+        let now = Instant::now();
+        let line = Format { payload_type: 9, codec: G722 };
+        let (mut near, mut far) = (voice(line), voice(line));
+        let tone = |n: usize| ((n as f32 * 0.4).sin() * 8_000.0) as i16;
+        let sent: Vec<Vec<u8>> = (0..20_usize)
+            .map(|n| {
+                let samples = (0..320).flat_map(|m| tone(n * 320 + m).to_le_bytes()).collect();
+                let packet = packet(G722, samples);
+                near.speak(&packet, now + Duration::from_millis(20 * n as u64)).expect("sent").0
+            })
+            .collect();
+        let headers: Vec<Header> = sent.iter().map(|at| Header::parse(at).expect("RTP").0).collect();
+        assert!(sent.iter().all(|at| at.len() == 172), "160 bytes for 20 ms");
+        assert_eq!(headers[5].timestamp - headers[4].timestamp, 160, "the clock of RFC 3551 counts 8000");
+        let mut heard = Vec::new();
+        for (n, datagram) in sent.iter().enumerate() {
+            let Heard::Audio(audio) = far.received(datagram, from(), now) else { panic!("audio {n}") };
+            assert_eq!((audio.codec, audio.payload.len()), (G722, 640));
+            assert_eq!(audio.timestamp, headers[n].timestamp.wrapping_mul(2));
+            heard.extend(audio.payload.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)));
+            if n == 10 {
+                assert!(matches!(far.received(&sent[3], from(), now), Heard::Audio(_)), "again, or late");
+            }
+        }
+        let off = (4_000..6_000).map(|n: usize| (i32::from(heard[n + 22]) - i32::from(tone(n))).abs()).max();
+        assert!(off.is_some_and(|off| off < 1_000), "{off:?}");
+        let (fill, _) = near.fill(now + Duration::from_secs(1)).expect("a pause");
+        assert_eq!(fill.len(), 172);
     }
 
     #[test]

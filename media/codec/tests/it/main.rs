@@ -7,6 +7,7 @@
 )]
 
 mod decoder;
+mod g722;
 mod golden;
 mod network;
 

@@ -114,7 +114,7 @@ fn what_cannot_be_heard_is_refused_before_anybody_is_asked() {
         statuses(&out)
     };
     assert_eq!(refused("nonsense", Timer::default()), [488]);
-    assert_eq!(refused(&OFFER.replace("AVP 0 101", "AVP 9"), Timer::default()), [488]);
+    assert_eq!(refused(&OFFER.replace("AVP 0 101", "AVP 3"), Timer::default()), [488]);
     assert_eq!(refused(OFFER, timer(true, Some(30), None)), [422]);
 }
 

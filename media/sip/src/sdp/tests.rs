@@ -31,6 +31,22 @@ fn the_answer_has_the_first_of_their_codecs_that_we_speak_and_their_events() {
 }
 
 #[test]
+fn wide_sound_comes_before_a_phones_and_after_opus() {
+    let wide = Local { codecs: vec![Codec::Opus, G722, Codec::Pcmu, Codec::Pcma], ..local() };
+    for (offered, number) in [("9 8 0 101", 9), ("0 8 9 101", 9), ("8 0 101", 8)] {
+        let (text, agreed) = answer(&parsed(&PHONE.replace("9 8 0 101", offered)), &wide).expect("in common");
+        assert_eq!((agreed.send.payload_type, agreed.events), (number, Some(101)), "{offered}: {text}");
+    }
+    let (text, _) = answer(&parsed(PHONE), &wide).expect("in common");
+    assert!(text.contains("a=rtpmap:9 G722/8000\r\n"), "{text}");
+    let ours = parsed(&offer(&wide, Direction::SendRecv));
+    let numbers: Vec<u8> = ours.formats.iter().map(|format| format.payload_type).collect();
+    assert_eq!(numbers, [111, 9, 0, 8]);
+    let opus = PHONE.replace("9 8 0 101", "96 9").replace("a=sendrecv", "a=rtpmap:96 opus/48000/2");
+    assert_eq!(answer(&parsed(&opus), &wide).expect("in common").1.send.codec, Codec::Opus, "as they want it");
+}
+
+#[test]
 fn opus_keeps_the_number_that_they_gave_it_and_events_of_its_clock() {
     let text = "v=0\nc=IN IP4 192.0.2.7\nm=audio 4000 RTP/AVP 96 0 97 98\na=rtpmap:96 opus/48000/2\n\
         a=rtpmap:97 telephone-event/8000\na=rtpmap:98 telephone-event/48000\n";

@@ -8,7 +8,7 @@ use std::time::Duration;
 use media_sip::Trunk;
 use testkit::process;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, WHISTLE_HZ};
 use crate::dial::{free, trunk};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(15);
 pub(crate) fn configure(folder: &Path, codec: &str, port: u16, account: &str) {
     let modules = "/usr/lib/baresip/modules";
     let config = format!(
-        "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule opus.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\n\
+        "module_path {modules}\nmodule stdio.so\nmodule g711.so\nmodule g722.so\nmodule opus.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\n\
          module sndfile.so\nmodule_tmp account.so\nmodule_app menu.so\nsip_listen 127.0.0.1:{port}\n\
          audio_source aufile,{0}/tone.wav\naudio_player aubridge,nil\naudio_alert aubridge,nil\nsnd_path {0}\n\
          rtp_timeout 60\n",
@@ -32,7 +32,12 @@ pub(crate) fn configure(folder: &Path, codec: &str, port: u16, account: &str) {
     std::fs::write(folder.join("contacts"), "").expect("writable");
     let spec = hound::WavSpec {
         channels: 1,
-        sample_rate: if codec.starts_with("opus") { 48_000 } else { 8_000 },
+        // It takes no recording of another rate than what is agreed on.
+        sample_rate: match codec {
+            opus if opus.starts_with("opus") => 48_000,
+            wide if wide.contains("G722") => 16_000,
+            _ => 8_000,
+        },
         bits_per_sample: 16,
         sample_format: hound::SampleFormat::Int,
     };
@@ -46,17 +51,38 @@ pub(crate) fn configure(folder: &Path, codec: &str, port: u16, account: &str) {
 
 /// Loudest stretch of 20 ms in what was recorded, as a root mean square.
 pub(crate) fn loudest(folder: &Path) -> f64 {
+    let rms = |frame: &[i16]| {
+        (frame.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / frame.len() as f64).sqrt()
+    };
+    heard(folder).1.chunks(160).map(rms).fold(0.0, f64::max)
+}
+
+/// What was recorded, and its rate.
+fn heard(folder: &Path) -> (u32, Vec<i16>) {
     let recorded = std::fs::read_dir(folder).expect("readable").flatten().map(|entry| entry.path());
     let dump = recorded
         .filter(|path| path.to_string_lossy().contains("dec"))
         .find(|path| path.extension().is_some_and(|end| end == "wav"));
-    let Some(dump) = dump else { return 0.0 };
-    let Ok(reader) = hound::WavReader::open(dump) else { return 0.0 };
-    let samples: Vec<i16> = reader.into_samples::<i16>().flatten().collect();
-    let rms = |frame: &[i16]| {
-        (frame.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / frame.len() as f64).sqrt()
+    let Some(reader) = dump.and_then(|dump| hound::WavReader::open(dump).ok()) else {
+        return (0, Vec::new());
     };
-    samples.chunks(160).map(rms).fold(0.0, f64::max)
+    (reader.spec().sample_rate, reader.into_samples::<i16>().flatten().collect())
+}
+
+/// How much of the loudest frame of 20 ms is one frequency, from 0 to 1.
+fn share_of(hz: f64, (rate, samples): &(u32, Vec<i16>)) -> f64 {
+    let power = |frame: &[i16]| frame.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
+    let length = (rate / 50).max(1) as usize;
+    let Some(frame) = samples.chunks_exact(length).max_by(|a, b| power(a).total_cmp(&power(b))) else {
+        return 0.0;
+    };
+    let (mut sine, mut cosine) = (0.0, 0.0);
+    for (n, sample) in frame.iter().enumerate() {
+        let turns = hz * n as f64 / f64::from(*rate) * std::f64::consts::TAU;
+        sine += turns.sin() * f64::from(*sample);
+        cosine += turns.cos() * f64::from(*sample);
+    }
+    2.0 * (sine.powi(2) + cosine.powi(2)) / (length as f64 * power(frame).max(1.0))
 }
 
 fn call(desk: &Desk, codec: &str, transport: &str, account: &str) -> (tempfile::TempDir, String) {
@@ -103,6 +129,36 @@ fn baresip_and_the_voice_hear_each_other_in_both_laws() {
         assert!(seen.active && seen.closed && seen.packets > 100, "{codec}: {seen:?}\n{log}");
         assert!(loudest(folder.path()) > 3_000.0, "{codec}: heard {}\n{log}", loudest(folder.path()));
     }
+}
+
+#[test]
+fn baresip_and_the_voice_hear_each_other_in_wide_sound() {
+    let desk = Desk::open(|options| options.g722 = true);
+    let (folder, log) = call(&desk, "PCMU/8000/1,G722/16000/1", "", "");
+    desk.is_empty(SOON);
+    let seen = desk.seen().pop().unwrap_or_default();
+    assert!(seen.active && seen.closed && seen.loud > 100, "{seen:?}\n{log}");
+    let heard = heard(folder.path());
+    let whistle = share_of(WHISTLE_HZ, &heard);
+    assert!(heard.0 == 16_000 && whistle > 0.9, "{whistle} of {} Hz\n{log}", heard.0);
+}
+
+#[test]
+fn baresip_is_called_in_wide_sound() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let port = free();
+    configure(folder.path(), "G722/16000/1,PCMU/8000/1", port, "");
+    let mut child = start(folder.path(), None);
+    let desk = Desk::open(|options| {
+        (options.g722, options.opus) = (true, false);
+        options.trunks.push(trunk(port));
+    });
+    assert_eq!(desk.dial("caller", Duration::from_secs(10)).1, Ok(()));
+    assert!(process::ended(&mut child, Duration::from_secs(30)).is_some(), "baresip ends by itself");
+    desk.is_empty(SOON);
+    let (seen, heard) = (desk.seen().pop().unwrap_or_default(), heard(folder.path()));
+    assert!(seen.active && seen.closed && seen.loud > 100, "{seen:?}");
+    assert!(share_of(WHISTLE_HZ, &heard) > 0.9, "{} of {} Hz", share_of(WHISTLE_HZ, &heard), heard.0);
 }
 
 #[test]
