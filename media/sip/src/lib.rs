@@ -1,7 +1,7 @@
 //! Phone calls by SIP: our call machine over a SIP stack's transactions, and the audio of each call on a port of its own.
 //!
 //! Hands out invitations, and peers for those that are accepted; dials, and hands out peers for those that answer. Knows no session, no agent and no routing. The thinking is
-//! pure: `sdp`, `rtp`, `voice` and `machine` take bytes, text and `now`; `server`, `tls` and `call` move them.
+//! pure: `sdp`, `rtp`, `voice`, `manners` and `machine` take bytes, text and `now`; `server`, `tls` and `call` move them.
 
 mod asking;
 mod auth;
@@ -14,6 +14,7 @@ mod headers;
 mod invitation;
 mod limits;
 pub mod machine;
+mod manners;
 pub mod metrics;
 mod options;
 mod outgoing;
@@ -25,6 +26,7 @@ mod replaces;
 pub mod rtp;
 pub mod sdp;
 mod server;
+mod sieve;
 pub mod srtp;
 mod tls;
 mod trace;

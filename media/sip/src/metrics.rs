@@ -7,7 +7,7 @@ pub const PORTS: &str = "sip_rtp_ports";
 /// Calls that ended, by `how`: `caller` (the other side, whoever called), `us`, `refused`, `unanswered`, `lost`, `media`.
 pub const CALLS_ENDED: &str = "sip_calls_ended_total";
 /// Requests that were refused or dropped before they became a call, by `why`: `busy`, `address` (one address asks too much), `connections` (it has too many, over TLS),
-/// `unauthorized`, `forbidden`, `repeated`, `unknown_call`, `method`, `malformed`.
+/// `unauthorized`, `forbidden`, `unmet` (it insists on what is not here), `repeated`, `unknown_call`, `method`, `malformed`.
 pub const REFUSED: &str = "sip_requests_refused_total";
 /// Datagrams on ports of audio that were nothing of the call's.
 pub const STRAY: &str = "sip_rtp_stray_total";

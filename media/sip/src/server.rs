@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::invitation::{Invitation, Peer};
 use crate::limits::{Limits, network};
 use crate::machine::RequestId;
+use crate::manners;
 use crate::metrics::{CALLS, REFUSED};
 use crate::options::Options;
 use crate::outgoing::{DialError, Dialling, Outcome, Outgoing, Progress};
@@ -36,6 +37,7 @@ use crate::referral::Referral;
 use crate::register::Register;
 use crate::registration::Registration;
 use crate::replaces::Replaces;
+use crate::sieve::Sieve;
 use crate::tls::{self, Ways};
 use crate::trunk::{Places, Trunk};
 
@@ -316,7 +318,7 @@ async fn listen(options: &Options, token: &CancellationToken) -> Result<(Endpoin
     drop(TcpListener::bind(address).await.map_err(failed("TCP"))?);
     let transports = TransportLayer::new(token.clone());
     let named = SipAddr { r#type: Some(rsipstack::sip::Transport::Udp), addr: address.into() };
-    let inner = UdpInner { conn: Arc::new(socket), addr: named };
+    let inner = UdpInner { conn: Arc::new(Sieve::new(socket, options.requests_per_address)), addr: named };
     let udp = UdpConnection::attach(inner, None, Some(token.clone())).await;
     transports.add_transport(udp.into());
     let tcp = TcpListenerConnection::new(address, None).await;
@@ -382,8 +384,12 @@ impl Dispatcher {
         let call_id = request.call_id_header().map(|header| header.value().to_owned());
         let tag = request.to_header().ok().and_then(|header| header.tag().ok()).flatten();
         let (Ok(call_id), Ok(_)) = (call_id, request.cseq_header()) else {
-            return self.turn_away(transaction, permit, "malformed", StatusCode::BadRequest);
+            return self.turn_away(transaction, permit, "malformed", StatusCode::BadRequest, Vec::new());
         };
+        let by_tls = transaction.connection.as_ref().is_some_and(dialog::is_by_tls);
+        if let Some((status, more)) = manners::unmet(&request, by_tls) {
+            return self.turn_away(transaction, permit, "unmet", status, more);
+        }
         let Some(tag) = tag else { return self.outside(transaction, request, &call_id, permit) };
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(tell) =
@@ -391,7 +397,7 @@ impl Dispatcher {
         else {
             drop(calls);
             let status = StatusCode::CallTransactionDoesNotExist;
-            return self.turn_away(transaction, permit, "unknown_call", status);
+            return self.turn_away(transaction, permit, "unknown_call", status, Vec::new());
         };
         drop(calls);
         self.requests += 1;
@@ -407,12 +413,13 @@ impl Dispatcher {
         permit: OwnedSemaphorePermit,
         why: &'static str,
         status: StatusCode,
+        more: Vec<Header>,
     ) {
         refused(why);
         let source = dialog::source(transaction.connection.as_ref());
         let trunk = self.trunk_of(&transaction);
         if source.is_none_or(|source| self.hears(source, trunk.as_deref())) {
-            self.answer(transaction, permit, status, Vec::new());
+            self.answer(transaction, permit, status, more);
         }
     }
 

@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::frames::{Frame, Frames};
 use super::places::Place;
+use crate::manners::{Inspector, Verdict};
+use crate::metrics::REFUSED;
 
 /// Whoever connects says something by then.
 const FIRST: Duration = Duration::from_secs(30);
@@ -35,6 +37,8 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// A machine that is gone without a word is found out by its system's silence.
 const PROBE: Duration = Duration::from_secs(60);
 const CHUNK: usize = 4_096;
+/// Whoever sends more messages that are none is let go.
+const FAULTS: u32 = 20;
 
 type Tls = tokio_rustls::TlsStream<TcpStream>;
 
@@ -70,8 +74,8 @@ pub(super) async fn handed(tls: Tls, by: By, stack: &CancellationToken) -> rsips
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE / 4))?;
     socket.set_tcp_user_timeout(Some(PROBE))?;
     let (read, write) = tokio::io::split(tls);
-    let reading = Reading { half: read, frames: Frames::default(), heard: false, begun: None };
-    let stream = Stream { reading: Mutex::new(reading), write: Mutex::new(write), local, by };
+    let reading = Reading { half: read, frames: Frames::default(), heard: false, faults: 0, begun: None };
+    let stream = Stream { reading: Mutex::new(reading), write: Mutex::new(write), local, by, inspector: Inspector::default() };
     let target = SipAddr { r#type: Some(rsipstack::sip::Transport::Tls), addr: peer.into() };
     let made: Box<dyn TlsStream> = Box::new(stream);
     let connection = MADE
@@ -85,6 +89,7 @@ struct Stream {
     write: Mutex<WriteHalf<Tls>>,
     local: SocketAddr,
     by: By,
+    inspector: Inspector,
 }
 
 struct Reading {
@@ -92,6 +97,8 @@ struct Reading {
     frames: Frames,
     /// A message came.
     heard: bool,
+    /// Messages that were none in order.
+    faults: u32,
     /// When the message began that is not whole.
     begun: Option<Instant>,
 }
@@ -126,8 +133,21 @@ impl TlsStream for Stream {
             let frame = reading.frames.next().map_err(|why| rsipstack::Error::Error(why.to_string()))?;
             match frame {
                 Some(Frame::Message(message)) => {
-                    (reading.heard, reading.begun) = (true, None);
-                    return Ok(message);
+                    reading.begun = None;
+                    match self.inspector.looks_at(&message) {
+                        Verdict::Passes => {
+                            reading.heard = true;
+                            return Ok(message);
+                        }
+                        Verdict::Refused(answer) => self.write(&answer).await?,
+                        Verdict::Dropped => {}
+                    }
+                    metrics::counter!(REFUSED, "why" => "malformed").increment(1);
+                    reading.faults += 1;
+                    if reading.faults > FAULTS {
+                        return Ok(Vec::new());
+                    }
+                    continue;
                 }
                 Some(Frame::Ping) => {
                     self.write(b"\r\n").await?;

@@ -106,6 +106,49 @@ fn a_flood_of_audio_from_strangers_is_not_heard_and_keeps_nobody_from_being_hear
 }
 
 #[test]
+fn a_hundred_thousand_packets_of_strangers_neither_delay_a_call_nor_stay_in_memory() {
+    let desk = Desk::open(|_| {});
+    let mut phone = Phone::new(desk.address());
+    let port = phone.call("front-desk").audio().expect("a port");
+    phone.play(&tone(5));
+    let strangers: Vec<_> =
+        (0..10).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket")).collect();
+    // Of a payload type in use, with sources and counts of their own.
+    let mut packet = vec![0x80, 0, 0, 1, 0, 0, 0, 0, 9, 9, 9, 9];
+    packet.extend([0x80; 160]);
+    let flood = |packet: &mut [u8], packets: u32| {
+        for n in 0..packets {
+            packet[2..4].copy_from_slice(&(n as u16).to_be_bytes());
+            packet[8..12].copy_from_slice(&n.wrapping_mul(2_654_435_761).to_be_bytes());
+            let _full = strangers[n as usize % strangers.len()].send_to(packet, port);
+        }
+    };
+    // Whatever is made once is made.
+    flood(&mut packet, 5_000);
+    phone.play(&tone(5));
+    let (before, mut heard) = (resident(), 0);
+    for _ in 0..20 {
+        flood(&mut packet, 5_000);
+        heard += loud(&phone.play(&tone(5)));
+    }
+    let grown = resident().saturating_sub(before);
+    assert!(grown < 8 << 20, "{grown} bytes more");
+    // 100 frames of the phone, and the voice all the while.
+    assert!(heard > 80, "{heard} frames of the voice");
+    assert_eq!(phone.hang_up(), Some(200));
+    desk.is_empty(SOON);
+    let seen = &desk.seen()[0];
+    assert!((80..=110).contains(&seen.packets), "{seen:?}");
+}
+
+/// Memory of this process, in bytes.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages = status.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("pages") * 4_096
+}
+
+#[test]
 fn one_address_has_no_more_calls_and_requests_than_it_may() {
     let desk = Desk::open(|options| {
         options.calls_per_address = 2;

@@ -9,4 +9,5 @@ mod phone;
 mod register;
 mod sipp;
 mod tls;
+mod torture;
 mod transfers;
