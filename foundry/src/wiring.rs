@@ -182,7 +182,8 @@ impl House {
         let lines = Arc::new(Lines::default());
         let phones = match config.sip.options() {
             Some(options) => {
-                let named = options.tls_listen.map(|address| address.ip()).into_iter().chain(options.advertise);
+                let named =
+                    options.tls_listen.map(|address| address.ip()).into_iter().chain(options.advertise);
                 let names = listen::names(named);
                 let tls = options.tls_listen.map(|_| listen::identity(&config.sip.tls(), names)).transpose();
                 let identity = tls.map_err(|error| coded(error.failure(), error))?.flatten().map(Arc::new);

@@ -32,6 +32,8 @@ pub(crate) struct Sip {
     pub(crate) keys_in_plain: bool,
     /// G.722 is offered and answered before PCMU and PCMA.
     pub(crate) g722: bool,
+    /// Keys are heard as tones in the audio of lines that have no events for them.
+    pub(crate) tones: bool,
     /// Who may call, by name and password; empty: nobody is asked.
     #[serde(skip_serializing)]
     pub(crate) users: BTreeMap<String, Secret<String>>,
@@ -63,6 +65,7 @@ impl Default for Sip {
             srtp_required: false,
             keys_in_plain: false,
             g722: options.g722,
+            tones: options.tones,
             users: BTreeMap::new(),
             trunks_only: None,
             requests_per_address: options.requests_per_address,
@@ -76,7 +79,7 @@ impl Default for Sip {
 
 impl Sip {
     pub(crate) fn options(&self) -> Option<media_sip::Options> {
-        let Self { rtp_first, rtp_last, advertise, srtp_required, keys_in_plain, g722, .. } = *self;
+        let Self { rtp_first, rtp_last, advertise, srtp_required, keys_in_plain, g722, tones, .. } = *self;
         let Self { trunks_only, requests_per_address, calls_per_address, .. } = *self;
         let options = media_sip::Options {
             listen: self.listen?,
@@ -87,6 +90,7 @@ impl Sip {
             srtp_required,
             keys_in_plain,
             g722,
+            tones,
             users: self.users.clone(),
             trunks_only,
             requests_per_address,
@@ -106,7 +110,10 @@ impl Sip {
     pub(super) fn validate(&self) -> Result<(), String> {
         let mut addresses = self.listen.iter().chain(&self.tls_listen);
         if self.open && addresses.any(|address| !address.ip().is_loopback()) {
-            return Err("sip.open is for trials: sip.listen and sip.tls_listen have to be loopback addresses".to_owned());
+            return Err(
+                "sip.open is for trials: sip.listen and sip.tls_listen have to be loopback addresses"
+                    .to_owned(),
+            );
         }
         if self.tls_listen.is_some() && self.listen.is_none() {
             return Err("sip.tls_listen is beside sip.listen: give both".to_owned());

@@ -222,7 +222,8 @@ pub(crate) async fn run(
 ) {
     let sdp = dialog::description(&first.request, &first.request.body);
     // Who offers nothing is offered keys by us, in an answer that anybody on the way can read.
-    let exposed = shared.options.srtp_required && !shared.options.keys_in_plain && sdp.is_none() && !dialog.is_by_tls();
+    let exposed =
+        shared.options.srtp_required && !shared.options.keys_in_plain && sdp.is_none() && !dialog.is_by_tls();
     let input = Input::Invited {
         sdp,
         timer: dialog::timer(&first.request),
@@ -234,9 +235,11 @@ pub(crate) async fn run(
     let caller = named(from.as_ref().and_then(rsipstack::sip::Uri::user));
     let headers = headers::told(&first.request, &shared.options.headers);
     let (advertised, bind, place) = (first.advertised, first.bind, first.place);
+    let listens = shared.options.listens_for_tones(first.trunk.as_deref());
     let party = Party { trunk: first.trunk.clone(), ip: first.source.ip() };
     let line = Line { shared, dialog, tell, told, party: party.clone(), advertised, bind, place };
     let (mut call, (receiver, sender, control)) = Call::new(line);
+    call.voice.listens_for_tones(listens);
     call.saw(false, &first.request.to_string());
     call.open.insert(RequestId::FIRST, (first.request, first.answer));
     call.feed(input).await;
@@ -454,8 +457,12 @@ impl Call {
             Heard::Audio(_) | Heard::Key(_) if self.is_early() => {}
             Heard::Audio(packet) => {
                 self.feed(Input::Heard).await;
+                let keys = self.voice.toned(&packet, now);
                 if self.events.try_send(LegEvent::Packet(packet)).is_err() {
                     metrics::counter!(PACKETS_DROPPED).increment(1);
+                }
+                for key in keys {
+                    self.key(key).await;
                 }
             }
             Heard::Key(digit) => {

@@ -17,12 +17,13 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use crate::asking::again;
 use crate::call::{self, Handset, Line, Party, Shared, Told};
 use crate::dialog::{self, Dialog, Way};
+use crate::door::{port, reachable};
 use crate::invitation::Peer;
 use crate::machine::{Input, Request};
 use crate::metrics::DIALLED;
 use crate::outgoing::{Outcome, Outgoing, Progress};
 use crate::replaces::Replaces;
-use crate::server::{Calls, Entry, Listed, TOLD, port, reachable};
+use crate::server::{Calls, Entry, Listed, TOLD};
 use crate::tls::Unreached;
 use crate::trunk::{Transport, Trunk};
 
@@ -99,9 +100,11 @@ pub(crate) async fn run(call: Call) {
         return end(&progress, Outcome::of(500, true));
     };
     let credential = credential(&call.trunk);
+    let listens = call.shared.options.listens_for_tones(Some(&call.trunk.name));
     let party = Party { trunk: Some(call.trunk.name.clone()), ip: source.ip() };
     let line = Line { shared: call.shared, dialog, tell, told, party, advertised, bind, place: call.place };
     let (mut talking, handset) = call::Call::new(line);
+    talking.voice.listens_for_tones(listens);
     talking.outbound = Some(Outbound {
         progress,
         handset: Some(handset),

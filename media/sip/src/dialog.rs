@@ -114,7 +114,9 @@ fn wants_sips(invite: &SipRequest) -> bool {
     });
     let next = match route {
         Some(route) => sips(&route.uri),
-        None => invite.contact_header().and_then(ToTypedHeader::typed).is_ok_and(|contact| sips(&contact.uri)),
+        None => {
+            invite.contact_header().and_then(ToTypedHeader::typed).is_ok_and(|contact| sips(&contact.uri))
+        }
     };
     sips(&invite.uri) || next
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sdp::G722;
 use crate::trunk::{Transport, Trunk};
+use crate::voice::Listens;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -36,6 +37,8 @@ pub struct Options {
     pub opus: bool,
     /// G.722 is offered and answered before PCMU and PCMA: twice the sound in as many bytes.
     pub g722: bool,
+    /// Keys are heard as tones in the audio of lines that have no events for them (RFC 4733).
+    pub tones: bool,
     /// Requests in work and calls that there may be at once; more requests are dropped, to be repeated by whoever sent them.
     pub requests: usize,
     /// Requests a second that one address may send outside of calls, and twice as many at once; more are dropped unanswered. 0: no limit.
@@ -71,6 +74,7 @@ impl Default for Options {
             session_expires_s: 1_800,
             opus: true,
             g722: true,
+            tones: true,
             requests: 2_048,
             requests_per_address: 100,
             calls_per_address: 200,
@@ -129,9 +133,20 @@ impl Options {
     /// Whether a caller who comes by no trunk is refused.
     #[must_use]
     pub fn takes_trunks_alone(&self) -> bool {
-        let reached = !self.listen.ip().is_loopback() || self.tls_listen.is_some_and(|tls| !tls.ip().is_loopback());
+        let reached =
+            !self.listen.ip().is_loopback() || self.tls_listen.is_some_and(|tls| !tls.ip().is_loopback());
         let likely = !self.trunks.is_empty() && self.users.is_empty() && reached;
         self.trunks_only.unwrap_or(likely)
+    }
+
+    /// When keys are looked for in the sound of a call by that trunk, or by none.
+    pub(crate) fn listens_for_tones(&self, trunk: Option<&str>) -> Listens {
+        let always = |name: &str| self.trunks.iter().any(|trunk| trunk.name == name && trunk.tones);
+        match trunk {
+            Some(name) if always(name) => Listens::Always,
+            _ if self.tones => Listens::WithoutEvents,
+            _ => Listens::Never,
+        }
     }
 
     /// In our order.
@@ -174,7 +189,9 @@ mod tests {
         assert!(with(Transport::Tls, |_| {}) && with(Transport::Udp, |options| options.keys_in_plain = true));
         let plain = |options: &mut Options| options.trunks[0].srtp = false;
         assert!(with(Transport::Udp, plain));
-        assert!(!with(Transport::Udp, |options| (options.trunks[0].srtp, options.srtp_required) = (false, true)));
+        assert!(
+            !with(Transport::Udp, |options| (options.trunks[0].srtp, options.srtp_required) = (false, true))
+        );
     }
 
     #[test]
@@ -184,7 +201,8 @@ mod tests {
         assert!(!public.takes_trunks_alone());
         assert!(Options { trunks: trunks.clone(), ..public.clone() }.takes_trunks_alone());
         assert!(!Options { trunks: trunks.clone(), ..Options::default() }.takes_trunks_alone(), "a trial");
-        let by_tls = Options { tls_listen: Some(public.listen), trunks: trunks.clone(), ..Options::default() };
+        let by_tls =
+            Options { tls_listen: Some(public.listen), trunks: trunks.clone(), ..Options::default() };
         assert!(by_tls.takes_trunks_alone());
         let open = Options { trunks, trunks_only: Some(false), ..public };
         assert!(!open.takes_trunks_alone());

@@ -18,9 +18,9 @@ use crate::asking::carried;
 use crate::call::Shared;
 use crate::dial::{credential, named, reach};
 use crate::dialog::Way;
+use crate::door::{port, reachable};
 use crate::metrics::{REGISTERED, REGISTRATIONS};
 use crate::registration::{Answer, Machine, Registration};
-use crate::server::{port, reachable};
 use crate::tls::Unreached;
 use crate::trunk::Trunk;
 

@@ -6,16 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rsipstack::EndpointBuilder;
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Method, Request as SipRequest, SipMessage, StatusCode, WwwAuthenticate};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
-use rsipstack::transaction::{Endpoint, Transaction, TransactionReceiver};
-use rsipstack::transport::udp::{UdpConnection, UdpInner};
-use rsipstack::transport::{SipAddr, SipConnection, TcpListenerConnection, TransportLayer};
+use rsipstack::transaction::{Transaction, TransactionReceiver};
 use runtime::{Kind, Tasks};
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +20,7 @@ use crate::auth::{Gate, Verdict};
 use crate::call::{self, Answer, First, Shared, Told};
 use crate::dial::{self, Call as Dialled};
 use crate::dialog::{self, ALLOW, Dialog, Way};
+use crate::door::{listen, listener, port, reachable};
 use crate::error::Error;
 use crate::invitation::{Invitation, Peer};
 use crate::limits::{Limits, network};
@@ -37,7 +34,6 @@ use crate::referral::Referral;
 use crate::register::Register;
 use crate::registration::Registration;
 use crate::replaces::Replaces;
-use crate::sieve::Sieve;
 use crate::tls::{self, Ways};
 use crate::trunk::{Places, Trunk};
 
@@ -56,7 +52,6 @@ const INVITE_LIFE: Duration = Duration::from_secs(240);
 const REQUEST_LIFE: Duration = Duration::from_secs(40);
 /// How long requests in work may take once the server is told to stop.
 const GOODBYE: Duration = Duration::from_secs(1);
-const USER_AGENT: &str = "Agent-Foundry";
 
 const ENDPOINT: Kind = Kind::new("sip.endpoint");
 const DISPATCH: Kind = Kind::new("sip.dispatch");
@@ -307,30 +302,6 @@ impl Server {
     pub fn ports(&self) -> usize {
         self.shared.ports.taken()
     }
-}
-
-async fn listen(options: &Options, token: &CancellationToken) -> Result<(Endpoint, SocketAddr), Error> {
-    let asked = options.listen;
-    let failed = |transport| move |source| Error::Listen { transport, address: asked, source };
-    let socket = UdpSocket::bind(asked).await.map_err(failed("UDP"))?;
-    let address = socket.local_addr().map_err(failed("UDP"))?;
-    // The stack listens later and only logs that it cannot: this one says so now.
-    drop(TcpListener::bind(address).await.map_err(failed("TCP"))?);
-    let transports = TransportLayer::new(token.clone());
-    let named = SipAddr { r#type: Some(rsipstack::sip::Transport::Udp), addr: address.into() };
-    let inner = UdpInner { conn: Arc::new(Sieve::new(socket, options.requests_per_address)), addr: named };
-    let udp = UdpConnection::attach(inner, None, Some(token.clone())).await;
-    transports.add_transport(udp.into());
-    let tcp = TcpListenerConnection::new(address, None).await;
-    transports.add_transport(tcp.map_err(|error| Error::Stack(error.to_string()))?.into());
-    let mut builder = EndpointBuilder::new();
-    builder.with_user_agent(USER_AGENT).with_transport_layer(transports).with_cancel_token(token.clone());
-    Ok((builder.build(), address))
-}
-
-/// Of SIP over TLS.
-async fn listener(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Listen { transport: "TLS", address, source })
 }
 
 /// Begins to register with every trunk that is to know us.
@@ -685,25 +656,4 @@ fn allow() -> Header {
 
 fn refused(why: &'static str) {
     metrics::counter!(REFUSED, "why" => why).increment(1);
-}
-
-/// The port of ours by which the other side of a connection reaches us: over TLS without a listener, that connection's.
-pub(crate) fn port(connection: &SipConnection, plain: SocketAddr, tls: Option<SocketAddr>) -> u16 {
-    if !dialog::is_by_tls(connection) {
-        return plain.port();
-    }
-    let own = || connection.get_addr().get_socketaddr().ok();
-    tls.or_else(own).unwrap_or(plain).port()
-}
-
-/// The address of ours by which a caller there reaches us. Connecting a datagram socket sends nothing.
-pub(crate) fn reachable(bound: IpAddr, caller: SocketAddr) -> IpAddr {
-    if !bound.is_unspecified() {
-        return bound;
-    }
-    let way = std::net::UdpSocket::bind(SocketAddr::new(bound, 0)).and_then(|socket| {
-        socket.connect(caller)?;
-        socket.local_addr()
-    });
-    way.map_or(bound, |address| address.ip())
 }

@@ -45,14 +45,18 @@ pub enum RootsError {
     Unreadable { trunk: String, path: PathBuf, source: rustls::pki_types::pem::Error },
     #[error("there is no certificate in {} that the trunk {trunk} could be verified by (PEM expected)", path.display())]
     Empty { trunk: String, path: PathBuf },
-    #[error("this machine has no root certificates: install them (ca-certificates), or give the trunk {trunk} a file with `ca`")]
+    #[error(
+        "this machine has no root certificates: install them (ca-certificates), or give the trunk {trunk} a file with `ca`"
+    )]
     NoneHere { trunk: String },
 }
 
 /// Why there is no connection to a trunk.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreached {
-    #[error("its certificate is not to be trusted as one of {name}: {why} (name it as its certificate does, or give the authority that signed it with `ca`)")]
+    #[error(
+        "its certificate is not to be trusted as one of {name}: {why} (name it as its certificate does, or give the authority that signed it with `ca`)"
+    )]
     Untrusted { name: String, why: String },
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
@@ -92,7 +96,9 @@ impl Ways {
                 (None, Some(here)) => Arc::clone(here),
                 (None, None) => Arc::clone(here.insert(Arc::new(system_roots(&trunk.name)?))),
             };
-            let Ok(name) = ServerName::try_from(trunk.host.trim_matches(['[', ']']).to_owned()) else { continue };
+            let Ok(name) = ServerName::try_from(trunk.host.trim_matches(['[', ']']).to_owned()) else {
+                continue;
+            };
             let config = Arc::new(client(roots));
             ways.insert(trunk.name.clone(), Way { name, config, open: Mutex::default() });
         }
@@ -139,7 +145,8 @@ fn untrusted(name: &str, error: &io::Error) -> Option<Unreached> {
 }
 
 fn roots_of(path: &Path, trunk: &str) -> Result<RootCertStore, RootsError> {
-    let unreadable = |source| RootsError::Unreadable { trunk: trunk.to_owned(), path: path.to_owned(), source };
+    let unreadable =
+        |source| RootsError::Unreadable { trunk: trunk.to_owned(), path: path.to_owned(), source };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
         let _unfit = roots.add(certificate.map_err(unreadable)?);

@@ -42,6 +42,9 @@ pub struct Trunk {
     /// Over TLS: a file with the certificates (PEM) that its own is signed by. Not given: those of this machine.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+    /// Keys are heard as tones in its audio too, though it has events for them: for lines that promise those and send none.
+    #[serde(default)]
+    pub tones: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,7 +123,8 @@ impl Places {
     /// Of those that are named by an address. The others become known once they were looked up.
     pub(crate) fn of(trunks: &[Trunk]) -> Self {
         let address = |trunk: &Trunk| trunk.host.trim_matches(['[', ']']).parse().ok();
-        let known = trunks.iter().filter_map(|trunk| Some((trunk.name.clone(), Place::of(trunk, address(trunk)?))));
+        let known =
+            trunks.iter().filter_map(|trunk| Some((trunk.name.clone(), Place::of(trunk, address(trunk)?))));
         Self(Mutex::new(known.collect()))
     }
 
@@ -161,6 +165,7 @@ pub(crate) mod tests {
             srtp: false,
             joins: false,
             ca: None,
+            tones: false,
         }
     }
 
@@ -180,7 +185,10 @@ pub(crate) mod tests {
         assert!(wrong(|trunk| trunk.register_s = 600).is_some(), "for whom?");
         assert!(wrong(|trunk| trunk.password = Some(Secret::new("x".to_owned()))).is_some());
         assert!(wrong(|trunk| trunk.ca = Some("ca.pem".into())).is_some(), "for what?");
-        assert_eq!(wrong(|trunk| (trunk.ca, trunk.transport) = (Some("ca.pem".into()), Transport::Tls)), None);
+        assert_eq!(
+            wrong(|trunk| (trunk.ca, trunk.transport) = (Some("ca.pem".into()), Transport::Tls)),
+            None
+        );
     }
 
     #[test]

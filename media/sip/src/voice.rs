@@ -15,6 +15,7 @@ use media_core::{Codec, Packet, Resampler, dtmf};
 use crate::rtp::{Header, Latch, Timeline, frame_units};
 use crate::sdp::{Agreed, G722, clock_hz};
 use crate::srtp::Context;
+use crate::tones::Tones;
 
 /// About -72 dBFS: a line that is open sounds like this, one that is dead does not.
 const NOISE: i16 = 12;
@@ -37,10 +38,24 @@ pub enum Heard {
     Stray,
 }
 
+/// When tones of keys are looked for in what is heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Listens {
+    #[default]
+    Never,
+    /// Where the other side has no events for keys (RFC 4733).
+    WithoutEvents,
+    /// Until an event comes.
+    Always,
+}
+
 pub struct Voice {
     timeline: Timeline,
     latch: Latch,
     keys: dtmf::Events,
+    /// Keys that are tones in what is heard.
+    tones: Option<Tones>,
+    listens: Listens,
     agreed: Option<Agreed>,
     /// Of G.722 that comes.
     wide: Wide,
@@ -74,6 +89,8 @@ impl Voice {
             timeline,
             latch: Latch::default(),
             keys: dtmf::Events::default(),
+            tones: None,
+            listens: Listens::default(),
             agreed: None,
             wide: Wide::default(),
             srtp: None,
@@ -82,6 +99,16 @@ impl Voice {
             noise: 1,
             pressing: VecDeque::new(),
         }
+    }
+
+    /// When keys are looked for in the sound itself; from the next agreement on.
+    pub fn listens_for_tones(&mut self, listens: Listens) {
+        self.listens = listens;
+    }
+
+    /// The keys that sound in a packet which was received, where they are looked for.
+    pub fn toned(&mut self, packet: &Packet, now: Instant) -> Vec<Digit> {
+        self.tones.as_mut().map(|tones| tones.hear(packet, now)).unwrap_or_default()
     }
 
     /// Offer and answer came to this, at the beginning or anew.
@@ -113,6 +140,14 @@ impl Voice {
                 receive: receive.or_else(|| Context::new(keys.suite, &keys.receive)),
             }
         });
+        let listens = match self.listens {
+            Listens::Always => true,
+            Listens::WithoutEvents => agreed.events.is_none(),
+            Listens::Never => false,
+        };
+        let codec = agreed.send.codec;
+        let kept = self.tones.take().filter(|tones| tones.is_of(codec));
+        self.tones = if listens { kept.or_else(|| Tones::of(codec)) } else { None };
         self.latch.signal(agreed.remote);
         self.agreed = Some(agreed);
         Ok(())
@@ -156,7 +191,14 @@ impl Voice {
                 at: now,
             }),
             None if agreed.events == Some(header.payload_type) => {
-                self.keys.received(header.timestamp, &payload).map_or(Heard::Alive, Heard::Key)
+                let key = self.keys.received(header.timestamp, &payload);
+                let told =
+                    key.is_some_and(|key| self.tones.as_ref().is_some_and(|tones| tones.told(key, now)));
+                if key.is_some() {
+                    // A line that has events needs no tones.
+                    (self.tones, self.listens) = (None, Listens::Never);
+                }
+                key.filter(|_| !told).map_or(Heard::Alive, Heard::Key)
             }
             _ => Heard::Alive,
         }
@@ -433,6 +475,47 @@ mod tests {
         assert!(off.is_some_and(|off| off < 1_000), "{off:?}");
         let (fill, _) = near.fill(now + Duration::from_secs(1)).expect("a pause");
         assert_eq!(fill.len(), 172);
+    }
+
+    #[test]
+    fn keys_are_heard_as_tones_where_no_events_come_and_never_twice() {
+        let key = Digit::try_from('5').expect("a key");
+        let sound = dtmf::tones(key, Duration::from_millis(100), 8_000);
+        let frames: Vec<Vec<u8>> = sound
+            .chunks_exact(160)
+            .map(|frame| frame.iter().map(|sample| media_core::g711::encode_ulaw(*sample)).collect())
+            .collect();
+        let pressed = |voice: &mut Voice, from_sequence: u16, now: Instant| {
+            let mut keys = Vec::new();
+            for (n, frame) in frames.iter().enumerate() {
+                let header = Header { sequence: from_sequence + n as u16, ..header(0, 160 * n as u32) };
+                let Heard::Audio(packet) = voice.received(&header.datagram(frame), from(), now) else {
+                    panic!("audio")
+                };
+                keys.extend(voice.toned(&packet, now));
+            }
+            keys
+        };
+        let now = Instant::now();
+        let listening = |listens, events| {
+            let mut voice = Voice::new(Timeline::new(1, 0, 0));
+            voice.listens_for_tones(listens);
+            voice.agree(Agreed { events, ..agreed(PCMU) }).expect("agreed");
+            voice
+        };
+        assert_eq!(pressed(&mut listening(Listens::WithoutEvents, None), 1, now), [key]);
+        assert!(pressed(&mut listening(Listens::WithoutEvents, Some(101)), 1, now).is_empty());
+        assert!(pressed(&mut listening(Listens::Never, None), 1, now).is_empty());
+        let mut both = listening(Listens::Always, Some(101));
+        assert_eq!(pressed(&mut both, 1, now), [key]);
+        let event = |voice: &mut Voice, timestamp, now| {
+            let first = dtmf::TelephoneEvent::press(key, Duration::from_millis(100), 8_000);
+            voice.received(&header(101, timestamp).datagram(&first[0]), from(), now)
+        };
+        assert_eq!(event(&mut both, 9_000, now + Duration::from_millis(80)), Heard::Alive, "the same press");
+        let later = now + Duration::from_secs(2);
+        assert!(pressed(&mut both, 20, later).is_empty(), "it has events");
+        assert_eq!(event(&mut both, 30_000, later), Heard::Key(key));
     }
 
     #[test]

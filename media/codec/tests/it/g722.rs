@@ -15,8 +15,12 @@ fn signal() -> Vec<i16> {
         let noise = (state >> 16) as i32 - 32_768;
         phase = (phase + 400 + (n * 14_000 / 8_000) as i32) & 0xffff;
         let sweep = (if phase < 32_768 { phase } else { 65_535 - phase }) * 2 - 32_768;
-        let parts =
-            [(sweep * 12).div_euclid(32) + noise.div_euclid(64), sweep.div_euclid(200), noise.div_euclid(4), sweep];
+        let parts = [
+            (sweep * 12).div_euclid(32) + noise.div_euclid(64),
+            sweep.div_euclid(200),
+            noise.div_euclid(4),
+            sweep,
+        ];
         parts[n / 2_000].clamp(-32_768, 32_767) as i16
     };
     (0..8_000).map(sample).collect()
@@ -60,7 +64,8 @@ fn what_we_encode_is_as_good_as_what_others_do() {
     for part in 0..4 {
         let at = part * 2_000 + 100..(part + 1) * 2_000 - 100;
         let late = at.start + DELAY..at.end + DELAY;
-        let (mine, other) = (snr_db(&said[at.clone()], &ours[late.clone()]), snr_db(&said[at], &theirs[late]));
+        let (mine, other) =
+            (snr_db(&said[at.clone()], &ours[late.clone()]), snr_db(&said[at], &theirs[late]));
         println!("part {part}: {mine:.1} dB, encoded by spandsp {other:.1} dB");
         assert!(mine > other - 1.0, "part {part}: {mine:.1} dB against {other:.1}");
     }

@@ -43,7 +43,11 @@ fn wide_sound_comes_before_a_phones_and_after_opus() {
     let numbers: Vec<u8> = ours.formats.iter().map(|format| format.payload_type).collect();
     assert_eq!(numbers, [111, 9, 0, 8]);
     let opus = PHONE.replace("9 8 0 101", "96 9").replace("a=sendrecv", "a=rtpmap:96 opus/48000/2");
-    assert_eq!(answer(&parsed(&opus), &wide).expect("in common").1.send.codec, Codec::Opus, "as they want it");
+    assert_eq!(
+        answer(&parsed(&opus), &wide).expect("in common").1.send.codec,
+        Codec::Opus,
+        "as they want it"
+    );
 }
 
 #[test]

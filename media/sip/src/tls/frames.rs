@@ -92,7 +92,8 @@ fn length(head: &[u8]) -> Option<usize> {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"l") {
-            let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|at| at.is_ascii_digit()))?;
+            let digits =
+                std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|at| at.is_ascii_digit()))?;
             let value: usize = digits.parse().ok()?;
             if said.is_some_and(|said| said != value) {
                 return None;
@@ -154,7 +155,10 @@ mod tests {
         assert_eq!(fails(&vec![b'x'; LONGEST + 1]), Unframed::TooLong);
         assert_eq!(fails(b"INFO sip:a@b SIP/2.0\r\nl: 70000\r\n\r\n"), Unframed::TooLong);
         for wrong in ["l: -1", "Content-Length: +3", "Content-Length: 99999999999999999999", "l: 3\r\nl: 4"] {
-            assert_eq!(fails(format!("INFO sip:a@b SIP/2.0\r\n{wrong}\r\n\r\n").as_bytes()), Unframed::NoLength);
+            assert_eq!(
+                fails(format!("INFO sip:a@b SIP/2.0\r\n{wrong}\r\n\r\n").as_bytes()),
+                Unframed::NoLength
+            );
         }
     }
 

@@ -52,7 +52,11 @@ struct Handover;
 impl TlsConnector for Handover {
     async fn connect(&self, _: &TlsClientConfig, to: SocketAddr) -> rsipstack::Result<Box<dyn TlsStream>> {
         let made = MADE.try_with(Cell::take).ok().flatten();
-        made.ok_or_else(|| rsipstack::Error::Error(format!("no connection over TLS leads to {to}, and none is made for a message alone")))
+        made.ok_or_else(|| {
+            rsipstack::Error::Error(format!(
+                "no connection over TLS leads to {to}, and none is made for a message alone"
+            ))
+        })
     }
 }
 
@@ -75,11 +79,20 @@ pub(super) async fn handed(tls: Tls, by: By, stack: &CancellationToken) -> rsips
     socket.set_tcp_user_timeout(Some(PROBE))?;
     let (read, write) = tokio::io::split(tls);
     let reading = Reading { half: read, frames: Frames::default(), heard: false, faults: 0, begun: None };
-    let stream = Stream { reading: Mutex::new(reading), write: Mutex::new(write), local, by, inspector: Inspector::default() };
+    let stream = Stream {
+        reading: Mutex::new(reading),
+        write: Mutex::new(write),
+        local,
+        by,
+        inspector: Inspector::default(),
+    };
     let target = SipAddr { r#type: Some(rsipstack::sip::Transport::Tls), addr: peer.into() };
     let made: Box<dyn TlsStream> = Box::new(stream);
     let connection = MADE
-        .scope(Cell::new(Some(made)), PlatformTlsConnection::connect(&target, None, Some(stack.child_token())))
+        .scope(
+            Cell::new(Some(made)),
+            PlatformTlsConnection::connect(&target, None, Some(stack.child_token())),
+        )
         .await?;
     Ok(SipConnection::TlsPlatform(connection))
 }

@@ -81,6 +81,7 @@ pub(crate) fn trunk(port: u16) -> Trunk {
         srtp: false,
         joins: false,
         ca: None,
+        tones: false,
     }
 }
 

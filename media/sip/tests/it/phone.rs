@@ -2,15 +2,33 @@
 
 use std::time::{Duration, Instant};
 
-use media_sip::NotTransferred;
+use domain::Digit;
+use media_core::{dtmf, g711};
+use media_sip::{NotTransferred, Trunk};
 use testkit::phone::{Message, Phone};
 
 use crate::desk::{Desk, loud, tone};
+use crate::dial::trunk;
 
 const SOON: Duration = Duration::from_secs(5);
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
+}
+
+#[test]
+fn keys_that_sound_in_the_audio_are_read_where_a_trunk_sends_them_so() {
+    let desk = Desk::open(|options| options.trunks.push(Trunk { tones: true, ..trunk(9) }));
+    let mut phone = Phone::new(desk.address());
+    assert_eq!(phone.call("front-desk").status(), Some(200));
+    for key in "4711#".chars() {
+        let key = Digit::try_from(key).expect("a key");
+        let mut sound = dtmf::tones(key, Duration::from_millis(100), 8_000);
+        sound.resize(1_600, 0);
+        phone.play(&sound.into_iter().map(g711::encode_ulaw).collect::<Vec<u8>>());
+    }
+    testkit::process::wait_for("the keys", SOON, || (desk.seen()[0].keys == "4711#").then_some(()));
+    assert_eq!(phone.hang_up(), Some(200));
 }
 
 #[test]

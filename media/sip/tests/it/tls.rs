@@ -147,7 +147,11 @@ const UNTRUSTED: Outcome = Outcome { why: Unanswered::Untrusted, status: 0 };
 fn a_trunk_whose_certificate_is_anothers_is_not_called() {
     let (authority, stranger) = (Authority::new(), Authority::new());
     let far = open(authority.identity("127.0.0.1"));
-    assert_eq!(by(to(&far, stranger.ca())).dial("front-desk", RING).1, Err(UNTRUSTED), "signed by somebody else");
+    assert_eq!(
+        by(to(&far, stranger.ca())).dial("front-desk", RING).1,
+        Err(UNTRUSTED),
+        "signed by somebody else"
+    );
     let other = open(authority.identity("sip.example.com"));
     assert_eq!(by(to(&other, authority.ca())).dial("front-desk", RING).1, Err(UNTRUSTED), "of another name");
     let system = Trunk { ca: None, ..to(&far, authority.ca()) };
@@ -162,7 +166,9 @@ fn calls_of_a_trunk_share_a_connection_and_a_new_one_is_made_when_it_is_gone() {
     let desk = by(to(&far, authority.ca()));
     for n in 1..=2 {
         assert_eq!(desk.dial("front-desk", RING).1, Ok(()));
-        process::wait_for("the voice", SOON, || far.seen().get(n - 1).filter(|seen| seen.loud > 25).map(drop));
+        process::wait_for("the voice", SOON, || {
+            far.seen().get(n - 1).filter(|seen| seen.loud > 25).map(drop)
+        });
     }
     let port = far.tls_address().port();
     assert_eq!(connections(port), 1);
