@@ -120,7 +120,7 @@ impl Voice {
         if before != Some(agreed.send.codec) {
             let options = media_codec::opus::Options::default();
             self.encoder = Some(match agreed.send.codec {
-                G722 => Encoding::Wide(G722Encoder::default()),
+                G722 => Encoding::Wide(Box::default()),
                 codec => Encoding::Other(media_codec::encoder(codec, &options)?),
             });
             self.bridge = None;
@@ -310,7 +310,7 @@ impl Voice {
 
 /// What makes the line's payloads.
 enum Encoding {
-    Wide(G722Encoder),
+    Wide(Box<G722Encoder>),
     Other(Box<dyn Encoder>),
 }
 
