@@ -73,7 +73,7 @@ const ANSWERS: [(&str, u16); 49] = [
 
 fn message(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/rfc4475").join(format!("{name}.dat"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    std::fs::read(&path).expect("a message of the appendix")
 }
 
 /// The final answer, and all that came.
@@ -87,7 +87,7 @@ fn sent(desk: &Desk, message: &[u8]) -> (u16, String) {
         let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
         let status =
             text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
-        last = status.unwrap_or_else(|| panic!("no answer of SIP: {text}"));
+        last = status.expect("an answer of SIP");
         all.push_str(&text);
     }
     (last, all)
