@@ -309,7 +309,9 @@ mod tests {
         assert_eq!(parsed("sip:front-desk@127.0.0.1:5070"), is("front-desk", "127.0.0.1", 5_070));
         assert_eq!(parsed("sip:+49301@example.com"), is("+49301", "example.com", 5_060));
         assert_eq!(parsed("sip:a@[::1]:5080"), is("a", "[::1]", 5_080));
-        for bad in ["front-desk@127.0.0.1", "sip:front-desk", "sip:@host", "sip:a@", "sip:a@host:x", "tel:+49"] {
+        for bad in
+            ["front-desk@127.0.0.1", "sip:front-desk", "sip:@host", "sip:a@", "sip:a@host:x", "tel:+49"]
+        {
             assert!(parsed(bad).is_err(), "{bad}");
         }
     }
