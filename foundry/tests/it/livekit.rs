@@ -243,7 +243,7 @@ fn a_room_reaches_whom_its_route_names_and_begins_there() {
     let prod = environments["data"].as_array().expect("a list").iter().find(|one| one["name"] == "prod");
     let environment = prod.expect("prod is there")["id"].clone();
     let route = json!({"room": "vip-*", "agent_id": agent, "environment_id": environment, "node": "booking"});
-    assert_eq!(server.post("/v1/routes", &route).status, 201);
+    assert_eq!(crate::agents::with(&server, &server.token(), "POST", "/v1/routes", &route).status, 201);
     process::wait_for("a worker for rooms that routes lead", Duration::from_secs(30), || {
         server.log().contains("registered with LiveKit agent=\"@routes\"").then_some(())
     });

@@ -295,11 +295,11 @@ fn a_route_leads_a_call_by_its_headers_to_a_node_and_a_channel_leads_the_others(
     };
     let headers = json!([{"name": "X-Line", "value": "booking"}]);
     let route = with(json!({"number": NUMBER, "headers": headers, "node": "booking"}));
-    assert_eq!(server.post("/v1/routes", &route).status, 201);
+    assert_eq!(crate::agents::with(&server, &server.token(), "POST", "/v1/routes", &route).status, 201);
     let by_route = begins(&server, NUMBER, "X-Line: booking\r\n");
     assert!(by_route.contains("\"node\":\"booking\""), "{by_route}");
     let channel = with(json!({"kind": "number", "address": NUMBER}));
-    assert_eq!(server.post("/v1/channels", &channel).status, 201);
+    assert_eq!(crate::agents::with(&server, &server.token(), "POST", "/v1/channels", &channel).status, 201);
     let by_channel = begins(&server, NUMBER, "X-Line: other\r\n");
     assert!(!by_channel.contains("\"node\":"), "it begins at the agent's entry: {by_channel}");
     assert!(!server.log().contains("X-Line"), "no header is in the log");

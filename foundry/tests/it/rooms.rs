@@ -1,5 +1,5 @@
-//! LiveKit rooms, the rarer ways: a page that is spoken to before it is connected and does what the agent asks, and a LiveKit server
-//! behind TLS.
+//! LiveKit rooms, the rarer ways: a page whose microphone is on before it is connected and that does what the agent asks, and a LiveKit
+//! server behind TLS.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -38,9 +38,10 @@ fn shows() -> Value {
     })
 }
 
-/// Chromium's own recorder before the connection, our ear behind it, and a method of the page called from the graph.
+/// Chromium's own recorder before the connection, speech behind it, and a method of the page called from the graph. Words before the
+/// connection are tested with the Python client in `media/livekit`.
 #[test]
-fn what_is_said_to_a_page_before_it_is_connected_is_answered_and_shown_there() {
+fn a_page_whose_microphone_was_on_before_is_heard_and_does_what_the_agent_asks() {
     let _quiet = house::quiet();
     let rooms = LiveKit::start();
     let folder = tempfile::tempdir().expect("a folder");
@@ -75,7 +76,7 @@ fn what_is_said_to_a_page_before_it_is_connected_is_answered_and_shown_there() {
         .filter(|text| text["attributes"]["lk.transcription_final"] == "true")
         .filter_map(|text| text["text"].as_str())
         .collect();
-    // Nothing of it was said after the connection stood; twice would be an error for each word.
+    // The silence that was recorded before takes no word of it, and says none twice.
     let rate = error_rate(&testkit::transcript("desk_hours.wav"), &finals.join(" "));
     assert!(rate <= 0.35, "understood {finals:?}");
 }

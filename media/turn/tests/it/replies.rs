@@ -6,7 +6,7 @@ use domain::TurnId;
 use media_turn::{Input, Options, Output, Rule, TurnMachine};
 
 use crate::promises::prove;
-use crate::sim::Call;
+use crate::sim::{Call, OWN};
 
 fn asked(call: &mut Call) -> &mut Call {
     call.say(1000, 1800, "I want to book a table")
@@ -108,9 +108,9 @@ fn an_answer_held_by_a_cough_is_not_called_late_for_it() {
 fn what_the_session_says_on_its_own_holds_the_floor_too() {
     let mut call = Call::default();
     for at in (3000..12_000).step_by(20) {
-        call.at(at, Input::Heard(TurnId(1_000_000), domain::MediaTime::from_millis(u64::from(at) - 3000)));
+        call.at(at, Input::Heard(OWN, domain::MediaTime::from_millis(u64::from(at) - 3000)));
     }
-    call.at(2990, Input::AgentAudio(TurnId(1_000_000))).at(12_000, Input::AgentDone(TurnId(1_000_000)));
+    call.at(2990, Input::AgentAudio(OWN)).at(12_000, Input::AgentDone(OWN));
     let log = call.run(20_000);
     assert!((19_000..=19_100).contains(&log.nudged()[0]), "{:?}", log.nudged());
 }

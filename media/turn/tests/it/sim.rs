@@ -10,6 +10,9 @@ use media_turn::{Input, Options, Output, Rule, TurnMachine};
 
 const FRAME_MS: u32 = 20;
 
+/// In scripts, the turn that the session takes by itself: it is taken when it is first named.
+pub(crate) const OWN: TurnId = TurnId(1_000_000);
+
 /// What the world around the machine does.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -230,6 +233,8 @@ struct Sim {
     deadline: Option<Instant>,
     laws: Laws,
     log: Log,
+    /// The turn that the session takes by itself.
+    own: Option<TurnId>,
 }
 
 /// What must be true of the outputs of any call; shared with the property tests.
@@ -295,6 +300,7 @@ impl Sim {
             deadline: None,
             laws: Laws::default(),
             log: Log::default(),
+            own: None,
         }
     }
 
@@ -371,6 +377,7 @@ impl Sim {
 
     /// Scripted inputs; a partial is rendered when its time has come, since finals change what it says.
     fn give_scripted(&mut self, input: Input<'static>) {
+        let input = self.named(input);
         let Some(end_ms) = marked_partial(&input) else { return self.give(input) };
         let text = self.heard(self.finals_to_ms, end_ms);
         if !text.is_empty() {
@@ -380,6 +387,19 @@ impl Sim {
                 heard.kind = TranscriptKind::Settled;
             }
             self.give(Input::Transcript(Cow::Owned(heard)));
+        }
+    }
+
+    /// `OWN` as the turn that it stands for.
+    fn named(&mut self, input: Input<'static>) -> Input<'static> {
+        let (own, machine) = (&mut self.own, &mut self.machine);
+        let mut name =
+            |turn| if turn == OWN { *own.get_or_insert_with(|| machine.take_turn()) } else { turn };
+        match input {
+            Input::AgentAudio(turn) => Input::AgentAudio(name(turn)),
+            Input::Heard(turn, at) => Input::Heard(name(turn), at),
+            Input::AgentDone(turn) => Input::AgentDone(name(turn)),
+            other => other,
         }
     }
 

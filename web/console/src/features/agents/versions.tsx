@@ -106,6 +106,7 @@ function Place({
 }) {
   const after = useAfterRelease(agent.name);
   const [asking, setAsking] = useState(false);
+  const [wanted, setWanted] = useState<number>();
   const putting = useMutation({
     mutationFn: (number: number) => release(agent.name, name, number),
     onSuccess: async (alias) => {
@@ -136,7 +137,7 @@ function Place({
           aria-label={`Version in ${name}`}
           value=""
           disabled={putting.isPending}
-          onChange={(event) => putting.mutate(Number(event.currentTarget.value))}
+          onChange={(event) => setWanted(Number(event.currentTarget.value) || undefined)}
           data={[
             { label: 'Change to…', value: '' },
             ...versions
@@ -150,7 +151,18 @@ function Place({
           </Button>
         )}
       </div>
-      {putting.isError && <Problem small error={putting.error} />}
+      <Confirm
+        opened={wanted !== undefined}
+        close={() => setWanted(undefined)}
+        title={`Change ${name} to version ${wanted ?? ''}?`}
+        does="Change"
+        danger={false}
+        act={async () => {
+          if (wanted !== undefined) await putting.mutateAsync(wanted);
+        }}
+      >
+        New calls to {name} get version {wanted}. Running calls keep what they have; the draft stays as it is.
+      </Confirm>
       <Confirm
         opened={asking}
         close={() => setAsking(false)}
