@@ -16,18 +16,15 @@ use crate::options::Options;
 use crate::sieve::Sieve;
 
 const USER_AGENT: &str = "Agent-Foundry";
+/// Ports that are tried where any will do: few of them are taken.
+const ANY_PORT_TRIES: u32 = 16;
 
 /// Of SIP over UDP and TCP, in plain.
 pub(crate) async fn listen(
     options: &Options,
     token: &CancellationToken,
 ) -> Result<(Endpoint, SocketAddr), Error> {
-    let asked = options.listen;
-    let failed = |transport| move |source| Error::Listen { transport, address: asked, source };
-    let socket = UdpSocket::bind(asked).await.map_err(failed("UDP"))?;
-    let address = socket.local_addr().map_err(failed("UDP"))?;
-    // The stack listens later and only logs that it cannot: this one says so now.
-    drop(TcpListener::bind(address).await.map_err(failed("TCP"))?);
+    let (socket, address) = both(options.listen).await?;
     let transports = TransportLayer::new(token.clone());
     let named = SipAddr { r#type: Some(rsipstack::sip::Transport::Udp), addr: address.into() };
     let inner = UdpInner { conn: Arc::new(Sieve::new(socket, options.requests_per_address)), addr: named };
@@ -38,6 +35,23 @@ pub(crate) async fn listen(
     let mut builder = EndpointBuilder::new();
     builder.with_user_agent(USER_AGENT).with_transport_layer(transports).with_cancel_token(token.clone());
     Ok((builder.build(), address))
+}
+
+/// A port of UDP that TCP has free, too: where any port will do, another is looked for.
+async fn both(asked: SocketAddr) -> Result<(UdpSocket, SocketAddr), Error> {
+    let failed = |transport| move |source| Error::Listen { transport, address: asked, source };
+    let mut left = if asked.port() == 0 { ANY_PORT_TRIES } else { 1 };
+    loop {
+        left -= 1;
+        let socket = UdpSocket::bind(asked).await.map_err(failed("UDP"))?;
+        let address = socket.local_addr().map_err(failed("UDP"))?;
+        // The stack listens later and only logs that it cannot: this one says so now.
+        match TcpListener::bind(address).await {
+            Ok(_free) => return Ok((socket, address)),
+            Err(source) if left == 0 => return Err(failed("TCP")(source)),
+            Err(_taken) => {}
+        }
+    }
 }
 
 /// Of SIP over TLS.

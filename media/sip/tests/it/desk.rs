@@ -37,6 +37,8 @@ pub(crate) struct Seen {
     pub(crate) keys: String,
     /// What came of sending it elsewhere.
     pub(crate) transferred: Option<Result<(), NotTransferred>>,
+    /// Nothing more is heard of the call.
+    pub(crate) over: bool,
     pub(crate) closed: bool,
 }
 
@@ -182,10 +184,11 @@ impl Desk {
         self.seen.lock().expect("no panic").clone()
     }
 
-    /// Every call has ended and gave its port back.
+    /// Every call has ended and gave its port back, and whoever spoke in it knows.
     pub(crate) fn is_empty(&self, within: Duration) {
         testkit::process::wait_for("calls that end", within, || {
-            (self.server.calls() == 0 && self.server.ports() == 0).then_some(())
+            let over = self.seen().iter().all(|seen| seen.over);
+            (over && self.server.calls() == 0 && self.server.ports() == 0).then_some(())
         });
     }
 }
@@ -339,7 +342,7 @@ async fn speak(mut peer: Peer, called: &str, note: impl Fn(&dyn Fn(&mut Seen))) 
                 }
                 Some(LegEvent::Closed) => note(&|seen| seen.closed = true),
                 Some(_) => {}
-                None => return,
+                None => return note(&|seen| seen.over = true),
             },
             _ = ticks.tick(), if active => {
                 let from = usize::from(count % 50) * 160;
