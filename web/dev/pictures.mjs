@@ -407,7 +407,7 @@ const pages = {
   live: async (page) => {
     campaign = await callOut(operator);
     await open('/live', 'live-row')(page);
-    await page.getByTestId('live-words').first().fill('Offer them ten o\'clock instead.');
+    await page.getByTestId('live-words').first().fill("Offer them ten o'clock instead.");
   },
   campaign: async (page) => {
     campaign ??= await callOut(operator);

@@ -48,6 +48,7 @@ pub(crate) struct SignalResponse {
 }
 
 #[derive(Clone, PartialEq, Oneof)]
+#[expect(clippy::large_enum_variant, reason = "one is read at a time, and lives for a moment")]
 pub(crate) enum Response {
     #[prost(message, tag = "1")]
     Join(Join),
