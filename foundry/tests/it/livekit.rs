@@ -232,6 +232,9 @@ fn foundry_call_talks_to_an_agent_in_a_room_with_keys_of_its_own_or_through_a_se
     assert!(ran.stderr.contains("LIVEKIT_REFUSED"), "{}", ran.stderr);
 }
 
+/// In the events of a call: its first turn came to the node.
+pub(crate) const AT_BOOKING: &str = r#""kind":"node","turn":0,"text":"booking""#;
+
 #[test]
 fn a_room_reaches_whom_its_route_names_and_begins_there() {
     let _quiet = house::quiet();
@@ -259,7 +262,7 @@ fn a_room_reaches_whom_its_route_names_and_begins_there() {
             let events = server.read(&format!("/v1/sessions/{}/events", call["id"].as_str()?));
             (call["running"] == false).then(|| String::from_utf8_lossy(&events.body).into_owned())
         });
-        assert_eq!(events.contains("\"node\":\"booking\""), begins, "{room}: {events}");
+        assert_eq!(events.contains(AT_BOOKING), begins, "{room}: {events}");
     }
     let ran = calls(&rooms, &["--room", "lobby-2", "--agent", "@routes"], &keys);
     assert!(ran.stderr.contains("LIVEKIT_NO_AGENT"), "no route leads that room: {}", ran.stderr);
