@@ -16,6 +16,20 @@ async function tell(page, words, mode) {
   return page.getByTestId('live-told').textContent();
 }
 
+/** A caller who is speaking just then is not talked over: the words give way to theirs, and are told again. */
+async function sayUntilSaid(page, id, words) {
+  for (let tries = 0; tries < 8; tries += 1) {
+    const said = await tell(page, words, 'say');
+    const until = Date.now() + 4_000;
+    while (Date.now() < until) {
+      const { data } = await operator.get(`/sessions/${id}/events?limit=1000`);
+      if (data.some((event) => event.kind === 'agent_turn' && event.text.includes(words))) return said;
+      await page.waitForTimeout(200);
+    }
+  }
+  throw new Error(`${words} was never said`);
+}
+
 await story(
   async (page, folder) => {
     await operator.enter(page, '/live');
@@ -26,7 +40,7 @@ await story(
     await page.getByTestId('live-listen').click();
     await page.getByTestId('live-listen').filter({ hasText: 'Stop listening' }).waitFor();
     const whispered = await tell(page, "Offer them ten o'clock.", 'instruct');
-    const said = await tell(page, 'We close early today.', 'say');
+    const said = await sayUntilSaid(page, id, 'We close early today.');
     await page.waitForTimeout(6_000);
     const sound = await recording(page, join(folder, 'listened.wav'));
     await page.screenshot({ path: join(folder, 'live.png') });
