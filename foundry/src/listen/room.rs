@@ -1,10 +1,10 @@
 //! How many connections there may be, in all and from one address.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use control_server::counted;
+use runtime::{Share, Shares};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 #[derive(Clone)]
@@ -12,19 +12,18 @@ pub(super) struct Room {
     all: Arc<Semaphore>,
     /// 0: no limit.
     per_address: usize,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Shares,
 }
 
 /// Given back when it is dropped.
 pub(super) struct Place {
     _one_of_all: OwnedSemaphorePermit,
-    of: Option<IpAddr>,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    _one_of_its_address: Option<Share>,
 }
 
 impl Room {
     pub(super) fn new(all: usize, per_address: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(all)), per_address, taken: Arc::default() }
+        Self { all: Arc::new(Semaphore::new(all)), per_address, taken: Shares::default() }
     }
 
     /// Waits until there is room for another. Cancel-safe.
@@ -34,34 +33,12 @@ impl Room {
 
     /// `None`: the address has its share already.
     pub(super) fn place(&self, permit: OwnedSemaphorePermit, address: IpAddr) -> Option<Place> {
-        let of = counted(address).filter(|_| self.per_address > 0);
-        if let Some(address) = of {
-            let mut taken = lock(&self.taken);
-            let count = taken.entry(address).or_default();
-            if *count >= self.per_address {
-                return None;
-            }
-            *count += 1;
-        }
-        Some(Place { _one_of_all: permit, of, taken: Arc::clone(&self.taken) })
+        let share = match counted(address).filter(|_| self.per_address > 0) {
+            Some(address) => Some(self.taken.take(address, self.per_address)?),
+            None => None,
+        };
+        Some(Place { _one_of_all: permit, _one_of_its_address: share })
     }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some(address) = self.of else { return };
-        let mut taken = lock(&self.taken);
-        if let Some(count) = taken.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                taken.remove(&address);
-            }
-        }
-    }
-}
-
-fn lock(taken: &Mutex<HashMap<IpAddr, usize>>) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-    taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -90,7 +67,7 @@ mod tests {
         assert!(enter(&room, "2001:db8::3").await.is_none(), "a network is one client");
         let _machine = [enter(&room, "127.0.0.1").await, enter(&room, "::1").await];
         assert!(enter(&room, "127.0.0.1").await.is_some(), "the machine itself is not counted");
-        assert_eq!(lock(&room.taken).len(), 2, "who has left is forgotten");
+        assert_eq!(room.taken.len(), 2, "who has left is forgotten");
     }
 
     #[tokio::test]

@@ -1,8 +1,10 @@
 //! How many connections over TLS there may be, in all and from one address. They cost a handshake each, and memory for as long as they last.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use runtime::{Share, Shares};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::network;
 
@@ -11,40 +13,31 @@ const MOST: usize = 4_096;
 /// From one address: an office of phones, each with one of its own.
 const OF_ONE: usize = 256;
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct Places(Arc<Mutex<HashMap<IpAddr, usize>>>);
+#[derive(Debug)]
+pub(super) struct Places {
+    all: Arc<Semaphore>,
+    taken: Shares,
+}
 
 /// Given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    network: IpAddr,
-    all: Places,
+    _one_of_all: OwnedSemaphorePermit,
+    _one_of_its_address: Share,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(MOST)), taken: Shares::default() }
+    }
 }
 
 impl Places {
     /// `None`: there are too many, in all or of that address.
     pub(super) fn take(&self, from: IpAddr) -> Option<Place> {
-        let network = network(from);
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, own) = (taken.values().sum::<usize>(), taken.get(&network).copied().unwrap_or(0));
-        if all >= MOST || own >= OF_ONE {
-            return None;
-        }
-        taken.insert(network, own + 1);
-        drop(taken);
-        Some(Place { network, all: self.clone() })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = taken.get_mut(&self.network) {
-            *own -= 1;
-            if *own == 0 {
-                taken.remove(&self.network);
-            }
-        }
+        let one_of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        let share = self.taken.take(network(from), OF_ONE)?;
+        Some(Place { _one_of_all: one_of_all, _one_of_its_address: share })
     }
 }
 
@@ -62,7 +55,7 @@ mod tests {
         held.pop();
         assert!(places.take(one).is_some());
         drop(held);
-        assert!(places.0.lock().expect("no panic").is_empty());
+        assert!(places.taken.is_empty());
     }
 
     #[test]
