@@ -119,10 +119,13 @@ impl Drop for LiveKit {
     }
 }
 
-/// LiveKit's client for Python, which runs the script with these arguments.
+/// LiveKit's client for Python, which runs the script with these arguments; it finds the modules of `testkit/livekit`.
 #[must_use]
 pub fn python(script: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(cache().join(format!("livekit-python-{CLIENT_VERSION}/bin/python")));
+    command
+        .env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/livekit"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     command.arg(script).args(arguments);
     command
 }

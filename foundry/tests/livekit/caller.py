@@ -7,14 +7,12 @@ import array
 import asyncio
 import json
 import sys
-import wave
 
 from livekit import rtc
+from sound import FRAME, RATE, recording
 
 # Only to end a call that hangs.
 HANGS = 60
-RATE = 48_000
-FRAME = RATE // 50
 LOUD = 1_000
 
 
@@ -61,19 +59,6 @@ async def say(source, samples):
         chunk = samples[start : start + FRAME]
         chunk.extend([0] * (FRAME - len(chunk)))
         await source.capture_frame(rtc.AudioFrame(chunk.tobytes(), RATE, 1, FRAME))
-
-
-def recording(path):
-    with wave.open(path) as file:
-        assert file.getnchannels() == 1 and file.getsampwidth() == 2
-        samples = array.array("h", file.readframes(file.getnframes()))
-        rate = file.getframerate()
-    resampler = rtc.AudioResampler(rate, RATE)
-    frames = resampler.push(rtc.AudioFrame(samples.tobytes(), rate, 1, len(samples))) + resampler.flush()
-    out = array.array("h")
-    for frame in frames:
-        out.frombytes(bytes(frame.data))
-    return out
 
 
 async def main(url, token, path, text):

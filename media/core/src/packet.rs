@@ -28,6 +28,17 @@ impl Codec {
             Self::Pcm16 { rate_hz } => rate_hz,
         }
     }
+
+    /// How long a payload sounds, in units of the clock; `None` where it holds no audio.
+    #[must_use]
+    pub fn units(self, payload: &[u8]) -> Option<u32> {
+        let units = match self {
+            Self::Opus => opus_units(payload)?,
+            Self::Pcmu | Self::Pcma => u32::try_from(payload.len()).ok()?,
+            Self::Pcm16 { .. } => u32::try_from(payload.len() / 2).ok()?,
+        };
+        (units > 0).then_some(units)
+    }
 }
 
 /// One packet of a track in either direction. Transports without RTP (WebSocket) count sequence and timestamp themselves.
@@ -48,12 +59,7 @@ impl Packet {
     /// How long the payload sounds, in units of the codec's clock; `None` where it holds no audio.
     #[must_use]
     pub fn units(&self) -> Option<u32> {
-        let units = match self.codec {
-            Codec::Opus => opus_units(&self.payload)?,
-            Codec::Pcmu | Codec::Pcma => u32::try_from(self.payload.len()).ok()?,
-            Codec::Pcm16 { .. } => u32::try_from(self.payload.len() / 2).ok()?,
-        };
-        (units > 0).then_some(units)
+        self.codec.units(&self.payload)
     }
 }
 

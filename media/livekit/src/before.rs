@@ -112,23 +112,16 @@ impl Before {
 /// The recording as packets of Opus. Nothing where it is in a format that is not known (AAC in MP4, of browsers that have no other).
 fn recorded(blob: &Blob) -> Vec<(Bytes, u32)> {
     let bytes = Bytes::copy_from_slice(&blob.bytes);
-    let payloads = match () {
-        () if blob.mime.contains("webm") || blob.bytes.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]) => {
-            webm::frames(&bytes)
-        }
-        () if blob.mime.contains("mp4") => {
-            tracing::info!(mime = blob.mime, "what the caller said before cannot be read");
-            Vec::new()
-        }
-        () => encoded(&bytes, &blob.attributes),
+    let payloads = if blob.mime.contains("webm") || blob.bytes.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]) {
+        webm::frames(&bytes)
+    } else if blob.mime.contains("mp4") {
+        tracing::info!(mime = blob.mime, "what the caller said before cannot be read");
+        Vec::new()
+    } else {
+        encoded(&bytes, &blob.attributes)
     };
-    let mut packets: Vec<_> = payloads
-        .into_iter()
-        .filter_map(|payload| {
-            let units = live_packet(payload.clone()).units()?;
-            Some((payload, units))
-        })
-        .collect();
+    let timed = |payload: Bytes| Codec::Opus.units(&payload).map(|units| (payload, units));
+    let mut packets: Vec<_> = payloads.into_iter().filter_map(timed).collect();
     let mut length = 0;
     let kept = packets.iter().rev().take_while(|(_, units)| {
         length += units;
@@ -137,11 +130,6 @@ fn recorded(blob: &Blob) -> Vec<(Bytes, u32)> {
     let kept = kept.count();
     packets.drain(..packets.len() - kept);
     packets
-}
-
-fn live_packet(payload: Bytes) -> Packet {
-    let at = tokio::time::Instant::now().into_std();
-    Packet { codec: Codec::Opus, sequence: 0, timestamp: 0, marker: false, payload, at }
 }
 
 /// Samples of 16 bits, of which most clients that are no browsers send the first channel and the others in turn.

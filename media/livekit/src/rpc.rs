@@ -123,15 +123,12 @@ impl Calls {
     /// The packet that asks `to`; nothing where it cannot be asked, which whoever asks is told.
     pub(crate) fn ask(&mut self, ask: Ask, to: Option<&str>, id: String, now: Instant) -> Option<DataPacket> {
         let Ask { method, payload, within, answer } = ask;
-        let refusal = match to {
-            None => Some(Failed::Nobody),
-            Some(_) if payload.len() > LONGEST_PAYLOAD => Some(Failed::TooLarge),
-            Some(_) if self.open.len() >= MOST_OPEN => Some(Failed::NotSent),
-            Some(_) => None,
-        };
-        let (to, None) = (to.unwrap_or_default(), &refusal) else {
-            tell(answer, Err(refusal.unwrap_or(Failed::NotSent)));
-            return None;
+        let to = match self.whom(to, &payload) {
+            Ok(to) => to,
+            Err(why) => {
+                tell(answer, Err(why));
+                return None;
+            }
         };
         self.open.push(Open {
             id: id.clone(),
@@ -144,6 +141,14 @@ impl Calls {
         let response_timeout_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
         let request = RpcRequest { id, method, payload, response_timeout_ms, version: VERSION };
         Some(packet(to, Data::RpcRequest(request)))
+    }
+
+    fn whom<'a>(&self, to: Option<&'a str>, payload: &str) -> Result<&'a str, Failed> {
+        let to = to.ok_or(Failed::Nobody)?;
+        if payload.len() > LONGEST_PAYLOAD {
+            return Err(Failed::TooLarge);
+        }
+        if self.open.len() >= MOST_OPEN { Err(Failed::NotSent) } else { Ok(to) }
     }
 
     /// What a participant says of calls; the packets to answer with.

@@ -154,13 +154,13 @@ impl Reader {
     }
 
     /// Gives a text with its trailer. A stream with a hole, or one that is too long, gives nothing.
-    pub(crate) fn read(&mut self, sender: &str, value: Data, wanted: &[&str]) -> Option<Text> {
+    pub(crate) fn read(&mut self, sender: &str, value: &Data, wanted: &[&str]) -> Option<Text> {
         let Incoming { sender, topic, bytes, attributes, .. } = self.take_in(sender, value, wanted)?;
         Some(Text { sender, topic, text: String::from_utf8(bytes).ok()?, attributes })
     }
 
     /// As `read`, of bytes.
-    pub(crate) fn read_bytes(&mut self, sender: &str, value: Data, topic: &str) -> Option<Blob> {
+    pub(crate) fn read_bytes(&mut self, sender: &str, value: &Data, topic: &str) -> Option<Blob> {
         self.take_in(sender, value, &[topic]).map(blob)
     }
 
@@ -171,14 +171,14 @@ impl Reader {
         first.map(blob)
     }
 
-    fn take_in(&mut self, sender: &str, value: Data, wanted: &[&str]) -> Option<Incoming> {
+    fn take_in(&mut self, sender: &str, value: &Data, wanted: &[&str]) -> Option<Incoming> {
         match value {
             Data::StreamHeader(header) => {
                 self.begin(sender, header, wanted);
                 None
             }
             Data::StreamChunk(chunk) => {
-                self.more(&chunk);
+                self.more(chunk);
                 None
             }
             Data::StreamTrailer(trailer) => self.end(trailer),
@@ -205,17 +205,17 @@ impl Reader {
         })
     }
 
-    fn begin(&mut self, sender: &str, header: StreamHeader, wanted: &[&str]) {
+    fn begin(&mut self, sender: &str, header: &StreamHeader, wanted: &[&str]) {
         let fits = if self.binary { header.bytes.is_some() } else { header.text.is_some() };
         if !fits || header.compression != 0 || !wanted.contains(&header.topic.as_str()) {
             return;
         }
         let incoming = Incoming {
             sender: sender.to_owned(),
-            topic: header.topic,
-            mime: header.mime_type,
-            attributes: header.attributes.into_iter().collect(),
-            bytes: header.inline_content.unwrap_or_default(),
+            topic: header.topic.clone(),
+            mime: header.mime_type.clone(),
+            attributes: header.attributes.clone().into_iter().collect(),
+            bytes: header.inline_content.clone().unwrap_or_default(),
             next: 0,
         };
         if incoming.bytes.len() > self.longest() {
@@ -225,7 +225,7 @@ impl Reader {
         if self.open.len() == self.most_open() {
             self.open.remove(0);
         }
-        self.open.push((header.stream_id, incoming));
+        self.open.push((header.stream_id.clone(), incoming));
     }
 
     fn more(&mut self, chunk: &StreamChunk) {
@@ -244,14 +244,14 @@ impl Reader {
         incoming.bytes.extend_from_slice(&chunk.content);
     }
 
-    fn end(&mut self, trailer: StreamTrailer) -> Option<Incoming> {
+    fn end(&mut self, trailer: &StreamTrailer) -> Option<Incoming> {
         let at = self.open.iter().position(|(id, _)| *id == trailer.stream_id)?;
         let (_, mut incoming) = self.open.remove(at);
         // A reason is given where the stream was broken off.
         if !trailer.reason.is_empty() {
             return None;
         }
-        incoming.attributes.extend(trailer.attributes);
+        incoming.attributes.extend(trailer.attributes.clone());
         Some(incoming)
     }
 }
@@ -269,7 +269,7 @@ mod tests {
 
     fn read(reader: &mut Reader, packets: Vec<DataPacket>) -> Vec<Text> {
         let value = |packet: DataPacket| packet.value.expect("a value");
-        packets.into_iter().filter_map(|packet| reader.read("ann", value(packet), &["lk.chat"])).collect()
+        packets.into_iter().filter_map(|packet| reader.read("ann", &value(packet), &["lk.chat"])).collect()
     }
 
     #[test]

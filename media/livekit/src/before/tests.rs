@@ -32,9 +32,12 @@ fn live(samples: &[i16]) -> Vec<Packet> {
     let numbered = opus(samples, 32_000).into_iter().enumerate();
     numbered
         .map(|(at, payload)| Packet {
+            codec: Codec::Opus,
             sequence: 65_530_u16.wrapping_add(at as u16),
             timestamp: 4_000_000_000_u32.wrapping_add(at as u32 * 960),
-            ..live_packet(payload)
+            marker: false,
+            payload,
+            at: begun(),
         })
         .collect()
 }

@@ -140,12 +140,12 @@ impl Participant {
             return send(room, answers);
         }
         if self.options.with == With::Agents {
-            return self.follow(&room.identity.clone(), &sender, value);
+            return self.follow(&room.identity, &sender, &value);
         }
         if self.roster.caller().is_none_or(|caller| caller.identity != sender) {
             return;
         }
-        if let Some(blob) = self.blobs.read_bytes(&sender, value.clone(), before::TOPIC) {
+        if let Some(blob) = self.blobs.read_bytes(&sender, &value, before::TOPIC) {
             if let Some(joined) = self.before.came(&blob) {
                 self.said_before(joined, now());
             }
@@ -153,7 +153,7 @@ impl Participant {
         }
         let said = match value {
             Data::SipDtmf(dtmf) => dtmf.digit.chars().next().map(|key| Said::Key { key }),
-            other => self.reader.read(&sender, other, &[CHAT]).map(|text| Said::Text { text: text.text }),
+            other => self.reader.read(&sender, &other, &[CHAT]).map(|text| Said::Text { text: text.text }),
         };
         if let Some(said) = said {
             self.pass_on(&said);
@@ -214,8 +214,8 @@ impl Participant {
     }
 
     /// The transcript grows by chunks; a stream in our own name is what was heard of us.
-    fn follow(&mut self, own: &str, sender: &str, value: Data) {
-        let grows = match &value {
+    fn follow(&mut self, own: &str, sender: &str, value: &Data) {
+        let grows = match value {
             Data::StreamChunk(chunk) => Some(chunk.stream_id.clone()),
             _ => None,
         };

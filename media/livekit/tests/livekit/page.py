@@ -7,26 +7,12 @@ import array
 import asyncio
 import json
 import sys
-import wave
 
 from livekit import rtc
+from sound import FRAME, RATE, recording
 
 # Only to end a page that hangs.
 HANGS = 60
-RATE = 48_000
-FRAME = RATE // 50
-
-
-def recording(path):
-    with wave.open(path) as file:
-        samples = array.array("h", file.readframes(file.getnframes()))
-        rate = file.getframerate()
-    resampler = rtc.AudioResampler(rate, RATE)
-    frames = resampler.push(rtc.AudioFrame(samples.tobytes(), rate, 1, len(samples))) + resampler.flush()
-    out = array.array("h")
-    for frame in frames:
-        out.frombytes(bytes(frame.data))
-    return out
 
 
 async def main(url, token, path, before_ms, from_ms):
