@@ -235,11 +235,9 @@ pub(crate) async fn run(
     let caller = named(from.as_ref().and_then(rsipstack::sip::Uri::user));
     let headers = headers::told(&first.request, &shared.options.headers);
     let (advertised, bind, place) = (first.advertised, first.bind, first.place);
-    let listens = shared.options.listens_for_tones(first.trunk.as_deref());
     let party = Party { trunk: first.trunk.clone(), ip: first.source.ip() };
     let line = Line { shared, dialog, tell, told, party: party.clone(), advertised, bind, place };
     let (mut call, (receiver, sender, control)) = Call::new(line);
-    call.voice.listens_for_tones(listens);
     call.saw(false, &first.request.to_string());
     call.open.insert(RequestId::FIRST, (first.request, first.answer));
     call.feed(input).await;
@@ -294,10 +292,13 @@ impl Call {
         let (events, receiver) = mpsc::channel(EVENTS);
         let (sender, commands) = mpsc::channel(COMMANDS);
         let (control, asks) = mpsc::channel(ASKS);
+        // In the lower half: a packet lost early does not put the far side's count of wraps out (RFC 3711 section 3.3.1).
+        let sequence = rand::random::<u16>() >> 1;
+        let mut voice = Voice::new(Timeline::new(rand::random(), sequence, rand::random()));
+        voice.listens_for_tones(line.shared.options.listens_for_tones(line.party.trunk.as_deref()));
         let call = Self {
             machine: Machine::new(line.shared.options.clone()),
-            // In the lower half: a packet lost early does not put the far side's count of wraps out (RFC 3711 section 3.3.1).
-            voice: Voice::new(Timeline::new(rand::random(), rand::random::<u16>() >> 1, rand::random())),
+            voice,
             lease: None,
             open: HashMap::new(),
             told: line.told,

@@ -102,7 +102,7 @@ impl Call {
                 let _gone = known.send(self.dialog.as_other().filter(|_| self.machine.is_confirmed()));
             }
             Ask::Judged(yes) => self.judged(yes),
-            Ask::Tell { status, said } => self.tell(status, Some(said)),
+            Ask::Tell { status, said } => self.tell(status, said),
             Ask::Transfer { to, answer } => match self.send_to(&to) {
                 Ok(transaction) => {
                     self.transfer = Some((answer, false));

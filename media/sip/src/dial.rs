@@ -100,11 +100,9 @@ pub(crate) async fn run(call: Call) {
         return end(&progress, Outcome::of(500, true));
     };
     let credential = credential(&call.trunk);
-    let listens = call.shared.options.listens_for_tones(Some(&call.trunk.name));
     let party = Party { trunk: Some(call.trunk.name.clone()), ip: source.ip() };
     let line = Line { shared: call.shared, dialog, tell, told, party, advertised, bind, place: call.place };
     let (mut talking, handset) = call::Call::new(line);
-    talking.voice.listens_for_tones(listens);
     talking.outbound = Some(Outbound {
         progress,
         handset: Some(handset),

@@ -22,6 +22,9 @@ use crate::replaces::Replaces;
 /// Methods that are understood, as every response says.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, NOTIFY, REFER";
 
+/// Extensions that whoever calls us may insist on; in calls of ours 100rel is one more.
+pub(crate) const SUPPORTED: [&str; 2] = ["timer", "replaces"];
+
 /// Where the other side of a call is.
 #[derive(Clone)]
 pub(crate) struct Way {
@@ -349,7 +352,7 @@ impl Dialog {
         }
         if (101..300).contains(&status) {
             headers.push(Header::Contact(Contact::new(self.contact.clone())));
-            headers.push(Header::Supported(Supported::new("timer, replaces")));
+            headers.push(Header::Supported(Supported::new(SUPPORTED.join(", "))));
             for route in self.record_routes.iter().filter(|_| request.method == Method::Invite) {
                 headers.push(Header::RecordRoute(route.clone()));
             }
@@ -373,7 +376,8 @@ impl Dialog {
             Request::Invite { sdp } => {
                 let allow = Header::Other("Allow".to_owned(), ALLOW.to_owned());
                 let contact = Header::Contact(Contact::new(self.contact.clone()));
-                let supported = Header::Supported(Supported::new("timer, 100rel, replaces"));
+                let supported =
+                    Header::Supported(Supported::new(format!("{}, 100rel", SUPPORTED.join(", "))));
                 (Method::Invite, vec![contact, supported, allow], Some(sdp))
             }
             Request::Bye { reason } => {

@@ -9,8 +9,8 @@ use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Method, Request, Scheme, SipMessage, StatusCode};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 
-/// Extensions that a request may insist on.
-const SUPPORTED: [&str; 2] = ["timer", "replaces"];
+use crate::dialog::SUPPORTED;
+
 /// Headers that there may be one of.
 const SINGLE: [&str; 5] = ["from", "to", "call-id", "cseq", "max-forwards"];
 /// Of those, and of Via, that there has to be one.

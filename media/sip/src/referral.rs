@@ -31,12 +31,6 @@ pub struct Referral {
 }
 
 impl Referral {
-    /// Whether somebody who is in a call already is to be joined (RFC 3891): an attended transfer.
-    #[must_use]
-    pub const fn is_attended(&self) -> bool {
-        self.replaces.is_some()
-    }
-
     pub fn decline(self) {}
 
     /// It will be tried, and the other side told how it comes along.
@@ -167,10 +161,10 @@ impl Call {
         self.respond(&request, &answer, 202);
     }
 
-    pub(crate) fn tell(&mut self, status: u16, said: Option<oneshot::Sender<()>>) {
+    pub(crate) fn tell(&mut self, status: u16, said: oneshot::Sender<()>) {
         let Some(following) = &mut self.following else { return };
         following.step(status);
-        following.waiting.extend(said);
+        following.waiting.push(said);
         self.notify();
     }
 

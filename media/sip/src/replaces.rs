@@ -98,14 +98,10 @@ impl ReferTo {
             _ => return None,
         };
         let user = decoded(user.split([';', ':']).next()?)?;
-        let replaces = headers.split('&').find_map(|header| {
-            let (name, value) = header.split_once('=')?;
-            name.eq_ignore_ascii_case("Replaces")
-                .then(|| decoded(value).and_then(|value| Replaces::parse(&value)))
-        });
-        let replaces = match replaces {
-            Some(None) => return None,
-            Some(found) => found,
+        let mut headers = headers.split('&').filter_map(|header| header.split_once('='));
+        // One that cannot be read is not left out.
+        let replaces = match headers.find(|(name, _)| name.eq_ignore_ascii_case("Replaces")) {
+            Some((_, value)) => Some(Replaces::parse(&decoded(value)?)?),
             None => None,
         };
         dialable(&user).then_some(Self { user, replaces })

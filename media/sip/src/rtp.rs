@@ -181,6 +181,12 @@ impl Latch {
     }
 }
 
+/// Whether a packet is newer than the last one, or the first.
+#[must_use]
+pub fn is_ahead(last: Option<u16>, sequence: u16) -> bool {
+    last.is_none_or(|last| (1..0x8000).contains(&sequence.wrapping_sub(last)))
+}
+
 /// Of one frame.
 #[must_use]
 pub fn frame_units(clock_hz: u32) -> u32 {

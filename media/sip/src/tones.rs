@@ -6,6 +6,7 @@ use domain::Digit;
 use media_core::dtmf::Detector;
 use media_core::{Codec, Packet, g711};
 
+use crate::rtp::is_ahead;
 use crate::sdp::G722;
 
 /// A line that says a key as an event too says it within so long.
@@ -37,8 +38,7 @@ impl Tones {
 
     /// The keys that were recognised with this packet. One that is late or comes again says nothing new.
     pub(crate) fn hear(&mut self, packet: &Packet, now: Instant) -> Vec<Digit> {
-        let ahead = self.last.map_or(1, |last| packet.sequence.wrapping_sub(last));
-        if packet.codec != self.codec || !(1..0x8000).contains(&ahead) {
+        if packet.codec != self.codec || !is_ahead(self.last, packet.sequence) {
             return Vec::new();
         }
         self.last = Some(packet.sequence);

@@ -12,8 +12,8 @@ use media_codec::{G722Decoder, G722Encoder};
 use media_core::codec::{Decoder, Encoder};
 use media_core::{Codec, Packet, Resampler, dtmf};
 
-use crate::rtp::{Header, Latch, Timeline, frame_units};
-use crate::sdp::{Agreed, G722, clock_hz};
+use crate::rtp::{Header, Latch, Timeline, frame_units, is_ahead};
+use crate::sdp::{Agreed, Format, G722, clock_hz};
 use crate::srtp::Context;
 use crate::tones::Tones;
 
@@ -173,23 +173,15 @@ impl Voice {
             return Heard::Stray;
         }
         match format {
-            Some(format) if !payload.is_empty() && format.codec == G722 => Heard::Audio(Packet {
-                codec: G722,
-                sequence: header.sequence,
-                // Two samples to each of the clock's units.
-                timestamp: header.timestamp.wrapping_mul(2),
-                marker: header.marker,
-                payload: self.wide.samples(header.sequence, &payload),
-                at: now,
-            }),
-            Some(format) if !payload.is_empty() => Heard::Audio(Packet {
-                codec: format.codec,
-                sequence: header.sequence,
-                timestamp: header.timestamp,
-                marker: header.marker,
-                payload,
-                at: now,
-            }),
+            Some(&Format { codec, .. }) if !payload.is_empty() => {
+                let Header { sequence, timestamp, marker, .. } = header;
+                let (timestamp, payload) = match codec {
+                    // Two samples to each of the clock's units.
+                    G722 => (timestamp.wrapping_mul(2), self.wide.samples(sequence, &payload)),
+                    _ => (timestamp, payload),
+                };
+                Heard::Audio(Packet { codec, sequence, timestamp, marker, payload, at: now })
+            }
             None if agreed.events == Some(header.payload_type) => {
                 let key = self.keys.received(header.timestamp, &payload);
                 let told =
@@ -215,7 +207,7 @@ impl Voice {
         let clock = clock_hz(send.codec);
         let units = match send.codec {
             G722 => u32::try_from(payload.len()).ok(),
-            codec => Packet { codec, payload: payload.clone(), ..packet.clone() }.units(),
+            codec => codec.units(&payload),
         };
         let units = units.unwrap_or_else(|| frame_units(clock));
         let header = self.timeline.voice(send.payload_type, units, clock, now);
@@ -279,7 +271,7 @@ impl Voice {
         }
     }
 
-    fn way(&self) -> Option<(crate::sdp::Format, SocketAddr)> {
+    fn way(&self) -> Option<(Format, SocketAddr)> {
         let agreed = self.agreed.as_ref().filter(|agreed| agreed.direction.sends())?;
         // Without an address in the description the caller holds, whoever was heard before.
         agreed.remote?;
@@ -340,8 +332,7 @@ struct Wide {
 impl Wide {
     /// A packet that is late or comes again is decoded beside the stream, so that it does not disturb what follows.
     fn samples(&mut self, sequence: u16, payload: &[u8]) -> Bytes {
-        let ahead = self.last.map_or(1, |last| sequence.wrapping_sub(last));
-        let samples = if (1..0x8000).contains(&ahead) {
+        let samples = if is_ahead(self.last, sequence) {
             self.last = Some(sequence);
             self.decoder.decode(payload)
         } else {
@@ -370,7 +361,7 @@ impl Bridge {
 #[expect(clippy::disallowed_methods, reason = "tests need some instant to count from")]
 mod tests {
     use super::*;
-    use crate::sdp::{Direction, Format};
+    use crate::sdp::Direction;
     use crate::srtp::{Keys, Master, Suite};
 
     const PCMU: Format = Format { payload_type: 0, codec: Codec::Pcmu };
