@@ -126,12 +126,7 @@ pub fn dial(
         "client_state": STANDARD.encode(state),
         "command_id": id,
     });
-    Command {
-        url: format!("{}/v2/calls", api.trim_end_matches('/')),
-        authorization: Secret::new(format!("Bearer {}", key.expose())),
-        content_type: "application/json",
-        body: body.to_string(),
-    }
+    post(api, key, "calls", &body)
 }
 
 /// The name of the call that was begun, by Telnyx's answer to `dial`.
@@ -231,8 +226,12 @@ pub fn is_gone(status: u16, body: &str) -> bool {
 }
 
 fn command(api: &str, key: &Secret<String>, call: &str, action: &str, body: &Value) -> Command {
+    post(api, key, &format!("calls/{}/actions/{action}", part(call)), body)
+}
+
+fn post(api: &str, key: &Secret<String>, path: &str, body: &Value) -> Command {
     Command {
-        url: format!("{}/v2/calls/{}/actions/{action}", api.trim_end_matches('/'), part(call)),
+        url: format!("{}/v2/{path}", api.trim_end_matches('/')),
         authorization: Secret::new(format!("Bearer {}", key.expose())),
         content_type: "application/json",
         body: body.to_string(),

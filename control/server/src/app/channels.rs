@@ -1,13 +1,14 @@
 //! Channels: where callers come in.
 
 use control_api::channel::{Channel, ChannelChange, ChannelKind, NewChannel};
-use control_api::{List, Paging, problem};
+use control_api::{List, Paging};
 use control_store::channel as store;
 use domain::ChannelId;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::Fields;
-use super::{greetings, paging, routes};
+use super::routes::not_claimed;
+use super::{greetings, paging};
 use crate::Server;
 use crate::error::Error;
 
@@ -59,7 +60,7 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewChannel) -> Resul
     let (id, place) = (ChannelId::generate(), (new.kind.name(), address.as_str()));
     let enabled = new.enabled.unwrap_or(true);
     let row = store::create(&mut tx, id, place, new.agent_id, new.environment_id, enabled).await;
-    let made = shown(row.map_err(not_made)?);
+    let made = shown(row.map_err(not_claimed(TAKEN, UNKNOWN))?);
     let change = Change::of("channel.create", made.id).to(&made);
     let revision = made.revision;
     ctx.commit(tx, change, Done::made(made, revision)).await
@@ -98,17 +99,6 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
         server.ports.greetings.changed(ctx.org);
     }
     Ok(())
-}
-
-fn not_made(error: control_store::Error) -> Error {
-    match &error {
-        control_store::Error::Conflict { constraint }
-            if constraint == control_store::route::ONE_ORGANIZATION =>
-        {
-            Error::new(&problem::ROUTE_TAKEN, routes::TAKEN)
-        }
-        _ => refused(TAKEN, UNKNOWN)(error),
-    }
 }
 
 fn parsed(id: &str) -> Result<ChannelId, Error> {

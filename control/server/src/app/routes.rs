@@ -10,16 +10,15 @@ use control_api::{List, Paging, problem};
 use control_store::{OrgTx, route as store};
 use domain::{AgentId, RouteId};
 use routing::Pattern;
-use serde_json::Value;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::Fields;
 use super::greetings::read;
-use super::paging;
+use super::{definition, paging};
 use crate::Server;
 use crate::error::Error;
 
-pub(super) const TAKEN: &str = "another organization has a route for this number, room or hostname, or for one that begins so: take another, or have the server's operator settle whose it is";
+const TAKEN: &str = "another organization has a route for this number, room or hostname, or for one that begins so: take another, or have the server's operator settle whose it is";
 const UNKNOWN: &str = "the agent or environment is not there";
 /// Of one organization: every call looks at all of them.
 const ROUTES_MOST: i64 = 2000;
@@ -164,17 +163,24 @@ async fn nodes(tx: &mut OrgTx, agent: AgentId, version: Option<i32>) -> Result<O
     let Some(definition) = control_store::version::definition(tx, agent, version).await? else {
         return Ok(None);
     };
-    let read: Value = serde_json::from_str(&definition).unwrap_or_default();
-    let nodes = read["nodes"].as_object().map(|nodes| nodes.keys().cloned().collect());
+    let nodes = definition::value(&definition)["nodes"].as_object().map(|all| all.keys().cloned().collect());
     Ok(Some(nodes.unwrap_or_default()))
 }
 
 fn not_made(error: control_store::Error) -> Error {
-    match &error {
+    not_claimed("there is one already", UNKNOWN)(error)
+}
+
+/// As `refused`, of what claims a number, room or hostname for its organization.
+pub(super) fn not_claimed(
+    taken: &'static str,
+    unknown: &'static str,
+) -> impl FnOnce(control_store::Error) -> Error {
+    move |error| match &error {
         control_store::Error::Conflict { constraint } if constraint == store::ONE_ORGANIZATION => {
             Error::new(&problem::ROUTE_TAKEN, TAKEN)
         }
-        _ => refused("there is one already", UNKNOWN)(error),
+        _ => refused(taken, unknown)(error),
     }
 }
 

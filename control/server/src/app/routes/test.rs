@@ -65,9 +65,12 @@ pub(crate) async fn of(ctx: &Ctx, server: &Server, asked: RouteTest) -> Result<R
         && let Some(target) = store::target(&mut tx, route.agent, route.environment).await?
     {
         let known = known.get(&route.id).cloned().unwrap_or_default();
-        let node_missing = match (&known.node, nodes(&mut tx, route.agent, target.version).await?) {
-            (Some(node), Some(nodes)) => !nodes.contains(node),
-            _ => false,
+        let node_missing = match &known.node {
+            Some(node) => {
+                let served = nodes(&mut tx, route.agent, target.version).await?;
+                served.is_some_and(|nodes| !nodes.contains(node))
+            }
+            None => false,
         };
         answer.reached = Some(Reached {
             route_id: known.route,
