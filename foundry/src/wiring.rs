@@ -179,7 +179,7 @@ impl House {
             trunks: config.sip.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
             lent: config.sip.lent.clone(),
         });
-        let lines = Arc::new(Lines::default());
+        let lines = Arc::new(Lines::new(directory.clone()));
         let phones = match config.sip.options() {
             Some(options) => {
                 let named =

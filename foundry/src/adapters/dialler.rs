@@ -243,7 +243,7 @@ impl Desk {
         let (held, leg) = (phones::Held::of(&peer), phones::leg(peer));
         // A session that cannot begin drops the leg, which hangs up.
         let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
-        self.lines.opened(held, call.id, &call_of.agent, &self.directory);
+        self.lines.opened(held, call.id, &call_of.agent);
         let session = self.directory.get(call.id);
         let (Ok(()), Some(session)) = (&begun, session) else {
             tracing::warn!(call = %call.id, ?begun, "a call that was answered found no agent");

@@ -7,7 +7,7 @@ use domain::{Pii, SessionId};
 use greetings::Caller;
 use media_core::Delivery;
 use media_session::{Directory, Leg};
-use media_sip::{Invitation, Peer, Refusal, Server};
+use media_sip::{Invitation, Peer, Referral, Refusal, Server};
 use routing::Arrival;
 use runtime::{Kind, Tasks};
 use tokio::sync::mpsc;
@@ -43,39 +43,34 @@ pub(crate) struct Phones {
 
 impl Phones {
     pub(crate) fn answer(self, server: Server, mut ringing: mpsc::Receiver<Invitation>) {
-        let tasks = Arc::clone(&self.tasks);
-        self.listen_to_wishes(server);
+        let phones = Arc::new(self);
+        let (tasks, wishes) = (Arc::clone(&phones.tasks), server.referrals());
+        let listening = Arc::clone(&phones);
         tasks.spawn(RINGING, async move {
             while let Some(invitation) = ringing.recv().await {
-                self.take(invitation).await;
+                phones.take(invitation).await;
             }
         });
+        if let Some(wishes) = wishes {
+            tasks.spawn(WISHES, listening.listen_to(wishes, server));
+        }
     }
 
     /// What phones ask for, each by itself: it may ring for long.
-    fn listen_to_wishes(&self, server: Server) {
-        let Some(mut wishes) = server.referrals() else { return };
-        let (tasks, lines, board) =
-            (Arc::clone(&self.tasks), Arc::clone(&self.lines), Arc::clone(&self.board));
-        let (directory, rights) = (self.directory.clone(), Arc::clone(&self.rights));
-        self.tasks.spawn(WISHES, async move {
-            while let Some(referral) = wishes.recv().await {
-                let (server, lines, board) = (server.clone(), Arc::clone(&lines), Arc::clone(&board));
-                let (directory, rights) = (directory.clone(), Arc::clone(&rights));
-                tasks.spawn(WISH, async move {
-                    lines::follow(&lines, referral, &server, &board, &rights, &directory).await;
-                });
-            }
-        });
+    async fn listen_to(self: Arc<Self>, mut wishes: mpsc::Receiver<Referral>, server: Server) {
+        while let Some(referral) = wishes.recv().await {
+            let (phones, server) = (Arc::clone(&self), server.clone());
+            self.tasks.spawn(WISH, async move { phones.follow(referral, &server).await });
+        }
     }
 
     async fn take(&self, invitation: Invitation) {
         if let Some(before) = invitation.replaces.clone() {
-            if self.lines.session(&before, &self.directory).is_none() {
+            if self.lines.session(&before).is_none() {
                 return refuse(invitation, "unknown", Refusal::Unavailable);
             }
             // Whoever holds that call has this one in its place; no agent is begun.
-            let moved = self.lines.moved(&before, invitation.accept(), &self.directory).await;
+            let moved = self.lines.moved(&before, invitation.accept()).await;
             return tracing::debug!(moved, "a call takes the place of another");
         }
         let agent = match self.whom(&invitation) {
@@ -92,7 +87,7 @@ impl Phones {
         let (held, leg) = (Held::of(&peer), leg(peer));
         // A session that cannot begin drops the leg, which hangs up.
         let _ended = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg).await;
-        self.lines.opened(held, call.session, &call.agent, &self.directory);
+        self.lines.opened(held, call.session, &call.agent);
     }
 
     /// The agent, as the catalogue knows it, or why there is none.

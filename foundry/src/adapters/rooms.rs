@@ -149,27 +149,20 @@ impl Rooms {
     async fn follow(self: Arc<Self>, load: watch::Receiver<Load>) {
         let mut workers: HashMap<String, Tasks> = HashMap::new();
         loop {
-            let mut served = self.board.agents();
-            if self.board.catalogue().leads_rooms() {
-                let (name, title) = (BY_ROUTE.to_owned(), BY_ROUTE.to_owned());
-                served.push(control_api::Agent {
-                    name,
-                    title,
-                    description: String::new(),
-                    suggestions: Vec::new(),
-                });
-            }
-            workers.retain(|name, _| served.iter().any(|agent| agent.name == *name));
-            for agent in served {
-                if workers.contains_key(&agent.name) {
+            let agents = self.board.agents().into_iter().map(|agent| (agent.name, agent.title));
+            let by_route = self.board.catalogue().leads_rooms().then(|| (BY_ROUTE.into(), BY_ROUTE.into()));
+            let served: Vec<(String, String)> = agents.chain(by_route).collect();
+            workers.retain(|name, _| served.iter().any(|(served, _)| served == name));
+            for (name, title) in served {
+                if workers.contains_key(&name) {
                     continue;
                 }
                 let own = self.tasks.child();
-                let worker = self.worker(agent.name.clone(), agent.title);
+                let worker = self.worker(name.clone(), title);
                 match worker.start(load.clone(), &own) {
                     Ok(offers) => {
                         own.spawn(OFFERS, Arc::clone(&self).take_all(offers, load.clone()));
-                        workers.insert(agent.name, own);
+                        workers.insert(name, own);
                     }
                     // Looked at when the configuration was read.
                     Err(error) => return tracing::error!(%error, "LiveKit's address"),

@@ -89,22 +89,31 @@ async fn until(catalogue: &Catalogue, name: &str) {
     tokio::time::timeout(HANGS, served).await.expect("it is served in time");
 }
 
-#[tokio::test]
-async fn nobody_waits_for_what_another_organization_publishes() {
-    let db = database().await;
-    let (home, hogs) = (founded(&db, "default").await, founded(&db, "hogs").await);
-    let folder = tempfile::tempdir().expect("a folder");
-    // Vectors that an earlier run has left would be found, and nothing would wait.
+/// A catalogue in a folder of its own: vectors that an earlier run has left would be found, and nothing would wait.
+async fn empty(
+    folder: &tempfile::TempDir,
+    db: &Db,
+    home: OrgId,
+    embedder: Option<Arc<dyn Embedder>>,
+) -> (Arc<Catalogue>, Arc<Tasks>) {
     let config = Config {
         data_dir: folder.path().to_owned(),
         models_dir: Some(folder.path().to_owned()),
         ..Config::default()
     };
+    let tasks = Arc::new(Tasks::new());
+    let loaded = Catalogue::load(&config, db.clone(), home, embedder, Arc::clone(&tasks)).await;
+    (Arc::new(loaded.expect("nothing is published yet")), tasks)
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_another_organization_publishes() {
+    let db = database().await;
+    let (home, hogs) = (founded(&db, "default").await, founded(&db, "hogs").await);
+    let folder = tempfile::tempdir().expect("a folder");
     let held = Arc::new(Held { fake: FakeEmbedder::new(EmbedOptions::default()), gate: Semaphore::new(0) });
     let embedder: Arc<dyn Embedder> = held.clone();
-    let tasks = Arc::new(Tasks::new());
-    let loaded = Catalogue::load(&config, db.clone(), home, Some(embedder), Arc::clone(&tasks)).await;
-    let catalogue = Arc::new(loaded.expect("nothing is published yet"));
+    let (catalogue, tasks) = empty(&folder, &db, home, Some(embedder)).await;
     publish(&db, hogs, "hog", "a hog").await;
     catalogue.reload().await.expect("read");
     publish(&db, home, "quick", "a hare").await;
@@ -125,14 +134,7 @@ async fn of_two_organizations_agents_under_one_name_rooms_get_the_default_ones()
     let db = database().await;
     let (home, other) = (founded(&db, "default").await, founded(&db, "other").await);
     let folder = tempfile::tempdir().expect("a folder");
-    let config = Config {
-        data_dir: folder.path().to_owned(),
-        models_dir: Some(folder.path().to_owned()),
-        ..Config::default()
-    };
-    let tasks = Arc::new(Tasks::new());
-    let loaded = Catalogue::load(&config, db.clone(), home, None, Arc::clone(&tasks)).await;
-    let catalogue = Arc::new(loaded.expect("nothing is published yet"));
+    let (catalogue, tasks) = empty(&folder, &db, home, None).await;
     publish(&db, other, "twin", "the other").await;
     catalogue.reload().await.expect("read");
     let theirs = format!("{other}/twin");

@@ -2,7 +2,7 @@
 //! whom the agent itself would put callers through to.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use domain::SessionId;
@@ -10,8 +10,7 @@ use media_session::{Directory, Handle};
 use media_sip::{CallKey, Control, Peer, Referral, Server};
 use routing::dialled;
 
-use crate::adapters::dialler::Rights;
-use crate::switchboard::Switchboard;
+use super::Phones;
 
 /// Wishes of phones to be put through, by `outcome`: `connected`, `unanswered`, `declined` (to somebody whom the agent would not call).
 pub(crate) const REFERRALS: &str = "phone_referrals_total";
@@ -19,8 +18,10 @@ pub(crate) const REFERRALS: &str = "phone_referrals_total";
 const RING: Duration = Duration::from_secs(45);
 
 /// The calls that are open.
-#[derive(Default)]
-pub(crate) struct Lines(Mutex<HashMap<CallKey, Line>>);
+pub(crate) struct Lines {
+    open: Mutex<HashMap<CallKey, Line>>,
+    directory: Directory,
+}
 
 struct Line {
     session: SessionId,
@@ -39,86 +40,75 @@ impl Held {
 }
 
 impl Lines {
+    pub(crate) fn new(directory: Directory) -> Self {
+        Self { open: Mutex::default(), directory }
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<CallKey, Line>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The session, which runs, speaks in this call from now on.
-    pub(crate) fn opened(&self, call: Held, session: SessionId, agent: &str, directory: &Directory) {
+    pub(crate) fn opened(&self, call: Held, session: SessionId, agent: &str) {
         let Held(key, control) = call;
         let line = Line { session, agent: agent.to_owned(), control };
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open();
         // A session that has ended has no calls.
-        lines.retain(|_, line| directory.get(line.session).is_some());
-        lines.insert(key, line);
+        open.retain(|_, line| self.directory.get(line.session).is_some());
+        open.insert(key, line);
     }
 
     /// The session of a call, and whose it is.
-    pub(crate) fn session(
-        &self,
-        call: &CallKey,
-        directory: &Directory,
-    ) -> Option<(Handle, SessionId, String)> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = lines.get(call)?;
-        Some((directory.get(line.session)?, line.session, line.agent.clone()))
+    pub(crate) fn session(&self, call: &CallKey) -> Option<(Handle, SessionId, String)> {
+        let open = self.open();
+        let line = open.get(call)?;
+        Some((self.directory.get(line.session)?, line.session, line.agent.clone()))
     }
 
     /// Of the session's call, where it has one.
     pub(crate) fn control(&self, session: SessionId) -> Option<Control> {
-        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut of_session = lines.values().filter(|line| line.session == session);
+        let open = self.open();
+        let mut of_session = open.values().filter(|line| line.session == session);
         // Of a session that was moved only one is open, and which it is nobody knows here.
         let (one, other) = (of_session.next(), of_session.next());
         one.filter(|_| other.is_none()).map(|line| line.control.clone())
     }
 
-    fn closed(&self, call: &CallKey) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(call);
-    }
-
     /// `peer` takes the place of `before` in its session.
-    pub(crate) async fn moved(&self, before: &CallKey, peer: Peer, directory: &Directory) -> bool {
-        let Some((handle, session, agent)) = self.session(before, directory) else { return false };
-        self.opened(Held::of(&peer), session, &agent, directory);
-        self.closed(before);
+    pub(crate) async fn moved(&self, before: &CallKey, peer: Peer) -> bool {
+        let Some((handle, session, agent)) = self.session(before) else { return false };
+        self.opened(Held::of(&peer), session, &agent);
+        self.open().remove(before);
         // The leg before is hung up by the session.
         handle.attach(super::leg(peer)).await.is_ok()
     }
 }
 
-/// Puts the session of a call through to whom its other side names, where its agent might do that by itself, by the trunk that the call goes by.
-pub(crate) async fn follow(
-    lines: &Lines,
-    referral: Referral,
-    server: &Server,
-    board: &Switchboard,
-    rights: &Rights,
-    directory: &Directory,
-) {
-    let Some(trunk) = may(lines, &referral, board, rights, directory) else {
-        tracing::info!("a phone asked to be put through to somebody whom the agent does not call");
-        metrics::counter!(REFERRALS, "outcome" => "declined").increment(1);
-        return referral.decline();
-    };
-    let call = referral.call.clone();
-    let connected = match server.follow(referral, trunk, RING).await {
-        Ok(peer) => lines.moved(&call, peer, directory).await,
-        Err(_) => false,
-    };
-    let outcome = if connected { "connected" } else { "unanswered" };
-    metrics::counter!(REFERRALS, "outcome" => outcome).increment(1);
-}
+impl Phones {
+    /// Puts the session of a call through to whom its other side names, where its agent might do that by itself, by the trunk that the call goes by.
+    pub(super) async fn follow(&self, referral: Referral, server: &Server) {
+        let Some(trunk) = self.way_to(&referral) else {
+            tracing::info!("a phone asked to be put through to somebody whom the agent does not call");
+            metrics::counter!(REFERRALS, "outcome" => "declined").increment(1);
+            return referral.decline();
+        };
+        let call = referral.call.clone();
+        let connected = match server.follow(referral, trunk, RING).await {
+            Ok(peer) => self.lines.moved(&call, peer).await,
+            Err(_) => false,
+        };
+        let outcome = if connected { "connected" } else { "unanswered" };
+        metrics::counter!(REFERRALS, "outcome" => outcome).increment(1);
+    }
 
-/// The trunk to call by. Somebody who is in a call already (an attended transfer) is no stranger to the rule: the number counts.
-fn may(
-    lines: &Lines,
-    referral: &Referral,
-    board: &Switchboard,
-    rights: &Rights,
-    directory: &Directory,
-) -> Option<String> {
-    let trunk = referral.trunk.clone()?;
-    let (_, _, agent) = lines.session(&referral.call, directory)?;
-    let callable = board.catalogue().find(&agent)?;
-    let wanted = dialled(&referral.to.0);
-    let named = callable.ready.agent.graph().destinations();
-    let allowed = rights.may(callable.org, &trunk) && named.iter().any(|to| dialled(to) == wanted);
-    allowed.then_some(trunk)
+    /// The trunk to call by. Somebody who is in a call already (an attended transfer) is no stranger to the rule: the number counts.
+    fn way_to(&self, referral: &Referral) -> Option<String> {
+        let trunk = referral.trunk.clone()?;
+        let (_, _, agent) = self.lines.session(&referral.call)?;
+        let callable = self.board.catalogue().find(&agent)?;
+        let wanted = dialled(&referral.to.0);
+        let named = callable.ready.agent.graph().destinations();
+        let allowed = self.rights.may(callable.org, &trunk) && named.iter().any(|to| dialled(to) == wanted);
+        allowed.then_some(trunk)
+    }
 }
