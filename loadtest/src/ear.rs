@@ -7,7 +7,7 @@ use media_core::level;
 use tokio::time::Instant;
 
 /// A frame above this is voice; what thinking sounds and comfort noise stay under.
-const VOICE_DBFS: f32 = -45.0;
+pub(crate) const VOICE_DBFS: f32 = -45.0;
 /// Shorter silence inside a reply is its rhythm; longer and the reply is over as far as an ear can tell.
 pub const REPLY_OVER: Duration = Duration::from_millis(1_500);
 

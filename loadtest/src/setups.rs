@@ -11,7 +11,8 @@ use media_core::{LegCommand, LegEvent, Packet, level};
 use runtime::{Kind, Tasks};
 use tokio::time::Instant;
 
-use crate::gate::door::{Door, Entrance, Way};
+use crate::ear::VOICE_DBFS;
+use crate::gate::door::Entrance;
 use crate::gate::machine::{self, Place, Process};
 use crate::gate::report::{heading_of_machine, percentile};
 use crate::link::sip::Phones;
@@ -19,8 +20,6 @@ use crate::link::sip::Phones;
 const CALLER: Kind = Kind::new("loadtest.caller");
 /// A greeting that has not begun by then is missing.
 const GREETING_WITHIN: Duration = Duration::from_secs(5);
-/// Louder is voice, not the noise of a line.
-const VOICE_DBFS: f32 = -45.0;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -53,22 +52,19 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     machine::leave(args.place.core)?;
     heading_of_machine("Server on one core")?;
     let vendors = Process::vendors(&args.place)?;
-    let entrance = Entrance::of(Way::Sip, &args.place, &"livekit-server".into()).await?;
+    let sip = machine::free_address()?;
     let settings = format!("[calls]\nmax = {}\n", args.rate.saturating_mul(args.seconds) + 5);
-    let server = Process::server(&args.place, vendors.port(), &settings, &entrance).await?;
-    let Door::Sip(phones, agent) = entrance.open(&server, &args.agent).await? else {
-        anyhow::bail!("phones were asked for");
-    };
-    let phones = Arc::new(phones);
+    let server = Process::server(&args.place, vendors.port(), &settings, &Entrance::phones(sip)).await?;
+    let phones = Arc::new(Phones::open(&sip.ip().to_string(), sip.port()).await?);
     // One before the measure: what a server makes at its first call is made.
-    one(&phones, &agent, Duration::from_millis(args.hold_ms)).await.context("the first call")?;
+    one(&phones, &args.agent, Duration::from_millis(args.hold_ms)).await.context("the first call")?;
     let tasks = Tasks::new();
     let (before, began) = (server.sample()?, Instant::now());
     let running: Vec<_> = (0..args.rate * args.seconds)
         .map(|index| {
             let at = began + Duration::from_secs(1) * index / args.rate;
             let (phones, agent, hold) =
-                (Arc::clone(&phones), agent.clone(), Duration::from_millis(args.hold_ms));
+                (Arc::clone(&phones), args.agent.clone(), Duration::from_millis(args.hold_ms));
             tasks.spawn(CALLER, async move {
                 tokio::time::sleep_until(at).await;
                 one(&phones, &agent, hold).await

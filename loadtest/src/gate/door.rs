@@ -60,11 +60,7 @@ impl Entrance {
             Way::Websocket => http(Transport::Websocket),
             Way::Mulaw => http(Transport::Mulaw),
             Way::Telnyx => http(Transport::Telnyx),
-            Way::Sip => {
-                let address = super::machine::free_address()?;
-                let arguments = vec!["--sip-listen".to_owned(), address.to_string(), "--sip-open".to_owned()];
-                Self { arguments, environment: vec![], kind: Kind::Sip(address) }
-            }
+            Way::Sip => Self::phones(super::machine::free_address()?),
             Way::Livekit => {
                 let server = Process::livekit(place, livekit_server, KEY, SECRET).await?;
                 let url = format!("ws://{}", server.port());
@@ -77,6 +73,12 @@ impl Entrance {
                 Self { arguments: vec![], environment, kind: Kind::Rooms(Rooms { url, keys, server }) }
             }
         })
+    }
+
+    /// For phones that call the server there.
+    pub(crate) fn phones(address: SocketAddr) -> Self {
+        let arguments = vec!["--sip-listen".to_owned(), address.to_string(), "--sip-open".to_owned()];
+        Self { arguments, environment: vec![], kind: Kind::Sip(address) }
     }
 
     /// Once the server is there.

@@ -74,7 +74,7 @@ impl Process {
         let config = folder.path().join("foundry.toml");
         let agents = folder.path().join("agents");
         std::fs::create_dir(&agents)?;
-        for (name, agent) in [(THINKER, thinker()), (SHOWN, shown())] {
+        for (name, agent) in [(THINKER, thinker()), (SHOWN, shown()?)] {
             std::fs::write(agents.join(format!("{name}.json")), agent.to_string())?;
         }
         let vad = &place.vad;
@@ -267,24 +267,12 @@ fn thinker() -> Value {
     })
 }
 
-/// Says what `bench` says, and is not hidden: rooms ask for agents that a server shows.
+/// As `bench`, and not hidden: rooms ask for agents that a server shows.
 pub(crate) const SHOWN: &str = "gate";
 
-fn shown() -> Value {
-    const WORDS: &str = "Thank you for your words. This is a reply of a fixed length, so that every turn of a measurement takes the \
-                         same time to speak.";
-    json!({
-        "name": SHOWN, "version": 1, "title": "Gate",
-        "options": { "page": { "description": "Answers anything with the same words." } },
-        "manners": { "nudges": [] },
-        "entry": "listen",
-        "nodes": {
-            "listen": { "kind": "intent", "intents": { "anything": { "examples": ["anything", "something"] } }, "unknown": [WORDS] },
-            "reply": { "kind": "say", "text": [WORDS] },
-        },
-        "edges": [
-            { "from": "listen", "on": "anything", "to": "reply" },
-            { "from": "listen", "on": "unknown", "to": "reply" },
-        ],
-    })
+fn shown() -> anyhow::Result<Value> {
+    let mut bench: Value = serde_json::from_str(include_str!("../../../agents/library/bench.json"))?;
+    bench["name"] = SHOWN.into();
+    bench["options"]["page"]["hidden"] = false.into();
+    Ok(bench)
 }
