@@ -187,7 +187,7 @@ async function pickUp(callees) {
   }
 }
 
-/** A campaign that calls them: while its third call goes on. */
+/** A campaign that calls them, while its first call goes on. */
 async function callOut(operator) {
   const { id } = await operator.post('/campaigns', {
     title: 'Reminders for next week',

@@ -1,6 +1,6 @@
 //! An agent is dispatched into a LiveKit room, and talks there with LiveKit's own client.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testkit::livekit::{self, KEY, LiveKit, SECRET};
 use testkit::words::error_rate;
 use testkit::{Server, process};
 
-use crate::browser::tell;
+use crate::browser::{Story, tell};
 use crate::newcomer::mentions_saturday_hours;
 use crate::{ears, house};
 
@@ -35,6 +35,31 @@ pub(crate) fn admission(server: &Server) -> Value {
     let given = given.expect("the server answers");
     assert_eq!(given.status, 200, "{given:?}");
     given.json()
+}
+
+/// A server with the embedded models, once rooms are offered to it.
+pub(crate) fn speaking(config: &Path) -> Server {
+    let config = config.to_str().expect("a plain path");
+    let server = Server::start(house::PROGRAM, &["--providers", "local", "--config", config]);
+    registered(&server);
+    // LiveKit offers no room to a server that is as busy as one that renders.
+    process::wait_for("greetings that are rendered", Duration::from_secs(120), || {
+        server.log().contains("greetings are rendered ahead").then_some(())
+    });
+    server
+}
+
+/// A page that enters a room with the agent and asks about opening hours.
+pub(crate) fn joins(script: &str, server: &Server) -> Story {
+    let given = admission(server);
+    let speech = testkit::speech("desk_hours.wav");
+    let given = |name: &str| given[name].as_str().expect("it is given");
+    let arguments = [
+        ("--room", given("url")),
+        ("--token", given("token")),
+        ("--speech", speech.to_str().expect("a plain path")),
+    ];
+    tell(script, server, &arguments)
 }
 
 fn caller(url: &str, token: &str) -> Value {
@@ -130,22 +155,8 @@ fn a_page_with_the_published_client_talks_to_an_agent_hears_it_and_reads_what_is
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("foundry.toml");
     std::fs::write(&config, settings(&rooms)).expect("writable");
-    let config = config.to_str().expect("a plain path");
-    let server = Server::start(house::PROGRAM, &["--providers", "local", "--config", config]);
-    registered(&server);
-    // LiveKit offers no room to a server that is as busy as one that renders.
-    process::wait_for("greetings that are rendered", Duration::from_secs(120), || {
-        server.log().contains("greetings are rendered ahead").then_some(())
-    });
-    let given = admission(&server);
-    let speech = testkit::speech("desk_hours.wav");
-    let given = |name: &str| given[name].as_str().expect("it is given");
-    let arguments = [
-        ("--room", given("url")),
-        ("--token", given("token")),
-        ("--speech", speech.to_str().expect("a plain path")),
-    ];
-    let story = tell("livekit.mjs", &server, &arguments);
+    let server = speaking(&config);
+    let story = joins("livekit.mjs", &server);
     let report = &story.report;
 
     let agent = &report["agents"][0];

@@ -14,9 +14,8 @@ use testkit::words::error_rate;
 use testkit::{Server, process};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::browser::tell;
 use crate::house;
-use crate::livekit::{admission, registered, settings};
+use crate::livekit::{joins, registered, settings, speaking};
 
 /// Who asks about opening hours is shown them, by a tool that is the page's.
 fn shows() -> Value {
@@ -50,22 +49,8 @@ fn a_page_whose_microphone_was_on_before_is_heard_and_does_what_the_agent_asks()
     std::fs::write(agents.join("front-desk.json"), shows().to_string()).expect("writable");
     let config = folder.path().join("foundry.toml");
     std::fs::write(&config, format!("agents_dir = {agents:?}\n{}", settings(&rooms))).expect("writable");
-    let config = config.to_str().expect("a plain path");
-    let server = Server::start(house::PROGRAM, &["--providers", "local", "--config", config]);
-    registered(&server);
-    // LiveKit offers no room to a server that is as busy as one that renders.
-    process::wait_for("greetings that are rendered", Duration::from_secs(120), || {
-        server.log().contains("greetings are rendered ahead").then_some(())
-    });
-    let given = admission(&server);
-    let given = |name: &str| given[name].as_str().expect("it is given");
-    let speech = testkit::speech("desk_hours.wav");
-    let arguments = [
-        ("--room", given("url")),
-        ("--token", given("token")),
-        ("--speech", speech.to_str().expect("a plain path")),
-    ];
-    let story = tell("livekit-page.mjs", &server, &arguments);
+    let server = speaking(&config);
+    let story = joins("livekit-page.mjs", &server);
     let report = &story.report;
     let shown = &report["shown"];
     assert_eq!(shown["day"], "Saturday", "{report}");

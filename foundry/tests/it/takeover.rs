@@ -207,6 +207,25 @@ fn gave_up(server: &Server, why: &str) {
     });
 }
 
+fn is_answered_once(runtime: &tokio::runtime::Runtime, caller: &mut Caller) {
+    let said = caller.said.len();
+    runtime.block_on(caller.asks("on Tuesday"));
+    assert_eq!(caller.said.len(), said + 1, "one answer, by one agent: {:?}", caller.said);
+}
+
+/// The caller says goodbye; `other` is what the server that had the call did not do.
+fn ends_once(runtime: &tokio::runtime::Runtime, caller: &mut Caller, database: &str, other: &str) {
+    runtime.block_on(async {
+        caller.write("goodbye").await;
+        caller.answered().await;
+    });
+    process::wait_for("the call's end", PATIENCE, || {
+        (sql(database, "select end_reason from app.sessions") == "agent_ended").then_some(())
+    });
+    let ends = "select count(*) from app.session_events where kind = 'ended'";
+    assert_eq!(sql(database, ends), "1", "{other}");
+}
+
 #[test]
 fn a_server_that_was_frozen_finds_its_call_taken_and_says_nothing_more() {
     let _quiet = house::quiet();
@@ -225,18 +244,8 @@ fn a_server_that_was_frozen_finds_its_call_taken_and_says_nothing_more() {
     });
     process::signal(frozen.pid(), "CONT");
     gave_up(frozen, "");
-    let said = caller.said.len();
-    runtime.block_on(caller.asks("on Tuesday"));
-    assert_eq!(caller.said.len(), said + 1, "one answer, by one agent: {:?}", caller.said);
-    runtime.block_on(async {
-        caller.write("goodbye").await;
-        caller.answered().await;
-    });
-    process::wait_for("the call's end", PATIENCE, || {
-        (sql(&database, "select end_reason from app.sessions") == "agent_ended").then_some(())
-    });
-    let ends = "select count(*) from app.session_events where kind = 'ended'";
-    assert_eq!(sql(&database, ends), "1", "the frozen server ended nothing");
+    is_answered_once(&runtime, &mut caller);
+    ends_once(&runtime, &mut caller, &database, "the frozen server ended nothing");
     assert_ne!(sql(&database, "select server_id from app.sessions"), holder);
     runtime.block_on(async { tasks.shutdown().await });
 }
@@ -395,19 +404,9 @@ fn a_server_that_alone_has_lost_the_database_is_sent_away_by_the_one_that_takes_
         caller.answered().await;
     });
     assert!(!lonely.log().contains("gives a call up"), "it cannot know: {}", lonely.log());
-    let said = caller.said.len();
-    runtime.block_on(caller.asks("on Tuesday"));
-    assert_eq!(caller.said.len(), said + 1, "one answer, by one agent: {:?}", caller.said);
+    is_answered_once(&runtime, &mut caller);
     way.set_cut(false);
-    runtime.block_on(async {
-        caller.write("goodbye").await;
-        caller.answered().await;
-    });
-    process::wait_for("the call's end", PATIENCE, || {
-        (sql(&database, "select end_reason from app.sessions") == "agent_ended").then_some(())
-    });
-    let ends = "select count(*) from app.session_events where kind = 'ended'";
-    assert_eq!(sql(&database, ends), "1", "the one without a database ended nothing");
+    ends_once(&runtime, &mut caller, &database, "the one without a database ended nothing");
     assert_eq!(sql(&database, "select fence from app.sessions"), "1");
     runtime.block_on(async { tasks.shutdown().await });
     drop(way.tasks);

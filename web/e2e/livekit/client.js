@@ -61,7 +61,6 @@ window.speakAndConnect = async (url, token) => {
   });
   const microphone = room.localParticipant.setMicrophoneEnabled(true, undefined, { preConnectBuffer: true });
   await new Promise((done) => setTimeout(done, 4_500));
-  report.connectedAfterMs = 4_500;
   await room.connect(url, token);
   report.identity = room.localParticipant.identity;
   await microphone;
