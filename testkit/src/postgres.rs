@@ -16,6 +16,8 @@ use crate::process;
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// Owns every database, and is no superuser.
 const OWNER: &str = "foundry_owner";
+/// How a cluster's folder begins; then come its process and a number.
+const FOLDER: &str = "agent-foundry-test-";
 
 /// One running cluster.
 pub struct Cluster {
@@ -57,12 +59,12 @@ pub fn copy_of(template: &str, fill: impl FnOnce(&str)) -> String {
 }
 
 impl Cluster {
-    /// Makes and starts one. Its files go when the process ends in order, its processes in any case.
+    /// Makes and starts one. Its processes end with this one; its files go with it, those of the shared one when the next is made.
     #[must_use]
     pub fn start() -> Self {
+        sweep(&std::env::temp_dir());
         let binaries = binaries();
-        let folder =
-            std::env::temp_dir().join(format!("agent-foundry-test-{}-{}", std::process::id(), next()));
+        let folder = std::env::temp_dir().join(format!("{FOLDER}{}-{}", std::process::id(), next()));
         std::fs::create_dir(&folder).expect("a new folder");
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
         let user = runs_as();
@@ -166,6 +168,17 @@ impl Drop for Cluster {
     }
 }
 
+/// Removes the clusters of processes that have ended: what a process shares is dropped by nobody.
+fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.split('-').next());
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _gone_already = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn next() -> u32 {
     DATABASES.fetch_add(1, Ordering::Relaxed)
 }
@@ -223,4 +236,24 @@ fn binaries() -> PathBuf {
         .output()
         .expect("PostgreSQL is installed: make test installs it");
     PathBuf::from(String::from_utf8_lossy(&asked.stdout).trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_processes_left_is_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ours = format!("{FOLDER}{}-0", std::process::id());
+        // No process has a number above 2^22.
+        for name in [&ours, "agent-foundry-test-99999999-3", "another"] {
+            std::fs::create_dir(folder.path().join(name)).expect("writable");
+        }
+        sweep(folder.path());
+        let left = std::fs::read_dir(folder.path()).expect("readable").flatten();
+        let mut left: Vec<_> = left.map(|entry| entry.file_name().into_string().expect("plain")).collect();
+        left.sort();
+        assert_eq!(left, [ours, "another".to_owned()]);
+    }
 }

@@ -1,26 +1,23 @@
 // A page of the server's own origin with a published client in it, as any bundler makes it; the server's pages are not at stake there.
 
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { build } from 'vite';
 
 /** The script at `entry` with its packages. */
 export async function bundled(entry) {
-  const folder = mkdtempSync(join(tmpdir(), 'foundry-client-'));
-  await build({
+  const [{ output }] = await build({
     configFile: false,
     logLevel: 'error',
     root: dirname(entry),
     publicDir: false,
     define: { 'process.env.NODE_ENV': '"production"', global: 'globalThis' },
     build: {
-      outDir: folder,
+      write: false,
       minify: false,
       lib: { entry, formats: ['iife'], name: 'client', fileName: () => 'client.js' },
     },
   });
-  return readFileSync(join(folder, 'client.js'), 'utf8');
+  return output[0].code;
 }
 
 /** Opens a page at `address` with one button and the script. */
