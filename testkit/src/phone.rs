@@ -240,6 +240,16 @@ impl Phone {
         heard
     }
 
+    /// Plays, frame by frame at its pace, what `next` makes of what came since the last one.
+    pub fn converse(&mut self, frames: u32, mut next: impl FnMut(Vec<u8>) -> Vec<u8>) {
+        let (began, mut heard) = (now(), Vec::new());
+        for n in 1..=frames {
+            let frame = next(std::mem::take(&mut heard));
+            self.rtp_packet(0, &frame);
+            self.hear_until(began + FRAME * n, &mut heard);
+        }
+    }
+
     /// Listens, sending silence as phones do.
     pub fn listen(&mut self, length: Duration) -> Vec<u8> {
         let frames = usize::try_from(length.as_millis() / 20).expect("a short call");

@@ -34,6 +34,8 @@ pub(crate) struct Sip {
     pub(crate) g722: bool,
     /// Keys are heard as tones in the audio of lines that have no events for them.
     pub(crate) tones: bool,
+    /// The agent's own voice is taken out of what every phone sends; `cancel_echo` of a trunk says it of its phones alone.
+    pub(crate) cancel_echo: bool,
     /// Who may call, by name and password; empty: nobody is asked.
     #[serde(skip_serializing)]
     pub(crate) users: BTreeMap<String, Secret<String>>,
@@ -66,6 +68,7 @@ impl Default for Sip {
             keys_in_plain: false,
             g722: options.g722,
             tones: options.tones,
+            cancel_echo: options.cancel_echo,
             users: BTreeMap::new(),
             trunks_only: None,
             requests_per_address: options.requests_per_address,
@@ -80,7 +83,7 @@ impl Default for Sip {
 impl Sip {
     pub(crate) fn options(&self) -> Option<media_sip::Options> {
         let Self { rtp_first, rtp_last, advertise, srtp_required, keys_in_plain, g722, tones, .. } = *self;
-        let Self { trunks_only, requests_per_address, calls_per_address, .. } = *self;
+        let Self { cancel_echo, trunks_only, requests_per_address, calls_per_address, .. } = *self;
         let options = media_sip::Options {
             listen: self.listen?,
             tls_listen: self.tls_listen,
@@ -91,6 +94,7 @@ impl Sip {
             keys_in_plain,
             g722,
             tones,
+            cancel_echo,
             users: self.users.clone(),
             trunks_only,
             requests_per_address,

@@ -295,7 +295,9 @@ impl Call {
         // In the lower half: a packet lost early does not put the far side's count of wraps out (RFC 3711 section 3.3.1).
         let sequence = rand::random::<u16>() >> 1;
         let mut voice = Voice::new(Timeline::new(rand::random(), sequence, rand::random()));
-        voice.listens_for_tones(line.shared.options.listens_for_tones(line.party.trunk.as_deref()));
+        let trunk = line.party.trunk.as_deref();
+        voice.listens_for_tones(line.shared.options.listens_for_tones(trunk));
+        voice.cancels_echo(line.shared.options.cancels_echo(trunk));
         let call = Self {
             machine: Machine::new(line.shared.options.clone()),
             voice,

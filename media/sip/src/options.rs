@@ -39,6 +39,8 @@ pub struct Options {
     pub g722: bool,
     /// Keys are heard as tones in the audio of lines that have no events for them (RFC 4733).
     pub tones: bool,
+    /// The agent's own voice is taken out of what every phone sends, for about a hundredth of a core each; `Trunk::cancel_echo` says it of a trunk's.
+    pub cancel_echo: bool,
     /// Requests in work and calls that there may be at once; more requests are dropped, to be repeated by whoever sent them.
     pub requests: usize,
     /// Requests a second that one address may send outside of calls, and twice as many at once; more are dropped unanswered. 0: no limit.
@@ -75,6 +77,7 @@ impl Default for Options {
             opus: true,
             g722: true,
             tones: true,
+            cancel_echo: false,
             requests: 2_048,
             requests_per_address: 100,
             calls_per_address: 200,
@@ -147,6 +150,12 @@ impl Options {
             _ if self.tones => Listens::WithoutEvents,
             _ => Listens::Never,
         }
+    }
+
+    /// Whether the agent's own voice is taken out of what comes by that trunk, or by none.
+    pub(crate) fn cancels_echo(&self, trunk: Option<&str>) -> bool {
+        let of_trunk = |name: &str| self.trunks.iter().any(|trunk| trunk.name == name && trunk.cancel_echo);
+        self.cancel_echo || trunk.is_some_and(of_trunk)
     }
 
     /// In our order.

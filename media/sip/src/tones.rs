@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use domain::Digit;
 use media_core::dtmf::Detector;
-use media_core::{Codec, Packet, g711};
+use media_core::{Codec, Packet};
 
+use crate::linear;
 use crate::rtp::is_ahead;
-use crate::sdp::G722;
 
 /// A line that says a key as an event too says it within so long.
 const ECHO: Duration = Duration::from_millis(500);
@@ -24,11 +24,7 @@ pub(crate) struct Tones {
 impl Tones {
     /// `None` for codecs that no line with tones alone speaks.
     pub(crate) fn of(codec: Codec) -> Option<Self> {
-        let rate_hz = match codec {
-            Codec::Pcmu | Codec::Pcma => 8_000,
-            G722 => media_codec::g722::RATE_HZ,
-            _ => return None,
-        };
+        let rate_hz = linear::rate_hz(codec)?;
         Some(Self { detector: Detector::new(rate_hz), codec, last: None, heard: None })
     }
 
@@ -42,12 +38,7 @@ impl Tones {
             return Vec::new();
         }
         self.last = Some(packet.sequence);
-        let samples: Vec<i16> = match self.codec {
-            Codec::Pcmu => packet.payload.iter().map(|byte| g711::decode_ulaw(*byte)).collect(),
-            Codec::Pcma => packet.payload.iter().map(|byte| g711::decode_alaw(*byte)).collect(),
-            _ => packet.payload.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect(),
-        };
-        let keys = self.detector.feed(&samples);
+        let keys = self.detector.feed(&linear::samples(self.codec, &packet.payload));
         if let Some(key) = keys.last() {
             self.heard = Some((*key, now));
         }
@@ -66,20 +57,16 @@ mod tests {
     use media_core::{Resampler, dtmf};
 
     use super::*;
+    use crate::sdp::G722;
 
     fn packets(codec: Codec, samples: &[i16], first: u16) -> Vec<Packet> {
         let length = if codec == G722 { 320 } else { 160 };
-        let payload = |frame: &[i16]| match codec {
-            Codec::Pcmu => frame.iter().map(|sample| g711::encode_ulaw(*sample)).collect(),
-            Codec::Pcma => frame.iter().map(|sample| g711::encode_alaw(*sample)).collect(),
-            _ => frame.iter().flat_map(|sample| sample.to_le_bytes()).collect(),
-        };
         let packet = |(n, frame): (usize, &[i16])| Packet {
             codec,
             sequence: first.wrapping_add(n as u16),
             timestamp: (n * length) as u32,
             marker: false,
-            payload: payload(frame),
+            payload: linear::payload(codec, frame),
             at: Instant::now(),
         };
         samples.chunks_exact(length).enumerate().map(packet).collect()

@@ -45,6 +45,9 @@ pub struct Trunk {
     /// Keys are heard as tones in its audio too, though it has events for them: for lines that promise those and send none.
     #[serde(default)]
     pub tones: bool,
+    /// The agent's own voice is taken out of what its phones send: for lines with loudspeakers or reflections.
+    #[serde(default)]
+    pub cancel_echo: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +169,7 @@ pub(crate) mod tests {
             joins: false,
             ca: None,
             tones: false,
+            cancel_echo: false,
         }
     }
 

@@ -12,6 +12,7 @@ use media_codec::{G722Decoder, G722Encoder};
 use media_core::codec::{Decoder, Encoder};
 use media_core::{Codec, Packet, Resampler, dtmf};
 
+use crate::echo::Canceller;
 use crate::rtp::{Header, Latch, Timeline, frame_units, is_ahead};
 use crate::sdp::{Agreed, Format, G722, clock_hz};
 use crate::srtp::Context;
@@ -56,6 +57,9 @@ pub struct Voice {
     /// Keys that are tones in what is heard.
     tones: Option<Tones>,
     listens: Listens,
+    /// Of the agent's own voice, where a phone gives it back.
+    echo: Option<Box<Canceller>>,
+    cancels_echo: bool,
     agreed: Option<Agreed>,
     /// Of G.722 that comes.
     wide: Wide,
@@ -91,6 +95,8 @@ impl Voice {
             keys: dtmf::Events::default(),
             tones: None,
             listens: Listens::default(),
+            echo: None,
+            cancels_echo: false,
             agreed: None,
             wide: Wide::default(),
             srtp: None,
@@ -104,6 +110,11 @@ impl Voice {
     /// When keys are looked for in the sound itself; from the next agreement on.
     pub fn listens_for_tones(&mut self, listens: Listens) {
         self.listens = listens;
+    }
+
+    /// Whether the agent's own voice is taken out of what is heard; from the next agreement on.
+    pub fn cancels_echo(&mut self, cancels: bool) {
+        self.cancels_echo = cancels;
     }
 
     /// The keys that sound in a packet which was received, where they are looked for.
@@ -148,6 +159,9 @@ impl Voice {
         let codec = agreed.send.codec;
         let kept = self.tones.take().filter(|tones| tones.is_of(codec));
         self.tones = if listens { kept.or_else(|| Tones::of(codec)) } else { None };
+        let kept = self.echo.take().filter(|echo| echo.is_of(codec));
+        self.echo =
+            if self.cancels_echo { kept.or_else(|| Canceller::of(codec).map(Box::new)) } else { None };
         self.latch.signal(agreed.remote);
         self.agreed = Some(agreed);
         Ok(())
@@ -180,7 +194,11 @@ impl Voice {
                     G722 => (timestamp.wrapping_mul(2), self.wide.samples(sequence, &payload)),
                     _ => (timestamp, payload),
                 };
-                Heard::Audio(Packet { codec, sequence, timestamp, marker, payload, at: now })
+                let mut packet = Packet { codec, sequence, timestamp, marker, payload, at: now };
+                if let Some(echo) = &mut self.echo {
+                    packet.payload = echo.heard(&packet);
+                }
+                Heard::Audio(packet)
             }
             None if agreed.events == Some(header.payload_type) => {
                 let key = self.keys.received(header.timestamp, &payload);
@@ -210,6 +228,9 @@ impl Voice {
             codec => codec.units(&payload),
         };
         let units = units.unwrap_or_else(|| frame_units(clock));
+        if let Some(echo) = &mut self.echo {
+            echo.sent(&payload);
+        }
         let header = self.timeline.voice(send.payload_type, units, clock, now);
         Some((self.sealed(header.datagram(&payload))?, remote))
     }
@@ -241,6 +262,9 @@ impl Voice {
         if let Some(Some((begins, payload))) = self.pressing.pop_front()
             && let Some(events) = self.agreed.as_ref().and_then(|agreed| agreed.events)
         {
+            if let Some(echo) = &mut self.echo {
+                echo.silent();
+            }
             let header = self.timeline.key(events, begins, clock_hz(send.codec), now);
             return Some((self.sealed(header.datagram(&payload))?, remote));
         }
@@ -253,6 +277,9 @@ impl Voice {
             })
             .collect();
         let payload = encoder.encode(&samples).filter(|payload| !payload.is_empty())?;
+        if let Some(echo) = &mut self.echo {
+            echo.sent(&payload);
+        }
         let clock = clock_hz(send.codec);
         let header = self.timeline.fill(send.payload_type, frame_units(clock), clock, now);
         Some((self.sealed(header.datagram(&payload))?, remote))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::{Digit, Pii};
-use media_core::{Codec, LegCommand, LegEvent, Packet, g711};
+use media_core::{Codec, LegCommand, LegEvent, Packet, Resampler, g711};
 use media_sip::sdp::G722;
 use media_sip::{
     CallKey, Control, Dialling, Invitation, NotTransferred, Options, Outcome, Outgoing, Peer, Progress,
@@ -205,6 +205,17 @@ pub(crate) fn tone(frames: usize) -> Vec<u8> {
     (0..160 * frames).map(|n| g711::encode_ulaw(((n as f32 * 0.4).sin() * 8_000.0) as i16)).collect()
 }
 
+/// A recording of somebody who speaks, in whole frames.
+fn words() -> Vec<u8> {
+    let mut file = hound::WavReader::open(testkit::speech("desk_book.wav")).expect("a recording");
+    let mut words = Vec::new();
+    let mut resampler = Resampler::new(file.spec().sample_rate, 8_000).expect("a rate");
+    let samples: Vec<i16> = file.samples::<i16>().map(|sample| sample.expect("a sample")).collect();
+    resampler.push(&samples, &mut words);
+    words.truncate(words.len() / 160 * 160);
+    words.into_iter().map(g711::encode_ulaw).collect()
+}
+
 pub(crate) fn is_loud(mulaw: &[u8]) -> bool {
     mulaw.iter().any(|byte| g711::decode_ulaw(*byte).unsigned_abs() > 4_000)
 }
@@ -313,11 +324,11 @@ fn begun(seen: &Mutex<Vec<Seen>>, called: &str) -> usize {
     seen.len() - 1
 }
 
-/// Says its tone once media flows. `brief` hangs up after half a second.
+/// Says its tone once media flows. `brief` hangs up after half a second, `reader` says words instead.
 async fn speak(mut peer: Peer, called: &str, note: impl Fn(&dyn Fn(&mut Seen))) {
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
     let (mut active, mut count) = (false, 0_u16);
-    let (voice, codec) = (tone(50), peer.codec);
+    let (voice, codec) = (if called == "reader" { words() } else { tone(50) }, peer.codec);
     loop {
         tokio::select! {
             event = peer.events.recv() => match event {
@@ -345,7 +356,7 @@ async fn speak(mut peer: Peer, called: &str, note: impl Fn(&dyn Fn(&mut Seen))) 
                 None => return note(&|seen| seen.over = true),
             },
             _ = ticks.tick(), if active => {
-                let from = usize::from(count % 50) * 160;
+                let from = usize::from(count) % (voice.len() / 160) * 160;
                 let (codec, payload) = match codec {
                     G722 => (G722, whistle(count)),
                     _ => (Codec::Pcmu, Bytes::copy_from_slice(&voice[from..from + 160])),

@@ -82,6 +82,7 @@ pub(crate) fn trunk(port: u16) -> Trunk {
         joins: false,
         ca: None,
         tones: false,
+        cancel_echo: false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! One call with a phone by hand: audio both ways, keys, holds, moves, and callers who vanish.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use domain::Digit;
@@ -29,6 +30,31 @@ fn keys_that_sound_in_the_audio_are_read_where_a_trunk_sends_them_so() {
     }
     testkit::process::wait_for("the keys", SOON, || (desk.seen()[0].keys == "4711#").then_some(()));
     assert_eq!(phone.hang_up(), Some(200));
+}
+
+/// Calls, and gives back what it hears, a little quieter and later. Frames of it that the voice heard loudly in the last 4 s of 8.
+fn gives_back(cancel_echo: bool) -> usize {
+    let desk = Desk::open(|options| options.cancel_echo = cancel_echo);
+    let mut phone = Phone::new(desk.address());
+    assert_eq!(phone.call("reader").status(), Some(200));
+    let mut delay = VecDeque::from(vec![0xff_u8; 160 * 5]);
+    let mut gives_back = |heard: Vec<u8>| {
+        delay.extend(heard.into_iter().map(|byte| g711::encode_ulaw(g711::decode_ulaw(byte) / 4 * 3)));
+        (0..160).map(|_| delay.pop_front().unwrap_or(0xff)).collect()
+    };
+    phone.converse(200, &mut gives_back);
+    let known = desk.seen()[0].loud;
+    phone.converse(200, &mut gives_back);
+    let loud = desk.seen()[0].loud - known;
+    assert_eq!(phone.hang_up(), Some(200));
+    loud
+}
+
+#[test]
+fn a_phone_that_gives_the_voice_back_is_not_taken_for_a_caller() {
+    let (with, without) = (gives_back(true), gives_back(false));
+    assert!(without > 40, "the echo is there: {without} of 200 frames");
+    assert!(with * 5 < without, "{with} of 200 frames, {without} with the echo");
 }
 
 #[test]
