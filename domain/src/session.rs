@@ -242,10 +242,49 @@ pub enum SessionEvent {
     Detached,
     Reattached {
         gap: Duration,
+        /// What carries the call from now on; empty in events from before it was kept.
+        #[serde(default)]
+        transport: String,
+        /// The server that had the call died; another session goes on with it.
+        #[serde(default)]
+        after_crash: bool,
     },
     Ended {
         reason: EndReason,
     },
+}
+
+impl SessionEvent {
+    /// The same on a clock that began `since` earlier: that of a call which another session began.
+    pub fn shift(&mut self, since: Duration) {
+        match self {
+            Self::TurnFinished { timeline } => timeline.shift(since),
+            Self::Recorded { offset, .. } => *offset += since,
+            // Lengths, which are the same on any clock; what was heard lies on the caller's track.
+            Self::Started
+            | Self::StateChanged { .. }
+            | Self::CallerSpeaking { .. }
+            | Self::Heard { .. }
+            | Self::CallerTurn { .. }
+            | Self::AgentSaying { .. }
+            | Self::AgentTurn { .. }
+            | Self::Ducked { .. }
+            | Self::Resumed { .. }
+            | Self::Interrupted { .. }
+            | Self::Nudged { .. }
+            | Self::Pressed { .. }
+            | Self::Node { .. }
+            | Self::Noted { .. }
+            | Self::Greeted { .. }
+            | Self::DeadAir { .. }
+            | Self::Failed { .. }
+            | Self::Screened { .. }
+            | Self::MessageBegins { .. }
+            | Self::Detached
+            | Self::Reattached { .. }
+            | Self::Ended { .. } => {}
+        }
+    }
 }
 
 impl fmt::Debug for SessionEvent {
@@ -328,7 +367,12 @@ impl fmt::Debug for SessionEvent {
                 f.debug_struct("MessageBegins").field("beep", beep).field("after", after).finish()
             }
             Self::Detached => f.write_str("Detached"),
-            Self::Reattached { gap } => f.debug_struct("Reattached").field("gap", gap).finish(),
+            Self::Reattached { gap, transport, after_crash } => f
+                .debug_struct("Reattached")
+                .field("gap", gap)
+                .field("transport", transport)
+                .field("after_crash", after_crash)
+                .finish(),
             Self::Ended { reason } => f.debug_struct("Ended").field("reason", reason).finish(),
         }
     }
@@ -341,6 +385,34 @@ mod tests {
     use super::*;
     use crate::audio::MediaTime;
     use crate::speech::Word;
+
+    #[test]
+    fn what_a_later_session_tells_lies_on_the_clock_of_the_call() {
+        let mut timeline = TurnTimeline::new(TurnId(1));
+        timeline.mark(crate::timeline::Mark::Committed, Duration::from_secs(1));
+        let part = |offset| SessionEvent::Recorded {
+            leg: Role::Caller,
+            part: 1,
+            codec: Encoding::Opus,
+            offset,
+            length: Duration::from_secs(2),
+            bytes: 3,
+            complete: true,
+        };
+        let mut told = [SessionEvent::TurnFinished { timeline: timeline.clone() }, part(Duration::ZERO)];
+        let minute = Duration::from_secs(60);
+        told.iter_mut().for_each(|event| event.shift(minute));
+        timeline.shift(minute);
+        assert_eq!(told, [SessionEvent::TurnFinished { timeline }, part(minute)]);
+    }
+
+    #[test]
+    fn a_return_that_was_kept_before_says_no_more_than_its_gap() {
+        let kept = json!({"type": "reattached", "gap": {"secs": 4, "nanos": 0}});
+        let gap = Duration::from_secs(4);
+        let read = SessionEvent::Reattached { gap, transport: String::new(), after_crash: false };
+        assert_eq!(serde_json::from_value::<SessionEvent>(kept).expect("read"), read);
+    }
 
     #[test]
     fn an_event_in_a_log_does_not_say_what_people_said() {

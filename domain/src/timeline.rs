@@ -14,6 +14,8 @@ pub enum Mark {
     SpeechStarted,
     /// Last voiced sample of the caller arrived.
     SpeechEnded,
+    /// The first of what the caller typed arrived, or the last of the keys.
+    Written,
     /// The transcript that the turn was committed with was complete.
     TranscriptFinal,
     /// The turn machine decided that the caller had finished.
@@ -99,7 +101,22 @@ impl TurnTimeline {
     /// `None` where the caller did not speak or the agent did not answer.
     #[must_use]
     pub fn latencies(&self) -> Option<Latencies> {
-        let ended = self.at(Mark::SpeechEnded)?;
+        self.parts_since(self.at(Mark::SpeechEnded)?)
+    }
+
+    /// As `latencies`, and of what was typed, from its arrival: how long the answer took. No part of what is measured of calls, since
+    /// nobody who types hears a silence.
+    #[must_use]
+    pub fn answer(&self) -> Option<Latencies> {
+        self.parts_since(self.at(Mark::SpeechEnded).or_else(|| self.at(Mark::Written))?)
+    }
+
+    /// The same on a clock that began `since` earlier.
+    pub fn shift(&mut self, since: Duration) {
+        self.marks.iter_mut().for_each(|(_, at)| *at += since);
+    }
+
+    fn parts_since(&self, ended: Duration) -> Option<Latencies> {
         let started = self.at(Mark::AgentStarted)?;
         // Each boundary lies between its neighbours, so that no part is negative and all add up to the whole.
         let mut earlier = ended;
@@ -171,6 +188,36 @@ mod tests {
             parts.response
         );
         assert_eq!(parts.response, ms(370));
+    }
+
+    #[test]
+    fn what_was_typed_is_answered_from_its_arrival_and_not_measured() {
+        let mut timeline = TurnTimeline::new(TurnId(1));
+        for (mark, at) in [
+            (Mark::Written, 1_000),
+            (Mark::Committed, 1_000),
+            (Mark::FirstText, 1_240),
+            (Mark::FirstAudio, 1_300),
+            (Mark::AgentStarted, 1_310),
+        ] {
+            timeline.mark(mark, ms(at));
+        }
+        assert_eq!(timeline.latencies(), None);
+        let parts = timeline.answer().expect("answered");
+        assert_eq!((parts.endpointing, parts.thinking, parts.response), (ms(0), ms(240), ms(310)));
+        timeline.mark(Mark::SpeechEnded, ms(900));
+        assert_eq!(timeline.answer(), timeline.latencies(), "who spoke, too, waited since then");
+    }
+
+    #[test]
+    fn a_clock_that_began_earlier_shows_later_times_and_the_same_parts() {
+        let mut timeline = TurnTimeline::new(TurnId(1));
+        timeline.mark(Mark::SpeechEnded, ms(100));
+        timeline.mark(Mark::AgentStarted, ms(400));
+        let parts = timeline.latencies();
+        timeline.shift(ms(60_000));
+        assert_eq!(timeline.marks(), [(Mark::SpeechEnded, ms(60_100)), (Mark::AgentStarted, ms(60_400))]);
+        assert_eq!(timeline.latencies(), parts);
     }
 
     #[test]

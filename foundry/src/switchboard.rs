@@ -27,7 +27,7 @@ use crate::adapters::live::Live;
 use crate::adapters::paces::{self, Hurry, Paces};
 use crate::adapters::page::PageTools;
 use crate::adapters::returning::{Return, Returning};
-use crate::adapters::sink::Sink;
+use crate::adapters::sink::{Before, Sink};
 use crate::adapters::speech_to_speech::{self, SpeechToSpeech};
 use crate::adapters::transfers::{Asked, ByTrunk};
 use crate::adapters::{dialogue, recordings};
@@ -257,7 +257,11 @@ impl Switchboard {
         // A replay needs a log from the call's beginning.
         let flight = back.is_none().then(|| crate::adapters::call_log::create(&self.folders.calls, id));
         let resumed = back.as_ref().map(|back| back.resumed);
-        let since = back.as_ref().map_or(Duration::ZERO, |back| back.since);
+        let before = back.as_ref().map_or_else(Before::default, |back| Before {
+            sequence: back.sequence,
+            since: back.since,
+            parts: recordings::parts_before(&self.folders.recordings, id),
+        });
         let at_once = self.at_once.ready(&callable);
         let apology = at_once.apology.clone();
         let Opening { text, began, clips } = self.greeter.open(&callable, id, &call.caller, &at_once.clips);
@@ -266,7 +270,7 @@ impl Switchboard {
         let ledger = Arc::new(Ledger::default());
         let sink = Sink::new(recorder.clone(), Arc::clone(&ledger));
         let (sink, snapshot) = match back {
-            Some(back) => (sink.resumed(back.sequence, back.since), back.snapshot),
+            Some(back) => (sink.resumed(before), back.snapshot),
             None => {
                 let began = asked.is_none().then_some(began);
                 recorder.put(self.record.opened(id, &callable, leg.transport, began, drilled));
@@ -324,7 +328,7 @@ impl Switchboard {
             protocol,
             leg,
             flight,
-            recordings: Some(recordings::shelf(&self.folders.recordings, id, since)),
+            recordings: Some(recordings::shelf(&self.folders.recordings, id, before)),
             apology,
             clips,
             background: ready.background.clone(),

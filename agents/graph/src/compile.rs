@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use domain::{EndReason, wire_name};
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
 use crate::chat::Function;
-use crate::definition::AgentDefinition;
+use crate::definition::{AgentDefinition, HAS_TO_END};
 use crate::expression::{Expression, Scope};
 use crate::node::{Collect, DeclaredTool, End, IntentNode, LlmNode, Node, Say, Slot, Tool, Transfer};
 use crate::template::{Given, Template};
@@ -399,6 +400,31 @@ impl Compiler {
         edges
     }
 
+    /// Few agents have words for both ends that their callers have no part in: one stands in for the other. Next best are those of a call
+    /// that is too long, which are wrong about why, and so they do only where we have no others in the language.
+    fn farewells(&mut self, definition: &AgentDefinition) -> BTreeMap<String, Vec<Template>> {
+        let written = definition.manners.farewells.iter();
+        let mut farewells: BTreeMap<String, Vec<Template>> = written
+            .map(|(reason, texts)| {
+                (reason.clone(), self.texts(&format!("manners.farewells.{reason}"), texts))
+            })
+            .collect();
+        let [budget, operator] =
+            [EndReason::BudgetSpent, EndReason::OperatorEnded].map(|reason| wire_name(&reason));
+        let english = definition.language.0.split('-').next() == Some("en");
+        for (reason, other) in [(&budget, &operator), (&operator, &budget)] {
+            if farewells.contains_key(reason) {
+                continue;
+            }
+            let words = farewells.get(other).cloned().or_else(|| {
+                let too_long = farewells.get(&wire_name(&EndReason::TooLong))?.clone();
+                Some(if english { self.texts(reason, &[HAS_TO_END.to_owned()]) } else { too_long })
+            });
+            farewells.extend(words.map(|words| (reason.clone(), words)));
+        }
+        farewells
+    }
+
     fn manners(&mut self, definition: &AgentDefinition) -> Manners {
         let manners = &definition.manners;
         Manners {
@@ -411,13 +437,7 @@ impl Compiler {
                 .enumerate()
                 .map(|(index, texts)| self.texts(&format!("manners.nudges[{index}]"), texts))
                 .collect(),
-            farewells: manners
-                .farewells
-                .iter()
-                .map(|(reason, texts)| {
-                    (reason.clone(), self.texts(&format!("manners.farewells.{reason}"), texts))
-                })
-                .collect(),
+            farewells: self.farewells(definition),
             unclear: self.texts("manners.unclear", &manners.unclear),
             never_mind: self.texts("manners.never_mind", &manners.never_mind),
             returned: self.texts("manners.returned", &manners.returned),

@@ -144,6 +144,9 @@ pub struct Manners {
     pub goodbye: Option<String>,
 }
 
+/// That the call has to end is all that its caller need know of a budget or an operator.
+pub(crate) const HAS_TO_END: &str = "I'm sorry, I have to end the call here. Goodbye.";
+
 impl Default for Manners {
     fn default() -> Self {
         let one = |text: &str| vec![text.to_owned()];
@@ -156,7 +159,8 @@ impl Default for Manners {
             nudges: vec![one("Are you still there?"), one("I'm still here if you need me.")],
             farewells: BTreeMap::from([
                 ("caller_silent".to_owned(), one("I can't hear you, so I'll hang up now. Goodbye.")),
-                ("budget_spent".to_owned(), one("I'm sorry, I have to end the call here. Goodbye.")),
+                ("budget_spent".to_owned(), one(HAS_TO_END)),
+                ("operator_ended".to_owned(), one(HAS_TO_END)),
             ]),
             unclear: one("Sorry, I didn't catch that."),
             never_mind: one("No problem."),

@@ -40,6 +40,11 @@ pub enum Step {
         failure: Failure,
         message: String,
     },
+    /// Something failed, and the agent answers with words of its own.
+    Trouble {
+        failure: Failure,
+        message: String,
+    },
     End(EndReason),
     /// Put the caller through when everything before this was said.
     Transfer(Transfer),

@@ -405,6 +405,7 @@ impl Reply {
                 Action::Hold(time) => Step::Hold(time),
                 Action::Interruptible(may) => Step::Interruptible(may),
                 Action::Fail { code, message } => Step::Failed { failure: self.failed(code), message },
+                Action::Trouble { code, message } => Step::Trouble { failure: self.failed(code), message },
                 Action::End(reason) => Step::End(reason),
                 Action::Transfer(transfer) => Step::Transfer(transfer),
             };
@@ -412,7 +413,7 @@ impl Reply {
                 _ if self.guess.is_none() => self.steps.push_back(step),
                 Step::Text(_) | Step::Voiced(_) => self.steps.push_back(step),
                 // Of a guess only words are wanted; what changes how they are spoken waits for the commit.
-                Step::Node(_) | Step::Noted { .. } => {}
+                Step::Node(_) | Step::Noted { .. } | Step::Trouble { .. } => {}
                 _ => {
                     self.need = None;
                     return;

@@ -101,6 +101,8 @@ pub struct Call {
     /// where `fields` is what the agent itself noted.
     #[schema(value_type = Object)]
     pub extracted: Value,
+    /// What carried the call, in order: more than one where its caller was away and came back.
+    pub connections: Vec<Connection>,
     pub transcript: Vec<Line>,
     pub turns_detail: Vec<Turn>,
     pub dead_air: Vec<Silence>,
@@ -109,6 +111,19 @@ pub struct Call {
     pub events: Vec<Event>,
     /// The call had more events than are listed here; `/events` has all.
     pub events_truncated: bool,
+}
+
+/// One way to the caller, until the next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Connection {
+    /// Since when it carried the call.
+    pub at_ms: f64,
+    /// As `transport` of the call. Empty in calls that were put on record before it was kept.
+    pub transport: String,
+    /// So long nobody was there before; 0 for the first.
+    pub gap_ms: f64,
+    /// The server had died, and the call went on after its start or on another.
+    pub after_crash: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -163,6 +178,9 @@ pub struct Line {
     /// What was meant to be said and was never heard.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unheard: String,
+    /// The agent is saying it: how much of `text` will have been heard is not known yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub saying: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -175,7 +193,8 @@ pub struct Turn {
     pub interrupted: bool,
     pub nodes: Vec<String>,
     pub marks: Vec<MarkAt>,
-    /// Absent where the caller did not speak or the agent did not answer.
+    /// Of what was typed or keyed in from its arrival, which is no part of the measures of calls. Absent where the caller did neither
+    /// speak nor write, or the agent did not answer.
     pub latencies: Option<LatenciesMs>,
     pub served_by: ServedBy,
     /// What was asked for it of language models and voices (`requests`), and its share of what recognition cost, by the time in which it was listened

@@ -34,6 +34,8 @@ pub struct Recording {
     pub bytes: u64,
     /// `false` while the call runs, and where not all of it could be written.
     pub complete: bool,
+    /// The server died while it was written: its last moments may be missing.
+    pub cut_off: bool,
     /// Relative to the server; takes range requests.
     pub url: String,
 }

@@ -537,6 +537,8 @@ pub struct RecordedPart {
     pub length: Duration,
     pub bytes: u64,
     pub complete: bool,
+    /// The server died while it was written.
+    pub cut_off: bool,
 }
 
 /// A part as it was when it was opened: what a running call adds is not seen.

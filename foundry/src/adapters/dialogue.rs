@@ -152,6 +152,7 @@ fn said(steps: BoxStream<'static, Step>) -> BoxStream<'static, Said> {
             Step::Node(node) => Said::Node(node),
             Step::Noted { name, value } => Said::Noted { name, value },
             Step::Failed { failure, message } => Said::Failed { failure, message },
+            Step::Trouble { failure, message } => Said::Trouble { failure, message },
             Step::End(reason) => Said::End(reason),
             Step::Transfer(transfer) => Said::Transfer(transfer),
         })

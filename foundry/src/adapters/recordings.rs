@@ -23,6 +23,8 @@ use runtime::{Kind, Tasks};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use crate::adapters::sink::Before;
+
 /// Of what is the owner's alone.
 const OWN_FOLDER: u32 = 0o700;
 const OWN_FILE: u32 = 0o600;
@@ -47,29 +49,31 @@ struct Note {
     /// In microseconds; absent until the part has ended.
     length_us: Option<u64>,
     complete: bool,
+    /// The server died while it was written.
+    #[serde(default)]
+    cut_off: bool,
 }
 
-/// Where a call writes its recording to, `since` after its beginning where a server that died has some of it already. Nothing is made
-/// before the first part begins.
-pub(crate) fn shelf(folder: &Path, id: SessionId, since: Duration) -> Box<dyn media_session::Recordings> {
-    Box::new(Shelf { folder: folder.join(id.to_string()), since, before: None })
+/// Where a call writes its recording to, after what another session has recorded of it. Nothing is made before the first part begins.
+pub(crate) fn shelf(folder: &Path, id: SessionId, before: Before) -> Box<dyn media_session::Recordings> {
+    Box::new(Shelf { folder: folder.join(id.to_string()), before })
+}
+
+/// What lies here of a call that goes on: parts of either leg.
+pub(crate) fn parts_before(folder: &Path, id: SessionId) -> u32 {
+    let names = names(&folder.join(id.to_string())).unwrap_or_default();
+    names.iter().map(|name| name.part).max().unwrap_or_default()
 }
 
 struct Shelf {
     /// Of the call.
     folder: PathBuf,
-    since: Duration,
-    /// Parts of either leg that were there before; looked for when the first begins.
-    before: Option<u32>,
+    before: Before,
 }
 
 impl Shelf {
-    fn name(&mut self, part: &media_session::RecordedPart) -> Name {
-        let folder = &self.folder;
-        let before = *self.before.get_or_insert_with(|| {
-            names(folder).unwrap_or_default().iter().map(|name| name.part).max().unwrap_or_default()
-        });
-        Name::new(part.leg, before + part.part, part.codec)
+    fn name(&self, part: &media_session::RecordedPart) -> Name {
+        Name::new(part.leg, self.before.parts + part.part, part.codec)
     }
 }
 
@@ -82,12 +86,8 @@ impl media_session::Recordings for Shelf {
         let name = self.name(part);
         let path = self.folder.join(name.to_string());
         let file = OpenOptions::new().write(true).create_new(true).mode(OWN_FILE).open(path)?;
-        let note = Note {
-            codec: part.codec,
-            offset_us: us(self.since + part.offset),
-            length_us: None,
-            complete: false,
-        };
+        let offset_us = us(self.before.since + part.offset);
+        let note = Note { codec: part.codec, offset_us, length_us: None, complete: false, cut_off: false };
         keep(&self.folder, name, &note)?;
         Ok(Box::new(file))
     }
@@ -95,9 +95,10 @@ impl media_session::Recordings for Shelf {
     fn end(&mut self, part: &media_session::RecordedPart) -> io::Result<()> {
         let note = Note {
             codec: part.codec,
-            offset_us: us(self.since + part.offset),
+            offset_us: us(self.before.since + part.offset),
             length_us: Some(us(part.length)),
             complete: part.complete,
+            cut_off: false,
         };
         let name = self.name(part);
         keep(&self.folder, name, &note)
@@ -140,7 +141,7 @@ fn mend_part(folder: &Path, name: Name) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(folder.join(name.to_string()))?;
     recording::mend(&mut file)?;
     let length = recording::length(&mut file)?.unwrap_or_default();
-    keep(folder, name, &Note { length_us: Some(us(length)), ..note })
+    keep(folder, name, &Note { length_us: Some(us(length)), cut_off: true, ..note })
 }
 
 /// Removes recordings that were last written to this many days before `now`; 0 keeps all. One with which that fails is
@@ -206,7 +207,7 @@ fn note(folder: &Path, name: Name) -> Note {
             Container::Ogg => Encoding::Opus,
             Container::Wav => Encoding::Pcm16,
         };
-        Note { codec, offset_us: 0, length_us: None, complete: false }
+        Note { codec, offset_us: 0, length_us: None, complete: false, cut_off: false }
     })
 }
 
@@ -235,7 +236,8 @@ fn parts(folder: &Path) -> io::Result<Vec<RecordedPart>> {
             None => recording::length(&mut file)?.unwrap_or_default(),
         };
         let offset = Duration::from_micros(note.offset_us);
-        Ok(RecordedPart { name, codec: note.codec, offset, length, bytes, complete: note.complete })
+        let Note { codec, complete, cut_off, .. } = note;
+        Ok(RecordedPart { name, codec, offset, length, bytes, complete, cut_off })
     };
     names(folder)?.into_iter().map(part).collect()
 }
@@ -352,7 +354,7 @@ mod tests {
         let id = SessionId::generate();
         let here = Recordings::new(folder.path().to_owned(), Tasks::new());
         assert_eq!(here.parts(id).await.expect("nothing is kept"), []);
-        let mut shelf = shelf(folder.path(), id, Duration::ZERO);
+        let mut shelf = shelf(folder.path(), id, Before::default());
         let mut agent = shelf.begin(&part(Role::Agent, 1, Encoding::Opus)).expect("writable");
         let mut caller = shelf.begin(&part(Role::Caller, 2, Encoding::Pcm16)).expect("writable");
         agent.write_all(b"not whole").expect("writable");
@@ -367,6 +369,7 @@ mod tests {
             length: Duration::from_micros(6_250),
             bytes: 244,
             complete: false,
+            cut_off: false,
         };
         assert_eq!(*first, expected);
         assert_eq!((second.name.to_string().as_str(), second.complete), ("agent-1.ogg", false));
@@ -397,7 +400,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let id = SessionId::generate();
         drop(
-            shelf(folder.path(), id, Duration::ZERO)
+            shelf(folder.path(), id, Before::default())
                 .begin(&part(Role::Caller, 1, Encoding::Opus))
                 .expect("writable"),
         );
@@ -413,7 +416,7 @@ mod tests {
     fn what_a_crash_left_behind_is_mended_and_what_is_foreign_left_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let call = folder.path().join(SessionId::generate().to_string());
-        let mut shelf = Shelf { folder: call.clone(), since: Duration::ZERO, before: None };
+        let mut shelf = Shelf { folder: call.clone(), before: Before::default() };
         let file = media_session::Recordings::begin(&mut shelf, &part(Role::Caller, 1, Encoding::Pcm16));
         file.expect("writable").write_all(&stale()).expect("writable");
         fs::write(call.join("notes.txt"), b"mine").expect("writable");
@@ -423,14 +426,33 @@ mod tests {
         assert_eq!(bytes[40..44], 200_u32.to_le_bytes());
         let note = note(&call, Name::new(Role::Caller, 1, Encoding::Pcm16));
         assert_eq!((note.length_us, note.complete, note.offset_us), (Some(6_250), false, 1_500_000));
+        assert!(note.cut_off, "it was no disk");
         assert_eq!(fs::read(call.join("notes.txt")).expect("it is there"), b"mine");
+    }
+
+    #[test]
+    fn what_another_session_records_of_a_call_follows_what_is_there() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let id = SessionId::generate();
+        assert_eq!(parts_before(folder.path(), id), 0);
+        let first = |before| shelf(folder.path(), id, before).begin(&part(Role::Caller, 1, Encoding::Opus));
+        drop(first(Before::default()).expect("writable"));
+        mend(folder.path()).expect("readable");
+        let parts = parts_before(folder.path(), id);
+        assert_eq!(parts, 1);
+        let before = Before { sequence: 9, since: Duration::from_secs(60), parts };
+        drop(first(before).expect("writable"));
+        let listed = super::parts(&folder.path().join(id.to_string())).expect("readable");
+        let shown: Vec<_> =
+            listed.iter().map(|part| (part.name.part, part.offset.as_millis(), part.cut_off)).collect();
+        assert_eq!(shown, [(1, 1_500, true), (2, 61_500, false)]);
     }
 
     #[test]
     fn recordings_go_when_they_are_too_old_and_not_before() {
         let folder = tempfile::tempdir().expect("a folder");
         let call = folder.path().join(SessionId::generate().to_string());
-        let mut shelf = Shelf { folder: call.clone(), since: Duration::ZERO, before: None };
+        let mut shelf = Shelf { folder: call.clone(), before: Before::default() };
         drop(media_session::Recordings::begin(&mut shelf, &part(Role::Caller, 1, Encoding::Opus)));
         fs::create_dir(folder.path().join("elsewhere")).expect("writable");
         let in_days = |days: u64| SystemTime::now() + Duration::from_secs(days * SECONDS_A_DAY);

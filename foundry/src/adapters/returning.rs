@@ -135,10 +135,11 @@ pub(crate) fn going_on(callable: Callable, call: LeftOpen, now: Timestamp) -> Re
     });
     let turn = snapshot.as_ref().map_or(0, Snapshot::turn) + 1;
     let turn = TurnId(turn.max(u32::try_from(found.turns).unwrap_or_default() + 1));
+    let greeted = snapshot.as_ref().is_some_and(|snapshot| !snapshot.history.is_empty());
     Return {
         callable,
         snapshot,
-        resumed: Resumed { turn, gap: between(found.last_event_at, now) },
+        resumed: Resumed { turn, gap: between(found.last_event_at, now), greeted },
         sequence: found.last_sequence + 1,
         since: between(found.started_at, now),
     }

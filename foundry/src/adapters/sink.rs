@@ -10,36 +10,48 @@ use media_session::SessionSink;
 
 use crate::adapters::ledger::Ledger;
 
+/// Where a call stands that another session, whose server died, has begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Of its next event.
+    pub(crate) sequence: i32,
+    /// From the call's beginning to this session's.
+    pub(crate) since: Duration,
+    /// Of its recording, here.
+    pub(crate) parts: u32,
+}
+
 pub(crate) struct Sink {
     recorder: Recorder,
     /// Who serves the call.
     ledger: Arc<Ledger>,
     /// Of the next event.
     sequence: i32,
-    /// From the call's beginning to this session's, where the call began on a server that died.
-    since: Duration,
+    before: Before,
 }
 
 impl Sink {
     pub(crate) fn new(recorder: Recorder, ledger: Arc<Ledger>) -> Self {
-        Self { recorder, ledger, sequence: 0, since: Duration::ZERO }
+        Self { recorder, ledger, sequence: 0, before: Before::default() }
     }
 
-    /// Goes on with a call that has events up to before `sequence`, `since` after its beginning.
-    pub(crate) fn resumed(self, sequence: i32, since: Duration) -> Self {
-        Self { sequence, since, ..self }
+    /// Goes on with a call.
+    pub(crate) fn resumed(self, before: Before) -> Self {
+        Self { sequence: before.sequence, before, ..self }
     }
 
     fn keep(&mut self, session: SessionId, at: Duration, event: &SessionEvent) {
-        let at_us = i64::try_from((self.since + at).as_micros()).unwrap_or(i64::MAX);
+        let at_us = i64::try_from((self.before.since + at).as_micros()).unwrap_or(i64::MAX);
         let (mut event, joined) = (event.clone(), self.ledger.joined());
         match &mut event {
             SessionEvent::CallerTurn { turn, typed: false, .. } => self.ledger.heard(*turn),
             SessionEvent::TurnFinished { timeline } => {
                 timeline.served_by = self.ledger.finished(timeline.turn);
             }
+            SessionEvent::Recorded { part, .. } => *part += self.before.parts,
             _ => {}
         }
+        event.shift(self.before.since);
         let sequence = self.sequence;
         let speculation = self.ledger.speculation();
         self.recorder.put(Entry::Event(Happened { session, sequence, at_us, event, joined, speculation }));
@@ -60,7 +72,9 @@ impl SessionSink for Sink {
                 tracing::warn!(%session, ?cause, ?length, "dead air")
             }
             SessionEvent::Detached => tracing::info!(%session, "connection lost, waiting for the caller"),
-            SessionEvent::Reattached { gap } => tracing::info!(%session, ?gap, "the caller is back"),
+            SessionEvent::Reattached { gap, transport, after_crash } => {
+                tracing::info!(%session, ?gap, transport, after_crash, "the caller is back")
+            }
             _ => {}
         }
     }

@@ -148,7 +148,7 @@ impl Server {
             }
             SessionEvent::TurnFinished { timeline } => self.finished(timeline),
             SessionEvent::Failed { code, message, .. } => vec![self.error(message, code, false)],
-            SessionEvent::Reattached { gap } => {
+            SessionEvent::Reattached { gap, .. } => {
                 vec![self.writer.notice(notices::REATTACHED, json!({ "gap_ms": gap.as_millis() as u64 }))]
             }
             SessionEvent::Ended { reason } => self.ended(*reason),

@@ -377,6 +377,10 @@ impl Session {
                 self.emit(SessionEvent::Failed { turn: Some(turn), source: failure.source, code, message });
                 self.apologise(turn, DeadAir::Thinking, now);
             }
+            Said::Trouble { failure, message } => {
+                let code = failure.code.to_string();
+                self.emit(SessionEvent::Failed { turn: Some(turn), source: failure.source, code, message });
+            }
             Said::End(reason) => {
                 if let Some(reply) = &mut self.reply {
                     reply.end = Some(reason);

@@ -7,12 +7,14 @@ use tokio::time::Instant;
 
 use crate::metrics as names;
 
-/// Of one session; there is one greeting in it.
+/// Of one session; there is one greeting in it, or none where the call began in another.
 #[derive(Debug, Default)]
 pub(crate) struct Greeting {
     /// Since when media flows both ways.
     flowing: Option<Instant>,
     turn: Option<TurnId>,
+    /// It was in a session before this one.
+    over: bool,
     sounded: Option<Duration>,
     caller_speaks: bool,
     clipped: bool,
@@ -20,6 +22,11 @@ pub(crate) struct Greeting {
 }
 
 impl Greeting {
+    /// `over`: the caller heard it in a session that died, and is told here that the call goes on.
+    pub(crate) fn new(over: bool) -> Self {
+        Self { over, ..Self::default() }
+    }
+
     pub(crate) fn media_flows(&mut self, now: Instant) {
         self.flowing.get_or_insert(now);
     }
@@ -34,7 +41,7 @@ impl Greeting {
     }
 
     pub(crate) fn begins(&mut self, turn: TurnId) {
-        self.turn = Some(turn);
+        self.turn = Some(turn).filter(|_| !self.over);
     }
 
     /// The first audible sample of a turn was sent.

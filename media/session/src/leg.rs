@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::options::{Options, ms, seconds};
 use crate::ports::{Leg, Reaction};
-use crate::session::Session;
+use crate::session::{Resumed, Session};
 
 /// A client whose first connection broke before it carried anything tries the next within this.
 const ANOTHER_WAY_IN: Duration = Duration::from_secs(3);
@@ -198,16 +198,19 @@ impl Session {
         self.connection.flowing = true;
         self.greeting.media_flows(now);
         self.inbound.start(now.into_std());
+        let transport = self.status.borrow().transport.to_owned();
         match self.connection.lost.take() {
             Some(since) if self.greeted => {
                 let gap = now - since;
                 if self.reply.is_some() {
                     self.dead_air(self.reply.as_ref().map(|reply| reply.turn), DeadAir::Connection, gap);
                 }
-                self.emit(SessionEvent::Reattached { gap });
+                self.emit(SessionEvent::Reattached { gap, transport, after_crash: false });
             }
             _ => match self.resumed.take() {
-                Some(resumed) => self.emit(SessionEvent::Reattached { gap: resumed.gap }),
+                Some(Resumed { gap, .. }) => {
+                    self.emit(SessionEvent::Reattached { gap, transport, after_crash: true });
+                }
                 None => self.emit(SessionEvent::Started),
             },
         }

@@ -104,6 +104,11 @@ pub enum Said {
         failure: Failure,
         message: String,
     },
+    /// Something failed that the dialogue has words for: put on record as a failure, and nothing is apologised for.
+    Trouble {
+        failure: Failure,
+        message: String,
+    },
     /// End the call when everything before this was spoken.
     End(EndReason),
     /// Put the caller through when everything before this was spoken.

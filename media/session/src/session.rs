@@ -93,6 +93,8 @@ pub struct Resumed {
     pub turn: TurnId,
     /// Since the last event of that session.
     pub gap: Duration,
+    /// The caller has heard a greeting there: what they hear now is none.
+    pub greeted: bool,
 }
 
 /// Starts the session in its place. It ends by itself, with its place in the directory, or with `tasks`.
@@ -233,7 +235,7 @@ impl Session {
             pumping: false,
             connection: Connection::new(now),
             greeted: false,
-            greeting: Greeting::default(),
+            greeting: Greeting::new(parts.resumed.is_some_and(|resumed| resumed.greeted)),
             inbound: media_core::Inbound::new(options.inbound.clone(), media_codec::decoders()),
             vad: parts.vad,
             end_of_turn: parts.end_of_turn,

@@ -144,10 +144,14 @@ impl Thought {
         match said {
             Some(Said::Text(text)) => self.text(&text, now),
             // Tells observers something and the caller nothing: a guess keeps it to itself, a commit says it again.
-            Some(Said::Node(_) | Said::Noted { .. }) if matches!(self.guessed, Guess::Open(_)) => {
+            Some(Said::Node(_) | Said::Noted { .. } | Said::Trouble { .. })
+                if matches!(self.guessed, Guess::Open(_)) =>
+            {
                 Step::Sentences(Vec::new())
             }
-            Some(item @ (Said::Node(_) | Said::Noted { .. })) if !self.is_confirmed() => {
+            Some(item @ (Said::Node(_) | Said::Noted { .. } | Said::Trouble { .. }))
+                if !self.is_confirmed() =>
+            {
                 self.since = now;
                 Step::Item(Vec::new(), item)
             }

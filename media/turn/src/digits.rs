@@ -52,4 +52,9 @@ impl Digits {
     pub(crate) fn take(&mut self) -> String {
         std::mem::take(self).keys
     }
+
+    /// When the last key was pressed.
+    pub(crate) const fn last(&self) -> Option<Instant> {
+        self.last
+    }
 }

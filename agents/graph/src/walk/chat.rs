@@ -366,13 +366,15 @@ impl Walk {
             Some(Step::Llm(talking)) if *code != MISSING => talking.sorry.as_slice(),
             _ => &[],
         };
+        let (code, message) = (*code, format!("node \"{}\": {message}", chat.node));
         if self.way(&chat.node, "error").is_some() {
+            self.out.push(Action::Trouble { code, message });
             self.leave(&chat.node, "error");
         } else if sorry.is_empty() {
-            let message = format!("node \"{}\": {message}", chat.node);
             self.out.push(Action::Fail { code, message });
             self.home();
         } else {
+            self.out.push(Action::Trouble { code, message });
             self.say_one(&format!("{} sorry", chat.node), sorry, &Value::Null);
             self.out.push(Action::Wait);
         }

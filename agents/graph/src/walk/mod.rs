@@ -59,6 +59,11 @@ pub enum Action {
         code: &'static str,
         message: String,
     },
+    /// A model failed, and the graph goes on with words of its own: told to observers, not to the caller.
+    Trouble {
+        code: &'static str,
+        message: String,
+    },
     /// Nothing more happens until this is fulfilled.
     Need(Need),
     /// For the caller.
@@ -370,13 +375,7 @@ impl Walk {
         self.drop_chat();
         let graph = Arc::clone(&self.graph);
         let name = domain::wire_name(&reason);
-        let farewells = &graph.manners.farewells;
-        let texts = farewells.get(&name).or_else(|| {
-            // Few agents have words for it; that the call has to end is all that the caller need know.
-            let unforeseen = matches!(reason, EndReason::BudgetSpent | EndReason::OperatorEnded);
-            farewells.get("too_long").filter(|_| unforeseen)
-        });
-        if let Some(texts) = texts {
+        if let Some(texts) = graph.manners.farewells.get(&name) {
             self.say_one(&format!("farewell {name}"), texts, &Value::Null);
         }
         self.state.ended = Some(reason);

@@ -547,3 +547,28 @@ fn whom_an_agent_may_put_callers_through_to_is_named_by_its_nodes_and_not_by_a_c
     assert!(graph(&loose).destinations().is_empty());
     assert!(graph(&small()).destinations().is_empty());
 }
+
+#[test]
+fn a_call_that_somebody_ends_is_not_said_to_be_too_long() {
+    let words = |language: &str, farewells: Option<Value>, reason| {
+        let mut agent = small();
+        agent["language"] = json!(language);
+        if let Some(farewells) = farewells {
+            agent["manners"] = json!({ "farewells": farewells });
+        }
+        let actions = Walk::new(graph(&agent), 1).farewell(1, reason, &now());
+        assert_eq!(actions.last(), Some(&Action::End(reason)));
+        said(&actions)
+    };
+    let too_long = || json!({"too_long": ["The longest time is over."]});
+    let plain = "I'm sorry, I have to end the call here. Goodbye.";
+    for reason in [EndReason::OperatorEnded, EndReason::BudgetSpent] {
+        assert_eq!(words("en", None, reason), plain, "by default");
+        assert_eq!(words("en-GB", Some(too_long()), reason), plain);
+        assert_eq!(words("de", Some(too_long()), reason), "The longest time is over.", "in its language");
+        assert_eq!(words("en", Some(json!({})), reason), "", "who wants no words has none");
+        let own = json!({"too_long": ["Too long."], "operator_ended": ["Somebody ends it."]});
+        assert_eq!(words("de", Some(own), reason), "Somebody ends it.", "one stands in for the other");
+    }
+    assert_eq!(words("en", Some(too_long()), EndReason::TooLong), "The longest time is over.");
+}

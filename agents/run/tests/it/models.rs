@@ -526,6 +526,11 @@ async fn a_failure_before_the_first_word_is_heard_as_the_nodes_sorry() {
         let steps = bench.say(1, "please greet me").await;
         assert_eq!(words(&steps), "Sorry.", "{fault:?}");
         assert!(steps.iter().any(|step| matches!(step, Step::Noted { name, .. } if name == "chat_failed")));
+        let troubles = steps.iter().filter_map(|step| match step {
+            Step::Trouble { failure, .. } => Some((failure.source, failure.code.0.starts_with("LLM_"))),
+            _ => None,
+        });
+        assert_eq!(troubles.collect::<Vec<_>>(), [(Source::Provider, true)], "{fault:?}");
         assert!(words(&bench.say(2, "please greet me").await).starts_with("Good day"), "{fault:?}");
     }
 }

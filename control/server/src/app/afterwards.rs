@@ -30,13 +30,14 @@ pub(crate) fn of(recorded: &Recorded) -> Afterwards {
 }
 
 /// What the graph and the session note of every turn, beside the agent; it is in the events.
-const NOT_THE_AGENTS: [&str; 9] = [
+const NOT_THE_AGENTS: [&str; 10] = [
     "intent",
     "latency_reaction",
     "caller_too_long",
     "caller_input_dropped",
     "transfer",
     "transfer_failed",
+    "chat_failed",
     "whisper",
     "prompted",
     "sip",
@@ -60,6 +61,9 @@ fn caller_words(recorded: &Recorded) -> Vec<String> {
     lines.into_iter().filter(|line| line.role == Role::Caller).map(|line| line.text).collect()
 }
 
+/// Of the codes with which language models fail.
+const MODELS: &str = "LLM_";
+
 /// Whether the caller asked for something and an apology was all they ever got.
 fn in_vain(recorded: &Recorded) -> bool {
     let (mut asked, mut apologised) = (HashSet::<TurnId>::new(), HashSet::new());
@@ -67,6 +71,10 @@ fn in_vain(recorded: &Recorded) -> bool {
         match event {
             SessionEvent::CallerTurn { turn, .. } => {
                 asked.insert(*turn);
+            }
+            // It had words of its own for it, and no answer.
+            SessionEvent::Failed { turn: Some(turn), code, .. } if code.starts_with(MODELS) => {
+                apologised.insert(*turn);
             }
             // Nobody waits so long for a thought or for words without being told that it went wrong.
             SessionEvent::DeadAir {
@@ -189,6 +197,16 @@ mod tests {
         assert_eq!(outcome(vain), "failed");
         let late = vec![caller(1, "hours?"), apology(1), caller(2, "and now?"), ended(EndReason::CallerLeft)];
         assert_eq!(outcome(late), "answered");
+        let sorry = |turn| SessionEvent::Failed {
+            turn: Some(TurnId(turn)),
+            source: domain::Source::Provider,
+            code: "LLM_UNREACHABLE".to_owned(),
+            message: String::new(),
+        };
+        let noted = SessionEvent::Noted { name: "chat_failed".to_owned(), value: json!({}) };
+        let ended = || SessionEvent::Ended { reason: EndReason::CallerLeft };
+        assert_eq!(outcome(vec![caller(1, "hours?"), noted, sorry(1), ended()]), "failed");
+        assert_eq!(outcome(vec![caller(1, "hours?"), sorry(1), caller(2, "now?"), ended()]), "answered");
     }
 
     #[test]

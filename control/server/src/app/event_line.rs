@@ -51,7 +51,7 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
         E::TurnFinished { timeline } => (
             "turn_finished",
             Some(timeline.turn),
-            match timeline.latencies() {
+            match timeline.answer() {
                 Some(parts) => format!("answered after {}", span(parts.response)),
                 None => "nothing to answer".to_owned(),
             },
@@ -82,7 +82,9 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
             )
         }
         E::Detached => ("detached", None, "the connection was lost; waiting for the caller".to_owned()),
-        E::Reattached { gap } => ("reattached", None, format!("the caller is back after {}", span(*gap))),
+        E::Reattached { gap, transport, after_crash } => {
+            ("reattached", None, reattached(*gap, transport, *after_crash))
+        }
         E::Ended { reason } => ("ended", None, reason_text(*reason).to_owned()),
     }
 }
@@ -93,6 +95,12 @@ const fn of_callee(callee: Callee) -> &'static str {
         Callee::Machine => "a machine",
         Callee::Unknown => "nobody knows who",
     }
+}
+
+fn reattached(gap: Duration, transport: &str, after_crash: bool) -> String {
+    let over = if transport.is_empty() { String::new() } else { format!(", over {transport}") };
+    let why = if after_crash { "; the server had died" } else { "" };
+    format!("the caller is back after {}{over}{why}", span(gap))
 }
 
 fn greeted(first_audible: Option<Duration>, clipped: bool, talked_over: bool) -> String {
@@ -111,6 +119,8 @@ fn span(length: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use domain::{Mark, TurnTimeline};
+
     use super::*;
 
     #[test]
@@ -129,5 +139,29 @@ mod tests {
             let tag = serde_json::to_value(&event).expect("serialises")["type"].clone();
             assert_eq!(describe(&event).0, tag.as_str().expect("tagged"));
         }
+    }
+
+    #[test]
+    fn a_return_says_over_what_and_whether_the_server_had_died() {
+        let line = |transport: &str, after_crash| {
+            let gap = Duration::from_secs(12);
+            describe(&E::Reattached { gap, transport: transport.to_owned(), after_crash }).2
+        };
+        assert_eq!(
+            line("websocket", true),
+            "the caller is back after 12000 ms, over websocket; the server had died"
+        );
+        assert_eq!(line("webrtc", false), "the caller is back after 12000 ms, over webrtc");
+        assert_eq!(line("", false), "the caller is back after 12000 ms");
+    }
+
+    #[test]
+    fn what_was_typed_was_answered_too() {
+        let mut timeline = TurnTimeline::new(TurnId(2));
+        let line = |timeline: &TurnTimeline| describe(&E::TurnFinished { timeline: timeline.clone() }).2;
+        timeline.mark(Mark::Written, Duration::from_millis(1_000));
+        assert_eq!(line(&timeline), "nothing to answer");
+        timeline.mark(Mark::AgentStarted, Duration::from_millis(1_320));
+        assert_eq!(line(&timeline), "answered after 320 ms");
     }
 }

@@ -25,6 +25,7 @@ pub(crate) async fn list(ctx: &Ctx, server: &Server, id: &str) -> Result<Recordi
         length_ms: ms(part.length),
         bytes: part.bytes,
         complete: part.complete,
+        cut_off: part.cut_off,
         url: part.name.url(session),
     });
     Ok(Recordings { data: data.collect() })

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use control_api::call::{
-    Call, CallFailure, CallSummary, Event, LatenciesMs, Line, MarkAt, Note, ProviderName, ServedBy, Silence,
-    Turn,
+    Call, CallFailure, CallSummary, Connection, Event, LatenciesMs, Line, MarkAt, Note, ProviderName,
+    ServedBy, Silence, Turn,
 };
 use domain::{EndReason, Latencies, Mark, Role, SessionEvent, TurnId, TurnTimeline};
 use serde_json::Value;
@@ -32,6 +32,21 @@ fn seen(events: &[(Duration, SessionEvent)]) -> Turns {
     turns
 }
 
+/// What carried the call.
+fn connections(first: &str, events: &[(Duration, SessionEvent)]) -> Vec<Connection> {
+    let began = Connection { at_ms: 0.0, transport: first.to_owned(), gap_ms: 0.0, after_crash: false };
+    let back = events.iter().filter_map(|(at, event)| match event {
+        SessionEvent::Reattached { gap, transport, after_crash } => Some(Connection {
+            at_ms: ms(*at),
+            transport: transport.clone(),
+            gap_ms: ms(*gap),
+            after_crash: *after_crash,
+        }),
+        _ => None,
+    });
+    std::iter::once(began).chain(back).collect()
+}
+
 /// What came of a call, beside what its events say.
 #[derive(Default)]
 pub(crate) struct Outcome {
@@ -41,7 +56,10 @@ pub(crate) struct Outcome {
 }
 
 pub(crate) fn call(summary: CallSummary, outcome: Outcome, recorded: &Recorded) -> Call {
-    let turns = seen(&recorded.events);
+    let mut turns = seen(&recorded.events);
+    if !summary.running {
+        turns.saying = None; // its end may lie beyond the events that were read
+    }
     let (mut dead_air, mut notes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
     for (at, event) in &recorded.events {
         let at_ms = ms(*at);
@@ -68,6 +86,7 @@ pub(crate) fn call(summary: CallSummary, outcome: Outcome, recorded: &Recorded) 
         fields: outcome.fields,
         summary_model: outcome.summary_model,
         extracted: outcome.extracted,
+        connections: connections(&recorded.transport, &recorded.events),
         transcript: turns.transcript(),
         turns_detail: turns.finish(),
         dead_air,
@@ -84,7 +103,11 @@ fn line_of(at: Duration, event: &SessionEvent) -> Event {
 }
 
 #[derive(Default)]
-struct Turns(BTreeMap<TurnId, Parts>);
+struct Turns {
+    parts: BTreeMap<TurnId, Parts>,
+    /// The agent has begun to say it, and nothing tells yet how far it came.
+    saying: Option<TurnId>,
+}
 
 /// What the events said of one turn.
 #[derive(Default)]
@@ -102,6 +125,11 @@ struct Parts {
 
 impl Turns {
     fn see(&mut self, at_ms: f64, event: &SessionEvent) {
+        match event {
+            SessionEvent::AgentSaying { turn, .. } => self.saying = Some(*turn),
+            SessionEvent::AgentTurn { .. } | SessionEvent::Ended { .. } => self.saying = None,
+            _ => {}
+        }
         match event {
             SessionEvent::CallerTurn { turn, text, typed } => {
                 self.of(*turn).caller = Some((at_ms, text.clone(), *typed))
@@ -128,22 +156,23 @@ impl Turns {
     }
 
     fn of(&mut self, turn: TurnId) -> &mut Parts {
-        self.0.entry(turn).or_default()
+        self.parts.entry(turn).or_default()
     }
 
     fn transcript(&self) -> Vec<Line> {
-        let mut lines: Vec<Line> = self.0.iter().flat_map(|(turn, parts)| parts.lines(*turn)).collect();
+        let lines = |(turn, parts): (&TurnId, &Parts)| parts.lines(*turn, self.saying == Some(*turn));
+        let mut lines: Vec<Line> = self.parts.iter().flat_map(lines).collect();
         lines.sort_by(|a, b| a.at_ms.total_cmp(&b.at_ms));
         lines
     }
 
     fn finish(self) -> Vec<Turn> {
-        self.0.into_iter().map(|(turn, parts)| parts.finish(turn)).collect()
+        self.parts.into_iter().map(|(turn, parts)| parts.finish(turn)).collect()
     }
 }
 
 impl Parts {
-    fn lines(&self, turn: TurnId) -> impl Iterator<Item = Line> {
+    fn lines(&self, turn: TurnId, saying: bool) -> Vec<Line> {
         let caller = self.caller.as_ref().map(|(at_ms, text, typed)| Line {
             at_ms: *at_ms,
             role: Role::Caller,
@@ -152,9 +181,11 @@ impl Parts {
             typed: *typed,
             interrupted: false,
             unheard: String::new(),
+            saying: false,
         });
         let agent = self.said.as_ref().map(|(at_ms, said)| {
-            let text = self.heard.clone().unwrap_or_default();
+            let heard = if saying { Some(said) } else { self.heard.as_ref() };
+            let text = heard.cloned().unwrap_or_default();
             Line {
                 at_ms: self.timeline.as_ref().and_then(|line| line.at(Mark::AgentStarted)).map_or(*at_ms, ms),
                 role: Role::Agent,
@@ -163,15 +194,16 @@ impl Parts {
                 text,
                 typed: false,
                 interrupted: self.interrupted,
+                saying,
             }
         });
-        caller.into_iter().chain(agent)
+        caller.into_iter().chain(agent).collect()
     }
 
     fn finish(self, turn: TurnId) -> Turn {
         let (caller_text, typed) = self.caller.map(|(_, text, typed)| (text, typed)).unwrap_or_default();
         let marks = self.timeline.as_ref().map(marks).unwrap_or_default();
-        let latencies = self.timeline.as_ref().and_then(TurnTimeline::latencies).map(|parts| in_ms(&parts));
+        let latencies = self.timeline.as_ref().and_then(TurnTimeline::answer).map(|parts| in_ms(&parts));
         let served_by = self.timeline.map(|timeline| shown(timeline.served_by)).unwrap_or_default();
         Turn {
             turn,

@@ -550,6 +550,7 @@ impl Recordings for World {
             length: Duration::from_millis(250),
             bytes: content.len() as u64,
             complete,
+            cut_off: false,
         });
         std::future::ready(Ok(parts.collect())).boxed()
     }

@@ -47,7 +47,7 @@ async fn a_lost_connection_that_comes_back_goes_on_in_mid_sentence() {
     sim.handle.attach(leg).await.expect("alive");
     again.event(LegEvent::Active).await;
     assert_eq!(sim.agent_turn(1).await, (STORY.to_owned(), false));
-    assert!(sim.saw(|e| matches!(e, SessionEvent::Reattached { gap } if *gap >= Duration::from_secs(8))));
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Reattached { gap, after_crash: false, .. } if *gap >= Duration::from_secs(8))));
     let whole = format!("{} {}", sim.caller.heard(), again.heard());
     let (whole, story): (Vec<_>, Vec<_>) = (whole.split(' ').collect(), STORY.split(' ').collect());
     // The word in which it broke may sound on both sides of the gap.
@@ -66,12 +66,14 @@ async fn a_lost_connection_that_comes_back_goes_on_in_mid_sentence() {
 /// The server died, and another takes the call up: its turns go on where they were, and observers see a return and no second beginning.
 #[tokio::test(start_paused = true)]
 async fn a_call_taken_up_by_another_server_goes_on_with_its_turns() {
-    let resumed = Some(Resumed { turn: TurnId(7), gap: ms(4_000) });
+    let resumed = Some(Resumed { turn: TurnId(7), gap: ms(4_000), greeted: true });
     let sim = Sim::start(Setup { resumed, ..Setup::default() }).await;
     assert_eq!(sim.agent_turn(1).await.0, GREETING);
+    assert!(!sim.saw(|e| matches!(e, SessionEvent::Greeted { .. })), "it was greeted there");
     sim.caller.say("and on Sundays").await;
     sim.agent_turn(2).await;
-    assert!(sim.saw(|e| matches!(e, SessionEvent::Reattached { gap } if *gap == ms(4_000))));
+    let back = |e: &SessionEvent| matches!(e, SessionEvent::Reattached { gap, transport, after_crash: true } if *gap == ms(4_000) && !transport.is_empty());
+    assert!(sim.saw(back));
     assert!(!sim.saw(|e| matches!(e, SessionEvent::Started)));
     let turns: Vec<u32> = sim
         .events()
@@ -79,6 +81,15 @@ async fn a_call_taken_up_by_another_server_goes_on_with_its_turns() {
         .filter_map(|e| if let SessionEvent::AgentTurn { turn, .. } = e { Some(turn.0) } else { None })
         .collect();
     assert_eq!(turns, [7, 8]);
+}
+
+/// The server died before its caller had heard anything.
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_was_greeted_by_no_session_before_is_greeted_by_this_one() {
+    let resumed = Some(Resumed { turn: TurnId(1), gap: ms(4_000), greeted: false });
+    let sim = Sim::start(Setup { resumed, ..Setup::default() }).await;
+    assert_eq!(sim.agent_turn(1).await.0, GREETING);
+    assert!(sim.saw(|e| matches!(e, SessionEvent::Greeted { .. })));
 }
 
 /// As after a change of network: the transport sets up a new connection in the place of the one that broke.
@@ -106,7 +117,7 @@ async fn a_lost_connection_that_comes_back_on_the_same_leg_goes_on() {
     assert_eq!(sim.agent_turn(2).await.0, "You said and on Sundays indeed.");
     let gaps = sim.events().into_iter().filter_map(|event| match event {
         SessionEvent::Detached => Some(None),
-        SessionEvent::Reattached { gap } => Some(Some(gap.as_secs())),
+        SessionEvent::Reattached { gap, .. } => Some(Some(gap.as_secs())),
         _ => None,
     });
     assert_eq!(gaps.collect::<Vec<_>>(), [None, Some(8)]);

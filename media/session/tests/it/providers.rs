@@ -366,6 +366,20 @@ async fn a_dialogue_that_fails_says_so_and_the_caller_hears_the_apology() {
     assert!(sim.saw(|e| matches!(e, SessionEvent::Failed { code, .. } if code == "LLM_LIMITED")));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_the_dialogue_has_words_for_is_on_record_and_not_apologised_for() {
+    let mut setup = plain();
+    let failure = domain::Failure::provider("LLM_UNREACHABLE", domain::Retry::Now);
+    let trouble = Said::Trouble { failure, message: "no model answered".to_owned() };
+    setup.replies = vec![vec![Step::Say(trouble), Step::Say(Said::Text("Sorry, ask me again.".to_owned()))]];
+    let sim = Sim::start(setup).await;
+    ask(&sim).await;
+    assert_eq!(sim.agent_turn(1).await.0, "Sorry, ask me again.");
+    let failed = |e: &SessionEvent| matches!(e, SessionEvent::Failed { code, turn: Some(turn), .. } if code == "LLM_UNREACHABLE" && turn.0 == 1);
+    assert!(sim.saw(failed));
+    assert!(!dead_air(&sim, DeadAir::Thinking));
+}
+
 /// Promise 43: a reply without words is no failure.
 #[tokio::test(start_paused = true)]
 async fn an_empty_reply_is_no_failure() {

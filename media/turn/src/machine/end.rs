@@ -161,7 +161,7 @@ impl TurnMachine {
             return;
         }
         let Some(utterance) = self.utterance.take() else { return };
-        self.commit(utterance, text, false);
+        self.commit(utterance, text, None);
     }
 
     /// A detector that said nothing for so long says that nobody talks.
@@ -269,8 +269,9 @@ impl TurnMachine {
         }
     }
 
-    pub(super) fn commit(&mut self, utterance: Utterance, text: String, written: bool) {
-        let t = self.t;
+    /// `written`: when what was typed or keyed arrived; `None` for a turn that was spoken.
+    pub(super) fn commit(&mut self, utterance: Utterance, text: String, written: Option<Instant>) {
+        let (t, typed) = (self.t, written.is_some());
         let text = join(&text, &self.digits.take());
         let turn = utterance.turn.unwrap_or_else(|| self.new_turn());
         if !self.speech.sounding() {
@@ -282,13 +283,13 @@ impl TurnMachine {
             let value = serde_json::json!({ "turn": turn, "after_ms": spoken.as_millis() as u64 });
             self.event(SessionEvent::Noted { name: "caller_too_long".to_owned(), value });
         }
-        self.mark_turn(turn, &utterance);
-        self.event(SessionEvent::CallerTurn { turn, text: text.clone(), typed: written });
+        self.mark_turn(turn, &utterance, written);
+        self.event(SessionEvent::CallerTurn { turn, text: text.clone(), typed });
         // What was guessed with is what the dialogue adopts by; case and points do not matter to it.
         let adopted = if utterance.guessed(&text) { utterance.guess.clone() } else { None };
-        self.put(Output::Commit { turn, text: adopted.unwrap_or_else(|| text.clone()), typed: written });
+        self.put(Output::Commit { turn, text: adopted.unwrap_or_else(|| text.clone()), typed });
 
-        let since = if written { t } else { self.waits_since(&utterance) };
+        let since = if typed { t } else { self.waits_since(&utterance) };
         self.idle.reset();
         self.late = None;
         self.echo.forget();
@@ -308,13 +309,17 @@ impl TurnMachine {
         self.agent = Some(AgentTurn::new(turn, Cause::Caller(committed), since));
     }
 
-    fn mark_turn(&mut self, turn: TurnId, utterance: &Utterance) {
+    fn mark_turn(&mut self, turn: TurnId, utterance: &Utterance, written: Option<Instant>) {
         let t = self.t;
         if utterance.voiced > MediaTime::ZERO {
             let (from, to) =
                 (self.speech.back_to(utterance.from, t), self.speech.back_to(utterance.voiced_to, t));
             self.put(Output::Mark { turn, mark: Mark::SpeechStarted, back: from });
             self.put(Output::Mark { turn, mark: Mark::SpeechEnded, back: to });
+        }
+        if let Some(at) = written {
+            let back = MediaTime::from_duration(t.saturating_duration_since(at));
+            self.put(Output::Mark { turn, mark: Mark::Written, back });
         }
         if let Some(at) = utterance.final_at {
             let back = MediaTime::from_duration(t.saturating_duration_since(at));

@@ -162,7 +162,7 @@ impl TurnMachine {
         if text.is_empty() {
             return;
         }
-        if self.typed.push(text) {
+        if self.typed.push(text, self.t) {
             return;
         }
         // Told once, however much more is typed into the same wait.
@@ -175,8 +175,9 @@ impl TurnMachine {
         if self.typed.is_empty() || !self.agent_yields(Rule::TypedTakesFloor) {
             return;
         }
-        let text = self.typed.take();
-        self.commit_written(&text);
+        if let Some((text, since)) = self.typed.take() {
+            self.commit_written(&text, since);
+        }
     }
 
     pub(super) fn digit(&mut self, digit: Digit) {
@@ -211,12 +212,14 @@ impl TurnMachine {
         let due = self.digits.deadline(&self.options.digits).is_some_and(|due| self.t >= due);
         // Keys pressed in mid-sentence belong to the sentence, which its own end commits.
         if due && self.utterance.is_none() && self.agent_yields_to_digits() {
+            let since = self.digits.last().unwrap_or(self.t);
             let keys = self.digits.take();
-            self.commit_written(&keys);
+            self.commit_written(&keys, since);
         }
     }
 
-    fn commit_written(&mut self, text: &str) {
+    /// `since`: when it arrived.
+    fn commit_written(&mut self, text: &str, since: Instant) {
         let (at, t) = (self.speech.heard_to(), self.t);
         if self.utterance.is_none() {
             self.utterance = Some(Utterance::new(at, t, None));
@@ -226,6 +229,6 @@ impl TurnMachine {
         }
         let Some(utterance) = self.utterance.take() else { return };
         let text = join(&utterance.text(), text);
-        self.commit(utterance, text, true);
+        self.commit(utterance, text, Some(since));
     }
 }

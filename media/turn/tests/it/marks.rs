@@ -1,7 +1,7 @@
 //! What observers are told: marks laid back to when things were, events in the order in which they happened.
 
-use domain::{AgentState, Mark, SessionEvent, TurnId};
-use media_turn::Output;
+use domain::{AgentState, Digit, Mark, SessionEvent, TurnId};
+use media_turn::{Input, Output};
 
 use crate::sim::{Call, Log};
 
@@ -63,4 +63,25 @@ fn the_interrupted_turn_is_marked_and_told() {
     let log = call.run(6000);
     let stop = log.interrupted()[0];
     assert!(marks(&log, 1).contains(&(Mark::Interrupted, stop)));
+}
+
+#[test]
+fn what_was_typed_is_marked_where_it_arrived_however_long_it_waits() {
+    let mut call = Call::default();
+    call.at(1000, Input::Text("a room".into()));
+    assert_eq!(marks(&call.run(4000), 1), [(Mark::Written, 1000), (Mark::Committed, 1000)]);
+    let mut call = Call { uninterruptible: true, ..Call::default() };
+    call.say(1000, 1800, "I want to book a table");
+    call.at(3500, Input::Text("a room".into())).at(3700, Input::Text("for two".into()));
+    let marks = marks(&call.run(9000), 2);
+    assert_eq!(marks[0], (Mark::Written, 3500));
+    assert!(marks[1].0 == Mark::Committed && marks[1].1 >= 5300, "{marks:?}");
+}
+
+#[test]
+fn keys_are_marked_where_the_last_was_pressed() {
+    let key = |key| Input::Dtmf(Digit::try_from(key).expect("a key"));
+    let mut call = Call::default();
+    call.at(1000, key('4')).at(2500, key('2'));
+    assert_eq!(marks(&call.run(8000), 1), [(Mark::Written, 2500), (Mark::Committed, 4500)]);
 }

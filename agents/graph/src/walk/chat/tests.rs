@@ -339,6 +339,13 @@ fn a_failure_is_never_silence() {
     let mut led = definition();
     led["edges"].as_array_mut().unwrap().push(json!({"from": "talk", "on": "error", "to": "failed"}));
     assert_eq!(said(&fail(&led, "LLM_CLOSED", "")), "No order: LLM_CLOSED.");
+    // Observers are told once of each, whoever finds the words.
+    for (definition, trouble) in [(definition(), true), (led, true), (curt.clone(), false)] {
+        let actions = fail(&definition, "LLM_CLOSED", "");
+        let told =
+            actions.iter().filter(|action| matches!(action, Action::Trouble { code: "LLM_CLOSED", .. }));
+        assert_eq!((told.count() == 1, failed(&actions, "LLM_CLOSED")), (trouble, !trouble), "{actions:?}");
+    }
     let mut silent = Walk::new(graph(&curt), 1);
     let (key, _) = asked(&silent.caller(1, "hi there", &now()));
     assert!(failed(&silent.chat_done(&key, ChatEnd::Stop, &now()), "LLM_SILENT"));

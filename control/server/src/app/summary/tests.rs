@@ -173,3 +173,78 @@ fn a_reply_without_a_verdict_counts_as_unheard() {
     let call = page(&cut);
     assert_eq!((call.transcript[0].text.as_str(), call.transcript[0].unheard.as_str()), ("", "Hello there."));
 }
+
+#[test]
+fn what_the_agent_is_just_saying_is_neither_heard_nor_cut_off() {
+    let saying = |turn, text: &str| SessionEvent::AgentSaying { turn: TurnId(turn), text: text.into() };
+    let running = |events: Vec<(u64, SessionEvent)>| {
+        let recorded = recorded(events);
+        call(CallSummary { running: true, ..row(&recorded) }, Outcome::default(), &recorded)
+    };
+    let mut events = vec![(5, saying(0, "Hello there.")), (6, saying(0, "How can I help?"))];
+    let shown = |call: &Call, line: usize| {
+        let line = &call.transcript[line];
+        (line.text.clone(), line.unheard.clone(), line.saying)
+    };
+    let now = running(events.clone());
+    assert_eq!(shown(&now, 0), ("Hello there. How can I help?".into(), String::new(), true));
+    // The server died there, and another goes on.
+    let back = SessionEvent::Reattached { gap: at(3_000), transport: "websocket".into(), after_crash: true };
+    events.extend([(4_000, back), (4_100, saying(1, "Sorry, we were cut off."))]);
+    let resumed = running(events.clone());
+    assert_eq!(shown(&resumed, 0), (String::new(), "Hello there. How can I help?".into(), false));
+    assert_eq!(shown(&resumed, 1), ("Sorry, we were cut off.".into(), String::new(), true));
+    let heard = "Sorry, we were".to_owned();
+    events.push((5_000, SessionEvent::AgentTurn { turn: TurnId(1), text: heard.clone(), interrupted: true }));
+    assert_eq!(shown(&running(events), 1), (heard, "cut off.".into(), false));
+}
+
+#[test]
+fn whatever_carried_the_call_is_listed_with_why() {
+    let back = |transport: &str, after_crash| SessionEvent::Reattached {
+        gap: at(3_000),
+        transport: transport.into(),
+        after_crash,
+    };
+    let call = page(&recorded(vec![
+        (0, SessionEvent::Started),
+        (9_000, back("websocket", true)),
+        (20_000, back("webrtc", false)),
+    ]));
+    let ways: Vec<_> = call
+        .connections
+        .iter()
+        .map(|one| (one.transport.as_str(), one.at_ms, one.gap_ms, one.after_crash))
+        .collect();
+    assert_eq!(
+        ways,
+        [
+            ("webrtc", 0.0, 0.0, false),
+            ("websocket", 9_000.0, 3_000.0, true),
+            ("webrtc", 20_000.0, 3_000.0, false)
+        ]
+    );
+}
+
+#[test]
+fn a_typed_turn_has_its_parts_from_the_arrival_of_the_message() {
+    let turn = TurnId(1);
+    let call = page(&recorded(vec![
+        (3_000, SessionEvent::CallerTurn { turn, text: "When are you open?".into(), typed: true }),
+        (
+            5_011,
+            timeline(
+                1,
+                &[
+                    (Mark::Written, 2_900),
+                    (Mark::Committed, 3_000),
+                    (Mark::FirstText, 3_060),
+                    (Mark::AgentStarted, 3_280),
+                ],
+            ),
+        ),
+    ]));
+    let parts = call.turns_detail[0].latencies.expect("answered");
+    assert!((parts.endpointing_ms - 100.0).abs() < 1e-6 && (parts.response_ms - 380.0).abs() < 1e-6);
+    assert_eq!(call.turns_detail[0].marks[0].mark, Mark::Written);
+}

@@ -283,6 +283,7 @@ fn said(steps: BoxStream<'static, agents_run::Step>) -> BoxStream<'static, Said>
             Step::Noted { name, value } => Said::Noted { name, value },
             Step::Transfer(transfer) => Said::Transfer(transfer),
             Step::Failed { failure, message } => Said::Failed { failure, message },
+            Step::Trouble { failure, message } => Said::Trouble { failure, message },
             Step::End(reason) => Said::End(reason),
         })
         .boxed()

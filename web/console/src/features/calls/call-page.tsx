@@ -20,7 +20,7 @@ import {
 } from '../../words';
 import { Conversation } from './conversation';
 import { Events } from './events';
-import { missing, spans, versioned } from './follow';
+import { missing, returns, spans, versioned, ways } from './follow';
 import { rungs } from './ladder';
 import { Ladder } from './ladder-view';
 import type { Player } from './player';
@@ -78,6 +78,11 @@ function Shown({ call }: { call: Call }) {
             here; what came after it is not known.
           </p>
         )}
+        {returns(call).map((one) => (
+          <p key={one.atMs} className="note warn" data-testid="returned">
+            <span className="number">{position(one.atMs)}</span> {one.text}
+          </p>
+        ))}
         <Facts call={call} />
         {parts.length > 0 && <Recordings call={call} parts={parts} ready={setPlayer} />}
         {recordings.isError && (
@@ -100,7 +105,7 @@ function Shown({ call }: { call: Call }) {
 }
 
 function Facts({ call }: { call: Call }) {
-  const where = [call.transport, ...call.providers].filter(Boolean).join(', ');
+  const where = [ways(call), ...call.providers].filter(Boolean).join(', ');
   return (
     <dl className="facts" data-testid="facts">
       <div>

@@ -108,6 +108,11 @@ function Speech({
             </del>
           </>
         )}
+        {line.saying && (
+          <span className="tag good live" data-testid="saying">
+            speaking
+          </span>
+        )}
         {cut && <span className="tag warn">{cut}</span>}
         {line.typed && <span className="tag">typed</span>}
       </span>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Line, Turn } from '../../server';
-import { cutBy, heardAt, matches, missing, rounded, servedBy, spans } from './follow';
+import { cutBy, heardAt, matches, missing, returns, rounded, servedBy, spans, ways } from './follow';
 
 const line = (at_ms: number, role: 'caller' | 'agent', turn: number): Line => ({
   at_ms,
@@ -38,7 +38,32 @@ describe('a transcript that follows the recording', () => {
   });
 });
 
+const connection = (transport: string, more = {}) => ({
+  at_ms: 0,
+  transport,
+  gap_ms: 0,
+  after_crash: false,
+  ...more,
+});
+
 describe('words about a call', () => {
+  it('name what carried it, and why it changed', () => {
+    const back = { at_ms: 9_000, gap_ms: 12_300 };
+    const connections = [
+      connection('webrtc'),
+      connection('websocket', { ...back, after_crash: true }),
+      connection('websocket', { at_ms: 20_000, gap_ms: 900 }),
+    ];
+    expect(ways({ transport: 'webrtc', connections })).toBe('webrtc, then websocket');
+    expect(returns({ connections })).toEqual([
+      { atMs: 9_000, text: 'The server died; the caller was back after 12 seconds, over websocket.' },
+      { atMs: 20_000, text: 'The connection was lost; the caller was back after 1 second, over websocket.' },
+    ]);
+    // As it was kept before.
+    const old = [connection('webrtc'), connection('', back)];
+    expect(ways({ transport: 'webrtc', connections: old })).toBe('webrtc');
+    expect(returns({ connections: [connection('sip')] })).toEqual([]);
+  });
   it('say why an end was not heard', () => {
     expect(cutBy({ text: 'A haircut is', interrupted: true, unheard: 'forty' })).toBe('interrupted');
     expect(cutBy({ text: '', unheard: 'forty' })).toBe('not heard');
@@ -46,7 +71,7 @@ describe('words about a call', () => {
     expect(cutBy({ text: 'A' })).toBe('');
   });
   it('say what is missing of a recording', () => {
-    const part = (leg: 'caller' | 'agent', complete = true) => ({
+    const part = (leg: 'caller' | 'agent', complete = true, cut_off = false) => ({
       leg,
       part: 1,
       codec: 'opus',
@@ -56,14 +81,26 @@ describe('words about a call', () => {
       length_ms: 1,
       bytes: 1,
       complete,
+      cut_off,
     });
+    const call = { recorded: true, running: false, end_reason: null, connections: [connection('webrtc')] };
     const of = (...recordings: ReturnType<typeof part>[]) =>
-      missing({ recorded: recordings.length > 0, running: false, end_reason: null }, recordings);
+      missing({ ...call, recorded: recordings.length > 0 }, recordings);
     expect(of(part('caller'), part('agent'))).toBe('');
     expect(of(part('caller'), part('agent', false))).toMatch(/disk/);
     expect(of(part('agent'))).toMatch(/nothing is there of the caller/);
     expect(of()).toMatch(/not recorded/);
-    expect(missing({ recorded: true, running: false, end_reason: null }, [])).toMatch(/not there any more/);
+    expect(missing(call, [])).toMatch(/not there any more/);
+    const crashed = {
+      ...call,
+      connections: [connection('webrtc'), connection('websocket', { gap_ms: 11_900, after_crash: true })],
+    };
+    const said = missing(crashed, [part('caller', false, true), part('agent', false, true)]);
+    expect(said).toMatch(/The server died in this call, and it went on 12 seconds later/);
+    expect(said).not.toMatch(/disk/);
+    // Of a call that another server took over, what was recorded before lies there.
+    expect(missing(crashed, [part('caller'), part('agent')])).toMatch(/server died/);
+    expect(missing(crashed, [part('caller', false, true), part('agent', false)])).toMatch(/died.*disk/);
   });
   it('name who served each stage, and nobody where none was needed', () => {
     const voice = [

@@ -62,9 +62,29 @@ export function cutBy({
   return unheard ? 'cut off' : '';
 }
 
+const seconds = (ms: number): string => {
+  const whole = Math.max(1, Math.round(ms / 1000));
+  return whole === 1 ? '1 second' : `${whole} seconds`;
+};
+
+/** What carried the call, one after the other: `webrtc, then websocket`. */
+export const ways = (call: Pick<Call, 'transport' | 'connections'>): string =>
+  call.connections
+    .map((one) => one.transport || call.transport)
+    .filter((way, index, all) => way !== all[index - 1])
+    .join(', then ');
+
+/** How often its caller was away, and why; one sentence each. */
+export const returns = (call: Pick<Call, 'connections'>): { atMs: number; text: string }[] =>
+  call.connections.slice(1).map((one) => {
+    const over = one.transport ? `, over ${one.transport}` : '';
+    const why = one.after_crash ? 'The server died' : 'The connection was lost';
+    return { atMs: one.at_ms, text: `${why}; the caller was back after ${seconds(one.gap_ms)}${over}.` };
+  });
+
 /** What is missing of a recording, in plain words; empty where all of it is there. */
 export function missing(
-  call: Pick<Call, 'recorded' | 'running' | 'end_reason'>,
+  call: Pick<Call, 'recorded' | 'running' | 'end_reason' | 'connections'>,
   parts: readonly Recording[],
 ): string {
   if (call.running) return '';
@@ -79,10 +99,14 @@ export function missing(
   if (call.end_reason === 'interrupted') {
     return 'The server died in this call: what was said in its last moments may be missing.';
   }
-  if (parts.some((part) => !part.complete)) {
-    return 'Not all of this call was recorded: the disk was full or too slow for it. What is missing is silence here.';
-  }
-  return '';
+  const crash = call.connections.find((one) => one.after_crash);
+  const reasons = [
+    (crash || parts.some((part) => part.cut_off)) &&
+      `The server died in this call${crash ? `, and it went on ${seconds(crash.gap_ms)} later` : ''}: what was said in the last moments before may be missing, and between them is silence.`,
+    parts.some((part) => !part.complete && !part.cut_off) &&
+      'Not all of this call was recorded: the disk was full or too slow for it. What is missing is silence here.',
+  ];
+  return reasons.filter(Boolean).join(' ');
 }
 
 export const PARTS = ['endpointing', 'thinking', 'sentence', 'synthesis', 'playout'] as const;
