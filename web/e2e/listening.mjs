@@ -1,7 +1,7 @@
 // An operator finds a call that is under way, hears it, tells its agent what to do, and ends it; then they read how it went by SIP.
 
 import { join } from 'node:path';
-import { options, recording, story } from './browser.mjs';
+import { options, PATIENCE_MS, recording, story } from './browser.mjs';
 import { Operator } from './operator.mjs';
 
 const { url, token, out } = options('url', 'token', 'out');
@@ -16,16 +16,17 @@ async function tell(page, words, mode) {
   return page.getByTestId('live-told').textContent();
 }
 
-/** A caller who is speaking just then is not talked over: the words give way to theirs, and are told again. */
-async function sayUntilSaid(page, id, words) {
-  for (let tries = 0; tries < 8; tries += 1) {
-    const said = await tell(page, words, 'say');
-    const until = Date.now() + 4_000;
-    while (Date.now() < until) {
-      const { data } = await operator.get(`/sessions/${id}/events?limit=1000`);
-      if (data.some((event) => event.kind === 'agent_turn' && event.text.includes(words))) return said;
-      await page.waitForTimeout(200);
-    }
+/** Told once: a caller who is speaking just then finishes first. Who speaks into the words cuts them off as any others. */
+async function saySaid(page, id, words) {
+  const said = await tell(page, words, 'say');
+  const until = Date.now() + PATIENCE_MS;
+  while (Date.now() < until) {
+    const { data } = await operator.get(`/sessions/${id}/events?limit=1000`);
+    const heard = (event) => event.kind === 'agent_turn' && event.text.replace(/^heard until interrupted: /, '');
+    const turns = data.filter(heard).map((event) => event.turn);
+    const saying = data.filter((event) => event.kind === 'agent_saying' && event.text.includes(words));
+    if (saying.some((event) => turns.includes(event.turn))) return said;
+    await page.waitForTimeout(200);
   }
   throw new Error(`${words} was never said`);
 }
@@ -40,7 +41,7 @@ await story(
     await page.getByTestId('live-listen').click();
     await page.getByTestId('live-listen').filter({ hasText: 'Stop listening' }).waitFor();
     const whispered = await tell(page, "Offer them ten o'clock.", 'instruct');
-    const said = await sayUntilSaid(page, id, 'We close early today.');
+    const said = await saySaid(page, id, 'We close early today.');
     await page.waitForTimeout(6_000);
     const sound = await recording(page, join(folder, 'listened.wav'));
     await page.screenshot({ path: join(folder, 'live.png') });

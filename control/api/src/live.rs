@@ -36,7 +36,8 @@ pub struct LiveCalls {
 pub struct Whisper {
     #[schema(min_length = 1, max_length = 500, example = "Offer them the ten o'clock appointment.")]
     pub text: String,
-    /// `instruct`: a word in the agent's ear for its next reply, which language models heed. `say`: any agent says it word for word, at once.
+    /// `instruct`: a word in the agent's ear for its next reply, which language models heed. `say`: any agent says it word for word, in place of what it is
+    /// saying; where the caller is speaking, when they have finished, in place of the answer.
     #[serde(default)]
     pub mode: WhisperMode,
 }

@@ -65,6 +65,51 @@ fn a_caller_comes_back_after_a_crash_to_the_same_conversation() {
     let expected: Vec<i64> = (0..).take(sequences.len()).collect();
     assert_eq!(sequences, expected, "events are missing or there twice");
     assert_eq!(record["turns"], 4, "{record}");
+    is_told_on_one_clock(&record);
+    let events = server.read(&format!("/v1/sessions/{id}/events?limit=1000")).json();
+    let greeted = events["data"].as_array().into_iter().flatten().filter(|event| event["kind"] == "greeted");
+    assert_eq!(greeted.count(), 1, "who is back is not greeted: {events}");
+
+    let ways = record["connections"].as_array().expect("a list");
+    let [first, second] = &ways[..] else { unreachable!("{record}") };
+    assert_eq!(
+        (&first["transport"], &first["after_crash"]),
+        (&"websocket".into(), &false.into()),
+        "{record}"
+    );
+    assert_eq!(
+        (&second["transport"], &second["after_crash"]),
+        (&"websocket".into(), &true.into()),
+        "{record}"
+    );
+    let (back, gap) = (second["at_ms"].as_f64(), second["gap_ms"].as_f64());
+    assert!(gap > Some(0.0) && back > gap, "{record}");
+    let parts = server.read(&format!("/v1/sessions/{id}/recordings")).json();
+    let agent = parts["data"].as_array().into_iter().flatten().filter(|part| part["leg"] == "agent");
+    let agent: Vec<_> =
+        agent.map(|part| (&part["part"], &part["cut_off"], part["offset_ms"].as_f64() >= back)).collect();
+    assert_eq!(agent, [(&1.into(), &true.into(), false), (&2.into(), &false.into(), true)], "{parts}");
+    let recorded =
+        events["data"].as_array().into_iter().flatten().filter(|event| event["kind"] == "recorded");
+    let recorded: Vec<_> = recorded.filter_map(|event| event["text"].as_str()).collect();
+    assert!(recorded.iter().any(|text| text.starts_with("agent recorded, part 2")), "{recorded:?}");
+}
+
+/// No line of the time after a crash has a time of the time before; and what was typed has its waterfall.
+fn is_told_on_one_clock(record: &Value) {
+    let text = |line: &Value| line["text"].as_str().unwrap_or_default().to_lowercase();
+    let lines: Vec<String> = record["transcript"].as_array().into_iter().flatten().map(text).collect();
+    let at = |words: &str| lines.iter().position(|line| line.contains(words)).expect("it was said");
+    assert!(at("on tuesday") < at("cut off") && at("cut off") < at("at ten in the morning"), "{lines:#?}");
+    let turns: Vec<&Value> = record["turns_detail"].as_array().into_iter().flatten().collect();
+    let began = turns.iter().filter_map(|turn| turn["marks"][0]["at_ms"].as_f64());
+    assert!(began.is_sorted(), "turns lie one after the other: {turns:#?}");
+    let typed = turns.iter().filter(|turn| turn["typed"] == true);
+    let answered = typed.filter(|turn| {
+        let waited = turn["latencies"]["response_ms"].as_f64();
+        waited > Some(0.0) && turn["marks"][0]["mark"] == "written"
+    });
+    assert!(answered.count() >= 3, "{turns:#?}");
 }
 
 #[test]

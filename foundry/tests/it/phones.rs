@@ -239,7 +239,7 @@ fn a_call_under_way_is_heard_told_what_to_do_and_ended_in_the_console() {
     let report = &story.report;
     assert_eq!(report["agent"], "front-desk", "{report}");
     assert!(report["whispered"].to_string().contains("what is written for it"), "{report}");
-    assert_eq!(report["said"], "It says it.", "{report}");
+    assert_eq!(report["said"], "It says it now, or when the caller has finished.", "{report}");
     assert!(report["sound"]["peak"].as_u64() > Some(2_000), "the call is heard: {report}");
     let rungs: Vec<&str> =
         report["rungs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -249,6 +249,10 @@ fn a_call_under_way_is_heard_told_what_to_do_and_ended_in_the_console() {
     let call = server.read(&format!("/v1/sessions/{}", report["id"].as_str().expect("an id"))).json();
     assert_eq!(call["end_reason"], "operator_ended", "{call}");
     assert!(call["transcript"].to_string().contains("We close early today."), "{call}");
+    let events =
+        server.read(&format!("/v1/sessions/{}/events?limit=1000", report["id"].as_str().expect("an id")));
+    let goodbye = events.text().to_lowercase();
+    assert!(goodbye.contains("have to end the call here") && !goodbye.contains("longest time"), "{goodbye}");
     let audit: Value = server.read("/v1/audit").json();
     for action in ["call.listen", "call.whisper", "call.end"] {
         assert!(audit.to_string().contains(action), "{action}: {audit}");

@@ -140,6 +140,32 @@ fn the_assistant_thinks_with_the_first_account_that_answers_and_no_outage_is_hea
 }
 
 #[test]
+fn a_call_in_which_every_model_failed_is_found_among_those_with_problems() {
+    let _quiet = house::quiet();
+    let world = World::start();
+    let server = house::timed("", &[]);
+    model(&server, "one", &world);
+    assistant_can_be_called(&server);
+    world.stage.always(Some(Adversity::Exhausted));
+    let mut caller = Caller::connect(&server, "/ws?agent=assistant");
+    caller.answered();
+    caller.say("I grow basil indoors");
+    caller.answered();
+    drop(caller);
+    let call = process::wait_for("the call among those with problems", Duration::from_secs(60), || {
+        let found = server.read("/v1/sessions?problems=true").json();
+        found["data"].as_array()?.iter().find(|call| call["outcome"].is_string()).cloned()
+    });
+    assert_eq!((&call["failures"], &call["outcome"]), (&json!(1), &json!("failed")), "{call}");
+    let page = server.read(&format!("/v1/sessions/{}", call["id"].as_str().expect("an id"))).json();
+    let problem = &page["problems"][0];
+    assert_eq!((&problem["source"], &problem["turn"]), (&json!("provider"), &json!(1)), "{problem}");
+    let code = problem["code"].as_str().filter(|code| code.starts_with("LLM_")).expect("a model's");
+    let activity = server.read("/v1/activity?window=1h").json();
+    assert!(activity.to_string().contains(code), "it is counted by its type: {activity}");
+}
+
+#[test]
 fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_sentence() {
     let _quiet = house::quiet();
     let world = World::start();

@@ -249,6 +249,7 @@ impl Session {
         if self.reply.as_ref().is_some_and(|reply| reply.turn == turn) {
             let sounding = self.reply.as_ref().is_some_and(|reply| reply.sounding);
             self.greeting.interrupted(turn);
+            self.said_in_vain(turn);
             self.conclude_reply(true, now);
             if sounding {
                 self.send(LegCommand::Clear);
@@ -427,6 +428,7 @@ impl Session {
     fn sounds(&mut self, turn: TurnId, at: Instant) {
         let Some(reply) = self.reply.as_mut().filter(|reply| reply.turn == turn) else { return };
         reply.sounding = true;
+        self.prompted.take_if(|(of, _)| *of == turn);
         let late = reply.voice.first_sentence().filter(|_| reply.voice.was_retried() && !reply.apologised);
         if let Some(wanted) = late {
             self.dead_air(Some(turn), DeadAir::Synthesis, at.saturating_duration_since(wanted));

@@ -149,7 +149,7 @@ impl Handle {
         answer.await.map_err(|_| Gone)
     }
 
-    /// Has the agent say this word for word, in place of what it is saying.
+    /// Has the agent say this word for word, in place of what it is saying, or of its answer to a caller who is speaking.
     ///
     /// # Errors
     /// `Gone` when the session has ended.

@@ -158,6 +158,8 @@ pub(crate) struct Session {
     pub(crate) handing: Option<Handing>,
     /// What the agent is to say next although nobody asked.
     pub(crate) unasked: Option<Unasked>,
+    /// The turn in which it is said word for word, until that sounds.
+    pub(crate) prompted: Option<(TurnId, String)>,
     /// Who listens to the call.
     pub(crate) taps: Taps,
 
@@ -259,6 +261,7 @@ impl Session {
             heir: parts.heir,
             handing: None,
             unasked: None,
+            prompted: None,
             taps: Taps::default(),
             hot: Hot::new(),
             commands,

@@ -38,7 +38,8 @@ pub enum Input<'a> {
     Irrevocable(TurnId),
     /// The dialogue gives the caller this long before the next nudge ("wait a moment").
     Hold(Duration),
-    /// The agent has something to say that no word of the caller asked for; answered by `Output::Speak`.
+    /// The agent has something to say that no word of the caller asked for; answered by `Output::Speak`, at once or when the caller has
+    /// finished.
     Speak,
     /// A deadline given by `Output::Timeout` has come.
     Timeout,

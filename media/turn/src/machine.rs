@@ -59,6 +59,8 @@ pub struct TurnMachine {
     digits: Digits,
     /// Typed while the agent must not be interrupted.
     typed: Typed,
+    /// The agent has something to say once the caller has finished.
+    speaks_next: bool,
     /// The instant of the last input on the machine's own clock.
     t: Instant,
 }
@@ -93,6 +95,7 @@ impl TurnMachine {
             idle: Idle::default(),
             digits: Digits::default(),
             typed: Typed::default(),
+            speaks_next: false,
             t: start,
             options,
         }
@@ -169,6 +172,7 @@ impl TurnMachine {
             self.end_turn();
             self.end_digits();
             self.say_typed();
+            self.speak_next();
             self.wait_for_agent();
             self.nudge();
         }

@@ -25,4 +25,5 @@ mod recording;
 mod screening;
 mod storm;
 mod transfer;
+mod unasked;
 mod voiced;

@@ -38,9 +38,14 @@ impl TurnMachine {
         self.agent = Some(AgentTurn::new(turn, Cause::Greeting, self.t));
     }
 
-    /// In place of whatever the agent was saying or about to say.
+    /// In place of whatever the agent was saying or about to say. A caller who has the word finishes first: they would take the floor
+    /// from it, and what nobody heard nobody says again.
     pub(super) fn speak(&mut self) {
         if !self.clock.runs() {
+            return;
+        }
+        self.speaks_next = self.utterance.is_some();
+        if self.speaks_next {
             return;
         }
         if let Some(agent) = self.agent.take() {
@@ -51,6 +56,13 @@ impl TurnMachine {
         let turn = self.new_turn();
         self.put(Output::Speak(turn));
         self.agent = Some(AgentTurn::new(turn, Cause::Own, self.t));
+    }
+
+    /// The caller's turn is over, or was none.
+    pub(super) fn speak_next(&mut self) {
+        if self.speaks_next && self.utterance.is_none() {
+            self.speak();
+        }
     }
 
     pub(super) fn on_agent(&mut self, turn: TurnId, change: impl FnOnce(&mut AgentTurn)) {

@@ -6,7 +6,7 @@ use domain::TurnId;
 use media_turn::{Input, Options, Output, Rule, TurnMachine};
 
 use crate::promises::prove;
-use crate::sim::{Call, OWN};
+use crate::sim::{Call, Log, OWN, story};
 
 fn asked(call: &mut Call) -> &mut Call {
     call.say(1000, 1800, "I want to book a table")
@@ -136,4 +136,35 @@ fn what_nobody_asked_for_is_a_turn_of_the_agents_and_is_not_waited_for_for_ever(
     );
     told(Input::AgentDone(TurnId(1)), 10_100);
     assert!(told(Input::Speak, 10_200).contains(&Output::Speak(TurnId(2))));
+}
+
+fn spoken(log: &Log) -> Vec<u32> {
+    log.when(|output| matches!(output, Output::Speak(_)))
+}
+
+#[test]
+fn what_nobody_asked_for_waits_until_the_caller_has_finished() {
+    let mut call = Call::default();
+    call.say(1000, 3000, "I would like to come on Monday").at(2000, Input::Speak);
+    let log = call.run(6000);
+    let committed = log.commit_at(0);
+    assert!(committed > 3000 && log.turns() == ["I would like to come on Monday"], "{}", story(&log));
+    assert_eq!(spoken(&log), [committed], "once, in place of the answer: {}", story(&log));
+    assert!(log.interrupted().is_empty() && log.cancelled() == [1], "{}", story(&log));
+}
+
+#[test]
+fn what_nobody_asked_for_is_said_after_a_sound_that_was_no_turn() {
+    let mut call = Call::default();
+    call.noise(1000, 1400).at(1300, Input::Speak);
+    let log = call.run(6000);
+    assert!(log.commits().is_empty());
+    assert!(matches!(spoken(&log)[..], [at] if at > 1400), "{}", story(&log));
+}
+
+#[test]
+fn what_nobody_asked_for_is_said_at_once_to_a_caller_who_listens() {
+    let mut call = Call::default();
+    call.say(1000, 1800, "when do you open").at(4000, Input::Speak);
+    assert_eq!(spoken(&call.run(6000)), [4000], "over the answer");
 }

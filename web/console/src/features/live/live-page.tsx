@@ -137,7 +137,7 @@ function Tell({ id }: { id: string }) {
   const [mode, setMode] = useState<'instruct' | 'say'>('instruct');
   const tell = useDoing(whisper);
   const said =
-    tell.data && (tell.variables.mode === 'say' ? 'It says it.' : tell.data.heeded ? HEEDS : HEEDS_NOT);
+    tell.data && (tell.variables.mode === 'say' ? SAYS : tell.data.heeded ? HEEDS : HEEDS_NOT);
   return (
     <form
       className="row"
@@ -183,5 +183,6 @@ function Tell({ id }: { id: string }) {
   );
 }
 
+const SAYS = 'It says it now, or when the caller has finished.';
 const HEEDS = 'It heeds it in its next reply.';
 const HEEDS_NOT = 'Here the agent says what is written for it: have it said instead.';
