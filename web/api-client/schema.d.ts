@@ -1693,6 +1693,8 @@ export interface components {
             token: string;
         };
         Call: components["schemas"]["CallSummary"] & {
+            /** @description What carried the call, in order: more than one where its caller was away and came back. */
+            connections: components["schemas"]["Connection"][];
             dead_air: components["schemas"]["Silence"][];
             events: components["schemas"]["Event"][];
             /** @description The call had more events than are listed here; `/events` has all. */
@@ -1898,6 +1900,23 @@ export interface components {
             changes: components["schemas"]["Difference"][];
             from: string;
             to: string;
+        };
+        /** @description One way to the caller, until the next. */
+        Connection: {
+            /** @description The server had died, and the call went on after its start or on another. */
+            after_crash: boolean;
+            /**
+             * Format: double
+             * @description Since when it carried the call.
+             */
+            at_ms: number;
+            /**
+             * Format: double
+             * @description So long nobody was there before; 0 for the first.
+             */
+            gap_ms: number;
+            /** @description As `transport` of the call. Empty in calls that were put on record before it was kept. */
+            transport: string;
         };
         ConsideredGreeting: {
             chosen: boolean;
@@ -2627,6 +2646,8 @@ export interface components {
             interrupted?: boolean;
             /** @description `caller` or `agent`. */
             role: string;
+            /** @description The agent is saying it: how much of `text` will have been heard is not known yet. */
+            saying?: boolean;
             text: string;
             /** Format: int32 */
             turn: number;
@@ -3853,6 +3874,8 @@ export interface components {
             /** @description `false` while the call runs, and where not all of it could be written. */
             complete: boolean;
             content_type: string;
+            /** @description The server died while it was written: its last moments may be missing. */
+            cut_off: boolean;
             /** @description `caller` or `agent`. */
             leg: string;
             /** Format: double */
@@ -4347,7 +4370,10 @@ export interface components {
             language: string;
         };
         Whisper: {
-            /** @description `instruct`: a word in the agent's ear for its next reply, which language models heed. `say`: any agent says it word for word, at once. */
+            /**
+             * @description `instruct`: a word in the agent's ear for its next reply, which language models heed. `say`: any agent says it word for word, in place of what it is
+             *     saying; where the caller is speaking, when they have finished, in place of the answer.
+             */
             mode?: components["schemas"]["WhisperMode"];
             /** @example Offer them the ten o'clock appointment. */
             text: string;

@@ -262,6 +262,7 @@ impl Session {
     pub(crate) fn conclude_reply(&mut self, interrupted: bool, now: Instant) {
         let Some(mut reply) = self.reply.take() else { return };
         let turn = reply.turn;
+        self.prompted.take_if(|(of, _)| *of == turn);
         reply.settle_passage(now);
         let position = self.outbound.flush(turn, now);
         let position = position.unwrap_or(if reply.sounding { reply.heard } else { MediaTime::ZERO });
