@@ -1,5 +1,6 @@
 //! One file for each command of the binary.
 
+pub(crate) mod admin_link;
 pub(crate) mod call;
 pub(crate) mod config;
 pub(crate) mod dial;
@@ -15,6 +16,9 @@ pub(crate) mod serve;
 
 use crate::config::Config;
 use crate::store::Visit;
+
+/// As the audit log and the keys name who made them.
+const ACTOR: &str = "command";
 
 /// Two crypto libraries may be linked; the process chooses one before the first connection.
 pub(crate) fn install_crypto() {

@@ -39,6 +39,8 @@ enum Command {
     Doctor(cmd::doctor::Args),
     /// Outages put on for a share of a test environment's calls: start, list, stop, report.
     Drill(cmd::drill::Args),
+    /// Print a link that signs one browser in as the operator, once; beside a running server, too.
+    AdminLink(cmd::admin_link::Args),
     /// API keys: make, list, revoke.
     Key(cmd::key::Args),
     /// Write the agents of an organization into files, for git.
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Models(args) => cmd::models::run(args),
         Command::Doctor(args) => cmd::doctor::run(args),
         Command::Drill(args) => cmd::drill::run(args),
+        Command::AdminLink(args) => cmd::admin_link::run(args),
         Command::Key(args) => cmd::key::run(args),
         Command::Export(args) => cmd::export::run(args),
         Command::Import(args) => cmd::import::run(args),

@@ -251,6 +251,13 @@ function agentRoute(one, [what, ...rest], request, url, body) {
       data: Object.entries(agent.aliases).map(([environment, version]) => ({
         environment,
         version,
+        previous_version:
+          one.releases.findLast(
+            (release) =>
+              release.environment === environment &&
+              release.version === version &&
+              release.kind !== 'rollback',
+          )?.previous_version ?? null,
         revision: 1,
         updated_at:
           one.releases.findLast((release) => release.environment === environment)?.created_at ?? now(),

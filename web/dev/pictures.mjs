@@ -1,5 +1,5 @@
 // Pictures for the documentation: every page of the console, light and dark, of a real server that was really called.
-// usage: node dev/pictures.mjs [--program FILE] [--only NAME] ; writes docs/images/console/*.webp
+// usage: node dev/pictures.mjs [--program FILE] [--only NAME,NAME] ; writes docs/images/console/*.webp
 // The server, its data and its calls are made here and gone afterwards; it hears and speaks with the embedded models, and thinks with
 // the stand-ins for vendors of `loadtest vendors`, so that there are costs to see.
 
@@ -19,6 +19,7 @@ const target = process.env.CARGO_TARGET_DIR ?? new URL('../../target', import.me
 const { values } = parseArgs({
   options: { program: { type: 'string', default: join(target, 'debug/foundry') }, only: { type: 'string' } },
 });
+const only = values.only?.split(',') ?? [];
 const out = new URL('../../docs/images/console/', import.meta.url).pathname;
 const speech = (name) => new URL(`../../testkit/speech/${name}.wav`, import.meta.url).pathname;
 mkdirSync(out, { recursive: true });
@@ -29,7 +30,7 @@ const NARROW = { width: 360, height: 740 };
 const TALLEST = 1500;
 const QUALITY = 80;
 /** Also shown on a telephone. */
-const NARROW_TOO = ['agents', 'draft', 'talk', 'calls', 'call', 'latency'];
+const NARROW_TOO = ['agents', 'draft', 'talk', 'calls', 'call', 'latency', 'docs', 'route-refused'];
 
 /** A port that nobody has now. */
 const freePort = () =>
@@ -67,7 +68,17 @@ async function serve(program, providers, sip, callees) {
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  return { operator: new Operator({ url, token, program }), stop };
+  return { operator: Object.assign(new Operator({ url, token, program }), { folder }), stop };
+}
+
+/** What signs one browser in, once: the part of the link that stays in the browser. */
+async function linkOf({ program, folder, url }) {
+  const child = spawn(program, ['admin-link', '--data-dir', join(folder, 'data'), '--url', url], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  for await (const data of child.stdout) said += data;
+  return new URL(said.split('\n')[0]).hash;
 }
 
 /** Stand-ins for vendors, on a port of theirs. */
@@ -165,6 +176,13 @@ async function setUp(operator, vendorsAt) {
     environment_id,
   });
   await operator.post('/routes', { title: 'The salon', number: '+155502', agent_id: salon, environment_id });
+  await operator.post('/routes', {
+    title: 'Bookings',
+    number: '+15550150',
+    agent_id: desk,
+    environment_id,
+    node: 'booking',
+  });
 }
 
 /** People to be called, of whom two have no telephone any more. */
@@ -396,13 +414,35 @@ const pages = {
   },
   routes: async (page) => {
     await open('/routes', 'route-row')(page);
-    await page.getByTestId('test-number').fill('+15550100');
-    await page.getByTestId('test-answer').waitFor();
+    await page.getByTestId('test-number').fill('+15550150');
+    await page.getByTestId('test-answer').filter({ hasText: 'booking' }).waitFor();
   },
   route: async (page) => {
     await open('/routes/new', 'route-title')(page);
     await page.getByTestId('route-title').fill('Weekends');
     await page.getByTestId('route-number').fill('+15550100');
+  },
+  'route-refused': async (page) => {
+    await open('/routes/new', 'route-title')(page);
+    await page.getByTestId('route-number').fill('+41 44*1');
+    await page.getByTestId('route-trunk').fill('Main line');
+    await page.getByTestId('save-route').click();
+    await page.getByTestId('form-faults').waitFor();
+  },
+  docs: async (page) => {
+    await page.goto(`${url}/docs`);
+    await page.getByTestId('manual').waitFor();
+  },
+  'link-used': async (page) => {
+    const link = await linkOf(operator);
+    await page.context().clearCookies();
+    await page.goto('about:blank');
+    await page.goto(`${url}/console/agents${link}`);
+    await page.getByTestId('agent-row').first().waitFor();
+    await page.goto('about:blank');
+    await page.context().clearCookies();
+    await page.goto(`${url}/console/agents${link}`);
+    await page.getByTestId('sign-in').getByText('used already').waitFor();
   },
   live: async (page) => {
     campaign = await callOut(operator);
@@ -430,9 +470,9 @@ let failed = false;
 try {
   await setUp(operator, vendorsAt);
   await pickUp(callees);
-  if (!values.only || /^(call|latency|costs)/.test(values.only)) await callIn(operator);
+  if (only.length === 0 || only.some((name) => /^(call|latency|costs)/.test(name))) await callIn(operator);
   for (const [name, steps] of Object.entries(pages)) {
-    if (values.only && name !== values.only) continue;
+    if (only.length > 0 && !only.includes(name)) continue;
     const context = await browser.newContext({ viewport: WIDE, permissions: ['microphone'] });
     const page = await context.newPage();
     await operator.enter(page, '/agents');

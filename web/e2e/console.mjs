@@ -75,6 +75,10 @@ async function read(page, session, folder) {
   await row.waitFor();
   await page.getByTestId('search').fill('haircut');
   await page.waitForFunction(() => location.search.includes('q=haircut'));
+  const listed = await row.locator('.about').evaluate((cell) => ({
+    about: cell.textContent,
+    marked: [...cell.querySelectorAll('mark')].map((mark) => mark.textContent),
+  }));
   await row.getByRole('link').click();
   await page.getByTestId('turn').first().waitFor();
   await page.locator('[data-testid=waveform][data-state=drawn]').waitFor();
@@ -85,12 +89,13 @@ async function read(page, session, folder) {
   await page.locator('[data-testid=line][data-heard=true]').first().waitFor();
   await page.getByTestId('play').click();
   await page.screenshot({ path: join(folder, 'console-call.png') });
-  return page.evaluate(() => {
+  const opened = await page.evaluate(() => {
     const text = (element) => element?.textContent ?? '';
     const number = (words) => Number.parseFloat(words.replaceAll(/[^\d.]/g, ''));
     const all = (testid) => [...document.querySelectorAll(`[data-testid=${testid}]`)];
     return {
       title: document.title,
+      marked: [...document.querySelectorAll('[data-testid=line] mark')].map(text),
       played_ms: Number(all('position')[0].dataset.ms),
       lines: all('line').map((line) => ({
         role: line.dataset.role,
@@ -102,6 +107,7 @@ async function read(page, session, folder) {
       })),
     };
   });
+  return { ...opened, listed };
 }
 
 async function changeByProgram() {

@@ -205,6 +205,8 @@ pub enum DifferenceKind {
 pub struct Alias {
     pub environment: String,
     pub version: i32,
+    /// Where a roll back goes to; null: nothing was served there before.
+    pub previous_version: Option<i32>,
     pub revision: i32,
     #[schema(format = DateTime)]
     pub updated_at: String,

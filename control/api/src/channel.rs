@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ChannelKind {
-    /// A voice button; its address is a name.
+    /// A voice button, which calls the channel by its id. Its address is a name of lower-case letters, digits and hyphens, or the page that it stands on.
     Widget,
     /// A room of a media server, by its name. Its calls reach the agent, unless a route leads them elsewhere. One organization's alone.
     Room,

@@ -113,6 +113,8 @@ codes! {
     TOKEN_EXPIRED = Caller, 401, Retry::Now, "The token has expired";
     /// Transcripts are for the operator.
     OPERATOR_ONLY = Caller, 403, Retry::Never, "Only for the operator of this server";
+    /// A link signs one browser in, once: `foundry admin-link` prints another one.
+    ADMIN_LINK_SPENT = Caller, 403, Retry::Never, "This link signs nobody in any more";
     BODY_TOO_LARGE = Caller, 413, Retry::Never, "The request is too large";
     /// The body is not the JSON that the path expects.
     BODY_INVALID = Caller, 400, Retry::Never, "The request body cannot be read";

@@ -47,7 +47,7 @@ pub struct ByToken {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ByCode {
-    /// The one-time code of the link `/#admin=CODE` that the server printed at its start.
+    /// The one-time code of the link `/#admin=CODE` that the server printed at its start, or `foundry admin-link`.
     #[schema(value_type = String)]
     pub code: ::domain::Secret<String>,
 }

@@ -47,10 +47,7 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let said = refusal.to_string();
         match refusal {
-            Refusal::AgentUnknown { .. } => Self::new(
-                &problem::AGENT_UNKNOWN,
-                format!("{said}; GET /v1/widget/agents lists those there are"),
-            ),
+            Refusal::AgentUnknown { agent } => agent_unknown(&agent),
             Refusal::AgentUnfit { .. } => Self::new(&problem::AGENT_INVALID, said),
             Refusal::OfferInvalid { .. } => Self::new(&problem::OFFER_INVALID, said),
             Refusal::OfferWithoutAudio => Self::new(&problem::OFFER_WITHOUT_AUDIO, NO_AUDIO),
@@ -80,6 +77,25 @@ impl From<Refusal> for Error {
             Refusal::Failed { .. } => Self::new(&problem::INTERNAL, said),
         }
     }
+}
+
+/// Leads to where the agents are listed that whoever named it can reach: an organization's own, by its key, or the server's.
+pub(crate) fn agent_unknown(agent: &str) -> Error {
+    let detail = match agent.split_once('/') {
+        Some((org, name)) => format!(
+            "the organization {org} has no agent {name:?} that takes calls; GET /v1/agents with its API key lists its agents, and what each environment serves of them"
+        ),
+        None if is_way(agent) => format!(
+            "no channel or route has the id {agent:?} and leads to an agent that is served; GET /v1/channels and GET /v1/routes list those of a key's organization"
+        ),
+        None => format!("no agent is called {agent:?}; GET /v1/widget/agents lists those there are"),
+    };
+    Error::new(&problem::AGENT_UNKNOWN, detail)
+}
+
+/// A channel or route: its id says whose it is.
+pub(crate) fn is_way(name: &str) -> bool {
+    name.parse::<domain::ChannelId>().is_ok() || name.parse::<domain::RouteId>().is_ok()
 }
 
 pub(crate) const NO_AUDIO: &str = "the offer needs an audio line that sends and receives (m=audio, sendrecv)";

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use domain::ApiKeyId;
 
-pub use app::code::AdminCode;
+pub use app::code::{AdminCode, AdminLink};
 pub use app::definition::{pointer, problems};
 pub use app::greetings::book::book as greeting_book;
 pub use app::ice::IceSource;

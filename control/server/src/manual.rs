@@ -4,6 +4,8 @@
 //! Raw HTML in Markdown is shown as text, and links lead to these pages or to the web: the pages' policy would stop the rest, and
 //! a page of ours need not try.
 
+use std::collections::HashMap;
+
 use control_api::Problem;
 use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html};
 
@@ -65,7 +67,40 @@ fn fill<'a>(frame: &str, title: &str, content: impl Iterator<Item = Event<'a>>) 
     Some(page)
 }
 
+/// Where a heading of this text is found within its page: `#PLACE`.
+pub(crate) fn place(heading: &str) -> String {
+    let words = heading.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
+}
+
+/// Every heading but the page's own has a place; of two with the same text the second has another.
 fn events(markdown: &str) -> impl Iterator<Item = Event<'_>> {
+    let mut events: Vec<Event<'_>> = safe_events(markdown).collect();
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    for at in 0..events.len() {
+        let Event::Start(Tag::Heading { level, .. }) = &events[at] else { continue };
+        if *level == HeadingLevel::H1 {
+            continue;
+        }
+        let inner =
+            events[at + 1..].iter().take_while(|event| !matches!(event, Event::End(TagEnd::Heading(_))));
+        let text: String = inner
+            .filter_map(|event| match event {
+                Event::Text(text) | Event::Code(text) => Some(text.as_ref()),
+                _ => None,
+            })
+            .collect();
+        let place = place(&text);
+        let before = taken.entry(place.clone()).and_modify(|count| *count += 1).or_insert(1);
+        let named = if *before == 1 { place } else { format!("{place}-{before}") };
+        if let Event::Start(Tag::Heading { id, .. }) = &mut events[at] {
+            *id = Some(named.into());
+        }
+    }
+    events.into_iter()
+}
+
+fn safe_events(markdown: &str) -> impl Iterator<Item = Event<'_>> {
     // Links do not nest: whether the last one was kept is all there is to remember.
     let mut kept = true;
     Parser::new_ext(markdown, Options::ENABLE_TABLES).filter_map(move |event| match event {
@@ -87,8 +122,15 @@ fn target(link: &str) -> Option<CowStr<'static>> {
     match page {
         Some("README") => Some(control_api::paths::ERROR_PAGES.into()),
         Some(code) => Some(format!("{}/{code}", control_api::paths::ERROR_PAGES).into()),
-        None => link.starts_with("https://").then(|| link.to_owned().into()),
+        None => (link.starts_with("https://") || is_place(link)).then(|| link.to_owned().into()),
     }
+}
+
+/// Within the page.
+fn is_place(link: &str) -> bool {
+    link.strip_prefix('#').is_some_and(|place| {
+        !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
 }
 
 #[cfg(test)]
@@ -140,6 +182,21 @@ mod tests {
         let linked =
             "<p>Sign in; <a href=\"/docs/errors/OPERATOR_ONLY\">/docs/errors/OPERATOR_ONLY</a> says how.</p>";
         assert!(page.contains(linked), "{page}");
+    }
+
+    #[test]
+    fn headings_are_found_within_their_page() {
+        let page = content(
+            "# A page\n\n[one](#get-v1-one) [two](#x\") [three](#)\n\n## Parts\n\n### `GET /v1/one`\n\n## Parts\n",
+        );
+        assert!(page.contains("<h1>A page</h1>"), "{page}");
+        for heading in
+            ["<h2 id=\"parts\">Parts</h2>", "<h2 id=\"parts-2\">", "<h3 id=\"get-v1-one\"><code>GET"]
+        {
+            assert!(page.contains(heading), "{page}");
+        }
+        assert_eq!(page.matches("<a ").count(), 1, "{page}");
+        assert!(page.contains("<a href=\"#get-v1-one\">one</a>"), "{page}");
     }
 
     #[test]

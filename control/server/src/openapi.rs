@@ -8,7 +8,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{OpenApi as Document, SecurityRequirement};
 use utoipa::{Modify, OpenApi};
 
-use crate::{http, router};
+use crate::{http, manual, router};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -89,6 +89,12 @@ pub(crate) fn markdown() -> String {
         "# API\n\n{}\n\nThe whole of it, for programs: [/openapi.json](/openapi.json).\n",
         text(&document["info"]["description"])
     );
+    page.push_str("\n## Parts\n\n");
+    for tag in document["tags"].as_array().into_iter().flatten() {
+        let name = text(&tag["name"]);
+        let _ = writeln!(page, "- [{name}](#{}): {}", manual::place(&name), text(&tag["description"]));
+    }
+    page.push_str("- [Shapes](#shapes): what bodies and answers are made of\n");
     for tag in document["tags"].as_array().into_iter().flatten() {
         let _ = write!(page, "\n## {}\n\n{}.\n", text(&tag["name"]), text(&tag["description"]));
         for (path, methods) in document["paths"].as_object().into_iter().flatten() {

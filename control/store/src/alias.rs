@@ -12,6 +12,9 @@ pub struct Alias {
     pub environment: String,
     pub version: AgentVersionId,
     pub number: i32,
+    /// What the environment served before this version first came to it by other means than a rollback: going back twice goes
+    /// back two releases, and not to and fro.
+    pub before: Option<(AgentVersionId, i32)>,
     pub revision: i32,
     pub updated_at: Timestamp,
 }
@@ -23,6 +26,7 @@ macro_rules! row {
             environment: row.environment,
             version: AgentVersionId::from_uuid(row.version_id),
             number: row.number,
+            before: row.before_id.map(AgentVersionId::from_uuid).zip(row.before_number),
             revision: row.revision,
             updated_at: from_database(row.updated_at),
         }
@@ -48,8 +52,14 @@ impl ReleaseKind {
 
 pub async fn list(tx: &mut OrgTx, agent: AgentId) -> Result<Vec<Alias>, Error> {
     let rows = sqlx::query!(
-        "select e.name as environment, a.version_id, v.number, a.revision, a.updated_at
+        "select e.name as environment, a.version_id, v.number, a.revision, a.updated_at, p.id as \"before_id?\", p.number as \"before_number?\"
          from app.agent_aliases a join app.environments e on e.id = a.environment_id join app.agent_versions v on v.id = a.version_id
+         left join lateral (
+             select r.previous_version_id from app.agent_releases r
+             where r.agent_id = a.agent_id and r.environment_id = a.environment_id and r.version_id = a.version_id and r.kind <> 'rollback'
+             order by r.created_at desc, r.id desc limit 1
+         ) came on true
+         left join app.agent_versions p on p.id = came.previous_version_id and p.id <> a.version_id
          where a.agent_id = $1 order by e.name",
         agent.as_uuid()
     )
@@ -64,8 +74,14 @@ pub async fn find(
     environment: EnvironmentId,
 ) -> Result<Option<Alias>, Error> {
     let row = sqlx::query!(
-        "select e.name as environment, a.version_id, v.number, a.revision, a.updated_at
+        "select e.name as environment, a.version_id, v.number, a.revision, a.updated_at, p.id as \"before_id?\", p.number as \"before_number?\"
          from app.agent_aliases a join app.environments e on e.id = a.environment_id join app.agent_versions v on v.id = a.version_id
+         left join lateral (
+             select r.previous_version_id from app.agent_releases r
+             where r.agent_id = a.agent_id and r.environment_id = a.environment_id and r.version_id = a.version_id and r.kind <> 'rollback'
+             order by r.created_at desc, r.id desc limit 1
+         ) came on true
+         left join app.agent_versions p on p.id = came.previous_version_id and p.id <> a.version_id
          where a.agent_id = $1 and a.environment_id = $2",
         agent.as_uuid(),
         environment.as_uuid()
@@ -112,27 +128,6 @@ pub async fn point(
     .execute(tx.connection())
     .await?;
     Ok(())
-}
-
-/// What the environment served before the version that it serves now first came to it by other means than a rollback: going
-/// back twice goes back two releases, and not to and fro.
-pub async fn before(
-    tx: &mut OrgTx,
-    agent: AgentId,
-    environment: EnvironmentId,
-    served: AgentVersionId,
-) -> Result<Option<AgentVersionId>, Error> {
-    let previous = sqlx::query_scalar!(
-        "select previous_version_id from app.agent_releases
-         where agent_id = $1 and environment_id = $2 and version_id = $3 and kind <> 'rollback'
-         order by created_at desc, id desc limit 1",
-        agent.as_uuid(),
-        environment.as_uuid(),
-        served.as_uuid()
-    )
-    .fetch_optional(tx.connection())
-    .await?;
-    Ok(previous.flatten().filter(|previous| *previous != served.as_uuid()).map(AgentVersionId::from_uuid))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! system transaction (`Db::system_tx`), which names its reason and is counted. No transaction is held while anything else is waited for.
 //! What calls leave behind goes through a journal on disk, so that the database may be away (`writer`).
 
+pub mod admin_link;
 pub mod agent;
 pub mod alert;
 pub mod alias;

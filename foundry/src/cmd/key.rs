@@ -8,6 +8,7 @@ use control_store::{Db, OrgTx, Page, Reason, api_key, audit, org};
 use domain::{ApiKeyId, OrgId};
 use jiff::{SignedDuration, Timestamp};
 
+use super::ACTOR;
 use crate::config::{Config, Overrides};
 
 #[derive(clap::Args)]
@@ -51,9 +52,6 @@ struct Place {
     #[command(flatten)]
     overrides: Overrides,
 }
-
-/// As the audit log and the keys name who made them.
-const ACTOR: &str = "command";
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (Command::Create { place, .. } | Command::List { place } | Command::Revoke { place, .. }) =

@@ -80,13 +80,7 @@ async fn in_time(work: impl Future<Output = ()>, again: impl Future<Output = ()>
 }
 
 fn url(door: &Door) -> anyhow::Result<String> {
-    let address = door.address()?;
-    let host = if address.ip().is_loopback() || address.ip().is_unspecified() {
-        "localhost".to_owned()
-    } else {
-        bracketed(address.ip())
-    };
-    Ok(format!("{}://{host}:{}", if door.is_tls() { "https" } else { "http" }, address.port()))
+    Ok(super::admin_link::address(door.address()?, door.is_tls()))
 }
 
 /// Addresses that a person opens.
@@ -111,7 +105,7 @@ fn links(url: &str, config: &Config, house: &House) -> Links {
     }
 }
 
-fn bracketed(ip: IpAddr) -> String {
+pub(super) fn bracketed(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
@@ -122,7 +116,7 @@ fn announce(links: &Links, config: &Config, house: &House) -> anyhow::Result<()>
     let elsewhere =
         links.elsewhere.iter().map(|link| format!("  From elsewhere: {link}\n")).collect::<String>();
     let reading = if links.signs_in {
-        "The address signs one browser in, once: to make agents, and to read and hear calls, under /console."
+        "The address signs one browser in, once: to make agents, and to read and hear calls, under /console; `foundry admin-link` prints another one."
     } else {
         "Agents are made and calls are read under /console, with the operator's token."
     };

@@ -129,6 +129,17 @@ fn a_newcomer_makes_an_agent_hears_its_call_and_goes_back_a_version() {
     assert!(story.text("back").contains("v1"), "{report}");
     let seen = &report["seen"];
     assert!(seen["played_ms"].as_f64().is_some_and(|played| played > 1_500.0), "it was not heard: {seen}");
+    let marks = |of: &Value| of.as_array().cloned().unwrap_or_default();
+    let marked = marks(&seen["marked"]);
+    assert!(!marked.is_empty(), "what was searched for is not marked in the call: {seen}");
+    assert!(
+        marked.iter().all(|one| one.as_str().is_some_and(|one| one.eq_ignore_ascii_case("haircut"))),
+        "{seen}"
+    );
+    let about = seen["listed"]["about"].as_str().unwrap_or_default().to_lowercase();
+    let whole =
+        about.split(|letter: char| !letter.is_alphanumeric()).filter(|word| *word == "haircut").count();
+    assert_eq!(marks(&seen["listed"]["marked"]).len(), whole, "in the list: {seen}");
     let waterfalls = seen["waterfalls"].as_array().cloned().unwrap_or_default();
     assert!(!waterfalls.is_empty(), "no waterfall: {seen}");
     waterfalls.iter().for_each(adds_up);

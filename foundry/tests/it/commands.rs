@@ -267,7 +267,7 @@ fn keys_and_exports_of_a_directory_without_a_server_name_it_and_make_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let data = folder.path().join("data");
     let (data_dir, out) = (data.display().to_string(), folder.path().join("agents").display().to_string());
-    for asked in [&["key", "create", "--name", "trial"][..], &["export", &out]] {
+    for asked in [&["key", "create", "--name", "trial"][..], &["export", &out], &["admin-link"]] {
         let refused = run(foundry(asked).args(["--data-dir", &data_dir]));
         assert_refused(&refused, "DATA_DIR_EMPTY", &[&data_dir, "--data-dir"]);
     }

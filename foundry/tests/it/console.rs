@@ -1,6 +1,10 @@
 //! The console in real Chromium, beside the newcomer's hour of `browser.rs`: how all of it looks, two editors of one draft, keys alone.
 
+use std::process::Command;
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use testkit::process;
 
 use crate::browser::tell;
 use crate::{house, vendors};
@@ -84,6 +88,55 @@ fn days_that_calls_and_recordings_are_kept_are_set_and_set_back_to_for_ever() {
     assert_eq!(report["refused"], true, "no days at all can be saved");
     assert_eq!(report["half"], saved(json!(null), json!(14), ["", "14"]), "one is set back alone");
     assert_eq!(report["back"], saved(json!(null), json!(null), ["", ""]));
+}
+
+#[test]
+fn what_is_wrong_with_a_form_stands_at_its_fields_and_newcomers_find_their_way() {
+    let server = house::timed("", &[]);
+    let _quiet = house::quiet();
+    let data = server.data_dir().to_str().expect("plain").to_owned();
+    let mut made = Command::new(house::PROGRAM);
+    made.args(["admin-link", "--data-dir", &data, "--url", server.url()]);
+    let made = process::run(&mut made, Duration::from_secs(60));
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let link = made.stdout.lines().next().expect("a link");
+    assert!(link.starts_with(&format!("{}/#admin=", server.url())), "{link}");
+    let story = tell("forms.mjs", &server, &[("--token", &*server.token()), ("--link", link)]);
+    let report = &story.report;
+    assert_eq!(report["entered"], true, "{report}");
+    let again = report["again"].as_str().unwrap_or_default();
+    assert!(
+        again.contains("This link was used already, 20") && again.contains("`foundry admin-link`"),
+        "{again}"
+    );
+
+    let said = |form: &Value, field: &str| form["fields"][field].as_str().unwrap_or_default().to_owned();
+    let routes = &report["routes"];
+    assert!(said(routes, "/number").contains("number"), "{routes}");
+    assert!(said(routes, "/trunk").contains("lower-case letters"), "{routes}");
+    assert_eq!((&routes["focus"], &routes["pointers"]), (&json!("/number"), &json!(false)), "{routes}");
+    assert_eq!(routes["end"], "2 fields need another look.", "{routes}");
+
+    let (first, second) = (&report["campaigns"]["first"], &report["campaigns"]["second"]);
+    assert!(said(first, "/title").contains("Fill this in."), "{first}");
+    assert_eq!(said(first, "/concurrency"), "From 1 to 100.", "{first}");
+    assert_eq!(said(first, "/retry/after_s"), "Up to 10,080 minutes, and not none.", "{first}");
+    assert_eq!(first["focus"], "/title", "{first}");
+    assert!(said(second, "/trunk").contains("No trunk of this name"), "{second}");
+    assert_eq!(second["focus"], "/trunk", "{second}");
+
+    let greetings = &report["greetings"];
+    assert!(
+        !said(greetings, "/wordings/1").is_empty(),
+        "the one that was sent is the form's second: {greetings}"
+    );
+    assert_eq!(greetings["focus"], "/wordings/1", "{greetings}");
+    for form in ["routes", "campaigns", "greetings"] {
+        assert_eq!(report[form]["agent"], "Twice", "one that callers reach: {report}");
+    }
+    assert_eq!(report["rollBack"], json!({"once": [], "twice": ["prod"]}), "{report}");
+    assert_eq!(report["wide"], json!([]), "pages are wider than a telephone");
+    assert_eq!(report["part"], "routes", "{report}");
 }
 
 /// How soon is printed, not asserted: on a machine that is also at other work no such limit holds.

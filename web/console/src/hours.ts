@@ -84,10 +84,3 @@ export function dayRange(days: Day[]): string {
   const inRow = last - first === places.length - 1;
   return inRow && places.length > 2 ? `${name(first)}–${name(last)}` : places.map(name).join(', ');
 }
-
-/** The faults of a field and of what it is made of, by the server's pointers. */
-export const faultsAt = (errors: { pointer: string; detail: string }[], pointer: string): string =>
-  errors
-    .filter((one) => one.pointer === pointer || one.pointer.startsWith(`${pointer}/`))
-    .map((one) => one.detail)
-    .join('; ');

@@ -27,7 +27,7 @@ export function markNavigation(): void {
 }
 
 const SIGN_IN =
-  'Open the link that the server printed at its start: what follows its # signs this browser in. Or enter the token here; /docs/errors/OPERATOR_ONLY says where it is found.';
+  'Open the link that the server printed at its start: what follows its # signs one browser in, once; foundry admin-link prints another one. Or enter the token here; /docs/errors/OPERATOR_ONLY says where it is found.';
 
 /** A text in which the pages it names are links. */
 export function linked(text: string): Child[] {
@@ -45,8 +45,9 @@ export function problem(error: unknown, again: () => void, tried = false): HTMLE
   const refused =
     error instanceof Refused ? error : new Refused('PAGE_FAILED', 'This page failed', String(error));
   const attributes = { class: 'problem', 'data-testid': 'problem', 'data-code': refused.code };
-  const closed = refused.code === 'OPERATOR_ONLY';
-  const what = linked(closed ? SIGN_IN : sentence(refused.message));
+  // Whose link was used is let in by the token, too.
+  const closed = ['OPERATOR_ONLY', 'ADMIN_LINK_SPENT'].includes(refused.code);
+  const what = linked(refused.code === 'OPERATOR_ONLY' ? SIGN_IN : sentence(refused.message));
   const box = h('div', attributes, h('strong', {}, refused.title), ...what);
   if (!closed) {
     box.append(h('p', {}, h('a', { href: `/docs/errors/${refused.code}` }, refused.code)));

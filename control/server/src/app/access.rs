@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::Server;
 use crate::app::limit::WINDOW;
 use crate::app::token::same_secret;
-use crate::app::{keys, limit, origin};
+use crate::app::{code, keys, limit, origin};
 use crate::error::Error;
 
 /// Who asks, as the request says.
@@ -165,6 +165,7 @@ pub(crate) fn may_call(
         return Ok(());
     }
     match token {
+        Some(key) if key.starts_with(keys::PREFIX) => Err(key_is_not_enough(client, relation, agent)),
         Some(token) => server.tokens.check_call(token, client.origin(), agent, server.ports.clock.now()),
         None if is_foreign(server, agent) => Err(Error::new(
             &problem::TOKEN_REQUIRED,
@@ -178,6 +179,25 @@ pub(crate) fn may_call(
             Err(Error::new(&problem::TOKEN_REQUIRED, "ask POST /v1/widget/token and send its token along"))
         }
     }
+}
+
+/// Why a key that was sent does not open the call.
+fn key_is_not_enough(client: &Client, relation: Relation, agent: &str) -> Error {
+    if relation == Relation::Embedding {
+        let detail = "a page elsewhere calls with a token: ask POST /v1/widget/token with the key, and send its token along";
+        return Error::new(&problem::TOKEN_REQUIRED, detail);
+    }
+    if client.member.is_none() {
+        let detail = "the API key that was sent is none of this server's, has expired or was revoked: send another one, or none where the server is open";
+        return Error::new(&problem::CREDENTIAL_INVALID, detail);
+    }
+    let whose = format!("{agent:?} is not of the organization of the API key that was sent");
+    Error::new(
+        &problem::AGENT_UNKNOWN,
+        format!(
+            "{whose}: call it with a key of its own organization, or without one where the server is open; GET /v1/agents and GET /v1/channels list what the key reaches"
+        ),
+    )
 }
 
 /// What is not released is not even looked for on behalf of strangers.
@@ -241,12 +261,17 @@ pub(crate) fn may_read(server: &Server, client: &Client) -> Result<(), Error> {
 /// How somebody shows that they are the operator.
 pub(crate) enum Proof<'a> {
     Token(&'a str),
-    /// Of the link that the server printed: good once.
+    /// Of a link that the server or `foundry admin-link` printed: good once.
     Code(&'a str),
 }
 
 /// The cookie's value for a client that proves to be the operator.
-pub(crate) fn sign_in(server: &Server, client: &Client, proof: &Proof<'_>) -> Result<String, Error> {
+pub(crate) async fn sign_in(
+    server: &Server,
+    client: &Client,
+    proof: &Proof<'_>,
+    request_id: &str,
+) -> Result<String, Error> {
     on_own_page(server, client)?;
     welcome(server, client.peer)?;
     match proof {
@@ -254,13 +279,12 @@ pub(crate) fn sign_in(server: &Server, client: &Client, proof: &Proof<'_>) -> Re
             unwelcome(server, client.peer);
             return Err(operator_only("this is not the operator's token"));
         }
-        Proof::Code(code) if !server.code.redeem(code) => {
-            unwelcome(server, client.peer);
-            return Err(operator_only(
-                "this code was used, or is of an earlier start: start the server again for another, or sign in with the operator's token",
-            ));
-        }
-        Proof::Token(_) | Proof::Code(_) => {}
+        Proof::Token(_) => {}
+        Proof::Code(code) => code::redeem(server, code, request_id).await.inspect_err(|error| {
+            if error.definition == &problem::ADMIN_LINK_SPENT {
+                unwelcome(server, client.peer);
+            }
+        })?,
     }
     Ok(server.tokens.operator(later(server.ports.clock.now(), OPERATOR_SESSION_SECONDS)))
 }

@@ -85,7 +85,7 @@ pub(crate) async fn create(
     let title = new.title.unwrap_or_else(|| new.name.clone());
     let mut fields = Fields::default();
     fields.name("/name", &new.name);
-    fields.text("/title", &title, 1, TITLE_MOST);
+    fields.line("/title", &title, 1, TITLE_MOST);
     fields.check()?;
     let mut tx = ctx.tx(server).await?;
     let id = AgentId::generate();
@@ -111,7 +111,7 @@ pub(crate) async fn change(
     expected.check(before.revision, &before)?;
     let title = wanted.title.unwrap_or_else(|| before.title.clone());
     let mut fields = Fields::default();
-    fields.text("/title", &title, 1, TITLE_MOST);
+    fields.line("/title", &title, 1, TITLE_MOST);
     if wanted.archived == Some(true) && !before.archived {
         fields.wrong("/archived", "invalid", "DELETE archives an agent");
     }

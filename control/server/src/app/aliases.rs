@@ -18,6 +18,7 @@ fn shown(row: store::Alias) -> Alias {
     Alias {
         environment: row.environment,
         version: row.number,
+        previous_version: row.before.map(|(_, number)| number),
         revision: row.revision,
         updated_at: row.updated_at.to_string(),
     }
@@ -97,8 +98,7 @@ pub(crate) async fn roll_back(
         Error::new(&problem::NOTHING_TO_ROLL_BACK, detail)
     };
     let served = store::find(&mut tx, agent.id, environment.id).await?.ok_or_else(nothing)?;
-    let before = store::before(&mut tx, agent.id, environment.id, served.version).await?;
-    let version = before.ok_or_else(nothing)?;
+    let (version, _) = served.before.ok_or_else(nothing)?;
     moved(ctx, server, tx, &agent, &environment, (version, store::ReleaseKind::Rollback)).await
 }
 

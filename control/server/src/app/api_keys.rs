@@ -4,13 +4,12 @@ use control_api::api_key::{ApiKey, NewApiKey, Rotate};
 use control_api::{List, Paging, problem};
 use control_store::api_key as store;
 use domain::ApiKeyId;
-use jiff::Timestamp;
 
 use super::access::later;
 use super::ctx::{Change, Ctx, Done, missing};
 use super::fields::Fields;
 use super::keys::NewKey;
-use super::paging;
+use super::{instant, paging};
 use crate::Server;
 use crate::error::Error;
 
@@ -50,10 +49,10 @@ pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<ApiKey, 
 
 pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewApiKey) -> Result<Done<ApiKey>, Error> {
     let mut fields = Fields::default();
-    fields.text("/name", &new.name, 1, NAME_MOST);
-    let expires_at = new.expires_at.as_deref().map(str::parse::<Timestamp>);
+    fields.line("/name", &new.name, 1, NAME_MOST);
+    let expires_at = new.expires_at.as_deref().map(instant::read);
     match &expires_at {
-        Some(Err(_)) => fields.wrong("/expires_at", "invalid", "must be a time as of RFC 3339"),
+        Some(Err(why)) => fields.wrong("/expires_at", "invalid", why),
         Some(Ok(at)) if *at <= server.ports.clock.now() => {
             fields.wrong("/expires_at", "invalid", "must lie in the future");
         }

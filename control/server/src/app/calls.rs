@@ -12,7 +12,7 @@ use greetings::{Template, Values};
 use serde_json::json;
 
 use super::ctx::{Change, Ctx, Done, missing};
-use super::fields::Fields;
+use super::fields::{Fields, of_field};
 use super::greetings::read;
 use super::paging;
 use crate::Server;
@@ -196,9 +196,8 @@ pub(crate) fn rendered(
 pub(crate) fn refused(why: NotDialled) -> Error {
     let said = why.to_string();
     match why {
-        NotDialled::TrunkUnknown(_) | NotDialled::AgentUnknown(_) => {
-            Error::new(&problem::REFERENCE_UNKNOWN, said)
-        }
+        NotDialled::TrunkUnknown(_) => of_field(&problem::REFERENCE_UNKNOWN, "/trunk", "unknown", said),
+        NotDialled::AgentUnknown(_) => of_field(&problem::REFERENCE_UNKNOWN, "/agent", "unknown", said),
         NotDialled::NotDialable => {
             let mut fields = Fields::default();
             fields.wrong("/to", "invalid", said);

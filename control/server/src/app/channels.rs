@@ -6,7 +6,7 @@ use control_store::channel as store;
 use domain::ChannelId;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
-use super::fields::Fields;
+use super::fields::{Fields, is_name};
 use super::routes::not_claimed;
 use super::{greetings, paging};
 use crate::Server;
@@ -60,7 +60,7 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewChannel) -> Resul
     let (id, place) = (ChannelId::generate(), (new.kind.name(), address.as_str()));
     let enabled = new.enabled.unwrap_or(true);
     let row = store::create(&mut tx, id, place, new.agent_id, new.environment_id, enabled).await;
-    let made = shown(row.map_err(not_claimed(TAKEN, UNKNOWN))?);
+    let made = shown(row.map_err(not_claimed(vec!["/address"], TAKEN, UNKNOWN))?);
     let change = Change::of("channel.create", made.id).to(&made);
     let revision = made.revision;
     ctx.commit(tx, change, Done::made(made, revision)).await
@@ -105,6 +105,13 @@ fn parsed(id: &str) -> Result<ChannelId, Error> {
     id.parse().map_err(|_| missing("channel", id))
 }
 
+/// The address of a web page, as a browser shows it.
+fn is_page(address: &str) -> bool {
+    let Ok(page) = address.parse::<axum::http::Uri>() else { return false };
+    let host = page.authority().filter(|authority| !authority.as_str().contains('@'));
+    matches!(page.scheme_str(), Some("https" | "http")) && host.is_some() && !address.contains('#')
+}
+
 fn check_address(fields: &mut Fields, kind: ChannelKind, address: &str) {
     fields.text("/address", address, 1, 253);
     let wrong = match kind {
@@ -119,7 +126,10 @@ fn check_address(fields: &mut Fields, kind: ChannelKind, address: &str) {
                 && !address.ends_with(['-', '.']);
             (!fits).then_some("a hostname has letters, digits, hyphens and dots")
         }
-        ChannelKind::Widget | ChannelKind::Room => {
+        ChannelKind::Widget => (!is_name(address) && !is_page(address)).then_some(
+            "a widget's address is a name of 1 to 63 lower-case letters, digits and hyphens, or the page that it stands on, such as https://shop.example.com/booking",
+        ),
+        ChannelKind::Room => {
             let fits = address.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
             (!fits).then_some("an address has ASCII characters alone")
         }

@@ -1,39 +1,125 @@
-//! The one-time code of the link that the server prints at its start: it signs one browser in.
+//! One-time codes of links: each signs one browser in. One of them is the running server's own, which it prints at its start; those of
+//! `foundry admin-link` lie in the database.
 
 use std::sync::{Mutex, PoisonError};
 
+use control_api::problem;
+use control_store::admin_link::{self, Redeemed};
+use control_store::audit;
 use domain::Secret;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
+use crate::Server;
 use crate::app::token::same_secret;
+use crate::error::Error;
 
 /// Cheap to make; good until it was used, and as long as the process lives.
 #[derive(Default)]
-pub struct AdminCode(Mutex<Option<Secret<String>>>);
+pub struct AdminCode(Mutex<Option<Printed>>);
+
+struct Printed {
+    code: Secret<String>,
+    used_at: Option<Timestamp>,
+}
 
 impl AdminCode {
     /// A new code. `shown` is what the link is made of: `/#admin=CODE`.
     #[must_use]
     pub fn generate() -> Self {
-        let code = format!("{:032x}", rand::random::<u128>());
-        Self(Mutex::new(Some(Secret::new(code))))
+        Self(Mutex::new(Some(Printed { code: Secret::new(random()), used_at: None })))
     }
 
     /// `None`: there is none, or it was used.
     #[must_use]
     pub fn shown(&self) -> Option<String> {
-        let code = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        code.as_ref().map(|code| code.expose().clone())
+        let printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        printed.as_ref().filter(|one| one.used_at.is_none()).map(|one| one.code.expose().clone())
     }
 
-    /// Whether this is the code; if so, it is none any more.
-    pub(crate) fn redeem(&self, given: &str) -> bool {
-        let mut code = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = code.as_ref().is_some_and(|code| same_secret(given, code.expose()));
-        if same {
-            *code = None;
+    /// What the code is worth; if it is good, it is no more from now on.
+    pub(crate) fn redeem(&self, given: &str, now: Timestamp) -> Redeemed {
+        let mut printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(printed) = printed.as_mut().filter(|one| same_secret(given, one.code.expose())) else {
+            return Redeemed::Unknown;
+        };
+        match printed.used_at {
+            Some(at) => Redeemed::Used(at),
+            None => {
+                printed.used_at = Some(now);
+                Redeemed::Good
+            }
         }
-        same
     }
+}
+
+/// Of a new link: its code, and what is stored of it.
+pub struct AdminLink {
+    pub code: Secret<String>,
+    pub hash: [u8; 32],
+}
+
+impl AdminLink {
+    #[must_use]
+    pub fn generate() -> Self {
+        let code = random();
+        Self { hash: hash(&code), code: Secret::new(code) }
+    }
+}
+
+fn random() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// The code has full entropy.
+fn hash(code: &str) -> [u8; 32] {
+    Sha256::digest(code.as_bytes()).into()
+}
+
+/// # Errors
+/// Why the code signs nobody in, and what does.
+pub(crate) async fn redeem(server: &Server, given: &str, request_id: &str) -> Result<(), Error> {
+    let now = server.ports.clock.now();
+    let worth = match server.code.redeem(given, now) {
+        Redeemed::Unknown => stored(server, given, now, request_id).await?,
+        known => known,
+    };
+    let spent = |why: String| {
+        let detail = format!(
+            "{why}: `foundry admin-link` on the server's machine prints another one; the operator's token signs in, too"
+        );
+        Err(Error::new(&problem::ADMIN_LINK_SPENT, detail))
+    };
+    match worth {
+        Redeemed::Good => Ok(()),
+        Redeemed::Used(at) => spent(format!("this link was used already, {}", when(at))),
+        Redeemed::Expired(at) => spent(format!("this link was good until {}", when(at))),
+        Redeemed::Unknown => spent("this link is of an earlier start of the server, or of none".to_owned()),
+    }
+}
+
+fn when(at: Timestamp) -> impl std::fmt::Display {
+    at.strftime("%Y-%m-%d %H:%M UTC")
+}
+
+/// While the database is away, the server's own link is all there is.
+async fn stored(server: &Server, given: &str, now: Timestamp, request_id: &str) -> Result<Redeemed, Error> {
+    let Ok(opened) = server.store.opened() else { return Ok(Redeemed::Unknown) };
+    let mut tx = opened.db.org_tx(opened.organization).await?;
+    let worth = admin_link::redeem(&mut tx, &hash(given), now).await?;
+    if worth == Redeemed::Good {
+        let change = audit::Change {
+            actor: "operator",
+            action: "admin_link.use",
+            target: "operator",
+            before: None,
+            after: None,
+            request_id,
+        };
+        audit::write(&mut tx, change).await?;
+    }
+    tx.commit().await?;
+    Ok(worth)
 }
 
 #[cfg(test)]
@@ -41,12 +127,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_good_once() {
+    fn a_code_is_good_once_and_known_afterwards() {
+        let (first, second) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
         let code = AdminCode::generate();
         let shown = code.shown().expect("there is one");
-        assert!(!code.redeem("") && !code.redeem(&shown[1..]));
-        assert!(code.redeem(&shown));
-        assert!(!code.redeem(&shown) && code.shown().is_none());
-        assert!(!AdminCode::default().redeem(""));
+        for other in ["", &shown[1..]] {
+            assert_eq!(code.redeem(other, first), Redeemed::Unknown);
+        }
+        assert_eq!(code.redeem(&shown, first), Redeemed::Good);
+        assert_eq!(code.redeem(&shown, second), Redeemed::Used(first));
+        assert_eq!(code.shown(), None);
+        assert_eq!(AdminCode::default().redeem("", first), Redeemed::Unknown);
     }
 }

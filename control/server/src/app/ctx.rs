@@ -1,7 +1,7 @@
 //! Who asks for what in whose name: the first parameter of everything below the handlers.
 
 use control_api::about::PrincipalKind;
-use control_api::problem::{self, Definition};
+use control_api::problem::{self, Definition, FieldError};
 use control_store::{OrgTx, Reason, SystemTx, audit, idempotency};
 use domain::{ApiKeyId, OrgId};
 use serde::Serialize;
@@ -197,9 +197,20 @@ pub(crate) fn refused(conflict: &str, reference: &str) -> impl Fn(control_store:
         control_store::Error::Conflict { constraint } if constraint != "idempotency_keys_claim" => {
             Error::new(&problem::CONFLICT, conflict)
         }
-        control_store::Error::Reference { .. } => Error::new(&problem::REFERENCE_UNKNOWN, reference),
+        control_store::Error::Reference { constraint } => Error {
+            errors: REFERENCES.into_iter().filter(|name| constraint.contains(name)).map(not_there).collect(),
+            ..Error::new(&problem::REFERENCE_UNKNOWN, reference)
+        },
         _ => error.into(),
     }
+}
+
+/// Fields by which rows refer to others, as the rules of the schema are named after them, too.
+const REFERENCES: [&str; 4] = ["agent_id", "environment_id", "domain_id", "channel_id"];
+
+fn not_there(field: &str) -> FieldError {
+    let detail = "the organization has nothing of this id".to_owned();
+    FieldError { pointer: format!("/{field}"), code: "unknown".to_owned(), detail }
 }
 
 /// As `refused`, for what others may refer to.

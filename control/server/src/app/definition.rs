@@ -4,6 +4,8 @@ use agents_graph::LIBRARY;
 use control_api::agents::{DefinitionProblem, Severity, Template, TemplateName};
 use serde_json::{Value, json};
 
+use super::line;
+
 /// What the graph says of a definition: its mistakes, or its warnings where it has none.
 #[must_use]
 pub fn problems(definition: &Value) -> Vec<DefinitionProblem> {
@@ -11,7 +13,21 @@ pub fn problems(definition: &Value) -> Vec<DefinitionProblem> {
         Ok(compiled) => compiled.warnings,
         Err(invalid) => invalid.problems,
     };
-    found.into_iter().map(|problem| located(definition, problem)).collect()
+    let mut problems: Vec<_> = found.into_iter().map(|problem| located(definition, problem)).collect();
+    problems.extend(unreadable_title(definition));
+    problems
+}
+
+/// Nobody publishes one; a version that was published with it is served as ever.
+fn unreadable_title(definition: &Value) -> Option<DefinitionProblem> {
+    let mark = line::unreadable(definition["title"].as_str()?)?;
+    Some(DefinitionProblem {
+        pointer: "/title".to_owned(),
+        node: None,
+        field: "title".to_owned(),
+        detail: line::said(mark),
+        severity: Severity::Error,
+    })
 }
 
 fn located(definition: &Value, problem: agents_graph::Problem) -> DefinitionProblem {

@@ -98,6 +98,6 @@ fn parsed(id: &str) -> Result<DomainId, Error> {
 fn checked(name: &str, title: &str) -> Result<(), Error> {
     let mut fields = Fields::default();
     fields.name("/name", name);
-    fields.text("/title", title, 1, TITLE_MOST);
+    fields.line("/title", title, 1, TITLE_MOST);
     fields.check()
 }

@@ -114,6 +114,6 @@ fn checked(name: &str, title: &str) -> Result<(), Error> {
         let detail = "a name begins with a letter, has 1 to 63 lower-case letters, digits and hyphens, and is not `draft`";
         fields.wrong("/name", "invalid", detail);
     }
-    fields.text("/title", title, 1, TITLE_MOST);
+    fields.line("/title", title, 1, TITLE_MOST);
     fields.check()
 }

@@ -2,6 +2,7 @@
 
 use control_api::problem::{self, FieldError};
 
+use super::line;
 use crate::error::Error;
 
 pub(crate) const TITLE_MOST: usize = 200;
@@ -26,9 +27,22 @@ impl Fields {
     pub(crate) fn text(&mut self, pointer: &str, text: &str, least: usize, most: usize) {
         let length = text.chars().count();
         if length < least {
-            self.wrong(pointer, "too_short", format!("{least} characters are needed"));
+            let detail = if least == 1 {
+                "must not be empty".to_owned()
+            } else {
+                format!("{least} characters are needed")
+            };
+            self.wrong(pointer, "too_short", detail);
         } else if length > most {
             self.wrong(pointer, "too_long", format!("{length} characters are more than {most}"));
+        }
+    }
+
+    /// One line that people read in lists: nothing in it may hide, break the line or turn what follows around.
+    pub(crate) fn line(&mut self, pointer: &str, text: &str, least: usize, most: usize) {
+        self.text(pointer, text, least, most);
+        if let Some(mark) = line::unreadable(text) {
+            self.wrong(pointer, "unreadable", line::said(mark));
         }
     }
 
@@ -43,6 +57,17 @@ impl Fields {
         let detail = format!("{}: {}", first.pointer, first.detail);
         Err(Error { errors: self.0, ..Error::new(&problem::BODY_UNFIT, detail) })
     }
+}
+
+/// What another code than `BODY_INVALID` refuses, and where.
+pub(crate) fn of_field(
+    definition: &'static problem::Definition,
+    pointer: &str,
+    code: &str,
+    detail: String,
+) -> Error {
+    let at = FieldError { pointer: pointer.to_owned(), code: code.to_owned(), detail: detail.clone() };
+    Error { errors: vec![at], ..Error::new(definition, detail) }
 }
 
 pub(crate) fn is_name(name: &str) -> bool {

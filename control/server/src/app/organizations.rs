@@ -178,7 +178,7 @@ pub(crate) const DEFAULT: &str = "default";
 fn checked(name: &str, title: &str, keep: Keep) -> Result<(), Error> {
     let mut fields = Fields::default();
     fields.name("/name", name);
-    fields.text("/title", title, 1, TITLE_MOST);
+    fields.line("/title", title, 1, TITLE_MOST);
     let both = [("/recordings_keep_days", keep.recordings_days), ("/calls_keep_days", keep.calls_days)];
     for (pointer, days) in both {
         if let Some(days) = days {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::Fields;
-use super::paging;
+use super::{instant, paging};
 use crate::Server;
 use crate::error::Error;
 
@@ -203,11 +203,11 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
 
 /// As it is stored; what is wrong is said with its place after `pointer`.
 fn checked(fields: &mut Fields, pointer: &str, new: NewPrice) -> pricing::Price {
-    let valid_from = match new.valid_from.as_deref().map(str::parse::<Timestamp>) {
+    let valid_from = match new.valid_from.as_deref().map(instant::read) {
         None => EVER,
         Some(Ok(at)) => at,
-        Some(Err(_)) => {
-            fields.wrong(&format!("{pointer}/valid_from"), "invalid", "must be a time as of RFC 3339");
+        Some(Err(why)) => {
+            fields.wrong(&format!("{pointer}/valid_from"), "invalid", why);
             EVER
         }
     };

@@ -12,7 +12,7 @@ use domain::{AgentId, RouteId};
 use routing::Pattern;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
-use super::fields::Fields;
+use super::fields::{Fields, of_field};
 use super::greetings::read;
 use super::{definition, paging};
 use crate::Server;
@@ -75,7 +75,7 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewRoute) -> Result<
     }
     begins(&mut tx, None, &set).await?;
     let row = store::create(&mut tx, RouteId::generate(), &set).await;
-    let made = shown(row.map_err(not_made)?);
+    let made = shown(row.map_err(not_made(&set))?);
     let change = Change::of("route.create", made.id).to(&made);
     let revision = made.revision;
     ctx.commit(tx, change, Done::made(made, revision)).await
@@ -99,7 +99,7 @@ pub(crate) async fn change(
     may_have(ctx, Some(&was), &set)?;
     begins(&mut tx, Some(&was), &set).await?;
     let row = store::update(&mut tx, key, &set).await;
-    let after = shown(row.map_err(not_made)?);
+    let after = shown(row.map_err(not_made(&set))?);
     let change = Change::of("route.update", key).from(&before).to(&after);
     let revision = after.revision;
     ctx.commit(tx, change, Done::found(after, revision)).await
@@ -153,8 +153,7 @@ async fn begins(tx: &mut OrgTx, before: Option<&store::Setting>, set: &store::Se
             "nothing of {agent} is published to {environment}, so that it has no node to begin at: publish it first, or leave `node` out"
         ),
     };
-    let at = FieldError { pointer: "/node".to_owned(), code: "unknown".to_owned(), detail: detail.clone() };
-    Err(Error { errors: vec![at], ..Error::new(&problem::ROUTE_NODE_UNKNOWN, detail) })
+    Err(of_field(&problem::ROUTE_NODE_UNKNOWN, "/node", "unknown", detail))
 }
 
 /// The nodes of a version's graph; `None`: there is no version.
@@ -167,18 +166,27 @@ async fn nodes(tx: &mut OrgTx, agent: AgentId, version: Option<i32>) -> Result<O
     Ok(Some(nodes.unwrap_or_default()))
 }
 
-fn not_made(error: control_store::Error) -> Error {
-    not_claimed("there is one already", UNKNOWN)(error)
+fn not_made(set: &store::Setting) -> impl FnOnce(control_store::Error) -> Error {
+    let claims = [("/number", &set.number), ("/room", &set.room), ("/host", &set.host)];
+    let claimed = claims.into_iter().filter(|(_, text)| text.is_some()).map(|(pointer, _)| pointer).collect();
+    not_claimed(claimed, "there is one already", UNKNOWN)
 }
 
-/// As `refused`, of what claims a number, room or hostname for its organization.
+/// As `refused`, of what claims a number, room or hostname for its organization, by the fields that do.
 pub(super) fn not_claimed(
+    claimed: Vec<&'static str>,
     taken: &'static str,
     unknown: &'static str,
 ) -> impl FnOnce(control_store::Error) -> Error {
     move |error| match &error {
         control_store::Error::Conflict { constraint } if constraint == store::ONE_ORGANIZATION => {
-            Error::new(&problem::ROUTE_TAKEN, TAKEN)
+            let taken = |pointer: &str| FieldError {
+                pointer: pointer.to_owned(),
+                code: "taken".to_owned(),
+                detail: TAKEN.to_owned(),
+            };
+            let errors = claimed.into_iter().map(taken).collect();
+            Error { errors, ..Error::new(&problem::ROUTE_TAKEN, TAKEN) }
         }
         _ => refused(taken, unknown)(error),
     }

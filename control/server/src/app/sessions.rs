@@ -18,6 +18,7 @@ use crate::Server;
 use crate::app::ctx::{Ctx, missing};
 use crate::app::event_line::describe;
 use crate::app::heard::{self, Share};
+use crate::app::instant;
 use crate::app::paging;
 use crate::app::summary;
 use crate::error::Error;
@@ -56,13 +57,8 @@ async fn filter(tx: &mut OrgTx, query: &CallQuery) -> Result<Option<Filter>, Err
     };
     let time = |name: &str, text: &Option<String>| -> Result<Option<Timestamp>, Error> {
         let Some(text) = text else { return Ok(None) };
-        let wrong = || {
-            Error::new(
-                &problem::PARAMETER_INVALID,
-                format!("`{name}`: {text:?} is no time such as 2026-11-26T10:00:00Z"),
-            )
-        };
-        text.parse().map(Some).map_err(|_| wrong())
+        let wrong = |why| Error::new(&problem::PARAMETER_INVALID, format!("`{name}`: {why}"));
+        instant::read(text).map(Some).map_err(wrong)
     };
     Ok(Some(Filter {
         agent_name: query.agent.clone(),

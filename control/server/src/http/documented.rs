@@ -127,6 +127,6 @@ kinds! {
         &problem::PARAMETER_INVALID, &problem::AGENT_UNKNOWN, &problem::ORIGIN_FORBIDDEN, &problem::OPERATOR_ONLY,
         &problem::METHOD_UNKNOWN, &problem::INTERNAL
     ]];
-    SignIn = [BODY, [&problem::OPERATOR_ONLY, &problem::RATE_LIMITED, &problem::METHOD_UNKNOWN, &problem::INTERNAL]];
+    SignIn = [BODY, [&problem::OPERATOR_ONLY, &problem::ADMIN_LINK_SPENT, &problem::STORE_UNAVAILABLE, &problem::RATE_LIMITED, &problem::METHOD_UNKNOWN, &problem::INTERNAL]];
     Public = [[&problem::METHOD_UNKNOWN, &problem::INTERNAL]];
 }

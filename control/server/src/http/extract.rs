@@ -17,7 +17,7 @@ use crate::app::access::Client;
 use crate::app::ctx::{Ctx, Expected};
 use crate::app::definition;
 use crate::app::origin;
-use crate::error::Error;
+use crate::error::{Error, is_way};
 use crate::middleware::ORGANIZATION;
 
 /// A body that has not arrived within this is given up.
@@ -371,9 +371,4 @@ pub(crate) fn agent(
     }
     let of_token = token.and_then(|token| server.tokens.agent_of(token));
     of_token.filter(|of| of.split_once('/').is_some_and(|(_, plain)| plain == name)).unwrap_or(name)
-}
-
-/// A channel or route: its id says whose it is.
-fn is_way(name: &str) -> bool {
-    name.parse::<domain::ChannelId>().is_ok() || name.parse::<domain::RouteId>().is_ok()
 }

@@ -1,16 +1,17 @@
 //! Tokens to call with, and the operator's sign-in.
 
-use axum::Json as Answered;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json as Answered};
+use control_api::paths;
 use control_api::widget::{OperatorSignIn, TokenAnswer, TokenRequest};
-use control_api::{paths, problem};
 
 use super::documented::{Permit, Public, SignIn};
 use super::extract::{Json, OPERATOR_COOKIE, Visitor, agent};
 use super::{Answer, Shared};
 use crate::app::access::{self, Proof};
-use crate::error::Error;
+use crate::error::agent_unknown;
+use crate::middleware::RequestId;
 
 /// A token to start a call with, for the asking page or program.
 #[utoipa::path(post, path = paths::WIDGET_TOKEN, operation_id = "create_call_token", tag = "widget", request_body = Option<TokenRequest>,
@@ -26,10 +27,7 @@ pub(crate) async fn widget_token(
     access::may_name(&server, &visitor.client, &agent)?;
     server.ports.calls.prepare(&agent).await?;
     if !server.ports.calls.has(&agent) {
-        return Err(Error::new(
-            &problem::AGENT_UNKNOWN,
-            format!("no agent is called {agent:?}; GET /v1/widget/agents lists those there are"),
-        ));
+        return Err(agent_unknown(&agent));
     }
     let (token, expires) = access::call_token(&server, &visitor.client, &agent, request.ttl_s)?;
     let ice_servers = server.options.ice_for_caller(server.ports.clock.now());
@@ -42,13 +40,14 @@ pub(crate) async fn widget_token(
 pub(crate) async fn sign_in(
     server: Shared,
     visitor: Visitor,
+    Extension(request_id): Extension<RequestId>,
     Json(request): Json<OperatorSignIn>,
 ) -> Answer<Response> {
     let proof = match &request {
         OperatorSignIn::Token(by) => Proof::Token(by.token.expose()),
         OperatorSignIn::Code(by) => Proof::Code(by.code.expose()),
     };
-    let value = access::sign_in(&server, &visitor.client, &proof)?;
+    let value = access::sign_in(&server, &visitor.client, &proof, &request_id.0).await?;
     Ok(cookie(&visitor, &value, access::OPERATOR_SESSION_SECONDS))
 }
 

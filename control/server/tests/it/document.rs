@@ -82,4 +82,12 @@ async fn the_document_is_served_to_programs_and_as_a_page_that_loads_nothing_fro
         assert!(page.text.contains(part), "{part}");
     }
     assert!(!page.text.contains("src=\"http"));
+    // Each part is found from the page's head.
+    let tags = document()["tags"].as_array().expect("a list").clone();
+    assert!(tags.len() > 5);
+    for name in tags.iter().map(|tag| tag["name"].as_str().expect("a name")) {
+        let place = name.replace(' ', "-");
+        assert!(page.text.contains(&format!("<a href=\"#{place}\">{name}</a>")), "{name}");
+        assert_eq!(page.text.matches(&format!("<h2 id=\"{place}\">")).count(), 1, "{name}");
+    }
 }

@@ -1,10 +1,10 @@
 //! Keys, the operator, and how many requests they may make.
 
 use axum::http::Method;
-use control_server::{Options, Store};
+use control_server::{AdminLink, Options, Store};
 use serde_json::json;
 
-use crate::fake::{Ask, OWN_PAGE, SHOP, World, ask, get, offer_body, post};
+use crate::fake::{Ask, OWN_PAGE, Reply, SHOP, World, ask, get, offer_body, post};
 use crate::plane::{Plane, text};
 
 #[tokio::test]
@@ -110,10 +110,9 @@ async fn the_cookie_changes_things_from_our_own_pages_alone_and_a_code_signs_in_
         post("/v1/operator/session", json!({"code": code})).on_page(OWN_PAGE).of(&plane.router).await;
     assert_eq!(signed.status.as_u16(), 204);
     let cookie = signed.header("set-cookie").expect("a cookie").split(';').next().expect("a pair").to_owned();
-    post("/v1/operator/session", json!({"code": code}))
-        .of(&plane.router)
-        .await
-        .is_problem(403, "OPERATOR_ONLY");
+    let spent = post("/v1/operator/session", json!({"code": code})).of(&plane.router).await;
+    let spent = text(&spent.is_problem(403, "ADMIN_LINK_SPENT")["detail"]);
+    assert!(spent.contains("used already") && spent.contains("`foundry admin-link`"), "{spent}");
     for body in [json!({}), json!({"code": "x", "token": "y"})] {
         post("/v1/operator/session", body).of(&plane.router).await.is_problem(400, "BODY_INVALID");
     }
@@ -168,7 +167,7 @@ async fn drafts_and_versions_by_number_are_called_by_those_who_make_agents() {
             .key(&other)
             .of(&plane.router)
             .await
-            .is_problem(401, "TOKEN_INVALID");
+            .is_problem(404, "AGENT_UNKNOWN");
         token(agent).of(&plane.router).await.is_problem(403, "OPERATOR_ONLY");
         let seen = plane.world.prepared.lock().expect("no panic").iter().any(|known| known == agent);
         assert!(!seen, "{agent} is not made ready for strangers");
@@ -216,9 +215,66 @@ async fn an_organizations_agents_are_called_by_name_with_its_key_and_by_whom_it_
     assert_eq!(called(with_token).await, theirs, "the token says whose");
 
     start(json!({"agent": theirs})).of(&plane.router).await.is_problem(401, "TOKEN_REQUIRED");
-    start(json!({"agent": theirs})).key(&plane.key).of(&plane.router).await.is_problem(401, "TOKEN_INVALID");
+    start(json!({"agent": theirs})).key(&plane.key).of(&plane.router).await.is_problem(404, "AGENT_UNKNOWN");
     post("/v1/widget/token", json!({"agent": theirs}))
         .of(&plane.router)
         .await
         .is_problem(403, "OPERATOR_ONLY");
+}
+
+#[tokio::test]
+async fn links_of_the_command_sign_in_once_and_in_time_and_say_why_they_do_not() {
+    let plane = Plane::new().await;
+    let now = *plane.world.now.lock().expect("no panic");
+    let link = async |life_s: i64| {
+        let link = AdminLink::generate();
+        let mut tx = plane.db.org_tx(plane.org).await.expect("a transaction");
+        let until = now.checked_add(jiff::SignedDuration::from_secs(life_s)).expect("in range");
+        control_store::admin_link::create(&mut tx, &link.hash, until).await.expect("made");
+        tx.commit().await.expect("committed");
+        link.code.expose().clone()
+    };
+    let open = async |code: &str| {
+        post("/v1/operator/session", json!({"code": code})).on_page(OWN_PAGE).of(&plane.router).await
+    };
+    let said = |reply: Reply| text(&reply.is_problem(403, "ADMIN_LINK_SPENT")["detail"]);
+    let (first, second) = (link(3600).await, link(3600).await);
+    let two = tokio::join!(open(&first), open(&first));
+    let mut statuses = [two.0.status.as_u16(), two.1.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [204, 403], "of two at once one is let in");
+    let used = said(open(&first).await);
+    assert!(used.starts_with("this link was used already, 20"), "{used}");
+    assert!(used.contains("`foundry admin-link`"), "{used}");
+    plane.world.pass(3601);
+    let late = said(open(&second).await);
+    assert!(late.starts_with("this link was good until 20"), "{late}");
+    let none = said(open("0123456789abcdef0123456789abcdef").await);
+    assert!(none.starts_with("this link is of an earlier start of the server, or of none"), "{none}");
+    let log = plane.sql("select count(*) from app.audit_log where action = 'admin_link.use'").await;
+    assert_eq!(log, "1");
+}
+
+#[tokio::test]
+async fn who_calls_with_a_key_is_told_what_is_wrong_with_key_or_name() {
+    let plane = Plane::new().await;
+    let (org, key) = plane.other("other").await;
+    let environments = plane.get("/v1/environments").await;
+    let agent = plane.get("/v1/agents/front-desk").await["id"].clone();
+    let channel = json!({"kind": "widget", "address": "shop", "agent_id": agent, "environment_id": environments["data"][0]["id"]});
+    let channel = text(&plane.post("/v1/channels", channel).await.json()["id"]);
+    let start = |agent: &str| post("/start", json!({"body": {"agent": agent}}));
+    let said = |reply: Reply, status: u16, code: &str| text(&reply.is_problem(status, code)["detail"]);
+
+    let foreign = said(start(&channel).key(&key).of(&plane.router).await, 404, "AGENT_UNKNOWN");
+    assert!(foreign.contains("is not of the organization of the API key"), "{foreign}");
+    assert!(foreign.contains(&channel) && !foreign.contains("token"), "{foreign}");
+    let none = said(start("front-desk").key("fdy_none").of(&plane.router).await, 401, "CREDENTIAL_INVALID");
+    assert!(none.contains("API key"), "{none}");
+
+    let unknown = said(start("nobody").key(&key).of(&plane.router).await, 404, "AGENT_UNKNOWN");
+    assert!(unknown.contains(&format!("the organization {org} has no agent \"nobody\"")), "{unknown}");
+    assert!(unknown.contains("GET /v1/agents ") && !unknown.contains("/v1/widget/agents"), "{unknown}");
+    let home = said(start("nobody").key(&plane.key).of(&plane.router).await, 404, "AGENT_UNKNOWN");
+    assert!(home.contains("GET /v1/widget/agents"), "{home}");
 }

@@ -11,6 +11,7 @@ mod document;
 mod drills;
 mod errors;
 mod fake;
+mod fields;
 mod greetings;
 mod isolation;
 mod jobs;

@@ -118,10 +118,17 @@ async fn an_agent_is_drafted_published_compared_and_rolled_back() {
     plane.send(alias).await.is_problem(404, "NOT_FOUND");
     assert_eq!(plane.get("/v1/agents/sales/aliases").await["data"].as_array().expect("a list").len(), 2);
 
-    // Back twice goes back two releases, and then there is nothing left.
-    for version in [2, 1] {
+    // Back twice goes back two releases, and then there is nothing left; the alias says beforehand where a roll back goes to.
+    let before = async |environment: &str| {
+        let aliases = plane.get("/v1/agents/sales/aliases").await;
+        let all = aliases["data"].as_array().expect("a list").clone();
+        all.iter().find(|one| one["environment"] == environment).expect("served")["previous_version"].clone()
+    };
+    assert_eq!((before("prod").await, before("staging").await), (json!(2), Value::Null));
+    for (version, then) in [(2, json!(1)), (1, Value::Null)] {
         let back = plane.post("/v1/agents/sales/rollback", json!({})).await.json();
-        assert_eq!(back["version"], version);
+        assert_eq!((&back["version"], &back["previous_version"]), (&json!(version), &then));
+        assert_eq!(before("prod").await, then);
     }
     plane.post("/v1/agents/sales/rollback", json!({})).await.is_problem(409, "NOTHING_TO_ROLL_BACK");
     let releases = plane.get("/v1/agents/sales/releases").await;

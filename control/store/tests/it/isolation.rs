@@ -61,6 +61,7 @@ const ROWS: &[(&str, &str)] = &[
     ("routes", "(id, org_id, agent_id, environment_id) values ('$O', '$O', '$O', '$O')"),
     ("route_claims", "(org_id, places) values ('$O', app.places_of('number:$N'))"),
     ("greeting_calendars", "(org_id) values ('$O')"),
+    ("admin_links", "(id, org_id, hash, expires_at) values ('$O', '$O', sha256('$N'), now())"),
     ("api_keys", "(id, org_id, name, hint, created_by) values ('$O', '$O', 'k', 'h', 't')"),
     ("api_key_secrets", "(id, org_id, key_id, hash) values ('$O', '$O', '$O', sha256('$N'))"),
     ("idempotency_keys", "(id, org_id, key, route, body_hash) values ('$O', '$O', 'k', 'r', 'h')"),

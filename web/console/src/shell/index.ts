@@ -11,6 +11,7 @@ export {
 export { colourAt } from './colour';
 export { Confirm } from './confirm';
 export { Copy } from './copy';
+export { Form, leadTo, useFaultAt } from './form';
 export * from './icons';
 export { Layout, useAbout } from './layout';
 export { lazily } from './lazily';

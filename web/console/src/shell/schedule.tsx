@@ -2,8 +2,8 @@
 
 import { Button, Checkbox, NativeSelect, Switch, TextInput } from '@mantine/core';
 import { useId } from 'react';
-import { DAYS, type Day, faultsAt, type HoursForm, type WindowForm } from '../hours';
-import type { Refusal } from '../server';
+import { DAYS, type Day, type HoursForm, type WindowForm } from '../hours';
+import { useFaultAt } from './form';
 import { AddIcon } from './icons';
 import { chosen } from './typed';
 import './schedule.css';
@@ -12,17 +12,18 @@ import './schedule.css';
 export function Schedule({
   form,
   set,
-  errors,
   testid,
 }: {
   form: HoursForm;
   set: (part: Partial<HoursForm>) => void;
-  errors: Refusal['errors'];
   testid: string;
 }) {
   const heading = useId();
+  const at = useFaultAt();
   const change = (place: number, part: Partial<WindowForm>) =>
-    set({ windows: form.windows.map((window, at) => (at === place ? { ...window, ...part } : window)) });
+    set({
+      windows: form.windows.map((window, other) => (other === place ? { ...window, ...part } : window)),
+    });
   return (
     <section className="card stack" aria-labelledby={heading}>
       <h2 id={heading}>When</h2>
@@ -43,7 +44,7 @@ export function Schedule({
                   aria-label={`Window ${place + 1} begins`}
                   type="time"
                   value={window.from}
-                  error={faultsAt(errors, `/schedule/windows/${place}/from`)}
+                  {...at(`/schedule/windows/${place}/from`)}
                   onChange={(event) => change(place, { from: chosen(event) })}
                 />
                 <span className="quiet">to</span>
@@ -52,14 +53,14 @@ export function Schedule({
                   placeholder="18:00"
                   className="clock"
                   value={window.to}
-                  error={faultsAt(errors, `/schedule/windows/${place}/to`)}
+                  {...at(`/schedule/windows/${place}/to`)}
                   onChange={(event) => change(place, { to: chosen(event) })}
                 />
                 <Button
                   variant="subtle"
                   color="danger"
                   aria-label={`Remove window ${place + 1}`}
-                  onClick={() => set({ windows: form.windows.filter((_, at) => at !== place) })}
+                  onClick={() => set({ windows: form.windows.filter((_, other) => other !== place) })}
                 >
                   Remove
                 </Button>
@@ -80,6 +81,7 @@ export function Schedule({
             <NativeSelect
               label="Holidays"
               value={form.holidays}
+              {...at('/schedule/holidays')}
               onChange={(event) => set({ holidays: chosen(event) as HoursForm['holidays'] })}
               data={[
                 { value: 'any', label: 'As on other days' },
@@ -91,21 +93,21 @@ export function Schedule({
               label="Time zone"
               placeholder="The organization's"
               value={form.timeZone}
-              error={faultsAt(errors, '/schedule/time_zone')}
+              {...at('/schedule/time_zone')}
               onChange={(event) => set({ timeZone: chosen(event) })}
             />
             <TextInput
               label="First day"
               type="date"
               value={form.from}
-              error={faultsAt(errors, '/schedule/from')}
+              {...at('/schedule/from')}
               onChange={(event) => set({ from: chosen(event) })}
             />
             <TextInput
               label="Last day"
               type="date"
               value={form.until}
-              error={faultsAt(errors, '/schedule/until')}
+              {...at('/schedule/until')}
               onChange={(event) => set({ until: chosen(event) })}
             />
           </div>
@@ -116,8 +118,9 @@ export function Schedule({
 }
 
 function Days({ days, place, set }: { days: Day[]; place: number; set: (days: Day[]) => void }) {
+  const { error, ...where } = useFaultAt()(`/schedule/windows/${place - 1}/days`);
   return (
-    <fieldset className="row days">
+    <fieldset className="row days" {...where}>
       <legend className="hidden">Days of window {place}; none is every day</legend>
       {DAYS.map(([day, name]) => (
         <Checkbox
@@ -129,6 +132,7 @@ function Days({ days, place, set }: { days: Day[]; place: number; set: (days: Da
           }
         />
       ))}
+      {error && <p className="small fault">{error}</p>}
     </fieldset>
   );
 }

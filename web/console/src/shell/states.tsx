@@ -2,6 +2,7 @@
 
 import { Button } from '@mantine/core';
 import { Fragment, type ReactNode } from 'react';
+import { type Fault, type Wording, worded } from '../faults';
 import { refusalOf } from '../server';
 import { fullMoment, moment, sentence } from '../words';
 
@@ -61,17 +62,31 @@ export function Problem({
   error,
   again,
   small = false,
+  faults,
+  words,
 }: {
   error: unknown;
   again?: (() => void) | undefined;
   small?: boolean;
+  /** Of a form: those that stand at no field, to be said in its words. */
+  faults?: Fault[];
+  words?: Wording | undefined;
 }) {
   const { title, detail, code, requestId, errors } = refusalOf(error);
+  const heading = faults?.length ? 'It cannot be saved as it is' : title;
+  const told = faults ? errors.length === 0 : true;
   return (
     <div className={small ? 'problem small' : 'problem'} role="alert" data-testid="problem" data-code={code}>
-      <strong>{title}</strong>
-      {detail && <span>{linked(sentence(detail))}</span>}
-      {errors.length > 0 && (
+      <strong>{heading}</strong>
+      {detail && told && <span>{linked(sentence(detail))}</span>}
+      {faults && faults.length > 0 && (
+        <ul>
+          {faults.map((one) => (
+            <li key={one.pointer + one.detail}>{worded(one, words)}</li>
+          ))}
+        </ul>
+      )}
+      {!faults && errors.length > 0 && (
         <ul>
           {errors.map((one) => (
             <li key={one.pointer + one.detail}>

@@ -77,7 +77,7 @@ pub(super) fn changed(fields: &mut Fields, before: Setting, wanted: CampaignChan
 }
 
 fn text(fields: &mut Fields, pointer: &str, text: String, most: usize) -> String {
-    fields.text(pointer, &text, 1, most);
+    fields.line(pointer, &text, 1, most);
     text
 }
 

@@ -72,7 +72,7 @@ fn checked(wanted: &GreetingCalendarSetting) -> Result<(), Error> {
     }
     for (index, holiday) in wanted.holidays.iter().enumerate() {
         check::day(&mut fields, &format!("/holidays/{index}/date"), &holiday.date);
-        fields.text(&format!("/holidays/{index}/name"), &holiday.name, 0, NAME_MOST);
+        fields.line(&format!("/holidays/{index}/name"), &holiday.name, 0, NAME_MOST);
     }
     if wanted.languages.len() > LANGUAGES_MOST {
         fields.wrong("/languages", "out_of_range", format!("at most {LANGUAGES_MOST} beginnings of numbers"));

@@ -19,6 +19,7 @@ use crate::Server;
 use crate::app::agents;
 use crate::app::ctx::{Ctx, missing};
 use crate::app::fields::Fields;
+use crate::app::instant;
 use crate::error::Error;
 use crate::ports::{Speaking, Unspoken};
 
@@ -149,8 +150,8 @@ fn title(row: &store::Greeting) -> String {
 
 fn when(fields: &mut Fields, at: Option<&str>, now: Timestamp) -> Timestamp {
     let Some(at) = at else { return now };
-    at.parse().unwrap_or_else(|_| {
-        fields.wrong("/at", "invalid", "a time is written such as 2026-12-24T18:00:00Z");
+    instant::read(at).unwrap_or_else(|why| {
+        fields.wrong("/at", "invalid", why);
         now
     })
 }

@@ -57,7 +57,7 @@ pub(super) fn changed(fields: &mut Fields, before: Setting, wanted: RouteChange)
 }
 
 fn title(fields: &mut Fields, at: &str, title: String) -> String {
-    fields.text(&format!("{at}/title"), &title, 0, TITLE_MOST);
+    fields.line(&format!("{at}/title"), &title, 0, TITLE_MOST);
     title
 }
 

@@ -15,6 +15,7 @@ use crate::Server;
 use crate::app::ctx::Ctx;
 use crate::app::fields::Fields;
 use crate::app::greetings::book;
+use crate::app::instant;
 use crate::error::Error;
 
 const TEXT_MOST: usize = 253;
@@ -119,7 +120,7 @@ async fn refusal(
         Some(row) => store::update(tx, row.id, set).await,
         None => store::create(tx, RouteId::generate(), set).await,
     };
-    match saved.map_err(not_made) {
+    match saved.map_err(not_made(set)) {
         Ok(_) => Ok(None),
         Err(error) if error.definition == &problem::ROUTE_TAKEN => Ok(Some(error)),
         Err(error) => Err(error),
@@ -195,8 +196,8 @@ fn fit(fields: &mut Fields, call: &RouteCall) {
 
 fn when(fields: &mut Fields, at: Option<&str>, now: Timestamp) -> Timestamp {
     let Some(at) = at else { return now };
-    at.parse().unwrap_or_else(|_| {
-        fields.wrong("/call/at", "invalid", "a time is written such as 2026-12-24T18:00:00Z");
+    instant::read(at).unwrap_or_else(|why| {
+        fields.wrong("/call/at", "invalid", why);
         now
     })
 }

@@ -4,7 +4,7 @@ import { Button } from '@mantine/core';
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { Link, Navigate, NavLink, useParams } from 'react-router';
 import type { Agent, Draft } from '../../server';
-import { Loading, Page, Problem, session, TalkIcon } from '../../shell';
+import { Loading, leadTo, Page, Problem, session, TalkIcon } from '../../shell';
 import { plural } from '../../words';
 import { errorsAmong } from './definition';
 import { DraftForm } from './draft-form';
@@ -198,7 +198,7 @@ function Findings({ kept }: { kept: Keeping<Draft['problems'][number]> }) {
       <ul className="small">
         {kept.problems.map((one) => (
           <li key={one.pointer + one.detail}>
-            <button type="button" className="link mono" onClick={() => lead(one.pointer)}>
+            <button type="button" className="link mono" onClick={() => leadTo(one.pointer)}>
               {one.pointer || '/'}
             </button>{' '}
             {one.detail}
@@ -207,24 +207,4 @@ function Findings({ kept }: { kept: Keeping<Draft['problems'][number]> }) {
       </ul>
     </details>
   );
-}
-
-/** To the field, or to the nearest part that holds it. */
-function lead(pointer: string): void {
-  let path = pointer;
-  for (;;) {
-    const place = document.querySelector<HTMLElement>(`[data-pointer="${CSS.escape(path)}"]`);
-    if (place) {
-      if (place instanceof HTMLDetailsElement) place.open = true;
-      const closed = place.closest('details');
-      if (closed) closed.open = true;
-      place.scrollIntoView({ block: 'center' });
-      (
-        place.querySelector<HTMLElement>('textarea, input, select') ?? place.querySelector('summary')
-      )?.focus();
-      return;
-    }
-    if (!path) return;
-    path = path.slice(0, path.lastIndexOf('/'));
-  }
 }

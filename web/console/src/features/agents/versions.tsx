@@ -80,6 +80,7 @@ function Environments({ agent, versions }: { agent: Agent; versions: Version[] }
             name={name}
             title={title}
             version={there?.version ?? null}
+            before={there?.previous_version ?? null}
             since={there?.updated_at ?? null}
             versions={versions}
           />
@@ -94,6 +95,7 @@ function Place({
   name,
   title,
   version,
+  before,
   since,
   versions,
 }: {
@@ -101,6 +103,8 @@ function Place({
   name: string;
   title: string;
   version: number | null;
+  /** Where a roll back goes to. */
+  before: number | null;
   since: string | null;
   versions: Version[];
 }) {
@@ -145,7 +149,7 @@ function Place({
               .map((one) => ({ label: `v${one.number}`, value: String(one.number) })),
           ]}
         />
-        {version !== null && (
+        {version !== null && before !== null && (
           <Button variant="default" onClick={() => setAsking(true)} data-testid="roll-back">
             Roll back
           </Button>
@@ -171,7 +175,7 @@ function Place({
         danger={false}
         act={back}
       >
-        New calls to {name} get the version that was there before version {version}. Running calls keep what
+        New calls to {name} get version {before} again, in place of version {version}. Running calls keep what
         they have; the draft stays as it is.
       </Confirm>
     </div>

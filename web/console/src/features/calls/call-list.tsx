@@ -1,4 +1,5 @@
 import { Button } from '@mantine/core';
+import { useMemo } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import type { CallSummary } from '../../server';
 import { Empty, Loading, More, Page, Problem, Scroll, Time } from '../../shell';
@@ -6,6 +7,8 @@ import { duration, ending, ms, msOrNone, plural } from '../../words';
 import { FilterBar } from './filter-bar';
 import { type Filters, fromAddress, NONE, toAddress } from './filters';
 import { versioned } from './follow';
+import { termsOf } from './found';
+import { Marked } from './marked';
 import { useCalls } from './queries';
 import './calls.css';
 
@@ -24,7 +27,7 @@ export function CallList() {
       {calls.isSuccess && list.length === 0 && <Nothing filtered={filtered} clear={() => set(NONE)} />}
       {list.length > 0 && (
         <div className={calls.isPlaceholderData ? 'stack stale' : 'stack'}>
-          <Table calls={list} />
+          <Table calls={list} search={filters.q} />
           <More pages={calls}>Older calls</More>
         </div>
       )}
@@ -52,7 +55,8 @@ function Nothing({ filtered, clear }: { filtered: boolean; clear: () => void }) 
   );
 }
 
-function Table({ calls }: { calls: CallSummary[] }) {
+function Table({ calls, search }: { calls: CallSummary[]; search: string }) {
+  const terms = useMemo(() => termsOf(search), [search]);
   return (
     <Scroll label="Calls">
       <table className="calls" data-testid="calls">
@@ -81,7 +85,7 @@ function Table({ calls }: { calls: CallSummary[] }) {
         </thead>
         <tbody>
           {calls.map((call) => (
-            <Row key={call.id} call={call} />
+            <Row key={call.id} call={call} search={search} terms={terms} />
           ))}
         </tbody>
       </table>
@@ -92,13 +96,16 @@ function Table({ calls }: { calls: CallSummary[] }) {
 /** Callers find the wait long from here on. */
 const SLOW_MS = 1500;
 
-function Row({ call }: { call: CallSummary }) {
+function Row({ call, search, terms }: { call: CallSummary; search: string; terms: string[][] }) {
   const about = call.summary || call.first_words;
   const slow = (call.response_max_ms ?? 0) > SLOW_MS;
   return (
     <tr className="linked" data-testid="call-row" data-id={call.id} data-running={call.running}>
       <th scope="row" className="when">
-        <Link className="whole" to={`/calls/${call.id}`}>
+        <Link
+          className="whole"
+          to={{ pathname: `/calls/${call.id}`, search: search && `?${new URLSearchParams({ q: search })}` }}
+        >
           <Time at={call.started_at} />
         </Link>
         <div className="quiet small">{call.transport}</div>
@@ -110,7 +117,13 @@ function Row({ call }: { call: CallSummary }) {
         </div>
       </td>
       <td className="about">
-        {about ? <div className="clamp">{about}</div> : <span className="quiet">Nothing was said</span>}
+        {about ? (
+          <div className="clamp">
+            <Marked text={about} terms={terms} />
+          </div>
+        ) : (
+          <span className="quiet">Nothing was said</span>
+        )}
       </td>
       <td className="number" data-label="Length">
         {call.running ? <span className="tag good live">running</span> : duration(call.duration_ms)}

@@ -1,9 +1,12 @@
 // The transcript as it was heard, with the waterfall of each answer between question and answer.
 
-import { memo, useSyncExternalStore } from 'react';
+import { memo, useMemo, useSyncExternalStore } from 'react';
+import { useSearchParams } from 'react-router';
 import type { Call, Line, Turn } from '../../server';
 import { exactPosition, ms, plain, position } from '../../words';
 import { cutBy, heardAt, PART_MEANING, PARTS, rounded, type Span, servedBy } from './follow';
+import { termsOf } from './found';
+import { Marked } from './marked';
 import type { Player } from './player';
 
 const never = () => () => undefined;
@@ -15,6 +18,10 @@ export function Conversation({ call, spans, player }: { call: Call; spans: Span[
     const { atMs, playing } = player.get();
     return playing || atMs > 0 ? heardAt(spans, atMs) : -1;
   });
+  // What was looked for where the call was found.
+  const [address] = useSearchParams();
+  const search = address.get('q') ?? '';
+  const terms = useMemo(() => termsOf(search), [search]);
   const longest = Math.max(1, ...call.turns_detail.map((turn) => turn.latencies?.response_ms ?? 0));
   const details = new Map(call.turns_detail.map((turn) => [turn.turn, turn]));
   const turns = Map.groupBy(
@@ -39,6 +46,7 @@ export function Conversation({ call, spans, player }: { call: Call; spans: Span[
                   <Speech
                     key={index}
                     line={line}
+                    terms={terms}
                     heard={index === heard}
                     fromMs={spans[index]?.fromMs ?? line.at_ms}
                     play={player?.playFrom ?? null}
@@ -74,11 +82,13 @@ function Legend() {
 
 function Speech({
   line,
+  terms,
   heard,
   fromMs,
   play,
 }: {
   line: Line;
+  terms: string[][];
   heard: boolean;
   fromMs: number;
   play: ((atMs: number) => void) | null;
@@ -98,13 +108,13 @@ function Speech({
     >
       <span className="who">{line.role === 'caller' ? 'Caller' : 'Agent'}</span>
       <span className="what">
-        {line.text}
+        <Marked text={line.text} terms={terms} />
         {line.unheard && (
           <>
             {' '}
             <del className="unheard" title="This was not heard">
               <span className="hidden">not heard: </span>
-              {line.unheard}
+              <Marked text={line.unheard} terms={terms} />
             </del>
           </>
         )}

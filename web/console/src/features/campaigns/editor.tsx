@@ -1,9 +1,9 @@
 import { Button, Checkbox, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { faultsAt } from '../../hours';
-import { type Campaign, type Refusal, refusalOf } from '../../server';
-import { chosen, Loading, Problem, Schedule, useAllAgents } from '../../shell';
-import { blank, campaignOf, type Form, formOf, RETRIES } from './form';
+import { begunWith } from '../../served';
+import type { Campaign } from '../../server';
+import { chosen, Form, Loading, Problem, Schedule, useAllAgents, useFaultAt } from '../../shell';
+import { blank, type CampaignForm, campaignOf, formOf, RETRIES, words } from './form';
 import { change, create, useChange } from './queries';
 
 /** What a campaign is to do. */
@@ -17,10 +17,10 @@ export function Editor({
   const agents = useAllAgents(60_000);
   if (agents.isPending) return <Loading />;
   if (agents.isError) return <Problem error={agents.error} again={() => void agents.refetch()} />;
-  const names = agents.data.data
-    .filter((one) => !one.archived || one.name === campaign?.agent)
-    .map((one) => ({ value: one.name, label: one.title || one.name }));
-  return <Fields campaign={campaign} names={names} saved={saved} />;
+  const callable = agents.data.data.filter((one) => !one.archived || one.name === campaign?.agent);
+  const names = callable.map((one) => ({ value: one.name, label: one.title || one.name }));
+  const first = begunWith(callable)?.name ?? '';
+  return <Fields campaign={campaign} names={names} first={first} saved={saved} />;
 }
 
 type Names = { value: string; label: string }[];
@@ -28,48 +28,48 @@ type Names = { value: string; label: string }[];
 function Fields({
   campaign,
   names,
+  first,
   saved,
 }: {
   campaign: Campaign | null;
   names: Names;
+  /** The agent that a new one begins with. */
+  first: string;
   saved: (campaign: Campaign) => void;
 }) {
-  const [form, setForm] = useState<Form>(() =>
-    campaign ? formOf(campaign) : { ...blank(), agent: names[0]?.value ?? '' },
+  const [form, setForm] = useState<CampaignForm>(() =>
+    campaign ? formOf(campaign) : { ...blank(), agent: first },
   );
-  const set = (part: Partial<Form>) => setForm((before) => ({ ...before, ...part }));
+  const set = (part: Partial<CampaignForm>) => setForm((before) => ({ ...before, ...part }));
   const saving = useChange(() => (campaign ? change(campaign, campaignOf(form)) : create(campaignOf(form))));
-  const errors = saving.isError ? refusalOf(saving.error).errors : [];
-  const part = { form, set, errors };
+  const part = { form, set };
   return (
-    <form
+    <Form
+      error={saving.error}
+      words={words}
       className="stack loose"
-      onSubmit={(event) => {
-        event.preventDefault();
-        saving.mutate(undefined, { onSuccess: saved });
-      }}
+      submit={() => saving.mutate(undefined, { onSuccess: saved })}
+      actions={
+        <Button type="submit" loading={saving.isPending} data-testid="save-campaign">
+          {campaign ? 'Save' : 'Make campaign'}
+        </Button>
+      }
     >
       <Calls {...part} names={names} />
       <Machines {...part} />
       <Pace {...part} />
-      <Schedule form={form} set={set} errors={errors} testid="campaign-scheduled" />
-      {saving.isError && <Problem error={saving.error} />}
-      <div className="row end">
-        <Button type="submit" loading={saving.isPending} data-testid="save-campaign">
-          {campaign ? 'Save' : 'Make campaign'}
-        </Button>
-      </div>
-    </form>
+      <Schedule {...part} testid="campaign-scheduled" />
+    </Form>
   );
 }
 
 interface Part {
-  form: Form;
-  set: (part: Partial<Form>) => void;
-  errors: Refusal['errors'];
+  form: CampaignForm;
+  set: (part: Partial<CampaignForm>) => void;
 }
 
-function Calls({ form, set, errors, names }: Part & { names: Names }) {
+function Calls({ form, set, names }: Part & { names: Names }) {
+  const at = useFaultAt();
   return (
     <section className="card stack" aria-labelledby="campaign-calls">
       <h2 id="campaign-calls">Who calls</h2>
@@ -77,7 +77,7 @@ function Calls({ form, set, errors, names }: Part & { names: Names }) {
         label="Name"
         description="For you and your colleagues"
         value={form.title}
-        error={faultsAt(errors, '/title')}
+        {...at('/title')}
         onChange={(event) => set({ title: chosen(event) })}
         data-testid="campaign-title"
       />
@@ -85,6 +85,7 @@ function Calls({ form, set, errors, names }: Part & { names: Names }) {
         <NativeSelect
           label="Agent"
           value={form.agent}
+          {...at('/agent')}
           onChange={(event) => set({ agent: chosen(event) })}
           data={names}
           data-testid="campaign-agent"
@@ -93,7 +94,7 @@ function Calls({ form, set, errors, names }: Part & { names: Names }) {
           label="Trunk"
           description="Its name in the server's configuration"
           value={form.trunk}
-          error={faultsAt(errors, '/trunk')}
+          {...at('/trunk')}
           onChange={(event) => set({ trunk: chosen(event) })}
           data-testid="campaign-trunk"
         />
@@ -101,14 +102,14 @@ function Calls({ form, set, errors, names }: Part & { names: Names }) {
           label="Number that callees see"
           description="The trunk's own where it is empty"
           value={form.shown}
-          error={faultsAt(errors, '/from')}
+          {...at('/from')}
           onChange={(event) => set({ shown: chosen(event) })}
         />
         <TextInput
           label="May ring for, in seconds"
           inputMode="numeric"
           value={form.ring}
-          error={faultsAt(errors, '/ring_s')}
+          {...at('/ring_s')}
           onChange={(event) => set({ ring: chosen(event) })}
         />
       </div>
@@ -116,14 +117,16 @@ function Calls({ form, set, errors, names }: Part & { names: Names }) {
   );
 }
 
-function Machines({ form, set, errors }: Part) {
+function Machines({ form, set }: Part) {
+  const at = useFaultAt();
   return (
     <section className="card stack" aria-labelledby="campaign-machines">
       <h2 id="campaign-machines">Answering machines</h2>
       <NativeSelect
         label="Where a machine answers"
         value={form.machine}
-        onChange={(event) => set({ machine: chosen(event) as Form['machine'] })}
+        {...at('/machine_detection/at_machine')}
+        onChange={(event) => set({ machine: chosen(event) as CampaignForm['machine'] })}
         data={[
           { value: 'speak', label: 'Do not look: the agent speaks to whoever answers' },
           { value: 'hang_up', label: 'Hang up' },
@@ -138,7 +141,7 @@ function Machines({ form, set, errors }: Part) {
           autosize
           minRows={2}
           value={form.message}
-          error={faultsAt(errors, '/machine_detection/message')}
+          {...at('/machine_detection/message')}
           onChange={(event) => set({ message: chosen(event) })}
           data-testid="campaign-message"
         />
@@ -147,7 +150,8 @@ function Machines({ form, set, errors }: Part) {
   );
 }
 
-function Pace({ form, set, errors }: Part) {
+function Pace({ form, set }: Part) {
+  const at = useFaultAt();
   const number = (
     field: 'concurrency' | 'perMinute' | 'attempts' | 'after',
     label: string,
@@ -157,7 +161,7 @@ function Pace({ form, set, errors }: Part) {
       label={label}
       inputMode="numeric"
       value={form[field]}
-      error={faultsAt(errors, pointer)}
+      {...at(pointer)}
       onChange={(event) => set({ [field]: chosen(event) })}
       data-testid={`campaign-${field}`}
     />
@@ -174,7 +178,8 @@ function Pace({ form, set, errors }: Part) {
       <Checkbox.Group
         label="Call again after"
         value={form.outcomes}
-        onChange={(outcomes) => set({ outcomes: outcomes as Form['outcomes'] })}
+        {...at('/retry/outcomes')}
+        onChange={(outcomes) => set({ outcomes: outcomes as CampaignForm['outcomes'] })}
       >
         <div className="retries">
           {RETRIES.map(([value, label]) => (

@@ -1,7 +1,9 @@
 // A campaign as it is edited, and what is said of one in a few words. No React here.
 
+import { type Fault, limits } from '../../faults';
 import { blankHours, type HoursForm, hoursOf, scheduleOf } from '../../hours';
 import type { Campaign, NewCampaign } from '../../server';
+import { count } from '../../words';
 
 export type RetryOn = NonNullable<Campaign['retry']['outcomes']>[number];
 export const RETRIES: [RetryOn, string][] = [
@@ -14,7 +16,7 @@ export const RETRIES: [RetryOn, string][] = [
   ['interrupted', 'Cut off by a restart'],
 ];
 
-export interface Form extends HoursForm {
+export interface CampaignForm extends HoursForm {
   title: string;
   agent: string;
   trunk: string;
@@ -31,7 +33,7 @@ export interface Form extends HoursForm {
   after: string;
 }
 
-export const blank = (): Form => ({
+export const blank = (): CampaignForm => ({
   title: '',
   agent: '',
   trunk: '',
@@ -47,7 +49,7 @@ export const blank = (): Form => ({
   ...blankHours(),
 });
 
-export const formOf = (campaign: Campaign): Form => {
+export const formOf = (campaign: Campaign): CampaignForm => {
   const { mode, at_machine, message } = campaign.machine_detection;
   return {
     title: campaign.title,
@@ -72,7 +74,7 @@ const number = (text: string): number => {
   return text.trim() && Number.isFinite(read) ? read : 0;
 };
 
-export const campaignOf = (form: Form): NewCampaign => ({
+export const campaignOf = (form: CampaignForm): NewCampaign => ({
   title: form.title.trim(),
   agent: form.agent,
   trunk: form.trunk.trim(),
@@ -92,6 +94,27 @@ export const campaignOf = (form: Form): NewCampaign => ({
   },
   schedule: scheduleOf(form),
 });
+
+/** Where the API's words have other units, or speak of its own fields. */
+export function words(fault: Fault): string | undefined {
+  const [least = '', most = ''] = limits(fault) ?? [];
+  switch (fault.pointer) {
+    case '/retry/after_s':
+      return most && `Up to ${count(Math.floor(Number(most) / 60))} minutes, and not none.`;
+    case '/ring_s':
+      return most && `From ${least} to ${most} seconds.`;
+    case '/agent':
+      return fault.code === 'unknown'
+        ? 'Nothing of this agent is published for callers: publish it, or choose another one.'
+        : undefined;
+    case '/trunk':
+      return fault.code === 'unknown'
+        ? "No trunk of this name: the server's configuration has their names, under [[sip.trunks]]."
+        : undefined;
+    default:
+      return undefined;
+  }
+}
 
 const OUTCOMES: Record<string, string> = {
   completed: 'Spoken to',

@@ -1,19 +1,17 @@
 // The parts of the form.
 
 import { Button, NativeSelect, NumberInput, Switch, Textarea, TextInput } from '@mantine/core';
-import { faultsAt } from '../../hours';
-import type { Refusal } from '../../server';
-import { AddIcon, chosen } from '../../shell';
-import type { Form } from './form';
+import { AddIcon, chosen, useFaultAt } from '../../shell';
+import type { GreetingForm } from './form';
 import type { Names } from './queries';
 
 interface Part {
-  form: Form;
-  set: (part: Partial<Form>) => void;
-  errors: Refusal['errors'];
+  form: GreetingForm;
+  set: (part: Partial<GreetingForm>) => void;
 }
 
-export function Scope({ form, set, errors, names, fixed }: Part & { names: Names; fixed: boolean }) {
+export function Scope({ form, set, names, fixed }: Part & { names: Names; fixed: boolean }) {
+  const at = useFaultAt();
   const any = (label: string, list: { value: string; label: string }[]) => [{ value: '', label }, ...list];
   return (
     <section className="card stack" aria-labelledby="part-0">
@@ -22,7 +20,7 @@ export function Scope({ form, set, errors, names, fixed }: Part & { names: Names
         label="Name"
         description="For you and your colleagues"
         value={form.title}
-        error={faultsAt(errors, '/title')}
+        {...at('/title')}
         onChange={(event) => set({ title: chosen(event) })}
         data-testid="greeting-title"
       />
@@ -31,6 +29,7 @@ export function Scope({ form, set, errors, names, fixed }: Part & { names: Names
           label="Agent"
           value={form.agent}
           disabled={fixed}
+          {...at('/agent_id')}
           onChange={(event) => set({ agent: chosen(event), domain: '' })}
           data={any('All agents', names.agents)}
           data-testid="greeting-agent"
@@ -39,7 +38,7 @@ export function Scope({ form, set, errors, names, fixed }: Part & { names: Names
           label="Domain"
           value={form.domain}
           disabled={fixed || form.agent !== ''}
-          error={faultsAt(errors, '/domain_id')}
+          {...at('/domain_id')}
           onChange={(event) => set({ domain: chosen(event) })}
           data={any('All domains', names.domains)}
         />
@@ -47,6 +46,7 @@ export function Scope({ form, set, errors, names, fixed }: Part & { names: Names
           label="Environment"
           value={form.environment}
           disabled={fixed}
+          {...at('/environment_id')}
           onChange={(event) => set({ environment: chosen(event) })}
           data={any('Everywhere', names.environments)}
         />
@@ -54,6 +54,7 @@ export function Scope({ form, set, errors, names, fixed }: Part & { names: Names
           label="Channel"
           value={form.channel}
           disabled={fixed}
+          {...at('/channel_id')}
           onChange={(event) => set({ channel: chosen(event) })}
           data={any('All channels', names.channels)}
         />
@@ -64,7 +65,7 @@ export function Scope({ form, set, errors, names, fixed }: Part & { names: Names
           label="Language"
           description="Such as de; empty for callers of any"
           value={form.language}
-          error={faultsAt(errors, '/language')}
+          {...at('/language')}
           onChange={(event) => set({ language: chosen(event) })}
           data-testid="greeting-language"
         />
@@ -74,7 +75,7 @@ export function Scope({ form, set, errors, names, fixed }: Part & { names: Names
           min={-100}
           max={100}
           value={form.priority}
-          error={faultsAt(errors, '/priority')}
+          {...at('/priority')}
           onChange={(value) => set({ priority: Number(value) || 0 })}
         />
       </div>
@@ -87,9 +88,10 @@ export function Scope({ form, set, errors, names, fixed }: Part & { names: Names
   );
 }
 
-export function Words({ form, set, errors }: Part) {
+export function Words({ form, set }: Part) {
+  const at = useFaultAt();
   const word = (place: number, text: string) =>
-    set({ wordings: form.wordings.map((before, at) => (at === place ? text : before)) });
+    set({ wordings: form.wordings.map((before, other) => (other === place ? text : before)) });
   return (
     <section className="card stack" aria-labelledby="part-2">
       <h2 id="part-2">What is said</h2>
@@ -109,7 +111,7 @@ export function Words({ form, set, errors }: Part) {
             autosize
             minRows={2}
             value={text}
-            error={faultsAt(errors, `/wordings/${place}`)}
+            {...at(`/wordings/${place}`)}
             onChange={(event) => word(place, chosen(event))}
             data-testid={`wording-${place}`}
           />
@@ -119,7 +121,7 @@ export function Words({ form, set, errors }: Part) {
                 variant="subtle"
                 color="danger"
                 aria-label={`Remove wording ${place + 1}`}
-                onClick={() => set({ wordings: form.wordings.filter((_, at) => at !== place) })}
+                onClick={() => set({ wordings: form.wordings.filter((_, other) => other !== place) })}
               >
                 Remove
               </Button>
@@ -143,14 +145,15 @@ export function Words({ form, set, errors }: Part) {
         onChange={(event) => set({ experimenting: event.currentTarget.checked })}
         data-testid="greeting-experiment"
       />
-      {form.experimenting && <Arms form={form} set={set} errors={errors} />}
+      {form.experimenting && <Arms form={form} set={set} />}
     </section>
   );
 }
 
-function Arms({ form, set, errors }: Part) {
-  const change = (place: number, part: Partial<Form['arms'][number]>) =>
-    set({ arms: form.arms.map((arm, at) => (at === place ? { ...arm, ...part } : arm)) });
+function Arms({ form, set }: Part) {
+  const at = useFaultAt();
+  const change = (place: number, part: Partial<GreetingForm['arms'][number]>) =>
+    set({ arms: form.arms.map((arm, other) => (other === place ? { ...arm, ...part } : arm)) });
   const free = 'abcdefgh'.split('').find((key) => !form.arms.some((arm) => arm.key === key)) ?? 'x';
   return (
     <>
@@ -161,7 +164,7 @@ function Arms({ form, set, errors }: Part) {
             <TextInput
               label={place === 0 ? 'First arm' : 'Arm'}
               value={arm.key}
-              error={faultsAt(errors, `/experiment/arms/${place}/key`)}
+              {...at(`/experiment/arms/${place}/key`)}
               onChange={(event) => change(place, { key: chosen(event) })}
             />
             <NumberInput
@@ -169,7 +172,7 @@ function Arms({ form, set, errors }: Part) {
               min={0}
               max={1000}
               value={arm.weight}
-              error={faultsAt(errors, `/experiment/arms/${place}/weight`)}
+              {...at(`/experiment/arms/${place}/weight`)}
               onChange={(value) => change(place, { weight: Math.max(0, Math.round(Number(value)) || 0) })}
             />
           </div>
@@ -178,7 +181,7 @@ function Arms({ form, set, errors }: Part) {
             autosize
             minRows={2}
             value={arm.text}
-            error={faultsAt(errors, `/experiment/arms/${place}/text`)}
+            {...at(`/experiment/arms/${place}/text`)}
             onChange={(event) => change(place, { text: chosen(event) })}
             data-testid={`arm-${place}`}
           />
@@ -188,7 +191,7 @@ function Arms({ form, set, errors }: Part) {
                 variant="subtle"
                 color="danger"
                 aria-label={`Remove arm ${arm.key}`}
-                onClick={() => set({ arms: form.arms.filter((_, at) => at !== place) })}
+                onClick={() => set({ arms: form.arms.filter((_, other) => other !== place) })}
               >
                 Remove
               </Button>
@@ -210,7 +213,7 @@ function Arms({ form, set, errors }: Part) {
         <NativeSelect
           label="Goal"
           value={form.goalKind}
-          onChange={(event) => set({ goalKind: chosen(event) as Form['goalKind'] })}
+          onChange={(event) => set({ goalKind: chosen(event) as GreetingForm['goalKind'] })}
           data={[
             { value: 'note', label: 'The agent notes' },
             { value: 'node', label: 'The conversation comes to' },
@@ -220,13 +223,13 @@ function Arms({ form, set, errors }: Part) {
           label="Named"
           placeholder="appointment"
           value={form.goalName}
-          error={faultsAt(errors, '/experiment/goal')}
+          {...at('/experiment/goal')}
           onChange={(event) => set({ goalName: chosen(event) })}
         />
         <NativeSelect
           label="Assigned"
           value={form.sticky}
-          onChange={(event) => set({ sticky: chosen(event) as Form['sticky'] })}
+          onChange={(event) => set({ sticky: chosen(event) as GreetingForm['sticky'] })}
           data={[
             { value: 'caller', label: 'For each caller' },
             { value: 'session', label: 'For each call' },

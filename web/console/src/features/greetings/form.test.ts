@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { dayRange, faultsAt, times } from '../../hours';
+import { dayRange, times } from '../../hours';
 import type { Greeting } from '../../server';
-import { blank, formOf, greetingOf, settingOf, share } from './form';
+import { blank, formOf, greetingOf, placed, settingOf, share } from './form';
 
 const greeting: Greeting = {
   id: 'grt_1',
@@ -66,14 +66,14 @@ test('times are said in a few words', () => {
   expect(dayRange(['mon', 'wed', 'fri'])).toBe('Mon, Wed, Fri');
 });
 
-test('faults are found by their field', () => {
-  const errors = [
-    { pointer: '/wordings/1', detail: 'too long' },
-    { pointer: '/wordings', detail: 'too many' },
-    { pointer: '/wordings_x', detail: 'other' },
-  ];
-  expect(faultsAt(errors, '/wordings')).toBe('too long; too many');
-  expect(faultsAt(errors, '/wordings/0')).toBe('');
+test('faults of wordings stand at those that were sent', () => {
+  const form = { ...blank(), wordings: ['', 'Hello', ' ', '{'] };
+  const fault = (pointer: string) => ({ pointer, code: 'invalid', detail: 'no' });
+  const places = (pointers: string[], of = form) =>
+    placed(of, pointers.map(fault)).map(({ pointer }) => pointer);
+  expect(places(['/wordings/0', '/wordings/1', '/title'])).toEqual(['/wordings/1', '/wordings/3', '/title']);
+  expect(places(['/wordings'], blank())).toEqual(['/wordings/0']);
+  expect(places(['/experiment/arms'])).toEqual(['/experiment/arms']);
 });
 
 test('a share of nothing is none', () => {

@@ -1,5 +1,6 @@
 // A greeting as it is edited: everything at hand, whatever of it is used. No React here.
 
+import type { Fault } from '../../faults';
 import { blankHours, type HoursForm, hoursOf, scheduleOf } from '../../hours';
 import type { Greeting, NewGreeting } from '../../server';
 
@@ -8,7 +9,7 @@ export interface ArmForm {
   weight: number;
   text: string;
 }
-export interface Form extends HoursForm {
+export interface GreetingForm extends HoursForm {
   title: string;
   agent: string;
   domain: string;
@@ -26,7 +27,7 @@ export interface Form extends HoursForm {
   enabled: boolean;
 }
 
-export const blank = (): Form => ({
+export const blank = (): GreetingForm => ({
   title: '',
   agent: '',
   domain: '',
@@ -48,7 +49,7 @@ export const blank = (): Form => ({
   enabled: true,
 });
 
-export function formOf(greeting: Greeting): Form {
+export function formOf(greeting: Greeting): GreetingForm {
   const { schedule, experiment } = greeting;
   const empty = blank();
   return {
@@ -74,7 +75,7 @@ export function formOf(greeting: Greeting): Form {
   };
 }
 
-const experimentOf = (form: Form): Exclude<NewGreeting['experiment'], undefined> =>
+const experimentOf = (form: GreetingForm): Exclude<NewGreeting['experiment'], undefined> =>
   form.experimenting
     ? {
         arms: form.arms.map((arm) => ({ ...arm, text: arm.text.trim() })),
@@ -84,19 +85,46 @@ const experimentOf = (form: Form): Exclude<NewGreeting['experiment'], undefined>
       }
     : null;
 
+/** Wordings that say something, with their places on the form. */
+const sent = (wordings: string[]) =>
+  wordings.map((text, place) => ({ text: text.trim(), place })).filter(({ text }) => text);
+
+/** Faults by the places on the form: of its wordings, those that are empty were not sent. */
+export function placed(form: GreetingForm, faults: Fault[]): Fault[] {
+  const places = sent(form.wordings).map(({ place }) => place);
+  return faults.map((fault) => {
+    if (fault.pointer === '/wordings') return { ...fault, pointer: '/wordings/0' };
+    const [, index] = /^\/wordings\/(\d+)$/.exec(fault.pointer) ?? [];
+    const place = index === undefined ? undefined : places[Number(index)];
+    return place === undefined ? fault : { ...fault, pointer: `/wordings/${place}` };
+  });
+}
+
+const GONE = 'This one is not there any more: choose another one.';
+
+/** Where the API's words speak of ids and of its own fields. */
+export function words({ pointer, code, detail }: Fault): string | undefined {
+  if (code === 'unknown' && pointer.endsWith('_id')) return GONE;
+  if (pointer === '/wordings/0' && code === 'out_of_range') return 'Write what is said.';
+  if (/^\/(wordings|experiment\/arms)\/\d+/.test(pointer) && code === 'too_short')
+    return 'Write what is said.';
+  if (pointer === '/experiment/goal/name') return `Write what it is named: ${detail}.`;
+  return undefined;
+}
+
 /** What may be changed of it. */
-export const settingOf = (form: Form) => ({
+export const settingOf = (form: GreetingForm) => ({
   title: form.title.trim(),
   language: form.language.trim() || null,
   priority: form.priority,
   schedule: scheduleOf(form),
-  wordings: form.wordings.map((text) => text.trim()).filter(Boolean),
+  wordings: sent(form.wordings).map(({ text }) => text),
   experiment: experimentOf(form),
   enabled: form.enabled,
 });
 
 /** All of it, with the scope, which never changes. */
-export const greetingOf = (form: Form): NewGreeting => ({
+export const greetingOf = (form: GreetingForm): NewGreeting => ({
   ...settingOf(form),
   ...(form.agent && { agent_id: form.agent }),
   ...(form.domain && !form.agent && { domain_id: form.domain }),

@@ -3,10 +3,10 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { type Greeting, refusalOf } from '../../server';
-import { Loading, notice, Page, Problem, Schedule } from '../../shell';
+import type { Greeting } from '../../server';
+import { Form, Loading, notice, Page, Problem, Schedule } from '../../shell';
 import { Scope, Words } from './fields';
-import { blank, type Form, formOf, greetingOf, settingOf } from './form';
+import { blank, formOf, type GreetingForm, greetingOf, placed, settingOf, words } from './form';
 import { Preview } from './preview';
 import { change, create, useChange, useGreeting, useNames } from './queries';
 import { Results } from './results';
@@ -29,40 +29,43 @@ export default function GreetingPage() {
 }
 
 function Editor({ greeting }: { greeting: Greeting | null }) {
-  const [form, setForm] = useState<Form>(() => (greeting ? formOf(greeting) : blank()));
-  const set = (part: Partial<Form>) => setForm((before) => ({ ...before, ...part }));
+  const [form, setForm] = useState<GreetingForm>(() => (greeting ? formOf(greeting) : blank()));
+  const set = (part: Partial<GreetingForm>) => setForm((before) => ({ ...before, ...part }));
   const names = useNames();
   const go = useNavigate();
-  const saving = useChange(() => (greeting ? change(greeting, settingOf(form)) : create(greetingOf(form))));
-  const errors = saving.isError ? refusalOf(saving.error).errors : [];
-  const part = { form, set, errors };
+  const saving = useChange((form: GreetingForm) =>
+    greeting ? change(greeting, settingOf(form)) : create(greetingOf(form)),
+  );
+  const save = () =>
+    saving.mutate(form, {
+      onSuccess: (saved) => {
+        notice('The greeting is saved. The next call hears it.');
+        if (!greeting) void go(`/greetings/${saved.id}`, { replace: true });
+      },
+    });
+  const actions = (
+    <>
+      <Button component={Link} to="/greetings" variant="default">
+        Back
+      </Button>
+      <Button type="submit" loading={saving.isPending} data-testid="save-greeting">
+        Save
+      </Button>
+    </>
+  );
   return (
     <div className="greeting">
-      <form
-        className="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          saving.mutate(undefined, {
-            onSuccess: (saved) => {
-              notice('The greeting is saved. The next call hears it.');
-              if (!greeting) void go(`/greetings/${saved.id}`, { replace: true });
-            },
-          });
-        }}
+      <Form
+        error={saving.error}
+        words={words}
+        placed={(faults) => placed(saving.variables ?? form, faults)}
+        submit={save}
+        actions={actions}
       >
-        <Scope {...part} names={names} fixed={greeting !== null} />
-        <Schedule {...part} testid="greeting-scheduled" />
-        <Words {...part} />
-        {saving.isError && <Problem error={saving.error} />}
-        <div className="row end">
-          <Button component={Link} to="/greetings" variant="default">
-            Back
-          </Button>
-          <Button type="submit" loading={saving.isPending} data-testid="save-greeting">
-            Save
-          </Button>
-        </div>
-      </form>
+        <Scope form={form} set={set} names={names} fixed={greeting !== null} />
+        <Schedule form={form} set={set} testid="greeting-scheduled" />
+        <Words form={form} set={set} />
+      </Form>
       <div className="stack">
         <Preview form={form} names={names} replaces={greeting?.id} />
         {greeting && <Results greeting={greeting} />}

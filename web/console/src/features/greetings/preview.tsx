@@ -4,7 +4,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { GreetingPreview, GreetingPreviewRequest } from '../../server';
 import { PlayIcon, Problem, Sound } from '../../shell';
-import { type Form, greetingOf } from './form';
+import { type GreetingForm, greetingOf } from './form';
 import { type Names, speak, usePreview } from './queries';
 
 const TYPING_MS = 350;
@@ -15,7 +15,7 @@ export function Preview({
   names,
   replaces,
 }: {
-  form: Form;
+  form: GreetingForm;
   names: Names;
   replaces: string | undefined;
 }) {
@@ -27,7 +27,7 @@ export function Preview({
   const [variables, setVariables] = useState('caller.name = Anna');
   const [arm, setArm] = useState('');
   const environment = wantedEnvironment ?? form.environment;
-  const agent = form.agent || wantedAgent || names.agents[0]?.value || '';
+  const agent = form.agent || wantedAgent || names.first;
   const draft = greetingOf(form);
   const saysSomething = draft.wordings.length > 0;
   const wanted: GreetingPreviewRequest | null =

@@ -1,6 +1,7 @@
 // What the pages of greetings ask the server, and what they tell it.
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { begunWith } from '../../served';
 import {
   api,
   type Greeting,
@@ -58,8 +59,10 @@ export function useNames() {
   const channels = useAllChannels();
   const named = (list: { id: string; name: string; title?: string }[] | undefined) =>
     (list ?? []).map((one) => ({ value: one.id, label: one.title || one.name }));
+  const callable = (agents.data?.data ?? []).filter((one) => !one.archived);
   return {
-    agents: named(agents.data?.data.filter((one) => !one.archived)),
+    agents: named(callable),
+    first: begunWith(callable)?.id ?? '',
     domains: named(domains.data?.data),
     environments: (environments.data?.data ?? []).map((one) => ({ value: one.id, label: one.name })),
     channels: (channels.data?.data ?? []).map((one) => ({

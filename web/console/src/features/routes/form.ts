@@ -1,9 +1,10 @@
 // A route and a call that might be, as they are edited. No React here.
 
+import type { Fault } from '../../faults';
 import { blankHours, type HoursForm, hoursOf, scheduleOf, times } from '../../hours';
 import type { NewRoute, Route, RouteCall } from '../../server';
 
-export interface Form extends HoursForm {
+export interface RouteForm extends HoursForm {
   title: string;
   number: string;
   room: string;
@@ -18,7 +19,7 @@ export interface Form extends HoursForm {
   enabled: boolean;
 }
 
-export const blank = (): Form => ({
+export const blank = (): RouteForm => ({
   title: '',
   number: '',
   room: '',
@@ -32,7 +33,7 @@ export const blank = (): Form => ({
   enabled: true,
 });
 
-export const formOf = (route: Route): Form => ({
+export const formOf = (route: Route): RouteForm => ({
   title: route.title,
   number: route.number ?? '',
   room: route.room ?? '',
@@ -56,7 +57,7 @@ export const headersOf = (text: string): { name: string; value: string }[] =>
       return { name: name.trim(), value: at < 0 ? '' : line.slice(at + 1).trim() };
     });
 
-export const routeOf = (form: Form): NewRoute => ({
+export const routeOf = (form: RouteForm): NewRoute => ({
   title: form.title.trim(),
   number: form.number.trim() || null,
   room: form.room.trim() || null,
@@ -69,6 +70,14 @@ export const routeOf = (form: Form): NewRoute => ({
   node: form.node || null,
   enabled: form.enabled,
 });
+
+/** Where the API's words speak of ids and of its own fields. */
+export const words = ({ pointer }: Fault): string | undefined =>
+  ({
+    '/agent_id': 'This agent is not there any more: choose another one.',
+    '/environment_id': 'This environment is not there any more: choose another one.',
+    '/node': 'The agent has no such node in what this environment serves: choose where the call begins anew.',
+  })[pointer];
 
 export interface CallForm {
   number: string;

@@ -1,6 +1,7 @@
 // What the pages of routes ask the server, and what they tell it.
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { begunWith } from '../../served';
 import { api, ifMatch, type NewRoute, once, type Route, type RouteTest, taken } from '../../server';
 import { useAllAgents, useEnvironments, usePages } from '../../shell';
 
@@ -16,10 +17,10 @@ export const useRoute = (id: string) =>
 export function useNames() {
   const agents = useAllAgents(60_000);
   const environments = useEnvironments();
+  const callable = (agents.data?.data ?? []).filter((one) => !one.archived);
   return {
-    agents: (agents.data?.data ?? [])
-      .filter((one) => !one.archived)
-      .map((one) => ({ value: one.id, label: one.title || one.name })),
+    agents: callable.map((one) => ({ value: one.id, label: one.title || one.name })),
+    first: begunWith(callable)?.id ?? '',
     environments: (environments.data?.data ?? []).map((one) => ({ value: one.id, label: one.name })),
   };
 }

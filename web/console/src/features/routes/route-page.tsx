@@ -3,10 +3,10 @@
 import { Button, NativeSelect, Switch, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { faultsAt } from '../../hours';
-import { type Refusal, type Route, refusalOf } from '../../server';
-import { chosen, Loading, notice, Page, Problem, Schedule } from '../../shell';
-import { beginnings, blank, type Form, formOf, routeOf } from './form';
+import { HOME } from '../../served';
+import type { Route } from '../../server';
+import { chosen, Form, Loading, notice, Page, Problem, Schedule, useFaultAt } from '../../shell';
+import { beginnings, blank, formOf, type RouteForm, routeOf, words } from './form';
 import { change, create, type Names, useChange, useNames, useRoute, useServed } from './queries';
 import { Test } from './test';
 import './routes.css';
@@ -27,62 +27,59 @@ export default function RoutePage() {
   );
 }
 
-const first = (names: Names): Form => ({
+const first = (names: Names): RouteForm => ({
   ...blank(),
-  agent: names.agents[0]?.value ?? '',
-  environment: (names.environments.find((one) => one.label === 'prod') ?? names.environments[0])?.value ?? '',
+  agent: names.first,
+  environment: (names.environments.find((one) => one.label === HOME) ?? names.environments[0])?.value ?? '',
 });
 
 function Editor({ route, names }: { route: Route | null; names: Names }) {
-  const [form, setForm] = useState<Form>(() => (route ? formOf(route) : first(names)));
-  const set = (part: Partial<Form>) => setForm((before) => ({ ...before, ...part }));
+  const [form, setForm] = useState<RouteForm>(() => (route ? formOf(route) : first(names)));
+  const set = (part: Partial<RouteForm>) => setForm((before) => ({ ...before, ...part }));
   const go = useNavigate();
   const saving = useChange(() => (route ? change(route, routeOf(form)) : create(routeOf(form))));
-  const errors = saving.isError ? refusalOf(saving.error).errors : [];
+  const save = () =>
+    saving.mutate(undefined, {
+      onSuccess: (saved) => {
+        notice('The route is saved. Calls take it within a second.');
+        if (!route) void go(`/routes/${saved.id}`, { replace: true });
+      },
+    });
+  const actions = (
+    <>
+      <Button component={Link} to="/routes" variant="default">
+        Back
+      </Button>
+      <Button type="submit" loading={saving.isPending} data-testid="save-route">
+        Save
+      </Button>
+    </>
+  );
   return (
     <div className="route">
-      <form
-        className="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          saving.mutate(undefined, {
-            onSuccess: (saved) => {
-              notice('The route is saved. Calls take it within a second.');
-              if (!route) void go(`/routes/${saved.id}`, { replace: true });
-            },
-          });
-        }}
-      >
-        <Conditions form={form} set={set} errors={errors} />
-        <Schedule form={form} set={set} errors={errors} testid="route-scheduled" />
-        <Target form={form} set={set} names={names} errors={errors} />
-        {saving.isError && <Problem error={saving.error} />}
-        <div className="row end">
-          <Button component={Link} to="/routes" variant="default">
-            Back
-          </Button>
-          <Button type="submit" loading={saving.isPending} data-testid="save-route">
-            Save
-          </Button>
-        </div>
-      </form>
+      <Form error={saving.error} words={words} submit={save} actions={actions}>
+        <Conditions form={form} set={set} />
+        <Schedule form={form} set={set} testid="route-scheduled" />
+        <Target form={form} set={set} names={names} />
+      </Form>
       <Test draft={routeOf(form)} replaces={route?.id} />
     </div>
   );
 }
 
 interface Part {
-  form: Form;
-  set: (part: Partial<Form>) => void;
+  form: RouteForm;
+  set: (part: Partial<RouteForm>) => void;
 }
 
-function Conditions({ form, set, errors }: Part & { errors: Refusal['errors'] }) {
+function Conditions({ form, set }: Part) {
+  const at = useFaultAt();
   const text = (field: 'number' | 'room' | 'host' | 'trunk', label: string, description: string) => (
     <TextInput
       label={label}
       description={description}
       value={form[field]}
-      error={faultsAt(errors, `/${field}`)}
+      {...at(`/${field}`)}
       onChange={(event) => set({ [field]: chosen(event) })}
       data-testid={`route-${field}`}
     />
@@ -95,7 +92,7 @@ function Conditions({ form, set, errors }: Part & { errors: Refusal['errors'] })
         label="Name"
         description="For you and your colleagues"
         value={form.title}
-        error={faultsAt(errors, '/title')}
+        {...at('/title')}
         onChange={(event) => set({ title: chosen(event) })}
         data-testid="route-title"
       />
@@ -111,14 +108,15 @@ function Conditions({ form, set, errors }: Part & { errors: Refusal['errors'] })
         autosize
         minRows={1}
         value={form.headers}
-        error={faultsAt(errors, '/headers')}
+        {...at('/headers')}
         onChange={(event) => set({ headers: chosen(event) })}
       />
     </section>
   );
 }
 
-function Target({ form, set, names, errors }: Part & { names: Names; errors: Refusal['errors'] }) {
+function Target({ form, set, names }: Part & { names: Names }) {
+  const at = useFaultAt();
   const environment = names.environments.find((one) => one.value === form.environment)?.label ?? '';
   const served = useServed(form.agent, environment);
   return (
@@ -128,6 +126,7 @@ function Target({ form, set, names, errors }: Part & { names: Names; errors: Ref
         <NativeSelect
           label="Agent"
           value={form.agent}
+          {...at('/agent_id')}
           onChange={(event) => set({ agent: chosen(event), node: '' })}
           data={names.agents}
           data-testid="route-agent"
@@ -135,6 +134,7 @@ function Target({ form, set, names, errors }: Part & { names: Names; errors: Ref
         <NativeSelect
           label="Environment"
           value={form.environment}
+          {...at('/environment_id')}
           onChange={(event) => set({ environment: chosen(event) })}
           data={names.environments}
         />
@@ -142,7 +142,7 @@ function Target({ form, set, names, errors }: Part & { names: Names; errors: Ref
           label="Where the call begins"
           description="The greeting is said first"
           value={form.node}
-          error={faultsAt(errors, '/node')}
+          {...at('/node')}
           onChange={(event) => set({ node: chosen(event) })}
           data={beginnings(served.data, form.node)}
           data-testid="route-node"

@@ -1,5 +1,6 @@
 import { NativeSelect, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
+import { begunWith } from '../../served';
 import type { Channel } from '../../server';
 import { useAllAgents, useEnvironments } from '../../shell';
 import {
@@ -16,7 +17,8 @@ const KINDS: Record<Channel['kind'], { label: string; address: string; leads: st
   widget: {
     label: 'Widget',
     address: 'https://shop.example.com',
-    leads: 'A name: the widget calls the channel by its id',
+    leads:
+      'The page that it stands on, or a name of lower-case letters, digits and hyphens: it calls the channel by its id',
   },
   room: {
     label: 'Room',
@@ -93,7 +95,7 @@ function Form({ channel, close }: { channel: Channel | null; close: () => void }
     channel ?? { kind: 'widget', address: '', agent_id: '', environment_id: '', enabled: true },
   );
   const change = (next: Partial<ChannelGiven>) => setGiven({ ...given, ...next });
-  const agent_id = given.agent_id || (agents.data?.data[0]?.id ?? '');
+  const agent_id = given.agent_id || (begunWith(agents.data?.data ?? [])?.id ?? '');
   const environment_id = given.environment_id || (environments.data?.data[0]?.id ?? '');
   const body: ChannelGiven = {
     kind: given.kind,

@@ -30,9 +30,9 @@ export function SignIn({ refused }: { refused: unknown }) {
         </div>
         <h1>Sign in</h1>
         <p className="quiet">
-          Open the link that the server printed at its start: what follows its # signs this browser in. Or
-          enter the operator's token here; <a href="/docs/errors/OPERATOR_ONLY">this page</a> says where it is
-          found.
+          Open the link that the server printed at its start: what follows its # signs one browser in, once;{' '}
+          <code>foundry admin-link</code> prints another one. Or enter the operator's token here;{' '}
+          <a href="/docs/errors/OPERATOR_ONLY">this page</a> says where it is found.
         </p>
         <form
           onSubmit={(event) => {

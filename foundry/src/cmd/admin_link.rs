@@ -1,0 +1,81 @@
+//! `foundry admin-link`: a link that signs one browser in as the operator, made on the machine that has the database.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use control_store::{Db, admin_link, audit};
+use domain::Secret;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::{Config, Overrides};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// How the browser reaches the server, such as https://voice.example.com; the configuration says it unless given.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+/// Long enough to send it to a colleague.
+const LIFE: SignedDuration = SignedDuration::from_hours(24);
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = Config::load(args.overrides)?;
+    let base = base(args.url.as_deref(), &config)?;
+    let code = super::with_store(&config, async |visit| made(&visit.db).await)?;
+    writeln!(
+        std::io::stdout(),
+        "{base}/#admin={}\nIt signs one browser in, once, within the next {} hours.",
+        code.expose(),
+        LIFE.as_hours()
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn made(db: &Db) -> anyhow::Result<Secret<String>> {
+    let org = super::organization::find(db, super::organization::DEFAULT).await?;
+    let link = control_server::AdminLink::generate();
+    let mut tx = db.org_tx(org).await?;
+    let expires_at = Timestamp::now().checked_add(LIFE)?;
+    let id = admin_link::create(&mut tx, &link.hash, expires_at).await?.to_string();
+    let change = audit::Change {
+        actor: super::ACTOR,
+        action: "admin_link.create",
+        target: &id,
+        before: None,
+        after: None,
+        request_id: "",
+    };
+    audit::write(&mut tx, change).await?;
+    tx.commit().await?;
+    Ok(link.code)
+}
+
+/// Without a slash at its end.
+fn base(given: Option<&str>, config: &Config) -> anyhow::Result<String> {
+    let server = &config.server;
+    if let Some(url) = given.or(server.public_url.as_deref()) {
+        anyhow::ensure!(
+            url.starts_with("https://") || url.starts_with("http://"),
+            "{url:?} is no address of a server: it begins with https:// or http://"
+        );
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    anyhow::ensure!(
+        server.listen.port() != 0,
+        "the server listens on a port that it chose itself: say where it is reached with --url"
+    );
+    let tls = server.tls.self_signed || server.tls.cert.is_some();
+    Ok(address(server.listen, tls))
+}
+
+/// As a browser on the server's machine reaches it.
+pub(super) fn address(listen: SocketAddr, tls: bool) -> String {
+    let ip = listen.ip();
+    let local = ip.is_loopback() || ip.is_unspecified();
+    let host = if local { "localhost".to_owned() } else { super::serve::bracketed(ip) };
+    format!("{}://{host}:{}", if tls { "https" } else { "http" }, listen.port())
+}
