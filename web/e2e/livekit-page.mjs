@@ -1,4 +1,4 @@
-// LiveKit's published JavaScript client, unmodified, in Chromium: its microphone is on before it is connected, and it does what the agent asks.
+// LiveKit's published JavaScript client, unmodified, in Chromium: all is said before it is connected, and it does what the agent asks.
 
 import { resolve } from 'node:path';
 import { options, story } from './browser.mjs';
@@ -35,5 +35,5 @@ await story(
     return page.evaluate(() => window.report);
   },
   // The page comes from no address, which the browser would hold against its way to loopback.
-  { speech, out, leadSeconds: 10, flags: ['--disable-features=LocalNetworkAccessChecks'] },
+  { speech, out, leadSeconds: 1, flags: ['--disable-features=LocalNetworkAccessChecks'] },
 );

@@ -37,10 +37,10 @@ fn shows() -> Value {
     })
 }
 
-/// Chromium's own recorder before the connection, speech behind it, and a method of the page called from the graph. Words before the
-/// connection are tested with the Python client in `media/livekit`.
+/// Chromium's own recorder: all is said before the page connects, and a method of the page is called from the graph. Words on both sides
+/// of the connection are tested with the Python client in `media/livekit`.
 #[test]
-fn a_page_whose_microphone_was_on_before_is_heard_and_does_what_the_agent_asks() {
+fn what_a_page_says_before_it_is_connected_is_heard_and_it_does_what_the_agent_asks() {
     let _quiet = house::quiet();
     let rooms = LiveKit::start();
     let folder = tempfile::tempdir().expect("a folder");
@@ -61,7 +61,7 @@ fn a_page_whose_microphone_was_on_before_is_heard_and_does_what_the_agent_asks()
         .filter(|text| text["attributes"]["lk.transcription_final"] == "true")
         .filter_map(|text| text["text"].as_str())
         .collect();
-    // The silence that was recorded before takes no word of it, and says none twice.
+    // They come from its recorder alone, none of them lost and none twice.
     let rate = error_rate(&testkit::transcript("desk_hours.wav"), &finals.join(" "));
     assert!(rate <= 0.35, "understood {finals:?}");
 }

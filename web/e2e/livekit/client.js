@@ -13,8 +13,8 @@ window.report = {
 const { report } = window;
 
 /** A room whose happenings are written down. */
-function followed() {
-  const room = new Room();
+function followed(options) {
+  const room = new Room(options);
   window.room = room;
   room.on(RoomEvent.TrackSubscribed, (track, publication, participant) => {
     report.tracks.push({ kind: track.kind, name: publication.trackName, source: publication.source });
@@ -52,15 +52,45 @@ window.connect = async (url, token) => {
   await room.localParticipant.setMicrophoneEnabled(true);
 };
 
-/** What is said in the first seconds is said to nobody yet. */
+/** Settles when somebody has spoken into the microphone that is opened next, and has stopped. */
+function said() {
+  const devices = navigator.mediaDevices;
+  const { getUserMedia } = devices;
+  const stream = new Promise((opened) => {
+    devices.getUserMedia = async (wanted) => {
+      devices.getUserMedia = getUserMedia;
+      const stream = await getUserMedia.call(devices, wanted);
+      opened(stream);
+      return stream;
+    };
+  });
+  return stream.then(async (stream) => {
+    const context = new AudioContext();
+    const analyser = new AnalyserNode(context);
+    context.createMediaStreamSource(stream.clone()).connect(analyser);
+    const samples = new Float32Array(analyser.fftSize);
+    let [spoken, quiet] = [false, 0];
+    while (!spoken || quiet < 40) {
+      await new Promise((done) => setTimeout(done, 20));
+      analyser.getFloatTimeDomainData(samples);
+      const loud = samples.some((sample) => Math.abs(sample) > 0.05);
+      spoken ||= loud;
+      quiet = loud ? 0 : quiet + 1;
+    }
+    await context.close();
+  });
+}
+
+/** All is said to nobody yet. livekit-client (2.23) takes the buffer from the options of the room, and not from those of a track. */
 window.speakAndConnect = async (url, token) => {
-  const room = followed();
+  const room = followed({ publishDefaults: { preConnectBuffer: true } });
   room.registerRpcMethod('show_hours', async ({ payload, callerIdentity }) => {
     report.shown = { ...JSON.parse(payload), by: callerIdentity };
     return JSON.stringify({ hours: 'from nine to four' });
   });
-  const microphone = room.localParticipant.setMicrophoneEnabled(true, undefined, { preConnectBuffer: true });
-  await new Promise((done) => setTimeout(done, 4_500));
+  const over = said();
+  const microphone = room.localParticipant.setMicrophoneEnabled(true);
+  await over;
   await room.connect(url, token);
   report.identity = room.localParticipant.identity;
   await microphone;
