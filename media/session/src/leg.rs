@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use domain::{AgentState, DeadAir, EndReason, FRAME, Role, SessionEvent};
+use futures::FutureExt as _;
 use media_core::{LegCommand, LegEvent, Packet, Signal, inbound};
 use media_turn::Input;
 use tokio::sync::mpsc::error::TrySendError;
@@ -144,9 +145,7 @@ impl Session {
         let Some(event) = event else { return self.detach(now) };
         match event {
             LegEvent::Packet(packet) => self.caller_packet(packet, now),
-            LegEvent::Earlier(packets) => {
-                packets.into_iter().for_each(|packet| self.caller_packet(packet, now));
-            }
+            LegEvent::Earlier(packets) => self.caller_said(packets, now),
             LegEvent::Active => {
                 self.status.send_modify(|status| status.connected = true);
                 self.connection.readiness.active.get_or_insert(now);
@@ -157,6 +156,16 @@ impl Session {
             LegEvent::Signal(signal) => self.signal(signal),
             LegEvent::Lost => self.lose(now),
             LegEvent::Closed => self.left(now),
+        }
+    }
+
+    /// Seconds of the caller at once: each stretch is judged before the next comes, as it is live.
+    fn caller_said(&mut self, packets: Vec<Packet>, now: Instant) {
+        for packet in packets {
+            self.caller_packet(packet, now);
+            while let Some(decision) = self.vad.next().now_or_never() {
+                self.vad_decided(decision);
+            }
         }
     }
 

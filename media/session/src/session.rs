@@ -383,7 +383,7 @@ impl Session {
         }
     }
 
-    fn vad_decided(&mut self, decision: domain::VadDecision) {
+    pub(crate) fn vad_decided(&mut self, decision: domain::VadDecision) {
         if decision.probability >= self.options.turn.speech.start_probability {
             self.recogniser.voiced(decision.from);
             self.ears.voiced(decision.from);

@@ -149,6 +149,21 @@ impl Caller {
         }
     }
 
+    /// What was said to nobody yet, and the quiet after it, as a transport brings it: all at once. Live packets would follow on.
+    pub(crate) fn earlier(text: &str, quiet_ms: u64) -> LegEvent {
+        let (mut samples, _) = Lexicon::shared().speak(text, RATE_HZ, MS_PER_CHAR);
+        samples.resize(samples.len() + (u64::from(RATE_HZ) * quiet_ms / 1000) as usize, 0);
+        samples.resize(samples.len().next_multiple_of(320), 0);
+        let mut encoder = media_codec::encoder(CODEC, &media_codec::opus::Options::default()).expect("PCM");
+        let at = Instant::now().into_std();
+        let packets = samples.chunks_exact(320).zip(0_u16..).map(|(samples, sequence)| {
+            let payload = encoder.encode(samples).expect("a frame of 20 ms");
+            let timestamp = u32::from(sequence) * 320;
+            Packet { codec: CODEC, sequence, timestamp, marker: false, payload, at }
+        });
+        LegEvent::Earlier(packets.collect())
+    }
+
     /// Whether the session still takes it.
     pub(crate) async fn event(&self, event: LegEvent) -> bool {
         self.events.send(event).await.is_ok()

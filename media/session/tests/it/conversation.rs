@@ -4,6 +4,7 @@ use domain::{EndReason, Mark, SessionEvent};
 use media_core::LegEvent;
 use tokio::time::Instant;
 
+use crate::caller::Caller;
 use crate::sim::{GREETING, Setup, Sim, ms, plain, wait};
 
 /// Promise 32: outbound greetings that never reach the callee.
@@ -60,6 +61,28 @@ async fn words_spoken_over_the_greeting_are_heard_and_answered() {
     let (greeting, interrupted) = sim.agent_turn(1).await;
     assert!(interrupted && GREETING.starts_with(&greeting) && greeting != GREETING, "{greeting:?}");
     assert_eq!(sim.agent_turn(2).await.0, "You said I need an appointment for Monday indeed.");
+}
+
+/// Ten seconds at once, which is what transports keep; the recogniser opens meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_was_said_before_the_call_is_answered_however_long_ago_and_whatever_comes_first() {
+    for quiet_ms in [500, 8_000] {
+        for active_first in [true, false] {
+            let sim = Sim::start(Setup { inactive: true, ..plain() }).await;
+            sim.caller.state.lock().expect("not poisoned").mute = true;
+            let earlier = Caller::earlier("what are your opening hours", quiet_ms);
+            let events = if active_first { [LegEvent::Active, earlier] } else { [earlier, LegEvent::Active] };
+            for event in events {
+                sim.caller.event(event).await;
+            }
+            let (text, _) = sim.agent_turn(1).await;
+            assert_eq!(
+                text, "You said what are your opening hours indeed.",
+                "{quiet_ms} ms, active first: {active_first}"
+            );
+            assert_eq!(sim.caller_turns(), ["what are your opening hours"]);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
