@@ -6,6 +6,29 @@ use rsipstack::dialog::authenticate::{AuthRetry, Credential, handle_client_authe
 use rsipstack::sip::{Response, SipMessage};
 use rsipstack::transaction::Transaction;
 
+use crate::call::Shared;
+use crate::dial::reach;
+use crate::tls::{Unreached, lives};
+use crate::trunk::Trunk;
+
+/// Where the connection of its call is gone the request takes the one that now leads to the call's trunk, or a new one. Its answer comes back by
+/// that, whatever the request says of where it came from (RFC 3261 section 18.2.2).
+///
+/// # Errors
+/// When the trunk cannot be reached.
+pub(crate) async fn led(
+    transaction: &mut Transaction,
+    shared: &Shared,
+    trunk: &Trunk,
+) -> Result<(), Unreached> {
+    if transaction.connection.as_ref().is_none_or(|connection| !connection.is_reliable() || lives(connection)) {
+        return Ok(());
+    }
+    let (connection, _) = reach(shared, &transaction.endpoint_inner, trunk).await?;
+    transaction.connection = Some(connection);
+    Ok(())
+}
+
 /// The final answer to a request, which is asked again with a password where one is wanted and there is one.
 pub(crate) async fn carried(
     mut transaction: Transaction,

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::asking::carried;
+use crate::asking::{carried, led};
 use crate::control::{self, ASKS, Ask, Control, NotTransferred};
 use crate::dial::Outbound;
 use crate::dialog::{self, Dialog};
@@ -28,7 +28,7 @@ use crate::metrics::{CALLS_ENDED, PACKETS_DROPPED, PORTS, STRAY};
 use crate::options::Options;
 use crate::outgoing::{Outcome, Progress};
 use crate::ports::{Lease, Ports};
-use crate::referral::{Following, Referral};
+use crate::referral::{Following, Referral, Wish};
 use crate::replaces::Replaces;
 use crate::rtp::Timeline;
 use crate::sdp::Local;
@@ -63,6 +63,8 @@ pub(crate) enum Told {
         sdp: Option<String>,
     },
     Unacknowledged(RequestId),
+    /// The answer to this REFER is with the socket, or nothing will be said to it.
+    Done(RequestId),
     Refreshed {
         status: u16,
         sdp: Option<String>,
@@ -170,7 +172,7 @@ pub(crate) struct Call {
     /// Asks this very call.
     pub(crate) control: Control,
     /// A REFER of theirs that nobody has judged.
-    pub(crate) wish: Option<(SipRequest, Answer)>,
+    pub(crate) wish: Option<Wish>,
     /// What they were told of the last one that was taken.
     pub(crate) following: Option<Following>,
     /// Our address as the caller sees it, and the one that audio is bound to.
@@ -496,6 +498,7 @@ impl Call {
                 self.feed(Input::Acknowledged { id, sdp }).await;
             }
             Told::Unacknowledged(id) => self.feed(Input::Unacknowledged(id)).await,
+            Told::Done(id) => self.wish_answered(id),
             Told::Refreshed { status, sdp } => self.feed(Input::Refreshed { status, sdp }).await,
             Told::Asked(invite) => self.asked(invite).await,
             Told::Answered(response) => self.answered(&response).await,
@@ -553,7 +556,7 @@ impl Call {
                 }
             }
             Method::Options => self.respond(&request, &answer, 200),
-            Method::Refer if self.shared.refers.load(Ordering::Relaxed) => self.wished(request, answer),
+            Method::Refer if self.shared.refers.load(Ordering::Relaxed) => self.wished(request, answer, id),
             Method::Refer => self.respond(&request, &answer, 603),
             _ => self.respond(&request, &answer, 405),
         }
@@ -645,7 +648,7 @@ impl Call {
     /// Sends a request of ours that is not the call's INVITE, and tells what its answer does to the session.
     pub(crate) fn carry(
         &self,
-        transaction: Transaction,
+        mut transaction: Transaction,
         tell: Option<(mpsc::Sender<Told>, Meaning)>,
         permit: Option<OwnedSemaphorePermit>,
     ) {
@@ -654,9 +657,22 @@ impl Call {
         let stack = self.shared.stack.clone();
         let credential = self.outbound.as_ref().and_then(|outbound| outbound.credential.clone());
         let sent = self.dialog.sent();
+        let shared = Arc::clone(&self.shared);
+        let trunk = self.party.trunk.clone();
         let work = async move {
             let _permit = permit;
-            let answer = carried(transaction, credential, &sent).await;
+            let trunk = shared.options.trunks.iter().find(|one| Some(&one.name) == trunk.as_ref());
+            let led = match trunk {
+                Some(trunk) => led(&mut transaction, &shared, trunk).await,
+                None => Ok(()),
+            };
+            let answer = match led {
+                Ok(()) => carried(transaction, credential, &sent).await,
+                Err(why) => {
+                    tracing::warn!(%why, "the connection of a SIP call is gone, and there is no other");
+                    None
+                }
+            };
             if let Some(answer) = &answer {
                 let _over = seen.send(Told::Seen(answer.to_string())).await;
             }

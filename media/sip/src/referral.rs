@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::call::{Answer, Call, Meaning, Told};
 use crate::control::{Ask, Control};
 use crate::invitation::CallKey;
+use crate::machine::RequestId;
 use crate::replaces::{ReferTo, Replaces};
 
 /// Whoever does not say that they heard how their wish comes along is waited for no longer.
@@ -63,9 +64,19 @@ impl Follower {
     }
 }
 
-/// What the other side was told so far: each step once, one after the other's answer, and nothing after the last.
+/// A REFER that was not answered yet.
+pub(crate) struct Wish {
+    request: SipRequest,
+    answer: Answer,
+    id: RequestId,
+}
+
+/// What the other side was told so far: each step once, one after the other's answer, the first after that to the REFER, and nothing after
+/// the last.
 #[derive(Debug)]
 pub(crate) struct Following {
+    /// The REFER, while its answer is not out. RFC 3515 lets a step overtake it; many phones know nothing of a step before their wish was taken.
+    unanswered: Option<RequestId>,
     /// Of the REFER, where it is not the first of its call.
     id: Option<u32>,
     last: u16,
@@ -87,8 +98,13 @@ pub(crate) struct Step {
 }
 
 impl Following {
-    pub(crate) const fn new(id: Option<u32>) -> Self {
-        Self { id, last: 0, steps: VecDeque::new(), saying: false, waiting: Vec::new() }
+    pub(crate) const fn new(refer: RequestId, id: Option<u32>) -> Self {
+        Self { unanswered: Some(refer), id, last: 0, steps: VecDeque::new(), saying: false, waiting: Vec::new() }
+    }
+
+    /// The answer to a REFER is out: to the one that is followed, or to another that was refused meanwhile.
+    pub(crate) fn begin(&mut self, refer: RequestId) {
+        self.unanswered.take_if(|unanswered| *unanswered == refer);
     }
 
     pub(crate) const fn is_over(&self) -> bool {
@@ -107,9 +123,9 @@ impl Following {
         self.steps.push_back(Step { event, state, body: format!("SIP/2.0 {said}\r\n") });
     }
 
-    /// What is to be sent now; nothing while the one before has no answer.
+    /// What is to be sent now; nothing while the one before has no answer, or the REFER none.
     pub(crate) fn next(&mut self) -> Option<Step> {
-        if self.saying {
+        if self.saying || self.unanswered.is_some() {
             return None;
         }
         let step = self.steps.pop_front();
@@ -129,7 +145,7 @@ impl Following {
 
 impl Call {
     /// A REFER in this call.
-    pub(crate) fn wished(&mut self, request: SipRequest, answer: Answer) {
+    pub(crate) fn wished(&mut self, request: SipRequest, answer: Answer, id: RequestId) {
         let is_named = |header: &&Header| header.name().eq_ignore_ascii_case("Refer-To");
         let named: Vec<&str> = request.headers.iter().filter(is_named).map(Header::value).collect();
         // Several ask for what nobody can do.
@@ -146,19 +162,28 @@ impl Call {
         let trunk = self.party.trunk.clone();
         let referral = Referral { call, to: Pii(user), trunk, replaces, control };
         // Set first: a referral that nobody takes is declined by being dropped.
-        self.wish = Some((request, answer));
+        self.wish = Some(Wish { request, answer, id });
         let _declined = self.shared.referrals.try_send(referral);
     }
 
     /// What whoever holds the calls says to it.
     pub(crate) fn judged(&mut self, yes: bool) {
-        let Some((request, answer)) = self.wish.take() else { return };
+        let Some(Wish { request, answer, id }) = self.wish.take() else { return };
         if !yes {
             return self.respond(&request, &answer, 603);
         }
         let sequence = request.cseq_header().ok().and_then(|header| header.seq().ok());
-        self.following = Some(Following::new(sequence.filter(|_| self.following.is_some())));
+        self.following = Some(Following::new(id, sequence.filter(|_| self.following.is_some())));
         self.respond(&request, &answer, 202);
+    }
+
+    /// A REFER has its answer, or has waited too long for one.
+    pub(crate) fn wish_answered(&mut self, refer: RequestId) {
+        self.wish.take_if(|wish| wish.id == refer);
+        if let Some(following) = &mut self.following {
+            following.begin(refer);
+        }
+        self.notify();
     }
 
     pub(crate) fn tell(&mut self, status: u16, said: oneshot::Sender<()>) {
@@ -193,7 +218,8 @@ mod tests {
 
     #[test]
     fn every_step_is_told_once_in_its_turn_and_nothing_after_the_last() {
-        let mut following = Following::new(None);
+        let mut following = Following::new(RequestId(3), None);
+        following.begin(RequestId(3));
         following.step(100);
         let trying = following.next().expect("told");
         assert_eq!(
@@ -222,8 +248,19 @@ mod tests {
             ]
         );
         assert!(told.try_recv().is_ok());
-        let mut second = Following::new(Some(7));
-        second.step(200);
-        assert!(second.next().is_some_and(|step| step.event == "refer;id=7"));
+    }
+
+    #[test]
+    fn nothing_is_told_before_the_wish_has_its_answer() {
+        let mut following = Following::new(RequestId(3), Some(7));
+        let (waits, mut told) = oneshot::channel();
+        following.step(100);
+        following.waiting.push(waits);
+        assert_eq!(following.next(), None);
+        following.begin(RequestId(4));
+        assert_eq!(following.next(), None, "that was the answer to another");
+        assert!(told.try_recv().is_err(), "whoever waits goes on waiting");
+        following.begin(RequestId(3));
+        assert!(following.next().is_some_and(|step| step.event == "refer;id=7"));
     }
 }

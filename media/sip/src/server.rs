@@ -41,8 +41,6 @@ use crate::trunk::{Places, Trunk};
 const INVITATIONS: usize = 64;
 /// What happened to a call of ours that nobody has looked at. When full, more ringing is left out; there is one answer or end.
 const PROGRESS: usize = 8;
-/// Between the answer to a wish to be put through and the first word of how it comes along.
-const ANSWERED: Duration = Duration::from_millis(50);
 /// Wishes to be put through that nobody has looked at. When full they are declined.
 const REFERRALS: usize = 16;
 /// Messages that a call has not looked at. When full their transactions wait, each for itself.
@@ -196,8 +194,6 @@ impl Server {
     pub async fn follow(&self, referral: Referral, trunk: String, ring: Duration) -> Result<Peer, Outcome> {
         let number = referral.to.clone();
         let Some((follower, replaces)) = referral.accept().await else { return Err(Outcome::CANCELLED) };
-        // The answer is its transaction's to send, which says nothing when it has: it goes first, as many phones want it.
-        tokio::time::sleep(ANSWERED).await;
         // Whatever comes of it (RFC 3515 section 2.4.4), and heard before anything else is said.
         follower.tell(100).await;
         let outgoing = Outgoing { trunk, number, caller: None, ring };
@@ -586,6 +582,8 @@ impl Dispatcher {
         told: Option<Told>,
     ) {
         let invite = transaction.original.method == Method::Invite;
+        // Whose answer something else waits for.
+        let refer = (transaction.original.method == Method::Refer).then(|| tell.clone());
         let stack = self.shared.stack.clone();
         let work = async move {
             let _permit = permit;
@@ -618,6 +616,10 @@ impl Dispatcher {
                 }
             })
             .await;
+            // Its transaction ends with its answer, once that is with the socket.
+            if let Some(tell) = refer {
+                let _over = tell.send(Told::Done(id)).await;
+            }
         };
         self.shared.tasks.spawn_graceful(TRANSACTION, async move { stack.run_until_cancelled(work).await });
     }

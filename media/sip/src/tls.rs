@@ -133,7 +133,7 @@ impl Ways {
 }
 
 /// The stack cancels the token of a connection that has ended.
-fn lives(connection: &SipConnection) -> bool {
+pub(crate) fn lives(connection: &SipConnection) -> bool {
     connection.cancel_token().is_some_and(|token| !token.is_cancelled())
 }
 

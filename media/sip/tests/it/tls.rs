@@ -1,9 +1,9 @@
 //! SIP over TLS: baresip with enciphered audio, calling and called; certificates that are wrong; peers that speak no SIP.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use media_sip::{Outcome, Transport, Trunk, Unanswered};
@@ -183,6 +183,58 @@ fn calls_of_a_trunk_share_a_connection_and_a_new_one_is_made_when_it_is_gone() {
     assert_eq!(desk.dial("front-desk", RING).1, Ok(()), "its trunk is back");
     desk.hang_up();
     far.is_empty(SOON);
+}
+
+/// A way to a server that can be cut while both its ends go on.
+struct Cable {
+    port: u16,
+    ends: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Cable {
+    /// Until the test's process ends.
+    fn to(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let ends = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&ends);
+        std::thread::spawn(move || {
+            for near in listener.incoming() {
+                let near = near.expect("a connection");
+                let far = TcpStream::connect(server).expect("the server listens");
+                let both = || (near.try_clone().expect("cloned"), far.try_clone().expect("cloned"));
+                let (one, other) = both();
+                kept.lock().expect("no panic").extend([one, other]);
+                let (mut one, mut other) = both();
+                std::thread::spawn(move || std::io::copy(&mut one, &mut other));
+                let (mut one, mut other) = both();
+                std::thread::spawn(move || std::io::copy(&mut other, &mut one));
+            }
+        });
+        Self { port, ends }
+    }
+
+    fn cut(&self) {
+        for end in self.ends.lock().expect("no panic").drain(..) {
+            let _gone = end.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+#[test]
+fn a_call_whose_connection_is_lost_says_its_goodbye_by_another() {
+    let authority = Authority::new();
+    let far = open(authority.identity("127.0.0.1"));
+    let cable = Cable::to(far.tls_address());
+    let desk = by(Trunk { port: Some(cable.port), ..to(&far, authority.ca()) });
+    assert_eq!(desk.dial("front-desk", RING).1, Ok(()));
+    process::wait_for("the voice", SOON, || far.seen().first().filter(|seen| seen.loud > 25).map(drop));
+    cable.cut();
+    process::wait_for("the connection to end", SOON, || (connections(cable.port) == 0).then_some(()));
+    desk.hang_up();
+    far.is_empty(SOON);
+    desk.is_empty(SOON);
+    assert!(far.seen().iter().all(|seen| seen.closed), "{:?}", far.seen());
 }
 
 /// To a port of this machine, as the system sees them.

@@ -46,6 +46,27 @@ fn sipp_is_told_that_nobody_answers_and_has_the_voice_still() {
 }
 
 #[test]
+fn a_wish_has_its_answer_before_anything_is_told_of_it_each_time() {
+    const WISHES: usize = 20;
+    let callee = Callee::play("busy.xml", &["-m", &WISHES.to_string()]);
+    let desk = by(trunk(callee.port));
+    let mut phone = Phone::new(desk.address());
+    assert_eq!(phone.call("front-desk").status(), Some(200));
+    assert!(loud(&phone.listen(Duration::from_millis(300))) > 5, "the call stands");
+    for wish in 1..=WISHES {
+        phone.request("REFER", &format!("Refer-To: <sip:{ALLOWED}@127.0.0.1>\r\n"), "");
+        let first = phone.receive(SOON).expect("an answer");
+        assert_eq!(first.status(), Some(202), "wish {wish}: {}", first.text);
+        let over = std::iter::from_fn(|| Some(asked(&phone, "NOTIFY")))
+            .any(|told| told.header("Subscription-State").is_some_and(|state| state.starts_with("term")));
+        assert!(over, "it is told to its end");
+    }
+    assert_eq!(phone.hang_up(), Some(200));
+    callee.goes_well();
+    desk.is_empty(SOON);
+}
+
+#[test]
 fn nobody_is_called_whom_the_desk_may_not_call_and_nobody_at_all_without_anybody_who_looks() {
     let callee = Callee::play("answers.xml", &[]);
     for (desk, to) in [(by(trunk(callee.port)), "+35988112233"), (Desk::open(|_| {}), ALLOWED)] {
