@@ -21,7 +21,8 @@ pub(crate) async fn led(
     shared: &Shared,
     trunk: &Trunk,
 ) -> Result<(), Unreached> {
-    if transaction.connection.as_ref().is_none_or(|connection| !connection.is_reliable() || lives(connection)) {
+    if transaction.connection.as_ref().is_none_or(|connection| !connection.is_reliable() || lives(connection))
+    {
         return Ok(());
     }
     let (connection, _) = reach(shared, &transaction.endpoint_inner, trunk).await?;

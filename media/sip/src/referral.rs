@@ -99,7 +99,14 @@ pub(crate) struct Step {
 
 impl Following {
     pub(crate) const fn new(refer: RequestId, id: Option<u32>) -> Self {
-        Self { unanswered: Some(refer), id, last: 0, steps: VecDeque::new(), saying: false, waiting: Vec::new() }
+        Self {
+            unanswered: Some(refer),
+            id,
+            last: 0,
+            steps: VecDeque::new(),
+            saying: false,
+            waiting: Vec::new(),
+        }
     }
 
     /// The answer to a REFER is out: to the one that is followed, or to another that was refused meanwhile.
