@@ -153,7 +153,7 @@ export interface paths {
         put?: never;
         /**
          * The draft becomes a version that never changes, and the environment serves it from now on. Needs `If-Match` with the draft's
-         *     revision. A draft that says what a version says already makes no other.
+         *     revision. A draft that says what a version says already makes no other. Routes that begin at a node which it lacks are named in the answer.
          */
         post: operations["publish_draft"];
         delete?: never;
@@ -3843,6 +3843,11 @@ export interface components {
             /** @description Why, for those who compare versions later. */
             note?: string | null;
         };
+        /** @description A version that an environment serves from now on. */
+        Published: components["schemas"]["Version"] & {
+            /** @description Routes into the environment that name a node which the version lacks. No call is refused for it: it begins at the agent's entry. */
+            routes_without_node: components["schemas"]["RouteWithoutNode"][];
+        };
         Reached: {
             agent: string;
             agent_id: string;
@@ -4083,6 +4088,12 @@ export interface components {
             refusal?: string | null;
             /** @description The code of that refusal, such as `ROUTE_TAKEN` or `ROUTE_NODE_UNKNOWN`. */
             refusal_code?: string | null;
+        };
+        RouteWithoutNode: {
+            /** @example rte_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
+            id: string;
+            node: string;
+            title: string;
         };
         RowError: {
             /** @description For people. */
@@ -5786,7 +5797,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Version"];
+                    "application/json": components["schemas"]["Published"];
                 };
             };
             /** @description The new version */
@@ -5795,7 +5806,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Version"];
+                    "application/json": components["schemas"]["Published"];
                 };
             };
             /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */

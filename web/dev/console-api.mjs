@@ -223,7 +223,7 @@ function agentRoute(one, [what, ...rest], request, url, body) {
     draft.base_version = version.number;
     put(one, environment, version.number, 'publish');
     touched(one);
-    return json(versionOf(one, version), known ? 200 : 201);
+    return json({ ...versionOf(one, version), routes_without_node: [] }, known ? 200 : 201);
   }
   if (what === 'versions') {
     if (rest.length === 0) return json(page(versions.map((version) => versionOf(one, version)).reverse()));

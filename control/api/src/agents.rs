@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AgentId, AgentVersionId, DomainId};
+use domain::{AgentId, AgentVersionId, DomainId, RouteId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -162,6 +162,23 @@ pub struct Version {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false)]
     pub definition: Option<Value>,
+}
+
+/// A version that an environment serves from now on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Published {
+    #[serde(flatten)]
+    pub version: Version,
+    /// Routes into the environment that name a node which the version lacks. No call is refused for it: it begins at the agent's entry.
+    pub routes_without_node: Vec<RouteWithoutNode>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RouteWithoutNode {
+    #[schema(value_type = String, example = "rte_019ab0e61c7a7d53a1d1d8ea5e3a6f10")]
+    pub id: RouteId,
+    pub title: String,
+    pub node: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, IntoParams)]

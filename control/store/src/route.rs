@@ -130,6 +130,23 @@ pub async fn find(tx: &mut OrgTx, id: RouteId) -> Result<Option<Route>, Error> {
     Ok(row.map(|row| row!(row)))
 }
 
+/// Those that are on and name a node of that agent in that environment.
+pub async fn beginning(
+    tx: &mut OrgTx,
+    agent: AgentId,
+    environment: EnvironmentId,
+) -> Result<Vec<Route>, Error> {
+    let rows = sqlx::query!(
+        "select id, title, number, room, host, trunk, headers, schedule, agent_id, environment_id, node, enabled, revision, created_at, updated_at
+         from app.routes where agent_id = $1 and environment_id = $2 and node is not null and enabled order by id",
+        agent.as_uuid(),
+        environment.as_uuid(),
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(rows.into_iter().map(|row| row!(row)).collect())
+}
+
 /// As `find`, and nobody else changes the organization's routes until the transaction ends.
 pub async fn lock(tx: &mut OrgTx, id: RouteId) -> Result<Option<Route>, Error> {
     alone(tx).await?;

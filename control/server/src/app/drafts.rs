@@ -1,6 +1,6 @@
 //! Drafts: saved as they are, published once nothing in them is an error.
 
-use control_api::agents::{DefinitionProblem, Draft, DraftChange, Publish, Severity, Version};
+use control_api::agents::{DefinitionProblem, Draft, DraftChange, Publish, Published, Severity, Version};
 use control_api::problem::{self, FieldError};
 use control_store::{OrgTx, agent, alias, draft as store, outbox, version};
 use domain::{AgentId, AgentVersionId};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ctx::{Change, Ctx, Done, Expected, missing};
 use super::fields::Fields;
-use super::{agents, aliases, definition, versions};
+use super::{agents, aliases, definition, routes, versions};
 use crate::Server;
 use crate::error::Error;
 
@@ -169,7 +169,7 @@ pub(crate) async fn publish(
     id: &str,
     expected: Expected,
     wanted: Publish,
-) -> Result<Done<Version>, Error> {
+) -> Result<Done<Published>, Error> {
     let expected = expected.required()?;
     let note = wanted.note.unwrap_or_default();
     let mut fields = Fields::default();
@@ -203,7 +203,10 @@ pub(crate) async fn publish(
     }
     let change = Change::of("agent.publish", agent.id)
         .to(&json!({"version": number, "environment": environment.name, "content_hash": after.content_hash}));
-    let done = ctx.commit(tx, change, Done { body: after, status, revision: None }).await?;
+    let routes_without_node =
+        routes::without_node(&mut tx, agent.id, environment.id, &draft.definition).await?;
+    let body = Published { version: after, routes_without_node };
+    let done = ctx.commit(tx, change, Done { body, status, revision: None }).await?;
     server.ports.definitions.published(ctx.org, &agent.name);
     Ok(done)
 }

@@ -4,11 +4,12 @@ mod check;
 pub(crate) mod table;
 pub(crate) mod test;
 
+use control_api::agents::RouteWithoutNode;
 use control_api::problem::FieldError;
 use control_api::route::{NewRoute, Route, RouteChange};
 use control_api::{List, Paging, problem};
 use control_store::{OrgTx, route as store};
-use domain::{AgentId, RouteId};
+use domain::{AgentId, EnvironmentId, RouteId};
 use routing::Pattern;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
@@ -156,14 +157,37 @@ async fn begins(tx: &mut OrgTx, before: Option<&store::Setting>, set: &store::Se
     Err(of_field(&problem::ROUTE_NODE_UNKNOWN, "/node", "unknown", detail))
 }
 
+/// Routes that lead into the environment to a node which the definition does not have. They stay: whoever publishes is told.
+pub(super) async fn without_node(
+    tx: &mut OrgTx,
+    agent: AgentId,
+    environment: EnvironmentId,
+    definition: &str,
+) -> Result<Vec<RouteWithoutNode>, Error> {
+    let routes = store::beginning(tx, agent, environment).await?;
+    if routes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let nodes = nodes_of(definition);
+    let lost = routes.into_iter().filter_map(|route| {
+        let node = route.set.node.filter(|node| !nodes.contains(node))?;
+        Some(RouteWithoutNode { id: route.id, title: route.set.title, node })
+    });
+    Ok(lost.collect())
+}
+
 /// The nodes of a version's graph; `None`: there is no version.
 async fn nodes(tx: &mut OrgTx, agent: AgentId, version: Option<i32>) -> Result<Option<Vec<String>>, Error> {
     let Some(version) = version else { return Ok(None) };
     let Some(definition) = control_store::version::definition(tx, agent, version).await? else {
         return Ok(None);
     };
-    let nodes = definition::value(&definition)["nodes"].as_object().map(|all| all.keys().cloned().collect());
-    Ok(Some(nodes.unwrap_or_default()))
+    Ok(Some(nodes_of(&definition)))
+}
+
+fn nodes_of(definition: &str) -> Vec<String> {
+    let nodes = definition::value(definition)["nodes"].as_object().map(|all| all.keys().cloned().collect());
+    nodes.unwrap_or_default()
 }
 
 fn not_made(set: &store::Setting) -> impl FnOnce(control_store::Error) -> Error {

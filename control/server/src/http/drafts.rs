@@ -1,6 +1,6 @@
 //! `/v1/agents/{id}/draft`, and what becomes of it.
 
-use control_api::agents::{Draft, DraftChange, Publish, Version};
+use control_api::agents::{Draft, DraftChange, Publish, Published};
 use control_api::paths;
 
 use super::answer::Whole;
@@ -32,18 +32,18 @@ pub(crate) async fn save(
 }
 
 /// The draft becomes a version that never changes, and the environment serves it from now on. Needs `If-Match` with the draft's
-/// revision. A draft that says what a version says already makes no other.
+/// revision. A draft that says what a version says already makes no other. Routes that begin at a node which it lacks are named in the answer.
 #[utoipa::path(post, path = paths::AGENT_PUBLISH, operation_id = "publish_draft", tag = "agents", request_body = Publish,
     params(("id" = String, Path, description = "Id or name of the agent"), IfMatch, ("idempotency-key" = Option<String>, Header, description = "Done once, however often it is sent: kept for 24 h", min_length = 1, max_length = 255)),
-    responses((status = 201, description = "The new version", body = Version),
-        (status = 200, description = "The version that says the same", body = Version), PublishDraft))]
+    responses((status = 201, description = "The new version", body = Published),
+        (status = 200, description = "The version that says the same", body = Published), PublishDraft))]
 pub(crate) async fn publish(
     server: Shared,
     ctx: Ctx,
     Path(id): Path<String>,
     IfMatch(expected): IfMatch,
     Body(wanted): Body<Publish>,
-) -> Answer<Whole<Version>> {
+) -> Answer<Whole<Published>> {
     Ok(Whole(app::publish(&ctx, &server, &id, expected, wanted).await?))
 }
 

@@ -259,7 +259,7 @@ async fn a_call_begins_at_a_node_that_the_served_version_has_or_the_route_is_ref
 }
 
 #[tokio::test]
-async fn a_version_that_has_lost_the_node_is_told_of_where_the_call_is_tried() {
+async fn a_version_that_has_lost_the_node_is_told_of_where_it_is_published_and_the_call_is_tried() {
     let led = Led::new().await;
     let publish = async |lobby: bool| {
         let draft = led.plane.get("/v1/agents/front-desk/draft").await;
@@ -277,11 +277,21 @@ async fn a_version_that_has_lost_the_node_is_told_of_where_the_call_is_tried() {
             post("/v1/agents/front-desk/publish", body).header("if-match", &at(&saved["revision"]));
         let published = led.plane.send(published).await;
         assert!(published.status.is_success(), "{}", published.text);
+        published.json()
     };
     publish(true).await;
-    led.make(json!({"number": "+41441234567", "node": "lobby"})).await;
+    let made = led.make(json!({"number": "+41441234567", "node": "lobby", "title": "Lobby"})).await;
+    led.make(json!({"number": "+41441234568", "node": "booking"})).await;
+    led.make(json!({"number": "+41441234569", "node": "lobby", "enabled": false})).await;
+    assert_eq!(publish(true).await["routes_without_node"], json!([]), "all nodes are there");
     // What was published first, again.
-    publish(false).await;
+    let published = publish(false).await;
+    assert_eq!(published["number"], 1, "{published}");
+    assert_eq!(
+        published["routes_without_node"],
+        json!([{"id": made["id"], "title": "Lobby", "node": "lobby"}]),
+        "{published}"
+    );
     let reached = led.test(json!({"call": {"number": "+41441234567"}})).await["reached"].clone();
     assert_eq!(
         (&reached["version"], &reached["node"], &reached["node_missing"]),
