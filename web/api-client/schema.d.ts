@@ -1582,6 +1582,11 @@ export interface components {
         /** @description Which version an environment serves. */
         Alias: {
             environment: string;
+            /**
+             * Format: int32
+             * @description Where a roll back goes to; null: nothing was served there before.
+             */
+            previous_version?: number | null;
             /** Format: int32 */
             revision: number;
             /** Format: date-time */
@@ -1685,7 +1690,7 @@ export interface components {
         /** @enum {string} */
         BudgetState: "ok" | "warning" | "exceeded";
         ByCode: {
-            /** @description The one-time code of the link `/#admin=CODE` that the server printed at its start. */
+            /** @description The one-time code of the link `/#admin=CODE` that the server printed at its start, or `foundry admin-link`. */
             code: string;
         };
         ByToken: {
@@ -13030,7 +13035,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `OPERATOR_ONLY`: Only for the operator of this server */
+            /** @description `OPERATOR_ONLY`: Only for the operator of this server; `ADMIN_LINK_SPENT`: This link signs nobody in any more */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13077,6 +13082,15 @@ export interface operations {
             };
             /** @description `INTERNAL`: The server failed */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

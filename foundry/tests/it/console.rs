@@ -94,9 +94,8 @@ fn days_that_calls_and_recordings_are_kept_are_set_and_set_back_to_for_ever() {
 fn what_is_wrong_with_a_form_stands_at_its_fields_and_newcomers_find_their_way() {
     let server = house::timed("", &[]);
     let _quiet = house::quiet();
-    let data = server.data_dir().to_str().expect("plain").to_owned();
     let mut made = Command::new(house::PROGRAM);
-    made.args(["admin-link", "--data-dir", &data, "--url", server.url()]);
+    made.env("FOUNDRY_DATABASE_URL", server.database()).args(["admin-link", "--url", server.url()]);
     let made = process::run(&mut made, Duration::from_secs(60));
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     let link = made.stdout.lines().next().expect("a link");
