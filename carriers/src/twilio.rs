@@ -141,6 +141,12 @@ pub fn transfer(api: &str, credentials: Credentials<'_>, call: &str, dial: Dial<
     post(api, credentials, &format!("Calls/{}.json", part(call)), body)
 }
 
+/// Nothing is to be done.
+#[must_use]
+pub fn nothing() -> String {
+    format!("{PROLOGUE}<Response/>")
+}
+
 /// Ends a call that Twilio asks about.
 #[must_use]
 pub fn goodbye() -> String {

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use crate::adapters::accounts::{Bench, Vendors};
 use crate::adapters::at_once::AtOnce;
 use crate::adapters::call_log::CallLog;
+use crate::adapters::carriers::through::Calls;
 use crate::adapters::carriers::{Carriers, Line};
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
@@ -239,17 +240,19 @@ impl House {
         board.calls_people_by(&desk);
         desk.open().await.map_err(|error| coded(error.failure(), error))?;
         let dialler = Dialler(desk);
-        let line = Line::new();
+        let (line, running) = (Line::new(), Calls::default());
         let carriers = Carriers {
             catalogue: Arc::clone(&catalogue),
             directory: directory.clone(),
             spending: Arc::clone(&spending),
             line: line.clone(),
+            calls: running.clone(),
         };
         let entry = Entry {
             board: Arc::clone(&board),
             spending,
             line,
+            calls: running,
             directory: directory.clone(),
             rtc: rtc.clone(),
             sockets,

@@ -1,9 +1,11 @@
 //! Calls that carriers announce by webhook: whom the routes lead them to, what the carrier is told, and that it hangs up when the agent does.
 
+pub(crate) mod through;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::carriers::{Command, Ringing, telnyx, twilio};
+use ::carriers::{Command, Progress, Ringing, telnyx, twilio};
 use control_api::provider_account::Vendor;
 use control_server::ports::{self, Account, Reply, Unheard, Webhook};
 use domain::{OrgId, RouteId, Secret};
@@ -13,6 +15,8 @@ use media_session::Directory;
 use providers_link::codes::{self, Fault};
 use providers_link::http;
 use routing::{Arrival, Header};
+
+use through::Calls;
 
 use crate::adapters::catalogue::{Catalogue, Reach};
 use crate::adapters::phones::REFUSED;
@@ -29,6 +33,8 @@ pub(crate) struct Carriers {
     pub(crate) directory: Directory,
     pub(crate) spending: Arc<Spending>,
     pub(crate) line: Line,
+    /// Those that run here.
+    pub(crate) calls: Calls,
 }
 
 /// The way to the carriers' APIs. Cheap to clone.
@@ -73,21 +79,47 @@ impl Carriers {
         let credentials = twilio_credentials(account).map_err(Unheard::Forged)?;
         let signature = header(webhook, twilio::SIGNATURE);
         let event = twilio::event(credentials, &webhook.url, signature, &webhook.body).map_err(unheard)?;
-        let twilio::Event::Ringing(ringing) = event else {
-            // Of calls that this server neither made nor put through.
-            return Ok(Reply { content_type: "text/xml", body: twilio::goodbye() });
+        let ringing = match event {
+            twilio::Event::Ringing(ringing) => ringing,
+            other => return Ok(self.twilio_goes_on(webhook, other)),
         };
         let body = match self.lead(account, &ringing) {
             Led::To(agent) => {
                 let token = (webhook.permit)(&agent, &ringing.call);
-                let told =
-                    [("token", token.as_str()), ("from", ringing.from.as_str()), ("to", ringing.to.as_str())];
+                let told = [
+                    ("token", token.as_str()),
+                    ("from", ringing.from.as_str()),
+                    ("to", ringing.to.as_str()),
+                    ("webhook", webhook.url.as_str()),
+                ];
                 twilio::connect(&webhook.stream, &told)
             }
             Led::Refused { busy: true } => twilio::reject(twilio::Rejection::Busy),
             Led::Refused { busy: false } => twilio::reject(twilio::Rejection::Unknown),
         };
         Ok(Reply { content_type: "text/xml", body })
+    }
+
+    /// What becomes of calls.
+    fn twilio_goes_on(&self, webhook: &Webhook, event: twilio::Event) -> Reply {
+        let id = webhook.account.id;
+        let body = match event {
+            twilio::Event::Progress { of: Some(caller), what: Progress::Answered, .. } => {
+                self.calls.taken(&(id, caller));
+                twilio::nothing()
+            }
+            twilio::Event::Progress { .. } => twilio::nothing(),
+            twilio::Event::Back { call, why } => match self.calls.returns(&(id, call.clone()), why) {
+                Some(agent) => {
+                    let token = (webhook.permit)(&agent, &call);
+                    twilio::connect(&webhook.stream, &[("token", &token)])
+                }
+                None => twilio::goodbye(),
+            },
+            // Of calls that this server has not made.
+            twilio::Event::Asks { .. } | twilio::Event::Ringing(_) => twilio::goodbye(),
+        };
+        Reply { content_type: "text/xml", body }
     }
 
     async fn telnyx(&self, webhook: &Webhook) -> Result<Reply, Unheard> {
@@ -106,6 +138,17 @@ impl Carriers {
                 Led::To(agent) => telnyx::answer(api, key, &ringing.call, &agent, &ringing.call),
                 Led::Refused { busy } => telnyx::reject(api, key, &ringing.call, busy),
             },
+            telnyx::Event::Answered { state, .. } if through::called_for(&state).is_some() => {
+                let caller = through::called_for(&state).unwrap_or_default().to_owned();
+                self.calls.taken(&(account.id, caller));
+                return Ok(nothing());
+            }
+            telnyx::Event::Progress { state, what: Progress::Ended(why), .. } => {
+                if let Some(caller) = through::called_for(&state) {
+                    self.calls.not_taken(&(account.id, caller.to_owned()), why);
+                }
+                return Ok(nothing());
+            }
             // Whoever owns the account may write any state: what is no route of theirs is no call of ours.
             telnyx::Event::Answered { state, .. } if !self.leads(&state, account.org) => return Ok(nothing()),
             telnyx::Event::Answered { call, .. } if self.spending.is_stopped(account.org) => {
@@ -114,7 +157,8 @@ impl Carriers {
             telnyx::Event::Answered { call, state } => {
                 let token = (webhook.permit)(&state, &call);
                 let id = format!("{call} stream");
-                telnyx::stream(api, key, &call, &webhook.stream, &[("token", &token)], &id)
+                let told = [("token", token.as_str()), ("webhook", webhook.url.as_str())];
+                telnyx::stream(api, key, &call, &webhook.stream, &told, &id)
             }
             telnyx::Event::Progress { .. } | telnyx::Event::Other => return Ok(nothing()),
         };

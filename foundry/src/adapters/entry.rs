@@ -18,7 +18,7 @@ use media_socket::{Begun, Carried};
 use runtime::{Kind, Tasks};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::adapters::carriers::Line;
+use crate::adapters::carriers::{Line, through};
 use crate::adapters::halves::{self, Half, Halves};
 use crate::adapters::protocol::Rtvi;
 use crate::adapters::spending::Spending;
@@ -42,6 +42,8 @@ pub(crate) struct Entry {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) spending: Arc<Spending>,
     pub(crate) line: Line,
+    /// Carriers' calls that run here.
+    pub(crate) calls: through::Calls,
     pub(crate) halves: Halves,
     /// Streams of announced calls that have not said whose they are.
     pub(crate) silent: Arc<Semaphore>,
@@ -289,6 +291,7 @@ impl Calls for Entry {
             spending: Arc::clone(&self.spending),
             tasks: Arc::clone(&self.tasks),
             line: self.line.clone(),
+            calls: self.calls.clone(),
         };
         Ok(Box::new(move |socket| arriving.run(socket, options, stream, silent).boxed()))
     }
@@ -335,6 +338,7 @@ struct Arriving {
     spending: Arc<Spending>,
     tasks: Arc<Tasks>,
     line: Line,
+    calls: through::Calls,
 }
 
 /// What became of a stream that brought a good token.
@@ -346,21 +350,20 @@ enum Entered {
 }
 
 impl Arriving {
-    fn enter(&self, call: &CallRequest, codec: media_core::Codec, peer: media_socket::Peer) -> Entered {
+    fn enter(
+        &self,
+        call: &CallRequest,
+        codec: media_core::Codec,
+        peer: media_socket::Peer,
+        way: through::Way,
+    ) -> Entered {
         // A session begins once: so its token is good once.
         if self.directory.taken(call.session).is_some() {
             return Entered::Again;
         }
         let Ok(slot) = self.directory.reserve() else { return Entered::NoRoom };
         let Ok(place) = slot.enter(call.session, &self.tasks) else { return Entered::Again };
-        let leg = Leg {
-            transport: peer.framing,
-            delivery: Delivery::Stream,
-            codec,
-            events: peer.events,
-            commands: peer.commands,
-            refer: None,
-        };
+        let leg = way.leg(peer, codec, &self.tasks);
         begin(&self.board, &self.spending, &self.tasks, place, call, leg, rtvi(call));
         // One that could not begin has ended already: its call is ended, too.
         self.directory.get(call.session).map_or(Entered::NoRoom, Entered::Session)
@@ -385,21 +388,33 @@ impl Arriving {
         let Some(mut call) = admit(&token, &begun.call) else {
             return tracing::info!(account = account.name, "a stream came without a good token");
         };
+        let way = through::Way {
+            calls: self.calls.clone(),
+            line: self.line.clone(),
+            account: account.clone(),
+            call: begun.call.clone(),
+            webhook: begun.parameters.remove("webhook").unwrap_or_default(),
+            agent: call.agent.clone(),
+        };
+        let named = way.name();
+        // A caller who comes back from where nobody took them goes on in the session that they left.
+        let Err(peer) = self.calls.back(&named, peer) else { return };
         call.resume_within = NO_RETURN;
         tell(&mut call.caller, &begun);
-        let session = match self.enter(&call, begun.codec, peer) {
+        let session = match self.enter(&call, begun.codec, peer, way) {
             Entered::Session(session) => Some(session),
             Entered::NoRoom => None,
             Entered::Again => return,
         };
-        let (line, name) = (self.line.clone(), begun.call);
+        let (line, name, calls) = (self.line.clone(), begun.call, self.calls.clone());
         // Of a server that stops, too: its session ends first, and the call would go on at the carrier and be paid for.
         self.tasks.spawn_graceful(HANG_UP, async move {
             let left = match session {
                 Some(session) => session.ended().await == Some(EndReason::CallerLeft),
                 None => false,
             };
-            if !left {
+            // Who is with somebody else is left there.
+            if !calls.over(&named) && !left {
                 line.hang_up(&account, &name).await;
             }
         });

@@ -31,9 +31,30 @@ struct Trunk {
 
 impl Trunk {
     /// A server with an account at a carrier and a route for its number.
-    fn at(vendor: &str, key: &str, mut options: Value) -> Self {
+    fn at(vendor: &str, key: &str, options: Value) -> Self {
+        Self::on(house::timed("", &[]), vendor, key, options)
+    }
+
+    /// As `at`, with an agent that puts callers through.
+    fn through(vendor: &str, key: &str, options: Value) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let agents = folder.path().join("agents");
+        std::fs::create_dir(&agents).expect("writable");
+        let mut agent = crate::transfers::agent("cold");
+        agent["name"] = json!("front-desk");
+        std::fs::write(agents.join("front-desk.json"), agent.to_string()).expect("writable");
+        let config = folder.path().join("foundry.toml");
+        let lines = "[\"Yes, a person please.\", \"Thank you.\"]";
+        let text = format!(
+            "agents_dir = {agents:?}\n[providers]\nspeech = \"fake\"\n[providers.fake.stt]\nlines = {lines}\n"
+        );
+        std::fs::write(&config, text).expect("writable");
+        let server = Server::start(house::PROGRAM, &["--config", config.to_str().expect("plain")]);
+        Self::on(server, vendor, key, options)
+    }
+
+    fn on(server: Server, vendor: &str, key: &str, mut options: Value) -> Self {
         let world = World::start();
-        let server = house::timed("", &[]);
         options["base_url"] = json!(format!("http://{}/{vendor}", world.address));
         let made = json!({"name": "main", "vendor": vendor, "key": key, "options": options});
         let id = account(&server, &made)["id"].as_str().expect("an id").to_owned();
@@ -75,17 +96,20 @@ impl Trunk {
 
 /// Twilio's webhook of a call.
 fn rings(trunk: &Trunk, call: &str, to: &str, token: &str) -> Reply {
-    let fields: Vec<(String, String)> = [
+    posts(trunk, call, to, token, &[("CallStatus", "ringing"), ("Direction", "inbound")])
+}
+
+/// A webhook of Twilio's with `more` in it.
+fn posts(trunk: &Trunk, call: &str, to: &str, token: &str, more: &[(&str, &str)]) -> Reply {
+    let all = [
         ("AccountSid", SID),
         ("ApiVersion", "2010-04-01"),
         ("CallSid", call),
-        ("CallStatus", "ringing"),
-        ("Direction", "inbound"),
         ("From", "+41791112233"),
         ("To", to),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec();
+    ];
+    let fields: Vec<(String, String)> =
+        all.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let signature = twilio::signature(&Secret::new(token.to_owned()), &trunk.url(), &fields);
     let body: Vec<String> =
         fields.iter().map(|(name, value)| format!("{name}={}", value.replace('+', "%2B"))).collect();
@@ -345,4 +369,148 @@ fn streams_that_say_nothing_are_bounded() {
     assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("TOO_MANY_CONNECTING")));
     silent.pop();
     process::wait_for("a stream that is let in", Duration::from_secs(10), || open().ok());
+}
+
+/// A caller at Twilio who has asked for a person, and whom Twilio was told to put through.
+fn put_through(trunk: &Trunk) -> Stream {
+    let twiml = process::wait_for("the route", Duration::from_secs(10), || {
+        let answer = rings(trunk, "CA7", NUMBER, AUTH_TOKEN).text();
+        answer.contains("<Connect>").then_some(answer)
+    });
+    let mut stream = stream_of(trunk, &twiml);
+    assert!(stream.listen(25) >= 25, "the greeting");
+    stream.play(&[spoken("desk_yes.wav"), silence(1)].concat());
+    let asked = process::wait_for("a transfer", Duration::from_secs(20), || {
+        let wanted =
+            |command: &Value| command["twiml"].as_str().is_some_and(|twiml| twiml.contains("<Dial "));
+        trunk.commands("request").into_iter().find(wanted)
+    });
+    assert_eq!(asked["call"], "CA7");
+    let dial = asked["twiml"].as_str().expect("TwiML");
+    assert!(
+        dial.contains(&format!("action=\"{}\"", trunk.url())) && dial.contains(">+49301</Number>"),
+        "{dial}"
+    );
+    // What Twilio does with a stream whose call has other things to do.
+    stream
+        .socket
+        .say(&json!({"event": "stop", "streamSid": "MZ1", "stop": {"callSid": "CA7"}}).to_string())
+        .expect("it is read");
+    stream
+}
+
+fn stream_of(trunk: &Trunk, twiml: &str) -> Stream {
+    let token = between(twiml, "name=\"token\" value=\"", "\"");
+    let mut parameters = json!({"token": token});
+    if twiml.contains("name=\"webhook\"") {
+        parameters["webhook"] = json!(between(twiml, "name=\"webhook\" value=\"", "\""));
+    }
+    Stream::begin(opened(trunk, between(twiml, "<Stream url=\"", "\"")), "CA7", &parameters, false)
+}
+
+/// The one call there is, once it is over.
+fn only_call(trunk: &Trunk) -> Value {
+    process::wait_for("the call on record", Duration::from_secs(30), || {
+        let listed = trunk.server.read("/v1/sessions").json();
+        let calls = listed["data"].as_array()?;
+        assert!(calls.len() <= 1, "one session: {listed}");
+        let id = calls.first().filter(|call| call["running"] == false)?["id"].as_str()?.to_owned();
+        Some(trunk.server.read(&format!("/v1/sessions/{id}")).json())
+    })
+}
+
+#[test]
+fn a_caller_whom_nobody_takes_comes_back_from_twilio_to_the_same_session() {
+    let _quiet = house::quiet();
+    let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    drop(put_through(&trunk));
+    let forged = posts(&trunk, "CA7", NUMBER, "another token", &[("DialCallStatus", "no-answer")]);
+    assert_eq!(forged.status, 403);
+    let back = posts(
+        &trunk,
+        "CA7",
+        NUMBER,
+        AUTH_TOKEN,
+        &[("DialCallStatus", "no-answer"), ("CallStatus", "in-progress")],
+    );
+    let mut stream = stream_of(&trunk, &back.text());
+    assert!(stream.listen(25) >= 25, "the agent says that nobody could take the call");
+    drop(stream);
+    let call = only_call(&trunk);
+    let states: Vec<&Value> =
+        call["notes"].as_array().expect("notes").iter().filter(|note| note["name"] == "transfer").collect();
+    let codes: Vec<&Value> = states.iter().map(|note| &note["value"]["code"]).collect();
+    assert_eq!(states[0]["value"]["state"], "begun", "{states:?}");
+    assert_eq!(codes.last(), Some(&&json!("TRANSFER_UNANSWERED")), "{states:?}");
+}
+
+#[test]
+fn a_caller_who_was_taken_at_twilio_is_left_there() {
+    let _quiet = house::quiet();
+    let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    drop(put_through(&trunk));
+    let answered =
+        [("CallbackSource", "call-progress-events"), ("ParentCallSid", "CA7"), ("CallStatus", "in-progress")];
+    let told = posts(&trunk, "CA8", "+49301", AUTH_TOKEN, &answered);
+    assert!(told.text().ends_with("<Response/>"), "{}", told.text());
+    assert_eq!(only_call(&trunk)["end_reason"], "transferred");
+    // When the two have talked.
+    let over = posts(&trunk, "CA7", NUMBER, AUTH_TOKEN, &[("DialCallStatus", "completed")]);
+    assert!(over.text().contains("<Hangup/>"), "{}", over.text());
+    assert!(
+        trunk.commands("request").iter().all(|command| command["status"].is_null()),
+        "nobody hung up on them"
+    );
+}
+
+/// A webhook that Telnyx signs.
+fn signed(trunk: &Trunk, pair: &Ed25519KeyPair, event: &str, payload: &Value) -> Reply {
+    let body =
+        json!({"data": {"record_type": "event", "event_type": event, "id": "e-1", "payload": payload}});
+    let body = body.to_string();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let now = since.as_secs().to_string();
+    let signature = STANDARD.encode(pair.sign(format!("{now}|{body}").as_bytes()));
+    let headers = [
+        ("content-type", "application/json"),
+        ("telnyx-timestamp", now.as_str()),
+        ("telnyx-signature-ed25519", signature.as_str()),
+    ];
+    http::request(trunk.server.url(), "POST", &trunk.path(), &headers, body.as_bytes()).expect("an answer")
+}
+
+#[test]
+fn a_caller_at_telnyx_stays_with_the_agent_when_whoever_was_called_is_busy() {
+    let _quiet = house::quiet();
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed");
+    let options = json!({"public_key": STANDARD.encode(pair.public_key())});
+    let trunk = Trunk::through("telnyx", "KEY0123456789", options);
+    let mut call = json!({"call_control_id": "v3:abc", "direction": "incoming", "from": "+41791112233", "to": NUMBER, "client_state": null});
+    let answer = process::wait_for("an answer", Duration::from_secs(10), || {
+        assert_eq!(signed(&trunk, &pair, "call.initiated", &call).status, 200);
+        trunk.commands("answer").pop()
+    });
+    call["client_state"] = answer["client_state"].clone();
+    assert_eq!(signed(&trunk, &pair, "call.answered", &call).status, 200);
+    let asked = trunk.commands("streaming_start").pop().expect("its audio is asked for");
+    let told = asked["custom_parameters"].as_array().expect("a list").iter();
+    let told: serde_json::Map<String, Value> =
+        told.map(|one| (one["name"].as_str().expect("a name").to_owned(), one["value"].clone())).collect();
+    let url = asked["stream_url"].as_str().expect("an address");
+    let mut phone = Stream::begin(opened(&trunk, url), "v3:abc", &Value::Object(told), true);
+    assert_eq!(phone.listen(25), 25, "the greeting");
+    phone.play(&[spoken("desk_yes.wav"), silence(1)].concat());
+    let through = process::wait_for("a transfer", Duration::from_secs(20), || {
+        trunk.commands("transfer").first().cloned()
+    });
+    assert_eq!((&through["call"], &through["to"]), (&json!("v3:abc"), &json!("+49301")));
+    let busy = json!({"call_control_id": "v3:new", "direction": "outgoing", "hangup_cause": "user_busy",
+        "client_state": through["target_leg_client_state"]});
+    assert_eq!(signed(&trunk, &pair, "call.hangup", &busy).status, 200);
+    assert_eq!(phone.listen(25), 25, "the agent says that nobody could take the call");
+    drop(phone);
+    let call = only_call(&trunk);
+    let notes = call["notes"].as_array().expect("notes").iter().filter(|note| note["name"] == "transfer");
+    let codes: Vec<&Value> = notes.map(|note| &note["value"]["code"]).collect();
+    assert_eq!(codes.last(), Some(&&json!("TRANSFER_UNANSWERED")), "{codes:?}");
 }

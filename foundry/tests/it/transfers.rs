@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What everybody is heard to say, the caller and the person alike.
 const LINES: &str = "[\"Yes, a person please.\", \"Thank you.\"]";
 
-fn agent(mode: &str) -> Value {
+pub(crate) fn agent(mode: &str) -> Value {
     let mut through = json!({
         "kind": "transfer", "mode": mode, "to": "{facts.reception}", "text": ["I will put you through to the reception now."],
         "ring_s": 10,

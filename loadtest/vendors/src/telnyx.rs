@@ -28,7 +28,7 @@ async fn command(
     if given.strip_prefix("Bearer ").is_none_or(str::is_empty) {
         return refusal(StatusCode::UNAUTHORIZED, "10009", "Authentication failed");
     }
-    if !["answer", "reject", "streaming_start", "hangup"].contains(&action.as_str()) {
+    if !["answer", "reject", "streaming_start", "transfer", "hangup"].contains(&action.as_str()) {
         return refusal(StatusCode::NOT_FOUND, "10005", "Resource not found");
     }
     Json(json!({"data": {"result": "ok"}})).into_response()

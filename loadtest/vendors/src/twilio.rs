@@ -1,4 +1,4 @@
-//! Twilio's REST API, as far as a call that runs is ended by it: `POST /2010-04-01/Accounts/{sid}/Calls/{callSid}.json`.
+//! Twilio's REST API, as far as a call that runs is ended or given other TwiML by it: `POST /2010-04-01/Accounts/{sid}/Calls/{callSid}.json`.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,9 @@ struct Api {
 #[derive(Deserialize)]
 struct Update {
     #[serde(rename = "Status")]
-    status: String,
+    status: Option<String>,
+    #[serde(rename = "Twiml")]
+    twiml: Option<String>,
 }
 
 pub(crate) fn router(stage: Stage) -> Router {
@@ -42,12 +44,15 @@ async fn update(
     Form(update): Form<Update>,
 ) -> Response {
     let call = call.trim_end_matches(".json").to_owned();
-    let body = json!({"account": sid, "call": call, "status": update.status});
+    let body = json!({"account": sid, "call": call, "status": update.status, "twiml": update.twiml});
     api.stage.note(VENDOR, "request", body);
     if !is_authorized(&headers, &sid) {
         return refusal(StatusCode::UNAUTHORIZED, 20003, "Authenticate");
     }
-    if update.status != "completed" {
+    if update.status.is_none() && update.twiml.as_ref().is_some_and(|twiml| twiml.starts_with("<?xml")) {
+        return Json(json!({"sid": call, "account_sid": sid, "status": "in-progress"})).into_response();
+    }
+    if update.status.as_deref() != Some("completed") {
         return refusal(StatusCode::BAD_REQUEST, 21220, "Invalid call state");
     }
     if !api.over.lock().unwrap_or_else(PoisonError::into_inner).insert(call.clone()) {
