@@ -40,6 +40,15 @@ pub struct Dial<'a> {
     pub ring_s: u32,
 }
 
+/// A number as carriers take it, of E.164: a plus and up to 15 digits. What people write between them is left out.
+#[must_use]
+pub fn e164(number: &str) -> Option<String> {
+    const BETWEEN: &[char] = &[' ', '-', '.', '(', ')', '/'];
+    let digits: String = number.trim().strip_prefix('+')?.split(BETWEEN).collect();
+    let fine = (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    (fine && !digits.starts_with('0')).then(|| format!("+{digits}"))
+}
+
 /// What becomes of a call that we made, or that somebody was put through to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -57,6 +66,10 @@ pub enum Unanswered {
     Declined,
     /// It was let go before.
     Cancelled,
+    /// There is no such number.
+    UnknownNumber,
+    /// The carrier does not let the account call so.
+    Forbidden,
     Failed,
     /// It was answered, and is over.
     Over,
@@ -71,6 +84,8 @@ impl Unanswered {
             Self::NoAnswer => "no_answer",
             Self::Declined => "declined",
             Self::Cancelled => "cancelled",
+            Self::UnknownNumber => "unknown_number",
+            Self::Forbidden => "forbidden",
             Self::Failed => "failed",
             Self::Over => "completed",
         }
@@ -89,4 +104,21 @@ pub enum Unheard {
     /// Nobody can tell who sent it.
     #[error("the account lacks {0}")]
     Lacking(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_the_world() {
+        for written in ["+4930123456", "+49 30 123-456", " +49 (30) 123.456"] {
+            assert_eq!(e164(written).as_deref(), Some("+4930123456"), "{written}");
+        }
+        for none in
+            ["4930123456", "+", "+49x", "+0301234567", "+1234", "+1234567890123456", "sip:a@b", "+49+30123"]
+        {
+            assert_eq!(e164(none), None, "{none}");
+        }
+    }
 }

@@ -98,10 +98,11 @@ fn state(given: Option<String>) -> Option<String> {
 fn over(payload: &Payload) -> Unanswered {
     match payload.hangup_cause.as_deref().unwrap_or_default() {
         "user_busy" => Unanswered::Busy,
-        "timeout" | "no_answer" | "time_limit" => Unanswered::NoAnswer,
+        "timeout" | "no_answer" => Unanswered::NoAnswer,
         "call_rejected" => Unanswered::Declined,
         "originator_cancel" => Unanswered::Cancelled,
-        "normal_clearing" => Unanswered::Over,
+        "not_found" => Unanswered::UnknownNumber,
+        "normal_clearing" | "time_limit" => Unanswered::Over,
         _ => Unanswered::Failed,
     }
 }
@@ -144,6 +145,37 @@ pub fn dialled(answer: &str) -> Option<String> {
         .ok()
         .map(|made| made.data.call_control_id)
         .filter(|call| !call.is_empty())
+}
+
+/// Why Telnyx makes no call, by its refusal of `dial`.
+#[must_use]
+pub fn refused(status: u16, body: &str) -> Unanswered {
+    match status {
+        401 | 403 => Unanswered::Forbidden,
+        // A field is wrong, and the error points at it: the number that was to be called, or something of the account's.
+        400 | 422 if points_at(body, "/to") => Unanswered::UnknownNumber,
+        400 | 422 if points_at(body, "/from") => Unanswered::Forbidden,
+        _ => Unanswered::Failed,
+    }
+}
+
+fn points_at(body: &str, field: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Refusal {
+        errors: Vec<Wrong>,
+    }
+    #[derive(Deserialize)]
+    struct Wrong {
+        #[serde(default)]
+        source: Source,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Source {
+        pointer: String,
+    }
+    let points = |refusal: Refusal| refusal.errors.iter().any(|wrong| wrong.source.pointer == field);
+    serde_json::from_str(body).is_ok_and(points)
 }
 
 /// Puts the caller through: the call stays ours until somebody takes it. `state` comes with what becomes of the call with them.
@@ -358,6 +390,11 @@ mod tests {
             Some("v3:new")
         );
         assert_eq!(dialled("{}"), None);
+        let wrong = r#"{"errors":[{"code":"10016","title":"Phone number must be in +E164 format","source":{"pointer":"/to"}}]}"#;
+        assert_eq!(refused(422, wrong), Unanswered::UnknownNumber);
+        assert_eq!(refused(422, &wrong.replace("/to", "/from")), Unanswered::Forbidden);
+        assert_eq!(refused(422, &wrong.replace("/to", "/connection_id")), Unanswered::Failed);
+        assert_eq!((refused(403, ""), refused(500, "?")), (Unanswered::Forbidden, Unanswered::Failed));
         let through = transfer(API, &key, "v3:abc", Dial { from: "", ..wanted }, "to", "7");
         assert_eq!(through.url, "https://api.telnyx.com/v2/calls/v3%3Aabc/actions/transfer");
         let target: Value = serde_json::from_str(&through.body).expect("JSON");
@@ -377,6 +414,9 @@ mod tests {
             ("timeout", Unanswered::NoAnswer),
             ("call_rejected", Unanswered::Declined),
             ("normal_clearing", Unanswered::Over),
+            ("no_answer", Unanswered::NoAnswer),
+            ("not_found", Unanswered::UnknownNumber),
+            ("time_limit", Unanswered::Over),
             ("unspecified", Unanswered::Failed),
         ] {
             assert_eq!(heard("call.hangup", cause), progress(Progress::Ended(why)), "{cause}");

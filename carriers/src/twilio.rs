@@ -38,10 +38,22 @@ pub enum Event {
     Ringing(Ringing),
     /// A call of ours was answered, and Twilio asks what to do with it.
     Asks { call: String },
-    /// What becomes of a call of ours, or of the one that the caller `of` is put through to.
-    Progress { call: String, of: Option<String>, what: Progress },
-    /// The caller is back from whoever they were put through to, or could not be: Twilio asks what to do with them.
-    Back { call: String, why: Unanswered },
+    /// What becomes of a call.
+    Progress { call: String, leg: Leg, what: Progress },
+    /// The caller is back from whoever they were put through to, or could not be: Twilio asks what to do with them, unless they have `left`
+    /// meanwhile.
+    Back { call: String, why: Unanswered, left: bool },
+}
+
+/// Whose call it is that something becomes of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leg {
+    /// We made it.
+    Made,
+    /// The call with the person whom the caller of this call is put through to.
+    For(String),
+    /// It came in.
+    Came,
 }
 
 /// A webhook. `url` is the address that Twilio was given, letter by letter.
@@ -68,17 +80,24 @@ pub fn event(
         .collect();
     let call = field("CallSid").filter(|call| !call.is_empty()).ok_or(Unheard::Unreadable)?;
     if let Some(status) = field("DialCallStatus") {
-        return Ok(Event::Back { call, why: over(&status) });
+        let left = field("CallStatus").is_some_and(|status| is_over(&status));
+        return Ok(Event::Back { call, why: over(&status), left });
     }
+    let is_made = field("Direction").is_some_and(|direction| direction.starts_with("outbound"));
     if field("CallbackSource").is_some() {
         let what = match field("CallStatus").ok_or(Unheard::Unreadable)?.as_str() {
             "queued" | "initiated" | "ringing" => Progress::Ringing,
             "in-progress" | "answered" => Progress::Answered,
             status => Progress::Ended(over(status)),
         };
-        return Ok(Event::Progress { call, of: field("ParentCallSid"), what });
+        let leg = match field("ParentCallSid").filter(|caller| !caller.is_empty()) {
+            Some(caller) => Leg::For(caller),
+            None if is_made => Leg::Made,
+            None => Leg::Came,
+        };
+        return Ok(Event::Progress { call, leg, what });
     }
-    if field("Direction").is_some_and(|direction| direction.starts_with("outbound")) {
+    if is_made {
         return Ok(Event::Asks { call });
     }
     Ok(Event::Ringing(Ringing {
@@ -87,6 +106,11 @@ pub fn event(
         to: field("To").ok_or(Unheard::Unreadable)?,
         headers,
     }))
+}
+
+/// Of `CallStatus`.
+fn is_over(status: &str) -> bool {
+    ["completed", "busy", "no-answer", "canceled", "failed"].contains(&status)
 }
 
 /// Of `CallStatus` and `DialCallStatus`.
@@ -123,6 +147,23 @@ pub fn dialled(answer: &str) -> Option<String> {
         sid: String,
     }
     serde_json::from_str::<Made>(answer).ok().map(|made| made.sid).filter(|sid| !sid.is_empty())
+}
+
+/// Why Twilio makes no call, by its refusal of `dial`.
+#[must_use]
+pub fn refused(status: u16, body: &str) -> Unanswered {
+    #[derive(Deserialize)]
+    struct Refusal {
+        code: u64,
+    }
+    let code = serde_json::from_str::<Refusal>(body).map(|refusal| refusal.code).unwrap_or_default();
+    match (status, code) {
+        // No number, or none that can be reached.
+        (_, 21211 | 21214 | 21217) => Unanswered::UnknownNumber,
+        // Not from this number, not to this country or number; the account itself.
+        (_, 21210 | 21212 | 21213 | 21215 | 21216 | 21219) | (401 | 403, _) => Unanswered::Forbidden,
+        _ => Unanswered::Failed,
+    }
 }
 
 /// Puts the caller through to `dial.to`, a number or a SIP address; their audio leaves us with that. Twilio says when somebody takes it, and
@@ -302,7 +343,9 @@ mod tests {
         let call = || "CA1".to_owned();
         let progress = |status, what| {
             let more = [("CallbackSource", "call-progress-events"), ("CallStatus", status)];
-            assert_eq!(heard(&more), Event::Progress { call: call(), of: None, what }, "{status}");
+            assert_eq!(heard(&more), Event::Progress { call: call(), leg: Leg::Came, what }, "{status}");
+            let made = heard(&[&more[..], &[("Direction", "outbound-api")]].concat());
+            assert_eq!(made, Event::Progress { call: call(), leg: Leg::Made, what }, "{status}");
         };
         progress("ringing", Progress::Ringing);
         progress("in-progress", Progress::Answered);
@@ -311,17 +354,20 @@ mod tests {
         progress("no-answer", Progress::Ended(Unanswered::NoAnswer));
         progress("canceled", Progress::Ended(Unanswered::Cancelled));
         progress("failed", Progress::Ended(Unanswered::Failed));
-        let of = [
+        let through = [
             ("CallbackSource", "call-progress-events"),
             ("CallStatus", "in-progress"),
+            ("Direction", "outbound-dial"),
             ("ParentCallSid", "CA0"),
         ];
-        let of_caller = Some("CA0".to_owned());
-        assert_eq!(heard(&of), Event::Progress { call: call(), of: of_caller, what: Progress::Answered });
+        let leg = Leg::For("CA0".to_owned());
+        assert_eq!(heard(&through), Event::Progress { call: call(), leg, what: Progress::Answered });
         let asks = [("Direction", "outbound-api"), ("CallStatus", "in-progress")];
         assert_eq!(heard(&asks), Event::Asks { call: call() });
         let back = [("Direction", "inbound"), ("DialCallStatus", "no-answer"), ("CallStatus", "in-progress")];
-        assert_eq!(heard(&back), Event::Back { call: call(), why: Unanswered::NoAnswer });
+        assert_eq!(heard(&back), Event::Back { call: call(), why: Unanswered::NoAnswer, left: false });
+        let left = [("Direction", "inbound"), ("DialCallStatus", "canceled"), ("CallStatus", "completed")];
+        assert_eq!(heard(&left), Event::Back { call: call(), why: Unanswered::Cancelled, left: true });
         assert!(matches!(heard(&[("Direction", "inbound"), ("CallStatus", "ringing")]), Event::Ringing(_)));
     }
 
@@ -343,6 +389,15 @@ mod tests {
         );
         assert_eq!(dialled(r#"{"sid": "CA7", "status": "queued"}"#).as_deref(), Some("CA7"));
         assert_eq!(dialled(r#"{"code": 21211}"#), None);
+        for (status, code, why) in [
+            (400, 21211, Unanswered::UnknownNumber),
+            (400, 21215, Unanswered::Forbidden),
+            (401, 20003, Unanswered::Forbidden),
+            (429, 20429, Unanswered::Failed),
+        ] {
+            assert_eq!(refused(status, &format!("{{\"code\": {code}}}")), why, "{code}");
+        }
+        assert_eq!(refused(500, "no JSON"), Unanswered::Failed);
         let command = transfer(API, credentials, "CA1", wanted);
         assert_eq!(command.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls/CA1.json");
         let twiml = form_urlencoded::parse(command.body.as_bytes())

@@ -214,7 +214,7 @@ pub(crate) struct Server {
     pub(crate) requests_per_minute: u32,
     /// Keys and tokens that are none which an address may send in a minute, likewise; 0 sets no limit.
     pub(crate) wrong_keys_per_address: u32,
-    /// How clients reach the server, such as `https://voice.example.com`, where a proxy hides it.
+    /// How clients reach the server, such as `https://voice.example.com`, where a proxy hides it. Calls out by carriers need it.
     pub(crate) public_url: Option<String>,
     /// Lets its bearer read calls and metrics, call, and give others tokens to call with; at least 16 characters. Unless
     /// given, one is made and kept in the data directory.

@@ -17,11 +17,12 @@ use tokio::sync::Notify;
 use crate::adapters::accounts::{Bench, Vendors};
 use crate::adapters::at_once::AtOnce;
 use crate::adapters::call_log::CallLog;
+use crate::adapters::carriers::out::Made;
 use crate::adapters::carriers::through::Calls;
 use crate::adapters::carriers::{Carriers, Line};
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
-use crate::adapters::dialler::{Desk, Dialler, Rights};
+use crate::adapters::dialler::{self, Desk, Dialler, Rights};
 use crate::adapters::drills::{self, Drills};
 use crate::adapters::entry::{Entry, MOST_SILENT};
 use crate::adapters::greeter::Greeter;
@@ -224,6 +225,7 @@ impl House {
             };
             rooms.open();
         }
+        let (line, running, made) = (Line::new(), Calls::default(), Made::default());
         let desk = Arc::new(Desk {
             sip: phones.clone(),
             board: Arc::clone(&board),
@@ -233,6 +235,13 @@ impl House {
             db: store.db().clone(),
             server: store.server(),
             rights,
+            carriers: dialler::Carriers {
+                bench: Arc::clone(&bench),
+                line: line.clone(),
+                calls: running.clone(),
+                made: made.clone(),
+                public_url: config.server.public_url.clone(),
+            },
             lines,
             queued: Notify::new(),
             last: Mutex::default(),
@@ -240,19 +249,21 @@ impl House {
         board.calls_people_by(&desk);
         desk.open().await.map_err(|error| coded(error.failure(), error))?;
         let dialler = Dialler(desk);
-        let (line, running) = (Line::new(), Calls::default());
         let carriers = Carriers {
             catalogue: Arc::clone(&catalogue),
             directory: directory.clone(),
             spending: Arc::clone(&spending),
             line: line.clone(),
             calls: running.clone(),
+            made: made.clone(),
+            server: store.server(),
         };
         let entry = Entry {
             board: Arc::clone(&board),
             spending,
             line,
             calls: running,
+            made,
             directory: directory.clone(),
             rtc: rtc.clone(),
             sockets,

@@ -1456,6 +1456,11 @@ export interface components {
              * @default null
              */
             base_url?: string | null;
+            /**
+             * @description Telnyx's id of the Voice API application that makes calls for us. Without one the account makes none.
+             * @default null
+             */
+            connection_id?: string | null;
             /** @default null */
             llm_model?: string | null;
             /**
@@ -1834,7 +1839,7 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             ended_at?: string | null;
-            /** @description What callees see; null: the trunk's own. */
+            /** @description What callees see; null: the trunk's own. A carrier wants one of the account's numbers. */
             from?: string | null;
             /** @example cmp_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
             id: string;
@@ -2839,7 +2844,7 @@ export interface components {
                 created_at: string;
                 /** Format: date-time */
                 ended_at?: string | null;
-                /** @description What callees see; null: the trunk's own. */
+                /** @description What callees see; null: the trunk's own. A carrier wants one of the account's numbers. */
                 from?: string | null;
                 /** @example cmp_019ab0e61c7a7d53a1d1d8ea5e3a6f10 */
                 id: string;
@@ -3318,7 +3323,7 @@ export interface components {
              * @example front-desk
              */
             agent: string;
-            /** @description What the callee sees, where it is not the trunk's own. */
+            /** @description What the callee sees, where it is not the trunk's own; by a carrier a number of the account's, which has to be said. */
             from?: string | null;
             /** @description Off unless given. */
             machine_detection?: components["schemas"]["MachineDetection"];
@@ -3328,12 +3333,12 @@ export interface components {
              */
             ring_s?: number | null;
             /**
-             * @description Whom to call: up to 64 digits, letters and any of `+-._*#`.
+             * @description Whom to call: up to 64 digits, letters and any of `+-._*#`; by a carrier `+`, the country's code and the number.
              * @example +4930123456
              */
             to: string;
             /**
-             * @description Name of one of the server's SIP trunks.
+             * @description Name of one of the server's SIP trunks, or of an account of the organization's at a carrier.
              * @example carrier
              */
             trunk: string;
@@ -3369,7 +3374,7 @@ export interface components {
             schedule?: components["schemas"]["GreetingSchedule"] | null;
             title: string;
             /**
-             * @description Name of one of the server's SIP trunks.
+             * @description Name of one of the server's SIP trunks, or of an account of the organization's at a carrier.
              * @example carrier
              */
             trunk: string;

@@ -18,7 +18,7 @@ pub struct Campaign {
     pub title: String,
     pub agent: String,
     pub trunk: String,
-    /// What callees see; null: the trunk's own.
+    /// What callees see; null: the trunk's own. A carrier wants one of the account's numbers.
     pub from: Option<String>,
     pub ring_s: u32,
     pub machine_detection: MachineDetection,
@@ -127,7 +127,7 @@ pub struct NewCampaign {
     /// Name of the agent that speaks to whoever answers, as callers name it.
     #[schema(example = "front-desk", max_length = 200)]
     pub agent: String,
-    /// Name of one of the server's SIP trunks.
+    /// Name of one of the server's SIP trunks, or of an account of the organization's at a carrier.
     #[schema(example = "carrier", max_length = 200)]
     pub trunk: String,
     #[schema(min_length = 1, max_length = 64)]

@@ -12,13 +12,13 @@ pub struct NewCall {
     /// Name of the agent that speaks to whoever answers, as callers name it.
     #[schema(example = "front-desk", max_length = 200)]
     pub agent: String,
-    /// Name of one of the server's SIP trunks.
+    /// Name of one of the server's SIP trunks, or of an account of the organization's at a carrier.
     #[schema(example = "carrier", max_length = 200)]
     pub trunk: String,
-    /// Whom to call: up to 64 digits, letters and any of `+-._*#`.
+    /// Whom to call: up to 64 digits, letters and any of `+-._*#`; by a carrier `+`, the country's code and the number.
     #[schema(example = "+4930123456", min_length = 1, max_length = 64)]
     pub to: String,
-    /// What the callee sees, where it is not the trunk's own.
+    /// What the callee sees, where it is not the trunk's own; by a carrier a number of the account's, which has to be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 64)]
     pub from: Option<String>,

@@ -166,6 +166,8 @@ codes! {
     VENDOR_FAILED = Provider, 502, Retry::Now, "The vendor did not answer as it should";
     /// It is not signed with the key of the account that it names, or was sent long ago.
     WEBHOOK_UNSIGNED = Caller, 403, Retry::Never, "The webhook is not the carrier's";
+    /// A carrier speaks of a call that another server has made, or this one before it was started anew.
+    CALL_ELSEWHERE = Caller, 421, Retry::Now, "Another server has this call";
     /// Sealed with another master key, or damaged.
     SECRET_UNREADABLE = Platform, 503, Retry::Never, "A stored secret cannot be opened";
     /// No release of this environment came before the one that is served.

@@ -127,6 +127,10 @@ pub struct AccountOptions {
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9+/=]+$")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_key: Option<String>,
+    /// Telnyx's id of the Voice API application that makes calls for us. Without one the account makes none.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9-]+$")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

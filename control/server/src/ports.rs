@@ -91,9 +91,16 @@ pub struct WantedCall {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotDialled {
     #[error(
-        "the organization has no trunk {0:?}: trunks are the server's, in its configuration ([[sip.trunks]])"
+        "the organization has no trunk {0:?}: trunks are the server's, in its configuration ([[sip.trunks]]), and the organization's accounts at carriers"
     )]
     TrunkUnknown(String),
+    /// An account at a carrier, or the server, lacks what calls need; for people.
+    #[error("the account {account:?} makes no calls: {lacks}")]
+    AccountUnfit { account: String, lacks: String },
+    #[error("a carrier calls from one of the account's numbers: say `from`, such as +4930123456")]
+    NoCaller,
+    #[error("a carrier calls numbers that begin with + and the country's code, such as +4930123456")]
+    NotInternational { field: &'static str },
     #[error("the organization has no agent {0:?} that takes calls")]
     AgentUnknown(String),
     #[error("a number has up to 64 digits, letters and any of + - . _ * #")]
@@ -213,6 +220,9 @@ pub enum Unheard {
     Forged(String),
     #[error("{0}")]
     Unreadable(String),
+    /// It is of a call that another server made.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The carrier did not take what it was told.
     #[error("{0}")]
     Failed(String),

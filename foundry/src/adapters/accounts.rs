@@ -202,6 +202,19 @@ impl Bench {
         Ok(())
     }
 
+    /// Accounts of the organization at carriers, in the order in which they were made.
+    pub(crate) fn carriers(&self, org: OrgId) -> Vec<Account> {
+        let known = self.accounts.borrow();
+        let names = known.order.get(&org).into_iter().flatten();
+        let kept = names.filter_map(|name| known.accounts.get(&(org, name.clone())));
+        kept.map(|kept| &kept.account).filter(|account| is_carrier(account.vendor)).cloned().collect()
+    }
+
+    /// Whether anybody has an account at a carrier.
+    pub(crate) fn has_carriers(&self) -> bool {
+        self.accounts.borrow().accounts.values().any(|kept| is_carrier(kept.account.vendor))
+    }
+
     /// Who listens to callers of an agent.
     pub(crate) fn stt(&self, client: &Client, bindings: &[Binding]) -> Arc<dyn Stt> {
         let known = Arc::clone(&self.accounts.borrow());
@@ -414,6 +427,10 @@ impl<P: ?Sized> Sought<P> {
             })
             .ok()
     }
+}
+
+const fn is_carrier(vendor: Vendor) -> bool {
+    matches!(vendor, Vendor::Telnyx | Vendor::Twilio)
 }
 
 /// Nobody else is named.

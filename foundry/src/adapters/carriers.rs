@@ -1,14 +1,17 @@
 //! Calls that carriers announce by webhook: whom the routes lead them to, what the carrier is told, and that it hangs up when the agent does.
+//! And what they say of calls that they make for us.
 
+pub(crate) mod out;
 pub(crate) mod through;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::carriers::twilio::Leg;
 use ::carriers::{Command, Progress, Ringing, telnyx, twilio};
 use control_api::provider_account::Vendor;
 use control_server::ports::{self, Account, Reply, Unheard, Webhook};
-use domain::{OrgId, RouteId, Secret};
+use domain::{OrgId, RouteId, Secret, ServerId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_session::Directory;
@@ -16,6 +19,7 @@ use providers_link::codes::{self, Fault};
 use providers_link::http;
 use routing::{Arrival, Header};
 
+use out::{Made, Whose};
 use through::Calls;
 
 use crate::adapters::catalogue::{Catalogue, Reach};
@@ -35,11 +39,21 @@ pub(crate) struct Carriers {
     pub(crate) line: Line,
     /// Those that run here.
     pub(crate) calls: Calls,
+    /// Those that we make.
+    pub(crate) made: Made,
+    pub(crate) server: ServerId,
 }
 
 /// The way to the carriers' APIs. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Line(http::Client);
+
+/// What is to be done with somebody who has answered.
+enum Answered {
+    Speaks(String),
+    HungUpOn,
+    Nothing,
+}
 
 /// Whom a call reaches, or why it reaches nobody.
 enum Led {
@@ -74,14 +88,14 @@ impl Carriers {
         route.parse::<RouteId>().is_ok() && self.catalogue.owner(route) == Some(org)
     }
 
-    fn twilio(&self, webhook: &Webhook) -> Result<Reply, Unheard> {
+    async fn twilio(&self, webhook: &Webhook) -> Result<Reply, Unheard> {
         let account = &webhook.account;
         let credentials = twilio_credentials(account).map_err(Unheard::Forged)?;
         let signature = header(webhook, twilio::SIGNATURE);
         let event = twilio::event(credentials, &webhook.url, signature, &webhook.body).map_err(unheard)?;
         let ringing = match event {
             twilio::Event::Ringing(ringing) => ringing,
-            other => return Ok(self.twilio_goes_on(webhook, other)),
+            other => return self.twilio_goes_on(webhook, other).await,
         };
         let body = match self.lead(account, &ringing) {
             Led::To(agent) => {
@@ -101,25 +115,70 @@ impl Carriers {
     }
 
     /// What becomes of calls.
-    fn twilio_goes_on(&self, webhook: &Webhook, event: twilio::Event) -> Reply {
+    async fn twilio_goes_on(&self, webhook: &Webhook, event: twilio::Event) -> Result<Reply, Unheard> {
         let id = webhook.account.id;
         let body = match event {
-            twilio::Event::Progress { of: Some(caller), what: Progress::Answered, .. } => {
+            twilio::Event::Progress { leg: Leg::For(caller), what: Progress::Answered, .. } => {
                 self.calls.taken(&(id, caller));
                 twilio::nothing()
             }
+            twilio::Event::Progress { call, leg: Leg::Made, what } => {
+                self.goes_on(&(id, call), what).await?;
+                twilio::nothing()
+            }
             twilio::Event::Progress { .. } => twilio::nothing(),
-            twilio::Event::Back { call, why } => match self.calls.returns(&(id, call.clone()), why) {
+            twilio::Event::Asks { call } => {
+                let name = (id, call);
+                match self.made.whose(&name).await {
+                    Whose::Ours(agent) => {
+                        let token = (webhook.permit)(&agent, &name.1);
+                        twilio::connect(&webhook.stream, &[("token", &token)])
+                    }
+                    // Its audio has been here.
+                    Whose::Past => twilio::goodbye(),
+                    Whose::Others => return Err(elsewhere(&name.1)),
+                }
+            }
+            twilio::Event::Back { call, left: true, .. } => {
+                self.calls.left(&(id, call));
+                twilio::nothing()
+            }
+            twilio::Event::Back { call, why, .. } => match self.calls.returns(&(id, call.clone()), why) {
                 Some(agent) => {
                     let token = (webhook.permit)(&agent, &call);
                     twilio::connect(&webhook.stream, &[("token", &token)])
                 }
                 None => twilio::goodbye(),
             },
-            // Of calls that this server has not made.
-            twilio::Event::Asks { .. } | twilio::Event::Ringing(_) => twilio::goodbye(),
+            // It rang before.
+            twilio::Event::Ringing(_) => twilio::goodbye(),
         };
-        Reply { content_type: "text/xml", body }
+        Ok(Reply { content_type: "text/xml", body })
+    }
+
+    /// Something becomes of a call that we make.
+    async fn goes_on(&self, name: &through::Name, what: Progress) -> Result<(), Unheard> {
+        if self.made.whose(name).await == Whose::Others {
+            return Err(elsewhere(&name.1));
+        }
+        match what {
+            Progress::Ringing => self.made.rings(name),
+            // Its audio says so.
+            Progress::Answered => {}
+            Progress::Ended(why) => self.made.ended(name, why),
+        }
+        Ok(())
+    }
+
+    /// Somebody has answered a call that we make: the agent who is to speak, or what else is to be done.
+    async fn answered(&self, name: &through::Name, by: &str) -> Result<Answered, Unheard> {
+        match self.made.whose(name).await {
+            Whose::Ours(agent) => Ok(Answered::Speaks(agent)),
+            Whose::Past => Ok(Answered::Nothing),
+            // We made it, and have forgotten it since.
+            Whose::Others if by == self.server.to_string() => Ok(Answered::HungUpOn),
+            Whose::Others => Err(elsewhere(&name.1)),
+        }
     }
 
     async fn telnyx(&self, webhook: &Webhook) -> Result<Reply, Unheard> {
@@ -142,6 +201,22 @@ impl Carriers {
                 let caller = through::called_for(&state).unwrap_or_default().to_owned();
                 self.calls.taken(&(account.id, caller));
                 return Ok(nothing());
+            }
+            telnyx::Event::Progress { call, state, what } if out::made_by(&state).is_some() => {
+                self.goes_on(&(account.id, call), what).await?;
+                return Ok(nothing());
+            }
+            telnyx::Event::Answered { call, state } if out::made_by(&state).is_some() => {
+                let by = out::made_by(&state).unwrap_or_default();
+                match self.answered(&(account.id, call.clone()), by).await? {
+                    Answered::Speaks(agent) => {
+                        let token = (webhook.permit)(&agent, &call);
+                        let id = format!("{call} stream");
+                        telnyx::stream(api, key, &call, &webhook.stream, &[("token", &token)], &id)
+                    }
+                    Answered::HungUpOn => telnyx::hang_up(api, key, &call),
+                    Answered::Nothing => return Ok(nothing()),
+                }
             }
             telnyx::Event::Progress { state, what: Progress::Ended(why), .. } => {
                 if let Some(caller) = through::called_for(&state) {
@@ -175,7 +250,7 @@ impl ports::Carriers for Carriers {
         async move {
             match webhook.account.vendor {
                 Vendor::Telnyx => self.telnyx(&webhook).await,
-                _ => self.twilio(&webhook),
+                _ => self.twilio(&webhook).await,
             }
         }
         .boxed()
@@ -215,29 +290,40 @@ impl Line {
     }
 
     async fn send(&self, command: &Command, gone: fn(u16, &str) -> bool) -> Result<(), Fault> {
+        let mut over = false;
+        match self.ask(command, |status, body| over = gone(status, body)).await {
+            Err(_) if over => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// The answer where it is JSON, or nothing; `refused` is told of a refusal.
+    async fn ask(&self, command: &Command, mut refused: impl FnMut(u16, &str)) -> Result<String, Fault> {
         let request = self
             .0
             .post(&command.url)
             .header("authorization", command.authorization.expose())
             .header("content-type", command.content_type)
             .body(command.body.clone());
-        let mut over = false;
-        let sent = self.0.send(request, |answer, body| {
-            over = gone(answer.status, body);
-            // What it says may hold a number: the status is enough.
-            Fault::new(codes::status(answer.status, answer.retry_after), format!("status {}", answer.status))
-        });
-        let sent = tokio::time::timeout(COMMAND_WITHIN, sent).await;
-        match sent {
-            Ok(Ok((_, body))) => {
-                body.finish();
-                Ok(())
-            }
-            Ok(Err(_)) if over => Ok(()),
-            Ok(Err(fault)) => Err(fault),
-            Err(_) => Err(Fault::new(providers_api::ErrorKind::TimedOut, "no answer in time")),
-        }
+        let asked = async {
+            let sent = self.0.send(request, |answer, body| {
+                refused(answer.status, body);
+                // What it says may hold a number: the status is enough.
+                Fault::new(
+                    codes::status(answer.status, answer.retry_after),
+                    format!("status {}", answer.status),
+                )
+            });
+            let answer = http::json::<serde_json::Value>(sent.await?.1).await;
+            Ok(answer.map(|answer| answer.to_string()).unwrap_or_default())
+        };
+        let late = || Fault::new(providers_api::ErrorKind::TimedOut, "no answer in time");
+        tokio::time::timeout(COMMAND_WITHIN, asked).await.map_err(|_elapsed| late())?
     }
+}
+
+fn elsewhere(call: &str) -> Unheard {
+    Unheard::Elsewhere(format!("the call {call} was not made by this server, or before it was started"))
 }
 
 fn nothing() -> Reply {

@@ -1,11 +1,11 @@
-//! Calls that we make: whoever is in the queue gets a place for the session, the trunk, and an agent for whoever answers; what becomes of it is
-//! written down. The queue outlives the server.
+//! Calls that we make: whoever is in the queue gets a place for the session, the trunk or carrier, and an agent for whoever answers; what becomes of
+//! it is written down. The queue outlives the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use control_server::ports::{self, CallRequest, NotDialled, Refusal, WantedCall};
+use control_server::ports::{self, Account, CallRequest, NotDialled, Refusal, WantedCall};
 use control_store::outbound::{self, Call, End, Step, Wanted};
 use control_store::{Db, Reason};
 use domain::{AtMachine, Callee, EndReason, OrgId, Pii, ServerId, SessionId, wire_name};
@@ -15,6 +15,10 @@ use media_session::{Directory, Handle, Screened, Slot};
 use media_sip::{DialError, Dialling, Outgoing, Peer, Progress, Server};
 use runtime::{Kind, Tasks};
 use tokio::sync::{Notify, mpsc};
+
+mod by_carrier;
+
+pub(crate) use by_carrier::Carriers;
 
 use crate::adapters::entry::{Way, join, request};
 use crate::adapters::phones;
@@ -46,13 +50,21 @@ pub(crate) struct Desk {
     pub(crate) db: Db,
     pub(crate) server: ServerId,
     pub(crate) rights: Arc<Rights>,
+    /// Accounts at carriers, which are trunks of their organizations.
+    pub(crate) carriers: Carriers,
     pub(crate) lines: Arc<phones::Lines>,
     pub(crate) queued: Notify,
     /// Whose call was begun last: organizations take turns.
     pub(crate) last: Mutex<Option<OrgId>>,
 }
 
-/// Which trunks an organization may call by.
+/// What a call goes by.
+enum Trunk<'a> {
+    Sip(&'a Server),
+    Carrier(Box<Account>),
+}
+
+/// Which trunks of the configuration an organization may call by.
 pub(crate) struct Rights {
     /// Whose the trunks of the configuration are.
     pub(crate) home: OrgId,
@@ -75,16 +87,19 @@ impl ports::Dialler for Dialler {
     fn may_dial(&self, org: OrgId, wanted: &WantedCall) -> Result<(), NotDialled> {
         let desk = &self.0;
         let unknown = || NotDialled::TrunkUnknown(wanted.trunk.clone());
-        // Others may not call at the expense of whoever runs the server, unless they were lent the trunk.
-        let sip = desk.sip.as_ref().filter(|_| desk.rights.may(org, &wanted.trunk)).ok_or_else(unknown)?;
-        let number = wanted.to.clone().unwrap_or_else(|| Pii(ANY_NUMBER.to_owned()));
-        let outgoing = Outgoing {
-            trunk: wanted.trunk.clone(),
-            number,
-            caller: wanted.from.clone(),
-            ring: Duration::ZERO,
-        };
-        sip.may_dial(&outgoing).map_err(|error| not_dialled(&wanted.trunk, &error))?;
+        match desk.trunk(org, &wanted.trunk).ok_or_else(unknown)? {
+            Trunk::Sip(sip) => {
+                let number = wanted.to.clone().unwrap_or_else(|| Pii(ANY_NUMBER.to_owned()));
+                let outgoing = Outgoing {
+                    trunk: wanted.trunk.clone(),
+                    number,
+                    caller: wanted.from.clone(),
+                    ring: Duration::ZERO,
+                };
+                sip.may_dial(&outgoing).map_err(|error| not_dialled(&wanted.trunk, &error))?;
+            }
+            Trunk::Carrier(account) => desk.carriers.may_dial(&account, wanted)?,
+        }
         if desk.agent(org, &wanted.agent).is_none() {
             return Err(NotDialled::AgentUnknown(wanted.agent.clone()));
         }
@@ -114,15 +129,15 @@ impl Desk {
                 "calls of ours were cut off when the server died; they are closed as interrupted"
             );
         }
-        // Without a trunk nobody is ever called.
-        if self.sip.is_none() || self.rights.trunks.is_empty() {
-            return Ok(());
-        }
         let desk = Arc::clone(self);
         self.tasks.spawn(QUEUE, async move {
             loop {
                 // Elapsed or told: either way it is time to look.
                 let _told = tokio::time::timeout(LOOK_EVERY, desk.queued.notified()).await;
+                // Without a trunk nobody is called; accounts come and go.
+                if !desk.has_trunks() {
+                    continue;
+                }
                 if let Err(error) = desk.look().await {
                     tracing::debug!(
                         error = &error as &dyn std::error::Error,
@@ -139,7 +154,7 @@ impl Desk {
         let mut tx = self.db.system_tx(Reason::Outbound).await?;
         let mut waiting = outbound::waiting(&mut tx).await?;
         tx.commit().await?;
-        waiting.retain(|org| !self.spending.is_stopped(*org) && !self.rights.of(*org).is_empty());
+        waiting.retain(|org| !self.spending.is_stopped(*org) && !self.trunks(*org).is_empty());
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let behind = waiting.partition_point(|org| last.is_some_and(|last| *org <= last));
         waiting.rotate_left(behind);
@@ -148,7 +163,7 @@ impl Desk {
             for org in waiting {
                 let Ok(slot) = self.directory.reserve() else { return Ok(()) };
                 let mut tx = self.db.org_tx(org).await?;
-                let call = outbound::claim(&mut tx, self.server, &self.rights.of(org)).await?;
+                let call = outbound::claim(&mut tx, self.server, &self.trunks(org)).await?;
                 tx.commit().await?;
                 if let Some(call) = call {
                     *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(org);
@@ -160,6 +175,28 @@ impl Desk {
             waiting = left;
         }
         Ok(())
+    }
+
+    fn has_trunks(&self) -> bool {
+        let by_sip = self.sip.is_some() && !self.rights.trunks.is_empty();
+        by_sip || (self.carriers.public_url.is_some() && self.carriers.bench.has_carriers())
+    }
+
+    /// What the organization may call by: trunks of the server, and its accounts at carriers.
+    fn trunks(&self, org: OrgId) -> Vec<String> {
+        let mut trunks = if self.sip.is_some() { self.rights.of(org) } else { Vec::new() };
+        if self.carriers.public_url.is_some() {
+            trunks.extend(self.carriers.of(org));
+        }
+        trunks
+    }
+
+    /// Others may not call at the expense of whoever runs the server, unless they were lent the trunk. Of a trunk and an account of one name the
+    /// trunk is meant.
+    fn trunk(&self, org: OrgId, name: &str) -> Option<Trunk<'_>> {
+        let by_sip = self.sip.as_ref().filter(|_| self.rights.of(org).iter().any(|trunk| trunk == name));
+        let by_carrier = || self.carriers.account(org, name).map(|account| Trunk::Carrier(Box::new(account)));
+        by_sip.map(Trunk::Sip).or_else(by_carrier)
     }
 
     /// The agent, as the catalogue names it.
@@ -177,10 +214,23 @@ impl Desk {
         slot: Slot,
     ) -> Result<bool, control_store::Error> {
         let pen = self.pen(org, call.id);
-        let Some(sip) = &self.sip else { return Ok(false) };
         let Some(agent) = self.agent(org, &call.set.agent) else {
             pen.ended("agent_unknown", None);
             return Ok(true);
+        };
+        let sip = match self.trunk(org, &call.set.trunk) {
+            Some(Trunk::Sip(sip)) => sip,
+            Some(Trunk::Carrier(account)) => {
+                let desk = Arc::clone(self);
+                let dialled = desk.dialled_by_carrier(call, agent, slot, *account, pen);
+                self.tasks.spawn_graceful(DIALLING, dialled);
+                return Ok(true);
+            }
+            // It was taken away since the call was claimed.
+            None => {
+                pen.ended("forbidden", None);
+                return Ok(true);
+            }
         };
         let outgoing = Outgoing {
             trunk: call.set.trunk.clone(),

@@ -9,7 +9,7 @@ use control_api::offer::Candidate;
 use control_server::ports::{
     Accept, Announced, Answer, CallRequest, Calls, Framing, Offer, Refusal, Renegotiation,
 };
-use domain::{EndReason, OrgId, SessionId};
+use domain::{OrgId, SessionId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::Delivery;
@@ -18,6 +18,7 @@ use media_socket::{Begun, Carried};
 use runtime::{Kind, Tasks};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::adapters::carriers::out::Made;
 use crate::adapters::carriers::{Line, through};
 use crate::adapters::halves::{self, Half, Halves};
 use crate::adapters::protocol::Rtvi;
@@ -44,6 +45,8 @@ pub(crate) struct Entry {
     pub(crate) line: Line,
     /// Carriers' calls that run here.
     pub(crate) calls: through::Calls,
+    /// Those that wait for their audio.
+    pub(crate) made: Made,
     pub(crate) halves: Halves,
     /// Streams of announced calls that have not said whose they are.
     pub(crate) silent: Arc<Semaphore>,
@@ -292,6 +295,7 @@ impl Calls for Entry {
             tasks: Arc::clone(&self.tasks),
             line: self.line.clone(),
             calls: self.calls.clone(),
+            made: self.made.clone(),
         };
         Ok(Box::new(move |socket| arriving.run(socket, options, stream, silent).boxed()))
     }
@@ -339,6 +343,7 @@ struct Arriving {
     tasks: Arc<Tasks>,
     line: Line,
     calls: through::Calls,
+    made: Made,
 }
 
 /// What became of a stream that brought a good token.
@@ -394,11 +399,19 @@ impl Arriving {
             account: account.clone(),
             call: begun.call.clone(),
             webhook: begun.parameters.remove("webhook").unwrap_or_default(),
+            // Of a call that came in carriers show its own caller's.
+            from: String::new(),
             agent: call.agent.clone(),
         };
         let named = way.name();
         // A caller who comes back from where nobody took them goes on in the session that they left.
         let Err(peer) = self.calls.back(&named, peer) else { return };
+        // Somebody whom we have called is waited for.
+        let Err(peer) = self.made.arrives(&named, peer, begun.codec) else { return };
+        // One more stream of a call that has its own is nobody's.
+        if self.calls.runs(&named) {
+            return;
+        }
         call.resume_within = NO_RETURN;
         tell(&mut call.caller, &begun);
         let session = match self.enter(&call, begun.codec, peer, way) {
@@ -406,17 +419,10 @@ impl Arriving {
             Entered::NoRoom => None,
             Entered::Again => return,
         };
-        let (line, name, calls) = (self.line.clone(), begun.call, self.calls.clone());
+        let (line, calls) = (self.line.clone(), self.calls.clone());
         // Of a server that stops, too: its session ends first, and the call would go on at the carrier and be paid for.
         self.tasks.spawn_graceful(HANG_UP, async move {
-            let left = match session {
-                Some(session) => session.ended().await == Some(EndReason::CallerLeft),
-                None => false,
-            };
-            // Who is with somebody else is left there.
-            if !calls.over(&named) && !left {
-                line.hang_up(&account, &name).await;
-            }
+            through::let_go(&calls, &line, &account, &named, session.as_ref()).await;
         });
     }
 }

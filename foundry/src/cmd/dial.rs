@@ -1,4 +1,4 @@
-//! `foundry dial`: has somebody called by a SIP trunk of a running server, by its API, and says what came of it.
+//! `foundry dial`: has somebody called by a trunk of a running server, by its API, and says what came of it.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -17,13 +17,13 @@ pub(crate) struct Args {
     /// Whom to call, such as +4930123456.
     #[arg(value_name = "NUMBER")]
     to: String,
-    /// One of the server's trunks ([[sip.trunks]] of its configuration).
+    /// One of the server's trunks ([[sip.trunks]] of its configuration), or an account at a carrier.
     #[arg(long, value_name = "NAME")]
     trunk: String,
     /// Who speaks to whoever answers.
     #[arg(long, default_value = "front-desk", value_name = "NAME")]
     agent: String,
-    /// What the callee sees, where it is not the trunk's own.
+    /// What the callee sees, where it is not the trunk's own; a carrier wants one of the account's numbers.
     #[arg(long, value_name = "NUMBER")]
     from: Option<String>,
     /// How long it may ring, in seconds.

@@ -87,13 +87,13 @@ fn write(path: &Path, parts: &[Vec<u8>]) {
     std::fs::write(path, parts.concat()).expect("writable");
 }
 
-fn post(server: &Server, path: &str, body: &Value) -> Value {
+pub(crate) fn post(server: &Server, path: &str, body: &Value) -> Value {
     let answer = with(server, &server.token(), "POST", path, body);
     assert!(answer.status < 300, "{path}: {}", answer.text());
     answer.json()
 }
 
-fn imported(server: &Server, id: &str, file: &str) -> Value {
+pub(crate) fn imported(server: &Server, id: &str, file: &str) -> Value {
     let bearer = format!("Bearer {}", server.token());
     let headers = [("content-type", "text/csv"), ("authorization", bearer.as_str())];
     let path = format!("/v1/campaigns/{id}/contacts");

@@ -18,21 +18,30 @@ use crate::house;
 use crate::phones::{spoken, voiced};
 use crate::vendors::{World, account};
 
-const NUMBER: &str = "+41441234567";
-const SID: &str = "AC00000000000000000000000000000001";
-const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const NUMBER: &str = "+41441234567";
+pub(crate) const SID: &str = "AC00000000000000000000000000000001";
+pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const FRAME: Duration = Duration::from_millis(20);
 
-struct Trunk {
-    world: World,
-    server: Server,
-    id: String,
+pub(crate) struct Trunk {
+    pub(crate) world: World,
+    pub(crate) server: Server,
+    pub(crate) id: String,
+    /// How the carrier reaches it, where that is not the server's address.
+    base: Option<&'static str>,
 }
 
 impl Trunk {
     /// A server with an account at a carrier and a route for its number.
-    fn at(vendor: &str, key: &str, options: Value) -> Self {
+    pub(crate) fn at(vendor: &str, key: &str, options: Value) -> Self {
         Self::on(house::timed("", &[]), vendor, key, options)
+    }
+
+    /// As `at`, of a server that says how it is reached, as calls out need.
+    pub(crate) fn out(vendor: &str, key: &str, options: Value) -> Self {
+        const BASE: &str = "https://voice.example.com";
+        let settings = format!("[server]\npublic_url = \"{BASE}\"");
+        Self { base: Some(BASE), ..Self::on(house::timed(&settings, &[]), vendor, key, options) }
     }
 
     /// As `at`, with an agent that puts callers through.
@@ -67,19 +76,20 @@ impl Trunk {
         });
         let made = with(&server, &server.token(), "POST", "/v1/routes", &route);
         assert_eq!(made.status, 201, "{}", made.text());
-        Self { world, server, id }
+        Self { world, server, id, base: None }
     }
 
     fn path(&self) -> String {
         format!("/carriers/{}/voice", self.id)
     }
 
-    fn url(&self) -> String {
-        format!("{}{}", self.server.url().trim_end_matches('/'), self.path())
+    pub(crate) fn url(&self) -> String {
+        let base = self.base.unwrap_or(self.server.url());
+        format!("{}{}", base.trim_end_matches('/'), self.path())
     }
 
     /// Commands that the carrier was given.
-    fn commands(&self, what: &str) -> Vec<Value> {
+    pub(crate) fn commands(&self, what: &str) -> Vec<Value> {
         let seen = self.world.stage.seen().into_iter();
         seen.filter(|seen| seen.what == what).map(|seen| seen.body).collect()
     }
@@ -100,7 +110,7 @@ fn rings(trunk: &Trunk, call: &str, to: &str, token: &str) -> Reply {
 }
 
 /// A webhook of Twilio's with `more` in it.
-fn posts(trunk: &Trunk, call: &str, to: &str, token: &str, more: &[(&str, &str)]) -> Reply {
+pub(crate) fn posts(trunk: &Trunk, call: &str, to: &str, token: &str, more: &[(&str, &str)]) -> Reply {
     let all = [
         ("AccountSid", SID),
         ("ApiVersion", "2010-04-01"),
@@ -125,20 +135,20 @@ fn between<'a>(twiml: &'a str, before: &str, after: &str) -> &'a str {
     rest.split_once(after).unwrap_or_else(|| unreachable!("{after} in {twiml}")).0
 }
 
-fn opened(trunk: &Trunk, stream: &str) -> Socket {
+pub(crate) fn opened(trunk: &Trunk, stream: &str) -> Socket {
     let path = stream.split_once("//").and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
     Socket::open(trunk.server.url(), &path.expect("a path")).expect("an answer").expect("it is let in")
 }
 
 /// A scripted stream of either carrier.
-struct Stream {
-    socket: Socket,
+pub(crate) struct Stream {
+    pub(crate) socket: Socket,
     chunk: u64,
     telnyx: bool,
 }
 
 impl Stream {
-    fn begin(mut socket: Socket, call: &str, parameters: &Value, telnyx: bool) -> Self {
+    pub(crate) fn begin(mut socket: Socket, call: &str, parameters: &Value, telnyx: bool) -> Self {
         let start = if telnyx {
             json!({"event": "start", "sequence_number": "1", "stream_id": "s-1", "start": {
                 "user_id": "u", "call_control_id": call, "from": "+41791112233", "to": NUMBER, "custom_parameters": parameters,
@@ -157,7 +167,7 @@ impl Stream {
 
     /// 20 ms of sound, when they are due.
     #[expect(clippy::disallowed_methods, reason = "a carrier keeps real time, on a thread of its own")]
-    fn play(&mut self, mulaw: &[u8]) {
+    pub(crate) fn play(&mut self, mulaw: &[u8]) {
         let begun = Instant::now();
         for (number, frame) in mulaw.chunks(160).enumerate() {
             let due = begun + FRAME * u32::try_from(number).expect("a short recording");
@@ -173,7 +183,7 @@ impl Stream {
     }
 
     /// What is heard until so many frames of somebody speaking, or until the socket ends.
-    fn listen(&mut self, frames: usize) -> usize {
+    pub(crate) fn listen(&mut self, frames: usize) -> usize {
         let mut heard = Vec::new();
         while voiced(&heard) < frames {
             match self.socket.receive() {
@@ -191,7 +201,7 @@ impl Stream {
     }
 
     /// Reads what comes until the server closes.
-    fn is_closed(&mut self) -> bool {
+    pub(crate) fn is_closed(&mut self) -> bool {
         for _ in 0..5_000 {
             if matches!(self.socket.receive(), Heard::Closed(_)) {
                 return true;
@@ -201,7 +211,7 @@ impl Stream {
     }
 }
 
-fn silence(seconds: usize) -> Vec<u8> {
+pub(crate) fn silence(seconds: usize) -> Vec<u8> {
     vec![0xff; 8_000 * seconds]
 }
 
@@ -249,7 +259,7 @@ fn twilio_announces_a_call_and_is_told_to_hang_up_when_the_agent_does() {
     let ended = process::wait_for("the end by REST", Duration::from_secs(30), || {
         trunk.commands("request").first().cloned()
     });
-    assert_eq!(ended, json!({"account": SID, "call": "CA1", "status": "completed"}));
+    assert_eq!(ended, json!({"account": SID, "call": "CA1", "status": "completed", "twiml": null}));
     assert!(phone.is_closed());
     let mut again = Stream::begin(opened(&trunk, stream), "CA1", &json!({"token": token}), false);
     assert!(again.is_closed(), "a token is good once");
@@ -377,7 +387,7 @@ fn put_through(trunk: &Trunk) -> Stream {
         let answer = rings(trunk, "CA7", NUMBER, AUTH_TOKEN).text();
         answer.contains("<Connect>").then_some(answer)
     });
-    let mut stream = stream_of(trunk, &twiml);
+    let mut stream = stream_of(trunk, "CA7", &twiml);
     assert!(stream.listen(25) >= 25, "the greeting");
     stream.play(&[spoken("desk_yes.wav"), silence(1)].concat());
     let asked = process::wait_for("a transfer", Duration::from_secs(20), || {
@@ -399,13 +409,13 @@ fn put_through(trunk: &Trunk) -> Stream {
     stream
 }
 
-fn stream_of(trunk: &Trunk, twiml: &str) -> Stream {
+pub(crate) fn stream_of(trunk: &Trunk, call: &str, twiml: &str) -> Stream {
     let token = between(twiml, "name=\"token\" value=\"", "\"");
     let mut parameters = json!({"token": token});
     if twiml.contains("name=\"webhook\"") {
         parameters["webhook"] = json!(between(twiml, "name=\"webhook\" value=\"", "\""));
     }
-    Stream::begin(opened(trunk, between(twiml, "<Stream url=\"", "\"")), "CA7", &parameters, false)
+    Stream::begin(opened(trunk, between(twiml, "<Stream url=\"", "\"")), call, &parameters, false)
 }
 
 /// The one call there is, once it is over.
@@ -433,7 +443,7 @@ fn a_caller_whom_nobody_takes_comes_back_from_twilio_to_the_same_session() {
         AUTH_TOKEN,
         &[("DialCallStatus", "no-answer"), ("CallStatus", "in-progress")],
     );
-    let mut stream = stream_of(&trunk, &back.text());
+    let mut stream = stream_of(&trunk, "CA7", &back.text());
     assert!(stream.listen(25) >= 25, "the agent says that nobody could take the call");
     drop(stream);
     let call = only_call(&trunk);
@@ -464,7 +474,7 @@ fn a_caller_who_was_taken_at_twilio_is_left_there() {
 }
 
 /// A webhook that Telnyx signs.
-fn signed(trunk: &Trunk, pair: &Ed25519KeyPair, event: &str, payload: &Value) -> Reply {
+pub(crate) fn signed(trunk: &Trunk, pair: &Ed25519KeyPair, event: &str, payload: &Value) -> Reply {
     let body =
         json!({"data": {"record_type": "event", "event_type": event, "id": "e-1", "payload": payload}});
     let body = body.to_string();
@@ -479,31 +489,84 @@ fn signed(trunk: &Trunk, pair: &Ed25519KeyPair, event: &str, payload: &Value) ->
     http::request(trunk.server.url(), "POST", &trunk.path(), &headers, body.as_bytes()).expect("an answer")
 }
 
+/// A caller who hangs up while somebody else is called for them is gone, and nobody waits for their audio.
 #[test]
-fn a_caller_at_telnyx_stays_with_the_agent_when_whoever_was_called_is_busy() {
+fn a_caller_at_twilio_who_hangs_up_while_somebody_is_called_has_left() {
     let _quiet = house::quiet();
-    let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed");
-    let options = json!({"public_key": STANDARD.encode(pair.public_key())});
-    let trunk = Trunk::through("telnyx", "KEY0123456789", options);
+    let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    drop(put_through(&trunk));
+    let left = [("DialCallStatus", "canceled"), ("CallStatus", "completed"), ("Direction", "inbound")];
+    assert!(posts(&trunk, "CA7", NUMBER, AUTH_TOKEN, &left).text().ends_with("<Response/>"));
+    assert_eq!(only_call(&trunk)["end_reason"], "caller_left");
+    assert!(
+        trunk.commands("request").iter().all(|command| command["status"].is_null()),
+        "there is no call to end"
+    );
+}
+
+pub(crate) fn telnyx_key() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed")
+}
+
+/// A caller at Telnyx who has asked for a person, and what Telnyx was told then.
+fn put_through_at_telnyx(trunk: &Trunk, pair: &Ed25519KeyPair) -> (Stream, Value) {
     let mut call = json!({"call_control_id": "v3:abc", "direction": "incoming", "from": "+41791112233", "to": NUMBER, "client_state": null});
     let answer = process::wait_for("an answer", Duration::from_secs(10), || {
-        assert_eq!(signed(&trunk, &pair, "call.initiated", &call).status, 200);
+        assert_eq!(signed(trunk, pair, "call.initiated", &call).status, 200);
         trunk.commands("answer").pop()
     });
     call["client_state"] = answer["client_state"].clone();
-    assert_eq!(signed(&trunk, &pair, "call.answered", &call).status, 200);
-    let asked = trunk.commands("streaming_start").pop().expect("its audio is asked for");
-    let told = asked["custom_parameters"].as_array().expect("a list").iter();
-    let told: serde_json::Map<String, Value> =
-        told.map(|one| (one["name"].as_str().expect("a name").to_owned(), one["value"].clone())).collect();
-    let url = asked["stream_url"].as_str().expect("an address");
-    let mut phone = Stream::begin(opened(&trunk, url), "v3:abc", &Value::Object(told), true);
+    assert_eq!(signed(trunk, pair, "call.answered", &call).status, 200);
+    let mut phone = telnyx_stream(trunk, "v3:abc");
     assert_eq!(phone.listen(25), 25, "the greeting");
     phone.play(&[spoken("desk_yes.wav"), silence(1)].concat());
     let through = process::wait_for("a transfer", Duration::from_secs(20), || {
         trunk.commands("transfer").first().cloned()
     });
     assert_eq!((&through["call"], &through["to"]), (&json!("v3:abc"), &json!("+49301")));
+    (phone, through)
+}
+
+/// The stream that Telnyx was told to begin last.
+pub(crate) fn telnyx_stream(trunk: &Trunk, call: &str) -> Stream {
+    let asked = trunk.commands("streaming_start").pop().expect("its audio is asked for");
+    assert_eq!(asked["call"], call);
+    let told = asked["custom_parameters"].as_array().expect("a list").iter();
+    let told: serde_json::Map<String, Value> =
+        told.map(|one| (one["name"].as_str().expect("a name").to_owned(), one["value"].clone())).collect();
+    let url = asked["stream_url"].as_str().expect("an address");
+    Stream::begin(opened(trunk, url), call, &Value::Object(told), true)
+}
+
+/// A server with an account at Telnyx, whose agent puts callers through.
+fn through_at_telnyx() -> (Trunk, Ed25519KeyPair) {
+    let pair = telnyx_key();
+    let options = json!({"public_key": STANDARD.encode(pair.public_key())});
+    (Trunk::through("telnyx", "KEY0123456789", options), pair)
+}
+
+#[test]
+fn a_caller_at_telnyx_who_hangs_up_while_somebody_is_called_has_left() {
+    let _quiet = house::quiet();
+    let (trunk, pair) = through_at_telnyx();
+    let (mut phone, through) = put_through_at_telnyx(&trunk, &pair);
+    phone
+        .socket
+        .say(&json!({"event": "stop", "stream_id": "s-1", "stop": {"call_control_id": "v3:abc"}}).to_string())
+        .expect("it is read");
+    assert!(phone.is_closed());
+    let let_go = json!({"call_control_id": "v3:new", "direction": "outgoing", "hangup_cause": "originator_cancel",
+        "client_state": through["target_leg_client_state"]});
+    assert_eq!(signed(&trunk, &pair, "call.hangup", &let_go).status, 200);
+    assert_eq!(only_call(&trunk)["end_reason"], "caller_left");
+    assert_eq!(trunk.commands("hangup"), [] as [Value; 0], "there is no call to end");
+}
+
+#[test]
+fn a_caller_at_telnyx_stays_with_the_agent_when_whoever_was_called_is_busy() {
+    let _quiet = house::quiet();
+    let (trunk, pair) = through_at_telnyx();
+    let (mut phone, through) = put_through_at_telnyx(&trunk, &pair);
     let busy = json!({"call_control_id": "v3:new", "direction": "outgoing", "hangup_cause": "user_busy",
         "client_state": through["target_leg_client_state"]});
     assert_eq!(signed(&trunk, &pair, "call.hangup", &busy).status, 200);

@@ -9,6 +9,7 @@ mod browser;
 mod calling;
 mod campaigns;
 mod carriers;
+mod carriers_out;
 mod commands;
 mod console;
 mod crash;

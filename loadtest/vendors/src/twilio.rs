@@ -1,6 +1,8 @@
-//! Twilio's REST API, as far as a call that runs is ended or given other TwiML by it: `POST /2010-04-01/Accounts/{sid}/Calls/{callSid}.json`.
+//! Twilio's REST API, as far as calls are made by it (`POST /2010-04-01/Accounts/{sid}/Calls.json`), and ended or given other TwiML
+//! (`POST …/Calls/{callSid}.json`).
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Form, Path, State};
@@ -16,12 +18,15 @@ use serde_json::{Value, json};
 use crate::Stage;
 
 const VENDOR: &str = "twilio";
+/// Of Twilio's own test numbers: a number that is none.
+const NO_NUMBER: &str = "+15005550001";
 
 #[derive(Clone)]
 struct Api {
     stage: Stage,
     /// Calls that are over.
     over: Arc<Mutex<HashSet<String>>>,
+    made: Arc<AtomicUsize>,
 }
 
 #[derive(Deserialize)]
@@ -33,8 +38,40 @@ struct Update {
 }
 
 pub(crate) fn router(stage: Stage) -> Router {
-    let api = Api { stage, over: Arc::default() };
-    Router::new().route("/2010-04-01/Accounts/{sid}/Calls/{call}", post(update)).with_state(api)
+    let api = Api { stage, over: Arc::default(), made: Arc::default() };
+    Router::new()
+        .route("/2010-04-01/Accounts/{sid}/Calls.json", post(create))
+        .route("/2010-04-01/Accounts/{sid}/Calls/{call}", post(update))
+        .with_state(api)
+}
+
+/// Noted as `dial`, with every value of a field that is there more than once.
+async fn create(
+    State(api): State<Api>,
+    Path(sid): Path<String>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Response {
+    let of = |name: &str| -> Vec<&str> {
+        fields.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect()
+    };
+    let call = format!("CA{:032x}", api.made.fetch_add(1, Ordering::Relaxed) + 1);
+    let body = json!({
+        "account": sid, "call": call, "to": of("To"), "from": of("From"), "timeout": of("Timeout"), "url": of("Url"),
+        "status_callback": of("StatusCallback"), "events": of("StatusCallbackEvent"),
+    });
+    api.stage.note(VENDOR, "dial", body);
+    if !is_authorized(&headers, &sid) {
+        return refusal(StatusCode::UNAUTHORIZED, 20003, "Authenticate");
+    }
+    if of("From").is_empty() {
+        return refusal(StatusCode::BAD_REQUEST, 21213, "'From' phone number is required");
+    }
+    if of("To") == [NO_NUMBER] {
+        return refusal(StatusCode::BAD_REQUEST, 21211, "Invalid 'To' Phone Number");
+    }
+    let made = json!({"sid": call, "account_sid": sid, "status": "queued", "direction": "outbound-api"});
+    (StatusCode::CREATED, Json(made)).into_response()
 }
 
 async fn update(

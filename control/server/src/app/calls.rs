@@ -193,16 +193,21 @@ pub(crate) fn rendered(
     (!said.trim().is_empty()).then_some(said)
 }
 
+fn wrong(pointer: &str, code: &'static str, said: String) -> Error {
+    let mut fields = Fields::default();
+    fields.wrong(pointer, code, said);
+    fields.check().err().unwrap_or_else(|| Error::new(&problem::BODY_UNFIT, format!("{pointer} is wrong")))
+}
+
 pub(crate) fn refused(why: NotDialled) -> Error {
     let said = why.to_string();
     match why {
         NotDialled::TrunkUnknown(_) => of_field(&problem::REFERENCE_UNKNOWN, "/trunk", "unknown", said),
         NotDialled::AgentUnknown(_) => of_field(&problem::REFERENCE_UNKNOWN, "/agent", "unknown", said),
-        NotDialled::NotDialable => {
-            let mut fields = Fields::default();
-            fields.wrong("/to", "invalid", said);
-            fields.check().err().unwrap_or_else(|| Error::new(&problem::BODY_UNFIT, "/to is invalid"))
-        }
+        NotDialled::AccountUnfit { .. } => wrong("/trunk", "unfit", said),
+        NotDialled::NoCaller => wrong("/from", "missing", said),
+        NotDialled::NotInternational { field } => wrong(field, "invalid", said),
+        NotDialled::NotDialable => wrong("/to", "invalid", said),
         NotDialled::Refused(refusal) => refusal.into(),
     }
 }

@@ -286,6 +286,7 @@ fn check_texts(fields: &mut Fields, options: &AccountOptions) {
     let codes = [
         ("/options/account_sid", &options.account_sid, ""),
         ("/options/public_key", &options.public_key, "+/="),
+        ("/options/connection_id", &options.connection_id, "-"),
     ];
     for (pointer, text, beside) in codes {
         let Some(text) = text else { continue };

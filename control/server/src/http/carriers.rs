@@ -28,6 +28,7 @@ pub(crate) async fn voice(
         Ok(reply) => Ok(([(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response()),
         Err(Unheard::Forged(detail)) => Err(Error::new(&problem::WEBHOOK_UNSIGNED, detail)),
         Err(Unheard::Unreadable(detail)) => Err(Error::new(&problem::BODY_INVALID, detail)),
+        Err(Unheard::Elsewhere(detail)) => Err(Error::new(&problem::CALL_ELSEWHERE, detail)),
         Err(Unheard::Failed(detail)) => Err(Error::new(&problem::VENDOR_FAILED, detail)),
     }
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ::carriers::{Dial, Unanswered, telnyx, twilio};
 use control_api::provider_account::Vendor;
 use control_server::ports::Account;
-use domain::{ProviderAccountId, Transfer};
+use domain::{EndReason, ProviderAccountId, Transfer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::{Codec, Delivery, LegCommand, LegEvent};
-use media_session::{Leg, NotTransferred, Refer};
+use media_session::{Handle, Leg, NotTransferred, Refer};
 use media_socket::Peer;
 use runtime::{Kind, Tasks};
 use tokio::sync::{mpsc, oneshot};
@@ -59,7 +59,7 @@ impl Calls {
     }
 
     /// The session has ended. Whether its caller is elsewhere, where the carrier is to leave them.
-    pub(crate) fn over(&self, name: &Name) -> bool {
+    fn over(&self, name: &Name) -> bool {
         self.lock().remove(name).is_some_and(|running| running.elsewhere)
     }
 
@@ -101,6 +101,13 @@ impl Calls {
         }
     }
 
+    /// The caller has hung up while nobody had taken them yet.
+    pub(super) fn left(&self, name: &Name) {
+        if let Some(running) = self.lock().get_mut(name).filter(|running| !running.elsewhere) {
+            let _gone = running.turns.try_send(Turn::Gone);
+        }
+    }
+
     /// The carrier asks what to do with a caller whose audio left us. With whom they go on here; `None`: nothing is left to be said.
     pub(super) fn returns(&self, name: &Name, why: Unanswered) -> Option<String> {
         if why == Unanswered::Over {
@@ -111,6 +118,11 @@ impl Calls {
         let running = calls.get_mut(name).filter(|running| !running.elsewhere)?;
         running.failed = Some(why);
         Some(running.agent.clone())
+    }
+
+    /// Whether the call has a session here.
+    pub(crate) fn runs(&self, name: &Name) -> bool {
+        self.lock().contains_key(name)
     }
 
     /// A stream of a call that waits for one; of another call it is given back.
@@ -129,6 +141,24 @@ impl Calls {
     }
 }
 
+/// Ends a call at its carrier once its session is over. A caller who has left is left, and one who is with somebody else stays there.
+pub(crate) async fn let_go(
+    calls: &Calls,
+    line: &Line,
+    account: &Account,
+    name: &Name,
+    session: Option<&Handle>,
+) -> Option<EndReason> {
+    let reason = match session {
+        Some(session) => session.ended().await,
+        None => None,
+    };
+    if !calls.over(name) && reason != Some(EndReason::CallerLeft) {
+        line.hang_up(account, &name.1).await;
+    }
+    reason
+}
+
 /// Where a person is called by Telnyx, whose call it is for.
 pub(super) fn called_for(state: &str) -> Option<&str> {
     state.strip_prefix(FOR)
@@ -143,6 +173,8 @@ pub(crate) struct Way {
     pub(crate) call: String,
     /// Where the carrier says what becomes of it.
     pub(crate) webhook: String,
+    /// What people see whom the caller is put through to; empty: what the carrier shows them.
+    pub(crate) from: String,
     pub(crate) agent: String,
 }
 
@@ -175,6 +207,25 @@ async fn carry(
     let (mut peer, mut away) = (Some(peer), false);
     loop {
         tokio::select! {
+            // What was decided counts before what follows from it: a stream that ends since its call is elsewhere.
+            biased;
+            Some(turn) = turns.recv() => match turn {
+                Turn::Away => away = true,
+                Turn::Here if peer.is_none() => {
+                    // Its caller hung up while somebody else was called.
+                    let _gone = events.send(LegEvent::Closed).await;
+                    return;
+                }
+                Turn::Here => away = false,
+                Turn::Back(next) => {
+                    away = false;
+                    peer = Some(next);
+                }
+                Turn::Gone => {
+                    let _gone = events.send(LegEvent::Closed).await;
+                    return;
+                }
+            },
             event = heard(&mut peer) => match event {
                 Some(LegEvent::Closed | LegEvent::Lost) | None if away => peer = None,
                 Some(event) => {
@@ -192,18 +243,6 @@ async fn carry(
                 (Some(_), None) => {}
                 (None, _) => return,
             },
-            Some(turn) = turns.recv() => match turn {
-                Turn::Away => away = true,
-                Turn::Here => away = false,
-                Turn::Back(next) => {
-                    away = false;
-                    peer = Some(next);
-                }
-                Turn::Gone => {
-                    let _gone = events.send(LegEvent::Closed).await;
-                    return;
-                }
-            },
         }
     }
 }
@@ -220,14 +259,14 @@ impl Refer for Way {
     fn refer(&self, transfer: &Transfer) -> BoxFuture<'static, Result<(), NotTransferred>> {
         let (calls, line, name, account) =
             (self.calls.clone(), self.line.clone(), self.name(), self.account.clone());
-        let (webhook, transfer) = (self.webhook.clone(), transfer.clone());
+        let (webhook, from, transfer) = (self.webhook.clone(), self.from.clone(), transfer.clone());
         async move {
             let over = || NotTransferred::failed("the call is over");
             if webhook.is_empty() {
                 return Err(NotTransferred::unsupported("this stream was not announced by its carrier"));
             }
             let outcome = calls.tried(&name).ok_or_else(over)?;
-            let dial = Dial { to: &transfer.to, from: "", webhook: &webhook, ring_s: transfer.ring_s };
+            let dial = Dial { to: &transfer.to, from: &from, webhook: &webhook, ring_s: transfer.ring_s };
             if let Err(reason) = send(&line, &account, &name.1, dial).await {
                 calls.not_begun(&name);
                 return Err(NotTransferred::failed(&format!("the carrier took no transfer: {reason}")));
@@ -249,7 +288,8 @@ async fn send(line: &Line, account: &Account, call: &str, dial: Dial<'_>) -> Res
     let (command, gone): (_, fn(u16, &str) -> bool) = match account.vendor {
         Vendor::Telnyx => {
             let (api, key, state) = (api(account, telnyx::API), key(account)?, format!("{FOR}{call}"));
-            let id = format!("{call} {}", dial.to);
+            // Of each try its own: the carrier does nothing for one that it knows.
+            let id = format!("{:032x}", rand::random::<u128>());
             (telnyx::transfer(api, key, call, dial, &state, &id), |_, _| false)
         }
         _ => {
