@@ -22,7 +22,8 @@ async function saySaid(page, id, words) {
   const until = Date.now() + PATIENCE_MS;
   while (Date.now() < until) {
     const { data } = await operator.get(`/sessions/${id}/events?limit=1000`);
-    const heard = (event) => event.kind === 'agent_turn' && event.text.replace(/^heard until interrupted: /, '');
+    const heard = (event) =>
+      event.kind === 'agent_turn' && event.text.replace(/^heard until interrupted: /, '');
     const turns = data.filter(heard).map((event) => event.turn);
     const saying = data.filter((event) => event.kind === 'agent_saying' && event.text.includes(words));
     if (saying.some((event) => turns.includes(event.turn))) return said;

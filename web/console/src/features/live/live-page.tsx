@@ -136,8 +136,7 @@ function Tell({ id }: { id: string }) {
   const [text, setText] = useState('');
   const [mode, setMode] = useState<'instruct' | 'say'>('instruct');
   const tell = useDoing(whisper);
-  const said =
-    tell.data && (tell.variables.mode === 'say' ? SAYS : tell.data.heeded ? HEEDS : HEEDS_NOT);
+  const said = tell.data && (tell.variables.mode === 'say' ? SAYS : tell.data.heeded ? HEEDS : HEEDS_NOT);
   return (
     <form
       className="row"
