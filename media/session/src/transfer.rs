@@ -21,8 +21,8 @@ use crate::ports::{Leg, NotTransferred};
 use crate::session::Session;
 use crate::unasked::Unasked;
 
-/// Beyond the time that the phone may ring: what the network needs to say how it went.
-const SETTLES_S: u32 = 10;
+/// Beyond the time that the phone may ring: what the network needs to say how it went. Carriers begin to count late, and Twilio adds 5 s.
+const SETTLES_S: u32 = 20;
 /// And what a person needs to hear of the call and to make up their mind.
 const CONSULTS_S: u32 = 60;
 /// A side that is further behind what the other says than this, such as after a hold-up of the network, catches up by a cut.
@@ -107,7 +107,7 @@ impl Session {
                 let message = if warm {
                     "no trunk is there by which the person could be called"
                 } else {
-                    "the caller's connection cannot be sent elsewhere: only calls by SIP can"
+                    "the caller's connection cannot be sent elsewhere: only calls by SIP and by carriers can"
                 };
                 ready(Err(NotTransferred::unsupported(message))).boxed()
             }
