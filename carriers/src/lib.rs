@@ -38,15 +38,37 @@ pub struct Dial<'a> {
     pub webhook: &'a str,
     /// So long it may ring.
     pub ring_s: u32,
+    /// After so long the carrier ends it by itself.
+    pub limit_s: Option<u32>,
 }
 
-/// A number as carriers take it, of E.164: a plus and up to 15 digits. What people write between them is left out.
+/// A number as carriers take it, of E.164: a plus and up to 15 digits. What people write between them is left out, and so is the `(0)` that is
+/// dialled within the country alone.
 #[must_use]
 pub fn e164(number: &str) -> Option<String> {
     const BETWEEN: &[char] = &[' ', '-', '.', '(', ')', '/'];
-    let digits: String = number.trim().strip_prefix('+')?.split(BETWEEN).collect();
+    /// Italy's, where the 0 is part of the number.
+    const KEEPS_ZERO: &str = "39";
+    let number = number.trim().strip_prefix('+')?;
+    let abroad = match number.split_once("(0)") {
+        Some((code, rest)) if code.trim() != KEEPS_ZERO => format!("{code}{rest}"),
+        _ => number.to_owned(),
+    };
+    let digits: String = abroad.split(BETWEEN).collect();
     let fine = (5..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     (fine && !digits.starts_with('0')).then(|| format!("+{digits}"))
+}
+
+/// The number of a refusal, in which either carrier says what is wrong: Twilio as `code`, Telnyx in each of its `errors`.
+#[must_use]
+pub fn code(refusal: &str) -> Option<String> {
+    let refusal: serde_json::Value = serde_json::from_str(refusal).ok()?;
+    let code = match refusal.pointer("/errors/0/code").or_else(|| refusal.get("code"))? {
+        serde_json::Value::String(code) => code.clone(),
+        code => code.as_u64()?.to_string(),
+    };
+    // Anything longer would be no code, but somebody's number.
+    ((1..=6).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit())).then_some(code)
 }
 
 /// What becomes of a call that we made, or that somebody was put through to.
@@ -119,6 +141,34 @@ mod tests {
             ["4930123456", "+", "+49x", "+0301234567", "+1234", "+1234567890123456", "sip:a@b", "+49+30123"]
         {
             assert_eq!(e164(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_dialled_within_a_country_alone_is_no_part_of_a_number() {
+        for (written, number) in [
+            ("+49 (0)30 123456", "+4930123456"),
+            ("+49(0) 30/123456", "+4930123456"),
+            ("+44 (0) 20 7946 0000", "+442079460000"),
+            ("+39 (0)6 1234567", "+39061234567"),
+            ("+49 (030) 123456", "+49030123456"),
+        ] {
+            assert_eq!(e164(written).as_deref(), Some(number), "{written}");
+        }
+        assert_eq!(e164("(0) 30 123456"), None);
+    }
+
+    #[test]
+    fn a_refusal_has_a_code_and_nothing_else_of_it_is_repeated() {
+        assert_eq!(code(r#"{"code": 20003, "message": "no"}"#).as_deref(), Some("20003"));
+        assert_eq!(
+            code(r#"{"errors": [{"code": "90018", "title": "+4930123456"}]}"#).as_deref(),
+            Some("90018")
+        );
+        for none in
+            ["no JSON", "{}", r#"{"code": "+4930123456"}"#, r#"{"code": 4930123456}"#, r#"{"code": ""}"#]
+        {
+            assert_eq!(code(none), None, "{none}");
         }
     }
 }

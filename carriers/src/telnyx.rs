@@ -118,7 +118,7 @@ pub fn dial(
     state: &str,
     id: &str,
 ) -> Command {
-    let body = json!({
+    let mut body = json!({
         "connection_id": connection,
         "to": dial.to,
         "from": dial.from,
@@ -127,6 +127,9 @@ pub fn dial(
         "client_state": STANDARD.encode(state),
         "command_id": id,
     });
+    if let Some(limit_s) = dial.limit_s {
+        body["time_limit_secs"] = limit_s.into();
+    }
     post(api, key, "calls", &body)
 }
 
@@ -376,14 +379,19 @@ mod tests {
     #[test]
     fn calls_are_made_and_put_through_and_what_becomes_of_them_names_them() {
         let (carrier, key) = (Carrier::new(), Secret::new("KEY".to_owned()));
-        let wanted =
-            Dial { to: "+15550100", from: "+15550199", webhook: "https://v.example.com/x", ring_s: 25 };
+        let wanted = Dial {
+            to: "+15550100",
+            from: "+15550199",
+            webhook: "https://v.example.com/x",
+            ring_s: 25,
+            limit_s: Some(3660),
+        };
         let command = dial(API, &key, "7267", wanted, "ses_1", "ses_1");
         assert_eq!(command.url, "https://api.telnyx.com/v2/calls");
         let body: Value = serde_json::from_str(&command.body).expect("JSON");
         assert_eq!(
-            (&body["connection_id"], &body["to"], &body["timeout_secs"]),
-            (&json!("7267"), &json!("+15550100"), &json!(25))
+            (&body["connection_id"], &body["to"], &body["timeout_secs"], &body["time_limit_secs"]),
+            (&json!("7267"), &json!("+15550100"), &json!(25), &json!(3660))
         );
         assert_eq!(
             dialled(r#"{"data":{"call_control_id":"v3:new","is_alive":false}}"#).as_deref(),

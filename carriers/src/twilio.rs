@@ -13,8 +13,9 @@ pub const API: &str = "https://api.twilio.com";
 pub const SIGNATURE: &str = "x-twilio-signature";
 /// Of headers that the call came with by SIP.
 const HEADER: &str = "SipHeader_";
-/// Twilio's word for a call that is over.
+/// Twilio's words for a call that is over: it is not there, or is in no state in which it could be ended.
 const NOT_THERE: u64 = 20404;
+const NO_STATE: u64 = 21220;
 
 /// The account's name at Twilio, and its auth token.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +137,9 @@ pub fn dial(api: &str, credentials: Credentials<'_>, dial: Dial<'_>) -> Command 
     for event in ["ringing", "answered", "completed"] {
         form.append_pair("StatusCallbackEvent", event);
     }
+    if let Some(limit_s) = dial.limit_s {
+        form.append_pair("TimeLimit", &limit_s.to_string());
+    }
     post(api, credentials, "Calls.json", form.finish())
 }
 
@@ -178,7 +182,12 @@ pub fn transfer(api: &str, credentials: Credentials<'_>, call: &str, dial: Dial<
         "{PROLOGUE}<Response><Dial action=\"{webhook}\" timeout=\"{ring_s}\"{caller}><{noun} statusCallback=\"{webhook}\" \
          statusCallbackEvent=\"answered\">{to}</{noun}></Dial></Response>"
     );
-    let body = form_urlencoded::Serializer::new(String::new()).append_pair("Twiml", &twiml).finish();
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Twiml", &twiml);
+    if let Some(limit_s) = dial.limit_s {
+        form.append_pair("TimeLimit", &limit_s.to_string());
+    }
+    let body = form.finish();
     post(api, credentials, &format!("Calls/{}.json", part(call)), body)
 }
 
@@ -245,7 +254,8 @@ pub fn is_gone(status: u16, body: &str) -> bool {
     struct Refusal {
         code: u64,
     }
-    status == 404 && serde_json::from_str::<Refusal>(body).is_ok_and(|refusal| refusal.code == NOT_THERE)
+    let code = serde_json::from_str::<Refusal>(body).map(|refusal| refusal.code).unwrap_or_default();
+    matches!((status, code), (404, NOT_THERE) | (400, NO_STATE))
 }
 
 const PROLOGUE: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
@@ -380,12 +390,13 @@ mod tests {
             from: "+15550199",
             webhook: "https://v.example.com/c/1/voice",
             ring_s: 25,
+            limit_s: Some(3660),
         };
         let command = dial(API, credentials, wanted);
         assert_eq!(command.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls.json");
         assert_eq!(
             command.body,
-            "To=%2B15550100&From=%2B15550199&Timeout=25&Url=https%3A%2F%2Fv.example.com%2Fc%2F1%2Fvoice&StatusCallback=https%3A%2F%2Fv.example.com%2Fc%2F1%2Fvoice&StatusCallbackEvent=ringing&StatusCallbackEvent=answered&StatusCallbackEvent=completed"
+            "To=%2B15550100&From=%2B15550199&Timeout=25&Url=https%3A%2F%2Fv.example.com%2Fc%2F1%2Fvoice&StatusCallback=https%3A%2F%2Fv.example.com%2Fc%2F1%2Fvoice&StatusCallbackEvent=ringing&StatusCallbackEvent=answered&StatusCallbackEvent=completed&TimeLimit=3660"
         );
         assert_eq!(dialled(r#"{"sid": "CA7", "status": "queued"}"#).as_deref(), Some("CA7"));
         assert_eq!(dialled(r#"{"code": 21211}"#), None);
@@ -410,7 +421,10 @@ mod tests {
             ),
             "{twiml}"
         );
-        let by_sip = transfer(API, credentials, "CA1", Dial { to: "sip:a@b&c", from: "", ..wanted });
+        assert!(command.body.ends_with("&TimeLimit=3660"), "two people are given their own time");
+        let of_others = Dial { to: "sip:a@b&c", from: "", limit_s: None, ..wanted };
+        let by_sip = transfer(API, credentials, "CA1", of_others);
+        assert!(!by_sip.body.contains("TimeLimit"));
         let twiml = form_urlencoded::parse(by_sip.body.as_bytes()).next().expect("TwiML").1.into_owned();
         assert!(
             twiml.contains("<Sip ") && twiml.contains(">sip:a@b&amp;c</Sip>") && !twiml.contains("callerId")
@@ -437,6 +451,11 @@ mod tests {
             ("Basic QUMxOjEyMzQ1", "Status=completed")
         );
         assert!(is_gone(404, r#"{"code": 20404, "message": "not found", "status": 404}"#));
-        assert!(!is_gone(404, "no route") && !is_gone(401, r#"{"code": 20003}"#));
+        assert!(is_gone(400, r#"{"code": 21220, "message": "Invalid call state"}"#));
+        assert!(
+            !is_gone(404, "no route")
+                && !is_gone(400, r#"{"code": 21211}"#)
+                && !is_gone(401, r#"{"code": 20003}"#)
+        );
     }
 }

@@ -240,7 +240,7 @@ impl House {
                 line: line.clone(),
                 calls: running.clone(),
                 made: made.clone(),
-                public_url: config.server.public_url.clone(),
+                public_url: config.surface().public_origin(),
             },
             lines,
             queued: Notify::new(),

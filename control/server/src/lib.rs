@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use domain::ApiKeyId;
 
+pub use app::carriers::webhook as carrier_webhook;
 pub use app::code::{AdminCode, AdminLink};
 pub use app::definition::{pointer, problems};
 pub use app::greetings::book::book as greeting_book;

@@ -124,6 +124,12 @@ impl Options {
         self
     }
 
+    /// How clients reach us, as browsers write it: every address that others are told begins so.
+    #[must_use]
+    pub fn public_origin(&self) -> Option<String> {
+        self.public_url.as_deref().map(origin::normal)
+    }
+
     /// By an origin as browsers write it.
     pub(crate) fn allows(&self, origin: &str) -> bool {
         self.allowed_origins.iter().any(|allowed| allowed == origin)

@@ -11,7 +11,7 @@ use ::carriers::twilio::Leg;
 use ::carriers::{Command, Progress, Ringing, telnyx, twilio};
 use control_api::provider_account::Vendor;
 use control_server::ports::{self, Account, Reply, Unheard, Webhook};
-use domain::{OrgId, RouteId, Secret, ServerId};
+use domain::{OrgId, RouteId, Secret, ServerId, wire_name};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_session::Directory;
@@ -25,6 +25,13 @@ use through::Calls;
 use crate::adapters::catalogue::{Catalogue, Reach};
 use crate::adapters::phones::REFUSED;
 use crate::adapters::spending::Spending;
+
+/// Calls that carriers were asked for, by `vendor` and `outcome` (as of calls by SIP; `answered`: their audio came).
+pub(crate) const DIALLED: &str = "carrier_calls_dialled_total";
+/// Calls that could not be ended at their carrier, by `vendor`: whoever is in them pays until it ends them itself.
+const NOT_ENDED: &str = "carrier_calls_not_ended_total";
+/// Calls out that somebody has answered and that this server knows nothing of, by `vendor`. They are ended.
+const UNKNOWN: &str = "carrier_calls_unknown_total";
 
 /// For a command to a carrier, which lets its own webhook wait for so long at most.
 const COMMAND_WITHIN: Duration = Duration::from_secs(5);
@@ -47,6 +54,9 @@ pub(crate) struct Carriers {
 /// The way to the carriers' APIs. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Line(http::Client);
+
+/// Whether a refusal says that a call is over.
+type Gone = fn(u16, &str) -> bool;
 
 /// What is to be done with somebody who has answered.
 enum Answered {
@@ -136,7 +146,16 @@ impl Carriers {
                     }
                     // Its audio has been here.
                     Whose::Past => twilio::goodbye(),
-                    Whose::Others => return Err(elsewhere(&name.1)),
+                    // Refused, Twilio would tell the person of an error in English.
+                    Whose::Others => {
+                        metrics::counter!(UNKNOWN, "vendor" => "twilio").increment(1);
+                        tracing::warn!(
+                            account = webhook.account.name,
+                            call = name.1,
+                            "a call that was answered was not made by this server, or before it was started; it is ended"
+                        );
+                        twilio::goodbye()
+                    }
                 }
             }
             twilio::Event::Back { call, left: true, .. } => {
@@ -198,8 +217,8 @@ impl Carriers {
                 Led::Refused { busy } => telnyx::reject(api, key, &ringing.call, busy),
             },
             telnyx::Event::Answered { state, .. } if through::called_for(&state).is_some() => {
-                let caller = through::called_for(&state).unwrap_or_default().to_owned();
-                self.calls.taken(&(account.id, caller));
+                let caller = through::called_for(&state).map(|(_, caller)| caller).unwrap_or_default();
+                self.calls.taken(&(account.id, caller.to_owned()));
                 return Ok(nothing());
             }
             telnyx::Event::Progress { call, state, what } if out::made_by(&state).is_some() => {
@@ -214,13 +233,16 @@ impl Carriers {
                         let id = format!("{call} stream");
                         telnyx::stream(api, key, &call, &webhook.stream, &[("token", &token)], &id)
                     }
-                    Answered::HungUpOn => telnyx::hang_up(api, key, &call),
+                    Answered::HungUpOn => {
+                        metrics::counter!(UNKNOWN, "vendor" => "telnyx").increment(1);
+                        telnyx::hang_up(api, key, &call)
+                    }
                     Answered::Nothing => return Ok(nothing()),
                 }
             }
             telnyx::Event::Progress { state, what: Progress::Ended(why), .. } => {
-                if let Some(caller) = through::called_for(&state) {
-                    self.calls.not_taken(&(account.id, caller.to_owned()), why);
+                if let Some((number, caller)) = through::called_for(&state) {
+                    self.calls.not_taken(&(account.id, caller.to_owned()), number, why);
                 }
                 return Ok(nothing());
             }
@@ -264,15 +286,14 @@ impl Line {
 
     /// Ends a call at its carrier. One that is over already is over.
     pub(crate) async fn hang_up(&self, account: &Account, call: &str) {
-        let command = match (account.vendor, key(account)) {
-            (Vendor::Telnyx, Ok(key)) => telnyx::hang_up(api(account, telnyx::API), key, call),
-            (Vendor::Twilio, Ok(_)) => match twilio_credentials(account) {
-                Ok(credentials) => twilio::hang_up(api(account, twilio::API), credentials, call),
-                Err(_) => return,
-            },
-            _ => return,
+        let not_ended = || metrics::counter!(NOT_ENDED, "vendor" => wire_name(&account.vendor)).increment(1);
+        let (command, gone) = match hang_up(account, call) {
+            Ok(known) => known,
+            Err(lacks) => {
+                tracing::warn!(account = account.name, lacks, "a call could not be ended at its carrier");
+                return not_ended();
+            }
         };
-        let gone = if account.vendor == Vendor::Telnyx { telnyx::is_gone } else { twilio::is_gone };
         for attempt in 1..=HANG_UP_ATTEMPTS {
             let Err(fault) = self.send(&command, gone).await else { return };
             tracing::warn!(
@@ -281,45 +302,65 @@ impl Line {
                 reason = fault.reason,
                 "a call could not be ended at its carrier"
             );
-            if attempt < HANG_UP_ATTEMPTS && fault.may_pass() {
-                tokio::time::sleep(HANG_UP_PAUSE).await;
-            } else {
-                return;
+            if attempt == HANG_UP_ATTEMPTS || !fault.may_pass() {
+                return not_ended();
             }
+            tokio::time::sleep(HANG_UP_PAUSE).await;
         }
     }
 
-    async fn send(&self, command: &Command, gone: fn(u16, &str) -> bool) -> Result<(), Fault> {
+    async fn send(&self, command: &Command, gone: Gone) -> Result<(), Fault> {
         let mut over = false;
-        match self.ask(command, |status, body| over = gone(status, body)).await {
+        match in_time(self.post(command, |status, body| over = gone(status, body))).await {
             Err(_) if over => Ok(()),
             answer => answer.map(drop),
         }
     }
 
     /// The answer where it is JSON, or nothing; `refused` is told of a refusal.
-    async fn ask(&self, command: &Command, mut refused: impl FnMut(u16, &str)) -> Result<String, Fault> {
+    async fn ask(&self, command: &Command, refused: impl FnMut(u16, &str)) -> Result<String, Fault> {
+        let answer = async {
+            let body = self.post(command, refused).await?;
+            let answer = http::json::<serde_json::Value>(body).await;
+            Ok(answer.map(|answer| answer.to_string()).unwrap_or_default())
+        };
+        in_time(answer).await
+    }
+
+    async fn post(&self, command: &Command, mut refused: impl FnMut(u16, &str)) -> Result<http::Body, Fault> {
         let request = self
             .0
             .post(&command.url)
             .header("authorization", command.authorization.expose())
             .header("content-type", command.content_type)
             .body(command.body.clone());
-        let asked = async {
-            let sent = self.0.send(request, |answer, body| {
-                refused(answer.status, body);
-                // What it says may hold a number: the status is enough.
-                Fault::new(
-                    codes::status(answer.status, answer.retry_after),
-                    format!("status {}", answer.status),
-                )
-            });
-            let answer = http::json::<serde_json::Value>(sent.await?.1).await;
-            Ok(answer.map(|answer| answer.to_string()).unwrap_or_default())
-        };
-        let late = || Fault::new(providers_api::ErrorKind::TimedOut, "no answer in time");
-        tokio::time::timeout(COMMAND_WITHIN, asked).await.map_err(|_elapsed| late())?
+        let sent = self.0.send(request, |answer, body| {
+            refused(answer.status, body);
+            // What else it says may hold a number.
+            let code = ::carriers::code(body).map(|code| format!(", code {code}")).unwrap_or_default();
+            let reason = format!("status {}{code}", answer.status);
+            Fault::new(codes::status(answer.status, answer.retry_after), reason)
+        });
+        Ok(sent.await?.1)
     }
+}
+
+/// What ends a call, and how it is told that the call is over.
+fn hang_up(account: &Account, call: &str) -> Result<(Command, Gone), String> {
+    Ok(match account.vendor {
+        Vendor::Telnyx => {
+            (telnyx::hang_up(api(account, telnyx::API), key(account)?, call), telnyx::is_gone as Gone)
+        }
+        _ => {
+            let credentials = twilio_credentials(account)?;
+            (twilio::hang_up(api(account, twilio::API), credentials, call), twilio::is_gone)
+        }
+    })
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    let late = || Fault::new(providers_api::ErrorKind::TimedOut, "no answer in time");
+    tokio::time::timeout(COMMAND_WITHIN, answer).await.map_err(|_elapsed| late())?
 }
 
 fn elsewhere(call: &str) -> Unheard {

@@ -361,6 +361,7 @@ impl Arriving {
         codec: media_core::Codec,
         peer: media_socket::Peer,
         way: through::Way,
+        reserved: through::Reserved,
     ) -> Entered {
         // A session begins once: so its token is good once.
         if self.directory.taken(call.session).is_some() {
@@ -368,7 +369,7 @@ impl Arriving {
         }
         let Ok(slot) = self.directory.reserve() else { return Entered::NoRoom };
         let Ok(place) = slot.enter(call.session, &self.tasks) else { return Entered::Again };
-        let leg = way.leg(peer, codec, &self.tasks);
+        let leg = way.leg(reserved, peer, codec, &self.tasks);
         begin(&self.board, &self.spending, &self.tasks, place, call, leg, rtvi(call));
         // One that could not begin has ended already: its call is ended, too.
         self.directory.get(call.session).map_or(Entered::NoRoom, Entered::Session)
@@ -409,12 +410,10 @@ impl Arriving {
         // Somebody whom we have called is waited for.
         let Err(peer) = self.made.arrives(&named, peer, begun.codec) else { return };
         // One more stream of a call that has its own is nobody's.
-        if self.calls.runs(&named) {
-            return;
-        }
+        let Some(reserved) = self.calls.reserve(&named, &call.agent) else { return };
         call.resume_within = NO_RETURN;
         tell(&mut call.caller, &begun);
-        let session = match self.enter(&call, begun.codec, peer, way) {
+        let session = match self.enter(&call, begun.codec, peer, way, reserved) {
             Entered::Session(session) => Some(session),
             Entered::NoRoom => None,
             Entered::Again => return,

@@ -39,8 +39,10 @@ impl Trunk {
 
     /// As `at`, of a server that says how it is reached, as calls out need.
     pub(crate) fn out(vendor: &str, key: &str, options: Value) -> Self {
+        // As somebody may write it, and as it is told to carriers and signed by them.
+        const WRITTEN: &str = "https://Voice.Example.com:443/";
         const BASE: &str = "https://voice.example.com";
-        let settings = format!("[server]\npublic_url = \"{BASE}\"");
+        let settings = format!("[server]\npublic_url = \"{WRITTEN}\"");
         Self { base: Some(BASE), ..Self::on(house::timed(&settings, &[]), vendor, key, options) }
     }
 
@@ -96,10 +98,12 @@ impl Trunk {
 
     /// Calls of this server that no route fitted.
     fn unknown(&self) -> u64 {
+        self.counted("phone_calls_refused_total{reason=\"unknown\"}")
+    }
+
+    pub(crate) fn counted(&self, metric: &str) -> u64 {
         let metrics = self.server.read("/metrics").text();
-        let line = metrics
-            .lines()
-            .find_map(|line| line.strip_prefix("phone_calls_refused_total{reason=\"unknown\"} "));
+        let line = metrics.lines().find_map(|line| line.strip_prefix(metric)?.strip_prefix(' '));
         line.map_or(0, |count| count.parse().expect("a number"))
     }
 }
@@ -454,6 +458,14 @@ fn a_caller_whom_nobody_takes_comes_back_from_twilio_to_the_same_session() {
     assert_eq!(codes.last(), Some(&&json!("TRANSFER_UNANSWERED")), "{states:?}");
 }
 
+/// Whether they have left, the carrier knows: a call that goes on would be paid for.
+fn is_ended_at_twilio(trunk: &Trunk) {
+    process::wait_for("the end by REST", Duration::from_secs(10), || {
+        let is_end = |command: &Value| command["call"] == "CA7" && command["status"] == "completed";
+        trunk.commands("request").iter().any(is_end).then_some(())
+    });
+}
+
 #[test]
 fn a_caller_who_was_taken_at_twilio_is_left_there() {
     let _quiet = house::quiet();
@@ -498,10 +510,7 @@ fn a_caller_at_twilio_who_hangs_up_while_somebody_is_called_has_left() {
     let left = [("DialCallStatus", "canceled"), ("CallStatus", "completed"), ("Direction", "inbound")];
     assert!(posts(&trunk, "CA7", NUMBER, AUTH_TOKEN, &left).text().ends_with("<Response/>"));
     assert_eq!(only_call(&trunk)["end_reason"], "caller_left");
-    assert!(
-        trunk.commands("request").iter().all(|command| command["status"].is_null()),
-        "there is no call to end"
-    );
+    is_ended_at_twilio(&trunk);
 }
 
 pub(crate) fn telnyx_key() -> Ed25519KeyPair {
@@ -559,7 +568,29 @@ fn a_caller_at_telnyx_who_hangs_up_while_somebody_is_called_has_left() {
         "client_state": through["target_leg_client_state"]});
     assert_eq!(signed(&trunk, &pair, "call.hangup", &let_go).status, 200);
     assert_eq!(only_call(&trunk)["end_reason"], "caller_left");
-    assert_eq!(trunk.commands("hangup"), [] as [Value; 0], "there is no call to end");
+    is_ended_at_telnyx(&trunk);
+}
+
+/// Whether they have left, the carrier knows: a call that goes on would be paid for.
+fn is_ended_at_telnyx(trunk: &Trunk) {
+    let ended = process::wait_for("the end by a command", Duration::from_secs(10), || {
+        trunk.commands("hangup").first().cloned()
+    });
+    assert_eq!(ended, json!({"call": "v3:abc"}));
+}
+
+/// A socket that breaks says nothing of the call, which goes on at the carrier with nobody in it.
+#[test]
+fn a_caller_at_telnyx_whose_socket_breaks_while_somebody_is_called_is_hung_up_on() {
+    let _quiet = house::quiet();
+    let (trunk, pair) = through_at_telnyx();
+    let (phone, through) = put_through_at_telnyx(&trunk, &pair);
+    drop(phone);
+    let busy = json!({"call_control_id": "v3:new", "direction": "outgoing", "hangup_cause": "user_busy",
+        "client_state": through["target_leg_client_state"]});
+    assert_eq!(signed(&trunk, &pair, "call.hangup", &busy).status, 200);
+    assert_eq!(only_call(&trunk)["end_reason"], "connection_lost");
+    is_ended_at_telnyx(&trunk);
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn twilio_calls_somebody_who_hears_the_agent_and_is_hung_up_on_when_it_ends() {
         dial,
         json!({
             "account": SID, "call": call, "to": [CALLEE], "from": [NUMBER], "timeout": ["25"], "url": [url],
-            "status_callback": [url], "events": ["ringing", "answered", "completed"],
+            "status_callback": [url], "events": ["ringing", "answered", "completed"], "time_limit": ["3660"],
         })
     );
     let rings = becomes(&trunk, &call, CALLEE, "ringing");
@@ -94,7 +94,12 @@ fn twilio_calls_somebody_who_hears_the_agent_and_is_hung_up_on_when_it_ends() {
     assert_eq!(in_state(&trunk, &id, "ringing")["session_id"], Value::Null);
     assert_eq!(answers(&trunk, &call, "another token").status, 403);
     let other = answers(&trunk, "CA00000000000000000000000000000099", AUTH_TOKEN);
-    assert_eq!((other.status, &other.json()["code"]), (421, &json!("CALL_ELSEWHERE")));
+    assert!(
+        other.status == 200 && other.text().contains("<Hangup/>"),
+        "nobody is told of an error: {}",
+        other.text()
+    );
+    assert_eq!(trunk.counted("carrier_calls_unknown_total{vendor=\"twilio\"}"), 1);
     let twiml = answers(&trunk, &call, AUTH_TOKEN).text();
     assert!(twiml.contains(&format!("url=\"wss://voice.example.com/media/twilio/{}\"", trunk.id)), "{twiml}");
     let mut phone = stream_of(&trunk, &call, &twiml);
@@ -116,6 +121,7 @@ fn twilio_calls_somebody_who_hears_the_agent_and_is_hung_up_on_when_it_ends() {
         "{over}"
     );
     assert_eq!(becomes(&trunk, &call, CALLEE, "completed").status, 200, "it was ours");
+    assert_eq!(trunk.counted("carrier_calls_dialled_total{vendor=\"twilio\",outcome=\"answered\"}"), 1);
     let session: Value = trunk.server.read(&format!("/v1/sessions/{id}")).json();
     assert_eq!(session["transport"], "twilio", "{session}");
     assert!(
@@ -127,8 +133,10 @@ fn twilio_calls_somebody_who_hears_the_agent_and_is_hung_up_on_when_it_ends() {
 #[test]
 fn whom_twilio_does_not_reach_is_told_apart_and_let_go() {
     let trunk = at_twilio();
-    // Nothing is ever said of this one.
+    // Nothing is ever said of this one, once it rings.
     let silent = placed(&trunk, "+4930999999", 5);
+    let rings = asked(&trunk, "+4930999999")["call"].as_str().expect("a SID").to_owned();
+    assert_eq!(becomes(&trunk, &rings, "+4930999999", "ringing").status, 200);
     let none = placed(&trunk, "+15005550001", 20);
     assert_eq!(in_state(&trunk, &none, "ended")["outcome"], "unknown_number");
     for (status, outcome) in
@@ -203,8 +211,9 @@ fn telnyx_calls_somebody_for_foundry_dial_and_the_callee_hangs_up() {
     dial.args(["--ring", "30", "--url", trunk.server.url()]);
     let dial = std::thread::spawn(move || process::run(&mut dial, Duration::from_secs(60)));
     let dialled = asked(&trunk, CALLEE);
-    let sent = ["connection_id", "from", "timeout_secs", "webhook_url"].map(|name| &dialled[name]);
-    assert_eq!(sent, [&json!("7267"), &json!(NUMBER), &json!(30), &json!(trunk.url())]);
+    let sent = ["connection_id", "from", "timeout_secs", "time_limit_secs", "webhook_url"];
+    let sent = sent.map(|name| &dialled[name]);
+    assert_eq!(sent, [&json!("7267"), &json!(NUMBER), &json!(30), &json!(3660), &json!(trunk.url())]);
     let call = dialled["call"].as_str().expect("a name").to_owned();
     let payload = |call: &str, state: &Value| json!({"call_control_id": call, "connection_id": "7267", "direction": "outgoing", "from": NUMBER, "to": CALLEE, "client_state": state});
     let ours = payload(&call, &dialled["client_state"]);
@@ -239,7 +248,9 @@ fn telnyx_calls_somebody_for_foundry_dial_and_the_callee_hangs_up() {
         (&json!("completed"), &json!("caller_left")),
         "{ended}"
     );
-    assert_eq!(trunk.commands("hangup").len(), 1, "nobody is hung up on who has hung up");
+    process::wait_for("an end at the carrier too", SOON, || {
+        trunk.commands("hangup").contains(&json!({"call": call})).then_some(())
+    });
 }
 
 #[test]

@@ -58,7 +58,7 @@ async fn create(
     let call = format!("CA{:032x}", api.made.fetch_add(1, Ordering::Relaxed) + 1);
     let body = json!({
         "account": sid, "call": call, "to": of("To"), "from": of("From"), "timeout": of("Timeout"), "url": of("Url"),
-        "status_callback": of("StatusCallback"), "events": of("StatusCallbackEvent"),
+        "status_callback": of("StatusCallback"), "events": of("StatusCallbackEvent"), "time_limit": of("TimeLimit"),
     });
     api.stage.note(VENDOR, "dial", body);
     if !is_authorized(&headers, &sid) {

@@ -1,7 +1,7 @@
 //! Carriers: who sends a webhook, where its call's audio is to go, and who may bring it.
 
-use control_api::problem;
 use control_api::provider_account::Vendor;
+use control_api::{paths, problem};
 use control_store::{Reason, provider_account};
 use domain::{OrgId, ProviderAccountId, SessionId};
 use greetings::Caller;
@@ -14,6 +14,13 @@ use crate::ports::{Account, CallRequest, Framing};
 
 /// Seconds from the answer to a webhook to the start of the stream that it asks for.
 const STREAM_WITHIN_S: i64 = 60;
+
+/// Where the carrier says what becomes of calls, by the origin at which it reaches us. Twilio signs this address letter by letter: whoever gives it to
+/// a carrier has it from here.
+#[must_use]
+pub fn webhook(origin: &str, account: ProviderAccountId) -> String {
+    format!("{origin}{}", paths::CARRIER_VOICE.replace("{account}", &account.to_string()))
+}
 
 /// An account at a carrier, with its key; of whichever organization, since a carrier knows its id alone.
 pub(crate) async fn account(server: &Server, id: &str) -> Result<(Account, Framing), Error> {

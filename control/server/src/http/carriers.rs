@@ -45,12 +45,11 @@ fn webhook(
     let base = base(server, visitor);
     let socket = base.replacen("http", "ws", 1);
     let carrier = if framing == Framing::Telnyx { "telnyx" } else { "twilio" };
-    let path = |pattern: &str| pattern.replace("{account}", &id.to_string());
     let stream = paths::CARRIER_AGENT.replace("{carrier}", carrier).replace("{agent}", &id.to_string());
     let permits = Arc::clone(server);
     Webhook {
         account,
-        url: format!("{base}{}", path(paths::CARRIER_VOICE)),
+        url: app::webhook(&base, id),
         headers,
         body,
         stream: format!("{socket}{stream}"),

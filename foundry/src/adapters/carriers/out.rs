@@ -113,6 +113,12 @@ impl Made {
         Dialling { name, made: self.clone(), steps }
     }
 
+    /// As after `dial`.
+    #[cfg(test)]
+    pub(crate) fn expects(&self, call: &str) -> Dialling {
+        self.wait_for((ProviderAccountId::generate(), call.to_owned()), "front-desk")
+    }
+
     fn ask(&self, account: ProviderAccountId) -> Asking {
         *self.lock().asking.entry(account).or_default() += 1;
         Asking { made: self.clone(), account }
@@ -145,7 +151,7 @@ impl Made {
         }
     }
 
-    pub(super) fn rings(&self, name: &Name) {
+    pub(crate) fn rings(&self, name: &Name) {
         if let Some(waiting) = self.lock().waiting.get_mut(name).filter(|waiting| !waiting.rings) {
             waiting.rings = true;
             let _gone = waiting.steps.try_send(Step::Rings);
@@ -254,11 +260,13 @@ impl Line {
             }
         };
         let mut why = Unanswered::Failed;
-        let asked = self.ask(&command, |status, body| why = refused(status, body)).await;
-        let answer = asked.map_err(|fault| (fault, why)).map_err(|(fault, why)| {
-            tracing::warn!(account = account.name, reason = fault.reason, "a carrier makes no call");
-            why
-        })?;
+        let answer = match self.ask(&command, |status, body| why = refused(status, body)).await {
+            Ok(answer) => answer,
+            Err(fault) => {
+                tracing::warn!(account = account.name, reason = fault.reason, "a carrier makes no call");
+                return Err(why);
+            }
+        };
         dialled(&answer).ok_or_else(|| {
             tracing::warn!(account = account.name, "a carrier did not say how it names a call");
             Unanswered::Failed

@@ -4,23 +4,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::carriers::{Dial, Unanswered, e164};
-use control_api::paths;
 use control_server::ports::{Account, CallRequest, NotDialled, WantedCall};
 use control_store::outbound::{Call, Step};
-use domain::OrgId;
+use domain::{OrgId, wire_name};
 use jiff::Timestamp;
 use media_core::Codec;
 use media_session::Slot;
 use media_socket::Peer;
+use tokio::time::Instant;
 
 use super::{Desk, Pen, at_machine, told};
 use crate::adapters::accounts::Bench;
 use crate::adapters::carriers::out::{self, Dialling, Made, Wanted};
-use crate::adapters::carriers::{Line, through};
+use crate::adapters::carriers::{DIALLED, Line, through};
 use crate::adapters::entry::{Way, join, request};
 
 /// Beyond the time that the phone may ring: what the carrier needs to begin the call, to say how it went, and to bring the audio.
 const SETTLES: Duration = Duration::from_secs(20);
+/// Before it rings a call may wait in the carrier's own queue.
+const QUEUED: Duration = Duration::from_secs(120);
+/// Beyond the longest call of the agent the carrier ends it, for whatever reason this server has not.
+const BEYOND_LONGEST_S: u32 = 60;
+/// As far as carriers let calls be bound.
+const LIMITS_S: std::ops::RangeInclusive<u32> = 30..=14_400;
 
 /// The way to whoever carriers call for us.
 pub(crate) struct Carriers {
@@ -28,7 +34,7 @@ pub(crate) struct Carriers {
     pub(crate) line: Line,
     pub(crate) calls: through::Calls,
     pub(crate) made: Made,
-    /// Where carriers reach this server; absent: nobody has said it, and they cannot be told.
+    /// The origin at which carriers reach this server; absent: nobody has said it, and they cannot be told.
     pub(crate) public_url: Option<String>,
 }
 
@@ -61,8 +67,7 @@ impl Carriers {
     }
 
     fn webhook(&self, account: &Account) -> String {
-        let path = paths::CARRIER_VOICE.replace("{account}", &account.id.to_string());
-        format!("{}{path}", self.public_url.as_deref().unwrap_or_default().trim_end_matches('/'))
+        control_server::carrier_webhook(self.public_url.as_deref().unwrap_or_default(), account.id)
     }
 }
 
@@ -82,16 +87,34 @@ impl Desk {
         // What it was set by may have been changed since.
         let from = call.set.caller.as_ref().and_then(|caller| e164(&caller.0));
         let (Some(from), None) = (from, out::lacks(&account)) else { return pen.ended("forbidden", None) };
-        let dial = Dial { to: &to, from: &from, webhook: &webhook, ring_s };
+        let longest = self.board.catalogue().find(&agent).map(|found| found.ready.options.longest_call_s);
+        let limit_s = limit_s(longest.unwrap_or_default());
+        let dial = Dial { to: &to, from: &from, webhook: &webhook, ring_s, limit_s };
         let wanted = Wanted { dial, agent: &agent, server: self.server };
+        let vendor = wire_name(&account.vendor);
+        let counted = |outcome: &'static str| {
+            metrics::counter!(DIALLED, "vendor" => vendor.clone(), "outcome" => outcome).increment(1);
+        };
         let mut dialling = match self.carriers.made.dial(&self.carriers.line, &account, &wanted).await {
             Ok(dialling) => dialling,
-            Err(why) => return pen.ended(why.name(), None),
-        };
-        let within = Duration::from_secs(u64::from(ring_s)) + SETTLES;
-        let (peer, codec) = match self.audio(&mut dialling, within, &pen).await {
-            Ok(audio) => audio,
             Err(why) => {
+                counted(why.name());
+                return pen.ended(why.name(), None);
+            }
+        };
+        let ring = Duration::from_secs(u64::from(ring_s));
+        let stopping = self.tasks.token();
+        let came = tokio::select! {
+            came = audio(&mut dialling, ring, &pen) => came,
+            () = stopping.cancelled() => Err(NoAudio::Stopped),
+        };
+        let (peer, codec) = match came {
+            Ok(audio) => {
+                counted("answered");
+                audio
+            }
+            Err(why) => {
+                counted(why.name());
                 // Whoever still rings, or has answered and is not heard, is let go.
                 if matches!(why, NoAudio::Late | NoAudio::Stopped) {
                     self.carriers.line.hang_up(&account, &dialling.name.1).await;
@@ -111,30 +134,6 @@ impl Desk {
         self.answered_by_carrier(&call, agent, slot, way, (peer, codec), &pen).await;
     }
 
-    /// Waits for somebody to answer.
-    async fn audio(
-        &self,
-        dialling: &mut Dialling,
-        within: Duration,
-        pen: &Pen,
-    ) -> Result<(Peer, Codec), NoAudio> {
-        let stopping = self.tasks.token();
-        let steps = async {
-            loop {
-                match dialling.next().await {
-                    Some(out::Step::Rings) => pen.note(Step::Rings),
-                    Some(out::Step::Audio(peer, codec)) => return Ok((peer, codec)),
-                    Some(out::Step::Ended(why)) => return Err(NoAudio::Ended(why)),
-                    None => return Err(NoAudio::Late),
-                }
-            }
-        };
-        tokio::select! {
-            outcome = tokio::time::timeout(within, steps) => outcome.unwrap_or(Err(NoAudio::Late)),
-            () = stopping.cancelled() => Err(NoAudio::Stopped),
-        }
-    }
-
     async fn answered_by_carrier(
         &self,
         call: &Call,
@@ -149,7 +148,11 @@ impl Desk {
         let screens = at_machine.is_some();
         let call_of = CallRequest { at_machine, ..request(call.id, agent, None, told(&call.set)) };
         let (account, name) = (way.account.clone(), way.name());
-        let leg = way.leg(peer, codec, &self.tasks);
+        let Some(reserved) = self.carriers.calls.reserve(&name, &way.agent) else {
+            tracing::warn!(call = %call.id, "a carrier names two calls alike");
+            return pen.ended("failed", None);
+        };
+        let leg = way.leg(reserved, peer, codec, &self.tasks);
         let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
         let session = self.directory.get(call.id).filter(|_| begun.is_ok());
         let carriers = &self.carriers;
@@ -171,7 +174,30 @@ impl Desk {
     }
 }
 
+/// Waits for somebody to answer: for as long as it may ring, which begins when the carrier has said so.
+async fn audio(dialling: &mut Dialling, ring: Duration, pen: &Pen) -> Result<(Peer, Codec), NoAudio> {
+    let mut by = Instant::now() + QUEUED + ring + SETTLES;
+    loop {
+        match tokio::time::timeout_at(by, dialling.next()).await {
+            Ok(Some(out::Step::Rings)) => {
+                by = Instant::now() + ring + SETTLES;
+                pen.note(Step::Rings);
+            }
+            Ok(Some(out::Step::Audio(peer, codec))) => return Ok((peer, codec)),
+            Ok(Some(out::Step::Ended(why))) => return Err(NoAudio::Ended(why)),
+            Ok(None) | Err(_) => return Err(NoAudio::Late),
+        }
+    }
+}
+
+/// What the carrier is told of a call whose agent talks for so long at most; 0: without an end.
+fn limit_s(longest_call_s: u32) -> Option<u32> {
+    let limit_s = longest_call_s.saturating_add(BEYOND_LONGEST_S);
+    (longest_call_s > 0).then_some(limit_s.clamp(*LIMITS_S.start(), *LIMITS_S.end()))
+}
+
 /// Why nobody is heard.
+#[derive(Debug)]
 enum NoAudio {
     Ended(Unanswered),
     /// The carrier said nothing in time.
@@ -200,5 +226,34 @@ mod tests {
         assert_eq!(NoAudio::Ended(Unanswered::Over).name(), "no_answer");
         assert_eq!(NoAudio::Ended(Unanswered::Busy).name(), "busy");
         assert_eq!((NoAudio::Late.name(), NoAudio::Stopped.name()), ("no_answer", "cancelled"));
+    }
+
+    #[test]
+    fn a_carrier_ends_what_its_agent_should_have_ended() {
+        assert_eq!(limit_s(3_600), Some(3_660));
+        assert_eq!(limit_s(86_400), Some(14_400), "as far as carriers let it be");
+        assert_eq!(limit_s(0), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_to_ring_begins_when_the_carrier_says_that_it_rings() {
+        let (ring, made) = (Duration::from_secs(25), Made::default());
+        let (steps, mut noted) = tokio::sync::mpsc::channel(8);
+        let pen = Pen(steps);
+        let begun = Instant::now();
+        let mut silent = made.expects("CA1");
+        assert!(matches!(audio(&mut silent, ring, &pen).await, Err(NoAudio::Late)));
+        assert_eq!(begun.elapsed(), QUEUED + ring + SETTLES);
+        let begun = Instant::now();
+        let mut queued = made.expects("CA2");
+        let name = queued.name.clone();
+        let rings = async {
+            tokio::time::sleep(Duration::from_secs(90)).await;
+            made.rings(&name);
+        };
+        let (came, ()) = tokio::join!(audio(&mut queued, ring, &pen), rings);
+        assert!(matches!(came, Err(NoAudio::Late)), "nobody answered");
+        assert_eq!(begun.elapsed(), Duration::from_secs(90) + ring + SETTLES);
+        assert!(matches!(noted.recv().await, Some(Step::Rings)));
     }
 }
