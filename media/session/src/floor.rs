@@ -455,6 +455,7 @@ impl Session {
             (None, Some(transfer)) if self.ending.last_turn.is_none() && self.handing.is_none() => {
                 self.begin_transfer(&transfer, now);
             }
+            (None, _) if self.explain_late() => {}
             (None, _) => self.say_goodbye_if_wanted(now),
         }
     }

@@ -121,6 +121,7 @@ impl Session {
                 self.emit(SessionEvent::Screened { callee, by, after: (at - began).as_duration() });
                 if !machine {
                     self.feed(Input::MediaActive);
+                    self.explain_late();
                 } else if at_machine == AtMachine::HangUp {
                     self.close(EndReason::AnsweredByMachine, now);
                 }

@@ -157,7 +157,7 @@ pub(crate) struct Session {
     /// The caller is being put through, or was.
     pub(crate) handing: Option<Handing>,
     /// What the agent is to say next although nobody asked.
-    pub(crate) unasked: Option<Unasked>,
+    pub(crate) unasked: Unasked,
     /// The turn in which it is said word for word, until that sounds.
     pub(crate) prompted: Option<(TurnId, String)>,
     /// Who listens to the call.
@@ -260,7 +260,7 @@ impl Session {
             consult: parts.consult,
             heir: parts.heir,
             handing: None,
-            unasked: None,
+            unasked: Unasked::default(),
             prompted: None,
             taps: Taps::default(),
             hot: Hot::new(),

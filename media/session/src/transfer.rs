@@ -19,7 +19,6 @@ use crate::options::seconds;
 use crate::outbound::Outbound;
 use crate::ports::{Leg, NotTransferred};
 use crate::session::Session;
-use crate::unasked::Unasked;
 
 /// Beyond the time that the phone may ring: what the network needs to say how it went. Carriers begin to count late, and Twilio adds 5 s.
 const SETTLES_S: u32 = 20;
@@ -149,7 +148,7 @@ impl Session {
         if self.ending.leaving || self.ending.closing.is_some() {
             return;
         }
-        self.say_unasked(Unasked::NotTransferred(error), now);
+        self.explain_failure(error, now);
         // Only now, or the caller would be asked at once whether they are there.
         self.feed(Input::Hold(Duration::ZERO));
     }

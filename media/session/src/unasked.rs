@@ -8,34 +8,51 @@ use tokio::time::Instant;
 use crate::ports::NotTransferred;
 use crate::session::Session;
 
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Unasked {
-    NotTransferred(NotTransferred),
+/// What waits to be said. Why a transfer failed comes first: the talk goes on from there.
+#[derive(Debug, Default)]
+pub(crate) struct Unasked {
+    failed: Option<NotTransferred>,
     /// Word for word.
-    Prompted(String),
+    words: Option<String>,
+}
+
+impl Unasked {
+    const fn waits(&self) -> bool {
+        self.failed.is_some() || self.words.is_some()
+    }
+
+    /// Words that were to be said before those that wait.
+    fn put_before(&mut self, words: String) {
+        self.words = Some(match self.words.take() {
+            Some(after) => format!("{words} {after}"),
+            None => words,
+        });
+    }
 }
 
 impl Session {
-    /// In place of what the agent is saying. A caller who speaks finishes first; one who has lost the connection is told when they are back.
-    pub(crate) fn say_unasked(&mut self, what: Unasked, now: Instant) {
-        // Two texts before the first could sound are one.
-        let waits = self.unasked.take().or(self.prompted.take().map(|(_, text)| Unasked::Prompted(text)));
-        self.end_turn_of_agent(now);
-        self.unasked = Some(match (waits, what) {
-            (Some(Unasked::Prompted(before)), Unasked::Prompted(text)) => {
-                Unasked::Prompted(format!("{before} {text}"))
-            }
-            (_, what) => what,
-        });
+    /// The agent has the word again; the caller is told why.
+    pub(crate) fn explain_failure(&mut self, why: NotTransferred, now: Instant) {
+        self.give_way(now);
+        self.unasked.failed = Some(why);
         self.feed(Input::Speak);
+    }
+
+    /// What the agent is saying ends here. A caller who speaks finishes first; one who has lost the connection is told when they are back.
+    fn give_way(&mut self, now: Instant) {
+        // Words that could not sound yet are not lost.
+        if let Some((_, words)) = self.prompted.take() {
+            self.unasked.put_before(words);
+        }
+        self.end_turn_of_agent(now);
     }
 
     /// The caller took the floor before any of the turn sounded: what somebody wants said comes after them.
     pub(crate) fn said_in_vain(&mut self, turn: TurnId) {
-        let Some((_, text)) = self.prompted.take_if(|(of, _)| *of == turn) else { return };
+        let Some((_, words)) = self.prompted.take_if(|(of, _)| *of == turn) else { return };
         // Given up with nobody speaking, its voice is dead.
         if self.floor.floor() != Floor::Listening {
-            self.unasked.get_or_insert(Unasked::Prompted(text));
+            self.unasked.put_before(words);
             self.feed(Input::Speak);
         }
     }
@@ -49,22 +66,25 @@ impl Session {
 
     /// As this turn.
     pub(crate) fn explain(&mut self, turn: TurnId, now: Instant) {
-        let Some(what) = self.unasked.take() else { return self.feed(Input::AgentDone(turn)) };
-        let stream = match what {
-            Unasked::NotTransferred(why) => self.dialogue.not_transferred(turn, &why),
-            Unasked::Prompted(text) => {
-                let stream = self.dialogue.prompted(turn, &text);
-                self.prompted = Some((turn, text));
-                stream
-            }
+        let stream = if let Some(why) = self.unasked.failed.take() {
+            self.dialogue.not_transferred(turn, &why)
+        } else if let Some(words) = self.unasked.words.take() {
+            let stream = self.dialogue.prompted(turn, &words);
+            self.prompted = Some((turn, words));
+            stream
+        } else {
+            return self.feed(Input::AgentDone(turn));
         };
         self.speak(turn, stream, None, now);
     }
 
-    pub(crate) fn explain_late(&mut self) {
-        if self.unasked.is_some() {
+    /// Once the agent may speak again; whether something waited for that.
+    pub(crate) fn explain_late(&mut self) -> bool {
+        let waits = self.unasked.waits();
+        if waits {
             self.feed(Input::Speak);
         }
+        waits
     }
 
     /// A word in the agent's ear; whether it is heeded in its next reply.
@@ -83,6 +103,10 @@ impl Session {
         if self.is_bridged() || self.ending.leaving {
             return;
         }
-        self.say_unasked(Unasked::Prompted(text), now);
+        self.give_way(now);
+        // Two texts before the first could sound are one.
+        let before = self.unasked.words.replace(text);
+        before.into_iter().for_each(|words| self.unasked.put_before(words));
+        self.feed(Input::Speak);
     }
 }

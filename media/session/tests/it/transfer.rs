@@ -224,6 +224,31 @@ async fn a_caller_who_speaks_while_it_rings_is_answered_and_a_refusal_still_come
 }
 
 /// The call with the person: its leg goes to whoever asked, and is not hung up.
+/// A refusal that comes while the caller speaks, and an operator's words that come then too, before it or after it.
+async fn both_come_while_the_caller_speaks(words_after_ms: u64) {
+    const WORDS: &str = "We close early today.";
+    let mut setup = wanting(TransferMode::Warm);
+    setup.consult = Some(Box::new(Fate::new(3_000, Err::<Option<Leg>, _>(NotTransferred::refused("busy")))));
+    let sim = asking(setup).await;
+    sim.until(10_000, |event| state(event, "begun")).await;
+    wait(2_600).await;
+    sim.caller.begin("when are you open on the day after tomorrow");
+    wait(words_after_ms).await;
+    sim.handle.prompt(WORDS.to_owned()).await.expect("alive");
+    sim.until(10_000, |event| state(event, "failed")).await;
+    wait(9_000).await;
+    let turns: Vec<String> = sim.agent_turns().into_iter().map(|(text, _)| text).collect();
+    let place = |text: &str| turns.iter().position(|said| said == text);
+    let (nobody, words) = (place(NOBODY), place(WORDS));
+    assert!(nobody.is_some() && words > nobody, "{words_after_ms}: {turns:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_a_refusal_nor_an_operators_words_are_lost_where_both_wait_for_the_caller() {
+    both_come_while_the_caller_speaks(200).await;
+    both_come_while_the_caller_speaks(900).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_leg_of_a_call_that_is_handed_over_goes_to_its_heir() {
     let (heir, mut leg) = oneshot::channel();
