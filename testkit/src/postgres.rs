@@ -170,10 +170,14 @@ impl Drop for Cluster {
 
 /// Removes the clusters of processes that have ended: what a process shares is dropped by nobody.
 fn sweep(folder: &Path) {
+    let processes = Path::new("/proc");
+    if !processes.join("self").exists() {
+        return;
+    }
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.split('-').next());
-        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+        if process.is_some_and(|process| !processes.join(process).exists()) {
             let _gone_already = std::fs::remove_dir_all(entry.path());
         }
     }

@@ -82,14 +82,19 @@ impl Canceller {
         }
     }
 
-    /// What is left of a packet without our own voice. One that is late, comes again or has another codec is left as it is.
+    /// What follows is another stream of the phone's, with numbers of its own.
+    pub(crate) fn begin(&mut self) {
+        self.last = None;
+    }
+
+    /// What is left of a packet without our own voice. One that is late, comes again or is of another rate is left as it is.
     pub(crate) fn heard(&mut self, packet: &Packet) -> Bytes {
         let length = self.length(10);
         let ahead = is_ahead(self.last.map(|last| last.sequence), packet.sequence);
-        if packet.codec != self.codec || !ahead {
+        if linear::rate_hz(packet.codec) != Some(self.rate_hz) || !ahead {
             return packet.payload.clone();
         }
-        let mut samples = linear::samples(self.codec, &packet.payload);
+        let mut samples = linear::samples(packet.codec, &packet.payload);
         if !samples.len().is_multiple_of(length) {
             return packet.payload.clone();
         }
@@ -99,7 +104,7 @@ impl Canceller {
         for frame in samples.chunks_exact_mut(length) {
             self.cancel(frame);
         }
-        linear::payload(self.codec, &samples)
+        linear::payload(packet.codec, &samples)
     }
 
     /// What was lost, or not sent in a pause, had its own share of what we sent.

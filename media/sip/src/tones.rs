@@ -32,6 +32,11 @@ impl Tones {
         self.codec == codec
     }
 
+    /// What follows is another stream, with numbers of its own.
+    pub(crate) fn begin(&mut self) {
+        self.last = None;
+    }
+
     /// The keys that were recognised with this packet. One that is late or comes again says nothing new.
     pub(crate) fn hear(&mut self, packet: &Packet, now: Instant) -> Vec<Digit> {
         if packet.codec != self.codec || !is_ahead(self.last, packet.sequence) {

@@ -63,6 +63,8 @@ pub struct Voice {
     agreed: Option<Agreed>,
     /// Of G.722 that comes.
     wide: Wide,
+    /// Of the stream that is heard.
+    source: Option<u32>,
     /// Where audio is enciphered. Without contexts nothing is sent or heard.
     srtp: Option<Srtp>,
     /// Makes what is sent, where it is not what the session gives: a pause, or another codec.
@@ -99,6 +101,7 @@ impl Voice {
             cancels_echo: false,
             agreed: None,
             wide: Wide::default(),
+            source: None,
             srtp: None,
             encoder: None,
             bridge: None,
@@ -179,15 +182,18 @@ impl Voice {
         let datagram = plain.as_deref().unwrap_or(datagram);
         let Some((header, payload)) = Header::parse(datagram) else { return Heard::Stray };
         let Some(agreed) = &self.agreed else { return Heard::Stray };
-        let format = agreed.receive.iter().find(|format| format.payload_type == header.payload_type);
+        let format = agreed.receive.iter().find(|format| format.payload_type == header.payload_type).copied();
+        let events = agreed.events;
         // Comfort noise (RFC 3389) has this number by table.
-        let known =
-            format.is_some() || agreed.events == Some(header.payload_type) || header.payload_type == 13;
+        let known = format.is_some() || events == Some(header.payload_type) || header.payload_type == 13;
         if !known || !self.latch.hears(from, now) {
             return Heard::Stray;
         }
+        if format.is_some() && self.source.replace(header.ssrc) != Some(header.ssrc) {
+            self.begin();
+        }
         match format {
-            Some(&Format { codec, .. }) if !payload.is_empty() => {
+            Some(Format { codec, .. }) if !payload.is_empty() => {
                 let Header { sequence, timestamp, marker, .. } = header;
                 let (timestamp, payload) = match codec {
                     // Two samples to each of the clock's units.
@@ -200,7 +206,7 @@ impl Voice {
                 }
                 Heard::Audio(packet)
             }
-            None if agreed.events == Some(header.payload_type) => {
+            None if events == Some(header.payload_type) => {
                 let key = self.keys.received(header.timestamp, &payload);
                 let told =
                     key.is_some_and(|key| self.tones.as_ref().is_some_and(|tones| tones.told(key, now)));
@@ -211,6 +217,17 @@ impl Voice {
                 key.filter(|_| !told).map_or(Heard::Alive, Heard::Key)
             }
             _ => Heard::Alive,
+        }
+    }
+
+    /// Of another stream of the other side's: its numbers are no later or earlier than those before.
+    fn begin(&mut self) {
+        self.wide.last = None;
+        if let Some(tones) = &mut self.tones {
+            tones.begin();
+        }
+        if let Some(echo) = &mut self.echo {
+            echo.begin();
         }
     }
 
@@ -522,6 +539,16 @@ mod tests {
             voice
         };
         assert_eq!(pressed(&mut listening(Listens::WithoutEvents, None), 1, now), [key]);
+        let mut line = listening(Listens::WithoutEvents, None);
+        assert_eq!(pressed(&mut line, 40_000, now), [key]);
+        for n in 0..5 {
+            let other = Header { ssrc: 99, sequence: n, ..header(0, 0) };
+            let Heard::Audio(quiet) = line.received(&other.datagram(&[0xff; 160]), from(), now) else {
+                panic!("audio")
+            };
+            assert!(line.toned(&quiet, now).is_empty());
+        }
+        assert_eq!(pressed(&mut line, 30_000, now), [key], "another stream has numbers of its own");
         assert!(pressed(&mut listening(Listens::WithoutEvents, Some(101)), 1, now).is_empty());
         assert!(pressed(&mut listening(Listens::Never, None), 1, now).is_empty());
         let mut both = listening(Listens::Always, Some(101));
