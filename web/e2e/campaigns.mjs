@@ -39,7 +39,9 @@ async function make(page) {
   await page.getByTestId('campaign-message').fill('Hello {caller.name}.');
   await page.getByTestId('campaign-concurrency').fill('many');
   await page.getByTestId('save-campaign').click();
-  const refused = await page.getByTestId('problem').first().textContent();
+  const wrong = page.locator('form [id$="-error"]');
+  await wrong.first().waitFor();
+  const refused = await wrong.allTextContents();
   await look(page, 'campaign-refused');
   await page
     .getByTestId('campaign-message')

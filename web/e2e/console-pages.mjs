@@ -239,7 +239,7 @@ async function settings(page) {
   await page.getByTestId('save-route').waitFor();
   await page.getByTestId('route-number').fill('*');
   await page.getByTestId('save-route').click();
-  await page.getByTestId('problem').first().waitFor();
+  await page.locator('form [aria-invalid=true]').first().waitFor();
   await look(page, 'route-form');
   await at(page, '/settings/channels', 'channel-row', 'channels');
   const rows = page.getByTestId('channel-row');

@@ -2,8 +2,24 @@
 
 import { Button, Modal } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactNode, useLayoutEffect, useRef } from 'react';
 import { Problem } from './states';
+
+/** The focus goes back to what opened the dialog; to the page's heading where that has gone with what was done. */
+function useFocusBack(opened: boolean) {
+  const opener = useRef<Element | null>(null);
+  useLayoutEffect(() => {
+    if (opened) {
+      opener.current = document.activeElement;
+      return;
+    }
+    const place = opener.current?.isConnected
+      ? opener.current
+      : opener.current && document.querySelector('main h1');
+    if (place instanceof HTMLElement) place.focus();
+    opener.current = null;
+  }, [opened]);
+}
 
 export function Confirm({
   opened,
@@ -24,6 +40,7 @@ export function Confirm({
   close: () => void;
 }) {
   const doing = useMutation({ mutationFn: act, onSuccess: close });
+  useFocusBack(opened);
   return (
     <Modal
       opened={opened}
@@ -31,6 +48,7 @@ export function Confirm({
         doing.reset();
         close();
       }}
+      returnFocus={false}
       title={title}
       closeButtonProps={{ 'aria-label': 'Close' }}
     >

@@ -21,7 +21,7 @@ export default function CampaignsPage() {
   return (
     <Page
       title="Calls out"
-      about="An agent calls people by one of the server's trunks: one by one through the API, or many in a campaign."
+      about="An agent calls people by one of the server's trunks or accounts at carriers: one by one through the API, or many in a campaign."
       actions={campaigns.data?.length ? make : undefined}
     >
       <div className="stack loose">

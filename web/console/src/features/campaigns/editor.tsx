@@ -92,7 +92,7 @@ function Calls({ form, set, names }: Part & { names: Names }) {
         />
         <TextInput
           label="Trunk"
-          description="Its name in the server's configuration"
+          description="Of a SIP trunk in the server's configuration, or of an account at a carrier"
           value={form.trunk}
           {...at('/trunk')}
           onChange={(event) => set({ trunk: chosen(event) })}
@@ -100,7 +100,7 @@ function Calls({ form, set, names }: Part & { names: Names }) {
         />
         <TextInput
           label="Number that callees see"
-          description="The trunk's own where it is empty"
+          description="The trunk's own where it is empty; by an account at a carrier it is needed"
           value={form.shown}
           {...at('/from')}
           onChange={(event) => set({ shown: chosen(event) })}

@@ -109,7 +109,11 @@ export function words(fault: Fault): string | undefined {
         : undefined;
     case '/trunk':
       return fault.code === 'unknown'
-        ? "No trunk of this name: the server's configuration has their names, under [[sip.trunks]]."
+        ? "No trunk of this name: SIP trunks stand in the server's configuration, under [[sip.trunks]], accounts at carriers under Settings, Providers."
+        : undefined;
+    case '/from':
+      return fault.code === 'missing'
+        ? 'By an account at a carrier a call needs a number of that account here.'
         : undefined;
     default:
       return undefined;

@@ -95,7 +95,8 @@ function Form({ channel, close }: { channel: Channel | null; close: () => void }
     channel ?? { kind: 'widget', address: '', agent_id: '', environment_id: '', enabled: true },
   );
   const change = (next: Partial<ChannelGiven>) => setGiven({ ...given, ...next });
-  const agent_id = given.agent_id || (begunWith(agents.data?.data ?? [])?.id ?? '');
+  const agent_id =
+    given.agent_id || (begunWith((agents.data?.data ?? []).filter((one) => !one.archived))?.id ?? '');
   const environment_id = given.environment_id || (environments.data?.data[0]?.id ?? '');
   const body: ChannelGiven = {
     kind: given.kind,
