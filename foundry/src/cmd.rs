@@ -14,6 +14,8 @@ pub(crate) mod openapi;
 pub(crate) mod organization;
 pub(crate) mod serve;
 
+use std::net::{IpAddr, SocketAddr};
+
 use crate::config::Config;
 use crate::store::Visit;
 
@@ -39,6 +41,21 @@ pub(crate) fn with_store<T>(
         visit.end().await;
         done
     })
+}
+
+/// As a browser on the server's machine reaches it.
+fn address(listen: SocketAddr, tls: bool) -> String {
+    let ip = listen.ip();
+    let local = ip.is_loopback() || ip.is_unspecified();
+    let host = if local { "localhost".to_owned() } else { bracketed(ip) };
+    format!("{}://{host}:{}", if tls { "https" } else { "http" }, listen.port())
+}
+
+fn bracketed(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
 }
 
 /// An error with its stable code in front, as who runs a command sees it; `docs/errors` has a page for each.

@@ -21,7 +21,7 @@ use crate::{http, manual, router};
     tags(
         (name = "agents", description = "Agents, drafts, versions, releases"),
         (name = "sessions", description = "Calls on record, what they took and what came of them"),
-        (name = "calls", description = "Calls that the server makes, by a SIP trunk"),
+        (name = "calls", description = "Calls that the server makes, by a SIP trunk or an account at a carrier"),
         (name = "campaigns", description = "Calls to many people"),
         (name = "providers", description = "Accounts at vendors of speech and language"),
         (name = "costs", description = "What requests to vendors come to, prices and budgets. Money is in nano-dollars: 1000000000 are one US dollar"),

@@ -1,7 +1,6 @@
 //! `foundry admin-link`: a link that signs one browser in as the operator, made on the machine that has the database.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use control_store::{Db, admin_link, audit};
@@ -69,13 +68,5 @@ fn base(given: Option<&str>, config: &Config) -> anyhow::Result<String> {
         "the server listens on a port that it chose itself: say where it is reached with --url"
     );
     let tls = server.tls.self_signed || server.tls.cert.is_some();
-    Ok(address(server.listen, tls))
-}
-
-/// As a browser on the server's machine reaches it.
-pub(super) fn address(listen: SocketAddr, tls: bool) -> String {
-    let ip = listen.ip();
-    let local = ip.is_loopback() || ip.is_unspecified();
-    let host = if local { "localhost".to_owned() } else { super::serve::bracketed(ip) };
-    format!("{}://{host}:{}", if tls { "https" } else { "http" }, listen.port())
+    Ok(super::address(server.listen, tls))
 }

@@ -1,7 +1,6 @@
 //! `foundry serve`: put everything together, print the URL, serve until told to stop, let current calls finish.
 
 use std::io::Write;
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -80,7 +79,7 @@ async fn in_time(work: impl Future<Output = ()>, again: impl Future<Output = ()>
 }
 
 fn url(door: &Door) -> anyhow::Result<String> {
-    Ok(super::admin_link::address(door.address()?, door.is_tls()))
+    Ok(super::address(door.address()?, door.is_tls()))
 }
 
 /// Addresses that a person opens.
@@ -96,19 +95,12 @@ fn links(url: &str, config: &Config, house: &House) -> Links {
     let code = house.admin_code().map(|code| format!("/#admin={code}"));
     let signing = |base: &str| format!("{base}{}", code.as_deref().unwrap_or_default());
     let named = house.address().filter(|_| config.server.listen.ip().is_unspecified());
-    let by_name = named.map(|ip| url.replace("//localhost:", &format!("//{}:", bracketed(ip))));
+    let by_name = named.map(|ip| url.replace("//localhost:", &format!("//{}:", super::bracketed(ip))));
     let public = config.server.public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
     Links {
         here: signing(url),
         elsewhere: public.or(by_name).as_deref().map(signing),
         signs_in: code.is_some(),
-    }
-}
-
-pub(super) fn bracketed(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => ip.to_string(),
-        IpAddr::V6(ip) => format!("[{ip}]"),
     }
 }
 

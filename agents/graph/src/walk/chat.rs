@@ -358,7 +358,11 @@ impl Walk {
         self.end_chat();
         let ChatError { code, message } = error;
         self.state.error = json!({"code": code, "message": message});
-        let value = json!({"node": chat.node, "code": code, "message": message});
+        let leads_on = self.way(&chat.node, "error").is_some();
+        let mut value = json!({"node": chat.node, "code": code, "message": message});
+        if leads_on {
+            value["way"] = "error".into();
+        }
         self.out.push(Action::Note { name: "chat_failed".to_owned(), value });
         self.spoke = chat.said;
         let graph = Arc::clone(&self.graph);
@@ -367,7 +371,7 @@ impl Walk {
             _ => &[],
         };
         let (code, message) = (*code, format!("node \"{}\": {message}", chat.node));
-        if self.way(&chat.node, "error").is_some() {
+        if leads_on {
             self.out.push(Action::Trouble { code, message });
             self.leave(&chat.node, "error");
         } else if sorry.is_empty() {

@@ -34,6 +34,8 @@ pub(crate) struct Client {
     pub(crate) named: Option<OrgId>,
     /// The credential is a key of this organization; `recognise` finds out.
     pub(crate) member: Option<OrgId>,
+    /// Why it could not be found out whose key it is.
+    pub(crate) unknown: Option<Error>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,9 +91,16 @@ pub(crate) async fn recognise(server: &Server, client: &mut Client) {
     let Some(key) = client.credential.as_ref().filter(|given| given.starts_with(keys::PREFIX)) else {
         return;
     };
-    let Ok(opened) = server.store.opened() else { return };
-    let owner = owner(server, &opened.db, client.peer, key).await;
-    client.member = owner.ok().map(|owner| owner.org);
+    let found = match server.store.opened() {
+        Ok(opened) => owner(server, &opened.db, client.peer, key).await,
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(owner) => client.member = Some(owner.org),
+        Err(error) => {
+            client.unknown = Some(error).filter(|why| why.definition != &problem::CREDENTIAL_INVALID)
+        }
+    }
 }
 
 /// Whose key it is. Who has sent too many that are nobody's is not looked for any more, unless the key was somebody's before.
@@ -186,6 +195,9 @@ fn key_is_not_enough(client: &Client, relation: Relation, agent: &str) -> Error 
     if relation == Relation::Embedding {
         let detail = "a page elsewhere calls with a token: ask POST /v1/widget/token with the key, and send its token along";
         return Error::new(&problem::TOKEN_REQUIRED, detail);
+    }
+    if let Some(why) = &client.unknown {
+        return why.clone();
     }
     if client.member.is_none() {
         let detail = "the API key that was sent is none of this server's, has expired or was revoked: send another one, or none where the server is open";

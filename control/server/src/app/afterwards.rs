@@ -67,13 +67,16 @@ const MODELS: &str = "LLM_";
 /// Whether the caller asked for something and an apology was all they ever got.
 fn in_vain(recorded: &Recorded) -> bool {
     let (mut asked, mut apologised) = (HashSet::<TurnId>::new(), HashSet::new());
+    let mut led_on = false;
     for (_, event) in &recorded.events {
         match event {
             SessionEvent::CallerTurn { turn, .. } => {
                 asked.insert(*turn);
             }
+            // Told just before the failure itself. Where the graph has a way for it, another node may have answered.
+            SessionEvent::Noted { name, value } if name == "chat_failed" => led_on = value["way"].is_string(),
             // It had words of its own for it, and no answer.
-            SessionEvent::Failed { turn: Some(turn), code, .. } if code.starts_with(MODELS) => {
+            SessionEvent::Failed { turn: Some(turn), code, .. } if code.starts_with(MODELS) && !led_on => {
                 apologised.insert(*turn);
             }
             // Nobody waits so long for a thought or for words without being told that it went wrong.

@@ -109,13 +109,15 @@ pub(crate) async fn change(
     let mut tx = ctx.tx(server).await?;
     let before = shown(held(&mut tx, id).await?);
     expected.check(before.revision, &before)?;
-    let title = wanted.title.unwrap_or_else(|| before.title.clone());
     let mut fields = Fields::default();
-    fields.line("/title", &title, 1, TITLE_MOST);
+    if let Some(title) = &wanted.title {
+        fields.line("/title", title, 1, TITLE_MOST);
+    }
     if wanted.archived == Some(true) && !before.archived {
         fields.wrong("/archived", "invalid", "DELETE archives an agent");
     }
     fields.check()?;
+    let title = wanted.title.unwrap_or_else(|| before.title.clone());
     if wanted.archived == Some(false) && before.archived {
         store::take_back(&mut tx, before.id).await?;
     }

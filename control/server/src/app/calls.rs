@@ -194,9 +194,7 @@ pub(crate) fn rendered(
 }
 
 fn wrong(pointer: &str, code: &'static str, said: String) -> Error {
-    let mut fields = Fields::default();
-    fields.wrong(pointer, code, said);
-    fields.check().err().unwrap_or_else(|| Error::new(&problem::BODY_UNFIT, format!("{pointer} is wrong")))
+    of_field(&problem::BODY_UNFIT, pointer, code, said)
 }
 
 pub(crate) fn refused(why: NotDialled) -> Error {

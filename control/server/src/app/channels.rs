@@ -107,9 +107,13 @@ fn parsed(id: &str) -> Result<ChannelId, Error> {
 
 /// The address of a web page, as a browser shows it.
 fn is_page(address: &str) -> bool {
-    let Ok(page) = address.parse::<axum::http::Uri>() else { return false };
-    let host = page.authority().filter(|authority| !authority.as_str().contains('@'));
-    matches!(page.scheme_str(), Some("https" | "http")) && host.is_some() && !address.contains('#')
+    let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+    let path = |byte: u8| byte.is_ascii_graphic() && !b"#\"<>\\^`{|}".contains(&byte);
+    host.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        && host.bytes().all(known)
+        && address.bytes().all(path)
 }
 
 fn check_address(fields: &mut Fields, kind: ChannelKind, address: &str) {

@@ -43,7 +43,7 @@ pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<Dom
 
 pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewDomain) -> Result<Done<Domain>, Error> {
     let title = new.title.unwrap_or_else(|| new.name.clone());
-    checked(&new.name, &title)?;
+    checked(&new.name, Some(&title))?;
     let mut tx = ctx.tx(server).await?;
     let row =
         store::create(&mut tx, DomainId::generate(), &new.name, &title).await.map_err(refused(TAKEN, ""))?;
@@ -65,8 +65,8 @@ pub(crate) async fn change(
     let before = store::lock(&mut tx, key).await?.map(shown).ok_or_else(|| missing("domain", id))?;
     expected.check(before.revision, &before)?;
     let name = wanted.name.unwrap_or_else(|| before.name.clone());
+    checked(&name, wanted.title.as_deref())?;
     let title = wanted.title.unwrap_or_else(|| before.title.clone());
-    checked(&name, &title)?;
     let row = store::update(&mut tx, key, &name, &title).await.map_err(refused(TAKEN, ""))?;
     let after = shown(row);
     let change = Change::of("domain.update", key).from(&before).to(&after);
@@ -95,9 +95,12 @@ fn parsed(id: &str) -> Result<DomainId, Error> {
     id.parse().map_err(|_| missing("domain", id))
 }
 
-fn checked(name: &str, title: &str) -> Result<(), Error> {
+/// A title that stays is not looked at again.
+fn checked(name: &str, title: Option<&str>) -> Result<(), Error> {
     let mut fields = Fields::default();
     fields.name("/name", name);
-    fields.line("/title", title, 1, TITLE_MOST);
+    if let Some(title) = title {
+        fields.line("/title", title, 1, TITLE_MOST);
+    }
     fields.check()
 }

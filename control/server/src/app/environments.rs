@@ -49,7 +49,7 @@ pub(crate) async fn create(
     new: NewEnvironment,
 ) -> Result<Done<Environment>, Error> {
     let title = new.title.unwrap_or_else(|| new.name.clone());
-    checked(&new.name, &title)?;
+    checked(&new.name, Some(&title))?;
     let mut tx = ctx.tx(server).await?;
     let row = store::create(&mut tx, EnvironmentId::generate(), &new.name, &title)
         .await
@@ -72,8 +72,8 @@ pub(crate) async fn change(
     let before = store::lock(&mut tx, key).await?.map(shown).ok_or_else(|| missing("environment", id))?;
     expected.check(before.revision, &before)?;
     let name = wanted.name.unwrap_or_else(|| before.name.clone());
+    checked(&name, wanted.title.as_deref())?;
     let title = wanted.title.unwrap_or_else(|| before.title.clone());
-    checked(&name, &title)?;
     if before.name == HOME && name != HOME {
         let detail =
             "the environment `prod` keeps its name: callers who name an agent alone are connected there";
@@ -108,12 +108,15 @@ fn parsed(id: &str) -> Result<EnvironmentId, Error> {
     id.parse().map_err(|_| missing("environment", id))
 }
 
-fn checked(name: &str, title: &str) -> Result<(), Error> {
+/// A title that stays is not looked at again.
+fn checked(name: &str, title: Option<&str>) -> Result<(), Error> {
     let mut fields = Fields::default();
     if !super::fields::is_environment(name) {
         let detail = "a name begins with a letter, has 1 to 63 lower-case letters, digits and hyphens, and is not `draft`";
         fields.wrong("/name", "invalid", detail);
     }
-    fields.line("/title", title, 1, TITLE_MOST);
+    if let Some(title) = title {
+        fields.line("/title", title, 1, TITLE_MOST);
+    }
     fields.check()
 }

@@ -40,7 +40,8 @@ impl Fields {
 
     /// One line that people read in lists: nothing in it may hide, break the line or turn what follows around.
     pub(crate) fn line(&mut self, pointer: &str, text: &str, least: usize, most: usize) {
-        self.text(pointer, text, least, most);
+        let shown = if text.trim().is_empty() { "" } else { text };
+        self.text(pointer, shown, least, most);
         if let Some(mark) = line::unreadable(text) {
             self.wrong(pointer, "unreadable", line::said(mark));
         }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
 
+use super::fields::Fields;
+
 /// # Errors
 /// Says what is wrong with it: it is none, or lies beyond what a clock here can tell.
 pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
@@ -14,6 +16,15 @@ pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
         } else {
             format!("{text:?} is no time such as 2026-11-26T10:00:00Z")
         }
+    })
+}
+
+/// As a field of a request gives it; now where it gives none.
+pub(crate) fn field(fields: &mut Fields, pointer: &str, at: Option<&str>, now: Timestamp) -> Timestamp {
+    let Some(at) = at else { return now };
+    read(at).unwrap_or_else(|why| {
+        fields.wrong(pointer, "invalid", why);
+        now
     })
 }
 

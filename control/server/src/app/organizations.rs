@@ -73,7 +73,7 @@ pub(crate) async fn create(
     ctx.operator("makes organizations")?;
     let title = new.title.unwrap_or_else(|| new.name.clone());
     let keep = Keep { recordings_days: new.recordings_keep_days, calls_days: new.calls_keep_days };
-    checked(&new.name, &title, keep)?;
+    checked(&new.name, Some(&title), keep)?;
     let db = &server.store.opened()?.db;
     let id = found(db, &new.name, &title, keep).await.map_err(refused(TAKEN, ""))?;
     furnish(db, id).await?;
@@ -148,12 +148,12 @@ pub(crate) async fn change(
     let before = store::lock(&mut tx).await?.map(shown).ok_or_else(|| missing("organization", id))?;
     expected.check(before.revision, &before)?;
     let name = wanted.name.unwrap_or_else(|| before.name.clone());
-    let title = wanted.title.unwrap_or_else(|| before.title.clone());
     let keep = Keep {
         recordings_days: wanted.recordings_keep_days.unwrap_or(before.recordings_keep_days),
         calls_days: wanted.calls_keep_days.unwrap_or(before.calls_keep_days),
     };
-    checked(&name, &title, keep)?;
+    checked(&name, wanted.title.as_deref(), keep)?;
+    let title = wanted.title.unwrap_or_else(|| before.title.clone());
     let residency = wanted.residency.unwrap_or_else(|| before.residency.clone());
     check_residency(&residency)?;
     let target = wanted.latency_target_ms.unwrap_or(before.latency_target_ms);
@@ -175,10 +175,13 @@ pub(crate) async fn change(
 /// The operator acts in it unless they name another.
 pub(crate) const DEFAULT: &str = "default";
 
-fn checked(name: &str, title: &str, keep: Keep) -> Result<(), Error> {
+/// A title that stays is not looked at again.
+fn checked(name: &str, title: Option<&str>, keep: Keep) -> Result<(), Error> {
     let mut fields = Fields::default();
     fields.name("/name", name);
-    fields.line("/title", title, 1, TITLE_MOST);
+    if let Some(title) = title {
+        fields.line("/title", title, 1, TITLE_MOST);
+    }
     let both = [("/recordings_keep_days", keep.recordings_days), ("/calls_keep_days", keep.calls_days)];
     for (pointer, days) in both {
         if let Some(days) = days {

@@ -127,7 +127,9 @@ impl Turns {
     fn see(&mut self, at_ms: f64, event: &SessionEvent) {
         match event {
             SessionEvent::AgentSaying { turn, .. } => self.saying = Some(*turn),
-            SessionEvent::AgentTurn { .. } | SessionEvent::Ended { .. } => self.saying = None,
+            SessionEvent::AgentTurn { .. } | SessionEvent::Detached | SessionEvent::Ended { .. } => {
+                self.saying = None;
+            }
             _ => {}
         }
         match event {

@@ -64,7 +64,7 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
         let accepts = text(header::ACCEPT_LANGUAGE).map(str::to_owned);
         let named = text(ORGANIZATION).and_then(|org| org.parse().ok());
         Ok(Self {
-            client: Client { origin, host, credential, peer, named, member: None },
+            client: Client { origin, host, credential, peer, named, member: None, unknown: None },
             bearer,
             peer,
             secure,

@@ -40,7 +40,7 @@ async fn the_parts_of_a_call_are_listed_with_where_they_lie() {
         list["data"][1],
         serde_json::json!({
             "leg": "caller", "part": 2, "codec": "pcm16", "content_type": "audio/wav", "offset_ms": 1500.0,
-            "length_ms": 250.0, "bytes": 16, "complete": true, "url": format!("/v1/sessions/{id}/recordings/caller-2.wav"),
+            "length_ms": 250.0, "bytes": 16, "complete": true, "cut_off": false, "url": format!("/v1/sessions/{id}/recordings/caller-2.wav"),
         })
     );
     let whole = get(list["data"][0]["url"].as_str().expect("a path")).key(&plane.key).of(&plane.router).await;

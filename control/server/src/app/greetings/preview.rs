@@ -10,7 +10,7 @@ use control_api::problem;
 use control_store::{OrgTx, agent, alias, environment, greeting as store, serving};
 use domain::{AgentId, EnvironmentId, GreetingId, Language, wire_name};
 use greetings::{Asked, Book, Caller, Explained, Heard, Verdict};
-use jiff::{Timestamp, Zoned};
+use jiff::Zoned;
 use serde_json::Value;
 
 use super::book::book;
@@ -36,7 +36,7 @@ pub(crate) async fn of(
     asked: GreetingPreviewRequest,
 ) -> Result<GreetingPreview, Error> {
     let mut fields = Fields::default();
-    let at = when(&mut fields, asked.at.as_deref(), server.ports.clock.now());
+    let at = instant::field(&mut fields, "/at", asked.at.as_deref(), server.ports.clock.now());
     let caller = caller(&mut fields, &asked);
     let draft = asked.draft.map(|draft| check::new(&mut fields, "/draft", draft));
     fields.check()?;
@@ -146,14 +146,6 @@ fn title(row: &store::Greeting) -> String {
     } else {
         row.set.title.clone()
     }
-}
-
-fn when(fields: &mut Fields, at: Option<&str>, now: Timestamp) -> Timestamp {
-    let Some(at) = at else { return now };
-    instant::read(at).unwrap_or_else(|why| {
-        fields.wrong("/at", "invalid", why);
-        now
-    })
 }
 
 fn caller(fields: &mut Fields, asked: &GreetingPreviewRequest) -> Caller {

@@ -24,7 +24,7 @@ const HEADERS_MOST: usize = 32;
 /// A draft is saved as it would be, in a transaction that is undone: so whatever forbids it is told.
 pub(crate) async fn of(ctx: &Ctx, server: &Server, asked: RouteTest) -> Result<RouteTestAnswer, Error> {
     let mut fields = Fields::default();
-    let at = when(&mut fields, asked.call.at.as_deref(), server.ports.clock.now());
+    let at = instant::field(&mut fields, "/call/at", asked.call.at.as_deref(), server.ports.clock.now());
     let draft = asked.draft.map(|draft| check::new(&mut fields, "/draft", draft));
     fit(&mut fields, &asked.call);
     fields.check()?;
@@ -192,14 +192,6 @@ fn fit(fields: &mut Fields, call: &RouteCall) {
     if call.headers.len() > HEADERS_MOST {
         fields.wrong("/call/headers", "out_of_range", format!("at most {HEADERS_MOST} headers"));
     }
-}
-
-fn when(fields: &mut Fields, at: Option<&str>, now: Timestamp) -> Timestamp {
-    let Some(at) = at else { return now };
-    instant::read(at).unwrap_or_else(|why| {
-        fields.wrong("/call/at", "invalid", why);
-        now
-    })
 }
 
 fn local(calendar: &greetings::Calendar, at: Timestamp) -> String {
