@@ -51,6 +51,20 @@ impl ReleaseKind {
 }
 
 pub async fn list(tx: &mut OrgTx, agent: AgentId) -> Result<Vec<Alias>, Error> {
+    of(tx, agent, None).await
+}
+
+pub async fn find(
+    tx: &mut OrgTx,
+    agent: AgentId,
+    environment: EnvironmentId,
+) -> Result<Option<Alias>, Error> {
+    // One at most.
+    Ok(of(tx, agent, Some(environment)).await?.pop())
+}
+
+/// In one environment, or in all.
+async fn of(tx: &mut OrgTx, agent: AgentId, environment: Option<EnvironmentId>) -> Result<Vec<Alias>, Error> {
     let rows = sqlx::query!(
         "select e.name as environment, a.version_id, v.number, a.revision, a.updated_at, p.id as \"before_id?\", p.number as \"before_number?\"
          from app.agent_aliases a join app.environments e on e.id = a.environment_id join app.agent_versions v on v.id = a.version_id
@@ -60,35 +74,13 @@ pub async fn list(tx: &mut OrgTx, agent: AgentId) -> Result<Vec<Alias>, Error> {
              order by r.created_at desc, r.id desc limit 1
          ) came on true
          left join app.agent_versions p on p.id = came.previous_version_id and p.id <> a.version_id
-         where a.agent_id = $1 order by e.name",
-        agent.as_uuid()
+         where a.agent_id = $1 and ($2::uuid is null or a.environment_id = $2) order by e.name",
+        agent.as_uuid(),
+        environment.map(|environment| environment.as_uuid())
     )
     .fetch_all(tx.connection())
     .await?;
     Ok(rows.into_iter().map(|row| row!(row)).collect())
-}
-
-pub async fn find(
-    tx: &mut OrgTx,
-    agent: AgentId,
-    environment: EnvironmentId,
-) -> Result<Option<Alias>, Error> {
-    let row = sqlx::query!(
-        "select e.name as environment, a.version_id, v.number, a.revision, a.updated_at, p.id as \"before_id?\", p.number as \"before_number?\"
-         from app.agent_aliases a join app.environments e on e.id = a.environment_id join app.agent_versions v on v.id = a.version_id
-         left join lateral (
-             select r.previous_version_id from app.agent_releases r
-             where r.agent_id = a.agent_id and r.environment_id = a.environment_id and r.version_id = a.version_id and r.kind <> 'rollback'
-             order by r.created_at desc, r.id desc limit 1
-         ) came on true
-         left join app.agent_versions p on p.id = came.previous_version_id and p.id <> a.version_id
-         where a.agent_id = $1 and a.environment_id = $2",
-        agent.as_uuid(),
-        environment.as_uuid()
-    )
-    .fetch_optional(tx.connection())
-    .await?;
-    Ok(row.map(|row| row!(row)))
 }
 
 /// Moves the alias, or makes it, and writes the release down. The agent is locked by the caller.

@@ -19,12 +19,12 @@ pub(crate) fn read(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-/// As a field of a request gives it; now where it gives none.
-pub(crate) fn field(fields: &mut Fields, pointer: &str, at: Option<&str>, now: Timestamp) -> Timestamp {
-    let Some(at) = at else { return now };
+/// As a field of a request gives it; what stands in its place where it gives none, or a wrong one.
+pub(crate) fn field(fields: &mut Fields, pointer: &str, at: Option<&str>, otherwise: Timestamp) -> Timestamp {
+    let Some(at) = at else { return otherwise };
     read(at).unwrap_or_else(|why| {
         fields.wrong(pointer, "invalid", why);
-        now
+        otherwise
     })
 }
 

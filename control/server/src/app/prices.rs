@@ -203,14 +203,8 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
 
 /// As it is stored; what is wrong is said with its place after `pointer`.
 fn checked(fields: &mut Fields, pointer: &str, new: NewPrice) -> pricing::Price {
-    let valid_from = match new.valid_from.as_deref().map(instant::read) {
-        None => EVER,
-        Some(Ok(at)) => at,
-        Some(Err(why)) => {
-            fields.wrong(&format!("{pointer}/valid_from"), "invalid", why);
-            EVER
-        }
-    };
+    let place = format!("{pointer}/valid_from");
+    let valid_from = instant::field(fields, &place, new.valid_from.as_deref(), EVER);
     let vendor = &new.vendor;
     fields.text(&format!("{pointer}/vendor"), vendor, 1, 63);
     if !vendor.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
