@@ -121,6 +121,14 @@ struct Known {
     outside: HashSet<(OrgId, String)>,
 }
 
+impl Known {
+    /// One at a carrier.
+    fn carrier(&self, org: OrgId, name: &str) -> Option<&Account> {
+        let kept = self.accounts.get(&(org, name.to_owned()))?;
+        Some(&kept.account).filter(|account| is_carrier(account.vendor))
+    }
+}
+
 impl Bench {
     /// # Errors
     /// When the database does not answer.
@@ -202,12 +210,16 @@ impl Bench {
         Ok(())
     }
 
-    /// Accounts of the organization at carriers, in the order in which they were made.
-    pub(crate) fn carriers(&self, org: OrgId) -> Vec<Account> {
+    /// Names of the organization's accounts at carriers, in the order in which they were made.
+    pub(crate) fn carriers(&self, org: OrgId) -> Vec<String> {
         let known = self.accounts.borrow();
         let names = known.order.get(&org).into_iter().flatten();
-        let kept = names.filter_map(|name| known.accounts.get(&(org, name.clone())));
-        kept.map(|kept| &kept.account).filter(|account| is_carrier(account.vendor)).cloned().collect()
+        names.filter(|name| known.carrier(org, name).is_some()).cloned().collect()
+    }
+
+    /// The organization's account of that name at a carrier.
+    pub(crate) fn carrier(&self, org: OrgId, name: &str) -> Option<Account> {
+        self.accounts.borrow().carrier(org, name).cloned()
     }
 
     /// Whether anybody has an account at a carrier.

@@ -41,11 +41,11 @@ pub(crate) struct Carriers {
 impl Carriers {
     /// Names of the accounts that an organization may call by.
     pub(super) fn of(&self, org: OrgId) -> Vec<String> {
-        self.bench.carriers(org).into_iter().map(|account| account.name).collect()
+        self.bench.carriers(org)
     }
 
     pub(super) fn account(&self, org: OrgId, name: &str) -> Option<Account> {
-        self.bench.carriers(org).into_iter().find(|account| account.name == name)
+        self.bench.carrier(org, name)
     }
 
     /// What of a call by the account could not be.
