@@ -46,7 +46,10 @@ test: ## Installs what tests need, starts real peers on loopback, runs all tests
 	scripts/web.sh test
 	cargo build --locked -p foundry
 	"$$CARGO_TARGET_DIR/debug/foundry" models pull $(if $(FROM),--from "$(FROM)")
-	cargo test --workspace --locked
+	cargo test --workspace --locked --lib --bins --examples --test it
+	cargo test --workspace --locked --doc
+	# Whole calls last as long as what is said in them: a few beside each other, see foundry/tests/it/house.rs.
+	RUST_TEST_THREADS=4 cargo test --workspace --locked --test program
 
 bench: ## Measures the embedded models, then capacity against exactly timed providers (ten minutes on an idle machine)
 	@scripts/setup.sh run

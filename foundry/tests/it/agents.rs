@@ -28,7 +28,7 @@ pub(crate) fn with(server: &Server, key: &str, method: &str, path: &str, body: &
 
 #[test]
 fn a_key_is_printed_once_opens_the_organization_and_ends_when_it_is_revoked() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     let made = foundry(&server, &["key", "create", "--name", "deploy"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
@@ -49,7 +49,7 @@ fn a_key_is_printed_once_opens_the_organization_and_ends_when_it_is_revoked() {
 
 #[test]
 fn agents_go_out_into_files_and_come_back_published() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().to_str().expect("plain");
@@ -83,7 +83,7 @@ fn agents_go_out_into_files_and_come_back_published() {
 
 #[test]
 fn a_greeting_by_the_api_is_what_the_next_caller_hears_and_a_draft_is_not() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     let key = server.token();
     let agent = with(&server, &key, "GET", "/v1/agents/front-desk", &Value::Null).json();

@@ -117,7 +117,7 @@ fn said(server: &Server, session: &Value) -> Vec<String> {
 
 #[test]
 fn a_campaign_ends_with_what_came_of_everybody() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let town = Town::open();
     let server = house::timed(&town.trunk(), &["--sip-listen", "127.0.0.1:0"]);
     let greeting = json!({"wordings": ["Hello {caller.name|default:\"there\"}, your day is {session.day|default:\"open\"}."]});
@@ -179,7 +179,7 @@ fn a_campaign_ends_with_what_came_of_everybody() {
 
 #[test]
 fn the_queue_outlives_the_server_and_a_call_that_was_cut_off_is_closed_as_interrupted() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let town = Town::open();
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let config = folder.path().join("foundry.toml");
@@ -211,7 +211,7 @@ fn the_queue_outlives_the_server_and_a_call_that_was_cut_off_is_closed_as_interr
 
 #[test]
 fn a_campaign_is_made_watched_and_paused_in_the_console() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let town = Town::open();
     let server = house::timed(&town.trunk(), &["--sip-listen", "127.0.0.1:0"]);
     let file = "number,name\\n+4930001,Ana\\nnobody@home,Ben\\n+49 30 001,Ana again\\n+4930005,Cleo\\n";

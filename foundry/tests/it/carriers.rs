@@ -221,7 +221,7 @@ pub(crate) fn silence(seconds: usize) -> Vec<u8> {
 
 #[test]
 fn twilio_announces_a_call_and_is_told_to_hang_up_when_the_agent_does() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let trunk = Trunk::at("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
     let forged = rings(&trunk, "CA1", NUMBER, "another token");
     assert_eq!((forged.status, &forged.json()["code"]), (403, &json!("WEBHOOK_UNSIGNED")));
@@ -286,7 +286,7 @@ fn twilio_announces_a_call_and_is_told_to_hang_up_when_the_agent_does() {
 
 #[test]
 fn telnyx_announces_a_call_which_is_answered_connected_and_ended_by_commands() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed");
     let public_key = STANDARD.encode(pair.public_key());
     let trunk = Trunk::at("telnyx", "KEY0123456789", json!({"public_key": public_key}));
@@ -373,7 +373,7 @@ fn an_account_that_is_nobodys_or_no_carriers_hears_nothing() {
 /// Whoever opens streams and says nothing finds an end to it, and the next is let in when one of them is closed.
 #[test]
 fn streams_that_say_nothing_are_bounded() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let trunk = Trunk::at("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
     let path = format!("/media/twilio/{}", trunk.id);
     let open = || Socket::open(trunk.server.url(), &path).expect("an answer");
@@ -435,7 +435,7 @@ fn only_call(trunk: &Trunk) -> Value {
 
 #[test]
 fn a_caller_whom_nobody_takes_comes_back_from_twilio_to_the_same_session() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
     drop(put_through(&trunk));
     let forged = posts(&trunk, "CA7", NUMBER, "another token", &[("DialCallStatus", "no-answer")]);
@@ -468,7 +468,7 @@ fn is_ended_at_twilio(trunk: &Trunk) {
 
 #[test]
 fn a_caller_who_was_taken_at_twilio_is_left_there() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
     drop(put_through(&trunk));
     let answered =
@@ -504,7 +504,7 @@ pub(crate) fn signed(trunk: &Trunk, pair: &Ed25519KeyPair, event: &str, payload:
 /// A caller who hangs up while somebody else is called for them is gone, and nobody waits for their audio.
 #[test]
 fn a_caller_at_twilio_who_hangs_up_while_somebody_is_called_has_left() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
     drop(put_through(&trunk));
     let left = [("DialCallStatus", "canceled"), ("CallStatus", "completed"), ("Direction", "inbound")];
@@ -556,7 +556,7 @@ fn through_at_telnyx() -> (Trunk, Ed25519KeyPair) {
 
 #[test]
 fn a_caller_at_telnyx_who_hangs_up_while_somebody_is_called_has_left() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (trunk, pair) = through_at_telnyx();
     let (mut phone, through) = put_through_at_telnyx(&trunk, &pair);
     phone
@@ -582,7 +582,7 @@ fn is_ended_at_telnyx(trunk: &Trunk) {
 /// A socket that breaks says nothing of the call, which goes on at the carrier with nobody in it.
 #[test]
 fn a_caller_at_telnyx_whose_socket_breaks_while_somebody_is_called_is_hung_up_on() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (trunk, pair) = through_at_telnyx();
     let (phone, through) = put_through_at_telnyx(&trunk, &pair);
     drop(phone);
@@ -595,7 +595,7 @@ fn a_caller_at_telnyx_whose_socket_breaks_while_somebody_is_called_is_hung_up_on
 
 #[test]
 fn a_caller_at_telnyx_stays_with_the_agent_when_whoever_was_called_is_busy() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (trunk, pair) = through_at_telnyx();
     let (mut phone, through) = put_through_at_telnyx(&trunk, &pair);
     let busy = json!({"call_control_id": "v3:new", "direction": "outgoing", "hangup_cause": "user_busy",

@@ -77,7 +77,7 @@ fn answers(trunk: &Trunk, call: &str, token: &str) -> Reply {
 
 #[test]
 fn twilio_calls_somebody_who_hears_the_agent_and_is_hung_up_on_when_it_ends() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let trunk = at_twilio();
     let id = placed(&trunk, "+49 30 123-456", 25);
     let dial = asked(&trunk, CALLEE);
@@ -201,7 +201,7 @@ fn what_an_account_or_a_number_lacks_is_said_before_anybody_is_called() {
 
 #[test]
 fn telnyx_calls_somebody_for_foundry_dial_and_the_callee_hangs_up() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let pair = telnyx_key();
     let options = json!({"public_key": STANDARD.encode(pair.public_key()), "connection_id": "7267"});
     let trunk = Trunk::out("telnyx", "KEY0123456789", options);
@@ -255,7 +255,7 @@ fn telnyx_calls_somebody_for_foundry_dial_and_the_callee_hangs_up() {
 
 #[test]
 fn a_campaign_goes_by_an_account_at_a_carrier() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let trunk = at_twilio();
     let campaign = json!({
         "title": "Reminders", "agent": "front-desk", "trunk": "main", "from": NUMBER, "ring_s": 20, "concurrency": 2, "per_minute": 600,

@@ -237,7 +237,7 @@ fn an_address_that_is_not_this_machines_is_refused_by_code() {
 
 #[test]
 fn a_second_server_on_one_data_directory_is_refused_and_does_the_first_no_harm() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let first = house::timed("", &[]);
     let data = first.data_dir();
     let live = data.join("calls/ses_00000000000070008000000000000000.live");
@@ -253,7 +253,7 @@ fn a_second_server_on_one_data_directory_is_refused_and_does_the_first_no_harm()
 
 #[test]
 fn two_servers_on_one_port_are_told_apart() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let first = house::timed("", &[]);
     let address = testkit::http::authority(first.url()).replace("localhost", "127.0.0.1");
     let second = run(&mut foundry(&["serve", "--providers", "fake", "--listen", &address]));

@@ -30,7 +30,7 @@ fn sequences(server: &Server, id: &str) -> Vec<i64> {
 
 #[test]
 fn a_caller_comes_back_after_a_crash_to_the_same_conversation() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let mut server = house::timed("", &[]);
     let mut caller = Caller::connect(&server, "/ws?agent=front-desk");
     let ready = caller.until("the session", |message| message.to_string().contains("resume_token"));
@@ -116,7 +116,7 @@ fn is_told_on_one_clock(record: &Value) {
 
 #[test]
 fn a_call_to_which_nobody_comes_back_is_closed_as_interrupted_and_its_page_is_complete() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let mut server = house::timed("", &[]);
     let mut caller = Caller::connect(&server, "/ws?agent=front-desk");
     caller.answered();
@@ -142,7 +142,7 @@ fn a_call_to_which_nobody_comes_back_is_closed_as_interrupted_and_its_page_is_co
 
 #[test]
 fn a_database_that_is_killed_in_mid_call_is_not_noticed_by_the_caller_and_loses_nothing() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let cluster = Cluster::start();
     let url = cluster.create(None);
     let server = house::timed("", &["--database-url", &url]);

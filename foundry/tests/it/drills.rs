@@ -31,7 +31,7 @@ fn call(server: &Server, agent: &str, question: &str) {
 
 #[test]
 fn a_drill_strikes_callers_of_its_environment_until_it_is_stopped_and_is_told_of_in_a_report() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (first, second) = (World::start(), World::start());
     let server = house::timed("", &[]);
     model(&server, "one", &first);

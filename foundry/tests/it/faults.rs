@@ -44,7 +44,7 @@ fn offer(audio: bool) -> String {
 
 #[test]
 fn bad_requests_are_answered_with_a_code_and_what_to_do() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     let with = |sdp: &str, agent: &str| {
         server.post("/api/offer", &json!({"sdp": sdp, "type": "offer", "requestData": {"agent": agent}}))
@@ -81,7 +81,7 @@ fn bad_requests_are_answered_with_a_code_and_what_to_do() {
 
 #[test]
 fn a_message_of_ten_megabytes_ends_its_socket_and_nothing_else() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     let before = server.holdings().resident_kb;
     for _ in 0..5 {
@@ -99,7 +99,7 @@ fn a_message_of_ten_megabytes_ends_its_socket_and_nothing_else() {
 
 #[test]
 fn noise_on_a_socket_and_odd_audio_never_end_the_server() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     let audio = |pcm: Vec<u8>, rate_hz, channels| {
         Frame::Audio(Audio { pcm: pcm.into(), rate_hz, channels }).encode().to_vec()
@@ -134,7 +134,7 @@ fn noise_on_a_socket_and_odd_audio_never_end_the_server() {
 
 #[test]
 fn a_full_server_says_when_to_come_back_and_takes_the_next_call_after_the_first() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--max-calls", "1"]);
     let first = Socket::open(server.url(), "/ws?agent=front-desk").expect("answers").expect("upgraded");
     let full = [
@@ -162,7 +162,7 @@ fn a_full_server_says_when_to_come_back_and_takes_the_next_call_after_the_first(
 /// What is said then was rendered at start: the voice works for that long, for the apology and two sentences.
 #[test]
 fn a_caller_is_asked_to_say_it_again_though_neither_ear_nor_voice_answers() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let settings = "always = { kind = \"mute\" }\n[providers.fake.tts]\nms_per_char = 20\nalways = { kind = \"mute\" }\n\
                     faults = [{ kind = \"none\" }, { kind = \"none\" }, { kind = \"none\" }]\n";
     let server = house::timed(settings, &[]);
@@ -172,7 +172,7 @@ fn a_caller_is_asked_to_say_it_again_though_neither_ear_nor_voice_answers() {
 
 #[test]
 fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--max-calls", "50"]);
     let before = server.holdings();
     let mut sockets = Vec::new();
@@ -201,7 +201,7 @@ fn a_thousand_silent_sockets_are_bounded_and_calls_go_on() {
 
 #[test]
 fn idle_tcp_connections_do_not_keep_callers_out() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     let connect = || std::net::TcpStream::connect(http::authority(server.url())).expect("accepted");
     let idle: Vec<_> = (0..500).map(|_| connect()).collect();
@@ -211,7 +211,7 @@ fn idle_tcp_connections_do_not_keep_callers_out() {
 
 #[test]
 fn a_caller_who_vanishes_frees_the_line_when_nobody_comes_back() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("[session]\nreattach_s = 2\n", &["--max-calls", "1"]);
     for transport in ["websocket", "webrtc"] {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
@@ -234,7 +234,7 @@ fn a_caller_who_vanishes_frees_the_line_when_nobody_comes_back() {
 
 /// A provider takes the stream and never gives anything: the caller hears the apology, soon and from memory.
 fn assert_apologises(settings: &str, code: &str) {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::hearing("[\"What are your opening hours?\"]", settings, &[]);
     let script =
         [line("desk_hours.wav"), line("desk_hours.wav"), line("desk_hours.wav"), line("desk_hours.wav")];
@@ -274,7 +274,7 @@ fn a_voice_that_hangs_is_followed_by_the_apology_within_three_seconds() {
 
 #[test]
 fn one_address_has_its_share_and_the_machine_itself_is_not_counted() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let settings = "[server]\nconnecting_per_address = 2\nconnections_per_address = 4\n";
     let server = house::timed(settings, &["--listen", "0.0.0.0:0"]);
     let Some(address) = crate::operator::address() else {

@@ -32,7 +32,7 @@ fn feasts() -> Value {
 
 #[test]
 fn a_call_on_a_holiday_hears_its_greeting_rendered_ahead_and_leaves_an_outcome() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     made(&server, "PUT", "/v1/greeting-calendar", &feasts());
     let never =
@@ -76,7 +76,7 @@ fn a_call_on_a_holiday_hears_its_greeting_rendered_ahead_and_leaves_an_outcome()
 
 #[test]
 fn an_agent_of_an_organization_without_greetings_greets_in_its_own_words() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     let call = calling::place(&server, "websocket", &[]);
     let own = server.read("/v1/agents/front-desk/versions/1").json()["definition"]["greeting"].clone();
@@ -111,7 +111,7 @@ fn asked(world: &World) -> usize {
 
 #[test]
 fn what_callers_hear_first_comes_as_fast_as_each_vendor_gives_it_and_one_that_hangs_holds_up_no_other() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (alpha, bravo, charlie) = (World::with(QUICK), World::start(), World::with(QUICK));
     bravo.stage.always(Some(Adversity::Hang));
     let server = house::timed("", &[]);

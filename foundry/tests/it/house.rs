@@ -1,18 +1,55 @@
 //! Servers that tests share while they overlap, and the quiet that timing needs.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 
 use testkit::Server;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_foundry");
 
-/// Calls are made one test at a time: two cores carry one conversation with local models in good time, not two.
-static QUIET: Mutex<()> = Mutex::new(());
+/// How many tests that need little of the machine run beside each other: their time goes by in calls at the pace of speech.
+const BESIDE: usize = 3;
 
-pub(crate) fn quiet() -> MutexGuard<'static, ()> {
-    // A test that failed with the lock has nothing half-done that another could see.
-    QUIET.lock().unwrap_or_else(PoisonError::into_inner)
+/// Who has the machine: one test alone, or a few that need little of it.
+static MACHINE: Machine = Machine { state: Mutex::new(Taken { places: 0, wanted_whole: 0 }), freed: Condvar::new() };
+
+struct Machine {
+    state: Mutex<Taken>,
+    freed: Condvar,
+}
+
+struct Taken {
+    places: usize,
+    /// Tests that wait for the whole: nobody begins beside others before them.
+    wanted_whole: usize,
+}
+
+/// The machine, or a place on it, until it is dropped.
+pub(crate) struct Quiet(usize);
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        MACHINE.state.lock().unwrap_or_else(PoisonError::into_inner).places -= self.0;
+        MACHINE.freed.notify_all();
+    }
+}
+
+/// For a test with local models, a browser or a server of LiveKit: two cores carry one such conversation in good time, not two.
+pub(crate) fn quiet() -> Quiet {
+    let mut taken = MACHINE.state.lock().unwrap_or_else(PoisonError::into_inner);
+    taken.wanted_whole += 1;
+    let mut taken = MACHINE.freed.wait_while(taken, |taken| taken.places > 0).unwrap_or_else(PoisonError::into_inner);
+    taken.wanted_whole -= 1;
+    taken.places = BESIDE;
+    Quiet(BESIDE)
+}
+
+/// For a test whose recogniser, models and voices are scripted, and which looks at what is said rather than at how soon.
+pub(crate) fn among_others() -> Quiet {
+    let taken = MACHINE.state.lock().unwrap_or_else(PoisonError::into_inner);
+    let full = |taken: &mut Taken| taken.places >= BESIDE || taken.wanted_whole > 0;
+    MACHINE.freed.wait_while(taken, full).unwrap_or_else(PoisonError::into_inner).places += 1;
+    Quiet(1)
 }
 
 /// Ended with the last test that holds it, and started anew by the next: statics would outlive the tests.

@@ -14,7 +14,7 @@ use crate::vendors::{World, model, save, voices};
 
 #[test]
 fn a_call_at_debug_level_leaves_its_session_in_the_log_and_no_word_of_it() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--log", "debug", "--log-format", "json"]);
     let call = calling::place(&server, "websocket", &[line("desk_hours.wav"), line("desk_bye.wav")]);
     call.assert_answered(2);
@@ -31,7 +31,7 @@ fn a_call_at_debug_level_leaves_its_session_in_the_log_and_no_word_of_it() {
 #[test]
 fn no_key_token_or_word_is_in_the_log_at_trace_level_though_a_vendor_quotes_the_key_it_refuses() {
     const KEYS: [&str; 3] = ["key-of-one-0123456789", "key-of-two-0123456789", "key-of-voices-0123456789"];
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (first, second) = (World::start(), World::start());
     let server = house::timed("", &["--log", "trace,tungstenite=trace,hyper=trace", "--log-format", "json"]);
     let operator = server.token();

@@ -19,7 +19,7 @@ pub(crate) fn address() -> Option<std::net::IpAddr> {
 
 #[test]
 fn calls_are_read_by_the_address_that_was_printed() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--listen", "0.0.0.0:0"]);
     let kept = server.data_dir().join("operator-token");
     let token = std::fs::read_to_string(&kept).expect("a token was made");
@@ -67,7 +67,7 @@ fn calls_are_read_by_the_address_that_was_printed() {
 
 #[test]
 fn a_given_token_is_asked_of_everyone_and_is_neither_printed_nor_kept() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let settings = "[server]\noperator_token = \"given-by-the-operator\"\n";
     let server = house::timed(settings, &[]);
     assert_eq!(server.get("/v1/sessions").status, 401);
@@ -80,7 +80,7 @@ fn a_given_token_is_asked_of_everyone_and_is_neither_printed_nor_kept() {
 
 #[test]
 fn a_server_behind_a_proxy_gives_its_public_name_and_asks_everyone() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed(
         "",
         &["--public-url", "https://voice.example.com", "--ice-server", "stun:stun.example.com"],
@@ -96,7 +96,7 @@ fn a_server_behind_a_proxy_gives_its_public_name_and_asks_everyone() {
 
 #[test]
 fn a_closed_server_is_called_with_the_operators_permission_alone() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--open", "false"]);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let call = |transport: &str, token: Option<&str>| {

@@ -111,7 +111,7 @@ impl Called {
 
 #[test]
 fn somebody_is_called_by_a_trunk_and_greeted_once_they_are_heard() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let phone = Called::new();
     let trunk = format!(
         "[[sip.trunks]]\nname = \"carrier\"\nhost = \"127.0.0.1\"\nport = {}\ncaller = \"+4930555\"\n",
@@ -136,7 +136,7 @@ fn somebody_is_called_by_a_trunk_and_greeted_once_they_are_heard() {
 
 #[test]
 fn a_phone_reaches_the_agent_that_it_names_and_the_call_is_on_record() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--sip-listen", "127.0.0.1:0", "--sip-open"]);
     let address = address_in(&server.log()).expect("the server says where it is called");
     let mut stranger = Phone::new(address);
@@ -165,7 +165,7 @@ fn a_phone_reaches_the_agent_that_it_names_and_the_call_is_on_record() {
 
 #[test]
 fn foundry_call_is_a_phone_too_and_says_why_nobody_answered() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--sip-listen", "127.0.0.1:0", "--sip-open"]);
     let address = address_in(&server.log()).expect("the server says where it is called");
     let call = |whom: &str| {
@@ -187,7 +187,7 @@ fn foundry_call_is_a_phone_too_and_says_why_nobody_answered() {
 #[test]
 fn a_route_from_the_console_leads_a_phone_to_its_agent_and_all_others_are_refused() {
     const NUMBER: &str = "+41441234567";
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--sip-listen", "127.0.0.1:0"]);
     let address = address_in(&server.log()).expect("the server says where it is called");
     let refused = |called: &str| Phone::new(address).call(called).status();
@@ -216,7 +216,7 @@ fn a_route_from_the_console_leads_a_phone_to_its_agent_and_all_others_are_refuse
 
 #[test]
 fn a_call_under_way_is_heard_told_what_to_do_and_ended_in_the_console() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     // Asked again and again: the caller does not say goodbye.
     let lines = format!("[{}]", ["\"What are your opening hours?\""; 40].join(", "));
     let server = house::hearing(&lines, "", &["--sip-listen", "127.0.0.1:0", "--sip-open"]);
@@ -286,7 +286,7 @@ fn begins(server: &Server, number: &str, header: &str) -> String {
 #[test]
 fn a_route_leads_a_call_by_its_headers_to_a_node_and_a_channel_leads_the_others() {
     const NUMBER: &str = "+41441234567";
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--sip-listen", "127.0.0.1:0"]);
     let agent = server.read("/v1/agents/front-desk").json()["id"].clone();
     let environments: Value = server.read("/v1/environments").json();

@@ -81,7 +81,7 @@ fn ends(caller: &mut Caller) {
 
 #[test]
 fn the_model_hears_the_caller_answers_aloud_is_interrupted_and_calls_tools() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (world, other) = (World::start(), World::start());
     let server = house::hearing(LINES, "", &[]);
     let shown = || with(&server, &server.token(), "GET", "/v1/widget/agents", &Value::Null).text();
@@ -145,7 +145,7 @@ fn on_record(server: &Server) {
 
 #[test]
 fn a_model_that_dies_in_mid_answer_or_says_nothing_leaves_no_silence_and_the_call_goes_on() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (world, other) = (World::start(), World::start());
     let server = house::hearing(LINES, "", &[]);
     model(&server, "two", &other);

@@ -80,7 +80,7 @@ fn samples(wav: &[u8]) -> Vec<i16> {
 
 #[test]
 fn the_operator_fetches_the_call_that_runs_and_afterwards_all_that_was_sent() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let mut server = house::timed("[session]\nreattach_s = 1\n", &[]);
     let mut socket = call(&server);
     let sent = noise(RATE_HZ as usize * 4);
@@ -126,7 +126,7 @@ fn the_operator_fetches_the_call_that_runs_and_afterwards_all_that_was_sent() {
 
 #[test]
 fn a_server_that_is_killed_in_mid_call_leaves_what_was_said_playable() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let mut server = house::timed("", &[]);
     let mut socket = call(&server);
     let sent = noise(RATE_HZ as usize * 5);
@@ -158,7 +158,7 @@ fn a_server_that_is_killed_in_mid_call_leaves_what_was_said_playable() {
 
 #[test]
 fn a_call_over_webrtc_is_kept_as_opus_on_one_clock() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     calling::place(&server, "webrtc", &[calling::line("desk_hours.wav")]).assert_answered(1);
     let session = session(&server);

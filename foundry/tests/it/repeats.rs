@@ -28,7 +28,7 @@ pub(crate) fn assert_one_call(server: &Server) {
 
 #[test]
 fn an_offer_that_is_repeated_comes_back_to_its_call() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     // One line: a repetition that took another would be refused.
     let server = house::timed("", &["--max-calls", "1"]);
     let session = start(&server, "webrtc")["sessionId"].as_str().expect("an id").to_owned();
@@ -63,7 +63,7 @@ fn an_offer_that_is_repeated_comes_back_to_its_call() {
 
 #[test]
 fn a_second_socket_for_a_session_takes_over_and_a_finished_one_cannot_be_begun_again() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--max-calls", "1"]);
     let url = start(&server, "websocket")["wsUrl"].as_str().expect("a URL").to_owned();
     let path = &url[url.find("/ws").expect("the path")..];

@@ -79,7 +79,7 @@ fn lines(server: &Server, with: &str) -> usize {
 
 #[test]
 fn a_caller_who_comes_back_on_a_new_connection_goes_on_in_the_same_call() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     for server_knows in [false, true] {
         let server = house::timed("", &["--max-calls", "1"]);
         let session = start(&server, "webrtc")["sessionId"].as_str().expect("an id").to_owned();

@@ -11,7 +11,7 @@ use crate::house;
 
 #[test]
 fn a_call_that_runs_is_finished_and_no_other_begins() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let mut server = house::timed("", &[]);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let script = [line("desk_hours.wav"), line("desk_bye.wav")];
@@ -48,7 +48,7 @@ fn a_call_that_runs_is_finished_and_no_other_begins() {
 
 #[test]
 fn calls_past_the_deadline_are_ended_with_a_goodbye() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let mut server = house::timed("[server]\ndrain_seconds = 1\n", &[]);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let script: Vec<_> = (0..20).map(|_| line("desk_address.wav")).collect();
@@ -68,7 +68,7 @@ fn calls_past_the_deadline_are_ended_with_a_goodbye() {
 
 #[test]
 fn an_idle_server_ends_at_once_on_ctrl_c() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let mut server = house::timed("", &[]);
     process::signal(server.pid(), "INT");
     assert!(server.ended(Duration::from_secs(10)).is_some_and(|status| status.success()), "{}", server.log());

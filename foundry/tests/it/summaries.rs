@@ -12,7 +12,7 @@ use crate::vendors::{World, model, save};
 
 #[test]
 fn a_call_is_summed_up_by_the_organizations_model_with_the_fields_that_the_agent_asks_for() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let world = World::start();
     let server = house::timed("", &[]);
     let token = server.token();

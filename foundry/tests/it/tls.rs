@@ -46,7 +46,7 @@ fn assert_answered(ran: &Ran) {
 
 #[test]
 fn calls_are_made_over_https_with_a_certificate_made_at_start() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &["--tls-self-signed"]);
     assert!(server.url().starts_with("https://"), "{}", server.url());
     for transport in ["webrtc", "websocket"] {
@@ -62,7 +62,7 @@ fn calls_are_made_over_https_with_a_certificate_made_at_start() {
 
 #[test]
 fn a_given_certificate_is_shown_and_who_trusts_it_needs_no_flag() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let Pair { cert, key } = pair(folder.path(), "given");
     let server = house::timed("", &["--tls-cert", text(&cert), "--tls-key", text(&key)]);

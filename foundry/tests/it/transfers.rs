@@ -120,7 +120,7 @@ fn ladder(call: &Value) -> String {
 
 #[test]
 fn a_caller_who_is_sent_elsewhere_has_gone_and_the_record_says_so() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let nobody = Called::new();
     let server = server("cold", nobody.port());
     let mut phone = asking(&server);
@@ -147,7 +147,7 @@ fn a_caller_who_is_sent_elsewhere_has_gone_and_the_record_says_so() {
 
 #[test]
 fn a_caller_whom_nobody_takes_comes_back_to_the_agent() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let nobody = Called::new();
     let server = server("cold", nobody.port());
     let mut phone = asking(&server);
@@ -275,7 +275,7 @@ fn told(server: &Server, called: Called) -> (Phone, Person, Called, String, Sock
 
 #[test]
 fn a_person_who_takes_the_call_is_connected_with_the_caller() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let called = Called::new();
     let server = server("warm", called.port());
     let (mut phone, person, called, _invite, from) = told(&server, called);
@@ -306,7 +306,7 @@ fn a_person_who_takes_the_call_is_connected_with_the_caller() {
 
 #[test]
 fn a_person_who_presses_no_gets_no_call_and_the_caller_comes_back() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let called = Called::new();
     let server = server("warm", called.port());
     let (mut phone, person, called, _invite, from) = told(&server, called);
@@ -330,7 +330,7 @@ fn a_person_who_presses_no_gets_no_call_and_the_caller_comes_back() {
 
 #[test]
 fn caller_and_person_are_joined_by_a_trunk_that_can_do_so() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let called = Called::new();
     let server = serving("warm", called.port(), "joins = true");
     let (mut phone, person, called, _invite, from) = told(&server, called);
@@ -352,7 +352,7 @@ fn caller_and_person_are_joined_by_a_trunk_that_can_do_so() {
 
 #[test]
 fn a_caller_has_the_agent_put_through_to_whom_it_might_call_and_to_nobody_else() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let called = Called::new();
     let server = server("cold", called.port());
     let mut phone = Phone::new(address_in(&server.log()).expect("the server says where it is called"));

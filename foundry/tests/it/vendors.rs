@@ -83,7 +83,7 @@ pub(crate) fn assistant_can_be_called(server: &Server) {
 
 #[test]
 fn the_assistant_thinks_with_the_first_account_that_answers_and_no_outage_is_heard() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (first, second) = (World::start(), World::start());
     let server = house::timed("", &[]);
     let shown = || with(&server, &server.token(), "GET", "/v1/widget/agents", &Value::Null).text();
@@ -144,7 +144,7 @@ const LIMITED: Duration = Duration::from_secs(150);
 
 #[test]
 fn a_call_in_which_every_model_failed_is_found_among_those_with_problems() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let world = World::start();
     let server = house::timed("", &[]);
     model(&server, "one", &world);
@@ -173,7 +173,7 @@ fn a_call_in_which_every_model_failed_is_found_among_those_with_problems() {
 
 #[test]
 fn a_voice_that_is_gone_is_followed_by_the_next_and_the_caller_hears_the_whole_sentence() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let world = World::start();
     let server = house::timed("", &[]);
     voices(&server, &world);
@@ -208,7 +208,7 @@ fn trying(server: &Server, agent: &str) -> Caller {
 
 #[test]
 fn a_call_says_turn_by_turn_who_served_it_what_it_cost_and_how_many_tokens_it_took() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (world, other) = (World::start(), World::start());
     let server = house::timed("", &[]);
     let get = |path: &str| with(&server, &server.token(), "GET", path, &Value::Null).json();
@@ -315,7 +315,7 @@ fn budget(server: &Server, dollars: f64, revision: u32) {
 
 #[test]
 fn a_spent_budget_ends_a_call_after_its_sentence_and_takes_no_new_one_until_it_is_raised() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let world = World::start();
     let server = house::timed("", &[]);
     model(&server, "dear", &world);
@@ -364,7 +364,7 @@ fn a_spent_budget_ends_a_call_after_its_sentence_and_takes_no_new_one_until_it_i
 
 #[test]
 fn an_account_outside_of_the_regions_is_never_asked_and_refused_in_a_draft() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let (abroad, home) = (World::start(), World::start());
     let server = house::timed("", &[]);
     let token = server.token();
@@ -425,7 +425,7 @@ fn an_account_outside_of_the_regions_is_never_asked_and_refused_in_a_draft() {
 
 #[test]
 fn a_spoken_turn_is_asked_ahead_and_the_activity_says_what_that_came_to() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let world = World::start();
     let server = house::timed("", &[]);
     let ears = json!({

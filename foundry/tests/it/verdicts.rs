@@ -59,7 +59,7 @@ impl Mute {
 
 #[test]
 fn an_agent_that_says_nothing_is_a_failure() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let mute = Mute::start();
     let over = ["--transport", "websocket", "--reply-within", "1"];
     let silent = call(&mute.url, &over);
@@ -75,7 +75,7 @@ fn an_agent_that_says_nothing_is_a_failure() {
 
 #[test]
 fn a_call_that_never_came_about_names_the_code_and_what_to_do() {
-    let _quiet = house::quiet();
+    let _quiet = house::among_others();
     let server = house::timed("", &[]);
     for transport in ["webrtc", "websocket", "mulaw"] {
         let refused = call(server.url(), &["--agent", "nobody", "--transport", transport]);
