@@ -10,6 +10,7 @@ pub mod failure;
 pub mod id;
 pub mod name;
 pub mod numbers;
+pub mod quality;
 pub mod secret;
 pub mod session;
 pub mod speech;
@@ -25,6 +26,7 @@ pub use id::{
     TurnId,
 };
 pub use name::wire_name;
+pub use quality::{Flaw, Quality};
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent, Transfer, TransferMode};
 pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Voiced, Word};

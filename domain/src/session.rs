@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::callee::{Callee, Tell};
 use crate::failure::Source;
 use crate::id::TurnId;
+use crate::quality::Quality;
 use crate::secret::Pii;
 use crate::speech::{Digit, Transcript};
 use crate::timeline::TurnTimeline;
@@ -191,6 +192,13 @@ pub enum SessionEvent {
     TurnFinished {
         timeline: TurnTimeline,
     },
+    /// How the audio fared. Of a turn, with what lies between it and the one before, when it is over; of the whole call at its end, as far as
+    /// this session had it.
+    Quality {
+        turn: Option<TurnId>,
+        #[serde(flatten)]
+        quality: Box<Quality>,
+    },
     /// The greeting is over.
     Greeted {
         turn: TurnId,
@@ -275,6 +283,7 @@ impl SessionEvent {
             | Self::Pressed { .. }
             | Self::Node { .. }
             | Self::Noted { .. }
+            | Self::Quality { .. }
             | Self::Greeted { .. }
             | Self::DeadAir { .. }
             | Self::Failed { .. }
@@ -326,6 +335,9 @@ impl fmt::Debug for SessionEvent {
             }
             Self::TurnFinished { timeline } => {
                 f.debug_struct("TurnFinished").field("timeline", timeline).finish()
+            }
+            Self::Quality { turn, quality } => {
+                f.debug_struct("Quality").field("turn", turn).field("quality", quality).finish()
             }
             Self::Greeted { turn, first_audible, clipped, talked_over } => f
                 .debug_struct("Greeted")

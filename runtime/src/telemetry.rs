@@ -98,6 +98,11 @@ impl fmt::Debug for Metrics {
 const LATENCY_SECONDS: [f64; 18] =
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0];
 
+/// Shares of packets lost: callers hear a difference from a hundredth on.
+const LOSS_RATIO: [f64; 9] = [0.0, 0.001, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2];
+/// Of scores from 1 to 4.5, by the steps of ITU-T G.107 annex B.
+const OPINION_SCORE: [f64; 7] = [1.5, 2.0, 2.58, 3.1, 3.6, 4.03, 4.34];
+
 /// Installs the process's log subscriber (to standard error) and metrics recorder.
 ///
 /// # Errors
@@ -139,7 +144,11 @@ fn filter(wanted: &str) -> Result<EnvFilter, ParseError> {
 }
 
 fn recorder() -> Result<PrometheusBuilder, BuildError> {
-    PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_SECONDS)
+    let kinds: [(&str, &[f64]); 3] =
+        [("_seconds", &LATENCY_SECONDS), ("_loss_ratio", &LOSS_RATIO), ("_opinion_score", &OPINION_SCORE)];
+    kinds.into_iter().try_fold(PrometheusBuilder::new(), |builder, (suffix, buckets)| {
+        builder.set_buckets_for_metric(Matcher::Suffix(suffix.to_owned()), buckets)
+    })
 }
 
 #[cfg(test)]

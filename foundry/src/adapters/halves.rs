@@ -84,8 +84,8 @@ impl Lines {
             }
             // Of the listener's there is none.
             LegEvent::Packet(packet) => by_sender.then_some(LegEvent::Packet(packet)),
-            // What is measured of a direction is measured where it flows; the caller's own is what the session acts on.
-            LegEvent::Quality(quality) => by_sender.then_some(LegEvent::Quality(quality)),
+            // What is told of the connection is told of what we send, which is the listener's.
+            LegEvent::Quality(quality) => (!by_sender).then_some(LegEvent::Quality(quality)),
             other
             @ (LegEvent::Earlier(_) | LegEvent::Message(_) | LegEvent::Signal(_) | LegEvent::Closed) => {
                 Some(other)

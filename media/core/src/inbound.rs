@@ -27,6 +27,9 @@ const OWED_MAX: MediaTime = MediaTime::from_millis(300);
 /// No packet of live audio is longer.
 const HOLE_MAX: MediaTime = MediaTime::from_millis(120);
 
+/// A caller who sends nothing for longer than this is taken for one who stopped sending, and not for one whose network was held up.
+const GAP_MAX: MediaTime = MediaTime::from_millis(3_000);
+
 /// What a long hold-up of the network can leave; a packet below this level can make up for it unheard.
 const SURPLUS_MAX: MediaTime = MediaTime::from_millis(10_000);
 const QUIET_DBFS: f32 = -50.0;
@@ -76,8 +79,14 @@ pub struct Filled {
     pub recovered: u64,
     /// Lost packets bridged by concealment.
     pub concealed: u64,
+    /// So much sound is in place of what was lost and not recovered.
+    pub concealed_for: MediaTime,
     /// Frames of silence made while nothing came.
     pub silent_frames: u64,
+    /// Times at which that was not the sender's doing: what it had sent was lost, or came after its silence was made; and how much silence
+    /// it was.
+    pub gaps: u64,
+    pub gap_for: MediaTime,
     /// Packets whose payload no decoder took.
     pub undecodable: u64,
     /// Changes of codec in mid-stream.
@@ -104,8 +113,14 @@ pub struct Inbound {
     /// Silence that was made although the audio may yet come: the track may get ahead of the sender by this, until a pause of the sender
     /// makes up for it.
     surplus: MediaTime,
+    /// Of the silence made since the last real packet, what the network is known to be the cause of.
+    gap: MediaTime,
+    /// Packets came since the track was started.
+    heard: bool,
     /// What holes may still add before the next packet.
     owed_max: MediaTime,
+    /// Of the legs before.
+    before: Statistics,
     filled: Filled,
     fault: Option<codec::Error>,
 }
@@ -134,7 +149,10 @@ impl Inbound {
             began: None,
             made: MediaTime::ZERO,
             surplus: MediaTime::ZERO,
+            gap: MediaTime::ZERO,
+            heard: false,
             owed_max: OWED_MAX,
+            before: Statistics::default(),
             filled: Filled::default(),
             fault: None,
         }
@@ -160,6 +178,8 @@ impl Inbound {
         (self.covered, self.began) = (None, None);
         self.made = MediaTime::ZERO;
         self.surplus = MediaTime::ZERO;
+        (self.gap, self.heard) = (MediaTime::ZERO, false);
+        self.before = self.statistics();
         self.jitter = Jitter::new(self.options.jitter.clone());
     }
 
@@ -202,9 +222,10 @@ impl Inbound {
         MediaTime::from_samples(self.given, RATE_HZ)
     }
 
+    /// Over all legs.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        self.jitter.statistics()
+        self.before.followed_by(self.jitter.statistics())
     }
 
     #[must_use]
@@ -241,6 +262,10 @@ impl Inbound {
     }
 
     fn packet(&mut self, packet: &Packet, now: Instant) {
+        if packet.payload.is_empty() {
+            return; // it only keeps the count
+        }
+        self.count_gap();
         self.covered = Some(self.covered.map_or(now, |covered| covered.max(now)));
         self.surplus = (self.surplus + std::mem::take(&mut self.made)).min(SURPLUS_MAX);
         self.owed_max = OWED_MAX;
@@ -265,8 +290,10 @@ impl Inbound {
 
     fn lost(&mut self, duration: MediaTime, next: Option<&[u8]>, now: Instant) {
         let duration = duration.min(HOLE_MAX);
+        self.gap += duration.min(self.made);
         let (Some(stream), Some(next)) = (&mut self.stream, next) else {
             self.filled.concealed += 1;
+            self.filled.concealed_for += duration;
             let owed = self.owe(duration);
             return self.conceal(owed);
         };
@@ -277,9 +304,20 @@ impl Inbound {
             return self.append_real(now);
         }
         self.filled.concealed += 1;
+        self.filled.concealed_for += duration;
         let owed = self.owe(duration);
         self.scratch.truncate(owed.as_samples(rate_hz) as usize);
         self.append_concealed();
+    }
+
+    /// Of the silence that was made before this packet, the sender's pauses are taken off already.
+    fn count_gap(&mut self) {
+        let gap = std::mem::take(&mut self.gap) + self.made;
+        if self.heard && gap > MediaTime::ZERO && gap <= GAP_MAX {
+            self.filled.gaps += 1;
+            self.filled.gap_for += gap;
+        }
+        self.heard = true;
     }
 
     fn paused(&mut self, duration: MediaTime) {

@@ -180,7 +180,8 @@ impl Jitter {
 
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        Statistics { jitter: self.jitter.smoothed(), ..self.statistics }
+        let (deviation, deviations) = self.jitter.sum();
+        Statistics { jitter: self.jitter.smoothed(), deviation, deviations, ..self.statistics }
     }
 
     fn accept(&mut self, position: i64, packet: Packet, now: Instant, fresh: bool) {

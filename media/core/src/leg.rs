@@ -57,12 +57,20 @@ pub struct Signal {
     pub text: String,
 }
 
-/// As measured by the transport over its last reporting interval.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+/// What a transport alone can know of its connection; what it does not is absent. How its own packets arrive is measured behind it, alike for
+/// all (`meter`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Share of packets lost, 0 to 1, from the caller and to the caller.
-    pub loss_in: f32,
-    pub loss_out: f32,
-    pub jitter: Duration,
+    /// How our packets arrive, as the far end says.
+    pub received: Option<Received>,
     pub round_trip: Option<Duration>,
+}
+
+/// As the far end has counted our packets since the first (RTCP).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// The highest sequence number that it has seen, with its wraps.
+    pub highest: u64,
+    pub lost: u64,
+    pub jitter: Duration,
 }

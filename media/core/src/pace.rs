@@ -20,7 +20,16 @@ pub struct Late {
     pub skipped: u64,
 }
 
+/// The first bucket of frames that came a whole frame late.
+const FRAME_BUCKET: usize = 5;
+
 impl Late {
+    /// Frames that were sent a frame's time late, or later.
+    #[must_use]
+    pub fn by_a_frame(&self) -> u64 {
+        self.buckets[FRAME_BUCKET..].iter().sum()
+    }
+
     fn count(&mut self, late: Duration) {
         let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
         let bucket =

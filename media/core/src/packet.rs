@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use domain::Encoding;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -29,6 +30,17 @@ impl Codec {
         }
     }
 
+    /// As recordings and what is measured of a call name it.
+    #[must_use]
+    pub const fn encoding(self) -> Encoding {
+        match self {
+            Self::Opus => Encoding::Opus,
+            Self::Pcmu => Encoding::Pcmu,
+            Self::Pcma => Encoding::Pcma,
+            Self::Pcm16 { .. } => Encoding::Pcm16,
+        }
+    }
+
     /// How long a payload sounds, in units of the clock; `None` where it holds no audio.
     #[must_use]
     pub fn units(self, payload: &[u8]) -> Option<u32> {
@@ -41,7 +53,8 @@ impl Codec {
     }
 }
 
-/// One packet of a track in either direction. Transports without RTP (WebSocket) count sequence and timestamp themselves.
+/// One packet of a track in either direction. Transports without RTP (WebSocket) count sequence and timestamp themselves. One without a payload
+/// holds no sound, such as a key: its number alone is told, so that it is not taken for lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packet {
     pub codec: Codec,

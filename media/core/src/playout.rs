@@ -88,6 +88,7 @@ pub struct Playout {
     trailing: u64,
     events: VecDeque<Event>,
     underruns: u64,
+    dry: Duration,
 }
 
 impl Playout {
@@ -119,6 +120,7 @@ impl Playout {
             trailing: 0,
             events: VecDeque::new(),
             underruns: 0,
+            dry: Duration::ZERO,
         })
     }
 
@@ -300,6 +302,12 @@ impl Playout {
         self.underruns
     }
 
+    /// How long the voice was out in all of them.
+    #[must_use]
+    pub fn dry(&self) -> Duration {
+        self.dry
+    }
+
     /// How long the first audio of the next turn would be held back.
     #[must_use]
     pub fn preroll(&self) -> Duration {
@@ -370,7 +378,9 @@ impl Playout {
             if self.held.is_some() && self.gain.value() == 0.0 { State::Holding } else { State::Playing };
         if let Some(dry) = ran_dry {
             self.gain.fade_in(self.options.rate_hz);
-            self.event(Event::Recovered { turn, gap: now.saturating_duration_since(dry) });
+            let gap = now.saturating_duration_since(dry);
+            self.dry += gap;
+            self.event(Event::Recovered { turn, gap });
         }
     }
 

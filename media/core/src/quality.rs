@@ -1,4 +1,4 @@
-//! What the network did to a stream: loss, jitter, lateness, and what a listener would say of it.
+//! What the network did to a stream: loss, jitter, lateness. What a listener would say of it stands in `domain::quality`.
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,9 @@ pub struct Statistics {
     pub overflow: u64,
     /// Interarrival jitter, RFC 3550 section 6.4.1.
     pub jitter: Duration,
+    /// What that is smoothed of: by how much packets came further apart, or closer, than they were sent, added up, and how many were.
+    pub deviation: Duration,
+    pub deviations: u64,
 }
 
 impl Statistics {
@@ -36,6 +39,24 @@ impl Statistics {
         let delivered = self.delivered.saturating_sub(earlier.delivered);
         if lost + delivered == 0 { 0.0 } else { lost as f32 / (lost + delivered) as f32 }
     }
+
+    /// Of both streams, of which the later has the jitter.
+    #[must_use]
+    pub fn followed_by(self, later: Self) -> Self {
+        Self {
+            received: self.received + later.received,
+            delivered: self.delivered + later.delivered,
+            lost: self.lost + later.lost,
+            late: self.late + later.late,
+            duplicates: self.duplicates + later.duplicates,
+            reordered: self.reordered + later.reordered,
+            resyncs: self.resyncs + later.resyncs,
+            overflow: self.overflow + later.overflow,
+            jitter: later.jitter,
+            deviation: self.deviation + later.deviation,
+            deviations: self.deviations + later.deviations,
+        }
+    }
 }
 
 /// RFC 3550 section 6.4.1 and A.8.
@@ -43,10 +64,15 @@ impl Statistics {
 pub struct Jitter {
     last: Option<(Instant, u32, Codec)>,
     smoothed_s: f64,
+    sum_s: f64,
+    count: u64,
 }
 
 impl Jitter {
     pub fn arrived(&mut self, packet: &Packet) {
+        if packet.payload.is_empty() {
+            return; // keys and comfort noise are stamped otherwise
+        }
         let before = self.last.replace((packet.at, packet.timestamp, packet.codec));
         let Some((at, timestamp, codec)) = before.filter(|(.., codec)| *codec == packet.codec) else {
             return;
@@ -60,6 +86,8 @@ impl Jitter {
         let received_s = packet.at.saturating_duration_since(at).as_secs_f64();
         let difference = (received_s - sent_s).abs().min(1.0);
         self.smoothed_s += (difference - self.smoothed_s) / 16.0;
+        self.sum_s += difference;
+        self.count += 1;
     }
 
     /// The clock was restarted: the next packet is compared with none.
@@ -71,24 +99,12 @@ impl Jitter {
     pub fn smoothed(&self) -> Duration {
         Duration::from_secs_f64(self.smoothed_s)
     }
-}
 
-/// Mean opinion score, 1 to 4.5, by the E-model of ITU-T G.107 with its default values. `one_way` is mouth to ear.
-#[must_use]
-pub fn mean_opinion_score(codec: Codec, loss: f32, one_way: Duration) -> f32 {
-    // Equipment impairment and robustness against loss with concealment, G.113 appendix I; Opus with in-band
-    // redundancy taken like the best that it lists.
-    let (impairment, robustness) = match codec {
-        Codec::Opus => (0.0, 30.0),
-        Codec::Pcmu | Codec::Pcma => (0.0, 25.1),
-        Codec::Pcm16 { .. } => (0.0, 25.1),
-    };
-    let loss_percent = loss.clamp(0.0, 1.0) * 100.0;
-    let equipment = impairment + (95.0 - impairment) * loss_percent / (loss_percent + robustness);
-    let delay_ms = one_way.as_secs_f32() * 1000.0;
-    let delay = 0.024 * delay_ms + 0.11 * (delay_ms - 177.3).max(0.0);
-    let rating = (93.2 - delay - equipment).clamp(0.0, 100.0);
-    (1.0 + 0.035 * rating + rating * (rating - 60.0) * (100.0 - rating) * 7e-6).clamp(1.0, 4.5)
+    /// All that was smoothed, added up, and how many it were.
+    #[must_use]
+    pub fn sum(&self) -> (Duration, u64) {
+        (Duration::from_secs_f64(self.sum_s), self.count)
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +113,14 @@ mod tests {
     use bytes::Bytes;
 
     fn packet(timestamp: u32, at: Instant) -> Packet {
-        Packet { codec: Codec::Pcmu, sequence: 0, timestamp, marker: false, payload: Bytes::new(), at }
+        Packet {
+            codec: Codec::Pcmu,
+            sequence: 0,
+            timestamp,
+            marker: false,
+            payload: Bytes::from_static(&[0xff]),
+            at,
+        }
     }
 
     #[test]
@@ -110,13 +133,8 @@ mod tests {
             jitter.arrived(&packet(n * 160, start + Duration::from_millis(u64::from(n) * 20 + delay_ms)));
         }
         assert!((jitter.smoothed().as_secs_f64() - 0.015).abs() < 0.001, "{:?}", jitter.smoothed());
-    }
-
-    #[test]
-    fn a_clean_call_is_good_and_a_bad_one_is_bad() {
-        let good = mean_opinion_score(Codec::Opus, 0.0, Duration::from_millis(60));
-        let poor = mean_opinion_score(Codec::Pcmu, 0.10, Duration::from_millis(60));
-        let hopeless = mean_opinion_score(Codec::Pcmu, 0.5, Duration::from_millis(600));
-        assert!(good > 4.3 && poor < 3.6 && poor > 2.5 && hopeless < 1.5, "{good} {poor} {hopeless}");
+        let (sum, count) = jitter.sum();
+        assert_eq!(count, 399);
+        assert!((sum.as_secs_f64() / 399.0 - 0.015).abs() < 1e-6, "{sum:?}");
     }
 }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use domain::Secret;
-use media_core::leg::Quality;
 use media_core::{Codec, LegCommand, LegEvent};
 use media_rtc::Outbox;
 use media_rtc::link::Credentials;
@@ -119,7 +118,6 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         begins: Some(begins),
         roster,
         splice: Splice::default(),
-        quality: Quality::default(),
         writer: text::Writer::new(format!("{:016x}", rand::random::<u64>())),
         reader: text::Reader::default(),
         before: Before::default(),
@@ -161,7 +159,6 @@ struct Participant {
     begins: Option<oneshot::Sender<Begun>>,
     roster: Roster,
     splice: Splice,
-    quality: Quality,
     writer: text::Writer,
     reader: text::Reader,
     /// What the caller said before we were there, and the streams it comes by.

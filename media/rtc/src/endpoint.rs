@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::metrics::MESSAGES_DROPPED;
 use crate::timeline::Extender;
 
-/// RTCP reports and `Quality` come this often.
+/// `Quality` comes this often, where the far end has reported meanwhile.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
 
 /// Messages kept until the data channel opens or its buffer has room. When full the oldest is dropped: newer state is worth more.
@@ -368,15 +368,10 @@ impl Endpoint {
                 }
             }
             Event::Closed => self.closed_by_peer = true,
-            Event::MediaIngressStats(stats) => {
-                self.quality.loss_in = stats.loss.unwrap_or(0.0).clamp(0.0, 1.0);
-                self.quality.jitter = Duration::from_secs_f64(f64::from(stats.jitter) / 48_000.0);
-                self.measured = true;
-            }
             Event::MediaEgressStats(stats) => {
-                self.quality.loss_out = stats.loss.unwrap_or(0.0).clamp(0.0, 1.0);
-                self.quality.round_trip = stats.rtt.or(self.quality.round_trip);
-                self.measured = true;
+                let received = crate::reports::received(&stats);
+                self.measured = received.is_some() || stats.rtt.is_some();
+                self.quality = Quality { received, round_trip: stats.rtt };
             }
             _ => {}
         }

@@ -14,6 +14,7 @@ mod options;
 mod outbox;
 mod peer;
 pub mod relay;
+mod reports;
 mod server;
 mod stun;
 mod table;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use media_core::Packet;
+use media_core::leg::Quality;
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::format::Codec;
@@ -24,6 +25,7 @@ use crate::error::Error;
 use crate::metrics::MESSAGES_DROPPED;
 use crate::peer;
 use crate::relay::{self, Relay, Taken, TurnServer};
+use crate::reports;
 use crate::timeline::Extender;
 use crate::wire::{Arrived, Buffers, Wire};
 
@@ -66,17 +68,8 @@ pub enum Happening {
         label: String,
         bytes: Vec<u8>,
     },
-    /// Of what came in the section `mid`, over the last reporting interval.
-    Received {
-        mid: String,
-        loss: f32,
-        jitter: Duration,
-    },
-    /// Of what we sent, as the far end reports it.
-    Sent {
-        loss: f32,
-        round_trip: Option<Duration>,
-    },
+    /// What the far end reports of what we sent.
+    Quality(Quality),
     /// An address of ours that the far end is to be told, as a line of SDP.
     Candidate(String),
     /// Nothing more until the next input or this instant.
@@ -443,15 +436,10 @@ impl Link {
                 let label = self.channels.get(&data.id)?.clone();
                 Some(Happening::Data { label, bytes: data.data })
             }
-            Event::MediaIngressStats(stats) => Some(Happening::Received {
-                mid: stats.mid.to_string(),
-                loss: stats.loss.unwrap_or(0.0).clamp(0.0, 1.0),
-                jitter: Duration::from_secs_f64(f64::from(stats.jitter) / 48_000.0),
-            }),
-            Event::MediaEgressStats(stats) => Some(Happening::Sent {
-                loss: stats.loss.unwrap_or(0.0).clamp(0.0, 1.0),
-                round_trip: stats.rtt,
-            }),
+            Event::MediaEgressStats(stats) => {
+                let quality = Quality { received: reports::received(&stats), round_trip: stats.rtt };
+                (quality != Quality::default()).then_some(Happening::Quality(quality))
+            }
             _ => None,
         }
     }

@@ -159,6 +159,7 @@ impl Server {
             | SessionEvent::Nudged { .. }
             | SessionEvent::Pressed { .. }
             | SessionEvent::Node { .. }
+            | SessionEvent::Quality { .. }
             | SessionEvent::Greeted { .. }
             | SessionEvent::DeadAir { .. }
             | SessionEvent::Recorded { .. }

@@ -196,7 +196,9 @@ impl Session {
             if let Some(response) = response {
                 metrics::histogram!(names::RESPONSE_SECONDS).record(response.as_secs_f64());
             }
+            let turn = timeline.turn;
             self.emit(SessionEvent::TurnFinished { timeline });
+            self.measured_turn(turn);
             if let (Some(hurry), Some(response)) = (&mut self.hurry, response) {
                 for value in hurry.measured(response) {
                     self.emit(SessionEvent::Noted { name: LATENCY_REACTION.to_owned(), value });

@@ -34,6 +34,15 @@ pub(crate) struct Connection {
     lost: Option<Instant>,
     /// Events taken from the leg since the last tick.
     pub leg_events: u32,
+    pub carried: Carried,
+}
+
+/// Our packets, over all legs.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Carried {
+    pub sent: u64,
+    /// The leg had no room for them.
+    pub refused: u64,
 }
 
 /// What is still missing before media may begin.
@@ -52,6 +61,7 @@ impl Connection {
             readiness: Readiness::default(),
             lost: None,
             leg_events: 0,
+            carried: Carried::default(),
         }
     }
 
@@ -100,6 +110,7 @@ impl Session {
             return self.close(EndReason::ConnectionLost, now);
         }
         let transport = leg.transport;
+        self.measure_leg(&leg, now);
         if let Some(recording) = &mut self.recording {
             recording.leg(transport);
         }
@@ -126,6 +137,7 @@ impl Session {
         self.connection.readiness.active = None;
         self.status.send_modify(|status| status.connected = false);
         if std::mem::take(&mut self.connection.flowing) {
+            self.measure(false, now);
             self.inbound.stop();
             self.greeting.media_lost();
             if let Some(reply) = &self.reply {
@@ -152,7 +164,7 @@ impl Session {
                 self.begin_media(now);
             }
             LegEvent::Message(text) => self.message(&text, now),
-            LegEvent::Quality(quality) => self.outbound.expect_loss(quality.loss_out),
+            LegEvent::Quality(quality) => self.connection_told(&quality),
             LegEvent::Signal(signal) => self.signal(signal),
             LegEvent::Lost => self.lose(now),
             LegEvent::Closed => self.left(now),
@@ -170,6 +182,9 @@ impl Session {
     }
 
     fn caller_packet(&mut self, packet: Packet, now: Instant) {
+        if packet.payload.is_empty() {
+            return self.inbound.push(packet, now.into_std()); // no sound
+        }
         self.taps.hear(Role::Caller, &packet);
         if let Some(recording) = &mut self.recording {
             recording.packet(Role::Caller, packet.clone());
@@ -207,6 +222,7 @@ impl Session {
         self.connection.flowing = true;
         self.greeting.media_flows(now);
         self.inbound.start(now.into_std());
+        self.measure(true, now);
         let transport = self.status.borrow().transport.to_owned();
         match self.connection.lost.take() {
             Some(since) if self.greeted => {
@@ -310,6 +326,8 @@ impl Session {
         self.taps.hear(Role::Agent, &packet);
         let recorded = self.recording.is_some().then(|| packet.clone());
         let sent = self.give(LegCommand::Packet(packet));
+        let carried = &mut self.connection.carried;
+        *(if sent { &mut carried.sent } else { &mut carried.refused }) += 1;
         if let (true, Some(recording), Some(packet)) = (sent, &mut self.recording, recorded) {
             recording.packet(Role::Agent, packet);
         }

@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod options;
 mod outbound;
 pub mod ports;
+mod quality;
 pub mod recording;
 mod reply;
 mod screening;

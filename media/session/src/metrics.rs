@@ -25,6 +25,15 @@ pub const BARGE_IN_TOTAL: &str = "session_barge_in_total";
 /// Streams of providers that failed. `ability`: `stt`, `tts`, `dialogue`.
 pub const PROVIDER_FAILURES_TOTAL: &str = "session_provider_failures_total";
 
+/// Share of packets lost in a turn, before repair, 0 to 1. `transport`: as the leg says; `direction`: `in`, from the caller; `out`, to them.
+pub const LOSS_RATIO: &str = "session_loss_ratio";
+/// Seconds by which packets of a turn came unevenly. Labels as of `LOSS_RATIO`.
+pub const JITTER_SECONDS: &str = "session_jitter_seconds";
+/// Mean opinion score of a turn, 1 to 4.5. Labels as of `LOSS_RATIO`.
+pub const OPINION_SCORE: &str = "session_opinion_score";
+/// Seconds to the caller and back, once a turn. `transport`: as the leg says.
+pub const ROUND_TRIP_SECONDS: &str = "session_round_trip_seconds";
+
 /// Handles of what is counted on the frame path, looked up once for each session.
 pub(crate) struct Hot {
     lateness: metrics::Histogram,

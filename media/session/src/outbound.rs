@@ -7,6 +7,7 @@ use std::time::Duration;
 use domain::{AudioFrame, MediaTime, TurnId};
 use media_core::codec::Error;
 use media_core::outbound::Sent;
+use media_core::pace::Late;
 use media_core::playout::{self, Playout};
 use media_core::{Codec, Delivery};
 use tokio::time::Instant;
@@ -101,6 +102,12 @@ impl Outbound {
     pub(crate) fn unheard(&mut self, now: Instant) -> Duration {
         let playout = self.0.playout();
         playout.buffered() + playout.ahead(now.into_std())
+    }
+
+    /// Frames by how late they were sent, and how often and for how long the voice ran out.
+    pub(crate) fn counts(&mut self) -> (Late, u64, Duration) {
+        let playout = self.0.playout();
+        (playout.late(), playout.underruns(), playout.dry())
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<playout::Event> {

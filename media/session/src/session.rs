@@ -131,6 +131,7 @@ pub(crate) struct Session {
     pub(crate) screening: Option<Screening>,
 
     pub(crate) inbound: media_core::Inbound,
+    pub(crate) meter: media_core::Meter,
     pub(crate) vad: Vad,
     pub(crate) end_of_turn: EndOfTurn,
     pub(crate) score: Option<BoxFuture<'static, Option<Score>>>,
@@ -238,6 +239,7 @@ impl Session {
             connection: Connection::new(now),
             greeted: false,
             greeting: Greeting::new(parts.resumed.is_some_and(|resumed| resumed.greeted)),
+            meter: media_core::Meter::new(parts.leg.transport, parts.leg.codec, parts.leg.delivery),
             inbound: media_core::Inbound::new(options.inbound.clone(), media_codec::decoders()),
             vad: parts.vad,
             end_of_turn: parts.end_of_turn,
@@ -492,6 +494,7 @@ impl Session {
         let now = Instant::now();
         self.conclude_reply(true, now);
         self.finish_timelines();
+        self.measured_call();
         self.finish_recording().await;
         self.last_signals();
         self.emit(domain::SessionEvent::Ended { reason });

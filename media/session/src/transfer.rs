@@ -9,7 +9,7 @@ use std::time::Duration;
 use domain::{AudioFrame, SessionEvent, Transfer, TransferMode, TurnId};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
-use media_core::{Inbound, LegCommand, LegEvent, inbound};
+use media_core::{Inbound, LegCommand, LegEvent, Meter, inbound};
 use media_turn::Input;
 use serde_json::json;
 use tokio::time::Instant;
@@ -50,6 +50,9 @@ pub(crate) struct Bridge {
     leg: Leg,
     inbound: Inbound,
     outbound: Outbound,
+    /// For what their side says of what they hear: how the talk fares is told of the caller's leg alone.
+    meter: Meter,
+    sent: u64,
     /// What the caller hears of them, as a turn of the playout.
     heard_as: TurnId,
 }
@@ -172,7 +175,9 @@ impl Session {
         inbound.start(now.into_std());
         self.outbound.set_background(None);
         let heard_as = self.own_turn();
-        self.handing = Some(Handing::Bridged(Box::new(Bridge { leg, inbound, outbound, heard_as })));
+        let meter = Meter::new(leg.transport, leg.codec, leg.delivery);
+        let bridge = Bridge { leg, inbound, outbound, meter, sent: 0, heard_as };
+        self.handing = Some(Handing::Bridged(Box::new(bridge)));
         self.status.send_modify(|status| status.bridged = true);
         // Nothing takes the word any more: the machine's decisions are nobody's.
         self.ending.leaving = true;
@@ -187,7 +192,11 @@ impl Session {
             Some(LegEvent::Packet(packet)) => {
                 bridge.inbound.push(packet, now.into_std());
             }
-            Some(LegEvent::Quality(quality)) => bridge.outbound.expect_loss(quality.loss_out),
+            Some(LegEvent::Quality(quality)) => {
+                if let Some(loss) = bridge.meter.told(&quality, bridge.sent) {
+                    bridge.outbound.expect_loss(loss);
+                }
+            }
             Some(LegEvent::Earlier(_) | LegEvent::Active | LegEvent::Message(_) | LegEvent::Signal(_)) => {}
             Some(LegEvent::Lost | LegEvent::Closed) | None => {
                 self.close(domain::EndReason::Transferred, now);
@@ -216,6 +225,7 @@ impl Session {
             if bridge.leg.commands.try_send(LegCommand::Packet(sent.packet)).is_err() {
                 self.hot.leg_dropped();
             }
+            bridge.sent += 1;
         }
         while bridge.outbound.poll_event().is_some() {}
     }

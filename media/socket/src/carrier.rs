@@ -89,7 +89,7 @@ impl Marks {
 
     /// A mark came back: how long that took, where it measures something.
     pub(crate) fn returned(&mut self, name: &str, now: Instant) -> Vec<LegEvent> {
-        let quality = |took| Quality { round_trip: Some(took), ..Quality::default() };
+        let quality = |took| Quality { round_trip: Some(took), received: None };
         self.back(name, now).map(quality).map(LegEvent::Quality).into_iter().collect()
     }
 

@@ -144,15 +144,8 @@ impl Participant {
                         }
                     }
                     Happening::Data { bytes, .. } => self.data(room, &bytes),
-                    Happening::Received { loss, jitter, .. } => {
-                        self.quality.loss_in = loss;
-                        self.quality.jitter = jitter;
-                    }
-                    Happening::Sent { loss, round_trip } => {
-                        self.quality.loss_out = loss;
-                        self.quality.round_trip = round_trip.or(self.quality.round_trip);
-                        self.outbox.push(LegEvent::Quality(self.quality));
-                    }
+                    // Of the publisher's link: nothing is sent on the other.
+                    Happening::Quality(quality) => self.outbox.push(LegEvent::Quality(quality)),
                 }
             }
         }

@@ -131,7 +131,7 @@ async fn audio_comes_through_loss_and_jitter_both_ways_and_quality_says_so() {
         assert!(share > 0.85, "{share:.2} of what was said, with {LOST} % lost");
         said = next;
     }
-    let noticed = |event: &LegEvent| matches!(event, LegEvent::Quality(quality) if quality.loss_out > 0.0 && quality.jitter > Duration::ZERO);
+    let noticed = |event: &LegEvent| matches!(event, LegEvent::Quality(quality) if quality.received.is_some_and(|received| received.lost > 0 && received.jitter > Duration::ZERO));
     // Reports come by the clock: both keep speaking until one of ann's has seen it.
     let speaking = async {
         for number in said.. {

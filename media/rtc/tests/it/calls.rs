@@ -74,16 +74,19 @@ async fn audio_survives_a_network_that_loses_a_tenth_and_quality_says_so() {
     let (_, heard) = tokio::join!(speak(&call.caller, 0..400), listen(&mut call.agent, 320));
     let numbers: Vec<_> = heard.iter().map(number_of).collect();
     assert!(numbers.is_sorted_by(|a, b| a < b), "what arrives is in order and once");
-    let lossy = |event: &LegEvent| matches!(event, LegEvent::Quality(quality) if quality.loss_in > 0.0);
+    // Whoever speaks is told by the far end.
+    let lossy = |event: &LegEvent| matches!(event, LegEvent::Quality(quality) if quality.received.is_some_and(|received| received.lost > 0));
     // Reports come by the clock: keep speaking until one has seen the loss.
-    let speaking = async {
-        for start in (1_000..).step_by(100) {
-            speak(&call.caller, start..start + 100).await;
+    let commands = call.caller.commands.clone();
+    let speaking = async move {
+        for number in 1_000.. {
+            commands.send(LegCommand::Packet(packet(number))).await.expect("the peer lives");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::select! {
         () = speaking => {}
-        _ = until(&mut call.agent, lossy) => {}
+        _ = until(&mut call.caller, lossy) => {}
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::BufWriter;
 use std::time::{Duration, Instant};
 
-use domain::{Encoding, Role};
+use domain::Role;
 use media_core::recording::{self, Error, Placement, Stamp, Step, Track};
 use media_core::{Codec, Packet};
 
@@ -176,7 +176,7 @@ impl Leg {
         let part = RecordedPart {
             leg: self.role,
             part: self.parts,
-            codec: encoding(codec),
+            codec: codec.encoding(),
             offset,
             length: Duration::ZERO,
             bytes: 0,
@@ -254,13 +254,4 @@ impl Open {
 
 fn length(units: u64, codec: Codec) -> Duration {
     recording::duration(units, codec.clock_hz())
-}
-
-const fn encoding(codec: Codec) -> Encoding {
-    match codec {
-        Codec::Opus => Encoding::Opus,
-        Codec::Pcmu => Encoding::Pcmu,
-        Codec::Pcma => Encoding::Pcma,
-        Codec::Pcm16 { .. } => Encoding::Pcm16,
-    }
 }

@@ -21,6 +21,7 @@ mod hurry;
 mod limits;
 mod logs;
 mod providers;
+mod quality;
 mod recording;
 mod screening;
 mod storm;
