@@ -1,7 +1,7 @@
 //! A finished call as its page shows it. Times are milliseconds since the call began, with microseconds kept,
 //! so that the parts of a response add up.
 
-use domain::{DeadAir, DrillId, Mark, Role, SessionId, Source, TurnId};
+use domain::{DeadAir, DrillId, Encoding, Flaw, Mark, Role, SessionId, Source, TurnId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -46,6 +46,10 @@ pub struct CallSummary {
     pub failures: u32,
     /// Some of it can be heard.
     pub recorded: bool,
+    /// Mean opinion score, 1 to 4.5: the lowest of any turn and of the call, in either direction. Absent where nobody can know, such as over sockets.
+    pub lowest_mos: Option<f64>,
+    /// In some turn, or over the call, somebody who listened would have been dissatisfied: a score below 3.6, or holes in the sound of either side.
+    pub poor_audio: bool,
     /// What the caller said first; empty where they said nothing.
     pub first_words: String,
     /// The fault drill that struck it: what it took is no part of the measures of all calls.
@@ -82,6 +86,8 @@ pub struct CallQuery {
     pub slower_than_ms: Option<f64>,
     /// With failures or dead air.
     pub problems: Option<bool>,
+    /// Whose audio was poor, in some turn or over the call.
+    pub poor_audio: Option<bool>,
     #[param(minimum = 1, maximum = 100, default = 50)]
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -105,6 +111,8 @@ pub struct Call {
     pub connections: Vec<Connection>,
     pub transcript: Vec<Line>,
     pub turns_detail: Vec<Turn>,
+    /// Of all of it until now. Absent before the first turn is over, and of calls that were put on record before it was measured.
+    pub quality: Option<Quality>,
     pub dead_air: Vec<Silence>,
     pub notes: Vec<Note>,
     pub problems: Vec<CallFailure>,
@@ -201,6 +209,95 @@ pub struct Turn {
     /// to; that is known when the stream is over, mostly with the call. `unpriced` counts recognition that heard it, too. Absent where
     /// nothing was asked.
     pub cost: Option<CallSum>,
+    /// How its audio fared, with what lies between it and the turn before. Absent while it goes on.
+    pub quality: Option<Quality>,
+}
+
+/// How the audio of a stretch of a call fared, each way. What a transport cannot know is absent, and never zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Quality {
+    /// What carried it last, and how it was encoded.
+    pub transport: String,
+    #[schema(value_type = String)]
+    pub encoding: Encoding,
+    /// For so long media flowed.
+    pub length_ms: f64,
+    pub inbound: QualityIn,
+    pub outbound: QualityOut,
+    /// To the caller and back, as measured last. Of carriers' streams, what is played and told of there is part of it.
+    pub round_trip_ms: Option<f64>,
+    /// What was wrong: `loss_in`, `jitter_in`, `gaps_in` (from the caller), `loss_out`, `jitter_out` (to them), `round_trip`, `underruns` (the voice ran
+    /// out), `late_out` (this server sent too late).
+    #[schema(value_type = Vec<String>)]
+    pub flaws: Vec<Flaw>,
+    /// Somebody who listened would have been dissatisfied.
+    pub poor: bool,
+}
+
+/// From the caller to us.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct QualityIn {
+    /// Packets that came, or messages with audio.
+    pub packets: u64,
+    /// Where packets may be lost.
+    pub network: Option<NetworkIn>,
+    /// Mean opinion score, 1 to 4.5, after repair; absent where too little came to judge by.
+    pub mos: Option<f64>,
+}
+
+/// What the network did to the caller's packets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct NetworkIn {
+    pub expected: u64,
+    /// Not there when they were due.
+    pub lost: u64,
+    /// Of the lost, those that came too late to be heard.
+    pub late: u64,
+    /// Of the lost, those that redundancy in the next packet gave back.
+    pub recovered: u64,
+    /// Of what was expected, before repair.
+    pub loss_percent: f64,
+    /// The same after redundancy gave back what it could.
+    pub unrecovered_percent: f64,
+    pub reordered: u64,
+    pub duplicates: u64,
+    /// Sound that was made up in place of what was lost.
+    pub concealed_ms: f64,
+    /// Times at which nothing came although the caller's side was sending, and the silence in their place.
+    pub gaps: u64,
+    pub gap_ms: f64,
+    /// By how much packets came further apart, or closer, than they were sent, on the mean (RFC 3550).
+    pub jitter_ms: f64,
+}
+
+/// From us to the caller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct QualityOut {
+    /// Packets that were sent.
+    pub packets: u64,
+    /// Where the caller's side reports (RTCP) how they arrive, as far as reports came within the stretch.
+    pub reported: Option<ReportedOut>,
+    /// Packets that left 20 ms and more after they were due.
+    pub late: u64,
+    /// Time that our clock lost: frames that were never sent.
+    pub skipped_ms: f64,
+    /// Packets that the connection had no room for.
+    pub refused: u64,
+    /// Times at which the voice ran out in mid-reply, and for how long.
+    pub underruns: u64,
+    pub dry_ms: f64,
+    /// Mean opinion score, 1 to 4.5, where enough is reported.
+    pub mos: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ReportedOut {
+    /// Packets that the reports are about.
+    pub packets: u64,
+    pub lost: u64,
+    pub loss_percent: f64,
+    /// As the far end has it last.
+    pub jitter_ms: f64,
 }
 
 /// Who really served the turn, after all fallbacks, in the order in which they began to. Nobody where none was needed, and while the turn

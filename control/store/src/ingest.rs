@@ -72,6 +72,7 @@ impl Db {
         update_calls(connection, &folded).await?;
         greeted::note(connection, &folded).await?;
         insert_turns(connection, &folded).await?;
+        hear_turns(connection, &folded).await?;
         add_latencies(connection, &folded.series).await?;
         for request in requests::write(connection, &sorted.requests).await? {
             folded.add_tokens(request, &known.0);
@@ -277,6 +278,8 @@ async fn update_call(
              end_reason = coalesce(end_reason, $12),
              duration_ms = coalesce($13, duration_ms),
              checkpoint = case when $11::timestamptz is null then checkpoint end,
+             lowest_mos = least(lowest_mos, $15),
+             poor_audio = poor_audio or $16,
              providers = providers || array(select joined from unnest($14::text[]) joined where joined <> all(providers))
          where id = $1",
         session.as_uuid(),
@@ -293,6 +296,8 @@ async fn update_call(
         change.ended.as_ref().map(|ended| ended.reason.clone()),
         change.ended.as_ref().map(|ended| ended.duration_ms),
         &change.joined,
+        change.lowest_mos,
+        change.poor_audio,
     )
     .execute(connection)
     .await?;
@@ -337,6 +342,30 @@ async fn insert_turns(connection: &mut PgConnection, folded: &Folded) -> Result<
     )
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// How the audio of turns fared, which is told when they are on record.
+async fn hear_turns(connection: &mut PgConnection, folded: &Folded) -> Result<(), Error> {
+    for turn in &folded.audio {
+        sqlx::query!(
+            "update app.turns set loss_in = $3, loss_out = $4, jitter_in_us = $5, jitter_out_us = $6, mos_in = $7, mos_out = $8,
+                 round_trip_us = $9, poor_audio = $10
+             where session_id = $1 and turn = $2",
+            turn.session.as_uuid(),
+            turn.number,
+            turn.loss[0],
+            turn.loss[1],
+            turn.jitter_us[0],
+            turn.jitter_us[1],
+            turn.mos[0],
+            turn.mos[1],
+            turn.round_trip_us,
+            turn.poor,
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(())
 }
 

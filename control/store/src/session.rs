@@ -36,6 +36,10 @@ pub struct Session {
     pub dead_air_ms: f64,
     pub failures: i32,
     pub recorded: bool,
+    /// Mean opinion score, the lowest of any turn and of the call, in either direction; `None`: nobody can know.
+    pub lowest_mos: Option<f32>,
+    /// Of some turn, or of the call.
+    pub poor_audio: bool,
     pub first_words: String,
     pub summary: Option<String>,
     /// Which wrote the summary; `None`: rules did.
@@ -64,6 +68,7 @@ pub struct Filter {
     pub slower_than_ms: Option<f64>,
     /// Failures or dead air.
     pub problems: bool,
+    pub poor_audio: bool,
 }
 
 /// One event of a call.
@@ -106,6 +111,8 @@ struct Row {
     dead_air_ms: f64,
     failures: i32,
     recorded: bool,
+    lowest_mos: Option<f32>,
+    poor_audio: bool,
     first_words: String,
     summary: Option<String>,
     summary_model: Option<String>,
@@ -140,6 +147,8 @@ impl From<Row> for Session {
             dead_air_ms: row.dead_air_ms,
             failures: row.failures,
             recorded: row.recorded,
+            lowest_mos: row.lowest_mos,
+            poor_audio: row.poor_audio,
             first_words: row.first_words,
             summary: row.summary,
             summary_model: row.summary_model,
@@ -155,7 +164,7 @@ impl From<Row> for Session {
 const COLUMNS: &str = "s.id, s.org_id, s.agent_id, s.agent_name, s.version, s.environment_id, s.channel_id, s.transport, \
      case when s.providers = '{}' and s.provider <> '' then array[s.provider] else s.providers end as providers, s.started_at, \
      s.last_event_at, s.last_sequence, s.ended_at, s.end_reason, s.duration_ms, s.turns, s.interruptions, s.response_median_ms, \
-     s.response_max_ms, s.dead_air_ms, s.failures, s.recorded, s.first_words, s.summary, s.summary_model, \
+     s.response_max_ms, s.dead_air_ms, s.failures, s.recorded, s.lowest_mos, s.poor_audio, s.first_words, s.summary, s.summary_model, \
      s.fields, s.extracted, s.outcome, s.drill_id";
 
 /// One page of the organization's calls, newest first.
@@ -208,10 +217,23 @@ fn search(query: &mut QueryBuilder<Postgres>, words: &str, filter: &Filter, page
 
 /// By more than words and time, which the search itself knows.
 fn is_narrow(filter: &Filter) -> bool {
-    let Filter { agent_name, transport, environment, end_reason, outcome, slower_than_ms, problems, .. } =
-        filter;
+    let Filter {
+        agent_name,
+        transport,
+        environment,
+        end_reason,
+        outcome,
+        slower_than_ms,
+        problems,
+        poor_audio,
+        ..
+    } = filter;
     let texts = [agent_name, transport, end_reason, outcome];
-    texts.into_iter().any(Option::is_some) || environment.is_some() || slower_than_ms.is_some() || *problems
+    texts.into_iter().any(Option::is_some)
+        || environment.is_some()
+        || slower_than_ms.is_some()
+        || *problems
+        || *poor_audio
 }
 
 /// The year 9999.
@@ -243,6 +265,9 @@ fn narrow(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
     }
     if filter.problems {
         query.push(" and (s.failures > 0 or s.dead_air_ms > 0)");
+    }
+    if filter.poor_audio {
+        query.push(" and s.poor_audio");
     }
 }
 

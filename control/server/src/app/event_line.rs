@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::{Callee, SessionEvent as E, TurnId};
 
+use crate::app::audio;
 use crate::app::summary::{ms, reason_text};
 
 /// Type as in the log, turn, and what a person wants to read.
@@ -56,6 +57,7 @@ fn parts(event: &E) -> (&'static str, Option<TurnId>, String) {
                 None => "nothing to answer".to_owned(),
             },
         ),
+        E::Quality { turn, quality } => ("quality", *turn, audio::line(quality)),
         E::Greeted { turn, first_audible, clipped, talked_over } => {
             ("greeted", Some(*turn), greeted(*first_audible, *clipped, *talked_over))
         }

@@ -6,6 +6,7 @@ pub(crate) mod agents;
 pub(crate) mod alerts;
 pub(crate) mod aliases;
 pub(crate) mod api_keys;
+mod audio;
 pub(crate) mod audit;
 pub(crate) mod caller;
 pub(crate) mod calls;

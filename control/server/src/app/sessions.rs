@@ -15,6 +15,7 @@ use domain::{EnvironmentId, SessionId, TurnId};
 use jiff::Timestamp;
 
 use crate::Server;
+use crate::app::audio;
 use crate::app::ctx::{Ctx, missing};
 use crate::app::event_line::describe;
 use crate::app::heard::{self, Share};
@@ -71,6 +72,7 @@ async fn filter(tx: &mut OrgTx, query: &CallQuery) -> Result<Option<Filter>, Err
         words: query.q.clone().filter(|words| !words.trim().is_empty()),
         slower_than_ms: query.slower_than_ms,
         problems: query.problems.unwrap_or(false),
+        poor_audio: query.poor_audio.unwrap_or(false),
     }))
 }
 
@@ -246,6 +248,8 @@ fn summarised(found: &Session, names: &Environments, server: &Server) -> CallSum
         dead_air_ms: found.dead_air_ms,
         failures: count(found.failures),
         recorded: found.recorded,
+        lowest_mos: found.lowest_mos.map(audio::score),
+        poor_audio: found.poor_audio,
         first_words: found.first_words.clone(),
         drill: found.drill,
     }

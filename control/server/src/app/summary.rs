@@ -11,6 +11,7 @@ use control_api::call::{
 use domain::{EndReason, Latencies, Mark, Role, SessionEvent, TurnId, TurnTimeline};
 use serde_json::Value;
 
+use crate::app::audio;
 use crate::app::event_line::describe;
 use crate::ports::Recorded;
 
@@ -89,6 +90,7 @@ pub(crate) fn call(summary: CallSummary, outcome: Outcome, recorded: &Recorded) 
         connections: connections(&recorded.transport, &recorded.events),
         transcript: turns.transcript(),
         turns_detail: turns.finish(),
+        quality: audio::of_call(&recorded.events).as_ref().map(audio::shown),
         dead_air,
         notes,
         problems,
@@ -121,6 +123,7 @@ struct Parts {
     interrupted: bool,
     nodes: Vec<String>,
     timeline: Option<TurnTimeline>,
+    quality: Option<domain::Quality>,
 }
 
 impl Turns {
@@ -150,6 +153,9 @@ impl Turns {
             }
             SessionEvent::Interrupted { turn } => self.of(*turn).interrupted = true,
             SessionEvent::Node { turn, node } => self.of(*turn).nodes.push(node.clone()),
+            SessionEvent::Quality { turn: Some(turn), quality } => {
+                self.of(*turn).quality = Some((**quality).clone())
+            }
             SessionEvent::TurnFinished { timeline } => {
                 self.of(timeline.turn).timeline = Some(timeline.clone())
             }
@@ -218,6 +224,7 @@ impl Parts {
             latencies,
             served_by,
             cost: None,
+            quality: self.quality.as_ref().map(audio::shown),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use domain::{Mark, OrgId, ProviderName, ServedBy, SessionEvent, SessionId, TurnTimeline, wire_name};
+use domain::{
+    Mark, OrgId, ProviderName, Quality, ServedBy, SessionEvent, SessionId, TurnTimeline, wire_name,
+};
 use jiff::Timestamp;
 
 use super::Call;
@@ -27,6 +29,7 @@ pub(crate) const SPECULATION: [&str; 3] =
 pub(crate) struct Folded {
     pub(crate) calls: BTreeMap<SessionId, Change>,
     pub(crate) turns: Vec<Turn>,
+    pub(crate) audio: Vec<Audio>,
     pub(crate) series: BTreeMap<Key, Series>,
     /// Of calls that a drill struck: in no measure of all calls.
     aside: Series,
@@ -47,6 +50,8 @@ pub(crate) struct Change {
     pub(crate) joined: Vec<String>,
     pub(crate) ended: Option<Ended>,
     pub(crate) greeting: Greeting,
+    pub(crate) lowest_mos: Option<f32>,
+    pub(crate) poor_audio: bool,
 }
 
 /// What a call says of the greeting it began with.
@@ -81,6 +86,18 @@ pub(crate) struct Turn {
     pub(crate) started_at: Timestamp,
     /// In microseconds, in the order of `STAGES`.
     pub(crate) stages: [Option<i64>; 6],
+}
+
+/// How the audio of a turn fared; in microseconds and shares of 1.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Audio {
+    pub(crate) session: SessionId,
+    pub(crate) number: i32,
+    pub(crate) loss: [Option<f32>; 2],
+    pub(crate) jitter_us: [Option<i64>; 2],
+    pub(crate) mos: [Option<f32>; 2],
+    pub(crate) round_trip_us: Option<i64>,
+    pub(crate) poor: bool,
 }
 
 /// Whose measures, in which minute.
@@ -173,6 +190,9 @@ impl Folded {
             }
             self.turns.push(turn);
         }
+        if let SessionEvent::Quality { turn: Some(turn), quality } = &happened.event {
+            self.audio.push(Audio::new(happened.session, turn.0, quality));
+        }
     }
 
     fn series(&mut self, call: &Call, at: Timestamp, provider: &str) -> &mut Series {
@@ -218,6 +238,8 @@ impl Change {
             joined: Vec::new(),
             ended: None,
             greeting: Greeting::default(),
+            lowest_mos: None,
+            poor_audio: false,
         }
     }
 
@@ -238,6 +260,11 @@ impl Change {
             SessionEvent::DeadAir { length, .. } => self.dead_air_ms += ms(*length),
             SessionEvent::Failed { .. } => self.failures += 1,
             SessionEvent::Recorded { .. } => self.recorded = true,
+            SessionEvent::Quality { quality, .. } => {
+                self.lowest_mos =
+                    [self.lowest_mos, quality.mos()].into_iter().flatten().min_by(f32::total_cmp);
+                self.poor_audio |= quality.is_poor();
+            }
             SessionEvent::Ended { reason } => {
                 let reason = wire_name(reason);
                 self.ended = Some(Ended { at, reason, duration_ms: ms(happened.at()) });
@@ -292,6 +319,22 @@ impl Turn {
                 us(|parts| parts.synthesis),
                 us(|parts| parts.playout),
             ],
+        }
+    }
+}
+
+impl Audio {
+    fn new(session: SessionId, turn: u32, quality: &Quality) -> Self {
+        let (network, reported) = (quality.inbound.network, quality.outbound.reported);
+        let us = |length: Duration| i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
+        Self {
+            session,
+            number: i32::try_from(turn).unwrap_or(i32::MAX),
+            loss: [network.map(|one| one.loss() as f32), reported.map(|one| one.loss() as f32)],
+            jitter_us: [network.map(|one| us(one.jitter)), reported.map(|one| us(one.jitter))],
+            mos: [quality.inbound.mos, quality.outbound.mos],
+            round_trip_us: quality.round_trip.map(us),
+            poor: quality.is_poor(),
         }
     }
 }
@@ -408,6 +451,32 @@ mod tests {
         let series = folded.series.values().next().expect("one minute");
         assert_eq!(series.counts[&("dead_air_ms", "thinking".to_owned())], 2500);
         assert_eq!(series.latencies["response"].count(), 1);
+    }
+
+    #[test]
+    fn the_worst_of_its_audio_is_the_calls_and_each_turn_has_its_own() {
+        let quality = |turn, lost| {
+            let network = domain::quality::Arrived {
+                expected: 200,
+                lost,
+                jitter: Duration::from_millis(4),
+                ..Default::default()
+            };
+            let mut quality = Quality::new("webrtc", domain::Encoding::Opus);
+            quality.inbound.network = Some(network);
+            quality.judge();
+            SessionEvent::Quality { turn, quality: Box::new(quality) }
+        };
+        let turn = |n| Some(TurnId(n));
+        let (change, folded) =
+            fold(vec![(900, quality(turn(1), 0)), (1_900, quality(turn(2), 30)), (2_000, quality(None, 15))]);
+        assert!(change.poor_audio && change.lowest_mos.is_some_and(|mos| mos < 3.2), "{change:?}");
+        let losses: Vec<_> =
+            folded.audio.iter().map(|audio| (audio.number, audio.loss, audio.poor)).collect();
+        assert_eq!(losses, [(1, [Some(0.0), None], false), (2, [Some(0.15), None], true)]);
+        assert_eq!(folded.audio[0].jitter_us, [Some(4_000), None]);
+        let (clean, _) = fold(vec![(900, quality(None, 0))]);
+        assert!(!clean.poor_audio && clean.lowest_mos.is_some_and(|mos| mos > 4.3));
     }
 
     #[test]

@@ -17,6 +17,7 @@ fn every_value_of_a_filter_is_bound_and_none_is_written_into_the_statement() {
         to: Some(FAR),
         slower_than_ms: Some(1.0),
         problems: true,
+        poor_audio: true,
     };
     let query = listing("select ", OrgId::generate(), &filter, Page { after: None, limit: 10 });
     let sql = query.sql();

@@ -9,6 +9,7 @@ use control_store::{
     Access, Db, Entry, Happened, Histogram, Opened, Outcome, Page, ProviderRequest, Recorder, journal,
     session, writer,
 };
+use domain::quality::Arrived;
 use domain::{DeadAir, EndReason, Mark, OrgId, ServerId, SessionEvent, SessionId, TurnId, TurnTimeline};
 use runtime::Tasks;
 use testkit::postgres::Cluster;
@@ -145,6 +146,48 @@ async fn a_call_is_written_once_however_often_its_entries_come() {
         .await,
         "1"
     );
+}
+
+#[tokio::test]
+async fn how_the_audio_fared_is_kept_with_turns_and_the_call_and_found_by() {
+    let (db, url) = database().await;
+    let org = org(&url).await;
+    let quality = |turn: Option<u32>, lost, at_us, sequence, session| {
+        let mut quality = domain::Quality::new("webrtc", domain::Encoding::Opus);
+        let network = Arrived { expected: 200, lost, jitter: Duration::from_millis(12), ..Arrived::default() };
+        quality.inbound.network = Some(network);
+        quality.judge();
+        let event = SessionEvent::Quality { turn: turn.map(domain::TurnId), quality: Box::new(quality) };
+        let (joined, speculation) = (Vec::new(), Speculation::default());
+        Entry::Event(Happened { session, sequence, at_us, event, joined, speculation })
+    };
+    let (bad, good) = (opened(org), opened(org));
+    let writing = writing(&db);
+    for (opened, lost) in [(&bad, 40), (&good, 0)] {
+        let entries = call(opened, &[300, 400]);
+        let next = entries.len() as i32;
+        writing.put(&entries);
+        writing.put(&[
+            quality(Some(1), 0, 5_000_000, next, opened.session),
+            quality(Some(2), lost, 6_000_000, next + 1, opened.session),
+            quality(None, lost / 2, 7_000_000, next + 2, opened.session),
+        ]);
+    }
+    writing.end().await;
+    let of = |opened: &Opened, what: &str, table: &str, key: &str| {
+        format!("select {what} from app.{table} where {key} = '{}' order by 1", opened.session.as_uuid())
+    };
+    let turns = "turn, round(loss_in::numeric, 2), loss_out is null, jitter_in_us, mos_in > 3.6, poor_audio";
+    let found = sql(&url, &of(&bad, turns, "turns", "session_id")).await;
+    assert_eq!(found, "1|0.00|t|12000|t|f\n2|0.20|t|12000|f|t");
+    let whole = "poor_audio, lowest_mos < 3.0";
+    assert_eq!(sql(&url, &of(&bad, whole, "sessions", "id")).await, "t|t");
+    assert_eq!(sql(&url, &of(&good, whole, "sessions", "id")).await, "f|f");
+    let mut tx = db.org_tx(org).await.expect("a transaction");
+    let filter = session::Filter { poor_audio: true, ..session::Filter::default() };
+    let page = Page { after: None, limit: 10 };
+    let poor = session::list(&mut tx, &filter, page).await.expect("listed");
+    assert_eq!(poor.iter().map(|call| call.id).collect::<Vec<_>>(), [bad.session]);
 }
 
 #[tokio::test]

@@ -45,6 +45,8 @@ fn row(recorded: &Recorded) -> CallSummary {
         dead_air_ms: 0.0,
         failures: 0,
         recorded: false,
+        lowest_mos: None,
+        poor_audio: false,
         first_words: String::new(),
         drill: None,
     }
