@@ -65,6 +65,24 @@ pub struct Phone {
     far: Option<SocketAddr>,
     count: u16,
     timestamp: u32,
+    network: Network,
+}
+
+/// What the way of its audio does to it, by a seed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Network {
+    lost_per_mille: u32,
+    jitter: Duration,
+    state: u64,
+}
+
+impl Network {
+    fn roll(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state >> 11
+    }
 }
 
 impl Phone {
@@ -90,6 +108,7 @@ impl Phone {
             far: None,
             count: 0,
             timestamp: 0,
+            network: Network::default(),
         }
     }
 
@@ -228,13 +247,20 @@ impl Phone {
         self.rtp = audio_socket();
     }
 
+    /// From now on so many of a thousand packets are lost on their way, and the others come later by up to `jitter`, which is less than a frame.
+    pub fn through(&mut self, lost_per_mille: u32, jitter: Duration, seed: u64) {
+        self.network = Network { lost_per_mille, jitter, state: seed | 1 };
+    }
+
     /// Plays mu-law at its pace and gives what came meanwhile.
     pub fn play(&mut self, mulaw: &[u8]) -> Vec<u8> {
         let mut heard = Vec::new();
         let began = now();
         for (n, frame) in mulaw.chunks(160).enumerate() {
-            self.rtp_packet(0, frame);
             let due = began + FRAME * u32::try_from(n + 1).expect("a short call");
+            let late = self.network.jitter.mul_f64((self.network.roll() % 1_000) as f64 / 1_000.0);
+            self.hear_until(due - FRAME + late, &mut heard);
+            self.rtp_packet(0, frame);
             self.hear_until(due, &mut heard);
         }
         heard
@@ -288,7 +314,9 @@ impl Phone {
         datagram.extend(payload);
         self.count = self.count.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(160);
-        self.rtp.send_to(&datagram, far).expect("sent");
+        if self.network.roll() % 1_000 >= u64::from(self.network.lost_per_mille) {
+            self.rtp.send_to(&datagram, far).expect("sent");
+        }
     }
 
     fn hear_until(&self, due: Instant, heard: &mut Vec<u8>) {

@@ -316,6 +316,7 @@ function sessions(url) {
     if (wanted('from') && call.started_at < wanted('from')) return false;
     if (wanted('to') && call.started_at > wanted('to')) return false;
     if (wanted('problems') === 'true' && call.failures === 0) return false;
+    if (wanted('poor_audio') === 'true' && !call.poor_audio) return false;
     if (wanted('slower_than_ms') && !((call.response_max_ms ?? 0) > Number(wanted('slower_than_ms'))))
       return false;
     const words = (wanted('q') ?? '').toLowerCase();

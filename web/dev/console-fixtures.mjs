@@ -217,6 +217,54 @@ const PARTS = ['endpointing', 'thinking', 'sentence', 'synthesis', 'playout'];
 
 export const callId = (index) => `ses_019ab0c2d1e07a4c9f3b5d6e7f80${(0x9200 - index).toString(16)}`;
 
+/** How a turn's audio fared: bad in the second turn of one call in five; unknown of sockets. */
+function qualityOf(index, turn, length_ms) {
+  const transport = TRANSPORTS[index % TRANSPORTS.length];
+  const bad = index % 5 === 1 && turn === 2;
+  const packets = Math.round(length_ms / 20);
+  const known = transport !== 'websocket' && transport !== 'twilio';
+  const lost = bad ? Math.round(packets * 0.13) : 0;
+  const network = {
+    expected: packets,
+    lost,
+    late: Math.round(lost / 5),
+    recovered: 0,
+    loss_percent: bad ? 13 : 0,
+    unrecovered_percent: bad ? 13 : 0,
+    reordered: 0,
+    duplicates: 0,
+    concealed_ms: lost * 20,
+    gaps: bad ? 2 : 0,
+    gap_ms: bad ? 180 : 0,
+    jitter_ms: bad ? 34 : 3.2,
+  };
+  const reported = { packets, lost: 0, loss_percent: 0, jitter_ms: 4.1 };
+  return {
+    transport,
+    encoding: 'opus',
+    length_ms,
+    inbound: { packets: packets - lost, network: known ? network : null, mos: known ? (bad ? 3.14 : 4.41) : null },
+    outbound: {
+      packets,
+      reported: known ? reported : null,
+      late: 0,
+      skipped_ms: 0,
+      refused: 0,
+      underruns: 0,
+      dry_ms: 0,
+      mos: known ? 4.41 : null,
+    },
+    round_trip_ms: known ? 62 : null,
+    flaws: known && bad ? ['loss_in', 'jitter_in'] : [],
+    poor: known && bad,
+  };
+}
+
+const lowest = (qualities) => {
+  const scores = qualities.flatMap((one) => [one.inbound.mos, one.outbound.mos]).filter((mos) => mos !== null);
+  return scores.length > 0 ? Math.min(...scores) : null;
+};
+
 function oneCall(index) {
   const roll = random(4000 + index);
   const between = (low, high) => low + roll() * (high - low);
@@ -241,6 +289,7 @@ function oneCall(index) {
     { at_ms: 0, kind: 'started', turn: null, text: 'media flows both ways' },
     { at_ms: 12, kind: 'agent_saying', turn: 0, text: transcript[0].text },
   ];
+  const qualities = [];
   let at = 4200;
   exchanges.forEach(([caller, agent, nodes, unheard], number) => {
     const turn = number + 1;
@@ -283,8 +332,11 @@ function oneCall(index) {
       }),
       { mark: 'agent_ended', at_ms: answered + talking },
     ];
+    const quality = qualityOf(index, turn, answered + talking - began);
+    qualities.push(quality);
     turns_detail.push({
       turn,
+      quality,
       caller_text: caller,
       agent_text: agent,
       typed: false,
@@ -396,6 +448,8 @@ function oneCall(index) {
     first_words: exchanges[0]?.[0] ?? '',
     recorded,
     running,
+    lowest_mos: lowest(qualities),
+    poor_audio: qualities.some((one) => one.poor),
     summary:
       running || silent
         ? null
@@ -421,6 +475,7 @@ function oneCall(index) {
     problems,
     events: events.map((event, sequence) => ({ sequence: sequence + 1, ...event })),
     events_truncated: false,
+    quality: qualities.length > 0 ? { ...(qualities.find((one) => one.poor) ?? qualities[0]), length_ms: length } : null,
     recordings: recorded ? [...legs('caller'), ...legs('agent')] : [],
   };
 }
@@ -428,6 +483,7 @@ function oneCall(index) {
 export const consoleCalls = Array.from({ length: 60 }, (_, index) => oneCall(index));
 
 const DETAIL = [
+  'quality',
   'transcript',
   'turns_detail',
   'dead_air',

@@ -163,6 +163,63 @@ fn a_phone_reaches_the_agent_that_it_names_and_the_call_is_on_record() {
     assert!(!server.log().contains("tag="), "no message of a call is in the log");
 }
 
+/// A call over a way that loses so much, as it is on record.
+fn over(server: &Server, lost_per_mille: u32, jitter: Duration) -> Value {
+    let before = server.read("/v1/sessions").json()["data"].as_array().map_or(0, Vec::len);
+    let mut phone = Phone::new(address_in(&server.log()).expect("the server says where it is called"));
+    phone.through(lost_per_mille, jitter, 0x5eed);
+    assert_eq!(phone.call("front-desk").status(), Some(200));
+    phone.listen(Duration::from_secs(6));
+    phone.play(&spoken("desk_hours.wav"));
+    phone.listen(Duration::from_secs(6));
+    assert_eq!(phone.hang_up(), Some(200));
+    let id = process::wait_for("the call on record", Duration::from_secs(15), || {
+        let listed: Value = server.read("/v1/sessions").json();
+        let calls = listed["data"].as_array().filter(|calls| calls.len() > before)?;
+        (calls[0]["running"] == false).then(|| calls[0]["id"].clone())
+    });
+    server.read(&format!("/v1/sessions/{}", id.as_str().expect("an id"))).json()
+}
+
+#[test]
+fn what_the_network_does_to_a_phone_stands_with_its_turns_and_the_call_and_a_clean_way_shows_nothing() {
+    let _quiet = house::quiet();
+    let server = house::timed("", &["--sip-listen", "127.0.0.1:0", "--sip-open"]);
+    let clean = over(&server, 0, Duration::ZERO);
+    let lossy = over(&server, 50, Duration::from_millis(15));
+    let of = |call: &Value, what: &str| {
+        call["quality"]["inbound"]["network"][what].as_f64().unwrap_or_else(|| unreachable!("{what}: {call}"))
+    };
+    assert_eq!((of(&clean, "lost"), of(&clean, "loss_percent")), (0.0, 0.0), "{}", clean["quality"]);
+    assert!(clean["quality"]["inbound"]["mos"].as_f64() > Some(4.3), "{}", clean["quality"]);
+    // Of some 700 packets: three deviations around 5 %.
+    let loss = of(&lossy, "loss_percent");
+    assert!((2.5..7.5).contains(&loss), "{loss} % of 5 %: {}", lossy["quality"]);
+    // Both of two packets are late by up to 15 ms: a third of that, on the mean, and more on a busy machine.
+    assert!(of(&lossy, "jitter_ms") > 3.0, "{}", lossy["quality"]);
+    let mos = lossy["quality"]["inbound"]["mos"].as_f64().expect("judged");
+    assert!((3.4..4.25).contains(&mos), "{mos}");
+    assert!(lossy["quality"]["flaws"].to_string().contains("loss_in"), "{}", lossy["quality"]);
+    // This phone sends no reports: nobody knows how it hears the agent.
+    assert_eq!((&lossy["quality"]["outbound"]["reported"], &lossy["quality"]["outbound"]["mos"]), (&Value::Null, &Value::Null));
+    let turns = |call: &Value, lost: bool| {
+        let turns = call["turns_detail"].as_array().expect("a list").clone();
+        let measured = turns.iter().filter_map(|turn| turn["quality"]["inbound"]["network"]["lost"].as_u64());
+        measured.filter(|count| (*count > 0) == lost).count()
+    };
+    assert!(turns(&lossy, true) >= 2 && turns(&clean, true) == 0, "{}", lossy["turns_detail"]);
+    assert!(turns(&clean, false) >= 2, "{}", clean["turns_detail"]);
+    let metrics = server.read("/metrics").text();
+    let labels = r#"session_loss_ratio_count{transport="sip",direction="in"}"#;
+    assert!(metrics.contains(labels), "{metrics}");
+    // A way that nobody would bear.
+    let bad = over(&server, 250, Duration::ZERO);
+    assert_eq!(bad["poor_audio"], true, "{}", bad["quality"]);
+    let listed: Value = server.read("/v1/sessions?poor_audio=true").json();
+    let ids: Vec<&Value> = listed["data"].as_array().expect("a list").iter().map(|call| &call["id"]).collect();
+    assert!(ids.contains(&&bad["id"]) && !ids.contains(&&clean["id"]), "{listed}");
+}
+
 #[test]
 fn foundry_call_is_a_phone_too_and_says_why_nobody_answered() {
     let _quiet = house::among_others();

@@ -30,7 +30,8 @@ use crate::outgoing::{Outcome, Progress};
 use crate::ports::{Lease, Ports};
 use crate::referral::{Following, Referral, Wish};
 use crate::replaces::Replaces;
-use crate::rtp::Timeline;
+use crate::rtcp::Reports;
+use crate::rtp::{Header, Timeline};
 use crate::sdp::Local;
 use crate::srtp::Master;
 use crate::tls::Ways;
@@ -159,6 +160,7 @@ pub(crate) struct Call {
     pub(crate) dialog: Dialog,
     pub(crate) voice: Voice,
     lease: Option<Lease>,
+    reports: Reports,
     open: HashMap<RequestId, (SipRequest, Answer)>,
     told: mpsc::Receiver<Told>,
     pub(crate) tell: mpsc::Sender<Told>,
@@ -304,6 +306,7 @@ impl Call {
             machine: Machine::new(line.shared.options.clone()),
             voice,
             lease: None,
+            reports: Reports::default(),
             open: HashMap::new(),
             told: line.told,
             tell: line.tell,
@@ -390,15 +393,16 @@ impl Call {
 
     pub(crate) async fn talk(&mut self) {
         let token = self.shared.tasks.token();
-        let mut datagram = [0; DATAGRAM];
+        let (mut datagram, mut report) = ([0; DATAGRAM], [0; DATAGRAM]);
         let (mut stopping, mut listening) = (None, true);
         while !self.over {
             let now = Instant::now().into_std();
             let fill = self.voice.fill_due(now);
             let machine = self.machine.deadline().map(|(at, _)| at);
-            let due = [fill, machine].into_iter().flatten().min();
+            let due = [fill, machine, self.reports.due()].into_iter().flatten().min();
             let due = due.map_or(now + Duration::from_secs(3_600), |due| due);
             let socket = self.lease.as_ref().map(|lease| &lease.socket);
+            let reports = self.lease.as_ref().and_then(|lease| lease.reports.as_ref());
             let waiting = self.outbound.as_ref().filter(|_| listening).and_then(Outbound::waiting);
             tokio::select! {
                 () = token.cancelled(), if stopping.is_none() => {
@@ -429,16 +433,39 @@ impl Call {
                         self.hear(&datagram[..length], from).await;
                     }
                 },
+                received = receive(reports, &mut report) => {
+                    if let Some((length, from)) = received {
+                        self.reported(&report[..length], from);
+                    }
+                }
                 () = tokio::time::sleep_until(due.into()) => {
                     let now = Instant::now().into_std();
                     if let Some((datagram, to)) = self.voice.fill(now) {
                         self.send(&datagram, to);
                     }
+                    self.report(now);
                     if machine.is_some_and(|at| at <= now) {
                         self.feed(Input::Timeout).await;
                     }
                 }
             }
+        }
+    }
+
+    /// Says how much was sent, where that is due.
+    fn report(&mut self, now: std::time::Instant) {
+        let Some(report) = self.reports.report(now) else { return };
+        let reports = self.lease.as_ref().and_then(|lease| lease.reports.as_ref());
+        if let (Some(reports), Some((to, _))) = (reports, self.voice.reports_to()) {
+            let _lost = reports.try_send_to(&report, to);
+        }
+    }
+
+    /// The far side says how it hears us.
+    fn reported(&mut self, report: &[u8], from: std::net::SocketAddr) {
+        let Some((to, clock_hz)) = self.voice.reports_to().filter(|(to, _)| to.ip() == from.ip()) else { return };
+        if let Some(quality) = self.reports.heard(report, clock_hz, Instant::now().into_std()) {
+            let _late = self.events.try_send(LegEvent::Quality(quality));
         }
     }
 
@@ -448,7 +475,8 @@ impl Call {
         }
     }
 
-    fn send(&self, datagram: &[u8], to: std::net::SocketAddr) {
+    fn send(&mut self, datagram: &[u8], to: std::net::SocketAddr) {
+        self.reports.sent(datagram, Instant::now().into_std());
         if let Some(lease) = &self.lease {
             // A full socket buffer loses it, as the network might.
             let _lost = lease.socket.try_send_to(datagram, to);
@@ -472,10 +500,22 @@ impl Call {
             }
             Heard::Key(digit) => {
                 self.feed(Input::Heard).await;
+                self.soundless(datagram, now);
                 self.key(digit).await;
             }
-            Heard::Alive => self.feed(Input::Heard).await,
+            Heard::Alive => {
+                self.feed(Input::Heard).await;
+                self.soundless(datagram, now);
+            }
             Heard::Stray => metrics::counter!(STRAY).increment(1),
+        }
+    }
+
+    /// A packet of a key or of comfort noise has a number in the count of the audio: without it one would be taken for lost.
+    fn soundless(&mut self, datagram: &[u8], now: std::time::Instant) {
+        if let Some((header, _)) = Header::parse(datagram).filter(|_| !self.is_early()) {
+            let packet = self.voice.soundless(&header, now);
+            let _full = packet.map(|packet| self.events.try_send(LegEvent::Packet(packet)));
         }
     }
 

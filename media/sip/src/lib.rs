@@ -26,6 +26,7 @@ mod referral;
 mod register;
 mod registration;
 mod replaces;
+pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 mod server;

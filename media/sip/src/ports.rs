@@ -23,6 +23,8 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) socket: UdpSocket,
+    /// For reports (RTCP): the port above, where nobody else has it.
+    pub(crate) reports: Option<UdpSocket>,
     index: u16,
     state: Arc<Mutex<State>>,
 }
@@ -40,9 +42,11 @@ impl Ports {
         for _ in 0..self.count {
             let index = self.reserve()?;
             let mut kept = Kept { index, state: &self.state, keep: false };
-            if let Ok(socket) = UdpSocket::bind(SocketAddr::new(ip, self.first + 2 * index)).await {
+            let port = self.first + 2 * index;
+            if let Ok(socket) = UdpSocket::bind(SocketAddr::new(ip, port)).await {
                 kept.keep = true;
-                return Some(Lease { socket, index, state: Arc::clone(&self.state) });
+                let reports = UdpSocket::bind(SocketAddr::new(ip, port | 1)).await.ok();
+                return Some(Lease { socket, reports, index, state: Arc::clone(&self.state) });
             }
         }
         None

@@ -220,6 +220,16 @@ impl Voice {
         }
     }
 
+    /// What is told of a packet without sound, so that its number is not missed.
+    #[must_use]
+    pub fn soundless(&self, header: &Header, now: Instant) -> Option<Packet> {
+        let codec = self.agreed.as_ref()?.receive.first()?.codec;
+        // As that of audio.
+        let timestamp = if codec == G722 { header.timestamp.wrapping_mul(2) } else { header.timestamp };
+        let (sequence, payload) = (header.sequence, Bytes::new());
+        Some(Packet { codec, sequence, timestamp, marker: false, payload, at: now })
+    }
+
     /// Of another stream of the other side's: its numbers are no later or earlier than those before.
     fn begin(&mut self) {
         self.wide.last = None;
@@ -262,6 +272,14 @@ impl Voice {
         let first = packets.into_iter().enumerate();
         self.pressing.extend(first.map(|(n, payload)| Some((n == 0, payload))));
         self.pressing.extend([const { None }; BETWEEN]);
+    }
+
+    /// Where our reports go (RTCP), and the clock of what we send; `None` while nothing may be sent, and where reports would have to be enciphered.
+    #[must_use]
+    pub fn reports_to(&self) -> Option<(SocketAddr, u32)> {
+        let (send, mut remote) = self.way().filter(|_| self.srtp.is_none())?;
+        remote.set_port(remote.port().checked_add(1)?);
+        Some((remote, clock_hz(send.codec)))
     }
 
     /// When to call `fill`; `None` while nothing may be sent.

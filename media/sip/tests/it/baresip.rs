@@ -106,8 +106,12 @@ pub(crate) fn dial(folder: &Path, whom: &str) -> String {
 
 /// Runs it for six seconds.
 pub(crate) fn start(folder: &Path, command: Option<&str>) -> Child {
+    start_for(folder, command, 6)
+}
+
+fn start_for(folder: &Path, command: Option<&str>, seconds: u32) -> Child {
     let mut baresip = Command::new("baresip");
-    baresip.arg("-f").arg(folder).args(["-t", "6"]);
+    baresip.arg("-f").arg(folder).args(["-t", &seconds.to_string()]);
     if let Some(command) = command {
         baresip.args(["-e", command]);
     }
@@ -129,6 +133,23 @@ fn baresip_and_the_voice_hear_each_other_in_both_laws() {
         assert!(seen.active && seen.closed && seen.packets > 100, "{codec}: {seen:?}\n{log}");
         assert!(loudest(folder.path()) > 3_000.0, "{codec}: heard {}\n{log}", loudest(folder.path()));
     }
+}
+
+#[test]
+fn baresip_says_how_it_hears_us_and_how_far_it_is() {
+    let desk = Desk::open(|_| {});
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    configure(folder.path(), "PCMU/8000/1", 0, "");
+    // Its reports come every five seconds.
+    let whom = format!("/dial sip:front-desk@{}", desk.address());
+    let mut child = start_for(folder.path(), Some(&whom), 14);
+    assert!(process::ended(&mut child, Duration::from_secs(40)).is_some(), "baresip ends by itself");
+    desk.is_empty(SOON);
+    let seen = desk.seen().pop().unwrap_or_default();
+    let quality = seen.quality.unwrap_or_else(|| unreachable!("it reported: {seen:?}"));
+    let received = quality.received.expect("of our packets");
+    assert!(received.highest > 0 && received.lost < 20, "{quality:?}");
+    assert!(quality.round_trip.is_some_and(|round_trip| round_trip < Duration::from_secs(2)), "{quality:?}");
 }
 
 #[test]

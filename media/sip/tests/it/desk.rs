@@ -35,6 +35,8 @@ pub(crate) struct Seen {
     pub(crate) packets: usize,
     pub(crate) loud: usize,
     pub(crate) keys: String,
+    /// What the far side said last of how it hears us.
+    pub(crate) quality: Option<media_core::leg::Quality>,
     /// What came of sending it elsewhere.
     pub(crate) transferred: Option<Result<(), NotTransferred>>,
     /// Nothing more is heard of the call.
@@ -336,6 +338,9 @@ async fn speak(mut peer: Peer, called: &str, note: impl Fn(&dyn Fn(&mut Seen))) 
                     active = true;
                     note(&|seen| seen.active = true);
                 }
+                // Keys.
+                Some(LegEvent::Packet(packet)) if packet.payload.is_empty() => {}
+                Some(LegEvent::Quality(quality)) => note(&|seen| seen.quality = Some(quality)),
                 Some(LegEvent::Packet(packet)) => {
                     let loud = match packet.codec {
                         Codec::Pcmu => is_loud(&packet.payload),

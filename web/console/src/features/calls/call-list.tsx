@@ -150,6 +150,15 @@ function Row({ call, search, terms }: { call: CallSummary; search: string; terms
         <div className="row tags">
           {call.outcome && <span className="tag">{call.outcome}</span>}
           {call.drill && <span className="tag warn">drill</span>}
+          {call.poor_audio && (
+            <span
+              className="tag warn"
+              data-testid="poor-audio"
+              title={call.lowest_mos ? `Lowest score ${call.lowest_mos.toFixed(1)} of 4.5` : undefined}
+            >
+              poor audio
+            </span>
+          )}
           {call.failures > 0 && <span className="tag wrong">{plural(call.failures, 'problem')}</span>}
         </div>
       </td>

@@ -18,12 +18,14 @@ import {
   position,
   titled,
 } from '../../words';
+import { CallAudio } from './audio';
 import { Conversation } from './conversation';
 import { Events } from './events';
 import { missing, returns, spans, versioned, ways } from './follow';
 import { rungs } from './ladder';
 import { Ladder } from './ladder-view';
 import type { Player } from './player';
+import { scored } from './quality';
 import { downloadUrl, logUrl, useCall, useRecordings } from './queries';
 import { Recordings } from './recordings';
 
@@ -131,6 +133,9 @@ function Facts({ call }: { call: Call }) {
         value={call.dead_air_ms > 0 ? ms(call.dead_air_ms) : 'none'}
         kind={call.dead_air_ms > 0 ? 'warned' : ''}
       />
+      {call.quality && (
+        <Fact name="Audio, lowest" value={scored(call.lowest_mos)} kind={call.poor_audio ? 'warned' : ''} />
+      )}
       <Fact
         name="End"
         value={call.running ? '–' : ending(call.end_reason)}
@@ -220,6 +225,7 @@ function Beside({ call, parts }: { call: Call; parts: readonly Recording[] }) {
           )}
         </section>
       )}
+      <CallAudio call={call} />
       {call.problems.length > 0 && (
         <section className="card">
           <h2>Problems</h2>

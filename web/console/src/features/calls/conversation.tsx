@@ -4,6 +4,7 @@ import { memo, useMemo, useSyncExternalStore } from 'react';
 import { useSearchParams } from 'react-router';
 import type { Call, Line, Turn } from '../../server';
 import { exactPosition, ms, plain, position } from '../../words';
+import { TurnAudio } from './audio';
 import { cutBy, heardAt, PART_MEANING, PARTS, rounded, type Span, servedBy } from './follow';
 import { termsOf } from './found';
 import { Marked } from './marked';
@@ -57,6 +58,7 @@ export function Conversation({ call, spans, player }: { call: Call; spans: Span[
                 {speech('caller')}
                 {turn?.latencies && <Waterfall turn={turn} latencies={turn.latencies} longest={longest} />}
                 {speech('agent')}
+                <TurnAudio turn={turn} />
               </li>
             );
           })}

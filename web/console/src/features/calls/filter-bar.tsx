@@ -106,6 +106,12 @@ export function FilterBar({ filters, set }: { filters: Filters; set: (next: Filt
           onChange={(event) => change('problems', event.currentTarget.checked)}
           data-testid="filter-problems"
         />
+        <Checkbox
+          label="Poor audio"
+          checked={filters.poorAudio}
+          onChange={(event) => change('poorAudio', event.currentTarget.checked)}
+          data-testid="filter-poor-audio"
+        />
         {(set_count > 0 || filters.q) && (
           <Button variant="subtle" onClick={() => set(NONE)} data-testid="filters-clear">
             Clear

@@ -12,10 +12,11 @@ describe('filters of calls', () => {
       end: 'caller_left',
       slower: 1500,
       problems: true,
+      poorAudio: true,
       range: '7d',
     };
     expect(toAddress(filters).toString()).toBe(
-      'q=beard+trim+%26+more&agent=front-desk&end=caller_left&slower=1500&problems=yes&range=7d',
+      'q=beard+trim+%26+more&agent=front-desk&end=caller_left&slower=1500&problems=yes&audio=poor&range=7d',
     );
     expect(read(toAddress(filters).toString())).toEqual(filters);
     expect(toAddress(NONE).toString()).toBe('');
@@ -33,11 +34,12 @@ describe('filters of calls', () => {
   });
   it('ask the server in its words', () => {
     const now = Date.parse('2026-11-26T12:00:00Z');
-    expect(asked(read('end=agent_ended&slower=900&problems=yes&range=1h&q=hi'), now)).toEqual({
+    expect(asked(read('end=agent_ended&slower=900&problems=yes&audio=poor&range=1h&q=hi'), now)).toEqual({
       q: 'hi',
       end_reason: 'agent_ended',
       slower_than_ms: 900,
       problems: true,
+      poor_audio: true,
       from: '2026-11-26T11:00:00.000Z',
     });
     expect(asked(NONE, now)).toEqual({});

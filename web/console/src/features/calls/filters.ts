@@ -19,6 +19,7 @@ export interface Filters {
   /** In ms. */
   slower: number | null;
   problems: boolean;
+  poorAudio: boolean;
   range: Range;
   /** Local times as an input of type `datetime-local` has them; only with `between`. */
   from: string;
@@ -34,6 +35,7 @@ export const NONE: Filters = {
   outcome: '',
   slower: null,
   problems: false,
+  poorAudio: false,
   range: 'all',
   from: '',
   to: '',
@@ -49,6 +51,7 @@ export function fromAddress(search: URLSearchParams): Filters {
   const slower = Number(search.get('slower'));
   filters.slower = Number.isFinite(slower) && slower > 0 ? slower : null;
   filters.problems = search.get('problems') === 'yes';
+  filters.poorAudio = search.get('audio') === 'poor';
   const local = (name: string) => (LOCAL.test(search.get(name) ?? '') ? (search.get(name) ?? '') : '');
   const range = search.get('range') ?? '';
   if (Object.hasOwn(RANGES, range)) filters.range = range as Range;
@@ -63,6 +66,7 @@ export function toAddress(filters: Filters): URLSearchParams {
   for (const name of TEXTS) if (filters[name]) search.set(name, filters[name]);
   if (filters.slower) search.set('slower', String(filters.slower));
   if (filters.problems) search.set('problems', 'yes');
+  if (filters.poorAudio) search.set('audio', 'poor');
   if (filters.range === 'between') {
     search.set('range', 'between');
     if (filters.from) search.set('from', filters.from);
@@ -80,6 +84,7 @@ export interface Asked {
   outcome?: string;
   slower_than_ms?: number;
   problems?: boolean;
+  poor_audio?: boolean;
   from?: string;
   to?: string;
 }
@@ -94,6 +99,7 @@ export function asked(filters: Filters, now: number): Asked {
   if (filters.outcome) query.outcome = filters.outcome;
   if (filters.slower) query.slower_than_ms = filters.slower;
   if (filters.problems) query.problems = true;
+  if (filters.poorAudio) query.poor_audio = true;
   const utc = (local: string) => new Date(local).toISOString();
   if (filters.range === 'between') {
     if (filters.from) query.from = utc(filters.from);
