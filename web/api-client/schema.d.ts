@@ -1718,6 +1718,7 @@ export interface components {
             fields: Record<string, unknown>;
             notes: components["schemas"]["Note"][];
             problems: components["schemas"]["CallFailure"][];
+            quality?: components["schemas"]["Quality"] | null;
             /** @description Name of the model that wrote the summary and `extracted`. */
             summary_model?: string | null;
             transcript: components["schemas"]["Line"][];
@@ -1782,8 +1783,15 @@ export interface components {
             id: string;
             /** Format: int32 */
             interruptions: number;
+            /**
+             * Format: double
+             * @description Mean opinion score, 1 to 4.5: the lowest of any turn and of the call, in either direction. Absent where nobody can know, such as over sockets.
+             */
+            lowest_mos?: number | null;
             /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`. */
             outcome?: string | null;
+            /** @description In some turn, or over the call, somebody who listened would have been dissatisfied: a score below 3.6, or holes in the sound of either side. */
+            poor_audio: boolean;
             /** @description Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models. */
             providers: string[];
             /** @description Some of it can be heard. */
@@ -2796,8 +2804,15 @@ export interface components {
                 id: string;
                 /** Format: int32 */
                 interruptions: number;
+                /**
+                 * Format: double
+                 * @description Mean opinion score, 1 to 4.5: the lowest of any turn and of the call, in either direction. Absent where nobody can know, such as over sockets.
+                 */
+                lowest_mos?: number | null;
                 /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`. */
                 outcome?: string | null;
+                /** @description In some turn, or over the call, somebody who listened would have been dissatisfied: a score below 3.6, or holes in the sound of either side. */
+                poor_audio: boolean;
                 /** @description Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models. */
                 providers: string[];
                 /** @description Some of it can be heard. */
@@ -3301,6 +3316,56 @@ export interface components {
          * @enum {string}
          */
         Moment: "connect" | "before_output" | "mid_sentence" | "between_turns";
+        NetworkIn: {
+            /**
+             * Format: double
+             * @description Sound that was made up in place of what was lost.
+             */
+            concealed_ms: number;
+            /** Format: int64 */
+            duplicates: number;
+            /** Format: int64 */
+            expected: number;
+            /** Format: double */
+            gap_ms: number;
+            /**
+             * Format: int64
+             * @description Times at which nothing came although the caller's side was sending, and the silence in their place.
+             */
+            gaps: number;
+            /**
+             * Format: double
+             * @description By how much packets came further apart, or closer, than they were sent, on the mean (RFC 3550).
+             */
+            jitter_ms: number;
+            /**
+             * Format: int64
+             * @description Of the lost, those that came too late to be heard.
+             */
+            late: number;
+            /**
+             * Format: double
+             * @description Of what was expected, before repair.
+             */
+            loss_percent: number;
+            /**
+             * Format: int64
+             * @description Not there when they were due.
+             */
+            lost: number;
+            /**
+             * Format: int64
+             * @description Of the lost, those that redundancy in the next packet gave back.
+             */
+            recovered: number;
+            /** Format: int64 */
+            reordered: number;
+            /**
+             * Format: double
+             * @description The same after redundancy gave back what it could.
+             */
+            unrecovered_percent: number;
+        };
         NewAgent: {
             domain_id?: string | null;
             name: string;
@@ -3858,6 +3923,78 @@ export interface components {
             /** @description Routes into the environment that name a node which the version lacks. No call is refused for it: it begins at the agent's entry. */
             routes_without_node: components["schemas"]["RouteWithoutNode"][];
         };
+        Quality: {
+            encoding: string;
+            /**
+             * @description What was wrong: `loss_in`, `jitter_in`, `gaps_in` (from the caller), `loss_out`, `jitter_out` (to them), `round_trip`, `underruns` (the voice ran
+             *     out), `late_out` (this server sent too late).
+             */
+            flaws: string[];
+            inbound: components["schemas"]["QualityIn"];
+            /**
+             * Format: double
+             * @description For so long media flowed.
+             */
+            length_ms: number;
+            outbound: components["schemas"]["QualityOut"];
+            /** @description Somebody who listened would have been dissatisfied. */
+            poor: boolean;
+            /**
+             * Format: double
+             * @description To the caller and back, as measured last. Of carriers' streams, what is played and told of there is part of it.
+             */
+            round_trip_ms?: number | null;
+            /** @description What carried it last, and how it was encoded. */
+            transport: string;
+        };
+        QualityIn: {
+            /**
+             * Format: double
+             * @description Mean opinion score, 1 to 4.5, after repair; absent where too little came to judge by.
+             */
+            mos?: number | null;
+            network?: components["schemas"]["NetworkIn"] | null;
+            /**
+             * Format: int64
+             * @description Packets that came, or messages with audio.
+             */
+            packets: number;
+        };
+        QualityOut: {
+            /** Format: double */
+            dry_ms: number;
+            /**
+             * Format: int64
+             * @description Packets that left 20 ms and more after they were due.
+             */
+            late: number;
+            /**
+             * Format: double
+             * @description Mean opinion score, 1 to 4.5, where enough is reported.
+             */
+            mos?: number | null;
+            /**
+             * Format: int64
+             * @description Packets that were sent.
+             */
+            packets: number;
+            /**
+             * Format: int64
+             * @description Packets that the connection had no room for.
+             */
+            refused: number;
+            reported?: components["schemas"]["ReportedOut"] | null;
+            /**
+             * Format: double
+             * @description Time that our clock lost: frames that were never sent.
+             */
+            skipped_ms: number;
+            /**
+             * Format: int64
+             * @description Times at which the voice ran out in mid-reply, and for how long.
+             */
+            underruns: number;
+        };
         Reached: {
             agent: string;
             agent_id: string;
@@ -3924,6 +4061,22 @@ export interface components {
             previous_version?: number | null;
             /** Format: int32 */
             version: number;
+        };
+        ReportedOut: {
+            /**
+             * Format: double
+             * @description As the far end has it last.
+             */
+            jitter_ms: number;
+            /** Format: double */
+            loss_percent: number;
+            /** Format: int64 */
+            lost: number;
+            /**
+             * Format: int64
+             * @description Packets that the reports are about.
+             */
+            packets: number;
         };
         /**
          * @description Outcomes that another call may change.
@@ -4302,6 +4455,7 @@ export interface components {
             latencies?: components["schemas"]["LatenciesMs"] | null;
             marks: components["schemas"]["MarkAt"][];
             nodes: string[];
+            quality?: components["schemas"]["Quality"] | null;
             served_by: components["schemas"]["ServedBy"];
             /** Format: int32 */
             turn: number;
@@ -16070,6 +16224,8 @@ export interface operations {
                 slower_than_ms?: number;
                 /** @description With failures or dead air. */
                 problems?: boolean;
+                /** @description Whose audio was poor, in some turn or over the call. */
+                poor_audio?: boolean;
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;

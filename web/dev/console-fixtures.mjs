@@ -243,7 +243,11 @@ function qualityOf(index, turn, length_ms) {
     transport,
     encoding: 'opus',
     length_ms,
-    inbound: { packets: packets - lost, network: known ? network : null, mos: known ? (bad ? 3.14 : 4.41) : null },
+    inbound: {
+      packets: packets - lost,
+      network: known ? network : null,
+      mos: known ? (bad ? 3.14 : 4.41) : null,
+    },
     outbound: {
       packets,
       reported: known ? reported : null,
@@ -261,7 +265,9 @@ function qualityOf(index, turn, length_ms) {
 }
 
 const lowest = (qualities) => {
-  const scores = qualities.flatMap((one) => [one.inbound.mos, one.outbound.mos]).filter((mos) => mos !== null);
+  const scores = qualities
+    .flatMap((one) => [one.inbound.mos, one.outbound.mos])
+    .filter((mos) => mos !== null);
   return scores.length > 0 ? Math.min(...scores) : null;
 };
 
@@ -475,7 +481,15 @@ function oneCall(index) {
     problems,
     events: events.map((event, sequence) => ({ sequence: sequence + 1, ...event })),
     events_truncated: false,
-    quality: qualities.length > 0 ? { ...(qualities.find((one) => one.poor) ?? qualities[0]), length_ms: length } : null,
+    connections: [
+      { at_ms: 0, transport: TRANSPORTS[index % TRANSPORTS.length], gap_ms: 0, after_crash: false },
+    ],
+    extracted: {},
+    summary_model: null,
+    quality:
+      qualities.length > 0
+        ? { ...(qualities.find((one) => one.poor) ?? qualities[0]), length_ms: length }
+        : null,
     recordings: recorded ? [...legs('caller'), ...legs('agent')] : [],
   };
 }
@@ -483,6 +497,9 @@ function oneCall(index) {
 export const consoleCalls = Array.from({ length: 60 }, (_, index) => oneCall(index));
 
 const DETAIL = [
+  'connections',
+  'extracted',
+  'summary_model',
   'quality',
   'transcript',
   'turns_detail',

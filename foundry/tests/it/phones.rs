@@ -201,7 +201,10 @@ fn what_the_network_does_to_a_phone_stands_with_its_turns_and_the_call_and_a_cle
     assert!((3.4..4.25).contains(&mos), "{mos}");
     assert!(lossy["quality"]["flaws"].to_string().contains("loss_in"), "{}", lossy["quality"]);
     // This phone sends no reports: nobody knows how it hears the agent.
-    assert_eq!((&lossy["quality"]["outbound"]["reported"], &lossy["quality"]["outbound"]["mos"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&lossy["quality"]["outbound"]["reported"], &lossy["quality"]["outbound"]["mos"]),
+        (&Value::Null, &Value::Null)
+    );
     let turns = |call: &Value, lost: bool| {
         let turns = call["turns_detail"].as_array().expect("a list").clone();
         let measured = turns.iter().filter_map(|turn| turn["quality"]["inbound"]["network"]["lost"].as_u64());
@@ -216,7 +219,8 @@ fn what_the_network_does_to_a_phone_stands_with_its_turns_and_the_call_and_a_cle
     let bad = over(&server, 250, Duration::ZERO);
     assert_eq!(bad["poor_audio"], true, "{}", bad["quality"]);
     let listed: Value = server.read("/v1/sessions?poor_audio=true").json();
-    let ids: Vec<&Value> = listed["data"].as_array().expect("a list").iter().map(|call| &call["id"]).collect();
+    let ids: Vec<&Value> =
+        listed["data"].as_array().expect("a list").iter().map(|call| &call["id"]).collect();
     assert!(ids.contains(&&bad["id"]) && !ids.contains(&&clean["id"]), "{listed}");
 }
 

@@ -130,7 +130,8 @@ mod tests {
 
     fn sending(now: Instant) -> Reports {
         let mut reports = Reports::default();
-        let header = Header { payload_type: 0, marker: false, sequence: 65_535, timestamp: 160, ssrc: 0xabcd };
+        let header =
+            Header { payload_type: 0, marker: false, sequence: 65_535, timestamp: 160, ssrc: 0xabcd };
         for _ in 0..50 {
             reports.sent(&header.datagram(&[0xff; 160]), now);
         }

@@ -154,7 +154,8 @@ async fn how_the_audio_fared_is_kept_with_turns_and_the_call_and_found_by() {
     let org = org(&url).await;
     let quality = |turn: Option<u32>, lost, at_us, sequence, session| {
         let mut quality = domain::Quality::new("webrtc", domain::Encoding::Opus);
-        let network = Arrived { expected: 200, lost, jitter: Duration::from_millis(12), ..Arrived::default() };
+        let network =
+            Arrived { expected: 200, lost, jitter: Duration::from_millis(12), ..Arrived::default() };
         quality.inbound.network = Some(network);
         quality.judge();
         let event = SessionEvent::Quality { turn: turn.map(domain::TurnId), quality: Box::new(quality) };

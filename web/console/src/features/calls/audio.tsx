@@ -9,7 +9,10 @@ export function TurnAudio({ turn }: { turn: Turn | undefined }) {
   const said = wrongs(turn?.quality);
   if (said.length === 0) return null;
   return (
-    <p className={turn?.quality?.poor ? 'note warn small heard-so' : 'note small heard-so'} data-testid="audio">
+    <p
+      className={turn?.quality?.poor ? 'note warn small heard-so' : 'note small heard-so'}
+      data-testid="audio"
+    >
       {said.join(' ')}
     </p>
   );

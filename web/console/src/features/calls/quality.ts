@@ -102,11 +102,9 @@ export function measures({ inbound, outbound }: Quality): Measure[] {
     },
     {
       name: 'Silence',
-      title: "From the caller: nothing came. To the caller: the agent's voice ran out, or this server could not send",
-      values: [
-        network ? ms(network.gap_ms) : UNKNOWN,
-        ms(outbound.dry_ms + outbound.skipped_ms),
-      ],
+      title:
+        "From the caller: nothing came. To the caller: the agent's voice ran out, or this server could not send",
+      values: [network ? ms(network.gap_ms) : UNKNOWN, ms(outbound.dry_ms + outbound.skipped_ms)],
     },
   ];
 }
