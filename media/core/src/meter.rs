@@ -48,8 +48,9 @@ pub struct Meter {
     /// Since the last look.
     reported: Option<Reported>,
     round_trip: Option<Duration>,
-    /// The last report of this leg.
+    /// The last report of this leg, and how much had been sent before it.
     last: Option<Received>,
+    begun: u64,
     stretch: Quality,
     call: Quality,
 }
@@ -66,6 +67,7 @@ impl Meter {
             reported: None,
             round_trip: None,
             last: None,
+            begun: 0,
             stretch: nothing.clone(),
             call: nothing,
         }
@@ -82,7 +84,7 @@ impl Meter {
     ) {
         self.look(counters, now);
         self.carrier = Carrier { transport, encoding: codec.encoding(), delivery };
-        (self.last, self.round_trip) = (None, None);
+        (self.last, self.round_trip, self.begun) = (None, None, counters.sent);
     }
 
     /// Media flows from now on.
@@ -102,8 +104,8 @@ impl Meter {
         let received = quality.received?;
         let before = self.last.replace(received);
         let (packets, lost) = match before {
-            // Sequence numbers begin anywhere: the first report is about all that was sent.
-            None => (sent.max(received.lost), received.lost),
+            // Sequence numbers begin anywhere: the first report is about all that this leg was sent.
+            None => (sent.saturating_sub(self.begun).max(received.lost), received.lost),
             Some(before) => {
                 let packets = received.highest.checked_sub(before.highest).filter(|more| *more < JUMP)?;
                 // Duplicates take back what was called lost.
@@ -254,6 +256,8 @@ mod tests {
         assert_eq!(meter.told(&received(107, 20), 500), Some(0.2));
         let silent = leg::Quality { received: None, round_trip: Some(ms(50)) };
         assert_eq!(meter.told(&silent, 500), None);
+        meter.carried_by("webrtc", Codec::Opus, Delivery::Datagrams, &counters(0, 0, 500), start + ms(9_000));
+        assert_eq!(meter.told(&received(40, 4), 540), Some(0.1), "of what went over this leg");
     }
 
     #[test]

@@ -233,3 +233,69 @@ fn a_lost_packet_is_bridged_and_the_track_is_as_long_as_what_was_sent() {
     assert_eq!((inbound.statistics().lost, inbound.filled().concealed), (50, 50));
     assert!(frames[1..].iter().all(|frame| rms_dbfs(&frame.samples) > -25.0), "no hole is heard");
 }
+
+/// Frames every 20 ms up to slot 100, where `sent` says which packets come when.
+fn filled(sent: impl Fn(u64) -> Vec<Packet>, start: Instant) -> Filled {
+    let mut inbound = inbound();
+    for slot in 0..100_u64 {
+        let now = start + ms(20 * slot);
+        drain(&mut inbound, now);
+        for packet in sent(slot) {
+            inbound.push(Packet { at: now, ..packet }, now);
+        }
+        drain(&mut inbound, now);
+    }
+    inbound.filled()
+}
+
+#[test]
+fn silence_that_the_network_made_is_a_gap_and_what_the_sender_left_out_is_none() {
+    let start = Instant::now();
+    let held_up = filled(
+        |slot| match slot {
+            20..44 => Vec::new(),
+            44 => (20..45).map(|n| speech(n, start)).collect(),
+            _ => vec![speech(slot as u16, start)],
+        },
+        start,
+    );
+    // Of 480 ms that came late, less the 60 that are waited for before silence is made.
+    assert_eq!(held_up.gaps, 1);
+    assert!((380..=480).contains(&(held_up.gap_for.as_duration().as_millis() as u64)), "{held_up:?}");
+    let lost = filled(
+        |slot| if (20..44).contains(&slot) { Vec::new() } else { vec![speech(slot as u16, start)] },
+        start,
+    );
+    assert_eq!((lost.gaps, lost.concealed, lost.concealed_for.as_duration()), (1, 24, ms(480)), "{lost:?}");
+    assert!((380..=480).contains(&(lost.gap_for.as_duration().as_millis() as u64)), "{lost:?}");
+    let paused = filled(
+        |slot| match slot {
+            20..44 => Vec::new(),
+            0..20 => vec![speech(slot as u16, start)],
+            _ => vec![Packet { sequence: slot as u16 - 24, ..speech(slot as u16, start) }],
+        },
+        start,
+    );
+    assert_eq!((paused.gaps, paused.gap_for, paused.concealed), (0, MediaTime::ZERO, 0), "{paused:?}");
+    assert!(paused.silent_frames > 15, "there was silence all the same: {paused:?}");
+}
+
+#[test]
+fn a_packet_without_sound_is_not_taken_for_lost_and_the_track_goes_on_meanwhile() {
+    let (start, mut inbound) = (Instant::now(), inbound());
+    let mut frames = Vec::new();
+    for slot in 0..100_u64 {
+        let now = start + ms(20 * slot);
+        // A key is held for a second: its packets have numbers of the stream and the time at which it began.
+        let key = packet(Codec::Pcmu, slot as u16, 20 * 160, Vec::new(), now);
+        let next = if (20..70).contains(&slot) { key } else { speech(slot as u16, now) };
+        inbound.push(next, now);
+        frames.extend(drain(&mut inbound, now));
+        let lag = slot as i64 - frames.len() as i64;
+        assert!(lag <= 5, "at {slot} the track lags by {lag} frames");
+    }
+    let (statistics, filled) = (inbound.statistics(), inbound.filled());
+    assert_eq!((statistics.lost, statistics.received, statistics.jitter), (0, 100, Duration::ZERO));
+    assert_eq!((filled.concealed, filled.gaps), (0, 0), "{filled:?}");
+    assert!((96..=100).contains(&frames.len()), "{} frames of 100", frames.len());
+}
