@@ -2,6 +2,7 @@
 //!
 //! Bytes and text in, bytes and text out: no socket, no clock. Whoever has a connection sends the `Command`s and says how they were answered.
 
+pub mod leg;
 pub mod telnyx;
 pub mod twilio;
 
