@@ -13,6 +13,7 @@ mod at;
 pub mod audit;
 pub mod budget;
 pub mod campaign;
+pub mod carrier_call;
 pub mod channel;
 pub mod cost;
 mod db;

@@ -85,6 +85,10 @@ const ROWS: &[(&str, &str)] = &[
         "(id, org_id, agent, trunk, number, ring_s, at_machine) values ('$O', '$O', 'a', 't', '+4930', 30, 'speak')",
     ),
     (
+        "carrier_calls",
+        "(org_id, account_id, call, server_id, expires_at) values ('$O', '$O', 'CA1', '$O', now())",
+    ),
+    (
         "leases",
         "(session_id, org_id, server_id, agent_name, host, room, identity, expires_at) values ('$O', '$O', '$O', 'a', 'h', 'r', 'i', now())",
     ),

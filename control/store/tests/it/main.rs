@@ -1,5 +1,6 @@
 //! The store on a real Postgres, a database for each test.
 
+mod carrier_calls;
 mod catalog;
 mod costs;
 mod embedded;
