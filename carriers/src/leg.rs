@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::Unanswered;
+use crate::{End, Unanswered};
 
 /// Beyond the time that a phone may ring: what the carrier needs to begin the call, to say how it went, and to bring the audio.
 pub const SETTLES: Duration = Duration::from_secs(20);
@@ -53,7 +53,7 @@ pub enum Input {
     /// The caller has hung up while somebody was called for them.
     Left,
     /// The call is over.
-    Ended(Unanswered),
+    Ended(End),
     /// A stream of the call is there.
     Opens,
     /// That which was joined last has ended.
@@ -94,7 +94,7 @@ pub enum Answer {
 /// Why nobody was heard in a call that we made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unheard {
-    Ended(Unanswered),
+    Ended(End),
     /// The carrier said nothing in time.
     Late,
 }
@@ -226,9 +226,9 @@ impl Leg {
             Input::Fetched { number } => self.fetched(number, now),
             Input::Left | Input::Ended(_) if self.has_caller() => self.closes(How::Closed),
             Input::Left => {}
-            Input::Ended(why) => match self.phase {
+            Input::Ended(end) => match self.phase {
                 Phase::Calling { .. } => {
-                    self.says(Output::NotReached(Unheard::Ended(why)));
+                    self.says(Output::NotReached(Unheard::Ended(end)));
                     self.becomes(Phase::Over, None);
                 }
                 Phase::Elsewhere => self.becomes(Phase::Over, None),

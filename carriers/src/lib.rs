@@ -3,6 +3,7 @@
 //! Bytes and text in, bytes and text out: no socket, no clock. Whoever has a connection sends the `Command`s and says how they were answered.
 
 pub mod leg;
+pub mod pace;
 pub mod telnyx;
 pub mod twilio;
 
@@ -77,7 +78,38 @@ pub fn code(refusal: &str) -> Option<String> {
 pub enum Progress {
     Ringing,
     Answered,
-    Ended(Unanswered),
+    Ended(End),
+}
+
+/// How a call is over, as the carrier says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    pub why: Unanswered,
+    /// The final status of SIP that its own network had, where it says that.
+    pub status: Option<u16>,
+}
+
+impl End {
+    /// As the carrier's own word has it, unless the status says more: carriers have one word for many reasons.
+    #[must_use]
+    pub fn of(word: Unanswered, status: Option<u16>) -> Self {
+        let status = status.filter(|status| (300..700).contains(status));
+        let why = match (word, status.map(Unanswered::of_sip)) {
+            (Unanswered::Failed | Unanswered::Busy | Unanswered::NoAnswer, Some(why))
+                if why != Unanswered::Failed =>
+            {
+                why
+            }
+            _ => word,
+        };
+        Self { why, status }
+    }
+}
+
+impl From<Unanswered> for End {
+    fn from(why: Unanswered) -> Self {
+        Self { why, status: None }
+    }
 }
 
 /// Why nobody is on the line.
@@ -93,12 +125,29 @@ pub enum Unanswered {
     UnknownNumber,
     /// The carrier does not let the account call so.
     Forbidden,
+    /// The two phones have no way to speak in common.
+    Unspeakable,
+    /// The carrier cannot be reached, or has too many calls.
+    Unreachable,
     Failed,
     /// It was answered, and is over.
     Over,
 }
 
 impl Unanswered {
+    /// What a final status of SIP means, as of calls by trunks.
+    const fn of_sip(status: u16) -> Self {
+        match status {
+            486 | 600 => Self::Busy,
+            603 | 607 | 608 => Self::Declined,
+            408 | 480 | 487 => Self::NoAnswer,
+            404 | 410 | 416 | 484 | 485 | 604 => Self::UnknownNumber,
+            401 | 403 | 407 => Self::Forbidden,
+            415 | 488 | 606 => Self::Unspeakable,
+            _ => Self::Failed,
+        }
+    }
+
     /// As calls by SIP name it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -109,6 +158,8 @@ impl Unanswered {
             Self::Cancelled => "cancelled",
             Self::UnknownNumber => "unknown_number",
             Self::Forbidden => "forbidden",
+            Self::Unspeakable => "unspeakable",
+            Self::Unreachable => "unreachable",
             Self::Failed => "failed",
             Self::Over => "completed",
         }
@@ -157,6 +208,20 @@ mod tests {
             assert_eq!(e164(written).as_deref(), Some(number), "{written}");
         }
         assert_eq!(e164("(0) 30 123456"), None);
+    }
+
+    #[test]
+    fn a_status_says_more_than_a_word() {
+        let of = |word, status| End::of(word, Some(status)).why;
+        assert_eq!(of(Unanswered::Failed, 404), Unanswered::UnknownNumber);
+        assert_eq!(of(Unanswered::Busy, 603), Unanswered::Declined);
+        assert_eq!(of(Unanswered::NoAnswer, 487), Unanswered::NoAnswer);
+        assert_eq!(of(Unanswered::Busy, 500), Unanswered::Busy, "nothing more");
+        assert_eq!(of(Unanswered::Cancelled, 487), Unanswered::Cancelled, "we did");
+        assert_eq!(of(Unanswered::Over, 404), Unanswered::Over);
+        assert_eq!(End::of(Unanswered::Failed, Some(200)).status, None, "no refusal");
+        assert_eq!(End::of(Unanswered::Failed, Some(488)).why, Unanswered::Unspeakable);
+        assert_eq!(End::of(Unanswered::Failed, None), End::from(Unanswered::Failed));
     }
 
     #[test]

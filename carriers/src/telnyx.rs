@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::twilio::part;
-use crate::{Command, Dial, Progress, Ringing, Unanswered, Unheard};
+use crate::{Command, Dial, End, Progress, Ringing, Unanswered, Unheard};
 
 pub const API: &str = "https://api.telnyx.com";
 /// The headers of a webhook that prove who sent it, and when.
@@ -95,8 +95,8 @@ fn state(given: Option<String>) -> Option<String> {
 }
 
 /// Why a call is over, by the cause that Telnyx names.
-fn over(payload: &Payload) -> Unanswered {
-    match payload.hangup_cause.as_deref().unwrap_or_default() {
+fn over(payload: &Payload) -> End {
+    let word = match payload.hangup_cause.as_deref().unwrap_or_default() {
         "user_busy" => Unanswered::Busy,
         "timeout" | "no_answer" => Unanswered::NoAnswer,
         "call_rejected" => Unanswered::Declined,
@@ -104,7 +104,8 @@ fn over(payload: &Payload) -> Unanswered {
         "not_found" => Unanswered::UnknownNumber,
         "normal_clearing" | "time_limit" => Unanswered::Over,
         _ => Unanswered::Failed,
-    }
+    };
+    End::of(word, payload.sip_hangup_cause.as_ref().and_then(|status| status.parse().ok()))
 }
 
 /// Calls somebody by the connection (the Voice API application). `state` comes back with whatever becomes of it. Whether a machine takes the
@@ -158,6 +159,7 @@ pub fn refused(status: u16, body: &str) -> Unanswered {
         // A field is wrong, and the error points at it: the number that was to be called, or something of the account's.
         400 | 422 if points_at(body, "/to") => Unanswered::UnknownNumber,
         400 | 422 if points_at(body, "/from") => Unanswered::Forbidden,
+        429 | 500.. => Unanswered::Unreachable,
         _ => Unanswered::Failed,
     }
 }
@@ -294,6 +296,7 @@ struct Payload {
     to: Option<String>,
     client_state: Option<String>,
     hangup_cause: Option<String>,
+    sip_hangup_cause: Option<String>,
     custom_headers: Vec<CustomHeader>,
 }
 
@@ -402,7 +405,7 @@ mod tests {
         assert_eq!(refused(422, wrong), Unanswered::UnknownNumber);
         assert_eq!(refused(422, &wrong.replace("/to", "/from")), Unanswered::Forbidden);
         assert_eq!(refused(422, &wrong.replace("/to", "/connection_id")), Unanswered::Failed);
-        assert_eq!((refused(403, ""), refused(500, "?")), (Unanswered::Forbidden, Unanswered::Failed));
+        assert_eq!((refused(403, ""), refused(500, "?")), (Unanswered::Forbidden, Unanswered::Unreachable));
         let through = transfer(API, &key, "v3:abc", Dial { from: "", ..wanted }, "to", "7");
         assert_eq!(through.url, "https://api.telnyx.com/v2/calls/v3%3Aabc/actions/transfer");
         let target: Value = serde_json::from_str(&through.body).expect("JSON");
@@ -427,8 +430,12 @@ mod tests {
             ("time_limit", Unanswered::Over),
             ("unspecified", Unanswered::Failed),
         ] {
-            assert_eq!(heard("call.hangup", cause), progress(Progress::Ended(why)), "{cause}");
+            assert_eq!(heard("call.hangup", cause), progress(Progress::Ended(why.into())), "{cause}");
         }
+        let payload = json!({"call_control_id": "v3:new", "client_state": body["client_state"], "hangup_cause": "call_rejected", "sip_hangup_cause": "403"});
+        let refused = json!({"data": {"event_type": "call.hangup", "payload": payload}});
+        let end = End { why: Unanswered::Declined, status: Some(403) };
+        assert_eq!(carrier.heard(&refused.to_string(), NOW), progress(Progress::Ended(end)));
     }
 
     #[test]

@@ -6,11 +6,14 @@ use base64::engine::general_purpose::STANDARD;
 use domain::Secret;
 use serde::Deserialize;
 
-use crate::{Command, Dial, Progress, Ringing, Unanswered, Unheard};
+use crate::{Command, Dial, End, Progress, Ringing, Unanswered, Unheard};
 
 pub const API: &str = "https://api.twilio.com";
 /// The header of a webhook that proves who sent it.
 pub const SIGNATURE: &str = "x-twilio-signature";
+/// What an address says of the try that is spoken of: Twilio repeats and signs it.
+const TRY: &str = "try";
+const FETCHED: &str = "fetched";
 /// Of headers that the call came with by SIP.
 const HEADER: &str = "SipHeader_";
 /// Twilio's words for a call that is over: it is not there, or is in no state in which it could be ended.
@@ -41,9 +44,11 @@ pub enum Event {
     Asks { call: String },
     /// What becomes of a call.
     Progress { call: String, leg: Leg, what: Progress },
-    /// The caller is back from whoever they were put through to, or could not be: Twilio asks what to do with them, unless they have `left`
-    /// meanwhile.
-    Back { call: String, why: Unanswered, left: bool },
+    /// The caller is back from whoever they were put through to at this try, or could not be: Twilio asks what to do with them, unless they have
+    /// `left` meanwhile.
+    Back { call: String, number: u32, why: Unanswered, left: bool },
+    /// The caller was fetched from this try, and Twilio asks what to do with them.
+    Fetched { call: String, number: u32 },
 }
 
 /// Whose call it is that something becomes of.
@@ -51,8 +56,8 @@ pub enum Event {
 pub enum Leg {
     /// We made it.
     Made,
-    /// The call with the person whom the caller of this call is put through to.
-    For(String),
+    /// The call with the person whom the caller of this call is put through to, at this try.
+    For { caller: String, number: u32 },
     /// It came in.
     Came,
 }
@@ -82,17 +87,28 @@ pub fn event(
     let call = field("CallSid").filter(|call| !call.is_empty()).ok_or(Unheard::Unreadable)?;
     if let Some(status) = field("DialCallStatus") {
         let left = field("CallStatus").is_some_and(|status| is_over(&status));
-        return Ok(Event::Back { call, why: over(&status), left });
+        return Ok(Event::Back {
+            call,
+            number: said(url, TRY).unwrap_or_default(),
+            why: over(&status),
+            left,
+        });
+    }
+    if let Some(number) = said(url, FETCHED) {
+        return Ok(Event::Fetched { call, number });
     }
     let is_made = field("Direction").is_some_and(|direction| direction.starts_with("outbound"));
     if field("CallbackSource").is_some() {
         let what = match field("CallStatus").ok_or(Unheard::Unreadable)?.as_str() {
             "queued" | "initiated" | "ringing" => Progress::Ringing,
             "in-progress" | "answered" => Progress::Answered,
-            status => Progress::Ended(over(status)),
+            status => {
+                let sip = field("SipResponseCode").and_then(|status| status.parse().ok());
+                Progress::Ended(End::of(over(status), sip))
+            }
         };
         let leg = match field("ParentCallSid").filter(|caller| !caller.is_empty()) {
-            Some(caller) => Leg::For(caller),
+            Some(caller) => Leg::For { caller, number: said(url, TRY).unwrap_or_default() },
             None if is_made => Leg::Made,
             None => Leg::Came,
         };
@@ -107,6 +123,12 @@ pub fn event(
         to: field("To").ok_or(Unheard::Unreadable)?,
         headers,
     }))
+}
+
+/// A number in the query of an address.
+fn said(url: &str, name: &str) -> Option<u32> {
+    let (_, query) = url.split_once('?')?;
+    form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name)?.1.parse().ok()
 }
 
 /// Of `CallStatus`.
@@ -166,17 +188,18 @@ pub fn refused(status: u16, body: &str) -> Unanswered {
         (_, 21211 | 21214 | 21217) => Unanswered::UnknownNumber,
         // Not from this number, not to this country or number; the account itself.
         (_, 21210 | 21212 | 21213 | 21215 | 21216 | 21219) | (401 | 403, _) => Unanswered::Forbidden,
+        (429 | 500.., _) => Unanswered::Unreachable,
         _ => Unanswered::Failed,
     }
 }
 
 /// Puts the caller through to `dial.to`, a number or a SIP address; their audio leaves us with that. Twilio says when somebody takes it, and
-/// asks what to do with the caller when nobody does.
+/// asks what to do with the caller when nobody does; whatever it says of this try names its `number`.
 #[must_use]
-pub fn transfer(api: &str, credentials: Credentials<'_>, call: &str, dial: Dial<'_>) -> Command {
+pub fn transfer(api: &str, credentials: Credentials<'_>, call: &str, dial: Dial<'_>, number: u32) -> Command {
+    let webhook = format!("{}?{TRY}={number}", dial.webhook);
     let noun = if dial.to.starts_with("sip:") || dial.to.starts_with("sips:") { "Sip" } else { "Number" };
-    let (to, from, webhook, ring_s) =
-        (escaped(dial.to), escaped(dial.from), escaped(dial.webhook), dial.ring_s);
+    let (to, from, webhook, ring_s) = (escaped(dial.to), escaped(dial.from), escaped(&webhook), dial.ring_s);
     let caller = if from.is_empty() { String::new() } else { format!(" callerId=\"{from}\"") };
     let twiml = format!(
         "{PROLOGUE}<Response><Dial action=\"{webhook}\" timeout=\"{ring_s}\"{caller}><{noun} statusCallback=\"{webhook}\" \
@@ -189,6 +212,14 @@ pub fn transfer(api: &str, credentials: Credentials<'_>, call: &str, dial: Dial<
     }
     let body = form.finish();
     post(api, credentials, &format!("Calls/{}.json", part(call)), body)
+}
+
+/// Ends a try and has Twilio ask at `webhook` what to do with the caller.
+#[must_use]
+pub fn fetch(api: &str, credentials: Credentials<'_>, call: &str, webhook: &str, number: u32) -> Command {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("Url", &format!("{webhook}?{FETCHED}={number}")).append_pair("Method", "POST");
+    post(api, credentials, &format!("Calls/{}.json", part(call)), form.finish())
 }
 
 /// Nothing is to be done.
@@ -340,16 +371,18 @@ mod tests {
     fn what_becomes_of_calls_is_told_by_what_webhooks_hold() {
         let token = token();
         let credentials = Credentials { sid: "AC1", token: &token };
-        let heard = |more: &[(&str, &str)]| {
+        let heard_at = |query: &str, more: &[(&str, &str)]| {
+            let url = format!("{URL}{query}");
             let all = [("AccountSid", "AC1"), ("CallSid", "CA1"), ("From", "+1"), ("To", "+2")];
             let fields: Vec<(String, String)> = all
                 .iter()
                 .chain(more)
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect();
-            let signed = signature(&token, URL, &fields);
-            event(credentials, URL, Some(&signed), form(&fields).as_bytes()).expect("it is Twilio")
+            let signed = signature(&token, &url, &fields);
+            event(credentials, &url, Some(&signed), form(&fields).as_bytes()).expect("it is Twilio")
         };
+        let heard = |more: &[(&str, &str)]| heard_at("", more);
         let call = || "CA1".to_owned();
         let progress = |status, what| {
             let more = [("CallbackSource", "call-progress-events"), ("CallStatus", status)];
@@ -359,25 +392,44 @@ mod tests {
         };
         progress("ringing", Progress::Ringing);
         progress("in-progress", Progress::Answered);
-        progress("completed", Progress::Ended(Unanswered::Over));
-        progress("busy", Progress::Ended(Unanswered::Busy));
-        progress("no-answer", Progress::Ended(Unanswered::NoAnswer));
-        progress("canceled", Progress::Ended(Unanswered::Cancelled));
-        progress("failed", Progress::Ended(Unanswered::Failed));
+        progress("completed", Progress::Ended(Unanswered::Over.into()));
+        progress("busy", Progress::Ended(Unanswered::Busy.into()));
+        progress("no-answer", Progress::Ended(Unanswered::NoAnswer.into()));
+        progress("canceled", Progress::Ended(Unanswered::Cancelled.into()));
+        progress("failed", Progress::Ended(Unanswered::Failed.into()));
         let through = [
             ("CallbackSource", "call-progress-events"),
             ("CallStatus", "in-progress"),
             ("Direction", "outbound-dial"),
             ("ParentCallSid", "CA0"),
         ];
-        let leg = Leg::For("CA0".to_owned());
-        assert_eq!(heard(&through), Event::Progress { call: call(), leg, what: Progress::Answered });
+        let no_number = [
+            ("CallbackSource", "call-progress-events"),
+            ("CallStatus", "failed"),
+            ("SipResponseCode", "404"),
+        ];
+        let end = End { why: Unanswered::UnknownNumber, status: Some(404) };
+        assert_eq!(
+            heard(&no_number),
+            Event::Progress { call: call(), leg: Leg::Came, what: Progress::Ended(end) }
+        );
+        let leg = Leg::For { caller: "CA0".to_owned(), number: 2 };
+        assert_eq!(
+            heard_at("&try=2", &through),
+            Event::Progress { call: call(), leg, what: Progress::Answered }
+        );
         let asks = [("Direction", "outbound-api"), ("CallStatus", "in-progress")];
         assert_eq!(heard(&asks), Event::Asks { call: call() });
         let back = [("Direction", "inbound"), ("DialCallStatus", "no-answer"), ("CallStatus", "in-progress")];
-        assert_eq!(heard(&back), Event::Back { call: call(), why: Unanswered::NoAnswer, left: false });
+        let nobody = Event::Back { call: call(), number: 3, why: Unanswered::NoAnswer, left: false };
+        assert_eq!(heard_at("&try=3", &back), nobody);
+        let fetched = heard_at("&fetched=3", &[("Direction", "inbound"), ("CallStatus", "in-progress")]);
+        assert_eq!(fetched, Event::Fetched { call: call(), number: 3 });
         let left = [("Direction", "inbound"), ("DialCallStatus", "canceled"), ("CallStatus", "completed")];
-        assert_eq!(heard(&left), Event::Back { call: call(), why: Unanswered::Cancelled, left: true });
+        assert_eq!(
+            heard(&left),
+            Event::Back { call: call(), number: 0, why: Unanswered::Cancelled, left: true }
+        );
         assert!(matches!(heard(&[("Direction", "inbound"), ("CallStatus", "ringing")]), Event::Ringing(_)));
     }
 
@@ -404,12 +456,12 @@ mod tests {
             (400, 21211, Unanswered::UnknownNumber),
             (400, 21215, Unanswered::Forbidden),
             (401, 20003, Unanswered::Forbidden),
-            (429, 20429, Unanswered::Failed),
+            (429, 20429, Unanswered::Unreachable),
         ] {
             assert_eq!(refused(status, &format!("{{\"code\": {code}}}")), why, "{code}");
         }
-        assert_eq!(refused(500, "no JSON"), Unanswered::Failed);
-        let command = transfer(API, credentials, "CA1", wanted);
+        assert_eq!(refused(400, "no JSON"), Unanswered::Failed);
+        let command = transfer(API, credentials, "CA1", wanted, 2);
         assert_eq!(command.url, "https://api.twilio.com/2010-04-01/Accounts/AC1/Calls/CA1.json");
         let twiml = form_urlencoded::parse(command.body.as_bytes())
             .find(|(name, _)| name == "Twiml")
@@ -417,13 +469,16 @@ mod tests {
             .1;
         assert!(
             twiml.ends_with(
-                "<Response><Dial action=\"https://v.example.com/c/1/voice\" timeout=\"25\" callerId=\"+15550199\"><Number statusCallback=\"https://v.example.com/c/1/voice\" statusCallbackEvent=\"answered\">+15550100</Number></Dial></Response>"
+                "<Response><Dial action=\"https://v.example.com/c/1/voice?try=2\" timeout=\"25\" callerId=\"+15550199\"><Number statusCallback=\"https://v.example.com/c/1/voice?try=2\" statusCallbackEvent=\"answered\">+15550100</Number></Dial></Response>"
             ),
             "{twiml}"
         );
         assert!(command.body.ends_with("&TimeLimit=3660"), "two people are given their own time");
+        let back = fetch(API, credentials, "CA1", wanted.webhook, 2);
+        assert_eq!(back.url, command.url);
+        assert_eq!(back.body, "Url=https%3A%2F%2Fv.example.com%2Fc%2F1%2Fvoice%3Ffetched%3D2&Method=POST");
         let of_others = Dial { to: "sip:a@b&c", from: "", limit_s: None, ..wanted };
-        let by_sip = transfer(API, credentials, "CA1", of_others);
+        let by_sip = transfer(API, credentials, "CA1", of_others, 1);
         assert!(!by_sip.body.contains("TimeLimit"));
         let twiml = form_urlencoded::parse(by_sip.body.as_bytes()).next().expect("TwiML").1.into_owned();
         assert!(

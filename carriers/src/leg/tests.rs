@@ -64,7 +64,7 @@ fn a_call_that_is_made_rings_is_answered_and_heard() {
     assert_eq!(call.due_ms(), None);
     assert_eq!(call.put(97_000, Input::HangUp), [Output::Ask(Request::HangUp)]);
     assert!(call.leg.is_over());
-    assert_eq!(call.put(97_100, Input::Ended(Unanswered::Over)), []);
+    assert_eq!(call.put(97_100, Input::Ended(Unanswered::Over.into())), []);
     assert_eq!(call.put(97_100, Input::HangUp), [], "it was asked for");
 }
 
@@ -72,8 +72,8 @@ fn a_call_that_is_made_rings_is_answered_and_heard() {
 fn a_call_that_is_made_and_that_nobody_takes_ends_once() {
     let made = || Trial::of(|now| Leg::made(Audio::Stays, RING, now));
     let mut busy = made();
-    assert_eq!(busy.put(100, Input::Ended(BUSY)), [Output::NotReached(Unheard::Ended(BUSY))]);
-    assert_eq!(busy.put(200, Input::Ended(Unanswered::Over)), []);
+    assert_eq!(busy.put(100, Input::Ended(BUSY.into())), [Output::NotReached(Unheard::Ended(BUSY.into()))]);
+    assert_eq!(busy.put(200, Input::Ended(Unanswered::Over.into())), []);
     assert_eq!(busy.put(300, Input::HangUp), [], "the carrier has ended it");
     let mut late = made();
     let (at, said) = late.late();
@@ -247,7 +247,7 @@ fn a_stream_that_ended_while_the_caller_was_away_ended_as_it_did() {
 #[test]
 fn a_caller_who_hangs_up_meanwhile_has_left() {
     for audio in [Audio::Leaves, Audio::Stays] {
-        for input in [Input::Left, Input::Ended(Unanswered::Over)] {
+        for input in [Input::Left, Input::Ended(Unanswered::Over.into())] {
             let mut call = Trial::away(audio);
             assert_eq!(call.put(100, input), [Output::Closes(How::Closed)]);
             assert_eq!(call.put(200, input), []);
@@ -310,7 +310,7 @@ fn no_order_of_events_leaves_anybody_waiting() {
                 4 => Input::Back { number, why },
                 5 => Input::Fetched { number },
                 6 if random(4) == 0 => Input::Left,
-                7 if random(4) == 0 => Input::Ended(why),
+                7 if random(4) == 0 => Input::Ended(why.into()),
                 8 => Input::Opens,
                 9 => Input::Stops(if random(2) == 0 { How::Closed } else { How::Lost }),
                 10 | 11 => Input::Transfer { ring: RING },
