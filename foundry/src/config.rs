@@ -87,6 +87,9 @@ pub(crate) struct Overrides {
     /// How clients reach the server, such as https://voice.example.com, where a proxy hides it.
     #[arg(long, env = "FOUNDRY_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// How carriers reach this very server, such as https://one.voice.example.com, where several are behind the public URL.
+    #[arg(long, env = "FOUNDRY_OWN_URL", value_name = "URL")]
+    own_url: Option<String>,
     /// Whether the server's own pages and programs may call without a token. On a closed server the operator gives them out.
     #[arg(long, env = "FOUNDRY_OPEN", value_name = "true|false")]
     open: Option<bool>,
@@ -216,6 +219,9 @@ pub(crate) struct Server {
     pub(crate) wrong_keys_per_address: u32,
     /// How clients reach the server, such as `https://voice.example.com`, where a proxy hides it. Calls out by carriers need it.
     pub(crate) public_url: Option<String>,
+    /// How carriers reach this very server, such as `https://one.voice.example.com`, where several are behind `public_url`: what they say later of its
+    /// calls, and their audio, comes here.
+    pub(crate) own_url: Option<String>,
     /// Lets its bearer read calls and metrics, call, and give others tokens to call with; at least 16 characters. Unless
     /// given, one is made and kept in the data directory.
     #[serde(skip_serializing)]
@@ -376,6 +382,7 @@ impl Default for Server {
             requests_per_minute: 600,
             wrong_keys_per_address: 60,
             public_url: None,
+            own_url: None,
             operator_token: None,
             token_key: None,
             ice_servers: Vec::new(),
@@ -476,6 +483,7 @@ impl Config {
         set(&mut self.log.filter, overrides.log);
         set(&mut self.log.format, overrides.log_format);
         set(&mut self.server.open, overrides.open);
+        self.server.own_url = overrides.own_url.or(self.server.own_url.take());
         self.server.public_url = overrides.public_url.or(self.server.public_url.take());
         self.server.operator_token = overrides.operator_token.or(self.server.operator_token.take());
         self.server.token_key = overrides.token_key.or(self.server.token_key.take());
@@ -529,6 +537,7 @@ impl Config {
             open: server.open,
             allowed_origins: server.allowed_origins.clone(),
             public_url: server.public_url.clone(),
+            own_url: server.own_url.clone(),
             operator_token: server.operator_token.clone(),
             token_key: server.token_key.clone(),
             ice_servers: server.ice_servers.clone(),

@@ -17,8 +17,9 @@ use tokio::sync::Notify;
 use crate::adapters::accounts::{Bench, Vendors};
 use crate::adapters::at_once::AtOnce;
 use crate::adapters::call_log::CallLog;
-use crate::adapters::carriers::out::Made;
-use crate::adapters::carriers::through::Calls;
+use crate::adapters::carriers::left;
+use crate::adapters::carriers::legs::Legs;
+use crate::adapters::carriers::out::Paces;
 use crate::adapters::carriers::{Carriers, Line};
 use crate::adapters::catalogue::{self, Catalogue, Source};
 use crate::adapters::control::{Definitions, Platform};
@@ -225,7 +226,9 @@ impl House {
             };
             rooms.open();
         }
-        let (line, running, made) = (Line::new(), Calls::default(), Made::default());
+        let (line, legs) = (Line::new(), Legs::default());
+        let record =
+            left::Record::start(store.db().clone(), store.server(), Arc::clone(&vault), line.clone(), &tasks);
         let desk = Arc::new(Desk {
             sip: phones.clone(),
             board: Arc::clone(&board),
@@ -238,9 +241,10 @@ impl House {
             carriers: dialler::Carriers {
                 bench: Arc::clone(&bench),
                 line: line.clone(),
-                calls: running.clone(),
-                made: made.clone(),
-                public_url: config.surface().public_origin(),
+                legs: legs.clone(),
+                record: record.clone(),
+                paces: Paces::default(),
+                public_url: config.surface().own_origin(),
             },
             lines,
             queued: Notify::new(),
@@ -254,16 +258,15 @@ impl House {
             directory: directory.clone(),
             spending: Arc::clone(&spending),
             line: line.clone(),
-            calls: running.clone(),
-            made: made.clone(),
+            legs: legs.clone(),
             server: store.server(),
         };
         let entry = Entry {
             board: Arc::clone(&board),
             spending,
             line,
-            calls: running,
-            made,
+            legs,
+            record,
             directory: directory.clone(),
             rtc: rtc.clone(),
             sockets,

@@ -1457,6 +1457,13 @@ export interface components {
              */
             base_url?: string | null;
             /**
+             * Format: int32
+             * @description So many calls a second the carrier lets the account begin; each server asks for no more. Absent: it is not held back before the carrier
+             *     says that these are too many.
+             * @default null
+             */
+            calls_per_second?: number | null;
+            /**
              * @description Telnyx's id of the Voice API application that makes calls for us. Without one the account makes none.
              * @default null
              */

@@ -131,6 +131,11 @@ pub struct AccountOptions {
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9-]+$")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_id: Option<String>,
+    /// So many calls a second the carrier lets the account begin; each server asks for no more. Absent: it is not held back before the carrier
+    /// says that these are too many.
+    #[schema(minimum = 1, maximum = 100)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_second: Option<u16>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

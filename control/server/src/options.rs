@@ -31,6 +31,8 @@ pub struct Options {
     pub operator_token: Option<Secret<String>>,
     /// How clients reach us, such as `https://voice.example.com`, where a proxy hides it.
     pub public_url: Option<String>,
+    /// How carriers reach this very server, where several are behind `public_url`: what they say later of its calls, and their audio, comes here.
+    pub own_url: Option<String>,
     /// STUN and TURN servers that clients are told of.
     pub ice_servers: Vec<IceSource>,
     /// Bodies past this are refused.
@@ -54,6 +56,7 @@ impl Default for Options {
             token_key: None,
             operator_token: None,
             public_url: None,
+            own_url: None,
             ice_servers: Vec::new(),
             body_limit_bytes: 256 * 1024,
             offer_deadline_ms: 10_000,
@@ -89,6 +92,9 @@ impl Options {
         if let Some(url) = &self.public_url {
             check_origin("public_url", url)?;
         }
+        if let Some(url) = &self.own_url {
+            check_origin("own_url", url)?;
+        }
         let ranges = [
             ("token_ttl_seconds", self.token_ttl_seconds, 1, 3600),
             ("resume_within_seconds", self.resume_within_seconds, 1, 600),
@@ -118,7 +124,7 @@ impl Options {
 
     /// With origins as browsers write them.
     pub(crate) fn normal(mut self) -> Self {
-        for origin in self.allowed_origins.iter_mut().chain(&mut self.public_url) {
+        for origin in self.allowed_origins.iter_mut().chain(&mut self.public_url).chain(&mut self.own_url) {
             *origin = origin::normal(origin);
         }
         self
@@ -128,6 +134,12 @@ impl Options {
     #[must_use]
     pub fn public_origin(&self) -> Option<String> {
         self.public_url.as_deref().map(origin::normal)
+    }
+
+    /// How carriers reach this very server, likewise.
+    #[must_use]
+    pub fn own_origin(&self) -> Option<String> {
+        self.own_url.as_deref().map(origin::normal).or_else(|| self.public_origin())
     }
 
     /// By an origin as browsers write it.

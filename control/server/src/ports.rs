@@ -194,7 +194,9 @@ pub trait Carriers: Send + Sync {
 /// What a carrier has sent of an account.
 pub struct Webhook {
     pub account: Account,
-    /// Where it was sent to, as the carrier knows it: carriers sign it, too.
+    /// Where it may have been sent to, as the carrier knows it: carriers sign it, too.
+    pub sent_to: Vec<String>,
+    /// Where the carrier is to say what becomes of the call.
     pub url: String,
     pub headers: HeaderMap,
     pub body: Bytes,

@@ -1,12 +1,16 @@
 //! Calls that carriers announce by webhook: whom the routes lead them to, what the carrier is told, and that it hangs up when the agent does.
 //! And what they say of calls that they make for us.
 
+pub(crate) mod left;
+pub(crate) mod leg;
+pub(crate) mod legs;
 pub(crate) mod out;
-pub(crate) mod through;
+pub(crate) mod way;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::carriers::leg::{Answer, Input};
 use ::carriers::twilio::Leg;
 use ::carriers::{Command, Progress, Ringing, telnyx, twilio};
 use control_api::provider_account::Vendor;
@@ -15,12 +19,13 @@ use domain::{OrgId, RouteId, Secret, ServerId, wire_name};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_session::Directory;
+use providers_api::ErrorKind;
 use providers_link::codes::{self, Fault};
 use providers_link::http;
 use routing::{Arrival, Header};
 
-use out::{Made, Whose};
-use through::Calls;
+use legs::{Found, Legs, Name};
+use way::called_for;
 
 use crate::adapters::catalogue::{Catalogue, Reach};
 use crate::adapters::phones::REFUSED;
@@ -45,9 +50,7 @@ pub(crate) struct Carriers {
     pub(crate) spending: Arc<Spending>,
     pub(crate) line: Line,
     /// Those that run here.
-    pub(crate) calls: Calls,
-    /// Those that we make.
-    pub(crate) made: Made,
+    pub(crate) legs: Legs,
     pub(crate) server: ServerId,
 }
 
@@ -57,6 +60,23 @@ pub(crate) struct Line(http::Client);
 
 /// Whether a refusal says that a call is over.
 type Gone = fn(u16, &str) -> bool;
+
+/// Why a carrier does not do what it was told.
+#[derive(Debug)]
+struct NotTold {
+    reason: String,
+    /// The call is over.
+    gone: bool,
+    /// It may have done it: its answer did not come.
+    unsure: bool,
+    may_pass: bool,
+}
+
+impl From<String> for NotTold {
+    fn from(reason: String) -> Self {
+        Self { reason, gone: false, unsure: false, may_pass: false }
+    }
+}
 
 /// What is to be done with somebody who has answered.
 enum Answered {
@@ -102,7 +122,11 @@ impl Carriers {
         let account = &webhook.account;
         let credentials = twilio_credentials(account).map_err(Unheard::Forged)?;
         let signature = header(webhook, twilio::SIGNATURE);
-        let event = twilio::event(credentials, &webhook.url, signature, &webhook.body).map_err(unheard)?;
+        let heard = |url: &String| twilio::event(credentials, url, signature, &webhook.body);
+        let mut heard = webhook.sent_to.iter().map(heard);
+        let first = heard.next().unwrap_or(Err(::carriers::Unheard::Unsigned));
+        // Of several servers behind one name each has two.
+        let event = first.or_else(|unheard| heard.find_map(Result::ok).ok_or(unheard)).map_err(unheard)?;
         let ringing = match event {
             twilio::Event::Ringing(ringing) => ringing,
             other => return self.twilio_goes_on(webhook, other).await,
@@ -128,8 +152,10 @@ impl Carriers {
     async fn twilio_goes_on(&self, webhook: &Webhook, event: twilio::Event) -> Result<Reply, Unheard> {
         let id = webhook.account.id;
         let body = match event {
-            twilio::Event::Progress { leg: Leg::For(caller), what: Progress::Answered, .. } => {
-                self.calls.taken(&(id, caller));
+            twilio::Event::Progress {
+                leg: Leg::For { caller, number }, what: Progress::Answered, ..
+            } => {
+                self.legs.say(&(id, caller), Input::Taken { number }).await;
                 twilio::nothing()
             }
             twilio::Event::Progress { call, leg: Leg::Made, what } => {
@@ -137,66 +163,76 @@ impl Carriers {
                 twilio::nothing()
             }
             twilio::Event::Progress { .. } => twilio::nothing(),
-            twilio::Event::Asks { call } => {
-                let name = (id, call);
-                match self.made.whose(&name).await {
-                    Whose::Ours(agent) => {
-                        let token = (webhook.permit)(&agent, &name.1);
-                        twilio::connect(&webhook.stream, &[("token", &token)])
-                    }
-                    // Its audio has been here.
-                    Whose::Past => twilio::goodbye(),
-                    // Refused, Twilio would tell the person of an error in English.
-                    Whose::Others => {
-                        metrics::counter!(UNKNOWN, "vendor" => "twilio").increment(1);
-                        tracing::warn!(
-                            account = webhook.account.name,
-                            call = name.1,
-                            "a call that was answered was not made by this server, or before it was started; it is ended"
-                        );
-                        twilio::goodbye()
-                    }
-                }
-            }
+            twilio::Event::Asks { call } => self.twilio_asks(webhook, call, Input::Asks).await,
             twilio::Event::Back { call, left: true, .. } => {
-                self.calls.left(&(id, call));
+                self.legs.say(&(id, call), Input::Left).await;
                 twilio::nothing()
             }
-            twilio::Event::Back { call, why, .. } => match self.calls.returns(&(id, call.clone()), why) {
-                Some(agent) => {
-                    let token = (webhook.permit)(&agent, &call);
-                    twilio::connect(&webhook.stream, &[("token", &token)])
-                }
-                None => twilio::goodbye(),
-            },
+            twilio::Event::Back { call, number, why, .. } => {
+                self.twilio_asks(webhook, call, Input::Back { number, why }).await
+            }
+            twilio::Event::Fetched { call, number } => {
+                self.twilio_asks(webhook, call, Input::Fetched { number }).await
+            }
             // It rang before.
             twilio::Event::Ringing(_) => twilio::goodbye(),
         };
         Ok(Reply { content_type: "text/xml", body })
     }
 
+    /// Twilio asks what is to be done with whoever is in a call.
+    async fn twilio_asks(&self, webhook: &Webhook, call: String, input: Input) -> String {
+        let name = (webhook.account.id, call);
+        match self.legs.whose(&name).await {
+            Found::Runs(inbox) => match inbox.say(input).await {
+                Some(Answer::Stream) => {
+                    let token = (webhook.permit)(&inbox.agent, &name.1);
+                    twilio::connect(&webhook.stream, &[("token", &token)])
+                }
+                Some(Answer::Nothing) => twilio::nothing(),
+                Some(Answer::Goodbye) | None => twilio::goodbye(),
+            },
+            Found::Past => twilio::goodbye(),
+            // Refused, Twilio would tell the person of an error in English.
+            Found::Unknown => {
+                metrics::counter!(UNKNOWN, "vendor" => "twilio").increment(1);
+                tracing::warn!(
+                    account = webhook.account.name,
+                    call = name.1,
+                    "a call that Twilio asks about is not of this server, or of before it was started; it is ended"
+                );
+                twilio::goodbye()
+            }
+        }
+    }
+
     /// Something becomes of a call that we make.
-    async fn goes_on(&self, name: &through::Name, what: Progress) -> Result<(), Unheard> {
-        if self.made.whose(name).await == Whose::Others {
-            return Err(elsewhere(&name.1));
-        }
+    async fn goes_on(&self, name: &Name, what: Progress) -> Result<(), Unheard> {
+        let inbox = match self.legs.whose(name).await {
+            Found::Runs(inbox) => inbox,
+            Found::Past => return Ok(()),
+            Found::Unknown => return Err(elsewhere(&name.1)),
+        };
         match what {
-            Progress::Ringing => self.made.rings(name),
+            Progress::Ringing => inbox.say(Input::Rings).await,
             // Its audio says so.
-            Progress::Answered => {}
-            Progress::Ended(why) => self.made.ended(name, why),
-        }
+            Progress::Answered => None,
+            Progress::Ended(end) => inbox.say(Input::Ended(end)).await,
+        };
         Ok(())
     }
 
     /// Somebody has answered a call that we make: the agent who is to speak, or what else is to be done.
-    async fn answered(&self, name: &through::Name, by: &str) -> Result<Answered, Unheard> {
-        match self.made.whose(name).await {
-            Whose::Ours(agent) => Ok(Answered::Speaks(agent)),
-            Whose::Past => Ok(Answered::Nothing),
+    async fn answered(&self, name: &Name, by: &str) -> Result<Answered, Unheard> {
+        match self.legs.whose(name).await {
+            Found::Runs(inbox) => Ok(match inbox.say(Input::Asks).await {
+                Some(Answer::Stream) => Answered::Speaks(inbox.agent.to_string()),
+                _ => Answered::Nothing,
+            }),
+            Found::Past => Ok(Answered::Nothing),
             // We made it, and have forgotten it since.
-            Whose::Others if by == self.server.to_string() => Ok(Answered::HungUpOn),
-            Whose::Others => Err(elsewhere(&name.1)),
+            Found::Unknown if by == self.server.to_string() => Ok(Answered::HungUpOn),
+            Found::Unknown => Err(elsewhere(&name.1)),
         }
     }
 
@@ -216,9 +252,9 @@ impl Carriers {
                 Led::To(agent) => telnyx::answer(api, key, &ringing.call, &agent, &ringing.call),
                 Led::Refused { busy } => telnyx::reject(api, key, &ringing.call, busy),
             },
-            telnyx::Event::Answered { state, .. } if through::called_for(&state).is_some() => {
-                let caller = through::called_for(&state).map(|(_, caller)| caller).unwrap_or_default();
-                self.calls.taken(&(account.id, caller.to_owned()));
+            telnyx::Event::Answered { state, .. } if called_for(&state).is_some() => {
+                let (number, caller) = called_for(&state).unwrap_or_default();
+                self.legs.say(&(account.id, caller.to_owned()), Input::Taken { number }).await;
                 return Ok(nothing());
             }
             telnyx::Event::Progress { call, state, what } if out::made_by(&state).is_some() => {
@@ -240,11 +276,17 @@ impl Carriers {
                     Answered::Nothing => return Ok(nothing()),
                 }
             }
-            telnyx::Event::Progress { state, what: Progress::Ended(why), .. } => {
-                if let Some((number, caller)) = through::called_for(&state) {
-                    self.calls.not_taken(&(account.id, caller.to_owned()), number, why);
+            telnyx::Event::Progress { state, what: Progress::Ended(end), .. } => {
+                let Some((number, caller)) = called_for(&state) else { return Ok(nothing()) };
+                let name = (account.id, caller.to_owned());
+                let Found::Runs(inbox) = self.legs.find(&name) else { return Ok(nothing()) };
+                if inbox.say(Input::NotTaken { number, why: end.why }).await != Some(Answer::Stream) {
+                    return Ok(nothing());
                 }
-                return Ok(nothing());
+                let token = (webhook.permit)(&inbox.agent, caller);
+                // Of each try its own: Telnyx does nothing for a command that it knows.
+                let id = format!("{caller} stream {number}");
+                telnyx::stream(api, key, caller, &webhook.stream, &[("token", &token)], &id)
             }
             // Whoever owns the account may write any state: what is no route of theirs is no call of ours.
             telnyx::Event::Answered { state, .. } if !self.leads(&state, account.org) => return Ok(nothing()),
@@ -284,18 +326,19 @@ impl Line {
         Self(http::Client::new(http::Options::default()))
     }
 
-    /// Ends a call at its carrier. One that is over already is over.
-    pub(crate) async fn hang_up(&self, account: &Account, call: &str) {
+    /// Ends a call at its carrier, and whether it is over then. One that was over already is.
+    pub(crate) async fn hang_up(&self, account: &Account, call: &str) -> bool {
         let not_ended = || metrics::counter!(NOT_ENDED, "vendor" => wire_name(&account.vendor)).increment(1);
         let (command, gone) = match hang_up(account, call) {
             Ok(known) => known,
             Err(lacks) => {
                 tracing::warn!(account = account.name, lacks, "a call could not be ended at its carrier");
-                return not_ended();
+                not_ended();
+                return false;
             }
         };
         for attempt in 1..=HANG_UP_ATTEMPTS {
-            let Err(fault) = self.send(&command, gone).await else { return };
+            let Err(fault) = self.send(&command, gone).await else { return true };
             tracing::warn!(
                 account = account.name,
                 attempt,
@@ -303,10 +346,23 @@ impl Line {
                 "a call could not be ended at its carrier"
             );
             if attempt == HANG_UP_ATTEMPTS || !fault.may_pass() {
-                return not_ended();
+                break;
             }
             tokio::time::sleep(HANG_UP_PAUSE).await;
         }
+        not_ended();
+        false
+    }
+
+    async fn tell(&self, command: &Command, gone: Gone) -> Result<(), NotTold> {
+        let mut over = false;
+        let told = in_time(self.post(command, |status, body| over = gone(status, body))).await;
+        told.map(drop).map_err(|fault| NotTold {
+            gone: over,
+            unsure: fault.may_pass() && !matches!(fault.kind, ErrorKind::Limited(_)),
+            may_pass: fault.may_pass(),
+            reason: fault.reason,
+        })
     }
 
     async fn send(&self, command: &Command, gone: Gone) -> Result<(), Fault> {
@@ -359,7 +415,7 @@ fn hang_up(account: &Account, call: &str) -> Result<(Command, Gone), String> {
 }
 
 async fn in_time<T>(answer: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    let late = || Fault::new(providers_api::ErrorKind::TimedOut, "no answer in time");
+    let late = || Fault::new(ErrorKind::TimedOut, "no answer in time");
     tokio::time::timeout(COMMAND_WITHIN, answer).await.map_err(|_elapsed| late())?
 }
 

@@ -182,11 +182,12 @@ impl Desk {
         by_sip || (self.carriers.public_url.is_some() && self.carriers.bench.has_carriers())
     }
 
-    /// What the organization may call by: trunks of the server, and its accounts at carriers.
+    /// What the organization may call by now: trunks of the server, and its accounts at carriers as their pace allows.
     fn trunks(&self, org: OrgId) -> Vec<String> {
         let mut trunks = if self.sip.is_some() { self.rights.of(org) } else { Vec::new() };
         if self.carriers.public_url.is_some() {
-            trunks.extend(self.carriers.of(org));
+            // Calls of others stay in the queue, where they can still be paused.
+            trunks.extend(self.carriers.free(org, LOOK_EVERY));
         }
         trunks
     }

@@ -15,19 +15,17 @@ use futures::future::BoxFuture;
 use media_core::Delivery;
 use media_session::{ClientProtocol, Directory, Full, Handle, Leg, Place, Slot, Taken};
 use media_socket::{Begun, Carried};
-use runtime::{Kind, Tasks};
+use runtime::Tasks;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::adapters::carriers::out::Made;
-use crate::adapters::carriers::{Line, through};
+use crate::adapters::carriers::left::Record;
+use crate::adapters::carriers::legs::{Found, Legs};
+use crate::adapters::carriers::{Line, way};
 use crate::adapters::halves::{self, Half, Halves};
 use crate::adapters::protocol::Rtvi;
 use crate::adapters::spending::Spending;
 use crate::listen;
 use crate::switchboard::Switchboard;
-
-/// Ends calls at their carrier when they have ended here.
-const HANG_UP: Kind = Kind::new("carriers.hang_up");
 
 /// A phone does not come back to its call: it calls again, and a place that waited for it is nobody's.
 pub(crate) const NO_RETURN: Duration = Duration::from_secs(1);
@@ -44,9 +42,8 @@ pub(crate) struct Entry {
     pub(crate) spending: Arc<Spending>,
     pub(crate) line: Line,
     /// Carriers' calls that run here.
-    pub(crate) calls: through::Calls,
-    /// Those that wait for their audio.
-    pub(crate) made: Made,
+    pub(crate) legs: Legs,
+    pub(crate) record: Record,
     pub(crate) halves: Halves,
     /// Streams of announced calls that have not said whose they are.
     pub(crate) silent: Arc<Semaphore>,
@@ -294,8 +291,8 @@ impl Calls for Entry {
             spending: Arc::clone(&self.spending),
             tasks: Arc::clone(&self.tasks),
             line: self.line.clone(),
-            calls: self.calls.clone(),
-            made: self.made.clone(),
+            legs: self.legs.clone(),
+            record: self.record.clone(),
         };
         Ok(Box::new(move |socket| arriving.run(socket, options, stream, silent).boxed()))
     }
@@ -342,39 +339,11 @@ struct Arriving {
     spending: Arc<Spending>,
     tasks: Arc<Tasks>,
     line: Line,
-    calls: through::Calls,
-    made: Made,
-}
-
-/// What became of a stream that brought a good token.
-enum Entered {
-    Session(Handle),
-    /// Its token was used before: the call is another stream's.
-    Again,
-    NoRoom,
+    legs: Legs,
+    record: Record,
 }
 
 impl Arriving {
-    fn enter(
-        &self,
-        call: &CallRequest,
-        codec: media_core::Codec,
-        peer: media_socket::Peer,
-        way: through::Way,
-        reserved: through::Reserved,
-    ) -> Entered {
-        // A session begins once: so its token is good once.
-        if self.directory.taken(call.session).is_some() {
-            return Entered::Again;
-        }
-        let Ok(slot) = self.directory.reserve() else { return Entered::NoRoom };
-        let Ok(place) = slot.enter(call.session, &self.tasks) else { return Entered::Again };
-        let leg = way.leg(reserved, peer, codec, &self.tasks);
-        begin(&self.board, &self.spending, &self.tasks, place, call, leg, rtvi(call));
-        // One that could not begin has ended already: its call is ended, too.
-        self.directory.get(call.session).map_or(Entered::NoRoom, Entered::Session)
-    }
-
     async fn run(
         self,
         socket: WebSocket,
@@ -394,35 +363,34 @@ impl Arriving {
         let Some(mut call) = admit(&token, &begun.call) else {
             return tracing::info!(account = account.name, "a stream came without a good token");
         };
-        let way = through::Way {
-            calls: self.calls.clone(),
+        let named = (account.id, begun.call.clone());
+        match self.legs.find(&named) {
+            // Somebody whom we have called, or a caller who comes back from where nobody took them.
+            Found::Runs(inbox) => return inbox.offer(peer, begun.codec).await,
+            Found::Past => return,
+            Found::Unknown => {}
+        }
+        // A session begins once: so its token is good once.
+        if self.directory.taken(call.session).is_some() {
+            return;
+        }
+        // One more stream of a call that has its own is nobody's.
+        let Some(claim) = self.legs.claim(&named, &call.agent) else { return };
+        let way = way::Way {
             line: self.line.clone(),
-            account: account.clone(),
-            call: begun.call.clone(),
+            record: self.record.clone(),
+            account,
             webhook: begun.parameters.remove("webhook").unwrap_or_default(),
             // Of a call that came in carriers show its own caller's.
             from: String::new(),
-            agent: call.agent.clone(),
         };
-        let named = way.name();
-        // A caller who comes back from where nobody took them goes on in the session that they left.
-        let Err(peer) = self.calls.back(&named, peer) else { return };
-        // Somebody whom we have called is waited for.
-        let Err(peer) = self.made.arrives(&named, peer, begun.codec) else { return };
-        // One more stream of a call that has its own is nobody's.
-        let Some(reserved) = self.calls.reserve(&named, &call.agent) else { return };
         call.resume_within = NO_RETURN;
         tell(&mut call.caller, &begun);
-        let session = match self.enter(&call, begun.codec, peer, way, reserved) {
-            Entered::Session(session) => Some(session),
-            Entered::NoRoom => None,
-            Entered::Again => return,
-        };
-        let (line, calls) = (self.line.clone(), self.calls.clone());
-        // Of a server that stops, too: its session ends first, and the call would go on at the carrier and be paid for.
-        self.tasks.spawn_graceful(HANG_UP, async move {
-            through::let_go(&calls, &line, &account, &named, session.as_ref()).await;
-        });
+        // Dropped where there is no place, which ends the call.
+        let leg = way.came(claim, peer, begun.codec, &self.tasks);
+        let Ok(slot) = self.directory.reserve() else { return };
+        let Ok(place) = slot.enter(call.session, &self.tasks) else { return };
+        begin(&self.board, &self.spending, &self.tasks, place, &call, leg, rtvi(&call));
     }
 }
 

@@ -62,6 +62,7 @@ fn the_surface_gets_what_the_operator_sets() {
     for (wrong, key) in [
         ("operator_token = \"short\"", "operator_token"),
         ("public_url = \"voice.example.com/x\"", "public_url"),
+        ("own_url = \"voice.example.com\"", "own_url"),
         ("ice_servers = [{ urls = [\"http://x\"] }]", "ice_servers"),
     ] {
         let refused = config(&format!("[server]\n{wrong}\n")).expect_err("wrong");

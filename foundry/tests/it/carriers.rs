@@ -21,6 +21,8 @@ use crate::vendors::{World, account};
 pub(crate) const NUMBER: &str = "+41441234567";
 pub(crate) const SID: &str = "AC00000000000000000000000000000001";
 pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+/// How several servers are reached.
+pub(crate) const SHARED: &str = "https://voice.example.com";
 const FRAME: Duration = Duration::from_millis(20);
 
 pub(crate) struct Trunk {
@@ -28,7 +30,7 @@ pub(crate) struct Trunk {
     pub(crate) server: Server,
     pub(crate) id: String,
     /// How the carrier reaches it, where that is not the server's address.
-    base: Option<&'static str>,
+    pub(crate) base: Option<&'static str>,
 }
 
 impl Trunk {
@@ -46,8 +48,16 @@ impl Trunk {
         Self { base: Some(BASE), ..Self::on(house::timed(&settings, &[]), vendor, key, options) }
     }
 
+    /// As `out`, of one of several servers behind that name.
+    pub(crate) fn one_of_several(vendor: &str, key: &str, options: Value) -> Self {
+        let settings =
+            format!("[server]\npublic_url = \"{SHARED}\"\nown_url = \"https://One.Voice.Example.com\"");
+        let base = Some("https://one.voice.example.com");
+        Self { base, ..Self::on(house::timed(&settings, &[]), vendor, key, options) }
+    }
+
     /// As `at`, with an agent that puts callers through.
-    fn through(vendor: &str, key: &str, options: Value) -> Self {
+    pub(crate) fn through(vendor: &str, key: &str, options: Value) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let agents = folder.path().join("agents");
         std::fs::create_dir(&agents).expect("writable");
@@ -109,12 +119,23 @@ impl Trunk {
 }
 
 /// Twilio's webhook of a call.
-fn rings(trunk: &Trunk, call: &str, to: &str, token: &str) -> Reply {
+pub(crate) fn rings(trunk: &Trunk, call: &str, to: &str, token: &str) -> Reply {
     posts(trunk, call, to, token, &[("CallStatus", "ringing"), ("Direction", "inbound")])
 }
 
 /// A webhook of Twilio's with `more` in it.
 pub(crate) fn posts(trunk: &Trunk, call: &str, to: &str, token: &str, more: &[(&str, &str)]) -> Reply {
+    posts_to(trunk, "", (call, to), token, more)
+}
+
+/// As `posts`, to an address with this behind it.
+pub(crate) fn posts_to(
+    trunk: &Trunk,
+    query: &str,
+    (call, to): (&str, &str),
+    token: &str,
+    more: &[(&str, &str)],
+) -> Reply {
     let all = [
         ("AccountSid", SID),
         ("ApiVersion", "2010-04-01"),
@@ -124,17 +145,18 @@ pub(crate) fn posts(trunk: &Trunk, call: &str, to: &str, token: &str, more: &[(&
     ];
     let fields: Vec<(String, String)> =
         all.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let signature = twilio::signature(&Secret::new(token.to_owned()), &trunk.url(), &fields);
+    let url = format!("{}{query}", trunk.url());
+    let signature = twilio::signature(&Secret::new(token.to_owned()), &url, &fields);
     let body: Vec<String> =
         fields.iter().map(|(name, value)| format!("{name}={}", value.replace('+', "%2B"))).collect();
     let headers =
         [("content-type", "application/x-www-form-urlencoded"), ("x-twilio-signature", signature.as_str())];
-    http::request(trunk.server.url(), "POST", &trunk.path(), &headers, body.join("&").as_bytes())
-        .expect("an answer")
+    let path = format!("{}{query}", trunk.path());
+    http::request(trunk.server.url(), "POST", &path, &headers, body.join("&").as_bytes()).expect("an answer")
 }
 
 /// What TwiML says between two texts.
-fn between<'a>(twiml: &'a str, before: &str, after: &str) -> &'a str {
+pub(crate) fn between<'a>(twiml: &'a str, before: &str, after: &str) -> &'a str {
     let rest = twiml.split_once(before).unwrap_or_else(|| unreachable!("{before} in {twiml}")).1;
     rest.split_once(after).unwrap_or_else(|| unreachable!("{after} in {twiml}")).0
 }
@@ -385,34 +407,6 @@ fn streams_that_say_nothing_are_bounded() {
     process::wait_for("a stream that is let in", Duration::from_secs(10), || open().ok());
 }
 
-/// A caller at Twilio who has asked for a person, and whom Twilio was told to put through.
-fn put_through(trunk: &Trunk) -> Stream {
-    let twiml = process::wait_for("the route", Duration::from_secs(10), || {
-        let answer = rings(trunk, "CA7", NUMBER, AUTH_TOKEN).text();
-        answer.contains("<Connect>").then_some(answer)
-    });
-    let mut stream = stream_of(trunk, "CA7", &twiml);
-    assert!(stream.listen(25) >= 25, "the greeting");
-    stream.play(&[spoken("desk_yes.wav"), silence(1)].concat());
-    let asked = process::wait_for("a transfer", Duration::from_secs(20), || {
-        let wanted =
-            |command: &Value| command["twiml"].as_str().is_some_and(|twiml| twiml.contains("<Dial "));
-        trunk.commands("request").into_iter().find(wanted)
-    });
-    assert_eq!(asked["call"], "CA7");
-    let dial = asked["twiml"].as_str().expect("TwiML");
-    assert!(
-        dial.contains(&format!("action=\"{}\"", trunk.url())) && dial.contains(">+49301</Number>"),
-        "{dial}"
-    );
-    // What Twilio does with a stream whose call has other things to do.
-    stream
-        .socket
-        .say(&json!({"event": "stop", "streamSid": "MZ1", "stop": {"callSid": "CA7"}}).to_string())
-        .expect("it is read");
-    stream
-}
-
 pub(crate) fn stream_of(trunk: &Trunk, call: &str, twiml: &str) -> Stream {
     let token = between(twiml, "name=\"token\" value=\"", "\"");
     let mut parameters = json!({"token": token});
@@ -423,7 +417,7 @@ pub(crate) fn stream_of(trunk: &Trunk, call: &str, twiml: &str) -> Stream {
 }
 
 /// The one call there is, once it is over.
-fn only_call(trunk: &Trunk) -> Value {
+pub(crate) fn only_call(trunk: &Trunk) -> Value {
     process::wait_for("the call on record", Duration::from_secs(30), || {
         let listed = trunk.server.read("/v1/sessions").json();
         let calls = listed["data"].as_array()?;
@@ -431,58 +425,6 @@ fn only_call(trunk: &Trunk) -> Value {
         let id = calls.first().filter(|call| call["running"] == false)?["id"].as_str()?.to_owned();
         Some(trunk.server.read(&format!("/v1/sessions/{id}")).json())
     })
-}
-
-#[test]
-fn a_caller_whom_nobody_takes_comes_back_from_twilio_to_the_same_session() {
-    let _quiet = house::among_others();
-    let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
-    drop(put_through(&trunk));
-    let forged = posts(&trunk, "CA7", NUMBER, "another token", &[("DialCallStatus", "no-answer")]);
-    assert_eq!(forged.status, 403);
-    let back = posts(
-        &trunk,
-        "CA7",
-        NUMBER,
-        AUTH_TOKEN,
-        &[("DialCallStatus", "no-answer"), ("CallStatus", "in-progress")],
-    );
-    let mut stream = stream_of(&trunk, "CA7", &back.text());
-    assert!(stream.listen(25) >= 25, "the agent says that nobody could take the call");
-    drop(stream);
-    let call = only_call(&trunk);
-    let states: Vec<&Value> =
-        call["notes"].as_array().expect("notes").iter().filter(|note| note["name"] == "transfer").collect();
-    let codes: Vec<&Value> = states.iter().map(|note| &note["value"]["code"]).collect();
-    assert_eq!(states[0]["value"]["state"], "begun", "{states:?}");
-    assert_eq!(codes.last(), Some(&&json!("TRANSFER_UNANSWERED")), "{states:?}");
-}
-
-/// Whether they have left, the carrier knows: a call that goes on would be paid for.
-fn is_ended_at_twilio(trunk: &Trunk) {
-    process::wait_for("the end by REST", Duration::from_secs(10), || {
-        let is_end = |command: &Value| command["call"] == "CA7" && command["status"] == "completed";
-        trunk.commands("request").iter().any(is_end).then_some(())
-    });
-}
-
-#[test]
-fn a_caller_who_was_taken_at_twilio_is_left_there() {
-    let _quiet = house::among_others();
-    let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
-    drop(put_through(&trunk));
-    let answered =
-        [("CallbackSource", "call-progress-events"), ("ParentCallSid", "CA7"), ("CallStatus", "in-progress")];
-    let told = posts(&trunk, "CA8", "+49301", AUTH_TOKEN, &answered);
-    assert!(told.text().ends_with("<Response/>"), "{}", told.text());
-    assert_eq!(only_call(&trunk)["end_reason"], "transferred");
-    // When the two have talked.
-    let over = posts(&trunk, "CA7", NUMBER, AUTH_TOKEN, &[("DialCallStatus", "completed")]);
-    assert!(over.text().contains("<Hangup/>"), "{}", over.text());
-    assert!(
-        trunk.commands("request").iter().all(|command| command["status"].is_null()),
-        "nobody hung up on them"
-    );
 }
 
 /// A webhook that Telnyx signs.
@@ -501,39 +443,8 @@ pub(crate) fn signed(trunk: &Trunk, pair: &Ed25519KeyPair, event: &str, payload:
     http::request(trunk.server.url(), "POST", &trunk.path(), &headers, body.as_bytes()).expect("an answer")
 }
 
-/// A caller who hangs up while somebody else is called for them is gone, and nobody waits for their audio.
-#[test]
-fn a_caller_at_twilio_who_hangs_up_while_somebody_is_called_has_left() {
-    let _quiet = house::among_others();
-    let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
-    drop(put_through(&trunk));
-    let left = [("DialCallStatus", "canceled"), ("CallStatus", "completed"), ("Direction", "inbound")];
-    assert!(posts(&trunk, "CA7", NUMBER, AUTH_TOKEN, &left).text().ends_with("<Response/>"));
-    assert_eq!(only_call(&trunk)["end_reason"], "caller_left");
-    is_ended_at_twilio(&trunk);
-}
-
 pub(crate) fn telnyx_key() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed")
-}
-
-/// A caller at Telnyx who has asked for a person, and what Telnyx was told then.
-fn put_through_at_telnyx(trunk: &Trunk, pair: &Ed25519KeyPair) -> (Stream, Value) {
-    let mut call = json!({"call_control_id": "v3:abc", "direction": "incoming", "from": "+41791112233", "to": NUMBER, "client_state": null});
-    let answer = process::wait_for("an answer", Duration::from_secs(10), || {
-        assert_eq!(signed(trunk, pair, "call.initiated", &call).status, 200);
-        trunk.commands("answer").pop()
-    });
-    call["client_state"] = answer["client_state"].clone();
-    assert_eq!(signed(trunk, pair, "call.answered", &call).status, 200);
-    let mut phone = telnyx_stream(trunk, "v3:abc");
-    assert_eq!(phone.listen(25), 25, "the greeting");
-    phone.play(&[spoken("desk_yes.wav"), silence(1)].concat());
-    let through = process::wait_for("a transfer", Duration::from_secs(20), || {
-        trunk.commands("transfer").first().cloned()
-    });
-    assert_eq!((&through["call"], &through["to"]), (&json!("v3:abc"), &json!("+49301")));
-    (phone, through)
 }
 
 /// The stream that Telnyx was told to begin last.
@@ -545,66 +456,4 @@ pub(crate) fn telnyx_stream(trunk: &Trunk, call: &str) -> Stream {
         told.map(|one| (one["name"].as_str().expect("a name").to_owned(), one["value"].clone())).collect();
     let url = asked["stream_url"].as_str().expect("an address");
     Stream::begin(opened(trunk, url), call, &Value::Object(told), true)
-}
-
-/// A server with an account at Telnyx, whose agent puts callers through.
-fn through_at_telnyx() -> (Trunk, Ed25519KeyPair) {
-    let pair = telnyx_key();
-    let options = json!({"public_key": STANDARD.encode(pair.public_key())});
-    (Trunk::through("telnyx", "KEY0123456789", options), pair)
-}
-
-#[test]
-fn a_caller_at_telnyx_who_hangs_up_while_somebody_is_called_has_left() {
-    let _quiet = house::among_others();
-    let (trunk, pair) = through_at_telnyx();
-    let (mut phone, through) = put_through_at_telnyx(&trunk, &pair);
-    phone
-        .socket
-        .say(&json!({"event": "stop", "stream_id": "s-1", "stop": {"call_control_id": "v3:abc"}}).to_string())
-        .expect("it is read");
-    assert!(phone.is_closed());
-    let let_go = json!({"call_control_id": "v3:new", "direction": "outgoing", "hangup_cause": "originator_cancel",
-        "client_state": through["target_leg_client_state"]});
-    assert_eq!(signed(&trunk, &pair, "call.hangup", &let_go).status, 200);
-    assert_eq!(only_call(&trunk)["end_reason"], "caller_left");
-    is_ended_at_telnyx(&trunk);
-}
-
-/// Whether they have left, the carrier knows: a call that goes on would be paid for.
-fn is_ended_at_telnyx(trunk: &Trunk) {
-    let ended = process::wait_for("the end by a command", Duration::from_secs(10), || {
-        trunk.commands("hangup").first().cloned()
-    });
-    assert_eq!(ended, json!({"call": "v3:abc"}));
-}
-
-/// A socket that breaks says nothing of the call, which goes on at the carrier with nobody in it.
-#[test]
-fn a_caller_at_telnyx_whose_socket_breaks_while_somebody_is_called_is_hung_up_on() {
-    let _quiet = house::among_others();
-    let (trunk, pair) = through_at_telnyx();
-    let (phone, through) = put_through_at_telnyx(&trunk, &pair);
-    drop(phone);
-    let busy = json!({"call_control_id": "v3:new", "direction": "outgoing", "hangup_cause": "user_busy",
-        "client_state": through["target_leg_client_state"]});
-    assert_eq!(signed(&trunk, &pair, "call.hangup", &busy).status, 200);
-    assert_eq!(only_call(&trunk)["end_reason"], "connection_lost");
-    is_ended_at_telnyx(&trunk);
-}
-
-#[test]
-fn a_caller_at_telnyx_stays_with_the_agent_when_whoever_was_called_is_busy() {
-    let _quiet = house::among_others();
-    let (trunk, pair) = through_at_telnyx();
-    let (mut phone, through) = put_through_at_telnyx(&trunk, &pair);
-    let busy = json!({"call_control_id": "v3:new", "direction": "outgoing", "hangup_cause": "user_busy",
-        "client_state": through["target_leg_client_state"]});
-    assert_eq!(signed(&trunk, &pair, "call.hangup", &busy).status, 200);
-    assert_eq!(phone.listen(25), 25, "the agent says that nobody could take the call");
-    drop(phone);
-    let call = only_call(&trunk);
-    let notes = call["notes"].as_array().expect("notes").iter().filter(|note| note["name"] == "transfer");
-    let codes: Vec<&Value> = notes.map(|note| &note["value"]["code"]).collect();
-    assert_eq!(codes.last(), Some(&&json!("TRANSFER_UNANSWERED")), "{codes:?}");
 }

@@ -131,6 +131,18 @@ fn twilio_calls_somebody_who_hears_the_agent_and_is_hung_up_on_when_it_ends() {
 }
 
 #[test]
+fn of_several_servers_behind_one_name_the_one_that_makes_a_call_is_told_of_it() {
+    let trunk = Trunk::one_of_several("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    let id = placed(&trunk, CALLEE, 20);
+    let dial = asked(&trunk, CALLEE);
+    assert!(trunk.url().starts_with("https://one.voice.example.com/"));
+    assert_eq!((&dial["url"], &dial["status_callback"]), (&json!([trunk.url()]), &json!([trunk.url()])));
+    let call = dial["call"].as_str().expect("a SID").to_owned();
+    assert_eq!(becomes(&trunk, &call, CALLEE, "busy").status, 200);
+    assert_eq!(in_state(&trunk, &id, "ended")["outcome"], "busy");
+}
+
+#[test]
 fn whom_twilio_does_not_reach_is_told_apart_and_let_go() {
     let trunk = at_twilio();
     // Nothing is ever said of this one, once it rings.
@@ -159,6 +171,34 @@ fn whom_twilio_does_not_reach_is_told_apart_and_let_go() {
     assert_eq!(over["outcome"], "no_answer");
     let let_go = trunk.commands("request");
     assert_eq!((&let_go[0]["call"], &let_go[0]["status"], let_go.len()), (&call, &json!("completed"), 1));
+}
+
+/// Twilio's word for a call that came to nothing is `failed`; the status of SIP says what was wrong, and is on the call.
+#[test]
+fn a_carrier_that_has_too_many_calls_is_asked_again_and_why_a_call_failed_is_on_it() {
+    let trunk = at_twilio();
+    let again = "+15005550421";
+    let id = placed(&trunk, again, 20);
+    let asked_twice = process::wait_for("another try", SOON, || {
+        let asked = asked_for(&trunk, again);
+        (asked.len() == 2).then_some(asked)
+    });
+    let call = asked_twice[1]["call"].as_str().expect("a SID").to_owned();
+    let failed = [
+        ("CallbackSource", "call-progress-events"),
+        ("CallStatus", "failed"),
+        ("Direction", "outbound-api"),
+        ("SipResponseCode", "404"),
+    ];
+    assert_eq!(posts(&trunk, &call, again, AUTH_TOKEN, &failed).status, 200);
+    let over = in_state(&trunk, &id, "ended");
+    assert_eq!((&over["outcome"], &over["sip_status"]), (&json!("unknown_number"), &json!(404)), "{over}");
+    // One that stays so is given up, and campaigns call again after that.
+    let never = "+15005550429";
+    let id = placed(&trunk, never, 20);
+    assert_eq!(in_state(&trunk, &id, "ended")["outcome"], "unreachable");
+    assert_eq!(asked_for(&trunk, never).len(), 3);
+    assert_eq!(trunk.counted("carrier_calls_dialled_total{vendor=\"twilio\",outcome=\"unreachable\"}"), 1);
 }
 
 #[test]

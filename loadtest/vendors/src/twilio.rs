@@ -21,12 +21,20 @@ const VENDOR: &str = "twilio";
 /// Of Twilio's own test numbers: a number that is none.
 const NO_NUMBER: &str = "+15005550001";
 
+/// Numbers to which calls are refused at first, as if too many were asked for: as often as the last digit says.
+const LIMITED: &str = "+1500555042";
+/// Seconds until calls are taken again.
+const RETRY_AFTER: &str = "1";
+/// A call that is not ended, whoever asks for it.
+const UNENDING: &str = "CA00000000000000000000000000000500";
+
 #[derive(Clone)]
 struct Api {
     stage: Stage,
     /// Calls that are over.
     over: Arc<Mutex<HashSet<String>>>,
     made: Arc<AtomicUsize>,
+    limited: Arc<AtomicUsize>,
 }
 
 #[derive(Deserialize)]
@@ -35,10 +43,12 @@ struct Update {
     status: Option<String>,
     #[serde(rename = "Twiml")]
     twiml: Option<String>,
+    #[serde(rename = "Url")]
+    url: Option<String>,
 }
 
 pub(crate) fn router(stage: Stage) -> Router {
-    let api = Api { stage, over: Arc::default(), made: Arc::default() };
+    let api = Api { stage, over: Arc::default(), made: Arc::default(), limited: Arc::default() };
     Router::new()
         .route("/2010-04-01/Accounts/{sid}/Calls.json", post(create))
         .route("/2010-04-01/Accounts/{sid}/Calls/{call}", post(update))
@@ -70,6 +80,11 @@ async fn create(
     if of("To") == [NO_NUMBER] {
         return refusal(StatusCode::BAD_REQUEST, 21211, "Invalid 'To' Phone Number");
     }
+    let refusals = of("To").first().and_then(|to| to.strip_prefix(LIMITED)?.parse::<usize>().ok());
+    if refusals.is_some_and(|refusals| api.limited.fetch_add(1, Ordering::Relaxed) < refusals) {
+        let limited = refusal(StatusCode::TOO_MANY_REQUESTS, 20429, "Too Many Requests");
+        return ([("retry-after", RETRY_AFTER)], limited).into_response();
+    }
     let made = json!({"sid": call, "account_sid": sid, "status": "queued", "direction": "outbound-api"});
     (StatusCode::CREATED, Json(made)).into_response()
 }
@@ -81,10 +96,19 @@ async fn update(
     Form(update): Form<Update>,
 ) -> Response {
     let call = call.trim_end_matches(".json").to_owned();
-    let body = json!({"account": sid, "call": call, "status": update.status, "twiml": update.twiml});
+    let mut body = json!({"account": sid, "call": call, "status": update.status, "twiml": update.twiml});
+    if let Some(url) = &update.url {
+        body["url"] = json!(url);
+    }
     api.stage.note(VENDOR, "request", body);
     if !is_authorized(&headers, &sid) {
         return refusal(StatusCode::UNAUTHORIZED, 20003, "Authenticate");
+    }
+    if call == UNENDING {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, 20500, "Internal Server Error");
+    }
+    if update.status.is_none() && update.url.as_ref().is_some_and(|url| url.starts_with("http")) {
+        return Json(json!({"sid": call, "account_sid": sid, "status": "in-progress"})).into_response();
     }
     if update.status.is_none() && update.twiml.as_ref().is_some_and(|twiml| twiml.starts_with("<?xml")) {
         return Json(json!({"sid": call, "account_sid": sid, "status": "in-progress"})).into_response();

@@ -283,6 +283,9 @@ fn check_texts(fields: &mut Fields, options: &AccountOptions) {
             fields.wrong("/options/region", "invalid", "a region has lower-case letters, digits and hyphens");
         }
     }
+    if options.calls_per_second.is_some_and(|many| !(1..=100).contains(&many)) {
+        fields.wrong("/options/calls_per_second", "invalid", "1 to 100 calls a second");
+    }
     let codes = [
         ("/options/account_sid", &options.account_sid, ""),
         ("/options/public_key", &options.public_key, "+/="),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use control_api::{paths, problem};
@@ -19,11 +20,12 @@ pub(crate) async fn voice(
     server: Shared,
     visitor: Visitor,
     Path(id): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     Raw(body): Raw,
 ) -> Answer<Response> {
     let (account, framing) = app::account(&server, &id).await?;
-    let webhook = webhook(&server, &visitor, account, framing, headers, body);
+    let webhook = webhook(&server, &visitor, account, framing, query.as_deref(), headers, body);
     match server.ports.carriers.rings(webhook).await {
         Ok(reply) => Ok(([(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response()),
         Err(Unheard::Forged(detail)) => Err(Error::new(&problem::WEBHOOK_UNSIGNED, detail)),
@@ -38,17 +40,20 @@ fn webhook(
     visitor: &Visitor,
     account: crate::ports::Account,
     framing: Framing,
+    query: Option<&str>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Webhook {
     let id: ProviderAccountId = account.id;
-    let base = base(server, visitor);
+    let named = base(server, visitor);
+    let base = server.options.own_url.clone().unwrap_or_else(|| named.clone());
     let socket = base.replacen("http", "ws", 1);
     let carrier = if framing == Framing::Telnyx { "telnyx" } else { "twilio" };
     let stream = paths::CARRIER_AGENT.replace("{carrier}", carrier).replace("{agent}", &id.to_string());
     let permits = Arc::clone(server);
     Webhook {
         account,
+        sent_to: [&base, &named].map(|base| sent_to(base, id, query)).into(),
         url: app::webhook(&base, id),
         headers,
         body,
@@ -56,6 +61,12 @@ fn webhook(
         now: server.ports.clock.now(),
         permit: Arc::new(move |agent, call| app::permit(&permits, id, agent, call)),
     }
+}
+
+/// With what we gave along, which is signed as the rest of the address.
+fn sent_to(base: &str, account: ProviderAccountId, query: Option<&str>) -> String {
+    let url = app::webhook(base, account);
+    query.map_or_else(|| url.clone(), |query| format!("{url}?{query}"))
 }
 
 /// How the carrier reaches us: as the operator says it, or as it says itself.

@@ -3,26 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::carriers::{Dial, Unanswered, e164};
+use ::carriers::leg::Unheard;
+use ::carriers::{Dial, End, Unanswered, e164};
 use control_server::ports::{Account, CallRequest, NotDialled, WantedCall};
 use control_store::outbound::{Call, Step};
 use domain::{OrgId, wire_name};
 use jiff::Timestamp;
-use media_core::Codec;
-use media_session::Slot;
-use media_socket::Peer;
-use tokio::time::Instant;
+use media_session::{Leg, Slot};
 
 use super::{Desk, Pen, at_machine, told};
 use crate::adapters::accounts::Bench;
-use crate::adapters::carriers::out::{self, Dialling, Made, Wanted};
-use crate::adapters::carriers::{DIALLED, Line, through};
+use crate::adapters::carriers::left::Record;
+use crate::adapters::carriers::leg::{self, Dialling};
+use crate::adapters::carriers::legs::Legs;
+use crate::adapters::carriers::{DIALLED, Line, out, way};
 use crate::adapters::entry::{Way, join, request};
 
-/// Beyond the time that the phone may ring: what the carrier needs to begin the call, to say how it went, and to bring the audio.
-const SETTLES: Duration = Duration::from_secs(20);
-/// Before it rings a call may wait in the carrier's own queue.
-const QUEUED: Duration = Duration::from_secs(120);
 /// Beyond the longest call of the agent the carrier ends it, for whatever reason this server has not.
 const BEYOND_LONGEST_S: u32 = 60;
 /// As far as carriers let calls be bound.
@@ -32,8 +28,9 @@ const LIMITS_S: std::ops::RangeInclusive<u32> = 30..=14_400;
 pub(crate) struct Carriers {
     pub(crate) bench: Arc<Bench>,
     pub(crate) line: Line,
-    pub(crate) calls: through::Calls,
-    pub(crate) made: Made,
+    pub(crate) legs: Legs,
+    pub(crate) record: Record,
+    pub(crate) paces: out::Paces,
     /// The origin at which carriers reach this server; absent: nobody has said it, and they cannot be told.
     pub(crate) public_url: Option<String>,
 }
@@ -42,6 +39,14 @@ impl Carriers {
     /// Names of the accounts that an organization may call by.
     pub(super) fn of(&self, org: OrgId) -> Vec<String> {
         self.bench.carriers(org)
+    }
+
+    /// Those of them that take a call within so long.
+    pub(super) fn free(&self, org: OrgId, within: Duration) -> Vec<String> {
+        let is_free = |name: &String| {
+            self.account(org, name).is_some_and(|account| self.paces.is_free(&account, within))
+        };
+        self.of(org).into_iter().filter(is_free).collect()
     }
 
     pub(super) fn account(&self, org: OrgId, name: &str) -> Option<Account> {
@@ -81,112 +86,96 @@ impl Desk {
         account: Account,
         pen: Pen,
     ) {
-        let ring_s = call.set.ring_s.unsigned_abs();
-        let webhook = self.carriers.webhook(&account);
-        let Some(to) = e164(&call.set.number.0) else { return pen.ended("unknown_number", None) };
-        // What it was set by may have been changed since.
-        let from = call.set.caller.as_ref().and_then(|caller| e164(&caller.0));
-        let (Some(from), None) = (from, out::lacks(&account)) else { return pen.ended("forbidden", None) };
-        let longest = self.board.catalogue().find(&agent).map(|found| found.ready.options.longest_call_s);
-        let limit_s = limit_s(longest.unwrap_or_default());
-        let dial = Dial { to: &to, from: &from, webhook: &webhook, ring_s, limit_s };
-        let wanted = Wanted { dial, agent: &agent, server: self.server };
         let vendor = wire_name(&account.vendor);
         let counted = |outcome: &'static str| {
             metrics::counter!(DIALLED, "vendor" => vendor.clone(), "outcome" => outcome).increment(1);
         };
-        let mut dialling = match self.carriers.made.dial(&self.carriers.line, &account, &wanted).await {
-            Ok(dialling) => dialling,
-            Err(why) => {
-                counted(why.name());
-                return pen.ended(why.name(), None);
-            }
+        let reached = match self.begun_by_carrier(&call, &agent, account).await {
+            Ok(dialling) => self.reached(dialling, &pen).await,
+            Err(end) => Err(end),
         };
-        let ring = Duration::from_secs(u64::from(ring_s));
-        let stopping = self.tasks.token();
-        let came = tokio::select! {
-            came = audio(&mut dialling, ring, &pen) => came,
-            () = stopping.cancelled() => Err(NoAudio::Stopped),
-        };
-        let (peer, codec) = match came {
-            Ok(audio) => {
+        match reached {
+            Ok(leg) => {
                 counted("answered");
-                audio
+                self.answered_by_carrier(&call, agent, slot, leg, &pen).await;
             }
-            Err(why) => {
-                counted(why.name());
-                // Whoever still rings, or has answered and is not heard, is let go.
-                if matches!(why, NoAudio::Late | NoAudio::Stopped) {
-                    self.carriers.line.hang_up(&account, &dialling.name.1).await;
-                }
-                return pen.ended(why.name(), None);
+            Err(end) => {
+                counted(end.why.name());
+                pen.ended(end.why.name(), end.status.map(Into::into));
             }
-        };
-        let way = through::Way {
-            calls: self.carriers.calls.clone(),
-            line: self.carriers.line.clone(),
-            account,
-            call: dialling.name.1.clone(),
-            webhook,
-            from,
-            agent: agent.clone(),
-        };
-        self.answered_by_carrier(&call, agent, slot, way, (peer, codec), &pen).await;
+        }
     }
 
-    async fn answered_by_carrier(
-        &self,
-        call: &Call,
-        agent: String,
-        slot: Slot,
-        way: through::Way,
-        (peer, codec): (Peer, Codec),
-        pen: &Pen,
-    ) {
+    /// Asks the carrier for the call.
+    async fn begun_by_carrier(&self, call: &Call, agent: &str, account: Account) -> Result<Dialling, End> {
+        let carriers = &self.carriers;
+        let webhook = carriers.webhook(&account);
+        let to = e164(&call.set.number.0).ok_or(Unanswered::UnknownNumber)?;
+        // What it was set by may have been changed since.
+        let from = call.set.caller.as_ref().and_then(|caller| e164(&caller.0));
+        let (Some(from), None) = (from, out::lacks(&account)) else {
+            return Err(Unanswered::Forbidden.into());
+        };
+        let ring_s = call.set.ring_s.unsigned_abs();
+        let longest = self.board.catalogue().find(agent).map(|found| found.ready.options.longest_call_s);
+        let limit_s = limit_s(longest.unwrap_or_default());
+        let dial = Dial { to: &to, from: &from, webhook: &webhook, ring_s, limit_s };
+        let (books, stopping) = ((&carriers.legs, &carriers.paces), self.tasks.token());
+        let (named, asking) = carriers.line.dial(&account, dial, self.server, books, &stopping).await?;
+        let named = (account.id, named);
+        let Some(claim) = carriers.legs.claim(&named, agent) else {
+            tracing::warn!(call = %call.id, "a carrier names two calls alike");
+            return Err(Unanswered::Failed.into());
+        };
+        // Only now, or what the carrier has said of the call already would be nobody's.
+        drop(asking);
+        let record = carriers.record.clone();
+        let way = way::Way { line: carriers.line.clone(), record, account, webhook, from };
+        Ok(way.made(claim, Duration::from_secs(ring_s.into()), &self.tasks))
+    }
+
+    /// Waits for somebody to answer. Whoever still rings when the server stops is let go.
+    async fn reached(&self, mut dialling: Dialling, pen: &Pen) -> Result<Leg, End> {
+        let stopping = self.tasks.token();
+        loop {
+            let step = tokio::select! {
+                step = dialling.next() => step,
+                () = stopping.cancelled() => return Err(Unanswered::Cancelled.into()),
+            };
+            match step {
+                Some(leg::Step::Rings) => pen.note(Step::Rings),
+                Some(leg::Step::Answered(leg)) => return Ok(leg),
+                Some(leg::Step::NotReached(unheard)) => return Err(outcome(unheard)),
+                None => return Err(Unanswered::Failed.into()),
+            }
+        }
+    }
+
+    async fn answered_by_carrier(&self, call: &Call, agent: String, slot: Slot, leg: Leg, pen: &Pen) {
         pen.note(Step::Answered { at: Timestamp::now() });
         let at_machine = at_machine(&call.set);
         let screens = at_machine.is_some();
         let call_of = CallRequest { at_machine, ..request(call.id, agent, None, told(&call.set)) };
-        let (account, name) = (way.account.clone(), way.name());
-        let Some(reserved) = self.carriers.calls.reserve(&name, &way.agent) else {
-            tracing::warn!(call = %call.id, "a carrier names two calls alike");
+        // A session that cannot begin drops the leg, which ends the call.
+        let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
+        let Some(session) = self.directory.get(call.id).filter(|_| begun.is_ok()) else {
+            tracing::warn!(call = %call.id, ?begun, "a call that was answered found no agent");
             return pen.ended("failed", None);
         };
-        let leg = way.leg(reserved, peer, codec, &self.tasks);
-        let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
-        let session = self.directory.get(call.id).filter(|_| begun.is_ok());
-        let carriers = &self.carriers;
-        if let Some(session) = &session
-            && screens
-            && let Some(screened) = session.screened().await
-        {
+        if screens && let Some(screened) = session.screened().await {
             pen.screened(screened);
         }
-        let reason =
-            through::let_go(&carriers.calls, &carriers.line, &account, &name, session.as_ref()).await;
-        match session {
-            Some(session) => self.over(&session, reason, pen),
-            None => {
-                tracing::warn!(call = %call.id, ?begun, "a call that was answered found no agent");
-                pen.ended("failed", None);
-            }
-        }
+        let reason = session.ended().await;
+        self.over(&session, reason, pen);
     }
 }
 
-/// Waits for somebody to answer: for as long as it may ring, which begins when the carrier has said so.
-async fn audio(dialling: &mut Dialling, ring: Duration, pen: &Pen) -> Result<(Peer, Codec), NoAudio> {
-    let mut by = Instant::now() + QUEUED + ring + SETTLES;
-    loop {
-        match tokio::time::timeout_at(by, dialling.next()).await {
-            Ok(Some(out::Step::Rings)) => {
-                by = Instant::now() + ring + SETTLES;
-                pen.note(Step::Rings);
-            }
-            Ok(Some(out::Step::Audio(peer, codec))) => return Ok((peer, codec)),
-            Ok(Some(out::Step::Ended(why))) => return Err(NoAudio::Ended(why)),
-            Ok(None) | Err(_) => return Err(NoAudio::Late),
-        }
+/// Of a call in which nobody was heard.
+fn outcome(unheard: Unheard) -> End {
+    match unheard {
+        // Taken and put down again before anything was said, or cleared by the network.
+        Unheard::Ended(End { why: Unanswered::Over, .. }) | Unheard::Late => Unanswered::NoAnswer.into(),
+        Unheard::Ended(end) => end,
     }
 }
 
@@ -196,36 +185,16 @@ fn limit_s(longest_call_s: u32) -> Option<u32> {
     (longest_call_s > 0).then_some(limit_s.clamp(*LIMITS_S.start(), *LIMITS_S.end()))
 }
 
-/// Why nobody is heard.
-#[derive(Debug)]
-enum NoAudio {
-    Ended(Unanswered),
-    /// The carrier said nothing in time.
-    Late,
-    /// The server stops.
-    Stopped,
-}
-
-impl NoAudio {
-    const fn name(&self) -> &'static str {
-        match self {
-            // Taken and put down again before anything was said, or cleared by the network.
-            Self::Ended(Unanswered::Over) | Self::Late => Unanswered::NoAnswer.name(),
-            Self::Ended(why) => why.name(),
-            Self::Stopped => Unanswered::Cancelled.name(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn nobody_was_spoken_to_whose_audio_never_came() {
-        assert_eq!(NoAudio::Ended(Unanswered::Over).name(), "no_answer");
-        assert_eq!(NoAudio::Ended(Unanswered::Busy).name(), "busy");
-        assert_eq!((NoAudio::Late.name(), NoAudio::Stopped.name()), ("no_answer", "cancelled"));
+        assert_eq!(outcome(Unheard::Ended(Unanswered::Over.into())), Unanswered::NoAnswer.into());
+        assert_eq!(outcome(Unheard::Late), Unanswered::NoAnswer.into());
+        let no_number = End { why: Unanswered::UnknownNumber, status: Some(404) };
+        assert_eq!(outcome(Unheard::Ended(no_number)), no_number);
     }
 
     #[test]
@@ -233,27 +202,5 @@ mod tests {
         assert_eq!(limit_s(3_600), Some(3_660));
         assert_eq!(limit_s(86_400), Some(14_400), "as far as carriers let it be");
         assert_eq!(limit_s(0), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_time_to_ring_begins_when_the_carrier_says_that_it_rings() {
-        let (ring, made) = (Duration::from_secs(25), Made::default());
-        let (steps, mut noted) = tokio::sync::mpsc::channel(8);
-        let pen = Pen(steps);
-        let begun = Instant::now();
-        let mut silent = made.expects("CA1");
-        assert!(matches!(audio(&mut silent, ring, &pen).await, Err(NoAudio::Late)));
-        assert_eq!(begun.elapsed(), QUEUED + ring + SETTLES);
-        let begun = Instant::now();
-        let mut queued = made.expects("CA2");
-        let name = queued.name.clone();
-        let rings = async {
-            tokio::time::sleep(Duration::from_secs(90)).await;
-            made.rings(&name);
-        };
-        let (came, ()) = tokio::join!(audio(&mut queued, ring, &pen), rings);
-        assert!(matches!(came, Err(NoAudio::Late)), "nobody answered");
-        assert_eq!(begun.elapsed(), Duration::from_secs(90) + ring + SETTLES);
-        assert!(matches!(noted.recv().await, Some(Step::Rings)));
     }
 }
