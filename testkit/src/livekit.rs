@@ -42,10 +42,27 @@ impl LiveKit {
     /// As `start`, one that names this TURN server to whoever comes.
     #[must_use]
     pub fn start_with_turn(turn: &crate::turn::Server, user: &str, password: &str) -> Self {
-        let (host, port) = (turn.address(), turn.port());
-        Self::start_with(&format!(
-            "  turn_servers:\n    - host: {host}\n      port: {port}\n      protocol: udp\n      username: {user}\n      credential: {password}\n"
-        ))
+        Self::start_with_turns(&[(&turn.address().to_string(), turn.port(), "udp")], user, password)
+    }
+
+    /// As `start`, one that names these TURN servers: host, port, and `udp`, `tcp` or `tls`.
+    #[must_use]
+    pub fn start_with_turns(turns: &[(&str, u16, &str)], user: &str, password: &str) -> Self {
+        let server = |(host, port, protocol): &(&str, u16, &str)| {
+            format!(
+                "    - host: {host}\n      port: {port}\n      protocol: {protocol}\n      username: {user}\n      credential: {password}\n"
+            )
+        };
+        let servers: String = turns.iter().map(server).collect();
+        Self::start_with(&format!("  turn_servers:\n{servers}"))
+    }
+
+    /// As `start`, one that has audio by TCP alone.
+    #[must_use]
+    pub fn start_without_udp() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let port = port.expect("a port").port();
+        Self::start_with(&format!("  force_tcp: true\n  tcp_port: {port}\n"))
     }
 
     /// With more settings of its part for media.
@@ -56,9 +73,10 @@ impl LiveKit {
         let port = port.expect("a port").port();
         let media = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
         let media = media.expect("a port").port();
+        let tcp = if media_settings.contains("tcp_port") { "" } else { "  tcp_port: 0\n" };
         // `interfaces` and `node_ip` keep the sockets for audio on loopback too.
         let config = format!(
-            "port: {port}\nbind_addresses: [\"127.0.0.1\"]\nrtc:\n  udp_port: {media}\n  tcp_port: 0\n  node_ip: 127.0.0.1\n  \
+            "port: {port}\nbind_addresses: [\"127.0.0.1\"]\nrtc:\n  udp_port: {media}\n{tcp}  node_ip: 127.0.0.1\n  \
              use_external_ip: false\n  enable_loopback_candidate: true\n  interfaces:\n    includes: [lo]\n{media_settings}\
              room:\n  departure_timeout: 30\nkeys:\n  {KEY}: \"{SECRET}\"\nlogging:\n  level: info\n"
         );

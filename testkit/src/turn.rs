@@ -1,6 +1,7 @@
 //! A real TURN server (coturn) on an address of this machine, with credentials that a shared secret makes.
 
-use std::net::{IpAddr, Ipv4Addr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ pub struct Server {
     child: Child,
     address: IpAddr,
     port: u16,
+    tls_port: u16,
     folder: TempDir,
 }
 
@@ -22,14 +24,24 @@ impl Server {
     /// Starts it and waits until it listens.
     #[must_use]
     pub fn start(secret: &str) -> Self {
-        Self::start_on(outward(), &["--use-auth-secret", "--static-auth-secret", secret])
+        let access = ["--use-auth-secret", "--static-auth-secret", secret, "--no-tls"];
+        Self::start_on(outward(), &access)
     }
 
     /// On loopback, for one user.
     #[must_use]
     pub fn start_for(user: &str, password: &str) -> Self {
         let account = format!("{user}:{password}");
-        Self::start_on(Ipv4Addr::LOCALHOST.into(), &["--lt-cred-mech", "--user", &account])
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), &["--lt-cred-mech", "--user", &account, "--no-tls"])
+    }
+
+    /// As `start_for`, one that is reached by TCP and by TLS with this certificate, and by no datagram.
+    #[must_use]
+    pub fn start_without_udp(user: &str, password: &str, cert: &Path, key: &Path) -> Self {
+        let account = format!("{user}:{password}");
+        let (cert, key) = (cert.to_str().expect("plain"), key.to_str().expect("plain"));
+        let access = ["--lt-cred-mech", "--user", &account, "--no-udp", "--cert", cert, "--pkey", key];
+        Self::start_on(Ipv4Addr::LOCALHOST.into(), &access)
     }
 
     fn start_on(address: IpAddr, access: &[&str]) -> Self {
@@ -37,17 +49,20 @@ impl Server {
         // Free now; another process could take it before the server does, which the wait below would show.
         let port =
             UdpSocket::bind((address, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
+        let tls = TcpListener::bind((address, 0)).and_then(|socket| socket.local_addr());
+        let tls_port = tls.expect("a port").port();
         let log = || {
             let path = folder.path().join("log");
             std::fs::File::options().create(true).append(true).open(path).expect("writable")
         };
         let child = Command::new("turnserver")
             // No configuration of the machine's, no remote control, nothing that is logged elsewhere.
-            .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--log-file", "stdout", "--simple-log"])
+            .args(["-n", "--no-cli", "--no-dtls", "--log-file", "stdout", "--simple-log"])
             .args(["--realm", "test", "--verbose"])
             .args(access)
             .args(["--listening-ip", &address.to_string(), "--relay-ip", &address.to_string()])
             .args(["--listening-port", &port.to_string(), "--allow-loopback-peers"])
+            .args(["--tls-listening-port", &tls_port.to_string()])
             .arg("--pidfile")
             .arg(folder.path().join("pid"))
             .arg("--userdb")
@@ -60,7 +75,7 @@ impl Server {
             .unwrap_or_else(|error| {
                 unreachable!("cannot start turnserver: {error} (scripts/setup.sh test installs coturn)")
             });
-        let mut server = Self { child, address, port, folder };
+        let mut server = Self { child, address, port, tls_port, folder };
         process::wait_for("a TURN server that listens", READY_WITHIN, || {
             assert!(!matches!(server.child.try_wait(), Ok(Some(_))), "coturn ended:\n{}", server.log());
             TcpStream::connect((address, port)).ok()
@@ -82,6 +97,11 @@ impl Server {
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    #[must_use]
+    pub const fn tls_port(&self) -> u16 {
+        self.tls_port
     }
 
     /// Everything it has written so far.

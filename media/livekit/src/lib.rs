@@ -22,6 +22,7 @@ mod worker;
 
 pub use conversation::{Conversation, Notice, Reaction, Said};
 pub use error::Error;
+pub use media_rtc::{Trust, trust};
 pub use options::{Door, Options, With};
 pub use participant::{Begun, Ended, Peer, Ticket, Visit, enter};
 pub use roster::Caller;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use media_rtc::Trust;
+
 /// Whom a participant speaks with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum With {
@@ -48,6 +50,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Audio goes by the relays that the server names and by nothing else.
     pub relay_only: bool,
+    /// Whom servers behind TLS are verified by: LiveKit's own and those that relay.
+    pub trust: Trust,
     /// How long one attempt to reach the server may take.
     pub connect_within_ms: u64,
     /// How long a caller is waited for in a room that nobody is in.
@@ -69,6 +73,7 @@ impl Default for Options {
             other: None,
             listen: media_rtc::Link::anywhere(),
             relay_only: false,
+            trust: Trust::default(),
             connect_within_ms: 5_000,
             caller_within_ms: 300_000,
             heard_within_ms: 2_000,

@@ -250,7 +250,7 @@ impl Participant {
 
     async fn join(&mut self, base: &str) -> Result<Box<Room>, Error> {
         let within = self.options.connect_within();
-        let (signal, opened) = crate::signal::open(base, &self.token, None, within, &self.tasks).await?;
+        let (signal, opened) = crate::signal::open(base, &self.token, None, &self.options.trust, within, &self.tasks).await?;
         let join = match opened {
             crate::signal::Opened::Joined(join) => join,
             crate::signal::Opened::Told(leave) => {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use domain::Secret;
+use media_rtc::Trust;
 use runtime::tasks::{Kind, Tasks};
 
 use crate::error::Error;
@@ -33,11 +34,12 @@ pub(crate) async fn open(
     base: &str,
     token: &Secret<String>,
     resumes: Option<&str>,
+    trust: &Trust,
     within: Duration,
     tasks: &Tasks,
 ) -> Result<(Signal, Opened), Error> {
     let url = address(base, resumes);
-    let socket = socket::dial(&url, token, within).await?;
+    let socket = socket::dial(&url, token, trust, within).await?;
     let mut line: Signal = socket::carry(socket, LINE, tasks);
     let first = tokio::time::timeout(within, line.receiver.recv()).await;
     let silent = || Error::Protocol(format!("nothing came within {within:?} of joining"));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::Secret;
+use media_rtc::Trust;
 use futures::{SinkExt as _, StreamExt as _};
 use runtime::tasks::{Kind, Tasks};
 use tokio::net::TcpStream;
@@ -11,7 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 use crate::error::Error;
 
@@ -59,14 +60,21 @@ pub fn check_url(url: &str) -> Result<(), Error> {
 }
 
 /// Cancel-safe: a dropped attempt is closed.
-pub(crate) async fn dial(url: &str, token: &Secret<String>, within: Duration) -> Result<Socket, Error> {
+pub(crate) async fn dial(
+    url: &str,
+    token: &Secret<String>,
+    trust: &Trust,
+    within: Duration,
+) -> Result<Socket, Error> {
     let host = host(url);
     let mut request = url.into_client_request().map_err(|error| Error::Options(error.to_string()))?;
     let bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose()));
     let mut bearer = bearer.map_err(|_| Error::Options("the token is none".to_owned()))?;
     bearer.set_sensitive(true);
     request.headers_mut().insert(AUTHORIZATION, bearer);
-    let connecting = Box::pin(tokio_tungstenite::connect_async_with_config(request, None, true));
+    let connector = url.starts_with("wss:").then(|| Connector::Rustls(trust.config()));
+    let connecting = tokio_tungstenite::connect_async_tls_with_config(request, None, true, connector);
+    let connecting = Box::pin(connecting);
     match tokio::time::timeout(within, connecting).await {
         Ok(Ok((socket, _response))) => Ok(socket),
         Ok(Err(tungstenite::Error::Http(response))) if response.status().is_client_error() => {

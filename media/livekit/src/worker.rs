@@ -5,6 +5,7 @@ mod jobs;
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
+use media_rtc::Trust;
 use runtime::tasks::{Kind, Tasks};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,8 @@ pub struct Worker {
     /// As `LIVEKIT_URL` has it.
     pub url: String,
     pub keys: Keys,
+    /// Whom a server behind TLS is verified by.
+    pub trust: Trust,
     /// The name that rooms ask for.
     pub agent: String,
     /// As people see the agent in a room.
@@ -228,7 +231,7 @@ impl Shell {
 
     async fn open(&mut self) -> Result<Wire, Error> {
         let token = self.worker.keys.work(SystemTime::now(), TOKEN_LASTS)?;
-        let socket = socket::dial(&self.url, &token, CONNECT_WITHIN).await?;
+        let socket = socket::dial(&self.url, &token, &self.worker.trust, CONNECT_WITHIN).await?;
         let mut line: Wire = socket::carry(socket, LINE, &self.tasks);
         say(&line, self.jobs.register())?;
         let silent = || Error::Protocol("registering was not answered".to_owned());

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
-use str0m::net::Protocol;
+use str0m::net::{Protocol, TcpType};
 
 /// Candidates taken from one peer over its life; a browser has a handful, more is an attack on our pair table.
 pub(crate) const MOST_CANDIDATES: usize = 32;
@@ -23,10 +23,22 @@ impl Candidate {
     /// `None` for what we cannot use and need not: TCP, names (mDNS), the end-of-candidates line, nonsense. A peer
     /// behind any of them is found when its first connectivity check arrives.
     pub(crate) fn parse(&self) -> Option<str0m::Candidate> {
+        self.reachable().filter(|candidate| candidate.proto() == Protocol::Udp)
+    }
+
+    /// As `parse`, for who can connect to others: TCP ports at which they are waited for, too.
+    pub(crate) fn parse_any(&self) -> Option<str0m::Candidate> {
+        self.reachable().filter(|candidate| match candidate.proto() {
+            Protocol::Udp => true,
+            Protocol::Tcp => candidate.tcptype() == Some(TcpType::Passive),
+            _ => false,
+        })
+    }
+
+    fn reachable(&self) -> Option<str0m::Candidate> {
         let line = self.candidate.trim().trim_start_matches("a=");
         let candidate = str0m::Candidate::from_sdp_string(line).ok()?;
-        let usable = candidate.proto() == Protocol::Udp && is_reachable(candidate.addr());
-        usable.then_some(candidate)
+        is_reachable(candidate.addr()).then_some(candidate)
     }
 }
 
@@ -59,6 +71,16 @@ mod tests {
         ] {
             assert!(parse(ignored).is_none(), "{ignored:?}");
         }
+    }
+
+    #[test]
+    fn who_can_connect_takes_tcp_ports_that_wait() {
+        let line = |kind: &str| Candidate {
+            candidate: format!("candidate:1 1 tcp 1518280447 192.0.2.7 7881 typ host tcptype {kind}"),
+            ..Candidate::default()
+        };
+        assert!(line("passive").parse_any().is_some() && line("passive").parse().is_none());
+        assert!(line("active").parse_any().is_none() && line("so").parse_any().is_none());
     }
 
     proptest::proptest! {

@@ -4,7 +4,9 @@
 //! take each other's datagrams, since the media server may answer both from one port.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,7 +16,7 @@ use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Protocol, Receive, TcpType};
 use str0m::rtp::{RtpPacket, RtpWrite};
 use str0m::{Event, IceConnectionState, Input, Output, Rtc};
 
@@ -24,6 +26,7 @@ use crate::endpoint::{Identity, MOST_ERRORS, UNSENT_MESSAGES};
 use crate::error::Error;
 use crate::metrics::MESSAGES_DROPPED;
 use crate::peer;
+use crate::pipe::{Framing, Pipe, Piped};
 use crate::relay::{self, Relay, Taken, TurnServer};
 use crate::reports;
 use crate::timeline::Extender;
@@ -31,6 +34,14 @@ use crate::wire::{Arrived, Buffers, Wire};
 
 const SOCKET_BUFFER_BYTES: usize = 256 * 1024;
 const DATAGRAMS_AT_ONCE: usize = 2;
+/// So long datagrams have to find a path before streams are tried besides: most connections stand before, and need none.
+const DATAGRAMS_FIRST: Duration = Duration::from_millis(500);
+/// TCP ports of the far end that are connected to.
+const MOST_STRAIGHT: usize = 2;
+/// Messages of streams that are taken in at once.
+const MESSAGES_AT_ONCE: usize = 16;
+/// The port of a candidate that only connects to others (RFC 6544).
+const DISCARD: u16 = 9;
 
 /// What several links of one process share. Making one costs more than everything else of a set-up.
 #[derive(Clone)]
@@ -76,12 +87,22 @@ pub enum Happening {
     Wait(Instant),
 }
 
+/// By which of our ways something came.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Wire,
+    /// By the stream to the server of a relay.
+    Relay(usize),
+    /// By a stream to the far end.
+    Straight,
+}
+
 pub struct Link {
     rtc: Rtc,
     wire: Wire,
     buffers: Buffers,
     addresses: Addresses,
-    arrived: VecDeque<Arrived>,
+    arrived: VecDeque<(Way, Arrived)>,
     pending: Option<SdpPendingOffer>,
     /// Candidates that came before the description they belong to.
     early: Vec<str0m::Candidate>,
@@ -95,6 +116,14 @@ pub struct Link {
     sequence: Extender,
     errors: usize,
     relays: Vec<Relay>,
+    /// Servers that relay by streams, until they are asked.
+    streams: Vec<TurnServer>,
+    /// To TCP ports of the far end.
+    straight: Vec<(SocketAddr, Pipe)>,
+    /// Relays alone are allowed.
+    only: bool,
+    /// Since when a path is looked for.
+    looking: Option<Instant>,
     /// Whom the far end says it is reached by.
     peers: Vec<IpAddr>,
     /// The time as it was told last.
@@ -120,12 +149,9 @@ impl Link {
         let addresses = Addresses::of(wire.address(), &[])?;
         let hosts = if only { &[] } else { addresses.announced() };
         let rtc = credentials.0.build(false, hosts, now);
-        let relays = servers.iter().filter_map(|server| {
-            let local = relay::local_for(addresses.announced(), server.address)?;
-            Some(Relay::new(server, local, now))
-        });
-        let relays = relays.collect();
-        Ok(Self {
+        let (streams, datagrams): (Vec<_>, Vec<_>) =
+            servers.iter().cloned().partition(TurnServer::is_stream);
+        let mut link = Self {
             rtc,
             wire,
             buffers: Buffers::of(DATAGRAMS_AT_ONCE),
@@ -141,10 +167,50 @@ impl Link {
             unsent: VecDeque::new(),
             sequence: Extender::default(),
             errors: 0,
-            relays,
+            relays: Vec::new(),
+            streams: Vec::new(),
+            straight: Vec::new(),
+            only,
+            looking: None,
             peers: Vec::new(),
             now,
-        })
+        };
+        link.ask(&datagrams);
+        match only && datagrams.is_empty() {
+            true => link.ask(&streams),
+            false => link.streams = streams,
+        }
+        Ok(link)
+    }
+
+    /// Relays of these servers.
+    fn ask(&mut self, servers: &[TurnServer]) {
+        for server in servers {
+            let Some(local) = relay::local_for(self.addresses.announced(), server.address) else { continue };
+            let mut relay = Relay::new(server, local, self.now);
+            for peer in &self.peers {
+                relay.admit(*peer, self.now);
+            }
+            self.relays.push(relay);
+        }
+    }
+
+    /// Datagrams have found no path in time: streams may.
+    fn fall_back(&mut self) {
+        self.looking = None;
+        let streams = std::mem::take(&mut self.streams);
+        self.ask(&streams);
+        if !self.only {
+            // To be paired with the TCP ports that the far end names; it needs to hear of none of ours, which only connect.
+            let hosts: Vec<_> = self.addresses.announced().to_vec();
+            for host in hosts {
+                let host = SocketAddr::new(host.ip(), DISCARD);
+                let active = str0m::Candidate::builder().tcp().host(host).tcptype(TcpType::Active).build();
+                if let Ok(active) = active {
+                    self.rtc.add_local_candidate(active);
+                }
+            }
+        }
     }
 
     /// On every interface, at a port that the system chooses.
@@ -211,6 +277,9 @@ impl Link {
     /// Both sides are described now.
     fn agree(&mut self) {
         self.described = true;
+        if !self.rtc.is_connected() {
+            self.looking.get_or_insert(self.now);
+        }
         for candidate in std::mem::take(&mut self.early) {
             self.rtc.add_remote_candidate(candidate);
         }
@@ -225,13 +294,13 @@ impl Link {
 
     /// A candidate of the far end. Those that cannot be used are ignored.
     pub fn candidate(&mut self, candidate: &Candidate) {
-        let Some(candidate) = candidate.parse() else { return };
+        let Some(candidate) = candidate.parse_any() else { return };
         if self.candidates >= MOST_CANDIDATES {
             return;
         }
         self.candidates += 1;
         let peer = candidate.addr().ip();
-        if !self.relays.is_empty() && !self.peers.contains(&peer) {
+        if candidate.proto() == Protocol::Udp && !self.peers.contains(&peer) {
             self.peers.push(peer);
             for relay in &mut self.relays {
                 relay.admit(peer, self.now);
@@ -298,17 +367,30 @@ impl Link {
         }
     }
 
-    /// Waits for datagrams and takes them in; `poll` has them. Cancel-safe: nothing is read until data is there.
+    /// Waits for what comes and takes it in; `poll` has it. Cancel-safe: nothing is read until data is there.
     pub async fn readable(&mut self) -> std::io::Result<()> {
-        let Self { wire, buffers, arrived, .. } = self;
-        wire.receive(buffers, |at, source, local, datagram| {
-            arrived.push_back(peer::arrived(at, source, local, datagram));
-        })
-        .await
+        if self.straight.is_empty() && self.relays.iter_mut().all(|relay| relay.pipe().is_none()) {
+            return datagrams(&self.wire, &mut self.buffers, &mut self.arrived).await;
+        }
+        let Self { wire, buffers, arrived, relays, straight, rtc, now, .. } = self;
+        let mut received = VecDeque::new();
+        let datagrams = datagrams(wire, buffers, &mut received);
+        let messages = poll_fn(|context| messages(relays, straight, rtc, *now, arrived, context));
+        tokio::select! {
+            read = datagrams => {
+                read?;
+                self.arrived.extend(received);
+                Ok(())
+            }
+            () = messages => Ok(()),
+        }
     }
 
     /// Carries out what is to be sent. Call until `Wait` or `Closed`.
     pub fn poll(&mut self) -> Happening {
+        if self.looking.is_some_and(|since| self.now >= since + DATAGRAMS_FIRST) {
+            self.fall_back();
+        }
         if !self.unsent.is_empty() {
             self.flush();
         }
@@ -318,7 +400,11 @@ impl Link {
             }
             match self.rtc.poll_output() {
                 Ok(Output::Transmit(transmit)) => {
-                    self.send(transmit.source, transmit.destination, &transmit.contents);
+                    let (from, to) = (transmit.source, transmit.destination);
+                    match transmit.proto {
+                        Protocol::Udp => self.send(from, to, &transmit.contents),
+                        _ => self.send_straight(to, &transmit.contents),
+                    }
                 }
                 Ok(Output::Event(event)) => {
                     if let Some(happening) = self.event(event) {
@@ -329,11 +415,13 @@ impl Link {
                     self.errors = 0;
                     // str0m holds one packet at a time: the next goes in when the one before has come out.
                     match self.arrived.pop_front() {
-                        Some(arrived) => self.receive(&arrived),
+                        Some((way, arrived)) => self.receive(way, &arrived),
                         None => match self.poll_relays() {
                             Some(candidate) => return Happening::Candidate(candidate),
                             None => {
                                 let now = self.now;
+                                let streams = self.looking.map_or(at, |since| since + DATAGRAMS_FIRST);
+                                let at = at.min(streams);
                                 let due = self.relays.iter_mut().map(|relay| relay.due(now));
                                 return Happening::Wait(due.fold(at, Instant::min));
                             }
@@ -377,26 +465,50 @@ impl Link {
 
     /// Gives the candidate of a relay that has just got its address.
     fn poll_relays(&mut self) -> Option<String> {
-        let Self { relays, wire, rtc, now, .. } = self;
+        let Self { relays, wire, rtc, now, peers, .. } = self;
         relays.iter_mut().find_map(|relay| {
             let (server, local) = (relay.server(), relay.local());
-            let given = relay.poll(*now, |datagram| wire.send(None, server, datagram))?;
+            let given = relay.poll(peers, *now, |datagram| wire.send(None, server, datagram))?;
             let candidate = str0m::Candidate::relayed(given, local, Protocol::Udp).ok()?;
             rtc.add_local_candidate(candidate).map(str0m::Candidate::to_sdp_string)
         })
     }
 
-    fn receive(&mut self, arrived: &Arrived) {
-        let destination = self.addresses.candidate_for(arrived.local, arrived.source);
-        let relay = self.relays.iter_mut().find(|relay| relay.server() == arrived.source);
+    /// To a TCP port of the far end, by the stream that leads there.
+    fn send_straight(&mut self, to: SocketAddr, contents: &[u8]) {
+        let known = self.straight.iter().position(|(address, _)| *address == to);
+        let at = known.unwrap_or(self.straight.len());
+        if at == MOST_STRAIGHT {
+            return;
+        }
+        if known.is_none() {
+            self.straight.push((to, Pipe::dial(to, None, Framing::Counted)));
+        }
+        self.straight[at].1.send(contents);
+    }
+
+    fn receive(&mut self, way: Way, arrived: &Arrived) {
+        let at = match way {
+            Way::Wire => self.relays.iter().position(|relay| relay.is_at(arrived.source)),
+            Way::Relay(at) => Some(at),
+            Way::Straight => None,
+        };
+        let relay = at.and_then(|at| self.relays.get_mut(at));
         // What the server brings, or says itself.
         let (source, destination, bytes) =
             match relay.map(|relay| (relay.relayed(), relay.take(&arrived.bytes, arrived.at))) {
                 Some((Some(relayed), Taken::From(peer, bytes))) => (peer, relayed, Bytes::from(bytes)),
                 Some(_) => return,
-                None => (arrived.source, destination, arrived.bytes.clone()),
+                None => {
+                    let destination = self.addresses.candidate_for(arrived.local, arrived.source);
+                    (arrived.source, destination, arrived.bytes.clone())
+                }
             };
-        let Ok(receive) = Receive::new(Protocol::Udp, source, destination, &bytes) else {
+        let (protocol, destination) = match way {
+            Way::Straight => (Protocol::Tcp, SocketAddr::new(destination.ip(), DISCARD)),
+            Way::Wire | Way::Relay(_) => (Protocol::Udp, destination),
+        };
+        let Ok(receive) = Receive::new(protocol, source, destination, &bytes) else {
             return;
         };
         self.now = self.now.max(arrived.at);
@@ -413,15 +525,20 @@ impl Link {
         match event {
             Event::Connected => {
                 self.stood = true;
+                self.looking = None;
                 Some(Happening::Connected)
             }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => {
+                self.looking.get_or_insert(self.now);
                 Some(Happening::Disconnected)
             }
             // After an ICE restart; the first time `Connected` says it, once DTLS is up too.
             Event::IceConnectionStateChange(
                 IceConnectionState::Connected | IceConnectionState::Completed,
-            ) => self.rtc.is_connected().then_some(Happening::Connected),
+            ) => self.rtc.is_connected().then(|| {
+                self.looking = None;
+                Happening::Connected
+            }),
             Event::RtpPacket(packet) => self.packet(packet),
             Event::ChannelOpen(id, label) => {
                 self.channels.insert(id, label);
@@ -463,4 +580,62 @@ impl Link {
         };
         Some(Happening::Packet { mid: mid.to_string(), packet })
     }
+}
+
+async fn datagrams(
+    wire: &Wire,
+    buffers: &mut Buffers,
+    arrived: &mut VecDeque<(Way, Arrived)>,
+) -> std::io::Result<()> {
+    let each = |at, source, local, datagram: &[u8]| {
+        arrived.push_back((Way::Wire, peer::arrived(at, source, local, datagram)));
+    };
+    wire.receive(buffers, each).await
+}
+
+/// What came by streams, and what became of those that broke.
+fn messages(
+    relays: &mut [Relay],
+    straight: &mut [(SocketAddr, Pipe)],
+    rtc: &mut Rtc,
+    now: Instant,
+    arrived: &mut VecDeque<(Way, Arrived)>,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    let at = tokio::time::Instant::now().into_std();
+    let mut some = false;
+    for (index, relay) in relays.iter_mut().enumerate() {
+        let (source, local) = (relay.server(), relay.local());
+        for _ in 0..MESSAGES_AT_ONCE {
+            let Some(Poll::Ready(piped)) = relay.pipe().map(|pipe| pipe.poll(context)) else { break };
+            some = true;
+            match piped {
+                Piped::Message(bytes) => {
+                    let arrival = Arrived { at, source, local: None, bytes };
+                    arrived.push_back((Way::Relay(index), arrival));
+                }
+                Piped::Broken(error) => {
+                    let gone = relay.broke(&error, now);
+                    let gone = gone.and_then(|gone| str0m::Candidate::relayed(gone, local, Protocol::Udp).ok());
+                    if let Some(gone) = gone {
+                        rtc.direct_api().invalidate_candidate(&gone);
+                    }
+                }
+            }
+        }
+    }
+    for (source, pipe) in straight {
+        for _ in 0..MESSAGES_AT_ONCE {
+            let Poll::Ready(piped) = pipe.poll(context) else { break };
+            some = true;
+            match piped {
+                Piped::Message(bytes) => {
+                    arrived.push_back((Way::Straight, Arrived { at, source: *source, local: None, bytes }));
+                }
+                // Checks that go nowhere find another path, or the connection is said to be lost.
+                Piped::Broken(error) => tracing::debug!(%error, "a stream to the far end broke"),
+            }
+        }
+    }
+    if some { Poll::Ready(()) } else { Poll::Pending }
 }

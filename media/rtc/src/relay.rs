@@ -1,21 +1,31 @@
 //! An address of ours at a TURN server, for where no other path leads: what is sent by it goes to the server, what the server brings is
 //! taken out of its wrapping. Allocation, permissions and their renewal are the library's; sockets and clocks are the link's.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use domain::Secret;
+use rustls::pki_types::ServerName;
 use turn_client_proto::api::{TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet};
 use turn_client_proto::prelude::TurnClientApi as _;
 use turn_client_proto::stun::Instant as Moment;
 use turn_client_proto::stun::agent::Transmit;
+use turn_client_proto::tcp::TurnClientTcp;
 use turn_client_proto::types::TurnCredentials;
 use turn_client_proto::types::stun::TransportType;
 use turn_client_proto::udp::TurnClientUdp;
 
-/// Servers that are asked: one is enough, and another one where that fails.
+use crate::pipe::{Framing, Pipe, Secure};
+use crate::trust::{Trust, refusal};
+
+/// Servers that are asked by UDP, and by streams: one is enough, and another one where that fails.
 const MOST_SERVERS: usize = 2;
 const PORT: u16 = 3478;
+const TLS_PORT: u16 = 5349;
+/// A stream that broke is dialled again so much later, and no more often than this.
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+const MOST_DIALS: u32 = 5;
 /// A name that is not found by then is none.
 const RESOLVED_WITHIN: Duration = Duration::from_secs(2);
 /// For a server that is closed.
@@ -29,51 +39,107 @@ pub struct IceServer {
     pub credential: Secret<String>,
 }
 
-/// A TURN server that can be asked for a relay, by UDP.
+/// A TURN server that can be asked for a relay.
 #[derive(Debug, Clone)]
 pub struct TurnServer {
     pub(crate) address: SocketAddr,
+    by: By,
     username: String,
     credential: Secret<String>,
 }
 
-/// Those of the servers that can relay by UDP, their names looked up. Others (STUN, TURN over TCP or TLS) are left out.
-pub async fn servers(given: &[IceServer]) -> Vec<TurnServer> {
-    let mut found = Vec::new();
+/// How a server is asked.
+#[derive(Debug, Clone)]
+enum By {
+    Udp,
+    Tcp,
+    Tls(Secure),
+}
+
+impl TurnServer {
+    /// Whether it is asked by TCP or TLS: what is worth its cost where no datagram gets through.
+    pub(crate) const fn is_stream(&self) -> bool {
+        !matches!(self.by, By::Udp)
+    }
+
+    const fn is_like(&self, way: Way) -> bool {
+        matches!((&self.by, way), (By::Udp, Way::Udp) | (By::Tcp, Way::Tcp) | (By::Tls(_), Way::Tls))
+    }
+}
+
+/// Those of the servers that can relay, their names looked up. Others (STUN, TURN over DTLS) are left out.
+pub async fn servers(given: &[IceServer], trust: &Trust) -> Vec<TurnServer> {
+    let mut found: Vec<TurnServer> = Vec::new();
+    let mut known = HashMap::new();
     for server in given {
-        for (host, port) in server.urls.iter().filter_map(|url| by_udp(url)) {
-            let looked_up =
-                tokio::time::timeout(RESOLVED_WITHIN, tokio::net::lookup_host((host, port))).await;
-            // Links have sockets of IPv4.
-            let address =
-                looked_up.ok().and_then(Result::ok).and_then(|mut all| all.find(SocketAddr::is_ipv4));
-            let Some(address) = address else {
-                tracing::debug!("a TURN server's address is not known");
-                continue;
+        for (host, port, way) in server.urls.iter().filter_map(|url| read(url)) {
+            let by = match way {
+                Way::Udp => By::Udp,
+                Way::Tcp => By::Tcp,
+                Way::Tls => match ServerName::try_from(host.to_owned()) {
+                    Ok(name) => By::Tls(Secure { name, config: trust.config() }),
+                    Err(_) => continue,
+                },
             };
-            if found.len() < MOST_SERVERS && found.iter().all(|known: &TurnServer| known.address != address) {
+            let enough = found.iter().filter(|known| known.is_stream() == !matches!(by, By::Udp)).count();
+            if enough == MOST_SERVERS {
+                continue;
+            }
+            let ip = match known.get(host) {
+                Some(ip) => *ip,
+                None => *known.entry(host).or_insert(look_up(host).await),
+            };
+            let Some(ip) = ip else { continue };
+            let address = SocketAddr::new(ip, port);
+            if found.iter().all(|known| known.address != address || !known.is_like(way)) {
                 let (username, credential) = (server.username.clone(), server.credential.clone());
-                found.push(TurnServer { address, username, credential });
+                found.push(TurnServer { address, by, username, credential });
             }
         }
     }
     found
 }
 
-/// RFC 7065: host and port of `turn:host[:port][?transport=udp]`.
-fn by_udp(url: &str) -> Option<(&str, u16)> {
-    let rest = url.strip_prefix("turn:")?;
-    let (place, query) = rest.split_once('?').unwrap_or((rest, "transport=udp"));
-    if query != "transport=udp" {
-        return None;
+async fn look_up(host: &str) -> Option<IpAddr> {
+    let looked_up = tokio::time::timeout(RESOLVED_WITHIN, tokio::net::lookup_host((host, 0))).await;
+    // Links have sockets of IPv4.
+    let found = looked_up.ok().and_then(Result::ok).and_then(|mut all| all.find(SocketAddr::is_ipv4));
+    if found.is_none() {
+        tracing::debug!("a TURN server's address is not known");
     }
+    found.map(|address| address.ip())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Udp,
+    Tcp,
+    Tls,
+}
+
+/// RFC 7065: `turn:` or `turns:`, `host[:port][?transport=...]`.
+fn read(url: &str) -> Option<(&str, u16, Way)> {
+    let (scheme, rest) = url.split_once(':')?;
+    let (place, transport) = match rest.split_once('?') {
+        Some((place, query)) => (place, Some(query.strip_prefix("transport=")?)),
+        None => (rest, None),
+    };
+    let way = match (scheme, transport) {
+        ("turn", None | Some("udp")) => Way::Udp,
+        ("turn", Some("tcp")) => Way::Tcp,
+        ("turns", None | Some("tcp")) => Way::Tls,
+        _ => return None,
+    };
+    let usual = if way == Way::Tls { TLS_PORT } else { PORT };
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) if !host.ends_with(':') && !port.contains(']') => (host, port.parse().ok()?),
-        _ => (place, PORT),
+        _ => (place, usual),
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    (!host.is_empty()).then_some((host, port))
+    (!host.is_empty()).then_some((host, port, way))
 }
+
+turn_client_proto::impl_client!(pub(crate) Client, (Udp, TurnClientUdp), (Tcp, TurnClientTcp));
 
 /// What became of a datagram of the server's.
 pub(crate) enum Taken {
@@ -84,8 +150,13 @@ pub(crate) enum Taken {
 }
 
 pub(crate) struct Relay {
-    client: TurnClientUdp,
-    server: SocketAddr,
+    client: Client,
+    server: TurnServer,
+    /// What leads to the server, where datagrams do not.
+    pipe: Option<Pipe>,
+    /// How often it was dialled, and when it is again.
+    dials: u32,
+    again: Option<Instant>,
     /// Ours, that the server is asked from.
     local: SocketAddr,
     /// What the library counts its time from.
@@ -99,10 +170,55 @@ pub(crate) struct Relay {
 impl Relay {
     /// Asks for an allocation with the next `poll`.
     pub(crate) fn new(server: &TurnServer, local: SocketAddr, now: Instant) -> Self {
-        let credentials = TurnCredentials::new(&server.username, server.credential.expose());
-        let client = TurnClientUdp::allocate(local, server.address, TurnConfig::new(credentials));
-        let server = server.address;
-        Self { client, server, local, zero: now, relayed: None, wanted: Vec::new(), closed: false }
+        let config = TurnConfig::new(TurnCredentials::new(&server.username, server.credential.expose()));
+        let address = server.address;
+        let dial = |secure| Pipe::dial(address, secure, Framing::Turn);
+        let (client, pipe) = match &server.by {
+            By::Udp => (Client::Udp(TurnClientUdp::allocate(local, address, config)), None),
+            By::Tcp => (Client::Tcp(TurnClientTcp::allocate(local, address, config)), Some(dial(None))),
+            By::Tls(secure) => {
+                let secure = Some(secure.clone());
+                (Client::Tcp(TurnClientTcp::allocate(local, address, config)), Some(dial(secure)))
+            }
+        };
+        Self {
+            client,
+            server: server.clone(),
+            pipe,
+            dials: 1,
+            again: None,
+            local,
+            zero: now,
+            relayed: None,
+            wanted: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// The stream to the server is gone, and with it the relay. Gives the address that no longer leads to us.
+    pub(crate) fn broke(&mut self, error: &std::io::Error, now: Instant) -> Option<SocketAddr> {
+        let server = self.server.address;
+        match refusal(error) {
+            Some(why) => tracing::info!(%server, why, "a TURN server's certificate is not trusted"),
+            None => tracing::info!(%server, %error, "the stream to a TURN server broke"),
+        }
+        self.closed = true;
+        self.again = (self.dials < MOST_DIALS).then(|| now + AGAIN_AFTER);
+        self.relayed.take()
+    }
+
+    /// Dials anew where that is due.
+    fn revive(&mut self, peers: &[IpAddr], now: Instant) {
+        if self.again.is_some_and(|again| now >= again) {
+            let dials = self.dials + 1;
+            let server = self.server.clone();
+            *self = Self { dials, wanted: peers.to_vec(), ..Self::new(&server, self.local, now) };
+        }
+    }
+
+    /// What comes from the server by a stream. `None`: it comes by datagrams.
+    pub(crate) const fn pipe(&mut self) -> Option<&mut Pipe> {
+        self.pipe.as_mut()
     }
 
     /// The address that peers reach us by.
@@ -111,7 +227,12 @@ impl Relay {
     }
 
     pub(crate) const fn server(&self) -> SocketAddr {
-        self.server
+        self.server.address
+    }
+
+    /// Whether datagrams from this address are the server's.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        self.pipe.is_none() && self.server.address == address
     }
 
     pub(crate) const fn local(&self) -> SocketAddr {
@@ -137,24 +258,38 @@ impl Relay {
         }
     }
 
-    /// What is to be sent to the server so that `peer` gets `contents`.
+    /// What is to be sent to the server so that `peer` gets `contents`; `None` where it has left by a stream, or cannot.
     pub(crate) fn wrap(&mut self, peer: SocketAddr, contents: &[u8], now: Instant) -> Option<Vec<u8>> {
         let moment = self.moment(now);
-        let wrapped = self.client.send_to(TransportType::Udp, peer, contents, moment).ok()??;
-        Some(wrapped.build().data)
+        let wrapped = self.client.send_to(TransportType::Udp, peer, contents, moment).ok()??.build().data;
+        match &mut self.pipe {
+            Some(pipe) => {
+                pipe.send(&wrapped);
+                None
+            }
+            None => Some(wrapped),
+        }
     }
 
     pub(crate) fn take(&mut self, datagram: &[u8], now: Instant) -> Taken {
         let moment = self.moment(now);
-        let transmit = Transmit::new(datagram, TransportType::Udp, self.server, self.local);
+        let transport = self.client.transport();
+        let transmit = Transmit::new(datagram, transport, self.server.address, self.local);
         match self.client.recv(transmit, moment) {
             TurnRecvRet::PeerData(data) => Taken::From(data.peer, data.data().to_vec()),
             TurnRecvRet::Handled | TurnRecvRet::Ignored(_) | TurnRecvRet::PeerIcmp { .. } => Taken::Handled,
         }
     }
 
-    /// What is due: datagrams for the server, and the relayed address where it has just been given.
-    pub(crate) fn poll(&mut self, now: Instant, mut send: impl FnMut(&[u8])) -> Option<SocketAddr> {
+    /// What is due: datagrams for the server, and the relayed address where it has just been given. A relay that was lost asks for
+    /// another, by which `peers` may reach us.
+    pub(crate) fn poll(
+        &mut self,
+        peers: &[IpAddr],
+        now: Instant,
+        mut send: impl FnMut(&[u8]),
+    ) -> Option<SocketAddr> {
+        self.revive(peers, now);
         let moment = self.moment(now);
         if matches!(self.client.poll(moment), TurnPollRet::Closed) {
             self.closed = true;
@@ -168,11 +303,11 @@ impl Relay {
                     given = Some(address);
                 }
                 TurnEvent::AllocationCreateFailed(_) => {
-                    tracing::info!(server = %self.server, "a TURN server does not relay for us");
+                    tracing::info!(server = %self.server.address, "a TURN server does not relay for us");
                     self.closed = true;
                 }
                 TurnEvent::PermissionCreateFailed(..) => {
-                    tracing::info!(server = %self.server, "a TURN server does not let a peer through");
+                    tracing::info!(server = %self.server.address, "a TURN server does not let a peer through");
                 }
                 _ => {}
             }
@@ -182,14 +317,24 @@ impl Relay {
                 self.admit(peer, now);
             }
         }
-        while let Some(transmit) = self.client.poll_transmit(moment) {
-            send(&transmit.data);
-        }
+        self.transmit(moment, &mut send);
         given
+    }
+
+    fn transmit(&mut self, moment: Moment, send: &mut impl FnMut(&[u8])) {
+        while let Some(transmit) = self.client.poll_transmit(moment) {
+            match &mut self.pipe {
+                Some(pipe) => pipe.send(&transmit.data),
+                None => send(&transmit.data),
+            }
+        }
     }
 
     /// When `poll` is due next.
     pub(crate) fn due(&mut self, now: Instant) -> Instant {
+        if let Some(again) = self.again {
+            return again;
+        }
         let moment = self.moment(now);
         match self.client.poll(moment) {
             TurnPollRet::WaitUntil(due) if !self.closed => {
@@ -203,9 +348,7 @@ impl Relay {
     pub(crate) fn close(&mut self, now: Instant, mut send: impl FnMut(&[u8])) {
         let moment = self.moment(now);
         if self.client.delete(moment).is_ok() {
-            while let Some(transmit) = self.client.poll_transmit(moment) {
-                send(&transmit.data);
-            }
+            self.transmit(moment, &mut send);
         }
     }
 }
@@ -224,19 +367,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_turn_over_udp_are_read_and_others_are_not() {
+    fn addresses_of_turn_servers_are_read_and_others_are_not() {
         for (url, wanted) in [
-            ("turn:relay.example.com", Some(("relay.example.com", 3478))),
-            ("turn:192.0.2.1:443?transport=udp", Some(("192.0.2.1", 443))),
-            ("turn:[2001:db8::1]:9", Some(("2001:db8::1", 9))),
-            ("turn:[2001:db8::1]", Some(("2001:db8::1", 3478))),
-            ("turn:relay.example.com?transport=tcp", None),
-            ("turns:relay.example.com:443?transport=tcp", None),
+            ("turn:relay.example.com", Some(("relay.example.com", 3478, Way::Udp))),
+            ("turn:192.0.2.1:443?transport=udp", Some(("192.0.2.1", 443, Way::Udp))),
+            ("turn:[2001:db8::1]:9", Some(("2001:db8::1", 9, Way::Udp))),
+            ("turn:[2001:db8::1]", Some(("2001:db8::1", 3478, Way::Udp))),
+            ("turn:relay.example.com?transport=tcp", Some(("relay.example.com", 3478, Way::Tcp))),
+            ("turns:relay.example.com", Some(("relay.example.com", 5349, Way::Tls))),
+            ("turns:relay.example.com:443?transport=tcp", Some(("relay.example.com", 443, Way::Tls))),
+            ("turns:relay.example.com:443?transport=udp", None),
+            ("turn:relay.example.com?transport=sctp", None),
+            ("turn:relay.example.com?x=y", None),
             ("stun:relay.example.com", None),
             ("turn:", None),
+            ("turn", None),
             ("turn:x:99999", None),
         ] {
-            assert_eq!(by_udp(url), wanted, "{url}");
+            assert_eq!(read(url), wanted, "{url}");
         }
     }
 
@@ -251,7 +399,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_server_is_asked_twice_and_no_more_than_two_are() {
+    async fn no_server_is_asked_twice_and_no_more_than_two_of_a_kind_are() {
         let given = |urls: &[&str]| IceServer {
             urls: urls.iter().map(|url| (*url).to_owned()).collect(),
             username: "ann".to_owned(),
@@ -259,9 +407,14 @@ mod tests {
         };
         let all = [
             given(&["stun:127.0.0.1:1", "turn:127.0.0.1:2", "turn:127.0.0.1:2?transport=udp"]),
-            given(&["turn:127.0.0.1:3", "turn:127.0.0.1:4"]),
+            given(&["turn:127.0.0.1:3", "turn:127.0.0.1:4", "turn:127.0.0.1:2?transport=tcp"]),
+            given(&["turns:127.0.0.1:2", "turns:127.0.0.1:5"]),
         ];
-        let ports: Vec<_> = servers(&all).await.iter().map(|server| server.address.port()).collect();
-        assert_eq!(ports, [2, 3]);
+        let found = servers(&all, &Trust::default()).await;
+        let ports = |stream| {
+            let of = found.iter().filter(|server| server.is_stream() == stream);
+            of.map(|server| server.address.port()).collect::<Vec<_>>()
+        };
+        assert_eq!((ports(false), ports(true)), (vec![2, 3], vec![2, 2]));
     }
 }

@@ -55,7 +55,7 @@ impl Paths {
                 credential: Secret::new(server.credential.clone()),
             })
             .collect();
-        let relays = media_rtc::relay::servers(&given).await;
+        let relays = media_rtc::relay::servers(&given, &options.trust).await;
         let forced = join.client.as_ref().is_some_and(|client| client.force_relay == YES);
         // A server that insists on relays and names none that we know is better tried straight than not at all.
         let relay_only = options.relay_only || (forced && !relays.is_empty());
@@ -216,11 +216,11 @@ impl Room {
     pub(super) fn redial(&mut self, base: &str, participant: &Participant, pause: Duration, now: Instant) {
         let (base, sid) = (base.to_owned(), self.sid.clone());
         let token = participant.token.clone();
-        let within = participant.options.connect_within();
+        let (within, trust) = (participant.options.connect_within(), participant.options.trust.clone());
         let tasks = Arc::clone(&participant.tasks);
         let dialling = async move {
             tokio::time::sleep(pause).await;
-            signal::open(&base, &token, Some(&sid), within, &tasks).await
+            signal::open(&base, &token, Some(&sid), &trust, within, &tasks).await
         };
         self.broken.get_or_insert(now);
         self.stuck = false;

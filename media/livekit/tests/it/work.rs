@@ -1,6 +1,6 @@
 //! A worker is offered a room, takes or refuses it, and is told to go.
 
-use media_livekit::{Ended, Grant, Load, Offer, Worker};
+use media_livekit::{Ended, Grant, Load, Offer, Trust, Worker};
 use runtime::tasks::Tasks;
 use testkit::livekit::LiveKit;
 use tokio::sync::{mpsc, watch};
@@ -14,6 +14,7 @@ fn worker(server: &LiveKit, tasks: &Tasks) -> (mpsc::Receiver<Offer>, watch::Sen
     let worker = Worker {
         url: server.url(),
         keys: keys(),
+        trust: Trust::default(),
         agent: "front-desk".to_owned(),
         title: "Front desk".to_owned(),
     };
