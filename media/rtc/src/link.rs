@@ -118,10 +118,14 @@ pub struct Link {
     relays: Vec<Relay>,
     /// Servers that relay by streams, until they are asked.
     streams: Vec<TurnServer>,
-    /// To TCP ports of the far end.
+    /// TCP ports of the far end, until streams are tried: without anything to pair them with ICE would call itself failed.
+    ports: Vec<str0m::Candidate>,
+    /// To those of them that are tried.
     straight: Vec<(SocketAddr, Pipe)>,
     /// Relays alone are allowed.
     only: bool,
+    /// Streams to TCP ports of the far end are tried.
+    has_ports: bool,
     /// Since when a path is looked for.
     looking: Option<Instant>,
     /// Whom the far end says it is reached by.
@@ -169,8 +173,10 @@ impl Link {
             errors: 0,
             relays: Vec::new(),
             streams: Vec::new(),
+            ports: Vec::new(),
             straight: Vec::new(),
             only,
+            has_ports: false,
             looking: None,
             peers: Vec::new(),
             now,
@@ -209,6 +215,10 @@ impl Link {
                 if let Ok(active) = active {
                     self.rtc.add_local_candidate(active);
                 }
+            }
+            self.has_ports = true;
+            for port in std::mem::take(&mut self.ports) {
+                self.rtc.add_remote_candidate(port);
             }
         }
     }
@@ -306,7 +316,9 @@ impl Link {
                 relay.admit(peer, self.now);
             }
         }
-        if self.described {
+        if candidate.proto() != Protocol::Udp && !self.has_ports {
+            self.ports.push(candidate);
+        } else if self.described {
             self.rtc.add_remote_candidate(candidate);
         } else {
             self.early.push(candidate);
@@ -596,7 +608,7 @@ async fn datagrams(
 /// What came by streams, and what became of those that broke.
 fn messages(
     relays: &mut [Relay],
-    straight: &mut [(SocketAddr, Pipe)],
+    straight: &mut Vec<(SocketAddr, Pipe)>,
     rtc: &mut Rtc,
     now: Instant,
     arrived: &mut VecDeque<(Way, Arrived)>,
@@ -624,7 +636,7 @@ fn messages(
             }
         }
     }
-    for (source, pipe) in straight {
+    straight.retain_mut(|(source, pipe)| {
         for _ in 0..MESSAGES_AT_ONCE {
             let Poll::Ready(piped) = pipe.poll(context) else { break };
             some = true;
@@ -632,10 +644,14 @@ fn messages(
                 Piped::Message(bytes) => {
                     arrived.push_back((Way::Straight, Arrived { at, source: *source, local: None, bytes }));
                 }
-                // Checks that go nowhere find another path, or the connection is said to be lost.
-                Piped::Broken(error) => tracing::debug!(%error, "a stream to the far end broke"),
+                // The next check dials anew, or ICE finds another path.
+                Piped::Broken(error) => {
+                    tracing::debug!(%error, "a stream to the far end broke");
+                    return false;
+                }
             }
         }
-    }
+        true
+    });
     if some { Poll::Ready(()) } else { Poll::Pending }
 }
