@@ -7,6 +7,7 @@ use media_rtc::Trust;
 use runtime::tasks::{Kind, Tasks};
 
 use crate::error::Error;
+use crate::rpc::CLIENT_PROTOCOL;
 use crate::socket::{self, Line};
 use crate::wire::{DisconnectReason, Join, Leave, Request, Response, SignalRequest, SignalResponse};
 
@@ -56,7 +57,8 @@ pub(crate) async fn open(
 fn address(base: &str, resumes: Option<&str>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let mut url = format!(
-        "{base}/rtc?protocol={PROTOCOL}&sdk=agent-foundry&version={version}&auto_subscribe=0&adaptive_stream=0"
+        "{base}/rtc?protocol={PROTOCOL}&sdk=agent-foundry&version={version}&auto_subscribe=0&adaptive_stream=0\
+         &client_protocol={CLIENT_PROTOCOL}"
     );
     if let Some(sid) = resumes {
         url.push_str("&reconnect=1&sid=");

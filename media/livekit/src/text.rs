@@ -135,6 +135,10 @@ pub(crate) struct Reader {
     open: Vec<(String, Incoming)>,
     /// Of bytes, and not of texts.
     binary: bool,
+    /// In bytes; 0: as usual.
+    longest: usize,
+    /// What the one said of itself that was dropped last for its length.
+    overlong: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Debug)]
@@ -150,7 +154,22 @@ struct Incoming {
 impl Reader {
     /// Of streams of bytes.
     pub(crate) fn of_bytes() -> Self {
-        Self { open: Vec::new(), binary: true }
+        Self { binary: true, ..Self::default() }
+    }
+
+    /// Of texts of up to so many bytes.
+    pub(crate) fn of_texts(longest: usize) -> Self {
+        Self { longest, ..Self::default() }
+    }
+
+    /// Whether this stream is being read.
+    pub(crate) fn reads(&self, stream: &str) -> bool {
+        self.open.iter().any(|(id, _)| id == stream)
+    }
+
+    /// The attributes of a stream that has just been dropped because it was too long.
+    pub(crate) const fn take_overlong(&mut self) -> Option<BTreeMap<String, String>> {
+        self.overlong.take()
     }
 
     /// Gives a text with its trailer. A stream with a hole, or one that is too long, gives nothing.
@@ -187,7 +206,11 @@ impl Reader {
     }
 
     const fn longest(&self) -> usize {
-        if self.binary { LONGEST_BYTES } else { LONGEST_TEXT }
+        match (self.binary, self.longest) {
+            (true, _) => LONGEST_BYTES,
+            (false, 0) => LONGEST_TEXT,
+            (false, longest) => longest,
+        }
     }
 
     const fn most_open(&self) -> usize {
@@ -237,7 +260,8 @@ impl Reader {
         }
         let fits = incoming.bytes.len() + chunk.content.len() <= longest;
         if chunk.chunk_index > incoming.next || !fits {
-            self.open.remove(at);
+            let (_, dropped) = self.open.remove(at);
+            self.overlong = (!fits).then_some(dropped.attributes);
             return;
         }
         incoming.next += 1;

@@ -272,6 +272,9 @@ pub(crate) struct Participant {
     pub(crate) attributes: HashMap<String, String>,
     #[prost(enumeration = "DisconnectReason", tag = "16")]
     pub(crate) disconnect_reason: i32,
+    /// What its client knows of what clients do among themselves.
+    #[prost(int32, tag = "20")]
+    pub(crate) client_protocol: i32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]

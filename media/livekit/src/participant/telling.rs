@@ -12,7 +12,7 @@ use super::{Participant, now, now_ms};
 use crate::before::{self, Joined};
 use crate::conversation::{Notice, Said};
 use crate::options::With;
-use crate::rpc::Ask;
+use crate::rpc::{self, Ask, To};
 use crate::text::{Label, Open};
 use crate::wire::{Data, DataPacket, Request, Transcription, TranscriptionSegment, UpdateMetadata};
 
@@ -135,8 +135,7 @@ impl Participant {
         let Ok(packet) = DataPacket::decode(bytes) else { return };
         let sender = packet.participant_identity;
         let Some(value) = packet.value else { return };
-        if matches!(value, Data::RpcRequest(_) | Data::RpcAck(_) | Data::RpcResponse(_)) {
-            let answers = self.calls.heard(&sender, &value);
+        if let Some(answers) = self.calls.heard(&sender, &value) {
             return send(room, answers);
         }
         if self.options.with == With::Agents {
@@ -162,11 +161,11 @@ impl Participant {
 
     /// A method of the caller's page is wanted.
     pub(super) fn ask_page(&mut self, room: &mut Room, ask: Ask) {
-        let caller =
-            self.roster.caller().filter(|_| self.roster.present()).map(|caller| caller.identity.clone());
-        let id = format!("{:032x}", rand::random::<u128>());
-        let packet = self.calls.ask(ask, caller.as_deref(), id, now());
-        send(room, packet);
+        let caller = self.roster.caller().filter(|_| self.roster.present());
+        let streams = self.roster.client_protocol() >= rpc::CLIENT_PROTOCOL;
+        let to = caller.map(|caller| To { identity: &caller.identity, streams });
+        let packets = self.calls.ask(ask, to, &mut self.writer, (now(), now_ms()));
+        send(room, packets);
     }
 
     /// Nobody answers any more whom the caller's page was asked for.

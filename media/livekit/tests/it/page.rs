@@ -135,14 +135,19 @@ async fn methods_of_a_page_answer_fail_and_hang_and_we_have_none() {
     assert_eq!(call("nothing", "{}", patience).await, Err(Failed::NoMethod));
     let short = Duration::from_secs(1);
     assert_eq!(call("sleeps", "{}", short).await, Err(Failed::NoAnswer(short)));
-    assert_eq!(call("show", &"x".repeat(20_000), patience).await, Err(Failed::TooLarge));
+    // Longer than a packet: by streams, both ways.
+    let long = "x".repeat(100_000);
+    let shown = call("show", &format!(r#"{{"what":"{long}"}}"#), patience).await.expect("an answer");
+    assert_eq!(shown, format!(r#"{{"shown": "{long}", "by": "agent"}}"#));
+    assert_eq!(call("show", &"x".repeat(300_000), patience).await, Err(Failed::TooLarge));
+    assert_eq!(call("long", "300000", patience).await, Err(Failed::TooLarge));
     // Some of what it says is not read any more; the end of it is waited for.
     let drained =
         async { while agent.peer.events.recv().await.is_some_and(|event| event != LegEvent::Closed) {} };
     let _said_all = tokio::time::timeout(Duration::from_secs(4), drained).await;
     drop(agent.peer);
     let said = tokio::task::spawn_blocking(move || page.said()).await.expect("the page ends");
-    assert_eq!(said.trim(), r#"{"refused": 1400}"#);
+    assert_eq!(said.trim(), r#"{"refused": [1400, 1400]}"#);
     within("all tasks", tasks.shutdown()).await;
     assert_eq!(rpc.call("show", "{}".to_owned(), patience).await, Err(Failed::NotSent), "the room is left");
 }

@@ -26,6 +26,10 @@ async def main(url, token, path, before_ms, from_ms):
     async def _(call):
         return json.dumps({"shown": json.loads(call.payload)["what"], "by": call.caller_identity})
 
+    @own.register_rpc_method("long")
+    async def _(call):
+        return "x" * int(call.payload)
+
     @own.register_rpc_method("fails")
     async def _(call):
         raise rtc.RpcError(7, "there is no map")
@@ -61,11 +65,13 @@ async def main(url, token, path, before_ms, from_ms):
             await source.capture_frame(rtc.AudioFrame(rest[start : start + FRAME].tobytes(), RATE, 1, FRAME))
 
     await asyncio.gather(before(), live())
-    try:
-        await own.perform_rpc(destination_identity="agent", method="whatever", payload="{}")
-        refused = 0
-    except rtc.RpcError as error:
-        refused = int(error.code)
+    refused = []
+    for payload in ["{}", "x" * 40_000]:
+        try:
+            await own.perform_rpc(destination_identity="agent", method="whatever", payload=payload)
+            refused.append(0)
+        except rtc.RpcError as error:
+            refused.append(int(error.code))
     print(json.dumps({"refused": refused}), flush=True)
     await asyncio.wait_for(gone.wait(), HANGS)
     await room.disconnect()
