@@ -179,6 +179,14 @@ impl Switchboard {
         self.catalogue.agents(|callable| self.can_think(callable))
     }
 
+    /// Those of all organizations that can serve, by the names that rooms ask for, and as people see them there.
+    pub(crate) fn dispatched(&self) -> Vec<(String, String)> {
+        let home = self.agents().into_iter().map(|agent| (agent.name, agent.title));
+        let elsewhere = self.catalogue.elsewhere().into_iter();
+        let elsewhere = elsewhere.filter(|(_, callable)| self.can_think(callable));
+        home.chain(elsewhere.map(|(name, callable)| (name, callable.ready.title().to_owned()))).collect()
+    }
+
     pub(crate) fn titles(&self) -> String {
         let titles: Vec<String> = self.agents().into_iter().map(|agent| agent.title).collect();
         format!("Agents: {};", titles.join(", "))

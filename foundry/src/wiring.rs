@@ -221,6 +221,7 @@ impl House {
                 tasks: Arc::clone(&tasks),
                 url,
                 keys,
+                trust: config.livekit.trust()?,
                 credentials: Arc::new(media_rtc::link::Credentials::generate()),
                 reattach: patience,
             };

@@ -1,12 +1,15 @@
 //! One scripted call: speak each line when the agent has finished, or interrupt it, and write down every turn.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Failure, Retry};
+use media_core::Codec;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+use crate::ahead::Ahead;
 use crate::caller::{self, Caller, Stepped};
 use crate::ear::REPLY_OVER;
 use crate::link::{self, DialError, Link, Target, Transport};
@@ -44,6 +47,19 @@ pub struct Line {
     pub samples: Vec<i16>,
     /// Interrupt: speak this long after the agent began, instead of when it has finished.
     pub at: Option<Duration>,
+    /// The same without its silence at the end, encoded, where many say it.
+    pub ahead: Option<Arc<Ahead>>,
+}
+
+impl Line {
+    /// For many to say by links of this codec.
+    ///
+    /// # Errors
+    /// When there is no encoder for it.
+    pub fn encoded(samples: Vec<i16>, codec: Codec) -> Result<Self, caller::Error> {
+        let ahead = Ahead::of(codec, spoken(&samples))?;
+        Ok(Self { samples, at: None, ahead: Some(Arc::new(ahead)) })
+    }
 }
 
 /// One line of the report. Times in ms. `turn` 0 is the greeting, before the caller said anything.
@@ -133,6 +149,9 @@ pub async fn on(
     let link = dialling.await?;
     let mut call =
         Call { caller: Caller::new(link, options.keep_recording)?, options, turns: Vec::new(), over: false };
+    if let Some(ahead) = script.iter().find_map(|line| line.ahead.as_ref()) {
+        call.caller.expect(ahead);
+    }
     call.connect().await?;
     call.greeting(dialled).await;
     for line in script {
@@ -241,8 +260,9 @@ impl Call<'_> {
         let spoken_into = self.caller.ear.last_voiced;
         self.settle();
         let speech_began = Instant::now();
-        // A recording's silence at the end is not spoken: an answer may come within it.
-        self.caller.say(&line.samples[..line.samples.len() - trailing_silence(&line.samples)]);
+        if !line.ahead.as_ref().is_some_and(|ahead| self.caller.recite(ahead)) {
+            self.caller.say(spoken(&line.samples));
+        }
         // While the caller interrupts, the old reply is still heard: the new one begins after the caller has ended.
         while self.caller.is_speaking() && !self.over {
             self.step().await;
@@ -318,6 +338,11 @@ fn fill(turn: &mut Turn, notes: Notes) {
 
 fn millis(duration: Duration) -> Value {
     Value::from((duration.as_secs_f64() * 10_000.0).round() / 10.0)
+}
+
+/// A recording's silence at the end is not spoken: an answer may come within it.
+fn spoken(samples: &[i16]) -> &[i16] {
+    &samples[..samples.len() - trailing_silence(samples)]
 }
 
 /// Samples after the last that is heard.

@@ -2,15 +2,17 @@
 //!
 //! Owns no script: `say` queues speech, `step` runs one tick. Its own lateness is measured, since a late caller measures nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use domain::{AudioFrame, FRAME};
-use media_core::codec::{self, Encoder};
+use media_core::codec;
 use media_core::inbound::{self, Inbound};
-use media_core::resample::Resampler;
 use media_core::{LegCommand, LegEvent, Packet};
 use tokio::time::Instant;
 
+use crate::ahead::{Ahead, Voice};
 use crate::ear::Ear;
 use crate::link::Link;
 use crate::notes::Notebook;
@@ -40,8 +42,7 @@ pub enum Stepped {
 
 pub struct Caller {
     link: Link,
-    encoder: Box<dyn Encoder>,
-    to_wire: Resampler,
+    voice: Voice,
     inbound: Inbound,
     pub ear: Ear,
     pub notes: Notebook,
@@ -53,6 +54,10 @@ pub struct Caller {
     pub worst_lateness: Duration,
     pub active: bool,
     queue: Vec<i16>,
+    /// Speech that was encoded before, and which of its packets is next.
+    recital: Option<(Arc<Ahead>, usize)>,
+    /// Whose silence is sent, where speech is encoded before.
+    quiet: Option<Arc<Ahead>>,
     sent: u64,
     started: Instant,
     over: bool,
@@ -65,13 +70,12 @@ impl Caller {
     /// # Errors
     /// When the link's codec is none of ours.
     pub fn new(link: Link, keep_recording: bool) -> Result<Self, Error> {
-        let encoder = media_codec::encoder(link.codec, &media_codec::opus::Options::default())?;
-        let to_wire =
-            Resampler::new(RATE_HZ, encoder.rate_hz()).map_err(|error| Error::Rate(error.to_string()))?;
+        let voice = Voice::new(link.codec)?;
         Ok(Self {
             link,
-            encoder,
-            to_wire,
+            voice,
+            recital: None,
+            quiet: None,
             inbound: Inbound::new(inbound::Options::default(), media_codec::decoders()),
             ear: Ear::default(),
             notes: Notebook::default(),
@@ -94,9 +98,26 @@ impl Caller {
         self.spoke_until = None;
     }
 
+    /// Says what was encoded before, where it fits the link.
+    pub fn recite(&mut self, ahead: &Arc<Ahead>) -> bool {
+        let fits = ahead.codec == self.link.codec;
+        if fits {
+            self.recital = Some((Arc::clone(ahead), 0));
+            self.spoke_until = None;
+        }
+        fits
+    }
+
+    /// Silence is that of what will be recited.
+    pub fn expect(&mut self, ahead: &Arc<Ahead>) {
+        if ahead.codec == self.link.codec {
+            self.quiet = Some(Arc::clone(ahead));
+        }
+    }
+
     #[must_use]
     pub fn is_speaking(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || self.recital.as_ref().is_some_and(|(ahead, at)| *at < ahead.spoken)
     }
 
     /// Over the whole call so far.
@@ -114,6 +135,7 @@ impl Caller {
     /// Drops what was queued: the speaker falls silent in mid-word.
     pub fn hush(&mut self) {
         self.queue.clear();
+        self.recital = None;
     }
 
     pub async fn message(&mut self, text: String) {
@@ -173,19 +195,9 @@ impl Caller {
 
     async fn send(&mut self, now: Instant) -> Stepped {
         let speaking = self.is_speaking();
-        let mut frame: Vec<i16> = self.queue.drain(..FRAME_SAMPLES.min(self.queue.len())).collect();
-        let rest = FRAME.mul_f64(1.0 - frame.len() as f64 / FRAME_SAMPLES as f64);
-        frame.resize(FRAME_SAMPLES, 0);
-        let mut wire = Vec::with_capacity(FRAME_SAMPLES * 3);
-        self.to_wire.push(&frame, &mut wire);
-        let per_frame = AudioFrame::samples_per_frame(self.encoder.rate_hz());
-        // The resampler's look-ahead makes the first frame short: silence before the first word.
-        if wire.len() < per_frame {
-            wire.splice(0..0, std::iter::repeat_n(0, per_frame - wire.len()));
-        }
-        wire.truncate(per_frame);
-        let codec = self.encoder.codec();
-        if let Ok(payload) = self.encoder.encode(&wire) {
+        let (payload, rest) = self.next_payload();
+        let codec = self.link.codec;
+        if let Some(payload) = payload {
             let packet = Packet {
                 codec,
                 sequence: self.sent as u16,
@@ -202,5 +214,22 @@ impl Caller {
             self.spoke_until = Some(now - rest);
         }
         if speaking && !self.is_speaking() { Stepped::Spoken } else { Stepped::Going }
+    }
+
+    /// What goes out next, and how much of it lies after the last sample of speech.
+    fn next_payload(&mut self) -> (Option<Bytes>, Duration) {
+        let rest = |samples: usize| FRAME.mul_f64(1.0 - samples as f64 / FRAME_SAMPLES as f64);
+        if let Some((ahead, at)) = self.recital.take() {
+            let last = at + 1 == ahead.spoken;
+            let rest = if last { rest(ahead.last) } else { Duration::ZERO };
+            let payload = ahead.packet(at).unwrap_or_else(|| ahead.silence.clone());
+            self.recital = Some((ahead, at + 1));
+            return (Some(payload), rest);
+        }
+        let frame: Vec<i16> = self.queue.drain(..FRAME_SAMPLES.min(self.queue.len())).collect();
+        match (&self.quiet, frame.is_empty()) {
+            (Some(quiet), true) => (Some(quiet.silence.clone()), FRAME),
+            _ => (self.voice.frame(&frame), rest(frame.len())),
+        }
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use media_core::Codec;
 use runtime::{Kind, Tasks};
 use tokio::time::Instant;
 
@@ -88,7 +89,13 @@ async fn one(args: &Args, transport: Way, n: usize) -> anyhow::Result<Row> {
     let server = Process::server(&args.place, vendors.port(), &configuration(args, n), &entrance).await?;
     let base = server.sample()?;
     let door = Arc::new(entrance.open(&server, agent(args, transport)).await?);
-    let speech = wav::read(&args.wav).with_context(|| "the recording that callers speak")?;
+    let samples = wav::read(&args.wav).with_context(|| "the recording that callers speak")?;
+    let speech = match transport {
+        // What an encoder costs each caller would be missing where they are to be on time.
+        Way::Webrtc | Way::Livekit => Line::encoded(samples, Codec::Opus)?,
+        _ => Line { samples, at: None, ahead: None },
+    };
+    let own = machine::own_cpu();
     let began = Instant::now();
     let tasks = Tasks::new();
     let running: Vec<_> =
@@ -107,7 +114,8 @@ async fn one(args: &Args, transport: Way, n: usize) -> anyhow::Result<Row> {
     }
     let end = server.sample()?;
     let lateness = server.lateness().await;
-    Ok(summarise(args, transport, n, measured, [base, peak, end], began.elapsed(), lateness))
+    let callers = machine::own_cpu().saturating_sub(own);
+    Ok(summarise(args, transport, n, measured, [base, peak, end], [began.elapsed(), callers], lateness))
 }
 
 /// Callers come one after the other over this time, so that their turns do not fall on the same instants.
@@ -119,11 +127,11 @@ fn length(turns: usize) -> Duration {
 
 type Caller = tokio::task::JoinHandle<Option<Result<call::Outcome, call::Error>>>;
 
-fn caller(tasks: &Tasks, index: usize, n: usize, door: Arc<Door>, speech: Vec<i16>, turns: usize) -> Caller {
+fn caller(tasks: &Tasks, index: usize, n: usize, door: Arc<Door>, speech: Line, turns: usize) -> Caller {
     let wait = RAMP * u32::try_from(index).unwrap_or(0) / u32::try_from(n.max(1)).unwrap_or(1);
     tasks.spawn(CALLER, async move {
         tokio::time::sleep(wait).await;
-        let script: Vec<Line> = (0..turns).map(|_| Line { samples: speech.clone(), at: None }).collect();
+        let script = vec![speech; turns];
         let options =
             Options { greeting: Duration::from_secs(1), keep_recording: false, ..Options::default() };
         Box::pin(call::on(door.dial(index), &script, &options)).await
@@ -173,18 +181,20 @@ fn summarise(
     n: usize,
     measured: Measured,
     samples: [Sample; 3],
-    took: Duration,
+    [took, callers]: [Duration; 2],
     lateness: Option<f64>,
 ) -> Row {
     let [base, peak, end] = samples;
     let cpu = end.cpu.saturating_sub(base.cpu);
+    let minutes = (measured.talk.as_secs_f64() / 60.0).max(1e-9);
     Row {
         transport,
         n,
         thinking: args.thinking,
         by_design_ms: by_design_ms(args) as f64,
         cpu_share: cpu.as_secs_f64() / took.as_secs_f64(),
-        cpu_per_session_minute: cpu.as_secs_f64() / (measured.talk.as_secs_f64() / 60.0).max(1e-9),
+        cpu_per_session_minute: cpu.as_secs_f64() / minutes,
+        callers_per_session_minute: callers.as_secs_f64() / minutes,
         mib_per_session: (peak.resident_mib - base.resident_mib).max(0.0) / n as f64,
         base_mib: base.resident_mib,
         server_lateness_ms: lateness,

@@ -3,6 +3,7 @@
 //! Everything here stands where a caller stands: it knows the public protocols and nothing of the server's inside.
 //! `foundry call` and the benchmarks are the two users of this library.
 
+pub mod ahead;
 pub mod api;
 pub mod call;
 pub mod caller;

@@ -40,7 +40,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|name| {
             let samples = wav::read(&args.speech.join(name)).with_context(|| format!("reading {name}"))?;
-            Ok(Line { samples, at: None })
+            Ok(Line { samples, at: None, ahead: None })
         })
         .collect::<anyhow::Result<_>>()?;
     heading_of_machine("The embedded models")?;

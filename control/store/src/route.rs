@@ -278,6 +278,18 @@ pub(crate) async fn claim(tx: &mut OrgTx) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whose the room of this name is by a route or channel, one that is off included.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn room_owner(tx: &mut SystemTx, room: &str) -> Result<Option<OrgId>, Error> {
+    let place = format!("room:{room}");
+    let owner = sqlx::query_scalar!("select org_id from app.route_claims where places @> $1::text", place)
+        .fetch_optional(tx.connection())
+        .await?;
+    Ok(owner.map(OrgId::from_uuid))
+}
+
 /// Whether the organization has the place that a channel stands for.
 pub(crate) async fn has(tx: &mut OrgTx, kind: &str, address: &str) -> Result<bool, Error> {
     let place = format!("{kind}:{address}");

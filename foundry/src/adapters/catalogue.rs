@@ -324,6 +324,16 @@ impl Catalogue {
         }
     }
 
+    /// The agents of other organizations than the default one, by the names that `find` knows them by.
+    pub(crate) fn elsewhere(&self) -> Vec<(String, Callable)> {
+        let served = Arc::clone(&self.served.borrow());
+        let others = served
+            .agents
+            .iter()
+            .filter(|((org, _, environment), _)| *org != self.home && environment == HOME_ENVIRONMENT);
+        others.map(|((org, name, _), callable)| (format!("{org}/{name}"), callable.clone())).collect()
+    }
+
     /// Whose agent a name means; of a channel or route, only where there is one.
     pub(crate) fn owner(&self, name: &str) -> Option<OrgId> {
         match self.wanted(name)? {

@@ -1,6 +1,8 @@
 //! LiveKit rooms that ask for agents: a worker for each agent that is served, a place for the call, its leg. And rooms whose server died:
 //! LiveKit offers a room once, so that this one goes there by itself, in the other's place.
 
+mod refer;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use control_store::lease::Taken;
 use domain::{EndReason, OrgId, Secret, SessionId};
 use greetings::Caller;
 use media_core::Delivery;
-use media_livekit::{Assigned, Begun, Ended, Grant, Keys, Load, Offer, Peer, Visit, Worker};
+use media_livekit::{Assigned, Begun, Ended, Grant, Keys, Load, Offer, Peer, Trust, Visit, Worker};
 use media_rtc::link::Credentials;
 use media_session::{Directory, Leg, Slot};
 use routing::Arrival;
@@ -26,6 +28,8 @@ use crate::adapters::protocol::LiveKit;
 use crate::adapters::returning::{self, Return};
 use crate::adapters::spending::Spending;
 use crate::switchboard::{Joining, Switchboard};
+
+use refer::ByLiveKit;
 
 const AGENTS: Kind = Kind::new("rooms.agents");
 const OFFERS: Kind = Kind::new("rooms.offers");
@@ -50,6 +54,8 @@ const TICKS: u32 = 25;
 /// Frames that are late by this are heard: a server at that is at its end.
 const LATE: Duration = Duration::from_millis(20);
 
+/// Agents of one organization beside the default one that rooms may ask for: the first by name.
+const MOST_OF_ONE: usize = 50;
 /// A dispatch to this name reaches whom the room's route says. No agent is called so.
 const BY_ROUTE: &str = "@routes";
 
@@ -60,6 +66,7 @@ pub(crate) struct Rooms {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) url: String,
     pub(crate) keys: Keys,
+    pub(crate) trust: Trust,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) leases: Leases,
     /// How long a session waits for a caller who was lost.
@@ -149,9 +156,9 @@ impl Rooms {
     async fn follow(self: Arc<Self>, load: watch::Receiver<Load>) {
         let mut workers: HashMap<String, Tasks> = HashMap::new();
         loop {
-            let agents = self.board.agents().into_iter().map(|agent| (agent.name, agent.title));
+            let agents = within_bounds(self.board.dispatched());
             let by_route = self.board.catalogue().leads_rooms().then(|| (BY_ROUTE.into(), BY_ROUTE.into()));
-            let served: Vec<(String, String)> = agents.chain(by_route).collect();
+            let served: Vec<(String, String)> = agents.into_iter().chain(by_route).collect();
             workers.retain(|name, _| served.iter().any(|(served, _)| served == name));
             for (name, title) in served {
                 if workers.contains_key(&name) {
@@ -181,7 +188,7 @@ impl Rooms {
     }
 
     fn worker(&self, agent: String, title: String) -> Worker {
-        Worker { url: self.url.clone(), keys: self.keys.clone(), agent, title }
+        Worker { url: self.url.clone(), keys: self.keys.clone(), trust: self.trust.clone(), agent, title }
     }
 
     async fn take(self: Arc<Self>, offer: Offer, load: watch::Receiver<Load>) {
@@ -191,7 +198,8 @@ impl Rooms {
             return;
         };
         let own = self.tasks.child();
-        let options = media_livekit::Options::default();
+        let options =
+            media_livekit::Options { trust: self.trust.clone(), ..media_livekit::Options::default() };
         let door = options.door.clone();
         let visit = media_livekit::enter(assigned.ticket.clone(), &self.credentials, options, &own);
         let session = SessionId::generate();
@@ -255,8 +263,8 @@ impl Rooms {
             None => None,
         };
         tracing::info!(%session, ?late, "a call whose server died is taken over");
-        let title = self.board.agents().into_iter().find(|served| served.name == agent);
-        let title = title.map_or_else(|| agent.clone(), |served| served.title);
+        let title = self.board.dispatched().into_iter().find(|(name, _)| *name == agent);
+        let title = title.map_or_else(|| agent.clone(), |(_, title)| title);
         let ticket = match self.worker(agent.clone(), title).replaces(&room, &identity) {
             Ok(ticket) => ticket,
             Err(error) => return tracing::error!(%error, "a token for a room"),
@@ -265,6 +273,7 @@ impl Rooms {
         let options = media_livekit::Options {
             other: Some(caller).filter(|caller| !caller.is_empty()),
             door: tenure.door.clone(),
+            trust: self.trust.clone(),
             caller_within_ms: u64::try_from(self.reattach.as_millis()).unwrap_or(u64::MAX),
             ..media_livekit::Options::default()
         };
@@ -364,8 +373,9 @@ impl Rooms {
         if agent != BY_ROUTE {
             return Some(agent.to_owned());
         }
+        // Of whichever organization has claimed the room: its name alone is LiveKit's word, and not a caller's.
         let arrival = Arrival { room: Some(room.to_owned()), ..Arrival::default() };
-        match self.board.catalogue().reach_home(&arrival) {
+        match self.board.catalogue().reach(&arrival) {
             Reach::Route(route) => Some(route),
             Reach::Unserved | Reach::Nobody => None,
         }
@@ -383,26 +393,43 @@ impl Rooms {
     }
 
     fn begin(&self, slot: Slot, stay: &Stay, back: Option<Return>, begun: &Begun, peer: Peer) {
-        let agent = match self.board.catalogue().reach_home(&arrival(begun)) {
+        let catalogue = self.board.catalogue();
+        // Whom the dispatch reaches; what its caller brings chooses among the same organization's routes.
+        let agent = match self.whom(&stay.agent, &begun.room) {
+            Some(agent) => agent,
+            // What goes on knows whom it is with.
+            None if back.is_some() => stay.agent.clone(),
+            None => return tracing::info!("a room that no route leads any more"),
+        };
+        let reach =
+            catalogue.owner(&agent).map_or(Reach::Nobody, |org| catalogue.reach_of(org, &arrival(begun)));
+        let agent = match reach {
             Reach::Route(route) => route,
             // Dropping the leg leaves the room: another agent would be a surprise.
             Reach::Unserved if back.is_none() => {
                 return tracing::info!("a room's route leads to what is not published");
             }
-            Reach::Unserved | Reach::Nobody => stay.agent.clone(),
+            Reach::Unserved | Reach::Nobody => agent,
         };
         let caller = told(begun, &stay.metadata);
         // LiveKit brings callers back to their room.
         let resume_within = self.reattach;
         let call = CallRequest { resume_within, ..request(stay.session, agent, None, caller) };
         let page = Some(peer.rpc.clone());
+        let refer = ByLiveKit {
+            trust: self.trust.clone(),
+            url: self.url.clone(),
+            keys: self.keys.clone(),
+            room: begun.room.clone(),
+            caller: peer.caller,
+        };
         let leg = Leg {
             transport: "livekit",
             delivery: Delivery::Datagrams,
             codec: peer.codec,
             events: peer.events,
             commands: peer.commands,
-            refer: None,
+            refer: Some(Arc::new(refer)),
         };
         // A session that cannot begin drops the leg, which leaves the room.
         let Ok(place) = slot.enter(stay.session, &self.tasks) else { return };
@@ -422,6 +449,21 @@ impl Rooms {
             draining: counts.draining,
         }
     }
+}
+
+/// One line to LiveKit for each: as many as one organization may have beside the default one's, which are the operator's own.
+fn within_bounds(mut agents: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    agents.retain(|(name, _)| {
+        let Some((org, _)) = name.split_once('/') else { return true };
+        let count = counts.entry(org.to_owned()).or_default();
+        *count += 1;
+        if *count == MOST_OF_ONE + 1 {
+            tracing::debug!(org, "more agents than LiveKit is told of");
+        }
+        *count <= MOST_OF_ONE
+    });
+    agents
 }
 
 /// How late frames of audio would go out, and how many places are left.
@@ -522,6 +564,15 @@ mod tests {
         assert!(!sight.seen(at(5_000)), "a second in which nothing was seen");
         assert!((26..40).all(|look| !sight.seen(at(look * 200))));
         assert!(sight.seen(at(8_000)));
+    }
+
+    #[test]
+    fn no_organization_takes_more_lines_to_livekit_than_its_share() {
+        let own = (0..60).map(|n| format!("desk-{n}"));
+        let all = own.chain((0..60).map(|n| format!("org_1/{n:02}"))).chain(["org_2/desk".to_owned()]);
+        let kept = within_bounds(all.map(|name| (name, String::new())).collect());
+        let of = |begins: &str| kept.iter().filter(|(name, _)| name.starts_with(begins)).count();
+        assert_eq!((of("desk-"), of("org_1/"), of("org_2/")), (60, MOST_OF_ONE, 1));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Consult for ByTrunk {
     }
 }
 
-fn not_answered(why: Unanswered, message: &str) -> NotTransferred {
+pub(crate) fn not_answered(why: Unanswered, message: &str) -> NotTransferred {
     match why {
         Unanswered::Declined => NotTransferred::refused(message),
         Unanswered::Busy | Unanswered::NoAnswer | Unanswered::Unreachable | Unanswered::Cancelled => {

@@ -196,7 +196,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 .map(|seconds| Duration::try_from_secs_f64(seconds).context("--at must be 0 or more seconds"))
                 .transpose()?;
             let samples = wav::read(path).map_err(|error| coded(error.failure(), error))?;
-            Ok(Line { samples, at })
+            Ok(Line { samples, at, ahead: None })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let reply =

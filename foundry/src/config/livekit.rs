@@ -1,5 +1,7 @@
 //! `[livekit]`: the server whose rooms agents come into.
 
+use std::path::PathBuf;
+
 use domain::Secret;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,8 @@ pub(crate) struct LiveKit {
     pub(crate) api_key: Option<String>,
     #[serde(skip_serializing)]
     pub(crate) api_secret: Option<Secret<String>>,
+    /// Certificates of authorities (PEM) by which the server and the TURN servers that it names are verified, besides the system's.
+    pub(crate) ca: Option<PathBuf>,
 }
 
 impl LiveKit {
@@ -23,12 +27,18 @@ impl LiveKit {
         Some((url, media_livekit::Keys { key, secret }))
     }
 
+    /// Whom its certificates, and those of TURN servers, are verified by.
+    pub(crate) fn trust(&self) -> Result<media_livekit::Trust, media_livekit::trust::Error> {
+        self.ca.as_deref().map_or_else(|| Ok(media_livekit::Trust::default()), media_livekit::Trust::with)
+    }
+
     pub(super) fn validate(&self) -> Result<(), String> {
         let given = [self.url.is_some(), self.api_key.is_some(), self.api_secret.is_some()];
         if given.contains(&true) && given.contains(&false) {
             let all = "LIVEKIT_URL (url), LIVEKIT_API_KEY (api_key) and LIVEKIT_API_SECRET (api_secret)";
             return Err(format!("{all} go together: give all three, or none"));
         }
+        self.trust().map_err(|error| error.to_string())?;
         let mut urls = self.url.iter().chain(&self.public_url);
         urls.try_for_each(|url| media_livekit::check_url(url).map_err(|error| error.to_string()))
     }

@@ -15,6 +15,7 @@ mod carriers_through;
 mod commands;
 mod console;
 mod crash;
+mod dispatch;
 mod drill_matrix;
 mod drills;
 mod ears;

@@ -178,17 +178,11 @@ impl Process {
     pub(crate) fn sample(&self) -> anyhow::Result<Sample> {
         let id = self.child.id();
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).context("the server has ended")?;
-        // Fields after the name, which may hold spaces: 14 and 15 are user and system ticks of 10 ms.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
         let rollup = std::fs::read_to_string(format!("/proc/{id}/status"))?;
         let resident = rollup
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
-        Ok(Sample {
-            cpu: Duration::from_millis((ticks(11) + ticks(12)) * 10),
-            resident_mib: resident.unwrap_or(0.0) / 1024.0,
-        })
+        Ok(Sample { cpu: cpu_in(&stat), resident_mib: resident.unwrap_or(0.0) / 1024.0 })
     }
 
     /// The 99th percentile of the server's own media-tick lateness, ms, where it tells.
@@ -206,6 +200,18 @@ impl Drop for Process {
         let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// What this process has used itself: the callers.
+pub(crate) fn own_cpu() -> Duration {
+    cpu_in(&std::fs::read_to_string("/proc/self/stat").unwrap_or_default())
+}
+
+/// Fields after the name, which may hold spaces: 14 and 15 are user and system ticks of 10 ms.
+fn cpu_in(stat: &str) -> Duration {
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
 fn binary(given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {

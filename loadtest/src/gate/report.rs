@@ -65,6 +65,8 @@ pub(crate) struct Row {
     pub(crate) by_design_ms: f64,
     pub(crate) cpu_share: f64,
     pub(crate) cpu_per_session_minute: f64,
+    /// What the callers themselves took: what limits how many there can be.
+    pub(crate) callers_per_session_minute: f64,
     pub(crate) mib_per_session: f64,
     pub(crate) base_mib: f64,
     pub(crate) server_lateness_ms: Option<f64>,
@@ -209,6 +211,7 @@ pub(crate) fn row(row: &Row) -> anyhow::Result<()> {
     for missed in row.limits() {
         eprintln!("missed at {:?} {}: {missed}", row.transport, row.n);
     }
+    eprintln!("the callers took {:.2} CPU s per session-minute", row.callers_per_session_minute);
     eprintln!("limited by: {}", row.limited_by());
     Ok(())
 }

@@ -12,6 +12,7 @@ mod participant;
 mod roster;
 pub mod rpc;
 mod signal;
+pub mod sip;
 mod socket;
 mod splice;
 mod text;

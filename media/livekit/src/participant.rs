@@ -16,7 +16,7 @@ use media_core::{Codec, LegCommand, LegEvent};
 use media_rtc::Outbox;
 use media_rtc::link::Credentials;
 use runtime::tasks::{Kind, Tasks};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::before::Before;
@@ -71,6 +71,8 @@ pub struct Peer {
     pub commands: mpsc::Sender<LegCommand>,
     /// Calls methods of the caller's page.
     pub rpc: Rpc,
+    /// Who the caller is now; nobody before the visit has begun.
+    pub caller: watch::Receiver<Option<Caller>>,
 }
 
 /// With whom the visit is a conversation.
@@ -100,6 +102,7 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
     let (events, receiver) = mpsc::channel(EVENTS);
     let (sender, commands) = mpsc::channel(COMMANDS);
     let (rpc, asks) = Rpc::new();
+    let (calls_now, caller) = watch::channel(None);
     let (begins, begun) = oneshot::channel();
     let (ends, ended) = oneshot::channel();
     let now = now();
@@ -124,6 +127,7 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         blobs: text::Reader::of_bytes(),
         calls: rpc::Calls::default(),
         asks,
+        calls_now,
         reply: None,
         state,
         active: false,
@@ -136,7 +140,7 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         // Nobody may wait for it.
         let _unasked = ends.send(ended);
     });
-    Visit { peer: Peer { codec: Codec::Opus, events: receiver, commands: sender, rpc }, begun, ended }
+    Visit { peer: Peer { codec: Codec::Opus, events: receiver, commands: sender, rpc, caller }, begun, ended }
 }
 
 /// Why a stay in the room is over.
@@ -167,6 +171,8 @@ struct Participant {
     /// Methods of the caller's page that are being called, and those that are to be.
     calls: rpc::Calls,
     asks: mpsc::Receiver<Ask>,
+    /// Who the caller is, for whoever asks.
+    calls_now: watch::Sender<Option<Caller>>,
     /// What the agent is saying, while it does.
     reply: Option<Reply>,
     state: String,
@@ -250,7 +256,8 @@ impl Participant {
 
     async fn join(&mut self, base: &str) -> Result<Box<Room>, Error> {
         let within = self.options.connect_within();
-        let (signal, opened) = crate::signal::open(base, &self.token, None, &self.options.trust, within, &self.tasks).await?;
+        let (signal, opened) =
+            crate::signal::open(base, &self.token, None, &self.options.trust, within, &self.tasks).await?;
         let join = match opened {
             crate::signal::Opened::Joined(join) => join,
             crate::signal::Opened::Told(leave) => {

@@ -107,7 +107,10 @@ impl Roster {
     /// Whether the caller is in the room now.
     /// What the caller's client knows of what clients do among themselves.
     pub(crate) fn client_protocol(&self) -> i32 {
-        self.linked.as_ref().and_then(|linked| self.last(&linked.identity)).map_or(0, |one| one.client_protocol)
+        self.linked
+            .as_ref()
+            .and_then(|linked| self.last(&linked.identity))
+            .map_or(0, |one| one.client_protocol)
     }
 
     pub(crate) const fn present(&self) -> bool {

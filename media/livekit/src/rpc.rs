@@ -57,7 +57,9 @@ pub enum Failed {
     NoMethod,
     #[error("nobody is there who could be asked")]
     Nobody,
-    #[error("what is sent or answered is longer than {LONGEST_PAYLOAD} bytes, or {LONGEST_PACKET} where the page's client is older")]
+    #[error(
+        "what is sent or answered is longer than {LONGEST_PAYLOAD} bytes, or {LONGEST_PACKET} where the page's client is older"
+    )]
     TooLarge,
     #[error("the page did not take the request within {ACKNOWLEDGED_WITHIN:?}")]
     NotTaken,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::Secret;
-use media_rtc::Trust;
 use futures::{SinkExt as _, StreamExt as _};
+use media_rtc::Trust;
 use runtime::tasks::{Kind, Tasks};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;

@@ -27,7 +27,7 @@ pub struct Grant {
     pub identity: String,
     pub name: String,
     pub attributes: BTreeMap<String, String>,
-    /// `agent`; a plain participant where empty.
+    /// `agent`, or `sip` of a telephone; a plain participant where empty.
     pub kind: &'static str,
     /// Agents that come with the room where the bearer is the first in it: name and metadata.
     pub agents: Vec<(String, String)>,
@@ -46,6 +46,7 @@ impl Keys {
             .collect::<Vec<_>>();
         let video = Video {
             room_join: true,
+            room_admin: false,
             room: &grant.room,
             can_publish: Some(true),
             can_subscribe: Some(true),
@@ -62,6 +63,7 @@ impl Keys {
             kind: grant.kind,
             attributes: &grant.attributes,
             video,
+            sip: None,
             room_config: (!agents.is_empty()).then_some(RoomConfig { agents }),
         })
     }
@@ -80,6 +82,31 @@ impl Keys {
             kind: "",
             attributes: &BTreeMap::new(),
             video: Video { agent: true, ..Video::default() },
+            sip: None,
+            room_config: None,
+        })
+    }
+
+    /// A token to send telephones in this room elsewhere with.
+    ///
+    /// # Errors
+    /// Where the secret cannot sign.
+    pub(crate) fn manage_phones(
+        &self,
+        room: &str,
+        now: SystemTime,
+        lasts: Duration,
+    ) -> Result<Secret<String>, Error> {
+        self.sign(&Claims {
+            iss: &self.key,
+            sub: "",
+            nbf: seconds(now - SKEW),
+            exp: seconds(now + lasts),
+            name: "",
+            kind: "",
+            attributes: &BTreeMap::new(),
+            video: Video { room_admin: true, room, ..Video::default() },
+            sip: Some(Sip { call: true }),
             room_config: None,
         })
     }
@@ -111,7 +138,14 @@ struct Claims<'a> {
     attributes: &'a BTreeMap<String, String>,
     video: Video<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sip: Option<Sip>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     room_config: Option<RoomConfig<'a>>,
+}
+
+#[derive(Serialize)]
+struct Sip {
+    call: bool,
 }
 
 #[derive(Default, Serialize)]
@@ -119,6 +153,8 @@ struct Claims<'a> {
 struct Video<'a> {
     #[serde(skip_serializing_if = "is_false")]
     room_join: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    room_admin: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
     room: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -153,8 +153,7 @@ impl Link {
         let addresses = Addresses::of(wire.address(), &[])?;
         let hosts = if only { &[] } else { addresses.announced() };
         let rtc = credentials.0.build(false, hosts, now);
-        let (streams, datagrams): (Vec<_>, Vec<_>) =
-            servers.iter().cloned().partition(TurnServer::is_stream);
+        let (streams, datagrams): (Vec<_>, Vec<_>) = servers.iter().cloned().partition(TurnServer::is_stream);
         let mut link = Self {
             rtc,
             wire,
@@ -207,20 +206,23 @@ impl Link {
         let streams = std::mem::take(&mut self.streams);
         self.ask(&streams);
         if !self.only {
-            // To be paired with the TCP ports that the far end names; it needs to hear of none of ours, which only connect.
-            let hosts: Vec<_> = self.addresses.announced().to_vec();
-            for host in hosts {
-                let host = SocketAddr::new(host.ip(), DISCARD);
-                let active = str0m::Candidate::builder().tcp().host(host).tcptype(TcpType::Active).build();
-                if let Ok(active) = active {
-                    self.rtc.add_local_candidate(active);
-                }
+            // To be paired with the TCP ports that the far end names; it needs to hear of none of ours, which only connects. One stands for all
+            // of our addresses: by which a stream goes out is the system's to choose.
+            let host = self.connecting();
+            let active = str0m::Candidate::builder().tcp().host(host).tcptype(TcpType::Active).build();
+            if let Ok(active) = active {
+                self.rtc.add_local_candidate(active);
             }
             self.has_ports = true;
             for port in std::mem::take(&mut self.ports) {
                 self.rtc.add_remote_candidate(port);
             }
         }
+    }
+
+    /// What stands for us where we connect to others.
+    fn connecting(&self) -> SocketAddr {
+        SocketAddr::new(self.addresses.announced()[0].ip(), DISCARD)
     }
 
     /// On every interface, at a port that the system chooses.
@@ -517,7 +519,7 @@ impl Link {
                 }
             };
         let (protocol, destination) = match way {
-            Way::Straight => (Protocol::Tcp, SocketAddr::new(destination.ip(), DISCARD)),
+            Way::Straight => (Protocol::Tcp, self.connecting()),
             Way::Wire | Way::Relay(_) => (Protocol::Udp, destination),
         };
         let Ok(receive) = Receive::new(protocol, source, destination, &bytes) else {
@@ -628,7 +630,8 @@ fn messages(
                 }
                 Piped::Broken(error) => {
                     let gone = relay.broke(&error, now);
-                    let gone = gone.and_then(|gone| str0m::Candidate::relayed(gone, local, Protocol::Udp).ok());
+                    let gone =
+                        gone.and_then(|gone| str0m::Candidate::relayed(gone, local, Protocol::Udp).ok());
                     if let Some(gone) = gone {
                         rtc.direct_api().invalidate_candidate(&gone);
                     }

@@ -234,7 +234,9 @@ mod tests {
         }
         let counted = [0, 3, 1, 2, 3, 0, 2, 4, 5];
         assert_eq!(all(Framing::Counted, &counted, 2).expect("messages"), [vec![1, 2, 3], vec![4, 5]]);
-        assert!(all(Framing::Turn, b"HTTP/1.1 400 Bad Request", 100).is_ok_and(|messages| messages.is_empty()));
+        assert!(
+            all(Framing::Turn, b"HTTP/1.1 400 Bad Request", 100).is_ok_and(|messages| messages.is_empty())
+        );
         assert!(all(Framing::Turn, &[0x80, 0, 0, 0], 100).is_err(), "neither STUN nor channel data");
     }
 

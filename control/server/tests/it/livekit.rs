@@ -26,14 +26,32 @@ async fn a_token_names_a_room_nobody_can_guess_unless_it_is_given_one() {
 }
 
 #[tokio::test]
-async fn rooms_are_the_default_organizations_and_no_other_enters_them() {
+async fn an_organization_has_rooms_and_agents_of_its_own_and_enters_no_others() {
     let plane = Plane::new().await;
-    let (_, key) = plane.other("rivals").await;
+    let (org, key) = plane.other("rivals").await;
     let made = ask(Method::POST, "/v1/agents").key(&key).json(&json!({"name": "front-desk"}));
     assert_eq!(made.of(&plane.router).await.status.as_u16(), 201);
-    let wanted = json!({"agent": "front-desk", "room": "desk"});
-    let refused = ask(Method::POST, "/v1/livekit/token").key(&key).json(&wanted);
-    refused.of(&plane.router).await.is_problem(409, "LIVEKIT_ABSENT");
+    let token = async |wanted: serde_json::Value| {
+        ask(Method::POST, "/v1/livekit/token").key(&key).json(&wanted).of(&plane.router).await
+    };
+    let wanted = json!({"agent": "front-desk", "room": "desk", "identity": "ann"});
+    let given = token(wanted).await.json();
+    assert_eq!((&given["room"], &given["agent"]), (&json!(format!("{org}/desk")), &json!("front-desk")));
+    assert_eq!(given["token"], format!("ann may enter {org}/desk with {org}/front-desk ()"));
+    let given = token(json!({"agent": "front-desk"})).await.json();
+    assert!(text(&given["room"]).starts_with(&format!("{org}/front-desk-")), "{given}");
+    // Theirs by its name, which the default organization does not get either.
+    let theirs = json!({"agent": "front-desk", "room": format!("{org}/desk")});
+    plane.post("/v1/livekit/token", theirs).await.is_problem(409, "ROUTE_TAKEN");
+    // And what the default organization's route names is not theirs.
+    let agent = plane.get("/v1/agents/front-desk").await["id"].clone();
+    let environment = plane.get("/v1/environments").await["data"][0]["id"].clone();
+    let routed = json!({"room": "support-*", "agent_id": agent, "environment_id": environment});
+    let routed = plane.post("/v1/routes", routed).await;
+    assert_eq!(routed.status.as_u16(), 201, "{}", routed.text);
+    let wanted = json!({"agent": "front-desk", "room": "support-1"});
+    token(wanted.clone()).await.is_problem(409, "ROUTE_TAKEN");
+    assert_eq!(plane.post("/v1/livekit/token", wanted).await.json()["room"], "support-1");
 }
 
 #[tokio::test]

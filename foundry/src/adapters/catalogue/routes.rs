@@ -28,11 +28,11 @@ impl Catalogue {
         served.to(route)
     }
 
-    /// As `reach`, for what comes to the default organization: a route for the room or number, and no other organization's.
-    pub(crate) fn reach_home(&self, arrival: &Arrival) -> Reach {
+    /// As `reach`, for what comes to this organization: a route for the room or number, and no other organization's.
+    pub(crate) fn reach_of(&self, org: OrgId, arrival: &Arrival) -> Reach {
         let served = self.served.borrow().clone();
         match served.routes.reach(arrival, Timestamp::now()) {
-            Some(route) if route.org == self.home => served.to(route),
+            Some(route) if route.org == org => served.to(route),
             _ => Reach::Nobody,
         }
     }

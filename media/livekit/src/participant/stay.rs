@@ -244,6 +244,7 @@ impl Participant {
         match change {
             Change::Linked(caller) => {
                 room.caller_since = Some(now());
+                self.calls_now.send_replace(Some(caller.clone()));
                 if let Some(begins) = self.begins.take() {
                     // Nobody may wait for it.
                     let _unasked = begins.send(Begun { room: room.name.clone(), caller });

@@ -3,6 +3,7 @@
 mod line;
 mod loss;
 mod page;
+mod phones;
 mod relay;
 mod rooms;
 mod support;
