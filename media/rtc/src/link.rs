@@ -3,10 +3,11 @@
 //! A participant of a room holds two: one that it offers and publishes on, one that it is offered and hears on. Two on one socket would
 //! take each other's datagrams, since the media server may answer both from one port.
 
+mod streams;
+
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind, Mid, Pt};
-use str0m::net::{Protocol, Receive, TcpType};
+use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite};
 use str0m::{Event, IceConnectionState, Input, Output, Rtc};
 
@@ -26,22 +27,18 @@ use crate::endpoint::{Identity, MOST_ERRORS, UNSENT_MESSAGES};
 use crate::error::Error;
 use crate::metrics::MESSAGES_DROPPED;
 use crate::peer;
-use crate::pipe::{Framing, Pipe, Piped};
+use crate::pipe::Pipe;
 use crate::relay::{self, Relay, Taken, TurnServer};
 use crate::reports;
 use crate::timeline::Extender;
 use crate::wire::{Arrived, Buffers, Wire};
 
+use streams::{Way, messages};
+
 const SOCKET_BUFFER_BYTES: usize = 256 * 1024;
 const DATAGRAMS_AT_ONCE: usize = 2;
 /// So long datagrams have to find a path before streams are tried besides: most connections stand before, and need none.
 const DATAGRAMS_FIRST: Duration = Duration::from_millis(500);
-/// TCP ports of the far end that are connected to.
-const MOST_STRAIGHT: usize = 2;
-/// Messages of streams that are taken in at once.
-const MESSAGES_AT_ONCE: usize = 16;
-/// The port of a candidate that only connects to others (RFC 6544).
-const DISCARD: u16 = 9;
 
 /// What several links of one process share. Making one costs more than everything else of a set-up.
 #[derive(Clone)]
@@ -85,16 +82,6 @@ pub enum Happening {
     Candidate(String),
     /// Nothing more until the next input or this instant.
     Wait(Instant),
-}
-
-/// By which of our ways something came.
-#[derive(Debug, Clone, Copy)]
-enum Way {
-    Wire,
-    /// By the stream to the server of a relay.
-    Relay(usize),
-    /// By a stream to the far end.
-    Straight,
 }
 
 pub struct Link {
@@ -198,31 +185,6 @@ impl Link {
             }
             self.relays.push(relay);
         }
-    }
-
-    /// Datagrams have found no path in time: streams may.
-    fn fall_back(&mut self) {
-        self.looking = None;
-        let streams = std::mem::take(&mut self.streams);
-        self.ask(&streams);
-        if !self.only {
-            // To be paired with the TCP ports that the far end names; it needs to hear of none of ours, which only connects. One stands for all
-            // of our addresses: by which a stream goes out is the system's to choose.
-            let host = self.connecting();
-            let active = str0m::Candidate::builder().tcp().host(host).tcptype(TcpType::Active).build();
-            if let Ok(active) = active {
-                self.rtc.add_local_candidate(active);
-            }
-            self.has_ports = true;
-            for port in std::mem::take(&mut self.ports) {
-                self.rtc.add_remote_candidate(port);
-            }
-        }
-    }
-
-    /// What stands for us where we connect to others.
-    fn connecting(&self) -> SocketAddr {
-        SocketAddr::new(self.addresses.announced()[0].ip(), DISCARD)
     }
 
     /// On every interface, at a port that the system chooses.
@@ -488,19 +450,6 @@ impl Link {
         })
     }
 
-    /// To a TCP port of the far end, by the stream that leads there.
-    fn send_straight(&mut self, to: SocketAddr, contents: &[u8]) {
-        let known = self.straight.iter().position(|(address, _)| *address == to);
-        let at = known.unwrap_or(self.straight.len());
-        if at == MOST_STRAIGHT {
-            return;
-        }
-        if known.is_none() {
-            self.straight.push((to, Pipe::dial(to, None, Framing::Counted)));
-        }
-        self.straight[at].1.send(contents);
-    }
-
     fn receive(&mut self, way: Way, arrived: &Arrived) {
         let at = match way {
             Way::Wire => self.relays.iter().position(|relay| relay.is_at(arrived.source)),
@@ -605,56 +554,4 @@ async fn datagrams(
         arrived.push_back((Way::Wire, peer::arrived(at, source, local, datagram)));
     };
     wire.receive(buffers, each).await
-}
-
-/// What came by streams, and what became of those that broke.
-fn messages(
-    relays: &mut [Relay],
-    straight: &mut Vec<(SocketAddr, Pipe)>,
-    rtc: &mut Rtc,
-    now: Instant,
-    arrived: &mut VecDeque<(Way, Arrived)>,
-    context: &mut Context<'_>,
-) -> Poll<()> {
-    let at = tokio::time::Instant::now().into_std();
-    let mut some = false;
-    for (index, relay) in relays.iter_mut().enumerate() {
-        let (source, local) = (relay.server(), relay.local());
-        for _ in 0..MESSAGES_AT_ONCE {
-            let Some(Poll::Ready(piped)) = relay.pipe().map(|pipe| pipe.poll(context)) else { break };
-            some = true;
-            match piped {
-                Piped::Message(bytes) => {
-                    let arrival = Arrived { at, source, local: None, bytes };
-                    arrived.push_back((Way::Relay(index), arrival));
-                }
-                Piped::Broken(error) => {
-                    let gone = relay.broke(&error, now);
-                    let gone =
-                        gone.and_then(|gone| str0m::Candidate::relayed(gone, local, Protocol::Udp).ok());
-                    if let Some(gone) = gone {
-                        rtc.direct_api().invalidate_candidate(&gone);
-                    }
-                }
-            }
-        }
-    }
-    straight.retain_mut(|(source, pipe)| {
-        for _ in 0..MESSAGES_AT_ONCE {
-            let Poll::Ready(piped) = pipe.poll(context) else { break };
-            some = true;
-            match piped {
-                Piped::Message(bytes) => {
-                    arrived.push_back((Way::Straight, Arrived { at, source: *source, local: None, bytes }));
-                }
-                // The next check dials anew, or ICE finds another path.
-                Piped::Broken(error) => {
-                    tracing::debug!(%error, "a stream to the far end broke");
-                    return false;
-                }
-            }
-        }
-        true
-    });
-    if some { Poll::Ready(()) } else { Poll::Pending }
 }
