@@ -68,7 +68,12 @@ impl Guest {
 
 fn ask(server: &Server, bearer: &str, org: Option<&str>, path: &str, body: &Value) -> testkit::http::Reply {
     let bearer = format!("Bearer {bearer}");
-    let mut headers = vec![("content-type", "application/json"), ("authorization", bearer.as_str())];
+    let mut headers = vec![
+        ("content-type", "application/json"),
+        ("authorization", bearer.as_str()),
+        // Whatever the draft's revision is.
+        ("if-match", "*"),
+    ];
     headers.extend(org.map(|org| ("foundry-organization", org)));
     let reply = testkit::http::request(server.url(), "POST", path, &headers, body.to_string().as_bytes());
     reply.expect("the server answers")
