@@ -215,7 +215,11 @@ impl Quality {
     #[must_use]
     pub fn flaws(&self) -> Vec<Flaw> {
         let mut flaws = Vec::new();
-        let mut say = |flaw, is: bool| is.then(|| flaws.push(flaw));
+        let mut say = |flaw, is: bool| {
+            if is {
+                flaws.push(flaw);
+            }
+        };
         if let Some(network) = self.inbound.network.filter(|network| network.expected >= JUDGED) {
             say(Flaw::LossIn, network.loss() >= LOSS);
             say(Flaw::JitterIn, network.jitter >= JITTER);

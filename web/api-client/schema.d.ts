@@ -3323,6 +3323,7 @@ export interface components {
          * @enum {string}
          */
         Moment: "connect" | "before_output" | "mid_sentence" | "between_turns";
+        /** @description What the network did to the caller's packets. */
         NetworkIn: {
             /**
              * Format: double
@@ -3930,6 +3931,7 @@ export interface components {
             /** @description Routes into the environment that name a node which the version lacks. No call is refused for it: it begins at the agent's entry. */
             routes_without_node: components["schemas"]["RouteWithoutNode"][];
         };
+        /** @description How the audio of a stretch of a call fared, each way. What a transport cannot know is absent, and never zero. */
         Quality: {
             encoding: string;
             /**
@@ -3954,6 +3956,7 @@ export interface components {
             /** @description What carried it last, and how it was encoded. */
             transport: string;
         };
+        /** @description From the caller to us. */
         QualityIn: {
             /**
              * Format: double
@@ -3967,6 +3970,7 @@ export interface components {
              */
             packets: number;
         };
+        /** @description From us to the caller. */
         QualityOut: {
             /** Format: double */
             dry_ms: number;

@@ -463,7 +463,7 @@ impl Call {
 
     /// The far side says how it hears us.
     fn reported(&mut self, report: &[u8], from: std::net::SocketAddr) {
-        let Some((to, clock_hz)) = self.voice.reports_to().filter(|(to, _)| to.ip() == from.ip()) else {
+        let Some((_, clock_hz)) = self.voice.reports_to().filter(|(to, _)| to.ip() == from.ip()) else {
             return;
         };
         if let Some(quality) = self.reports.heard(report, clock_hz, Instant::now().into_std()) {
