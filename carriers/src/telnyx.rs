@@ -5,7 +5,7 @@
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::Secret;
+use domain::{Key, Keys, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -204,6 +204,17 @@ pub fn transfer(
         body["from"] = dial.from.into();
     }
     command(api, key, call, "transfer", &body)
+}
+
+/// Presses keys in the call, as tones of 100 ms.
+#[must_use]
+pub fn press(api: &str, key: &Secret<String>, call: &str, keys: &Keys, id: &str) -> Command {
+    let body = json!({
+        "digits": keys.to_string(),
+        "duration_millis": Key::PRESS.as_millis() as u64,
+        "command_id": id,
+    });
+    command(api, key, call, "send_dtmf", &body)
 }
 
 /// Takes the call. `id` makes a repetition of the command nothing new.
@@ -436,6 +447,15 @@ mod tests {
         let refused = json!({"data": {"event_type": "call.hangup", "payload": payload}});
         let end = End { why: Unanswered::Declined, status: Some(403) };
         assert_eq!(carrier.heard(&refused.to_string(), NOW), progress(Progress::Ended(end)));
+    }
+
+    #[test]
+    fn keys_are_pressed_with_their_pauses() {
+        let key = Secret::new("KEY".to_owned());
+        let command = press(API, &key, "v3:abc", &"1W2#".parse().expect("keys"), "3");
+        assert_eq!(command.url, "https://api.telnyx.com/v2/calls/v3%3Aabc/actions/send_dtmf");
+        let body: Value = serde_json::from_str(&command.body).expect("JSON");
+        assert_eq!(body, json!({"digits": "1ww2#", "duration_millis": 100, "command_id": "3"}));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod audio;
 pub mod callee;
 pub mod failure;
 pub mod id;
+pub mod keys;
 pub mod name;
 pub mod numbers;
 pub mod quality;
@@ -25,6 +26,7 @@ pub use id::{
     GreetingId, OrgId, PriceId, ProviderAccountId, ProviderRequestId, RouteId, SecretId, ServerId, SessionId,
     TurnId,
 };
+pub use keys::{Key, Keys, NoKeys};
 pub use name::wire_name;
 pub use quality::{Flaw, Quality};
 pub use secret::{Pii, Secret, show_pii};

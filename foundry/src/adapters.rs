@@ -17,6 +17,7 @@ pub(crate) mod follow;
 pub(crate) mod greeter;
 pub(crate) mod halves;
 pub(crate) mod health;
+pub(crate) mod keypads;
 pub(crate) mod leases;
 pub(crate) mod ledger;
 pub(crate) mod live;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::chat::Function;
 use crate::definition::{AgentDefinition, HAS_TO_END};
 use crate::expression::{Expression, Scope};
-use crate::node::{Collect, DeclaredTool, End, IntentNode, LlmNode, Node, Say, Slot, Tool, Transfer};
+use crate::node::{Collect, DeclaredTool, End, IntentNode, LlmNode, Node, Press, Say, Slot, Tool, Transfer};
 use crate::template::{Given, Template};
 use crate::understand::Choices;
 use crate::validate::{self, Invalid, Problem, RESERVED, Severity};
@@ -63,6 +63,7 @@ pub(crate) enum Step {
     Tool { node: Tool, args: Vec<(String, Given)>, text: Vec<Template> },
     Llm(Arc<Talking>),
     Transfer(Arc<Leading>),
+    Press(Arc<Pressing>),
     End { node: End, text: Vec<Template> },
 }
 
@@ -75,6 +76,14 @@ pub(crate) struct Leading {
     pub(crate) briefing: Vec<Template>,
     pub(crate) ask: Vec<Template>,
     pub(crate) waiting: Vec<Template>,
+}
+
+/// A node that presses keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Pressing {
+    pub(crate) node: Press,
+    pub(crate) keys: Template,
+    pub(crate) text: Vec<Template>,
 }
 
 /// A node of a language model.
@@ -347,6 +356,11 @@ impl Compiler {
                 briefing: self.texts("briefing", &node.briefing),
                 ask: self.texts("ask", &node.ask),
                 waiting: self.texts("waiting", &node.waiting),
+                node: node.clone(),
+            })),
+            Node::Press(node) => Step::Press(Arc::new(Pressing {
+                keys: self.template("keys", &node.keys),
+                text: self.texts("text", &node.text),
                 node: node.clone(),
             })),
             Node::End(node) => Step::End { text: self.texts("text", &node.text), node: node.clone() },

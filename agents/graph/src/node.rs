@@ -15,6 +15,7 @@ pub enum Node {
     Tool(Tool),
     Llm(LlmNode),
     Transfer(Transfer),
+    Press(Press),
     End(End),
 }
 
@@ -29,6 +30,7 @@ impl Node {
             Self::Tool(_) => "tool",
             Self::Llm(_) => "llm",
             Self::Transfer(_) => "transfer",
+            Self::Press(_) => "press",
             Self::End(_) => "end",
         }
     }
@@ -392,6 +394,21 @@ fn waiting() -> Vec<String> {
 
 const fn ring_s() -> u32 {
     30
+}
+
+/// Presses keys on the line, once everything before was said: what a menu asks for. Outcomes `next` and `failed`, after which
+/// `error.code` and `error.message` are there. The other side is not answered before it says something more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Press {
+    /// 0 to 9, `*`, `#`, A to D; `w` waits for half a second, `W` for a second (a template).
+    pub keys: String,
+    /// Said before.
+    #[serde(default)]
+    pub text: Vec<String>,
+    /// So long nobody asks whether somebody is there, in s (0 to 600): menus take their time, and queues.
+    #[serde(default)]
+    pub patience_s: u32,
 }
 
 /// Says goodbye and ends the session.

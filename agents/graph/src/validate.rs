@@ -7,7 +7,7 @@ use domain::Failure;
 use serde::Serialize;
 
 use crate::definition::AgentDefinition;
-use crate::node::{Collect, Entity, IntentNode, Node, Slot, SlotKind, Transfer};
+use crate::node::{Collect, Entity, IntentNode, Node, Press, Slot, SlotKind, Transfer};
 
 mod models;
 
@@ -102,6 +102,7 @@ pub(crate) fn structure(definition: &AgentDefinition) -> Vec<Problem> {
             }
             Node::Llm(node) => models::node(definition, id, node, &mut problems),
             Node::Transfer(node) => transfers(id, node, &mut problems),
+            Node::Press(node) => presses(id, node, &mut problems),
             Node::Router(_) | Node::End(_) => {}
         }
     }
@@ -343,6 +344,18 @@ fn transfers(id: &str, node: &Transfer, problems: &mut Vec<Problem>) {
     }
 }
 
+fn presses(id: &str, node: &Press, problems: &mut Vec<Problem>) {
+    // What a template makes of it is known in the call alone.
+    if !node.keys.contains(['{', '}'])
+        && let Err(wrong) = node.keys.parse::<domain::Keys>()
+    {
+        problems.push(Problem::error(Some(id), "keys", wrong.to_string()));
+    }
+    if node.patience_s > 600 {
+        problems.push(Problem::error(Some(id), "patience_s", "must lie between 0 and 600"));
+    }
+}
+
 /// What can come out of a node.
 fn outcomes(node: &Node) -> Vec<&str> {
     match node {
@@ -355,6 +368,7 @@ fn outcomes(node: &Node) -> Vec<&str> {
         Node::Collect(_) => vec!["done", "cancelled", "failed"],
         Node::Intent(intent) => intent.intents.keys().map(String::as_str).chain(["unknown"]).collect(),
         Node::Transfer(_) => vec!["failed"],
+        Node::Press(_) => vec!["next", "failed"],
         Node::End(_) => Vec::new(),
     }
 }
@@ -401,7 +415,7 @@ fn edges(definition: &AgentDefinition, problems: &mut Vec<Problem>) {
             Node::Collect(_) => &["done"],
             Node::Router(_) => &["next"],
             Node::Tool(_) => &["error"],
-            Node::Transfer(_) => &["failed"],
+            Node::Transfer(_) | Node::Press(_) => &["failed"],
             Node::Llm(node) if !node.converses() => &["error"],
             _ => &[],
         };

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use agents_graph::{Action, RestoreError, Snapshot, ToolError, Walk};
-use domain::{EndReason, Failure, SessionId, Transfer, TurnId, Voiced};
+use domain::{EndReason, Failure, Keys, SessionId, Transfer, TurnId, Voiced};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use jiff::Zoned;
@@ -48,6 +48,8 @@ pub enum Step {
     End(EndReason),
     /// Put the caller through when everything before this was said.
     Transfer(Transfer),
+    /// Press these when everything before this was said.
+    Press(Keys),
 }
 
 pub struct Conversation {
@@ -195,6 +197,25 @@ impl Conversation {
     /// It came to nothing: what to say to a caller who is still here.
     pub fn not_transferred(&mut self, turn: TurnId, error: &ToolError) -> BoxStream<'static, Step> {
         self.act(|walk, now| walk.transfer_failed(turn.0, error, now))
+    }
+
+    /// The keys that were asked for are being pressed: what the other side says meanwhile does not take it back.
+    pub fn pressing(&mut self) {
+        lock(&self.shared).walk.pressing();
+    }
+
+    /// How that went. The talk goes on by `after_keys`, or by a commit that comes before.
+    pub fn pressed(&mut self, result: Result<(), ToolError>) {
+        lock(&self.shared).walk.pressed(result);
+    }
+
+    /// What to say after keys; nothing where there were none, or where a commit has gone on from them.
+    pub fn after_keys(&mut self, turn: TurnId) -> BoxStream<'static, Step> {
+        // What is being said otherwise is not disturbed.
+        if !lock(&self.shared).walk.goes_on() {
+            return futures::stream::empty().boxed();
+        }
+        self.act(|walk, now| walk.after_keys(turn.0, now))
     }
 
     /// A word in the agent's ear for its next reply. Whether the talk is where it will be heeded at once.

@@ -408,6 +408,7 @@ impl Reply {
                 Action::Trouble { code, message } => Step::Trouble { failure: self.failed(code), message },
                 Action::End(reason) => Step::End(reason),
                 Action::Transfer(transfer) => Step::Transfer(transfer),
+                Action::Press(keys) => Step::Press(keys),
             };
             match step {
                 _ if self.guess.is_none() => self.steps.push_back(step),

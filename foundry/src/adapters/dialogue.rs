@@ -9,7 +9,7 @@ use control_store::{Checkpoint, Entry, Recorder};
 use domain::{EndReason, SessionId, TurnId};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use media_session::{Dialogue, NotTransferred, Said};
+use media_session::{Dialogue, NotPressed, NotTransferred, Said};
 
 use crate::adapters::catalogue::Ready;
 
@@ -136,6 +136,21 @@ impl Dialogue for Graph {
         self.keeper.after(self.conversation.not_transferred(turn, &error))
     }
 
+    fn pressing(&mut self) {
+        self.conversation.pressing();
+    }
+
+    fn pressed(&mut self, result: Result<(), &NotPressed>) {
+        let error =
+            |why: &NotPressed| ToolError { code: why.code().to_owned(), message: why.message().to_owned() };
+        self.conversation.pressed(result.map_err(error));
+        self.keeper.keep();
+    }
+
+    fn after_keys(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
+        self.keeper.after(self.conversation.after_keys(turn))
+    }
+
     fn heard(&mut self, turn: TurnId, text: &str, interrupted: bool) {
         self.conversation.heard(turn, text, interrupted);
         self.keeper.keep();
@@ -155,6 +170,7 @@ fn said(steps: BoxStream<'static, Step>) -> BoxStream<'static, Said> {
             Step::Trouble { failure, message } => Said::Trouble { failure, message },
             Step::End(reason) => Said::End(reason),
             Step::Transfer(transfer) => Said::Transfer(transfer),
+            Step::Press(keys) => Said::Press(keys),
         })
         .boxed()
 }

@@ -71,6 +71,7 @@ impl Entry {
             events: peer.events,
             commands: peer.commands,
             refer: None,
+            keypad: None,
         };
         let protocol = by_offer(&offer.call, &[&offer.sdp]);
         join_with(&self.board, &self.spending, &self.tasks, way, &offer.call, leg, protocol).await?;
@@ -91,8 +92,15 @@ impl Entry {
         let from = call.from.and_then(listen::counted);
         let (answer, listener) = self.rtc.offer_from(sdp, from).map_err(|error| not_answered(&error))?;
         let halves::Joined { codec, events, commands } = halves::joined(sender, listener, &self.tasks);
-        let leg =
-            Leg { transport: "webrtc", delivery: Delivery::Datagrams, codec, events, commands, refer: None };
+        let leg = Leg {
+            transport: "webrtc",
+            delivery: Delivery::Datagrams,
+            codec,
+            events,
+            commands,
+            refer: None,
+            keypad: None,
+        };
         let protocol = by_offer(&call, &[&offered, sdp]);
         join_with(&self.board, &self.spending, &self.tasks, Way::New(slot), &call, leg, protocol).await?;
         Ok(Answer { sdp: answer.sdp, peer: answer.pc_id })
@@ -323,7 +331,7 @@ impl Calls for Entry {
                 };
                 let delivery = Delivery::Stream;
                 let (events, commands) = (peer.events, peer.commands);
-                let leg = Leg { transport, delivery, codec, events, commands, refer: None };
+                let leg = Leg { transport, delivery, codec, events, commands, refer: None, keypad: None };
                 // A session that ended in between drops the leg, which closes the socket.
                 let _ended = join(&board, &spending, &tasks, way, &call, leg).await;
             }

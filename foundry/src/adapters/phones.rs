@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::adapters::catalogue::Reach;
 use crate::adapters::dialler::Rights;
 use crate::adapters::entry::{Way, join, request};
+use crate::adapters::keypads::ByPhone;
 use crate::adapters::spending::Spending;
 use crate::adapters::transfers::ByRefer;
 use crate::switchboard::Switchboard;
@@ -117,7 +118,8 @@ pub(crate) fn leg(peer: Peer) -> Leg {
         codec: peer.codec,
         events: peer.events,
         commands: peer.commands,
-        refer: Some(Arc::new(ByRefer(peer.control))),
+        refer: Some(Arc::new(ByRefer(peer.control.clone()))),
+        keypad: Some(Arc::new(ByPhone(peer.control))),
     }
 }
 

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapters::catalogue::Reach;
 use crate::adapters::entry::{request, spends};
+use crate::adapters::keypads::InRoom;
 use crate::adapters::leases::{Leases, Tenure, Where};
 use crate::adapters::protocol::LiveKit;
 use crate::adapters::returning::{self, Return};
@@ -430,6 +431,7 @@ impl Rooms {
             events: peer.events,
             commands: peer.commands,
             refer: Some(Arc::new(refer)),
+            keypad: Some(Arc::new(InRoom(peer.keypad))),
         };
         // A session that cannot begin drops the leg, which leaves the room.
         let Ok(place) = slot.enter(stay.session, &self.tasks) else { return };

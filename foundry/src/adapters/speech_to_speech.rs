@@ -12,7 +12,7 @@ use std::sync::Arc;
 use domain::{AudioFrame, EndReason, MediaTime, TurnId};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use media_session::{Dialogue, NotTransferred, Said};
+use media_session::{Dialogue, NotPressed, NotTransferred, Said};
 use providers_api::Llm;
 
 pub(crate) use line::{Call, Way};
@@ -100,6 +100,18 @@ impl Dialogue for Hearing {
 
     fn not_transferred(&mut self, turn: TurnId, why: &NotTransferred) -> BoxStream<'static, Said> {
         self.graph.not_transferred(turn, why)
+    }
+
+    fn pressing(&mut self) {
+        self.graph.pressing();
+    }
+
+    fn pressed(&mut self, result: Result<(), &NotPressed>) {
+        self.graph.pressed(result);
+    }
+
+    fn after_keys(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
+        self.graph.after_keys(turn)
     }
 
     fn hears(&self) -> bool {

@@ -25,6 +25,7 @@ mod house;
 mod leaks;
 mod livekit;
 mod logs;
+mod menus;
 mod newcomer;
 mod operator;
 mod phones;

@@ -6,6 +6,7 @@
 mod before;
 mod conversation;
 mod error;
+mod keys;
 pub mod metrics;
 mod options;
 mod participant;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use conversation::{Conversation, Notice, Reaction, Said};
 pub use error::Error;
+pub use keys::{Keypad, NotPressed};
 pub use media_rtc::{Trust, trust};
 pub use options::{Door, Options, With};
 pub use participant::{Begun, Ended, Peer, Ticket, Visit, enter};

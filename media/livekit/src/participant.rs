@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::before::Before;
 use crate::conversation;
 use crate::error::Error;
+use crate::keys::{Keypad, Press};
 use crate::metrics::{RECONNECTS, ROOMS, VISITS_ENDED};
 use crate::options::{Options, With};
 use crate::roster::{Caller, Roster};
@@ -73,6 +74,8 @@ pub struct Peer {
     pub rpc: Rpc,
     /// Who the caller is now; nobody before the visit has begun.
     pub caller: watch::Receiver<Option<Caller>>,
+    /// Presses keys at a caller who is a telephone.
+    pub keypad: Keypad,
 }
 
 /// With whom the visit is a conversation.
@@ -103,6 +106,7 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
     let (sender, commands) = mpsc::channel(COMMANDS);
     let (rpc, asks) = Rpc::new();
     let (calls_now, caller) = watch::channel(None);
+    let (keypad, presses) = Keypad::new();
     let (begins, begun) = oneshot::channel();
     let (ends, ended) = oneshot::channel();
     let now = now();
@@ -128,6 +132,7 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         calls: rpc::Calls::default(),
         asks,
         calls_now,
+        presses,
         reply: None,
         state,
         active: false,
@@ -140,7 +145,7 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         // Nobody may wait for it.
         let _unasked = ends.send(ended);
     });
-    Visit { peer: Peer { codec: Codec::Opus, events: receiver, commands: sender, rpc, caller }, begun, ended }
+    Visit { peer: Peer { codec: Codec::Opus, events: receiver, commands: sender, rpc, keypad, caller }, begun, ended }
 }
 
 /// Why a stay in the room is over.
@@ -173,6 +178,7 @@ struct Participant {
     asks: mpsc::Receiver<Ask>,
     /// Who the caller is, for whoever asks.
     calls_now: watch::Sender<Option<Caller>>,
+    presses: mpsc::Receiver<Press>,
     /// What the agent is saying, while it does.
     reply: Option<Reply>,
     state: String,

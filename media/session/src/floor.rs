@@ -133,6 +133,7 @@ impl Session {
         if typed {
             self.dialogue.typed(turn);
         }
+        self.unasked.has_gone_on();
         let stream = self.dialogue.commit(turn, text);
         match self.guess.take() {
             Some(mut guess) if guess.turn == turn && self.options.speak_ahead && !guess.lost => {
@@ -390,6 +391,13 @@ impl Session {
                 }
                 self.ending.farewell_by.get_or_insert((now + seconds(self.options.farewell_s), reason));
             }
+            Said::Press(keys) => {
+                self.feed(Input::Irrevocable(turn));
+                if let Some(reply) = &mut self.reply {
+                    reply.press = Some(keys);
+                    reply.thought.close();
+                }
+            }
             Said::Transfer(transfer) => {
                 self.feed(Input::Irrevocable(turn));
                 if let Some(reply) = &mut self.reply {
@@ -444,7 +452,7 @@ impl Session {
 
     fn reply_finished(&mut self, turn: TurnId, now: Instant) {
         let Some(reply) = self.reply.as_ref().filter(|reply| reply.turn == turn) else { return };
-        let (end, transfer) = (reply.end, reply.transfer.clone());
+        let (end, transfer, press) = (reply.end, reply.transfer.clone(), reply.press.clone());
         if reply.sounding && !reply.apologised {
             self.failed_replies = 0;
         }
@@ -454,6 +462,9 @@ impl Session {
             (Some(reason), _) => self.close_gently(reason, now),
             (None, Some(transfer)) if self.ending.last_turn.is_none() && self.handing.is_none() => {
                 self.begin_transfer(&transfer, now);
+            }
+            (None, None) if press.is_some() && self.ending.last_turn.is_none() && self.handing.is_none() => {
+                press.iter().for_each(|keys| self.begin_pressing(keys, now));
             }
             (None, _) if self.explain_late() => {}
             (None, _) => self.say_goodbye_if_wanted(now),

@@ -275,6 +275,7 @@ impl Session {
             return;
         }
         self.tick_bridge(slot(due, now), now);
+        self.go_on_from_keys();
         while let Some(sent) = self.outbound.tick(slot(due, now)) {
             self.send_audio(sent.packet);
             self.playout_events(now);

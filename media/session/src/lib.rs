@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod options;
 mod outbound;
 pub mod ports;
+mod pressing;
 mod quality;
 pub mod recording;
 mod reply;
@@ -38,8 +39,8 @@ pub use handle::{Gone, Handle, Status};
 pub use lines::Lines;
 pub use options::{Options, Waits};
 pub use ports::{
-    ClientProtocol, Consult, Dialogue, Hurry, Leg, NotTransferred, Reaction, RecordedPart, RecordingFile,
-    Recordings, Refer, Said, SessionSink,
+    ClientProtocol, Consult, Dialogue, Hurry, Keypad, Leg, NotPressed, NotTransferred, Reaction,
+    RecordedPart, RecordingFile, Recordings, Refer, Said, SessionSink,
 };
 pub use screening::Screened;
 pub use session::{Parts, Resumed, start};

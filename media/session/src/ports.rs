@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{
-    AudioFrame, Encoding, EndReason, Failure, MediaTime, Role, SessionEvent, SessionId, Transfer, TurnId,
-    Voiced,
+    AudioFrame, Encoding, EndReason, Failure, Keys, MediaTime, Role, SessionEvent, SessionId, Transfer,
+    TurnId, Voiced,
 };
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -57,10 +57,23 @@ pub trait Dialogue: Send {
 
     /// The transfer that it asked for last is being tried: what the caller says from now on does not take it back.
     fn transferring(&mut self) {}
-
     /// It came to nothing: what to say to a caller who is still here.
     fn not_transferred(&mut self, turn: TurnId, why: &NotTransferred) -> BoxStream<'static, Said> {
         let _ = (turn, why);
+        stream::empty().boxed()
+    }
+
+    /// The keys that it asked for last are being pressed: what the other side says from now on does not take that back.
+    fn pressing(&mut self) {}
+
+    /// How that went. It goes on in `after_keys`, or in a `commit` that comes before.
+    fn pressed(&mut self, result: Result<(), &NotPressed>) {
+        let _ = result;
+    }
+
+    /// What to say once keys were pressed, if anything.
+    fn after_keys(&mut self, turn: TurnId) -> BoxStream<'static, Said> {
+        let _ = turn;
         stream::empty().boxed()
     }
 
@@ -113,12 +126,52 @@ pub enum Said {
     End(EndReason),
     /// Put the caller through when everything before this was spoken.
     Transfer(Transfer),
+    /// Press these when everything before this was spoken.
+    Press(Keys),
 }
 
 /// Sends a caller elsewhere by their own network. Legs whose transport cannot have none.
 pub trait Refer: Send + Sync {
     /// The caller has gone there. Dropping the future does not call them back.
     fn refer(&self, transfer: &Transfer) -> BoxFuture<'static, Result<(), NotTransferred>>;
+}
+
+/// Presses keys on the line of whoever is at the other end. Legs whose transport cannot have none.
+pub trait Keypad: Send + Sync {
+    /// All are out. Dropping the future presses no more of them, where the transport can be stopped.
+    fn press(&self, keys: &Keys) -> BoxFuture<'static, Result<(), NotPressed>>;
+}
+
+/// Why keys did not go out, or not all of them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct NotPressed {
+    code: &'static str,
+    message: String,
+}
+
+impl NotPressed {
+    /// Nothing at the other end takes keys.
+    #[must_use]
+    pub fn unsupported(message: &str) -> Self {
+        Self { code: "KEYS_UNSUPPORTED", message: message.to_owned() }
+    }
+
+    /// All else.
+    #[must_use]
+    pub fn failed(message: &str) -> Self {
+        Self { code: "KEYS_FAILED", message: message.to_owned() }
+    }
+
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 /// Calls a person, tells them of a call and asks whether they take it.
@@ -261,4 +314,6 @@ pub struct Leg {
     pub commands: mpsc::Sender<LegCommand>,
     /// Where the caller can be sent elsewhere by their own network.
     pub refer: Option<Arc<dyn Refer>>,
+    /// Where keys can be pressed at the other end.
+    pub keypad: Option<Arc<dyn Keypad>>,
 }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use domain::{AudioFrame, EndReason, MediaTime, Transfer, TurnId, Voiced};
+use domain::{AudioFrame, EndReason, Keys, MediaTime, Transfer, TurnId, Voiced};
 use futures::stream::BoxStream;
 use providers_api::Error;
 use tokio::time::Instant;
@@ -58,6 +58,7 @@ pub(crate) struct Reply {
     pub end: Option<EndReason>,
     /// The caller is put through when it was spoken.
     pub transfer: Option<Transfer>,
+    pub press: Option<Keys>,
     /// When the caller began to wait for it.
     pub since: Instant,
     /// Audio of a guess, until it is committed.
@@ -93,6 +94,7 @@ impl Reply {
             voice,
             end: None,
             transfer: None,
+            press: None,
             since: now,
             ahead: VecDeque::new(),
             later: None,

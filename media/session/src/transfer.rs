@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::background::Background;
 use crate::options::seconds;
 use crate::outbound::Outbound;
-use crate::ports::{Leg, NotTransferred};
+use crate::ports::{Leg, NotPressed, NotTransferred};
 use crate::session::Session;
 
 /// Beyond the time that the phone may ring: what the network needs to say how it went. Carriers begin to count late, and Twilio adds 5 s.
@@ -33,8 +33,16 @@ const TALK: TurnId = TurnId(0);
 const NOTED: &str = "transfer";
 
 pub(crate) enum Handing {
-    Trying { outcome: BoxFuture<'static, Outcome>, by: Instant },
+    Trying {
+        outcome: BoxFuture<'static, Outcome>,
+        by: Instant,
+    },
     Bridged(Box<Bridge>),
+    /// Keys go out: the agent has the call.
+    Pressing {
+        outcome: BoxFuture<'static, Result<(), NotPressed>>,
+        by: Instant,
+    },
 }
 
 /// The person's leg where they are to be connected here, or nothing where the caller has gone elsewhere.
@@ -43,6 +51,7 @@ type Outcome = Result<Option<Leg>, NotTransferred>;
 pub(crate) enum Came {
     Outcome(Outcome),
     Person(Option<LegEvent>),
+    Pressed(Result<(), NotPressed>),
 }
 
 /// The second leg of a call: the person's.
@@ -63,13 +72,14 @@ impl Handing {
         match handing {
             Some(Self::Trying { outcome, .. }) => Came::Outcome(outcome.await),
             Some(Self::Bridged(bridge)) => Came::Person(bridge.leg.events.recv().await),
+            Some(Self::Pressing { outcome, .. }) => Came::Pressed(outcome.await),
             None => std::future::pending().await,
         }
     }
 
     pub(crate) fn due(handing: &Option<Self>) -> Option<Instant> {
         match handing {
-            Some(Self::Trying { by, .. }) => Some(*by),
+            Some(Self::Trying { by, .. } | Self::Pressing { by, .. }) => Some(*by),
             _ => None,
         }
     }
@@ -134,11 +144,15 @@ impl Session {
             Came::Outcome(Ok(Some(leg))) => self.bridge(leg, now),
             Came::Outcome(Err(error)) => self.not_transferred(error, now),
             Came::Person(event) => self.person(event, now),
+            Came::Pressed(result) => self.pressed(result),
         }
     }
 
     /// Nothing came of it in time.
     pub(crate) fn transfer_late(&mut self, now: Instant) {
+        if matches!(self.handing, Some(Handing::Pressing { .. })) {
+            return self.pressed(Err(NotPressed::failed("the keys did not go out in time")));
+        }
         self.not_transferred(NotTransferred::unanswered("nobody took the call in time"), now);
     }
 
@@ -235,7 +249,7 @@ impl Session {
         let outcome = match &mut self.handing {
             Some(Handing::Trying { outcome, .. }) => outcome.now_or_never(),
             Some(Handing::Bridged(_)) => return self.close(domain::EndReason::Transferred, now),
-            None => None,
+            Some(Handing::Pressing { .. }) | None => None,
         };
         match outcome {
             Some(Ok(None)) => self.handed(Came::Outcome(Ok(None))),

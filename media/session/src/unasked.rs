@@ -12,6 +12,8 @@ use crate::session::Session;
 #[derive(Debug, Default)]
 pub(crate) struct Unasked {
     failed: Option<NotTransferred>,
+    /// Keys were pressed, and the dialogue may have something to say to that.
+    goes_on: bool,
     /// Word for word.
     words: Option<String>,
 }
@@ -19,6 +21,19 @@ pub(crate) struct Unasked {
 impl Unasked {
     const fn waits(&self) -> bool {
         self.failed.is_some() || self.words.is_some()
+    }
+
+    pub(crate) const fn wants_to_go_on(&mut self) {
+        self.goes_on = true;
+    }
+
+    pub(crate) const fn is_to_go_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// The dialogue answers the other side, and goes on with that.
+    pub(crate) const fn has_gone_on(&mut self) {
+        self.goes_on = false;
     }
 
     /// Words that were to be said before those that wait.
@@ -68,6 +83,8 @@ impl Session {
     pub(crate) fn explain(&mut self, turn: TurnId, now: Instant) {
         let stream = if let Some(why) = self.unasked.failed.take() {
             self.dialogue.not_transferred(turn, &why)
+        } else if std::mem::take(&mut self.unasked.goes_on) {
+            self.dialogue.after_keys(turn)
         } else if let Some(words) = self.unasked.words.take() {
             let stream = self.dialogue.prompted(turn, &words);
             self.prompted = Some((turn, words));

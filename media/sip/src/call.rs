@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::asking::{carried, led};
-use crate::control::{self, ASKS, Ask, Control, NotTransferred};
+use crate::control::{self, ASKS, Ask, Control, NotPressed, NotTransferred};
 use crate::dial::Outbound;
 use crate::dialog::{self, Dialog};
 use crate::headers;
@@ -169,6 +169,8 @@ pub(crate) struct Call {
     asks: mpsc::Receiver<Ask>,
     /// The other side is asked to go elsewhere, and whether it said that it will.
     pub(crate) transfer: Option<(oneshot::Sender<Result<(), NotTransferred>>, bool)>,
+    /// Whoever waits until keys are sent.
+    pub(crate) pressing: Option<oneshot::Sender<Result<(), NotPressed>>>,
     pub(crate) key: CallKey,
     pub(crate) party: Party,
     /// Asks this very call.
@@ -314,6 +316,7 @@ impl Call {
             commands,
             asks,
             transfer: None,
+            pressing: None,
             key: CallKey(line.dialog.call_id().into()),
             party: line.party,
             control: Control(control.clone()),
@@ -444,6 +447,7 @@ impl Call {
                         self.send(&datagram, to);
                     }
                     self.report(now);
+                    self.pressed_on();
                     if machine.is_some_and(|at| at <= now) {
                         self.feed(Input::Timeout).await;
                     }

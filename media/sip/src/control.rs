@@ -1,6 +1,6 @@
 //! What a session can have done in its call beyond audio: keys pressed, the other side sent elsewhere.
 
-use domain::Digit;
+use domain::Keys;
 use rsipstack::transaction::Transaction;
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,7 +18,10 @@ pub struct Control(pub(crate) mpsc::Sender<Ask>);
 
 #[derive(Debug)]
 pub(crate) enum Ask {
-    Press(Digit),
+    Press {
+        keys: Keys,
+        answer: oneshot::Sender<Result<(), NotPressed>>,
+    },
     Transfer {
         to: Whom,
         answer: oneshot::Sender<Result<(), NotTransferred>>,
@@ -55,10 +58,27 @@ pub enum NotTransferred {
     Over,
 }
 
+/// Why keys were not sent, or not all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotPressed {
+    #[error("the call is on hold")]
+    Held,
+    #[error("keys of this call are being sent")]
+    UnderWay,
+    #[error("the call is over")]
+    Over,
+}
+
 impl Control {
-    /// Sends a key (RFC 4733) for 100 ms, in place of the agent's audio; after those that are being sent.
-    pub async fn press(&self, digit: Digit) {
-        let _over = self.0.send(Ask::Press(digit)).await;
+    /// Sends keys in place of the agent's audio, as events (RFC 4733) or, where the other side takes none, as tones. Returns when all are sent; dropping it
+    /// sends no more.
+    ///
+    /// # Errors
+    /// Why they were not.
+    pub async fn press(&self, keys: Keys) -> Result<(), NotPressed> {
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Ask::Press { keys, answer }).await.map_err(|_| NotPressed::Over)?;
+        answered.await.unwrap_or(Err(NotPressed::Over))
     }
 
     /// Sends the other side elsewhere (REFER, RFC 3515), to a number of its own network or to a SIP address, and hangs up once that answers.
@@ -94,7 +114,20 @@ impl Control {
 impl Call {
     pub(crate) fn asked_for(&mut self, ask: Ask) {
         match ask {
-            Ask::Press(digit) => self.voice.press(digit),
+            Ask::Press { answer, .. }
+                if self.pressing.as_ref().is_some_and(|waiting| !waiting.is_closed()) =>
+            {
+                let _gone = answer.send(Err(NotPressed::UnderWay));
+            }
+            Ask::Press { keys, answer } => {
+                // Of keys that nobody waits for any more none is left.
+                self.voice.release();
+                if self.voice.press(&keys) {
+                    self.pressing = Some(answer);
+                } else {
+                    let _gone = answer.send(Err(NotPressed::Held));
+                }
+            }
             Ask::Transfer { answer, .. } if self.transfer.is_some() => {
                 let _gone = answer.send(Err(NotTransferred::UnderWay));
             }
@@ -113,6 +146,18 @@ impl Call {
                     let _gone = answer.send(Err(NotTransferred::Refused(500)));
                 }
             },
+        }
+    }
+
+    /// A frame was sent: whoever waits for the keys is told when that was the last of them.
+    pub(crate) fn pressed_on(&mut self) {
+        if self.pressing.as_ref().is_some_and(oneshot::Sender::is_closed) {
+            self.voice.release();
+        }
+        if !self.voice.is_pressing()
+            && let Some(answer) = self.pressing.take()
+        {
+            let _gone = answer.send(Ok(()));
         }
     }
 

@@ -38,7 +38,7 @@ mod trace;
 mod trunk;
 pub mod voice;
 
-pub use control::{Control, NotTransferred};
+pub use control::{Control, NotPressed, NotTransferred};
 pub use error::Error;
 pub use headers::Headers;
 pub use invitation::{CallKey, Invitation, Peer, Refusal};

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use domain::{AudioFrame, Digit};
+use domain::{AudioFrame, Digit, FRAME, Key, Keys};
 use media_codec::{G722Decoder, G722Encoder};
 use media_core::codec::{Decoder, Encoder};
 use media_core::{Codec, Packet, Resampler, dtmf};
@@ -21,11 +21,8 @@ use crate::tones::Tones;
 /// About -72 dBFS: a line that is open sounds like this, one that is dead does not.
 const NOISE: i16 = 12;
 
-/// How long a key of ours sounds, and how many frames are quiet after it.
-const PRESS: Duration = Duration::from_millis(100);
-const BETWEEN: usize = 3;
-/// Packets of keys that may wait; more keys are left out.
-const PRESSING: usize = 512;
+/// Frames of keys that may wait: as many as the most keys and pauses at once have.
+const PRESSING: usize = 2_048;
 
 /// What a datagram was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +68,20 @@ pub struct Voice {
     encoder: Option<Encoding>,
     bridge: Option<Bridge>,
     noise: u32,
-    /// Packets of keys that are to be sent, the first of each marked, with quiet between them.
-    pressing: VecDeque<Option<(bool, Bytes)>>,
+    /// Keys that are to be sent, frame by frame.
+    pressing: VecDeque<Sound>,
+}
+
+/// A frame of keys that we send.
+enum Sound {
+    Quiet,
+    /// A packet of an event (RFC 4733); the first of a key is marked.
+    Event {
+        begins: bool,
+        payload: Bytes,
+    },
+    /// Where the other side takes no events: a part of the tone.
+    Tone(Vec<i16>),
 }
 
 struct Srtp {
@@ -262,16 +271,44 @@ impl Voice {
         Some((self.sealed(header.datagram(&payload))?, remote))
     }
 
-    /// Sends a key once those before it are sent, where the other side takes keys.
-    pub fn press(&mut self, digit: Digit) {
-        let Some(agreed) = self.agreed.as_ref().filter(|agreed| agreed.events.is_some()) else { return };
+    /// Sends keys once those before them are sent: as events where the other side takes them, as tones in the audio where not. Whether
+    /// they will be; on hold nothing is.
+    pub fn press(&mut self, keys: &Keys) -> bool {
+        let (Some((send, _)), Some(encoder)) = (self.way(), &self.encoder) else { return false };
         if self.pressing.len() > PRESSING {
-            return;
+            return false;
         }
-        let packets = dtmf::TelephoneEvent::press(digit, PRESS, clock_hz(agreed.send.codec));
-        let first = packets.into_iter().enumerate();
-        self.pressing.extend(first.map(|(n, payload)| Some((n == 0, payload))));
-        self.pressing.extend([const { None }; BETWEEN]);
+        let (events, rate_hz) =
+            (self.agreed.as_ref().is_some_and(|agreed| agreed.events.is_some()), encoder.rate_hz());
+        for key in keys.iter() {
+            match key {
+                Key::Pause => self.pressing.extend(quiet(Key::PAUSE)),
+                Key::Press(digit) => {
+                    if events {
+                        let packets = dtmf::TelephoneEvent::press(digit, Key::PRESS, clock_hz(send.codec));
+                        let sounds = packets.into_iter().enumerate();
+                        self.pressing
+                            .extend(sounds.map(|(n, payload)| Sound::Event { begins: n == 0, payload }));
+                    } else {
+                        let samples = dtmf::tones(digit, Key::PRESS, rate_hz);
+                        let frames = samples.chunks(AudioFrame::samples_per_frame(rate_hz));
+                        self.pressing.extend(frames.map(|frame| Sound::Tone(frame.to_vec())));
+                    }
+                    self.pressing.extend(quiet(Key::BETWEEN));
+                }
+            }
+        }
+        true
+    }
+
+    #[must_use]
+    pub fn is_pressing(&self) -> bool {
+        !self.pressing.is_empty()
+    }
+
+    /// Keys that were not sent are not wanted any more.
+    pub fn release(&mut self) {
+        self.pressing.clear();
     }
 
     /// Where our reports go (RTCP), and the clock of what we send; `None` while nothing may be sent, and where reports would have to be enciphered.
@@ -294,23 +331,28 @@ impl Voice {
         if self.next_due(now) > now {
             return None;
         }
-        if let Some(Some((begins, payload))) = self.pressing.pop_front()
-            && let Some(events) = self.agreed.as_ref().and_then(|agreed| agreed.events)
-        {
-            if let Some(echo) = &mut self.echo {
-                echo.silent();
+        let samples = match self.pressing.pop_front() {
+            Some(Sound::Event { begins, payload }) => {
+                if let Some(events) = self.agreed.as_ref().and_then(|agreed| agreed.events) {
+                    if let Some(echo) = &mut self.echo {
+                        echo.silent();
+                    }
+                    let header = self.timeline.key(events, begins, clock_hz(send.codec), now);
+                    return Some((self.sealed(header.datagram(&payload))?, remote));
+                }
+                self.noise()?
             }
-            let header = self.timeline.key(events, begins, clock_hz(send.codec), now);
-            return Some((self.sealed(header.datagram(&payload))?, remote));
-        }
+            Some(Sound::Tone(samples)) => samples,
+            Some(Sound::Quiet) | None => self.noise()?,
+        };
         let encoder = self.encoder.as_mut()?;
-        let samples: Vec<i16> = (0..AudioFrame::samples_per_frame(encoder.rate_hz()))
-            .map(|_| {
-                // A linear congruential generator (Knuth's), of which the upper bits are good enough for noise.
-                self.noise = self.noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                ((self.noise >> 16) % (2 * NOISE as u32 + 1)) as i16 - NOISE
-            })
-            .collect();
+        // The line may have changed to another codec meanwhile.
+        let samples = if samples.len() == AudioFrame::samples_per_frame(encoder.rate_hz()) {
+            samples
+        } else {
+            self.noise()?
+        };
+        let encoder = self.encoder.as_mut()?;
         let payload = encoder.encode(&samples).filter(|payload| !payload.is_empty())?;
         if let Some(echo) = &mut self.echo {
             echo.sent(&payload);
@@ -318,6 +360,17 @@ impl Voice {
         let clock = clock_hz(send.codec);
         let header = self.timeline.fill(send.payload_type, frame_units(clock), clock, now);
         Some((self.sealed(header.datagram(&payload))?, remote))
+    }
+
+    /// A frame of an open line.
+    fn noise(&mut self) -> Option<Vec<i16>> {
+        let length = AudioFrame::samples_per_frame(self.encoder.as_ref()?.rate_hz());
+        let sample = |_| {
+            // A linear congruential generator (Knuth's), of which the upper bits are good enough for noise.
+            self.noise = self.noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((self.noise >> 16) % (2 * NOISE as u32 + 1)) as i16 - NOISE
+        };
+        Some((0..length).map(sample).collect())
     }
 
     /// Keys wait for nobody's voice.
@@ -360,6 +413,12 @@ impl Voice {
         let frame: Vec<i16> = bridge.pending.drain(..length).collect();
         encoder.encode(&frame)
     }
+}
+
+/// So many frames without a key.
+fn quiet(length: Duration) -> impl Iterator<Item = Sound> {
+    let frames = length.as_millis().div_ceil(FRAME.as_millis()) as usize;
+    std::iter::repeat_with(|| Sound::Quiet).take(frames)
 }
 
 /// What makes the line's payloads.
@@ -586,11 +645,9 @@ mod tests {
         let now = Instant::now();
         let (mut near, mut far) = (voice(PCMU), voice(PCMU));
         let digit = |key| Digit::try_from(key).expect("a key");
-        for key in ['1', '2', '2', '#'] {
-            near.press(digit(key));
-        }
+        assert!(near.press(&"122w#".parse().expect("keys")) && near.is_pressing());
         let mut heard = Vec::new();
-        for n in 0..60_u64 {
+        for n in 0..80_u64 {
             let at = now + Duration::from_millis(20 * n);
             let spoken = near.speak(&packet(Codec::Pcmu, Bytes::from_static(&[0x80; 160])), at);
             let sent = near.fill(at);
@@ -604,10 +661,35 @@ mod tests {
             .collect();
         assert_eq!(keys, ['1', '2', '2', '#'].map(digit));
         assert!(matches!(heard.last(), Some(Heard::Audio(_))), "and the voice goes on");
-        let mut deaf = voice(PCMU);
-        deaf.agree(Agreed { events: None, ..agreed(PCMU) }).expect("agreed");
-        deaf.press(digit('1'));
-        assert!(deaf.pressing.is_empty(), "who takes no keys is sent none");
+        assert!(!near.is_pressing());
+        near.press(&"1".parse().expect("keys"));
+        near.release();
+        assert!(near.speak(&packet(Codec::Pcmu, Bytes::from_static(&[0x80; 160])), now).is_some());
+        near.agree(Agreed { direction: Direction::RecvOnly, ..agreed(PCMU) }).expect("held");
+        assert!(!near.press(&"1".parse().expect("keys")), "on hold");
+    }
+
+    #[test]
+    fn who_takes_no_events_is_sent_tones() {
+        for format in
+            [PCMU, Format { payload_type: 8, codec: Codec::Pcma }, Format { payload_type: 9, codec: G722 }]
+        {
+            let now = Instant::now();
+            let (mut near, mut far) = (voice(format), Voice::new(Timeline::new(7, 0, 0)));
+            near.agree(Agreed { events: None, ..agreed(format) }).expect("agreed");
+            far.listens_for_tones(Listens::WithoutEvents);
+            far.agree(Agreed { events: None, ..agreed(format) }).expect("agreed");
+            assert!(near.press(&"4w711#".parse().expect("keys")));
+            let mut keys = String::new();
+            for n in 0..100_u64 {
+                let at = now + Duration::from_millis(20 * n);
+                let Some((datagram, _)) = near.fill(at) else { continue };
+                if let Heard::Audio(packet) = far.received(&datagram, from(), at) {
+                    keys.extend(far.toned(&packet, at).into_iter().map(char::from));
+                }
+            }
+            assert_eq!(keys, "4711#", "{format:?}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod collect;
 mod fill;
 mod judge;
 mod listen;
+mod press;
 mod recall;
 mod snapshot;
 mod speak;
@@ -19,7 +20,7 @@ mod whisper;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{EndReason, Role, Transfer};
+use domain::{EndReason, Keys, Role, Transfer};
 use jiff::Zoned;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,8 @@ pub enum Action {
     Wait,
     /// Put the caller through when everything before this was said. Answer with `transfer_failed` where they are still here.
     Transfer(Transfer),
+    /// Press these when everything before this was said. Answer with `pressed`.
+    Press(Keys),
     End(EndReason),
 }
 
@@ -199,7 +202,7 @@ impl Walk {
                 Some(Need::Tool { key: key.clone(), name: name.clone(), args: args.clone() })
             }
             Pending::Calls(calls) => Some(Need::Tools { calls: calls.open() }),
-            Pending::Transfer { .. } => None,
+            Pending::Transfer { .. } | Pending::Press { .. } => None,
         }
     }
 
@@ -261,6 +264,9 @@ impl Walk {
             let node = node.clone();
             self.remember(Role::Caller, turn, text);
             return self.still_transferring(&node);
+        }
+        if let Some(actions) = self.while_pressing(turn, text) {
+            return actions;
         }
         self.state.pending = None;
         self.state.chats = 0;
@@ -355,7 +361,9 @@ impl Walk {
             return self.stop(Action::End(reason));
         }
         // Whoever tried it is gone.
-        self.state.pending.take_if(|pending| matches!(pending, Pending::Transfer { .. }));
+        self.state
+            .pending
+            .take_if(|pending| matches!(pending, Pending::Transfer { .. } | Pending::Press { .. }));
         let graph = Arc::clone(&self.graph);
         self.say_one("returned", &graph.manners.returned, &Value::Null);
         if let Some(need @ (Need::Chat { .. } | Need::Tools { .. })) = self.pending() {
@@ -392,7 +400,7 @@ impl Walk {
         if self.state.turn == turn {
             self.drop_chat();
             self.state.pending.take_if(
-                |pending| matches!(pending, Pending::Transfer { turn: of, begun: false, .. } if *of == turn),
+                |pending| matches!(pending, Pending::Transfer { turn: of, begun: false, .. } | Pending::Press { turn: of, begun: false, .. } if *of == turn),
             );
             self.state
                 .pending
@@ -570,6 +578,7 @@ impl Walk {
             }
             Step::Llm(_) => Ok(self.llm_entered(node)),
             Step::Transfer(leading) => Ok(self.transfer_entered(node, leading)),
+            Step::Press(pressing) => Ok(self.press_entered(node, pressing)),
             Step::End { node: end, text } => {
                 self.say_one(node, text, &Value::Null);
                 self.state.ended = Some(end.reason);

@@ -165,6 +165,15 @@ pub(crate) enum Pending {
         turn: u32,
         begun: bool,
     },
+    /// Keys are to be pressed; `begun`: they are being pressed.
+    Press {
+        node: String,
+        turn: u32,
+        begun: bool,
+        /// How that went.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Result<(), ToolError>>,
+    },
 }
 
 /// A model is being asked.

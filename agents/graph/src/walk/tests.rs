@@ -572,3 +572,95 @@ fn a_call_that_somebody_ends_is_not_said_to_be_too_long() {
     }
     assert_eq!(words("en", Some(too_long()), EndReason::TooLong), "The longest time is over.");
 }
+
+fn menu() -> Value {
+    json!({
+        "name": "menu", "version": 1, "entry": "hear", "state": {"pin": {"type": "text", "initial": "47-11"}},
+        "nodes": {
+            "hear": {"kind": "intent", "intents": {"sales": {"examples": ["for sales press one", "sales"]}, "pin": {"examples": ["enter your number", "number"]}}, "unknown": ["I wait."]},
+            "one": {"kind": "press", "keys": "1", "patience_s": 90},
+            "number": {"kind": "press", "keys": "w{pin}#", "text": ["My number comes."]},
+            "gone": {"kind": "say", "text": ["I cannot press here: {error.code}."]},
+        },
+        "edges": [
+            {"from": "hear", "on": "sales", "to": "one"}, {"from": "hear", "on": "pin", "to": "number"},
+            {"from": "one", "to": "hear"}, {"from": "one", "on": "failed", "to": "gone"},
+            {"from": "number", "to": "hear"}, {"from": "number", "on": "failed", "to": "gone"},
+        ],
+    })
+}
+
+fn keys(text: &str) -> domain::Keys {
+    text.parse().unwrap()
+}
+
+/// A walk whose keys are being pressed.
+fn at_the_keys(of: &Value, said: &str, intent: &str) -> (Walk, Vec<Action>) {
+    let mut walk = Walk::new(graph(of), 1);
+    walk.caller(1, said, &now());
+    let actions = walk.classified(&scores(intent), &now());
+    (walk, actions)
+}
+
+#[test]
+fn keys_are_pressed_after_what_is_said_and_the_talk_goes_on_without_a_word_to_a_menu() {
+    let (mut walk, actions) = at_the_keys(&menu(), "enter your number", "pin");
+    assert_eq!(said(&actions), "My number comes.");
+    assert_eq!(actions.last(), Some(&Action::Press(keys("w4711#"))));
+    assert!(!walk.goes_on());
+    walk.pressing();
+    walk.pressed(Ok(()));
+    assert!(walk.goes_on());
+    assert_eq!(walk.after_keys(2, &now()), [Action::Node("hear".to_owned()), Action::Wait]);
+    assert_eq!(walk.after_keys(3, &now()), [Action::Wait], "once");
+    let (mut walk, _) = at_the_keys(&menu(), "for sales press one", "sales");
+    walk.pressing();
+    walk.pressed(Ok(()));
+    let hold = Action::Hold(Duration::from_secs(90));
+    assert_eq!(walk.after_keys(2, &now()), [hold, Action::Node("hear".to_owned()), Action::Wait]);
+}
+
+#[test]
+fn what_a_menu_says_while_keys_are_pressed_is_not_answered_and_what_it_says_then_is() {
+    let (mut walk, actions) = at_the_keys(&menu(), "for sales press one", "sales");
+    assert_eq!(actions.last(), Some(&Action::Press(keys("1"))));
+    walk.pressing();
+    assert_eq!(walk.caller(2, "for support press two", &now()), [Action::Wait]);
+    walk.pressed(Ok(()));
+    let actions = walk.caller(3, "enter your number", &now());
+    assert!(matches!(actions.last(), Some(Action::Need(Need::Classify { .. }))), "{actions:?}");
+    assert!(!walk.goes_on(), "it has gone on");
+    assert_eq!(walk.classified(&scores("pin"), &now()).last(), Some(&Action::Press(keys("w4711#"))));
+}
+
+#[test]
+fn keys_that_cannot_be_pressed_take_their_edge_and_so_do_those_that_are_none() {
+    let (mut walk, _) = at_the_keys(&menu(), "for sales press one", "sales");
+    walk.pressing();
+    let error = ToolError { code: "KEYS_UNSUPPORTED".to_owned(), message: "no".to_owned() };
+    walk.pressed(Err(error));
+    assert_eq!(said(&walk.after_keys(2, &now())), "I cannot press here: KEYS_UNSUPPORTED.");
+    let mut wrong = menu();
+    wrong["state"]["pin"]["initial"] = json!("none");
+    let (_, actions) = at_the_keys(&wrong, "enter your number", "pin");
+    assert_eq!(said(&actions), "My number comes. I cannot press here: KEYS_INVALID.");
+    wrong["nodes"]["one"]["keys"] = json!("1x");
+    let invalid = compile(parse(&wrong.to_string()).unwrap()).unwrap_err();
+    assert!(invalid.to_string().contains("'x' is no telephone key"), "{invalid}");
+}
+
+#[test]
+fn keys_that_were_not_begun_are_forgotten_with_their_turn_and_those_of_a_server_that_died() {
+    let (mut walk, _) = at_the_keys(&menu(), "for sales press one", "sales");
+    walk.discarded(1);
+    walk.pressing();
+    walk.pressed(Ok(()));
+    assert!(!walk.goes_on());
+    let (mut begun, _) = at_the_keys(&menu(), "for sales press one", "sales");
+    begun.pressing();
+    let written = serde_json::to_string(begun.snapshot()).unwrap();
+    let mut again = Walk::restore(graph(&menu()), serde_json::from_str(&written).unwrap()).unwrap();
+    again.returned(2, &now());
+    let actions = again.caller(3, "enter your number", &now());
+    assert!(matches!(actions.last(), Some(Action::Need(Need::Classify { .. }))), "{actions:?}");
+}

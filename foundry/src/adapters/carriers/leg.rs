@@ -11,7 +11,7 @@ use domain::Transfer;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::{Codec, Delivery, LegCommand, LegEvent};
-use media_session::{Leg, NotTransferred, Refer};
+use media_session::{Keypad, Leg, NotTransferred, Refer};
 use media_socket::Peer;
 use runtime::{Kind, Tasks};
 use tokio::sync::{mpsc, oneshot};
@@ -53,6 +53,9 @@ pub(crate) struct Dialling {
 pub(super) trait Carrier: Send + Sync {
     /// What the carrier refused; `None`: nothing. `to`: whom a caller is put through to.
     fn ask(&self, request: Request, to: Option<&Transfer>) -> BoxFuture<'static, Option<Input>>;
+
+    /// What presses keys in the call.
+    fn keypad(&self) -> Option<Arc<dyn Keypad>>;
 }
 
 impl Way {
@@ -176,6 +179,7 @@ impl Shell {
             events: receiver,
             commands: sender,
             refer: Some(refer),
+            keypad: self.carrier.keypad(),
         }
     }
 

@@ -7,9 +7,10 @@ use ::carriers::leg::{Audio, Input, Request};
 use ::carriers::{Dial, telnyx, twilio};
 use control_api::provider_account::Vendor;
 use control_server::ports::Account;
-use domain::Transfer;
+use domain::{Keys, Transfer};
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
+use media_session::{Keypad, NotPressed};
 
 use super::left::{Entry, Record};
 use super::leg::Carrier;
@@ -124,6 +125,37 @@ impl Carrier for Call {
                 (Request::Transfer { .. }, None) => Ok(()),
             };
             told.err().map(|error| refused(request, &error))
+        }
+        .boxed()
+    }
+
+    fn keypad(&self) -> Option<Arc<dyn Keypad>> {
+        Some(Arc::new(Keyed { way: self.way.clone(), call: self.call.clone() }))
+    }
+}
+
+/// Presses keys in one call.
+struct Keyed {
+    way: Way,
+    call: String,
+}
+
+impl Keypad for Keyed {
+    fn press(&self, keys: &Keys) -> BoxFuture<'static, Result<(), NotPressed>> {
+        if self.way.account.vendor != Vendor::Telnyx {
+            let no_way = "streams of Twilio take no keys: there is no command for a call that has one";
+            return ready(Err(NotPressed::unsupported(no_way))).boxed();
+        }
+        let (Way { line, account, .. }, call, keys) = (self.way.clone(), self.call.clone(), keys.clone());
+        async move {
+            let failed = |reason: String| NotPressed::failed(&format!("the carrier took no keys: {reason}"));
+            let (api, key) = (api(&account, telnyx::API), key(&account).map_err(failed)?);
+            // Of each its own: the carrier does nothing for a command that it knows.
+            let id = format!("{:032x}", rand::random::<u128>());
+            line.tell(&telnyx::press(api, key, &call, &keys, &id), telnyx::is_gone).await.map_err(|error| failed(error.reason))?;
+            // It says that it will, not when it has.
+            tokio::time::sleep(keys.length()).await;
+            Ok(())
         }
         .boxed()
     }

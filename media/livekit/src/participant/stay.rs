@@ -45,6 +45,10 @@ impl Participant {
                     self.ask_page(&mut room, ask);
                     Ok(())
                 }
+                Some(press) = self.presses.recv() => {
+                    self.press(&mut room, press);
+                    Ok(())
+                }
                 () = self.outbox.room() => Ok(()),
                 read = publisher.link.readable() => readable(read),
                 read = subscriber.link.readable() => readable(read),

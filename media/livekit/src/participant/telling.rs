@@ -11,6 +11,7 @@ use super::room::{RELIABLE, Room};
 use super::{Participant, now, now_ms};
 use crate::before::{self, Joined};
 use crate::conversation::{Notice, Said};
+use crate::keys::{self, NotPressed, Press};
 use crate::options::With;
 use crate::rpc::{self, Ask, To};
 use crate::text::{Label, Open};
@@ -166,6 +167,20 @@ impl Participant {
         let to = caller.map(|caller| To { identity: &caller.identity, streams });
         let packets = self.calls.ask(ask, to, &mut self.writer, (now(), now_ms()));
         send(room, packets);
+    }
+
+    /// A key is wanted at the caller's telephone.
+    pub(super) fn press(&mut self, room: &mut Room, press: Press) {
+        let caller = self.roster.caller().filter(|_| self.roster.present());
+        let result = match caller {
+            None => Err(NotPressed::Nobody),
+            Some(caller) if !caller.sip => Err(NotPressed::NoPhone),
+            Some(caller) => {
+                send(room, [keys::packet(&caller.identity, press.digit)]);
+                Ok(())
+            }
+        };
+        let _gone = press.answer.send(result);
     }
 
     /// Nobody answers any more whom the caller's page was asked for.

@@ -73,7 +73,18 @@ impl Caller {
         tasks.spawn(Kind::new("test.caller"), caller.clone().run(net, Rng::new(seed), encoder));
         tasks.spawn(Kind::new("test.earpiece"), caller.clone().earpiece(session_commands));
         let delivery = media_core::Delivery::Datagrams;
-        (caller, Leg { transport: "test", delivery, codec, events: session_events, commands, refer: None })
+        (
+            caller,
+            Leg {
+                transport: "test",
+                delivery,
+                codec,
+                events: session_events,
+                commands,
+                refer: None,
+                keypad: None,
+            },
+        )
     }
 
     async fn run(self, net: Net, mut rng: Rng, mut encoder: Box<dyn Encoder>) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{AudioFrame, EndReason, MediaTime, TurnId};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use media_session::ports::{Dialogue, NotTransferred, Said};
+use media_session::ports::{Dialogue, NotPressed, NotTransferred, Said};
 
 /// A step of a reply.
 #[derive(Debug, Clone)]
@@ -36,6 +36,9 @@ pub(crate) enum Told {
     VoiceHeard(TurnId, MediaTime),
     Transferring,
     NotTransferred(&'static str),
+    Pressing,
+    Pressed(Result<(), &'static str>),
+    AfterKeys,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +47,8 @@ pub(crate) struct Script {
     /// Answers in order; then an echo of what the caller said, after 80 ms.
     pub replies: VecDeque<Vec<Step>>,
     pub told: Vec<Told>,
+    /// Said once keys were pressed.
+    pub after_keys: Vec<Step>,
     /// Has ears of its own.
     pub hears: bool,
     /// What was given to them before each commit.
@@ -139,6 +144,19 @@ impl Dialogue for Scripted {
     fn not_transferred(&mut self, _turn: TurnId, why: &NotTransferred) -> BoxStream<'static, Said> {
         self.tell(Told::NotTransferred(why.code()));
         play(vec![say("Nobody can take your call now.")])
+    }
+
+    fn pressing(&mut self) {
+        self.tell(Told::Pressing);
+    }
+
+    fn pressed(&mut self, result: Result<(), &NotPressed>) {
+        self.tell(Told::Pressed(result.map_err(NotPressed::code)));
+    }
+
+    fn after_keys(&mut self, _turn: TurnId) -> BoxStream<'static, Said> {
+        self.tell(Told::AfterKeys);
+        play(self.0.lock().expect("not poisoned").after_keys.clone())
     }
 
     fn hears(&self) -> bool {

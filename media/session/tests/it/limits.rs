@@ -124,6 +124,7 @@ async fn a_client_that_reads_nothing_stops_nobody() {
         events: leg_events,
         commands,
         refer: None,
+        keypad: None,
     };
     sim.handle.attach(leg).await.expect("alive");
     _events.send(LegEvent::Active).await.expect("taken");

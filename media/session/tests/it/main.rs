@@ -20,6 +20,7 @@ mod guess;
 mod hurry;
 mod limits;
 mod logs;
+mod pressing;
 mod providers;
 mod quality;
 mod recording;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::{AtMachine, EndReason, SessionEvent, SessionId, TurnTimeline};
 use media_core::{Codec, Delivery, LegEvent};
 use media_session::ports::{
-    ClientProtocol, Consult, Dialogue, Hurry, Leg, Reaction, Recordings, Refer, SessionSink,
+    ClientProtocol, Consult, Dialogue, Hurry, Keypad, Leg, Reaction, Recordings, Refer, SessionSink,
 };
 use media_session::{Background, Clip, Clips, Directory, Handle, Options, Parts, Resumed, sentence};
 use media_vad::{EndOfTurn, EnergyVad, Vad};
@@ -48,6 +48,9 @@ pub(crate) struct Setup {
     pub at_machine: Option<AtMachine>,
     pub consult: Option<Box<dyn Consult>>,
     pub refer: Option<Arc<dyn Refer>>,
+    pub keypad: Option<Arc<dyn Keypad>>,
+    /// Said once keys were pressed.
+    pub after_keys: Vec<Step>,
     pub heir: Option<oneshot::Sender<Leg>>,
     /// In place of the fakes and the script.
     pub cast: Option<Cast>,
@@ -81,6 +84,8 @@ impl Default for Setup {
             recordings: None,
             consult: None,
             refer: None,
+            keypad: None,
+            after_keys: Vec::new(),
             heir: None,
             cast: None,
             hears: false,
@@ -175,11 +180,13 @@ impl Sim {
         let (caller, mut leg) = Caller::connect_with(&tasks, setup.net, setup.seed, setup.codec);
         leg.delivery = setup.delivery;
         leg.refer = setup.refer;
+        leg.keypad = setup.keypad;
         let dialogue = Scripted::default();
         {
             let mut script = dialogue.0.lock().expect("not poisoned");
             script.greeting = setup.greeting;
             script.replies = setup.replies.into();
+            script.after_keys = setup.after_keys;
             script.hears = setup.hears;
         }
         let stt = FakeStt::new(setup.stt);

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Digit, Pii};
+use domain::Pii;
 use media_core::{Codec, LegCommand, LegEvent, Packet, Resampler, g711};
 use media_sip::sdp::G722;
 use media_sip::{
-    CallKey, Control, Dialling, Invitation, NotTransferred, Options, Outcome, Outgoing, Peer, Progress,
-    Referral, Refusal, Server,
+    CallKey, Control, Dialling, Invitation, NotPressed, NotTransferred, Options, Outcome, Outgoing, Peer,
+    Progress, Referral, Refusal, Server,
 };
 use runtime::{Kind, Tasks};
 use rustls::ServerConfig;
@@ -123,12 +123,15 @@ impl Desk {
         assert!(matches!(progress, Some(Progress::Ringing { .. })), "{progress:?}");
     }
 
-    /// Presses keys in the call that it made.
-    pub(crate) fn press(&self, keys: &str) {
-        let control = self.control();
-        for key in keys.chars() {
-            self.runtime.block_on(control.press(Digit::try_from(key).expect("a key")));
-        }
+    /// Presses keys in the call that it made; returns when they are out.
+    pub(crate) fn press(&self, keys: &str) -> Result<(), NotPressed> {
+        self.runtime.block_on(self.control().press(keys.parse().expect("keys")))
+    }
+
+    /// Presses keys in the first call that it took.
+    pub(crate) fn press_at_caller(&self, keys: &str) -> Result<(), NotPressed> {
+        let control = self.taken.lock().expect("no panic")[0].clone();
+        self.runtime.block_on(control.press(keys.parse().expect("keys")))
     }
 
     /// Has the other sides of two calls that it took talk on without it.

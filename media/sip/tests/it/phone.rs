@@ -32,6 +32,34 @@ fn keys_that_sound_in_the_audio_are_read_where_a_trunk_sends_them_so() {
     assert_eq!(phone.hang_up(), Some(200));
 }
 
+#[test]
+fn keys_that_we_press_are_tones_for_a_caller_without_events() {
+    let desk = Desk::open(|_| {});
+    let mut phone = Phone::new(desk.address());
+    phone.ask_for("front-desk");
+    let offer = phone.description("sendrecv");
+    let plain: String =
+        offer.lines().filter(|line| !line.contains("101 ")).map(|line| format!("{line}\r\n")).collect();
+    let plain = plain.replace(" 101\r\n", "\r\n");
+    assert!(plain.contains("m=audio") && !plain.contains("telephone-event"), "{plain}");
+    phone.request("INVITE", "", &plain);
+    let answer = phone.answer();
+    assert!(answer.status() == Some(200) && !answer.body().contains("telephone-event"), "{}", answer.text);
+    phone.request("ACK", "", "");
+    phone.play(&tone(20));
+    let mut heard = Vec::new();
+    std::thread::scope(|scope| {
+        let pressed = scope.spawn(|| desk.press_at_caller("47w11#"));
+        heard = phone.listen(Duration::from_secs(3));
+        assert_eq!(pressed.join().expect("no panic"), Ok(()));
+    });
+    let mut detector = dtmf::Detector::new(8_000);
+    let samples: Vec<i16> = heard.into_iter().map(g711::decode_ulaw).collect();
+    let keys: String = detector.feed(&samples).into_iter().map(char::from).collect();
+    assert_eq!(keys, "4711#");
+    assert_eq!(phone.hang_up(), Some(200));
+}
+
 /// Calls, and gives back what it hears, a little quieter and later. Frames of it that the voice heard loudly in the last 4 s of 8.
 fn gives_back(cancel_echo: bool) -> usize {
     let desk = Desk::open(|options| options.cancel_echo = cancel_echo);

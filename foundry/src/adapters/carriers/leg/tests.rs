@@ -29,6 +29,10 @@ impl Carrier for Script {
         }
         .boxed()
     }
+
+    fn keypad(&self) -> Option<Arc<dyn Keypad>> {
+        None
+    }
 }
 
 impl Script {

@@ -282,6 +282,7 @@ fn said(steps: BoxStream<'static, agents_run::Step>) -> BoxStream<'static, Said>
             Step::Node(node) => Said::Node(node),
             Step::Noted { name, value } => Said::Noted { name, value },
             Step::Transfer(transfer) => Said::Transfer(transfer),
+            Step::Press(keys) => Said::Press(keys),
             Step::Failed { failure, message } => Said::Failed { failure, message },
             Step::Trouble { failure, message } => Said::Trouble { failure, message },
             Step::End(reason) => Said::End(reason),

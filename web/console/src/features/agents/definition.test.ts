@@ -8,6 +8,8 @@ const definition = {
     bye: { kind: 'end', text: ['Goodbye.'] },
     desk: { kind: 'intent', intents: { hours: {}, price: {} } },
     odd: 3,
+    one: { kind: 'press', keys: '1w2#', text: ['One moment.'] },
+    out: { kind: 'transfer', to: '+49301' },
   },
 };
 
@@ -18,8 +20,10 @@ describe('a definition', () => {
       ['desk', 'intent'],
       ['bye', 'end'],
       ['odd', 'unknown'],
+      ['one', 'press'],
+      ['out', 'transfer'],
     ]);
-    expect(nodes.map(gist)).toEqual(['hours, price', 'Goodbye.', '']);
+    expect(nodes.map(gist)).toEqual(['hours, price', 'Goodbye.', '', 'presses 1w2#', '+49301']);
   });
   it('gives each field its problems', () => {
     const problems = [

@@ -40,6 +40,8 @@ export const KINDS = {
   router: {},
   llm: { instructions: 'You answer the telephone. Speak in one or two short sentences.' },
   tool: { tool: '', args: {} },
+  transfer: { to: '', text: ['One moment please, I will put you through.'] },
+  press: { keys: '' },
   end: { text: ['Goodbye.'] },
 } satisfies Record<string, JsonObject>;
 
@@ -82,11 +84,13 @@ export const textAt = (definition: JsonObject, path: string): string => {
 export function gist(node: NodeOf): string {
   const { value } = node;
   if (!isObject(value)) return '';
+  if (typeof value.keys === 'string' && value.keys) return `presses ${value.keys}`;
   for (const name of WORDINGS) {
     const first = Array.isArray(value[name]) ? value[name][0] : undefined;
     if (typeof first === 'string') return first;
   }
   if (isObject(value.intents)) return Object.keys(value.intents).join(', ');
+  if (typeof value.to === 'string') return value.to;
   return typeof value.tool === 'string' ? value.tool : '';
 }
 

@@ -249,6 +249,23 @@ function Node({ node }: { node: NodeOf }) {
               label={{ text: 'Says', prompt: 'Asks on arrival', unknown: 'Says when nothing fits' }[name]}
             />
           ))}
+          {node.kind === 'press' && (
+            <div className="pair">
+              <TextField
+                path={node.pointer + pointer('keys')}
+                label="Presses"
+                description="0 to 9, *, #, A to D; w waits half a second, W a second. A template."
+                placeholder="1w2#"
+              />
+              <NumberField
+                path={node.pointer + pointer('patience_s')}
+                label="Then waits without a word, in seconds"
+                description="Menus take their time, and queues"
+                min={0}
+                max={600}
+              />
+            </div>
+          )}
           <JsonField path={node.pointer} label="The node as JSON" />
           <div className="row">
             <Button
