@@ -23,7 +23,8 @@ use crate::machine::{Input, Request};
 use crate::metrics::DIALLED;
 use crate::outgoing::{Outcome, Outgoing, Progress};
 use crate::replaces::Replaces;
-use crate::server::{Calls, Entry, Listed, TOLD};
+use crate::server::TOLD;
+use crate::table::{Calls, Entry, Listed};
 use crate::tls::Unreached;
 use crate::trunk::{Transport, Trunk};
 

@@ -1,32 +1,25 @@
-//! Listens for SIP, and gives each request to its call. One signalling address for all calls.
+//! Listens for SIP, and begins calls and registrations of ours. One signalling address for all calls; what comes to it is for `dispatch`.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Method, Request as SipRequest, SipMessage, StatusCode, WwwAuthenticate};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
-use rsipstack::transaction::{Transaction, TransactionReceiver};
 use runtime::{Kind, Tasks};
 use rustls::ServerConfig;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::{Gate, Verdict};
-use crate::call::{self, Answer, First, Shared, Told};
+use crate::auth::Gate;
+use crate::call::Shared;
 use crate::dial::{self, Call as Dialled};
-use crate::dialog::{self, ALLOW, Dialog, Way};
-use crate::door::{listen, listener, port, reachable};
+use crate::dispatch::Dispatcher;
+use crate::door::{listen, listener};
 use crate::error::Error;
 use crate::invitation::{Invitation, Peer};
-use crate::limits::{Limits, network};
-use crate::machine::RequestId;
-use crate::manners;
-use crate::metrics::{CALLS, REFUSED};
+use crate::limits::Limits;
 use crate::options::Options;
 use crate::outgoing::{DialError, Dialling, Outcome, Outgoing, Progress};
 use crate::ports::Ports;
@@ -34,6 +27,7 @@ use crate::referral::Referral;
 use crate::register::Register;
 use crate::registration::Registration;
 use crate::replaces::Replaces;
+use crate::table::Calls;
 use crate::tls::{self, Ways};
 use crate::trunk::{Places, Trunk};
 
@@ -45,16 +39,12 @@ const PROGRESS: usize = 8;
 const REFERRALS: usize = 16;
 /// Messages that a call has not looked at. When full their transactions wait, each for itself.
 pub(crate) const TOLD: usize = 32;
-/// A request that nobody answers is given up: RFC 3261's longest ringing, and its longest wait for anything else.
-const INVITE_LIFE: Duration = Duration::from_secs(240);
-const REQUEST_LIFE: Duration = Duration::from_secs(40);
 /// How long requests in work may take once the server is told to stop.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 const ENDPOINT: Kind = Kind::new("sip.endpoint");
 const DISPATCH: Kind = Kind::new("sip.dispatch");
-const TRANSACTION: Kind = Kind::new("sip.transaction");
-const CALL: Kind = Kind::new("sip.call");
+pub(crate) const CALL: Kind = Kind::new("sip.call");
 const REGISTER: Kind = Kind::new("sip.register");
 
 /// A running SIP address. It ends with the tasks that it was bound with.
@@ -67,16 +57,6 @@ pub struct Server {
     registrations: Vec<(String, watch::Receiver<Registration>)>,
     /// Until somebody looks at them.
     referrals: Arc<Mutex<Option<mpsc::Receiver<Referral>>>>,
-}
-
-pub(crate) type Calls = Arc<Mutex<HashMap<String, Entry>>>;
-
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) tag: String,
-    pub(crate) tell: mpsc::Sender<Told>,
-    /// Of a caller, as limits know it.
-    pub(crate) network: Option<IpAddr>,
 }
 
 impl std::fmt::Debug for Server {
@@ -322,340 +302,4 @@ fn register(
         (trunk.name.clone(), seen)
     });
     begun.collect()
-}
-
-struct Dispatcher {
-    shared: Arc<Shared>,
-    calls: Calls,
-    gate: Gate,
-    limits: Limits,
-    address: SocketAddr,
-    began: Instant,
-    requests: u32,
-}
-
-impl Dispatcher {
-    async fn run(mut self, mut incoming: TransactionReceiver) {
-        while let Some(transaction) = incoming.recv().await {
-            // Dropped without a word: whoever sent it sends it again, and a flood is answered with nothing.
-            let Ok(permit) = Arc::clone(&self.shared.room).try_acquire_owned() else {
-                refused("busy");
-                continue;
-            };
-            self.take(transaction, permit);
-        }
-    }
-
-    fn take(&mut self, transaction: Transaction, permit: OwnedSemaphorePermit) {
-        let request = transaction.original.clone();
-        let call_id = request.call_id_header().map(|header| header.value().to_owned());
-        let tag = request.to_header().ok().and_then(|header| header.tag().ok()).flatten();
-        let (Ok(call_id), Ok(_)) = (call_id, request.cseq_header()) else {
-            return self.turn_away(transaction, permit, "malformed", StatusCode::BadRequest, Vec::new());
-        };
-        let by_tls = transaction.connection.as_ref().is_some_and(dialog::is_by_tls);
-        if let Some((status, more)) = manners::unmet(&request, by_tls) {
-            return self.turn_away(transaction, permit, "unmet", status, more);
-        }
-        let Some(tag) = tag else { return self.outside(transaction, request, &call_id, permit) };
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(tell) =
-            calls.get(&call_id).filter(|entry| entry.tag == tag.value()).map(|entry| entry.tell.clone())
-        else {
-            drop(calls);
-            let status = StatusCode::CallTransactionDoesNotExist;
-            return self.turn_away(transaction, permit, "unknown_call", status, Vec::new());
-        };
-        drop(calls);
-        self.requests += 1;
-        let id = RequestId(self.requests);
-        let told = Told::Request { request, answer: Answer(transaction.tu_sender.clone()), id };
-        self.drive(transaction, permit, id, tell, Some(told));
-    }
-
-    /// Says no to what belongs to no call, where its address is still answered.
-    fn turn_away(
-        &mut self,
-        transaction: Transaction,
-        permit: OwnedSemaphorePermit,
-        why: &'static str,
-        status: StatusCode,
-        more: Vec<Header>,
-    ) {
-        refused(why);
-        let source = dialog::source(transaction.connection.as_ref());
-        let trunk = self.trunk_of(&transaction);
-        if source.is_none_or(|source| self.hears(source, trunk.as_deref())) {
-            self.answer(transaction, permit, status, more);
-        }
-    }
-
-    /// The trunk that sent this, where one is at its address.
-    fn trunk_of(&self, transaction: &Transaction) -> Option<String> {
-        let connection = transaction.connection.as_ref()?;
-        let source = dialog::source(Some(connection))?;
-        self.shared.places.at(source.ip(), dialog::is_by_tls(connection))
-    }
-
-    /// Whether what belongs to no call is answered: an address that sends too much of it is not, without a word, as all that floods.
-    fn hears(&mut self, source: SocketAddr, trunk: Option<&str>) -> bool {
-        let heard = trunk.is_some() || self.limits.takes(source.ip(), Instant::now().into_std());
-        if !heard {
-            refused("address");
-        }
-        heard
-    }
-
-    /// A request that belongs to no call.
-    fn outside(
-        &mut self,
-        transaction: Transaction,
-        request: SipRequest,
-        call_id: &str,
-        permit: OwnedSemaphorePermit,
-    ) {
-        let source = dialog::source(transaction.connection.as_ref());
-        let Some(source) = source else {
-            refused("malformed");
-            return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
-        };
-        let trunk = self.trunk_of(&transaction);
-        if !self.hears(source, trunk.as_deref()) {
-            return;
-        }
-        match request.method {
-            Method::Invite => self.invite(transaction, request, call_id, (source, trunk), permit),
-            Method::Options => {
-                let accept = Header::Other("Accept".to_owned(), "application/sdp".to_owned());
-                self.answer(transaction, permit, StatusCode::OK, vec![allow(), accept]);
-            }
-            // Whoever is in no call with us has nobody to be put through.
-            Method::Refer => {
-                refused("method");
-                self.answer(transaction, permit, StatusCode::Decline, Vec::new());
-            }
-            Method::Bye | Method::Update | Method::Info | Method::PRack => {
-                refused("unknown_call");
-                self.answer(transaction, permit, StatusCode::CallTransactionDoesNotExist, Vec::new());
-            }
-            _ => {
-                refused("method");
-                self.answer(transaction, permit, StatusCode::MethodNotAllowed, vec![allow()]);
-            }
-        }
-    }
-
-    fn invite(
-        &mut self,
-        transaction: Transaction,
-        request: SipRequest,
-        call_id: &str,
-        (source, trunk): (SocketAddr, Option<String>),
-        permit: OwnedSemaphorePermit,
-    ) {
-        if trunk.is_none() && self.shared.options.takes_trunks_alone() {
-            tracing::debug!(%source, "a call was refused: its address is no trunk's");
-            refused("forbidden");
-            return self.answer(transaction, permit, StatusCode::Forbidden, Vec::new());
-        }
-        let at_s = self.began.elapsed().as_secs();
-        let header = request.authorization_header().map(|header| header.value().to_owned());
-        match self.gate.judge(header.as_deref(), &Method::Invite, call_id, at_s) {
-            // A trunk has no password of ours.
-            _ if trunk.is_some() => {}
-            Verdict::Welcome => {}
-            Verdict::Challenge(challenge) => {
-                refused("unauthorized");
-                let challenge = vec![Header::WwwAuthenticate(WwwAuthenticate::new(challenge))];
-                return self.answer(transaction, permit, StatusCode::Unauthorized, challenge);
-            }
-            Verdict::Forbidden => {
-                refused("forbidden");
-                return self.answer(transaction, permit, StatusCode::Forbidden, Vec::new());
-            }
-        }
-        let Some(connection) = transaction.connection.clone() else {
-            refused("malformed");
-            return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
-        };
-        let bind = self.address.ip();
-        let advertised = self.shared.options.advertise.unwrap_or_else(|| reachable(bind, source));
-        let own = SocketAddr::new(advertised, port(&connection, self.address, self.shared.tls_address));
-        let way = Way { endpoint: transaction.endpoint_inner.clone(), connection, source, own };
-        let Some(dialog) = Dialog::of(&request, way) else {
-            refused("malformed");
-            return self.answer(transaction, permit, StatusCode::BadRequest, Vec::new());
-        };
-        let replaces = match self.replaced(&request) {
-            Ok(replaces) => replaces,
-            Err(status) => {
-                refused("replaces");
-                return self.answer(transaction, permit, StatusCode::from(status), Vec::new());
-            }
-        };
-        let network = trunk.is_none().then(|| network(source.ip()));
-        if network.is_some_and(|network| self.is_full_of(network)) {
-            refused("address");
-            return self.answer(transaction, permit, StatusCode::ServiceUnavailable, Vec::new());
-        }
-        // The call's own: the stack does not stop before the last of them has said goodbye.
-        let Ok(place) = Arc::clone(&self.shared.room).try_acquire_owned() else {
-            refused("busy");
-            return self.answer(transaction, permit, StatusCode::ServiceUnavailable, Vec::new());
-        };
-        let (tell, told) = mpsc::channel(TOLD);
-        let entry = Entry { tag: dialog.tag().to_owned(), tell: tell.clone(), network };
-        let Some(listed) = Listed::enter(&self.calls, call_id, entry) else {
-            // The same request by two ways (RFC 3261 section 8.2.2.2).
-            refused("repeated");
-            return self.answer(transaction, permit, StatusCode::LoopDetected, Vec::new());
-        };
-        let first = First {
-            request,
-            answer: Answer(transaction.tu_sender.clone()),
-            source,
-            trunk,
-            replaces,
-            advertised,
-            bind,
-            place,
-        };
-        let run = call::run(Arc::clone(&self.shared), dialog, first, tell.clone(), told);
-        self.shared.tasks.spawn_graceful(CALL, async move {
-            let _listed = listed;
-            run.await;
-        });
-        self.drive(transaction, permit, RequestId::FIRST, tell, None);
-    }
-
-    /// The running call that an INVITE wants to take the place of.
-    fn replaced(&self, request: &SipRequest) -> Result<Option<(Replaces, mpsc::Sender<Told>)>, u16> {
-        let Some(which) = Replaces::of(request)? else { return Ok(None) };
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = calls.get(&which.call_id).filter(|entry| entry.tag == which.to_tag);
-        let tell = entry.map(|entry| entry.tell.clone()).ok_or(481_u16)?;
-        drop(calls);
-        Ok(Some((which, tell)))
-    }
-
-    /// Whether an address has all the calls that it may have.
-    fn is_full_of(&self, network: IpAddr) -> bool {
-        let most = self.shared.options.calls_per_address;
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        most > 0 && calls.values().filter(|entry| entry.network == Some(network)).count() >= most
-    }
-
-    fn answer(
-        &self,
-        transaction: Transaction,
-        permit: OwnedSemaphorePermit,
-        status: StatusCode,
-        more: Vec<Header>,
-    ) {
-        let mut response = transaction.endpoint_inner.make_response(&transaction.original, status, None);
-        for header in response.headers.iter_mut() {
-            if let Header::To(to) = header
-                && matches!(to.tag(), Ok(None))
-            {
-                *to = to.with_tag(format!("{:016x}", rand::random::<u64>()).as_str().into());
-            }
-        }
-        response.headers.extend(more);
-        let mut transaction = transaction;
-        let stack = self.shared.stack.clone();
-        // Said once and forgotten: the stack repeats it to whoever asks again, and nobody's ACK is waited for, or a flood of INVITEs would
-        // hold all the room there is for half a minute.
-        let work = async move {
-            let _permit = permit;
-            let _unsent = transaction.respond(response).await;
-        };
-        self.shared.tasks.spawn_graceful(TRANSACTION, async move { stack.run_until_cancelled(work).await });
-    }
-
-    /// Keeps a transaction of a call going until it ends: repetitions, timers, and for an INVITE its CANCEL and ACK.
-    fn drive(
-        &self,
-        mut transaction: Transaction,
-        permit: OwnedSemaphorePermit,
-        id: RequestId,
-        tell: mpsc::Sender<Told>,
-        told: Option<Told>,
-    ) {
-        let invite = transaction.original.method == Method::Invite;
-        // Whose answer something else waits for.
-        let refer = (transaction.original.method == Method::Refer).then(|| tell.clone());
-        let stack = self.shared.stack.clone();
-        let work = async move {
-            let _permit = permit;
-            let life = if invite { INVITE_LIFE } else { REQUEST_LIFE };
-            let _given_up = tokio::time::timeout(life, async move {
-                if id == RequestId::FIRST {
-                    let _unsent = transaction.send_trying().await;
-                }
-                if let Some(told) = told
-                    && tell.send(told).await.is_err()
-                {
-                    // The call ended just now.
-                    let _unsent = transaction.reply(StatusCode::CallTransactionDoesNotExist).await;
-                }
-                let mut acknowledged = false;
-                while let Some(message) = transaction.receive().await {
-                    let SipMessage::Request(request) = message else { continue };
-                    let told = match request.method {
-                        Method::Ack => {
-                            acknowledged = true;
-                            Told::Acknowledged { id, sdp: dialog::description(&request, &request.body) }
-                        }
-                        Method::Cancel => Told::Cancelled,
-                        _ => continue,
-                    };
-                    let _over = tell.send(told).await;
-                }
-                if invite && !acknowledged {
-                    let _over = tell.send(Told::Unacknowledged(id)).await;
-                }
-            })
-            .await;
-            // Its transaction ends with its answer, once that is with the socket.
-            if let Some(tell) = refer {
-                let _over = tell.send(Told::Done(id)).await;
-            }
-        };
-        self.shared.tasks.spawn_graceful(TRANSACTION, async move { stack.run_until_cancelled(work).await });
-    }
-}
-
-/// A call's place in the table, for as long as it runs.
-pub(crate) struct Listed {
-    calls: Calls,
-    call_id: String,
-}
-
-impl Listed {
-    /// `None` where a call of that name is there.
-    pub(crate) fn enter(calls: &Calls, call_id: &str, entry: Entry) -> Option<Self> {
-        let mut table = calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if table.contains_key(call_id) {
-            return None;
-        }
-        table.insert(call_id.to_owned(), entry);
-        drop(table);
-        metrics::gauge!(CALLS).increment(1.0);
-        Some(Self { calls: Arc::clone(calls), call_id: call_id.to_owned() })
-    }
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.call_id);
-        metrics::gauge!(CALLS).decrement(1.0);
-    }
-}
-
-fn allow() -> Header {
-    Header::Other("Allow".to_owned(), ALLOW.to_owned())
-}
-
-fn refused(why: &'static str) {
-    metrics::counter!(REFUSED, "why" => why).increment(1);
 }
