@@ -19,3 +19,5 @@ pub const DIALLED: &str = "sip_calls_dialled_total";
 pub const REGISTERED: &str = "sip_trunk_registered";
 /// Answers to our REGISTERs, by `trunk` and `result`: `registered`, `failed`.
 pub const REGISTRATIONS: &str = "sip_trunk_registrations_total";
+/// Requests of ours that went out anew since their connection was lost.
+pub const SENT_ANEW: &str = "sip_requests_sent_anew_total";

@@ -10,11 +10,12 @@ use rsipstack::sip::{CallId, Contact, Expires, Header, Method, Response, Uri};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
-use rsipstack::transport::SipAddr;
+use rsipstack::transport::stream::StreamConnection as _;
+use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::asking::carried;
+use crate::asking::{carried, lost};
 use crate::call::Shared;
 use crate::dial::{credential, named, reach};
 use crate::dialog::Way;
@@ -24,6 +25,8 @@ use crate::registration::{Answer, Machine, Registration};
 use crate::tls::Unreached;
 use crate::trunk::Trunk;
 
+/// How often a connection over TCP says that it is there (RFC 5626 section 4.4.1); one over TLS does so itself, and hears whether it is answered.
+const PING: Duration = Duration::from_secs(25);
 /// For taking it back, once the server stops.
 const GOODBYE: Duration = Duration::from_millis(800);
 
@@ -43,15 +46,34 @@ impl Register {
     pub(crate) async fn run(self) {
         let token = self.shared.tasks.token();
         let mut machine = Machine::new(self.trunk.register_s, Instant::now().into_std());
+        // By which the trunk's calls come.
+        let mut flow: Option<SipConnection> = None;
         loop {
+            let ended = flow.as_ref().and_then(SipConnection::cancel_token);
             tokio::select! {
                 () = token.cancelled() => break,
+                () = lost(ended) => {
+                    flow = None;
+                    machine.lost(Instant::now().into_std(), rand::random());
+                    tracing::info!(trunk = self.trunk.name, "the connection to a trunk is gone, and another is made");
+                    continue;
+                }
+                () = tokio::time::sleep(PING), if matches!(flow, Some(SipConnection::Tcp(_))) => {
+                    if let Some(SipConnection::Tcp(tcp)) = &flow {
+                        // Where nobody takes it the connection ends, which is seen.
+                        let _gone = tcp.send_raw(b"\r\n\r\n").await;
+                    }
+                    if machine.due() > Instant::now().into_std() {
+                        continue;
+                    }
+                }
                 () = tokio::time::sleep_until(machine.due().into()) => {}
             }
-            let answer = tokio::select! {
+            let (answer, by) = tokio::select! {
                 () = token.cancelled() => break,
                 answer = self.ask(machine.wanted_s()) => answer,
             };
+            flow = by.filter(SipConnection::is_reliable);
             machine.answered(answer, Instant::now().into_std(), rand::random());
             self.tell(machine.state());
         }
@@ -81,22 +103,24 @@ impl Register {
         }
     }
 
-    async fn ask(&self, expires_s: u32) -> Answer {
+    /// The answer, and the connection that it came by.
+    async fn ask(&self, expires_s: u32) -> (Answer, Option<SipConnection>) {
         let (transaction, own) = match self.request(expires_s).await {
             Ok(request) => request,
             Err(why @ Unreached::Untrusted { .. }) => {
                 let code = why.failure().code.0;
                 tracing::warn!(trunk = self.trunk.name, code, %why, "a trunk is not registered with");
-                return Answer::Nothing;
+                return (Answer::Nothing, None);
             }
             Err(why) => {
                 tracing::debug!(trunk = self.trunk.name, %why, "a trunk could not be asked");
-                return Answer::Nothing;
+                return (Answer::Nothing, None);
             }
         };
-        match carried(transaction, credential(&self.trunk), &self.sent).await {
-            Some(response) => read(&response, &own, expires_s),
-            None => Answer::Nothing,
+        let by = transaction.connection.clone();
+        match carried(transaction, credential(&self.trunk), &self.sent, None).await {
+            Some(response) => (read(&response, &own, expires_s), by),
+            None => (Answer::Nothing, None),
         }
     }
 

@@ -89,6 +89,13 @@ impl Machine {
         }
     }
 
+    /// The connection by which calls come is gone: another is to be made, sooner for some than for others.
+    pub(crate) fn lost(&mut self, now: Instant, luck: f64) {
+        if matches!(self.state, Registration::Registered { .. }) {
+            self.due = self.due.min(now + SHORTEST.mul_f64(luck.clamp(0.0, 1.0)));
+        }
+    }
+
     fn failed(&mut self, status: u16, after: Option<Duration>, now: Instant, luck: f64) {
         let first = if matches!(status, 401 | 403 | 404 | 407) { DENIED } else { SHORTEST };
         let wait = first.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
@@ -105,6 +112,25 @@ impl Machine {
 #[expect(clippy::disallowed_methods, reason = "tests need some instant to count from")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registration_whose_connection_is_lost_is_asked_for_anew_at_once_and_no_other() {
+        let now = Instant::now();
+        let mut machine = Machine::new(600, now);
+        machine.answered(NO, now, 0.5);
+        let due = machine.due();
+        machine.lost(now, 0.0);
+        assert_eq!(machine.due(), due, "it is tried again when it is tried again");
+        machine.answered(Answer::Granted { expires_s: 600 }, now, 0.5);
+        assert_eq!(machine.due(), now + Duration::from_secs(540));
+        machine.lost(now, 0.5);
+        assert_eq!(machine.due(), now + Duration::from_secs(1));
+        assert_eq!(
+            machine.state(),
+            Registration::Registered { expires_s: 600 },
+            "until somebody says otherwise"
+        );
+    }
 
     const NO: Answer = Answer::Refused { status: 503, after: None };
 

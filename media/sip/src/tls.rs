@@ -3,6 +3,7 @@
 //! By rustls with the crypto provider of this house. The stack is given connections that are made already (`stream`), and makes none.
 
 mod frames;
+mod pings;
 mod places;
 mod stream;
 

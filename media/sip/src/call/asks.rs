@@ -47,7 +47,10 @@ impl Call {
                 None => Ok(()),
             };
             let answer = match led {
-                Ok(()) => carried(transaction, credential, &sent).await,
+                Ok(()) => {
+                    let trunk = trunk.map(|trunk| (&*shared, trunk));
+                    carried(transaction, credential, &sent, trunk).await
+                }
                 Err(why) => {
                     tracing::warn!(%why, "the connection of a SIP call is gone, and there is no other");
                     None

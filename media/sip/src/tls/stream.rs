@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::frames::{Frame, Frames};
+use super::pings::{Pings, Silence};
 use super::places::Place;
 use crate::manners::{Inspector, Verdict};
 use crate::metrics::REFUSED;
@@ -29,8 +30,6 @@ const FIRST: Duration = Duration::from_secs(30);
 const WHOLE: Duration = Duration::from_secs(30);
 /// Longer than any call is quiet that keeps a session timer.
 const IDLE: Duration = Duration::from_secs(2 * 3_600);
-/// How often a connection of ours says that it is there, so that a router between remembers it.
-const PING: Duration = Duration::from_secs(25);
 /// For a peer that takes nothing.
 const WRITE: Duration = Duration::from_secs(10);
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -78,7 +77,14 @@ pub(super) async fn handed(tls: Tls, by: By, stack: &CancellationToken) -> rsips
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE / 4))?;
     socket.set_tcp_user_timeout(Some(PROBE))?;
     let (read, write) = tokio::io::split(tls);
-    let reading = Reading { half: read, frames: Frames::default(), heard: false, faults: 0, begun: None };
+    let reading = Reading {
+        half: read,
+        frames: Frames::default(),
+        pings: Pings::default(),
+        heard: false,
+        faults: 0,
+        begun: None,
+    };
     let stream = Stream {
         reading: Mutex::new(reading),
         write: Mutex::new(write),
@@ -108,6 +114,7 @@ struct Stream {
 struct Reading {
     half: ReadHalf<Tls>,
     frames: Frames,
+    pings: Pings,
     /// A message came.
     heard: bool,
     /// Messages that were none in order.
@@ -172,14 +179,23 @@ impl TlsStream for Stream {
                 None => reading.begun = None,
             }
             let until = self.patience(&reading);
-            let ping = Instant::now() + PING;
+            let ping = reading.pings.due(Instant::now());
             let next = until.map_or(ping, |until| until.min(ping));
             match timeout_at(next, reading.half.read(&mut bytes)).await {
                 Ok(Ok(0)) => return Ok(Vec::new()),
-                Ok(Ok(length)) => reading.frames.push(&bytes[..length]),
+                Ok(Ok(length)) => {
+                    reading.pings.came(&bytes[..length]);
+                    reading.frames.push(&bytes[..length]);
+                }
                 Ok(Err(error)) => return Err(error.into()),
                 Err(_silent) if until.is_some_and(|until| until <= Instant::now()) => return Ok(Vec::new()),
-                Err(_silent) if matches!(self.by, By::Us) => self.write(b"\r\n\r\n").await?,
+                Err(_silent) if matches!(self.by, By::Us) => match reading.pings.silent(Instant::now()) {
+                    Silence::Ask => self.write(b"\r\n\r\n").await?,
+                    Silence::Dead => {
+                        tracing::info!("a connection of ours is not answered any more, and given up");
+                        return Ok(Vec::new());
+                    }
+                },
                 Err(_silent) => {}
             }
         }

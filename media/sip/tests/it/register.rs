@@ -1,9 +1,11 @@
 //! Registration with a trunk: the registrar is sipp.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use domain::Secret;
-use media_sip::{Registration, Trunk};
+use media_sip::{Registration, Transport, Trunk};
 use testkit::phone::Phone;
 use testkit::process;
 
@@ -67,4 +69,46 @@ fn calls_of_a_trunk_need_no_password_of_ours_and_say_where_they_come_from() {
     phone.hang_up();
     desk.is_empty(SOON);
     assert_eq!(desk.seen()[0].trunk.as_deref(), Some("carrier"));
+}
+
+/// Takes a REGISTER over TCP and grants it; the connection, and the request's line of `Contact`.
+fn grants(listener: &TcpListener) -> (TcpStream, String) {
+    let (mut tcp, _) = listener.accept().expect("a connection");
+    tcp.set_read_timeout(Some(SOON)).expect("settable");
+    let mut request = String::new();
+    while !request.contains("\r\n\r\n") {
+        let mut bytes = [0; 4_096];
+        let length = tcp.read(&mut bytes).expect("in time");
+        assert!(length > 0, "closed after {request}");
+        request.push_str(&String::from_utf8_lossy(&bytes[..length]));
+    }
+    assert!(request.starts_with("REGISTER "), "{request}");
+    let kept = |name: &str| {
+        let line = request.lines().find(|line| line.starts_with(name)).expect("a header");
+        format!("{line}\r\n")
+    };
+    let head: String = ["Via:", "From:", "Call-ID:", "CSeq:"].iter().map(|name| kept(name)).collect();
+    let to = kept("To:").replace("\r\n", ";tag=registrar\r\n");
+    let answer = format!("SIP/2.0 200 OK\r\n{head}{to}Expires: 600\r\nContent-Length: 0\r\n\r\n");
+    tcp.write_all(answer.as_bytes()).expect("sent");
+    (tcp, kept("Contact:"))
+}
+
+#[test]
+fn a_registration_whose_connection_ends_is_made_anew_by_another() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let desk = Desk::open(|options| {
+        options.trunks.push(Trunk { transport: Transport::Tcp, ..registering(port) });
+    });
+    let (first, contact) = grants(&listener);
+    process::wait_for("a registration", SOON, || {
+        (state(&desk) == Registration::Registered { expires_s: 600 }).then_some(())
+    });
+    drop(first);
+    // Not after nine minutes, when it would be renewed.
+    let (second, again) = grants(&listener);
+    assert_eq!(contact, again);
+    assert_eq!(state(&desk), Registration::Registered { expires_s: 600 });
+    drop(second);
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -189,6 +190,10 @@ fn calls_of_a_trunk_share_a_connection_and_a_new_one_is_made_when_it_is_gone() {
 struct Cable {
     port: u16,
     ends: Arc<Mutex<Vec<TcpStream>>>,
+    /// What is said to the server is lost.
+    swallows: Arc<AtomicBool>,
+    /// Bytes that were.
+    swallowed: Arc<AtomicUsize>,
 }
 
 impl Cable {
@@ -198,6 +203,8 @@ impl Cable {
         let port = listener.local_addr().expect("an address").port();
         let ends = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&ends);
+        let (swallows, swallowed) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (mouth, eaten) = (Arc::clone(&swallows), Arc::clone(&swallowed));
         std::thread::spawn(move || {
             for near in listener.incoming() {
                 let near = near.expect("a connection");
@@ -206,12 +213,23 @@ impl Cable {
                 let (one, other) = both();
                 kept.lock().expect("no panic").extend([one, other]);
                 let (mut one, mut other) = both();
-                std::thread::spawn(move || std::io::copy(&mut one, &mut other));
+                let (mouth, eaten) = (Arc::clone(&mouth), Arc::clone(&eaten));
+                std::thread::spawn(move || {
+                    let mut bytes = [0; 4_096];
+                    while let Ok(length @ 1..) = one.read(&mut bytes) {
+                        if mouth.load(Ordering::Relaxed) {
+                            eaten.fetch_add(length, Ordering::Relaxed);
+                        } else if other.write_all(&bytes[..length]).is_err() {
+                            break;
+                        }
+                    }
+                    let _gone = other.shutdown(Shutdown::Both);
+                });
                 let (mut one, mut other) = both();
                 std::thread::spawn(move || std::io::copy(&mut other, &mut one));
             }
         });
-        Self { port, ends }
+        Self { port, ends, swallows, swallowed }
     }
 
     fn cut(&self) {
@@ -232,6 +250,25 @@ fn a_call_whose_connection_is_lost_says_its_goodbye_by_another() {
     cable.cut();
     process::wait_for("the connection to end", SOON, || (connections(cable.port) == 0).then_some(()));
     desk.hang_up();
+    far.is_empty(SOON);
+    desk.is_empty(SOON);
+    assert!(far.seen().iter().all(|seen| seen.closed), "{:?}", far.seen());
+}
+
+#[test]
+fn a_request_that_is_lost_with_its_connection_goes_out_anew_by_another() {
+    let authority = Authority::new();
+    let far = open(authority.identity("127.0.0.1"));
+    let cable = Cable::to(far.tls_address());
+    let desk = by(Trunk { port: Some(cable.port), ..to(&far, authority.ca()) });
+    assert_eq!(desk.dial("front-desk", RING).1, Ok(()));
+    process::wait_for("the voice", SOON, || far.seen().first().filter(|seen| seen.loud > 25).map(drop));
+    cable.swallows.store(true, Ordering::Relaxed);
+    desk.hang_up();
+    process::wait_for("the goodbye", SOON, || (cable.swallowed.load(Ordering::Relaxed) > 200).then_some(()));
+    assert_eq!(far.server.calls(), 1, "nobody has heard of it");
+    cable.swallows.store(false, Ordering::Relaxed);
+    cable.cut();
     far.is_empty(SOON);
     desk.is_empty(SOON);
     assert!(far.seen().iter().all(|seen| seen.closed), "{:?}", far.seen());
