@@ -302,7 +302,8 @@ impl Switchboard {
         let ports = self.catalogue.ports().clone();
         let tools = Arc::new(PageTools::new(page, ports.tools));
         let ports = Ports { llm, meter: Some(meter), bridges, tools, ..ports };
-        let beginning = dialogue::Beginning { greeting: text, node: callable.node.as_deref() };
+        let told = &call.caller.variables;
+        let beginning = dialogue::Beginning { greeting: text, node: callable.node.as_deref(), told };
         let graph = dialogue::begin(&ready, &ports, id, recorder, snapshot, beginning);
         let hurry = pace.zip(latency.as_ref()).map(|(pace, latency)| Hurry::new(pace, latency));
         let tts = self.bench.tts(&client, &chosen.tts, &options.voice);

@@ -14,6 +14,7 @@ use crate::node::{Collect, DeclaredTool, End, IntentNode, LlmNode, Node, Press, 
 use crate::template::{Given, Template};
 use crate::understand::Choices;
 use crate::validate::{self, Invalid, Problem, RESERVED, Severity};
+use crate::walk::TOLD;
 
 /// An agent ready to run. Immutable; a call keeps the one it began with.
 #[derive(Debug, Clone)]
@@ -247,12 +248,12 @@ impl Compiler {
 
     fn roots(&mut self, field: &str, roots: &[&str]) {
         for root in roots {
-            if !RESERVED.contains(root) && !self.channels.contains(*root) {
+            if !RESERVED.contains(root) && !TOLD.contains(root) && !self.channels.contains(*root) {
                 self.report(
                     field,
                     format!(
                         "\"{root}\" is no channel of state; besides channels there are {}",
-                        RESERVED.join(", ")
+                        [&RESERVED[..], &TOLD[..]].concat().join(", ")
                     ),
                 );
             }

@@ -103,6 +103,11 @@ impl Conversation {
         Self::on(agent, ports, session, walk)
     }
 
+    /// What is known of the call before it begins, for the graph's texts and expressions.
+    pub fn tell(&mut self, told: impl IntoIterator<Item = (String, String)>) {
+        lock(&self.shared).walk.tell(told);
+    }
+
     /// Takes up a conversation from a snapshot. A tool call that was under way is made again with its key.
     pub fn resume(
         agent: Arc<Agent>,

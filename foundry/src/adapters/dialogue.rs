@@ -19,6 +19,8 @@ pub(crate) struct Beginning<'a> {
     pub(crate) greeting: Option<String>,
     /// A node of its graph.
     pub(crate) node: Option<&'a str>,
+    /// What is known of the call, as greetings name it.
+    pub(crate) told: &'a [(String, String)],
 }
 
 /// A new conversation with an agent, or one that goes on from where its server died. A snapshot that does not fit begins a new one.
@@ -32,13 +34,15 @@ pub(crate) fn begin(
 ) -> Box<dyn Dialogue> {
     // Wordings differ from call to call and are the same in a replay of this one.
     let seed = session.as_uuid().as_u64_pair().1;
-    let Beginning { greeting, node } = beginning;
+    let Beginning { greeting, node, told } = beginning;
     let new = || {
         let (agent, ports) = (Arc::clone(&ready.agent), ports.clone());
-        match node {
+        let mut conversation = match node {
             Some(node) => Conversation::at_node(agent, ports, session, seed, node),
             None => Conversation::new(agent, ports, session, seed),
-        }
+        };
+        conversation.tell(told.iter().cloned());
+        conversation
     };
     let resumed = from.and_then(|snapshot| {
         Conversation::resume(Arc::clone(&ready.agent), ports.clone(), session, snapshot)

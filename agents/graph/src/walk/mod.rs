@@ -14,6 +14,7 @@ mod press;
 mod recall;
 mod snapshot;
 mod speak;
+mod told;
 mod transfer;
 mod whisper;
 
@@ -34,6 +35,7 @@ pub(crate) use listen::{candidates, decide};
 pub use recall::INTERRUPTED;
 pub use snapshot::{Called, Receipt, RestoreError, Snapshot, Spoken};
 pub(crate) use snapshot::{CollectState, Pending};
+pub(crate) use told::TOLD;
 
 /// Score of the texts that stand for everything an intent node does not know.
 pub const BACKGROUND: &str = "_background";
@@ -165,6 +167,13 @@ impl Walk {
         // What waits at the entry anyway asks nothing on top of the greeting.
         walk.state.begins = (node != walk.state.at).then(|| node.to_owned());
         walk
+    }
+
+    /// What is known of the call before it begins, for texts and expressions: `caller.name`, `session.due`. A name of neither is the session's.
+    pub fn tell(&mut self, told: impl IntoIterator<Item = (String, String)>) {
+        for (name, text) in told {
+            self.state.told.tell(&name, text);
+        }
     }
 
     /// Takes up a walk where a snapshot left it; `pending` tells what it was waiting for.

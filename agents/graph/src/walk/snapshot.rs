@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::ToolError;
+use super::told::Told;
 use crate::chat::{Call, ChatCall};
 use crate::compile::Compiled;
 use crate::{spoken, state};
@@ -62,6 +63,9 @@ pub struct Snapshot {
     /// What somebody who listens wants of the next reply of a model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) whispers: Vec<String>,
+    /// What was told of the call before it began.
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub(crate) told: Told,
     pub receipts: Vec<Receipt>,
     pub ended: Option<EndReason>,
 }
@@ -258,6 +262,7 @@ impl Snapshot {
             queued: None,
             questions: Vec::new(),
             whispers: Vec::new(),
+            told: Told::default(),
             receipts: Vec::new(),
             ended: None,
         }

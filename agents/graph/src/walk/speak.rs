@@ -68,7 +68,7 @@ impl Walk {
     fn scoped<T>(&self, slot: &Value, read: impl FnOnce(&Scope<'_>) -> T) -> T {
         let now = spoken::now_value(self.now);
         let question = json!(self.state.question);
-        let roots = [
+        let mut roots = vec![
             ("facts", &self.graph.definition.facts),
             ("heard", &self.state.heard),
             ("vocabularies", &self.graph.vocabularies),
@@ -77,6 +77,7 @@ impl Walk {
             ("slot", slot),
             ("error", &self.state.error),
         ];
+        roots.extend(self.state.told.roots(&self.state.channels));
         read(&Scope { roots: &roots, state: &self.state.channels })
     }
 

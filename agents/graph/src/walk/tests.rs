@@ -664,3 +664,53 @@ fn keys_that_were_not_begun_are_forgotten_with_their_turn_and_those_of_a_server_
     let actions = again.caller(3, "enter your number", &now());
     assert!(matches!(actions.last(), Some(Action::Need(Need::Classify { .. }))), "{actions:?}");
 }
+
+#[test]
+fn what_was_told_of_the_call_reaches_texts_and_ways_and_outlives_a_server() {
+    let told = graph(&json!({
+        "name": "told", "version": 1, "entry": "desk", "greeting": ["Hello."],
+        "nodes": {
+            "desk": {"kind": "intent", "intents": {"order": {"examples": ["order", "buy"]}}, "unknown": ["What?"]},
+            "which": {"kind": "router"},
+            "gold": {"kind": "say", "text": ["Dear {caller.name}, line {session.header_x_line}."]},
+            "others": {"kind": "say", "text": ["Hello{if caller.name} {caller.name}{end}."]},
+        },
+        "edges": [
+            {"from": "desk", "on": "order", "to": "which"},
+            {"from": "which", "when": "session.tier == \"gold\"", "to": "gold"}, {"from": "which", "to": "others"},
+        ],
+    }));
+    let answer = |mut walk: Walk| {
+        walk.caller(1, "order", &now());
+        said(&walk.classified(&scores("order"), &now()))
+    };
+    let tell = |known: &[(&str, &str)]| {
+        let mut walk = Walk::new(Arc::clone(&told), 1);
+        walk.tell(known.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+        walk
+    };
+    let known = [("caller.name", "Maria"), ("tier", "gold"), ("session.header_x_line", "3")];
+    assert_eq!(answer(tell(&known)), "Dear Maria, line 3.");
+    let kept = serde_json::to_string(tell(&known).snapshot()).unwrap();
+    let back = Walk::restore(Arc::clone(&told), serde_json::from_str(&kept).unwrap()).unwrap();
+    assert_eq!(answer(back), "Dear Maria, line 3.");
+    assert_eq!(answer(tell(&[])), "Hello.", "nobody said anything of them");
+    assert!(!serde_json::to_string(tell(&[]).snapshot()).unwrap().contains("told"));
+}
+
+#[test]
+fn a_channel_called_session_stays_what_it_was() {
+    let own = graph(&json!({
+        "name": "own", "version": 1, "entry": "desk", "greeting": ["Hello."],
+        "state": {"session": {"type": "text", "initial": "of the graph"}},
+        "nodes": {
+            "desk": {"kind": "intent", "intents": {"order": {"examples": ["order", "buy"]}}, "unknown": ["What?"]},
+            "say": {"kind": "say", "text": ["{session}."]},
+        },
+        "edges": [{"from": "desk", "on": "order", "to": "say"}],
+    }));
+    let mut walk = Walk::new(own, 1);
+    walk.tell([("session.due".to_owned(), "Monday".to_owned())]);
+    walk.caller(1, "order", &now());
+    assert_eq!(said(&walk.classified(&scores("order"), &now())), "of the graph.");
+}
