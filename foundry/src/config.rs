@@ -280,6 +280,8 @@ pub(crate) struct Calls {
     pub(crate) max: Option<usize>,
     /// Finished calls whose logs are kept; the oldest go first. 0 keeps all.
     pub(crate) keep: usize,
+    /// Share of the places that calls out leave free for people who call, in percent; rounded down, and never the only place.
+    pub(crate) kept_for_callers_percent: u8,
 }
 
 /// Where agents, calls and keys are kept.
@@ -358,7 +360,7 @@ fn session_defaults() -> media_session::Options {
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { max: None, keep: 1000 }
+        Self { max: None, keep: 1000, kept_for_callers_percent: 20 }
     }
 }
 
@@ -518,6 +520,9 @@ impl Config {
         }
         if self.calls.max == Some(0) {
             return Err("calls.max must be at least 1".to_owned());
+        }
+        if self.calls.kept_for_callers_percent > 100 {
+            return Err("calls.kept_for_callers_percent must be between 0 and 100".to_owned());
         }
         if self.store.journal_limit_mb < 16 {
             return Err("store.journal_limit_mb must be at least 16".to_owned());

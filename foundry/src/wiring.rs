@@ -169,7 +169,7 @@ impl House {
             greeter: Arc::clone(&greeter),
             at_once: Arc::clone(&at_once),
         };
-        let live = Arc::new(Live::new(directory.clone()));
+        let live = Arc::new(Live::new(directory.clone(), store.server()));
         let board = Switchboard::new(speech, crew, record, folders, returning, Arc::clone(&live));
         let board = Arc::new(board);
         board.keep_warm(&tasks);
@@ -177,9 +177,14 @@ impl House {
         let spending = spending.map_err(|error| coded(error.failure(), error))?;
         at_once.render_ahead();
         greeter.render_ahead(directory.clone());
+        let callers = config.sip.trunks.iter().filter_map(|trunk| {
+            let shown = trunk.caller.clone().or_else(|| trunk.user.clone())?;
+            Some((trunk.name.clone(), shown))
+        });
         let rights = Arc::new(Rights {
             home,
             trunks: config.sip.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+            callers: callers.collect(),
             lent: config.sip.lent.clone(),
         });
         let lines = Arc::new(Lines::new(directory.clone()));
@@ -248,6 +253,7 @@ impl House {
                 public_url: config.surface().own_origin(),
             },
             lines,
+            kept: dialler::Kept { percent: config.calls.kept_for_callers_percent },
             queued: Notify::new(),
             last: Mutex::default(),
         });
@@ -301,6 +307,8 @@ impl House {
         let dialling = Arc::clone(&ports.dialler);
         control_server::jobs::start(store.db(), store.server(), kept, summaries, dialling, &tasks);
         let code = Arc::new(AdminCode::generate());
+        let noted = code.note(store.db(), home).await;
+        noted.map_err(|error| coded(error.failure(), error))?;
         Ok(Self {
             tasks,
             directory,

@@ -229,6 +229,15 @@ pub struct Alias {
     pub updated_at: String,
 }
 
+/// An environment after it was moved to a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Moved {
+    #[serde(flatten)]
+    pub alias: Alias,
+    /// Routes into the environment that name a node which the version lacks. No call is refused for it: it begins at the agent's entry.
+    pub routes_without_node: Vec<RouteWithoutNode>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Aliases {
     pub data: Vec<Alias>,

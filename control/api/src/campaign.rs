@@ -193,6 +193,17 @@ pub struct Contact {
     pub call_id: Option<SessionId>,
 }
 
+/// What is left out stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactChange {
+    /// What people write between the digits is left out.
+    #[schema(min_length = 1, max_length = 64)]
+    pub number: Option<String>,
+    /// In place of all that was told before. A name of neither `caller.` nor `session.` is the session's.
+    pub variables: Option<BTreeMap<String, String>>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactState {

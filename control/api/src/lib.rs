@@ -33,6 +33,7 @@ pub mod provider_account;
 pub mod recording;
 pub mod route;
 pub mod start;
+pub mod trunk;
 pub mod widget;
 
 pub use agent::Agent;

@@ -1,6 +1,6 @@
-//! Calls that are under way on this server: as they stand, and what somebody at the console can do in them.
+//! Calls that are under way: as they stand, and what somebody at the console can do in them.
 
-use domain::SessionId;
+use domain::{ServerId, SessionId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,7 +15,13 @@ pub struct LiveCall {
     pub transport: String,
     #[schema(format = DateTime)]
     pub started_at: String,
+    /// The server that has it.
+    #[schema(value_type = String, example = "srv_0190d2f0c0de7000800000000000abcd")]
+    pub server_id: ServerId,
+    /// It runs on the server that answers: here alone it is heard, told and ended.
+    pub here: bool,
     /// `initializing`, `listening`, `thinking`, `speaking`, or `bridged`: the caller talks with a person, and the agent has no part in it.
+    /// `elsewhere`: another server has it, which knows.
     pub state: String,
     /// Whether the caller is connected; one who was lost may come back.
     pub connected: bool,
@@ -25,7 +31,7 @@ pub struct LiveCall {
     pub listeners: u32,
 }
 
-/// Calls of the organization that run on this server, the newest first.
+/// Calls of the organization: those that run on this server as they stand, and of others what is on record; each the newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LiveCalls {
     pub data: Vec<LiveCall>,

@@ -37,6 +37,8 @@ pub const CARRIER_TOKEN: &str = "/media/{carrier}/{agent}/{token}";
 /// Calls that we make.
 pub const CALLS: &str = "/v1/calls";
 pub const CALL: &str = "/v1/calls/{id}";
+/// What calls go by.
+pub const TRUNKS: &str = "/v1/trunks";
 pub const CAMPAIGNS: &str = "/v1/campaigns";
 pub const CAMPAIGN: &str = "/v1/campaigns/{id}";
 pub const CAMPAIGN_START: &str = "/v1/campaigns/{id}/start";
@@ -44,6 +46,7 @@ pub const CAMPAIGN_PAUSE: &str = "/v1/campaigns/{id}/pause";
 pub const CAMPAIGN_RESUME: &str = "/v1/campaigns/{id}/resume";
 pub const CAMPAIGN_CANCEL: &str = "/v1/campaigns/{id}/cancel";
 pub const CAMPAIGN_CONTACTS: &str = "/v1/campaigns/{id}/contacts";
+pub const CAMPAIGN_CONTACT: &str = "/v1/campaigns/{id}/contacts/{contact}";
 /// As CSV.
 pub const CAMPAIGN_RESULTS: &str = "/v1/campaigns/{id}/results";
 

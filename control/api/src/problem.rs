@@ -154,6 +154,8 @@ codes! {
     LIVEKIT_ABSENT = Caller, 409, Retry::Never, "There is no LiveKit server";
     /// The campaign is not in a state that this can be done in.
     CAMPAIGN_STATE = Caller, 409, Retry::Never, "The campaign cannot do that now";
+    /// Somebody is being called, or has been: whoever is in a call, or waits for a line, stays as they are until that is over.
+    CONTACT_BUSY = Caller, 409, Retry::Never, "The contact is being called, or was called";
     /// The file has no header with a column `number`, or is no CSV.
     CSV_INVALID = Caller, 422, Retry::Never, "The file cannot be read as CSV";
     /// Others refer to it.

@@ -19,9 +19,10 @@ use control_api::provider_account::{
     Ability, AccountOptions, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice,
 };
 use control_api::recording::Name;
+use control_api::trunk::Trunk;
 use domain::{
-    AgentId, AtMachine, Encoding, EnvironmentId, OrgId, Pii, ProviderAccountId, Role, Secret, SessionEvent,
-    SessionId,
+    AgentId, AtMachine, Encoding, EnvironmentId, OrgId, Pii, ProviderAccountId, Role, Secret, ServerId,
+    SessionEvent, SessionId,
 };
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
@@ -50,6 +51,9 @@ pub struct Ports {
 
 /// Calls that run in this process.
 pub trait Live: Send + Sync {
+    /// This server, as the record names it.
+    fn server(&self) -> ServerId;
+
     /// Of the organization, the newest first.
     fn calls(&self, org: OrgId) -> Vec<LiveCall>;
 
@@ -73,6 +77,9 @@ pub trait Dialler: Send + Sync {
     /// # Errors
     /// Why not.
     fn may_dial(&self, org: OrgId, wanted: &WantedCall) -> Result<(), NotDialled>;
+
+    /// What the organization may call by, those of the configuration first. Must not wait.
+    fn trunks(&self, org: OrgId) -> Vec<Trunk>;
 
     /// There is more in the queue of calls. Must not wait.
     fn queued(&self);

@@ -13,7 +13,8 @@ use utoipa_axum::routes;
 use crate::http::{
     about, agents, alerts, api_keys, audit, calls, campaigns, carriers, channels, costs, domains, drafts,
     drills, environments, greetings, health, latency, live, livekit, offer, organizations, pages, permission,
-    prices, provider_accounts, recordings, releases, routes, sessions, socket, start, versions, whip, widget,
+    prices, provider_accounts, recordings, releases, routes, sessions, socket, start, trunks, versions, whip,
+    widget,
 };
 use crate::middleware::{self, idempotency, principal};
 use crate::{Server, openapi};
@@ -159,6 +160,7 @@ fn control() -> Documented {
         .routes(routes!(audit::list))
         .routes(routes!(calls::list, calls::place))
         .routes(routes!(calls::one))
+        .routes(routes!(trunks::list))
         .routes(routes!(campaigns::list, campaigns::create))
         .routes(routes!(campaigns::one, campaigns::change))
         .routes(routes!(campaigns::start))
@@ -166,6 +168,7 @@ fn control() -> Documented {
         .routes(routes!(campaigns::resume))
         .routes(routes!(campaigns::cancel))
         .routes(routes!(campaigns::contacts, campaigns::import))
+        .routes(routes!(campaigns::change_contact, campaigns::remove_contact))
         .routes(routes!(campaigns::results))
         .routes(routes!(sessions::list))
         .routes(routes!(sessions::one))

@@ -9,8 +9,8 @@ use crate::{Error, OrgTx};
 /// What a code is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Redeemed {
-    /// It signs in, this once.
-    Good,
+    /// It signs in, this once; its id, under which the audit log has it.
+    Good(Uuid),
     /// It was good before.
     Used(Timestamp),
     /// Nobody used it in time.
@@ -45,15 +45,15 @@ pub async fn create(tx: &mut OrgTx, hash: &[u8; 32], expires_at: Timestamp) -> R
 
 /// Uses the link up where it is good. Of two who try at once, one is told that it was used.
 pub async fn redeem(tx: &mut OrgTx, hash: &[u8; 32], now: Timestamp) -> Result<Redeemed, Error> {
-    let used = sqlx::query!(
-        "update app.admin_links set used_at = $2 where hash = $1 and used_at is null and expires_at > $2",
+    let used = sqlx::query_scalar!(
+        "update app.admin_links set used_at = $2 where hash = $1 and used_at is null and expires_at > $2 returning id",
         &hash[..],
         to_database(now)
     )
-    .execute(tx.connection())
+    .fetch_optional(tx.connection())
     .await?;
-    if used.rows_affected() > 0 {
-        return Ok(Redeemed::Good);
+    if let Some(id) = used {
+        return Ok(Redeemed::Good(id));
     }
     let row = sqlx::query!("select used_at, expires_at from app.admin_links where hash = $1", &hash[..])
         .fetch_optional(tx.connection())

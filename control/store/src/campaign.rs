@@ -9,7 +9,10 @@ use serde_json::Value;
 use crate::at::{from_database, to_database};
 use crate::{Error, OrgTx, Page, SystemTx};
 
-pub use contact::{Contact, NewContact, ResultRow, add, calling, contacts, due, known, results, size};
+pub use contact::{
+    Contact, NewContact, ResultRow, add, calling, change_contact, contacts, due, hold, known, remove_contact,
+    results, size,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Campaign {

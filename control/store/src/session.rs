@@ -420,6 +420,48 @@ pub async fn remove(tx: &mut OrgTx, id: SessionId) -> Result<(), Error> {
     Ok(())
 }
 
+/// A call that another server has, as far as the record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub id: SessionId,
+    pub agent_name: String,
+    pub transport: String,
+    pub server: ServerId,
+    pub started_at: Timestamp,
+    pub turns: i32,
+}
+
+/// Calls of the organization that other servers than this one have, the newest first: whose last event is younger than `since`, since a server that
+/// died says nothing more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn elsewhere(
+    tx: &mut OrgTx,
+    server: ServerId,
+    since: Timestamp,
+    limit: i64,
+) -> Result<Vec<Elsewhere>, Error> {
+    let rows = sqlx::query!(
+        "select id, agent_name, transport, server_id, started_at, turns from app.sessions
+         where ended_at is null and server_id <> $1 and last_event_at > $2 order by started_at desc, id desc limit $3",
+        server.as_uuid(),
+        to_database(since),
+        limit
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    let call = rows.into_iter().map(|row| Elsewhere {
+        id: SessionId::from_uuid(row.id),
+        agent_name: row.agent_name,
+        transport: row.transport,
+        server: ServerId::from_uuid(row.server_id),
+        started_at: from_database(row.started_at),
+        turns: row.turns,
+    });
+    Ok(call.collect())
+}
+
 /// A call that a server left open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeftOpen {

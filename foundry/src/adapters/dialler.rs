@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use control_api::provider_account::Vendor;
+use control_api::trunk::{self, TrunkKind, TrunkState};
 use control_server::ports::{self, Account, CallRequest, NotDialled, Refusal, WantedCall};
 use control_store::outbound::{self, Call, End, Step, Wanted};
 use control_store::{Db, Reason};
@@ -12,13 +14,15 @@ use domain::{AtMachine, Callee, EndReason, OrgId, Pii, ServerId, SessionId, wire
 use greetings::Caller;
 use jiff::Timestamp;
 use media_session::{Directory, Handle, Screened, Slot};
-use media_sip::{DialError, Dialling, Outgoing, Peer, Progress, Server};
+use media_sip::{DialError, Dialling, Outgoing, Peer, Progress, Registration, Server};
 use runtime::{Kind, Tasks};
 use tokio::sync::{Notify, mpsc};
 
 mod by_carrier;
+mod kept;
 
 pub(crate) use by_carrier::Carriers;
+pub(crate) use kept::Kept;
 
 use crate::adapters::entry::{Way, join, request};
 use crate::adapters::phones;
@@ -53,6 +57,8 @@ pub(crate) struct Desk {
     /// Accounts at carriers, which are trunks of their organizations.
     pub(crate) carriers: Carriers,
     pub(crate) lines: Arc<phones::Lines>,
+    /// What calls out leave to callers.
+    pub(crate) kept: Kept,
     pub(crate) queued: Notify,
     /// Whose call was begun last: organizations take turns.
     pub(crate) last: Mutex<Option<OrgId>>,
@@ -69,6 +75,8 @@ pub(crate) struct Rights {
     /// Whose the trunks of the configuration are.
     pub(crate) home: OrgId,
     pub(crate) trunks: Vec<String>,
+    /// What callees see of calls by each that do not say.
+    pub(crate) callers: BTreeMap<String, String>,
     /// Who else may call by a trunk.
     pub(crate) lent: BTreeMap<String, BTreeSet<OrgId>>,
 }
@@ -109,8 +117,55 @@ impl ports::Dialler for Dialler {
         Ok(())
     }
 
+    fn trunks(&self, org: OrgId) -> Vec<trunk::Trunk> {
+        let desk = &self.0;
+        let mut trunks = Vec::new();
+        if let Some(sip) = &desk.sip {
+            let known = sip.registrations();
+            trunks.extend(desk.rights.of(org).into_iter().map(|name| {
+                let seen = known.iter().find(|(trunk, _)| *trunk == name).map(|(_, state)| *state.borrow());
+                let (state, detail) = light(seen);
+                let caller = desk.rights.callers.get(&name).cloned();
+                trunk::Trunk { name, kind: TrunkKind::Sip, account_id: None, caller, state, detail }
+            }));
+        }
+        for name in desk.carriers.of(org) {
+            let Some(account) = desk.carriers.account(org, &name) else { continue };
+            let lacks = if trunks.iter().any(|trunk| trunk.name == name) {
+                Some("a trunk of the server's configuration has its name, and is meant by it".to_owned())
+            } else {
+                desk.carriers.lacks(&account)
+            };
+            trunks.push(trunk::Trunk {
+                name,
+                kind: if account.vendor == Vendor::Telnyx { TrunkKind::Telnyx } else { TrunkKind::Twilio },
+                account_id: Some(account.id),
+                caller: None,
+                state: if lacks.is_some() { TrunkState::Unfit } else { TrunkState::Ready },
+                detail: lacks,
+            });
+        }
+        trunks
+    }
+
     fn queued(&self) {
         self.0.queued.notify_one();
+    }
+}
+
+/// How a trunk stands, by how it sees us; `None`: this server does not register there.
+fn light(seen: Option<Registration>) -> (TrunkState, Option<String>) {
+    match seen {
+        None => (TrunkState::Ready, None),
+        Some(Registration::Registered { .. }) => (TrunkState::Registered, None),
+        Some(Registration::Asking) => (TrunkState::Registering, None),
+        Some(Registration::Failed { status: 0, .. }) => {
+            (TrunkState::Refused, Some("it does not answer".to_owned()))
+        }
+        Some(Registration::Failed { status, .. }) => {
+            (TrunkState::Refused, Some(format!("it answers {status} to REGISTER")))
+        }
+        Some(Registration::Ended) => (TrunkState::Refused, Some("the server stops".to_owned())),
     }
 }
 
@@ -161,6 +216,9 @@ impl Desk {
         while !waiting.is_empty() {
             let mut left = Vec::new();
             for org in waiting {
+                if !self.kept.may_begin(self.directory.counts()) {
+                    return Ok(());
+                }
                 let Ok(slot) = self.directory.reserve() else { return Ok(()) };
                 let mut tx = self.db.org_tx(org).await?;
                 let call = outbound::claim(&mut tx, self.server, &self.trunks(org)).await?;
@@ -411,10 +469,48 @@ mod tests {
     fn trunks_are_the_default_organizations_and_those_of_whom_they_are_lent_to() {
         let (home, friend, other) = (OrgId::generate(), OrgId::generate(), OrgId::generate());
         let lent = BTreeMap::from([("carrier".to_owned(), BTreeSet::from([friend]))]);
-        let rights = Rights { home, trunks: vec!["carrier".to_owned(), "pbx".to_owned()], lent };
+        let rights = Rights {
+            home,
+            trunks: vec!["carrier".to_owned(), "pbx".to_owned()],
+            callers: BTreeMap::new(),
+            lent,
+        };
         assert_eq!(rights.of(home), ["carrier", "pbx"]);
         assert_eq!(rights.of(friend), ["carrier"]);
         assert!(rights.of(other).is_empty() && !rights.may(friend, "pbx"));
+    }
+
+    #[test]
+    fn what_is_told_of_a_callee_has_the_names_that_greetings_and_graphs_know() {
+        let told_of = [("due", "Monday"), ("caller.name", "Maria")];
+        let set = Wanted {
+            agent: "front-desk".to_owned(),
+            trunk: "carrier".to_owned(),
+            number: Pii("+4930123".to_owned()),
+            caller: None,
+            ring_s: 30,
+            at_machine: "speak".to_owned(),
+            message: None,
+            variables: told_of.map(|(name, text)| (name.to_owned(), Pii(text.to_owned()))).into(),
+        };
+        let known = told(&set).variables;
+        let known: Vec<_> = known.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(
+            known,
+            [("caller.number", "+4930123"), ("caller.name", "Maria"), ("session.due", "Monday")]
+        );
+    }
+
+    #[test]
+    fn a_trunks_light_is_how_it_sees_us() {
+        let again = Duration::from_secs(2);
+        assert_eq!(light(None), (TrunkState::Ready, None));
+        assert_eq!(light(Some(Registration::Registered { expires_s: 60 })).0, TrunkState::Registered);
+        assert_eq!(light(Some(Registration::Asking)).0, TrunkState::Registering);
+        let (state, why) = light(Some(Registration::Failed { status: 403, again }));
+        assert_eq!((state, why.as_deref()), (TrunkState::Refused, Some("it answers 403 to REGISTER")));
+        let (_, why) = light(Some(Registration::Failed { status: 0, again }));
+        assert_eq!(why.as_deref(), Some("it does not answer"));
     }
 
     #[test]

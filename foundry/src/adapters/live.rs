@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::{Message, WebSocket};
 use control_api::live::LiveCall;
 use control_server::ports::{self, Accept};
-use domain::{AgentState, AudioFrame, EndReason, FRAME, OrgId, Role, SessionId};
+use domain::{AgentState, AudioFrame, EndReason, FRAME, OrgId, Role, ServerId, SessionId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_core::{Delivery, Inbound, inbound};
@@ -24,6 +24,7 @@ const SAMPLES: usize = AudioFrame::samples_per_frame(inbound::RATE_HZ);
 
 pub(crate) struct Live {
     directory: Directory,
+    server: ServerId,
     calls: Mutex<HashMap<SessionId, Begun>>,
 }
 
@@ -36,8 +37,8 @@ struct Begun {
 }
 
 impl Live {
-    pub(crate) fn new(directory: Directory) -> Self {
-        Self { directory, calls: Mutex::default() }
+    pub(crate) fn new(directory: Directory, server: ServerId) -> Self {
+        Self { directory, server, calls: Mutex::default() }
     }
 
     /// A call of the organization is about to run. Those that have ended are forgotten.
@@ -55,12 +56,16 @@ impl Live {
 }
 
 impl ports::Live for Live {
+    fn server(&self) -> ServerId {
+        self.server
+    }
+
     fn calls(&self, org: OrgId) -> Vec<LiveCall> {
         let calls = self.calls();
         let mut live: Vec<LiveCall> = calls
             .iter()
             .filter(|(_, begun)| begun.org == org)
-            .filter_map(|(id, begun)| Some(shown(&self.directory.get(*id)?, begun)))
+            .filter_map(|(id, begun)| Some(shown(&self.directory.get(*id)?, begun, self.server)))
             .collect();
         live.sort_by_key(|call| std::cmp::Reverse(call.id));
         live
@@ -93,7 +98,7 @@ impl ports::Live for Live {
     }
 }
 
-fn shown(handle: &Handle, begun: &Begun) -> LiveCall {
+fn shown(handle: &Handle, begun: &Begun, server: ServerId) -> LiveCall {
     let status = handle.status();
     let state = match status.agent {
         _ if status.bridged => "bridged",
@@ -103,6 +108,8 @@ fn shown(handle: &Handle, begun: &Begun) -> LiveCall {
         AgentState::Speaking => "speaking",
     };
     LiveCall {
+        server_id: server,
+        here: true,
         id: handle.id(),
         agent: begun.agent.clone(),
         transport: status.transport.to_owned(),

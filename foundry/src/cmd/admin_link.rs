@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use control_store::{Db, admin_link, audit};
-use domain::Secret;
+use domain::{Failure, Secret};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Config, Overrides};
@@ -18,12 +18,31 @@ pub(crate) struct Args {
     overrides: Overrides,
 }
 
+/// Why there is no link.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Error {
+    #[error("{0:?} is no address of a server: it begins with https:// or http://")]
+    Address(String),
+    #[error("the server listens on a port that it chose itself: say where it is reached with --url")]
+    PortUnknown,
+}
+
+impl Error {
+    fn coded(self) -> anyhow::Error {
+        let code = match self {
+            Self::Address(_) => "ADMIN_LINK_ADDRESS_INVALID",
+            Self::PortUnknown => "ADMIN_LINK_ADDRESS_UNKNOWN",
+        };
+        super::coded(Failure::caller(code), self)
+    }
+}
+
 /// Long enough to send it to a colleague.
 const LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.overrides)?;
-    let base = base(args.url.as_deref(), &config)?;
+    let base = base(args.url.as_deref(), &config).map_err(Error::coded)?;
     let code = super::with_store(&config, async |visit| made(&visit.db).await)?;
     writeln!(
         std::io::stdout(),
@@ -54,19 +73,17 @@ async fn made(db: &Db) -> anyhow::Result<Secret<String>> {
 }
 
 /// Without a slash at its end.
-fn base(given: Option<&str>, config: &Config) -> anyhow::Result<String> {
+fn base(given: Option<&str>, config: &Config) -> Result<String, Error> {
     let server = &config.server;
     if let Some(url) = given.or(server.public_url.as_deref()) {
-        anyhow::ensure!(
-            url.starts_with("https://") || url.starts_with("http://"),
-            "{url:?} is no address of a server: it begins with https:// or http://"
-        );
+        if !url.starts_with("https://") && !url.starts_with("http://") {
+            return Err(Error::Address(url.to_owned()));
+        }
         return Ok(url.trim_end_matches('/').to_owned());
     }
-    anyhow::ensure!(
-        server.listen.port() != 0,
-        "the server listens on a port that it chose itself: say where it is reached with --url"
-    );
+    if server.listen.port() == 0 {
+        return Err(Error::PortUnknown);
+    }
     let tls = server.tls.self_signed || server.tls.cert.is_some();
     Ok(super::address(server.listen, tls))
 }

@@ -214,17 +214,21 @@ fn a_campaign_is_made_watched_and_paused_in_the_console() {
     let _quiet = house::among_others();
     let town = Town::open();
     let server = house::timed(&town.trunk(), &["--sip-listen", "127.0.0.1:0"]);
-    let file = "number,name\\n+4930001,Ana\\nnobody@home,Ben\\n+49 30 001,Ana again\\n+4930005,Cleo\\n";
+    let file = "number,name\\n+4930001,Ana\\nnobody@home,Ben\\n+49 30 001,Ana again\\n+4930005,Cleo\\n+4930009,Dora\\n";
     let story = tell("campaigns.mjs", &server, &[("--token", &*server.token()), ("--file", file)]);
     let report = &story.report;
     assert!(report["refused"].to_string().contains("caller.name"), "{report}");
-    assert!(report["noHeader"].to_string().contains("`number`"), "{report}");
+    assert!(report["noHeader"].to_string().contains("must be number"), "{report}");
     let errors = report["errors"].as_str().expect("shown");
     assert!(
         errors.contains("Line 3:") && errors.contains("Line 4: the number is in line 2 already"),
         "{errors}"
     );
-    assert_eq!((&report["contacts"], &report["calls"]), (&json!(2), &json!(4)), "{report}\n{}", town.said());
+    assert_eq!((&report["imported"], &report["contacts"]), (&json!(3), &json!(2)), "one was removed: {report}");
+    assert_eq!(report["numberTaken"], "The campaign has this number already.", "{report}");
+    assert_eq!(report["calls"], 4, "{report}\n{}", town.said());
+    assert_eq!(report["light"], "ready", "the trunk is not registered with: {report}");
+    assert_eq!(report["tried"], "+4930001Busy (SIP 486)", "{report}");
     assert_eq!(report["outcomes"], "2 Busy", "{report}");
     assert!(report["file"].as_str().is_some_and(|name| name.starts_with("cmp_") && name.ends_with(".csv")));
     assert_eq!(report["findings"], json!([]), "of accessibility and width");

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use testkit::http::Reply;
-use testkit::process;
+use testkit::{Server, process};
 
 use crate::agents::with;
 use crate::campaigns::{imported, post};
@@ -234,6 +234,17 @@ fn what_an_account_or_a_number_lacks_is_said_before_anybody_is_called() {
     });
     // Nobody has said how carriers reach this server.
     let hidden = crate::carriers::Trunk::at("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    let light = |server: &Server, name: &str| -> Value {
+        let trunks: Value = server.read("/v1/trunks").json();
+        let found = trunks["data"].as_array().expect("a list").iter().find(|one| one["name"] == name);
+        found.expect("it is listed").clone()
+    };
+    let main = light(&trunk.server, "main");
+    assert_eq!((&main["kind"], &main["state"], &main["caller"]), (&json!("twilio"), &json!("ready"), &Value::Null));
+    let other = light(&trunk.server, "other");
+    assert_eq!((&other["kind"], &other["state"]), (&json!("telnyx"), &json!("unfit")), "{other}");
+    assert!(other["detail"].to_string().contains("connection_id"), "{other}");
+    assert!(light(&hidden.server, "main")["detail"].to_string().contains("server.public_url"));
     let said = place(&hidden, &call(json!({}))).json();
     assert!(said["errors"][0]["detail"].to_string().contains("server.public_url"), "{said}");
     assert_eq!(trunk.commands("dial"), [] as [Value; 0]);

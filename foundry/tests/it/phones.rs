@@ -371,3 +371,46 @@ fn a_route_leads_a_call_by_its_headers_to_a_node_and_a_channel_leads_the_others(
     assert!(begun && !by_channel.contains(AT_BOOKING), "it begins at the agent's entry: {by_channel}");
     assert!(!server.log().contains("X-Line"), "no header is in the log");
 }
+
+#[test]
+fn what_a_phone_call_brings_is_said_by_the_graph() {
+    const NUMBER: &str = "+41441234567";
+    let _quiet = house::quiet();
+    let server = house::timed("", &["--sip-listen", "127.0.0.1:0"]);
+    let token = server.token();
+    let bearer = format!("Bearer {token}");
+    let draft: Value = server.read("/v1/agents/front-desk/draft").json();
+    let mut definition = draft["definition"].clone();
+    let line = "Line {session.header_x_line}, for {session.called_number}.";
+    definition["nodes"]["told"] = json!({"kind": "say", "text": [line]});
+    let change = |method: &str, path: &str, revision: &Value, body: &Value| {
+        let at = format!("\"{revision}\"");
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", bearer.as_str()),
+            ("if-match", at.as_str()),
+        ];
+        let body = body.to_string();
+        let answer = testkit::http::request(server.url(), method, path, &headers, body.as_bytes());
+        let answer = answer.expect("the server answers");
+        assert!(answer.status < 300, "{}", answer.text());
+        answer.json()
+    };
+    let draft = json!({"definition": definition});
+    let saved: Value = change(
+        "PUT",
+        "/v1/agents/front-desk/draft",
+        &server.read("/v1/agents/front-desk/draft").json()["revision"],
+        &draft,
+    );
+    change("POST", "/v1/agents/front-desk/publish", &saved["revision"], &json!({"environment": "prod"}));
+    let environments: Value = server.read("/v1/environments").json();
+    let prod = environments["data"].as_array().expect("a list").iter().find(|one| one["name"] == "prod");
+    let route = json!({
+        "agent_id": server.read("/v1/agents/front-desk").json()["id"], "environment_id": prod.expect("prod")["id"],
+        "number": NUMBER, "headers": [{"name": "X-Line", "value": "7"}], "node": "told"
+    });
+    assert_eq!(crate::agents::with(&server, &token, "POST", "/v1/routes", &route).status, 201);
+    let events = begins(&server, NUMBER, "X-Line: 7\r\n");
+    assert!(events.contains("Line 7, for +41441234567."), "{events}");
+}

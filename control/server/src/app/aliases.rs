@@ -1,13 +1,13 @@
 //! Aliases: which version each environment serves, and the way back.
 
-use control_api::agents::{Alias, AliasChange, Aliases, Release, Rollback};
+use control_api::agents::{Alias, AliasChange, Aliases, Moved, Release, Rollback};
 use control_api::{List, Paging, problem};
 use control_store::{OrgTx, agent, alias as store, environment, outbox, version};
-use domain::{AgentVersionId, EnvironmentId};
+use domain::{AgentId, AgentVersionId, EnvironmentId};
 use serde_json::json;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing};
-use super::{agents, paging};
+use super::{agents, paging, routes};
 use crate::Server;
 use crate::error::Error;
 
@@ -63,7 +63,7 @@ pub(crate) async fn put(
     (id, environment): (&str, &str),
     expected: Expected,
     wanted: AliasChange,
-) -> Result<Done<Alias>, Error> {
+) -> Result<Done<Moved>, Error> {
     let mut tx = ctx.tx(server).await?;
     let agent = agents::held_in_use(&mut tx, id).await?;
     let environment = environment_of_path(&mut tx, environment).await?;
@@ -78,7 +78,9 @@ pub(crate) async fn put(
     })?;
     if let Some(before) = before.filter(|before| before.version == version.number) {
         let revision = before.revision;
-        return Ok(Done::found(before, revision));
+        let body = led(&mut tx, agent.id, environment.id, before).await?;
+        tx.commit().await?;
+        return Ok(Done::found(body, revision));
     }
     moved(ctx, server, tx, &agent, &environment, (version.id, store::ReleaseKind::Move)).await
 }
@@ -89,7 +91,7 @@ pub(crate) async fn roll_back(
     server: &Server,
     id: &str,
     wanted: Rollback,
-) -> Result<Done<Alias>, Error> {
+) -> Result<Done<Moved>, Error> {
     let mut tx = ctx.tx(server).await?;
     let agent = agents::held_in_use(&mut tx, id).await?;
     let environment = environment_of_body(&mut tx, wanted.environment.as_deref()).await?;
@@ -102,6 +104,18 @@ pub(crate) async fn roll_back(
     moved(ctx, server, tx, &agent, &environment, (version, store::ReleaseKind::Rollback)).await
 }
 
+/// With the routes that lead to nodes which the version lacks.
+async fn led(
+    tx: &mut OrgTx,
+    agent: AgentId,
+    environment: EnvironmentId,
+    alias: Alias,
+) -> Result<Moved, Error> {
+    let definition = version::definition(tx, agent, alias.version).await?.unwrap_or_default();
+    let routes_without_node = routes::without_node(tx, agent, environment, &definition).await?;
+    Ok(Moved { alias, routes_without_node })
+}
+
 async fn moved(
     ctx: &Ctx,
     server: &Server,
@@ -109,7 +123,7 @@ async fn moved(
     agent: &agent::Agent,
     environment: &environment::Environment,
     (version, kind): (AgentVersionId, store::ReleaseKind),
-) -> Result<Done<Alias>, Error> {
+) -> Result<Done<Moved>, Error> {
     let before = store::find(&mut tx, agent.id, environment.id).await?.map(shown);
     store::point(&mut tx, agent.id, environment.id, version, kind, &ctx.principal.actor()).await?;
     let after = store::find(&mut tx, agent.id, environment.id).await?.map(shown);
@@ -122,7 +136,8 @@ async fn moved(
     };
     let change = Change::of(action, agent.id).from(&before).to(&after);
     let revision = after.revision;
-    let done = ctx.commit(tx, change, Done::found(after, revision)).await?;
+    let body = led(&mut tx, agent.id, environment.id, after).await?;
+    let done = ctx.commit(tx, change, Done::found(body, revision)).await?;
     server.ports.definitions.published(ctx.org, &agent.name);
     Ok(done)
 }

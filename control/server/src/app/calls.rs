@@ -154,7 +154,7 @@ pub(crate) fn shown_detection(at_machine: &str, message: Option<String>) -> Mach
     MachineDetection { mode, at_machine, message }
 }
 
-fn told(fields: &mut Fields, variables: &BTreeMap<String, String>) {
+pub(crate) fn told(fields: &mut Fields, variables: &BTreeMap<String, String>) {
     if variables.len() > VARIABLES_MOST {
         fields.wrong("/variables", "out_of_range", format!("at most {VARIABLES_MOST} variables"));
     }

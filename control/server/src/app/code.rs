@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 
 use control_api::problem;
 use control_store::admin_link::{self, Redeemed};
-use control_store::audit;
-use domain::Secret;
+use control_store::{Db, audit};
+use domain::{OrgId, Secret};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::Server;
 use crate::app::token::same_secret;
@@ -19,6 +20,8 @@ use crate::error::Error;
 pub struct AdminCode(Mutex<Option<Printed>>);
 
 struct Printed {
+    /// As the audit log names the link.
+    id: Uuid,
     code: Secret<String>,
     used_at: Option<Timestamp>,
 }
@@ -27,7 +30,7 @@ impl AdminCode {
     /// A new code. `shown` is what the link is made of: `/#admin=CODE`.
     #[must_use]
     pub fn generate() -> Self {
-        Self(Mutex::new(Some(Printed { code: Secret::new(random()), used_at: None })))
+        Self(Mutex::new(Some(Printed { id: Uuid::now_v7(), code: Secret::new(random()), used_at: None })))
     }
 
     /// `None`: there is none, or it was used.
@@ -35,6 +38,18 @@ impl AdminCode {
     pub fn shown(&self) -> Option<String> {
         let printed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         printed.as_ref().filter(|one| one.used_at.is_none()).map(|one| one.code.expose().clone())
+    }
+
+    /// Puts into the audit log that there is such a link, where there is one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn note(&self, db: &Db, org: OrgId) -> Result<(), control_store::Error> {
+        let printed = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|one| one.id);
+        let Some(id) = printed else { return Ok(()) };
+        let mut tx = db.org_tx(org).await?;
+        audit::write(&mut tx, made(&id.to_string(), "server")).await?;
+        tx.commit().await
     }
 
     /// What the code is worth; if it is good, it is no more from now on.
@@ -47,7 +62,7 @@ impl AdminCode {
             Some(at) => Redeemed::Used(at),
             None => {
                 printed.used_at = Some(now);
-                Redeemed::Good
+                Redeemed::Good(printed.id)
             }
         }
     }
@@ -82,6 +97,13 @@ pub(crate) async fn redeem(server: &Server, given: &str, request_id: &str) -> Re
     let now = server.ports.clock.now();
     let worth = match server.code.redeem(given, now) {
         Redeemed::Unknown => stored(server, given, now, request_id).await?,
+        Redeemed::Good(id) => {
+            // It signs in while the database is away, too.
+            if let Err(error) = note_use(server, id, request_id).await {
+                tracing::warn!(link = %id, code = %error.definition.code(), "that a link was used is not in the audit log");
+            }
+            return Ok(());
+        }
         known => known,
     };
     let spent = |why: String| {
@@ -91,7 +113,7 @@ pub(crate) async fn redeem(server: &Server, given: &str, request_id: &str) -> Re
         Err(Error::new(&problem::ADMIN_LINK_SPENT, detail))
     };
     match worth {
-        Redeemed::Good => Ok(()),
+        Redeemed::Good(_) => Ok(()),
         Redeemed::Used(at) => spent(format!("this link was used already, {}", when(at))),
         Redeemed::Expired(at) => spent(format!("this link was good until {}", when(at))),
         Redeemed::Unknown => spent("this link is of an earlier start of the server, or of none".to_owned()),
@@ -107,19 +129,41 @@ async fn stored(server: &Server, given: &str, now: Timestamp, request_id: &str) 
     let opened = server.store.opened()?;
     let mut tx = opened.db.org_tx(opened.organization).await?;
     let worth = admin_link::redeem(&mut tx, &hash(given), now).await?;
-    if worth == Redeemed::Good {
-        let change = audit::Change {
-            actor: "operator",
-            action: "admin_link.use",
-            target: "operator",
-            before: None,
-            after: None,
-            request_id,
-        };
-        audit::write(&mut tx, change).await?;
+    if let Redeemed::Good(id) = worth {
+        audit::write(&mut tx, used(&id.to_string(), request_id)).await?;
     }
     tx.commit().await?;
     Ok(worth)
+}
+
+async fn note_use(server: &Server, id: Uuid, request_id: &str) -> Result<(), Error> {
+    let opened = server.store.opened()?;
+    let mut tx = opened.db.org_tx(opened.organization).await?;
+    audit::write(&mut tx, used(&id.to_string(), request_id)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn used<'a>(link: &'a str, request_id: &'a str) -> audit::Change<'a> {
+    audit::Change {
+        actor: "operator",
+        action: "admin_link.use",
+        target: link,
+        before: None,
+        after: None,
+        request_id,
+    }
+}
+
+fn made<'a>(link: &'a str, actor: &'a str) -> audit::Change<'a> {
+    audit::Change {
+        actor,
+        action: "admin_link.create",
+        target: link,
+        before: None,
+        after: None,
+        request_id: "",
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +178,7 @@ mod tests {
         for other in ["", &shown[1..]] {
             assert_eq!(code.redeem(other, first), Redeemed::Unknown);
         }
-        assert_eq!(code.redeem(&shown, first), Redeemed::Good);
+        assert!(matches!(code.redeem(&shown, first), Redeemed::Good(_)));
         assert_eq!(code.redeem(&shown, second), Redeemed::Used(first));
         assert_eq!(code.shown(), None);
         assert_eq!(AdminCode::default().redeem("", first), Redeemed::Unknown);

@@ -1,7 +1,8 @@
 //! Calls under way: who may see, hear and end them, and what is written down of that.
 
-use control_api::live::{Ending, Listening, LiveCalls, Whisper, WhisperMode, Whispered};
+use control_api::live::{Ending, Listening, LiveCall, LiveCalls, Whisper, WhisperMode, Whispered};
 use control_api::{paths, problem};
+use control_store::session as store;
 use domain::SessionId;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -17,8 +18,38 @@ use crate::ports::Accept;
 const OPENS_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 const WHISPER_CHARS: usize = 500;
 
-pub(crate) fn list(ctx: &Ctx, server: &Server) -> LiveCalls {
-    LiveCalls { data: server.ports.live.calls(ctx.org) }
+/// A call of another server that said nothing for so long is not shown: its server may have died.
+const SILENT: SignedDuration = SignedDuration::from_mins(10);
+/// Of other servers at most so many are shown.
+const ELSEWHERE: i64 = 200;
+
+/// Those that run here as they are, and those of other servers as they are on record.
+pub(crate) async fn list(ctx: &Ctx, server: &Server) -> Result<LiveCalls, Error> {
+    let mut data = server.ports.live.calls(ctx.org);
+    let mut tx = ctx.tx(server).await?;
+    let since = server.ports.clock.now() - SILENT;
+    let others = store::elsewhere(&mut tx, server.ports.live.server(), since, ELSEWHERE).await?;
+    tx.commit().await?;
+    // One that was just taken over is on record a moment later.
+    let others = others.into_iter().filter(|other| data.iter().all(|call| call.id != other.id));
+    let others: Vec<LiveCall> = others.map(shown).collect();
+    data.extend(others);
+    Ok(LiveCalls { data })
+}
+
+fn shown(call: store::Elsewhere) -> LiveCall {
+    LiveCall {
+        id: call.id,
+        agent: call.agent_name,
+        transport: call.transport,
+        started_at: call.started_at.to_string(),
+        server_id: call.server,
+        here: false,
+        state: "elsewhere".to_owned(),
+        connected: true,
+        turns: call.turns.unsigned_abs(),
+        listeners: 0,
+    }
 }
 
 /// The organization's call, which runs here.
@@ -32,7 +63,10 @@ async fn running(ctx: &Ctx, server: &Server, id: &str) -> Result<SessionId, Erro
 }
 
 fn over() -> Error {
-    Error::new(&problem::CONFLICT, "the call is over, or runs on another server")
+    Error::new(
+        &problem::CONFLICT,
+        "the call is over, or runs on another server: ask that server, which GET /v1/live names",
+    )
 }
 
 /// The key or cookie of whoever asks stays where it is: a browser's socket can send neither with the organization it acts in.

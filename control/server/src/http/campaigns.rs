@@ -3,11 +3,15 @@
 use axum::Json as Answered;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use control_api::campaign::{Campaign, CampaignChange, Contact, ImportAsked, Imported, NewCampaign};
+use control_api::campaign::{
+    Campaign, CampaignChange, Contact, ContactChange, ImportAsked, Imported, NewCampaign,
+};
 use control_api::{List, Paging, paths};
 
-use super::answer::Whole;
-use super::documented::{ChangeCampaign, Find, ImportContacts, MakeCampaign, MoveCampaign, Read};
+use super::answer::{Gone, Whole};
+use super::documented::{
+    ChangeCampaign, ChangeContact, Find, ImportContacts, MakeCampaign, MoveCampaign, Read, RemoveContact,
+};
 use super::extract::{Body, IfMatch, Path, Query, Text};
 use super::{Answer, Shared};
 use crate::app::campaigns::rules::Move;
@@ -112,6 +116,32 @@ pub(crate) async fn import(
     Text(file): Text,
 ) -> Answer<Whole<Imported>> {
     Ok(Whole(people::import(&ctx, &server, &id, &file, asked.dry_run).await?))
+}
+
+/// Whoever waits to be called, the next time with another number or with something else told of them.
+#[utoipa::path(patch, path = paths::CAMPAIGN_CONTACT, operation_id = "update_contact", tag = "campaigns", request_body = ContactChange,
+    params(("id" = String, Path, description = "Of the campaign"), ("contact" = String, Path, description = "Its id")),
+    responses((status = 200, description = "As it is now", body = Contact), ChangeContact))]
+pub(crate) async fn change_contact(
+    server: Shared,
+    ctx: Ctx,
+    Path((id, contact)): Path<(String, String)>,
+    Body(wanted): Body<ContactChange>,
+) -> Answer<Whole<Contact>> {
+    Ok(Whole(people::change(&ctx, &server, (&id, &contact), wanted).await?))
+}
+
+/// Nobody calls them any more. Of whoever was called the list of calls goes too; their sessions stay on record.
+#[utoipa::path(delete, path = paths::CAMPAIGN_CONTACT, operation_id = "delete_contact", tag = "campaigns",
+    params(("id" = String, Path, description = "Of the campaign"), ("contact" = String, Path, description = "Its id")),
+    responses((status = 204, description = "Gone"), RemoveContact))]
+pub(crate) async fn remove_contact(
+    server: Shared,
+    ctx: Ctx,
+    Path((id, contact)): Path<(String, String)>,
+) -> Answer<Gone> {
+    people::remove(&ctx, &server, (&id, &contact)).await?;
+    Ok(Gone)
 }
 
 /// All contacts with what came of them, as CSV.

@@ -80,6 +80,8 @@ kinds! {
     ImportContacts = [ALWAYS, BODY, [
         &problem::CSV_INVALID, &problem::CAMPAIGN_STATE, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
     ]];
+    ChangeContact = [ALWAYS, BODY, [&problem::CONTACT_BUSY, &problem::CAMPAIGN_STATE]];
+    RemoveContact = [ALWAYS, [&problem::CONTACT_BUSY]];
     /// A call under way.
     InCall = [ALWAYS, [&problem::CONFLICT]];
     SayInCall = [ALWAYS, BODY, [&problem::CONFLICT]];

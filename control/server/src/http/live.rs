@@ -14,11 +14,11 @@ use super::{Answer, Shared};
 use crate::app::ctx::Ctx;
 use crate::app::live as app;
 
-/// Calls of the organization under way on this server, as they stand now; the newest first.
+/// Calls of the organization under way: those of this server as they stand now, and those of other servers on the same database as they are on record.
 #[utoipa::path(get, path = paths::LIVE, operation_id = "list_live_calls", tag = "live",
     responses((status = 200, description = "All of them", body = LiveCalls), Read))]
-pub(crate) async fn list(server: Shared, ctx: Ctx) -> Answered<LiveCalls> {
-    Answered(app::list(&ctx, &server))
+pub(crate) async fn list(server: Shared, ctx: Ctx) -> Answer<Answered<LiveCalls>> {
+    Ok(Answered(app::list(&ctx, &server).await?))
 }
 
 /// Asks to hear a call that is under way: both legs, as they sound. Who asked is in the audit log.

@@ -34,6 +34,7 @@ pub(crate) mod routes;
 pub(crate) mod sessions;
 pub(crate) mod socket;
 pub(crate) mod start;
+pub(crate) mod trunks;
 pub(crate) mod versions;
 pub(crate) mod whip;
 pub(crate) mod widget;

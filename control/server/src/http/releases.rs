@@ -1,7 +1,7 @@
 //! `/v1/agents/{id}/aliases`, `/rollback` and `/releases`.
 
 use axum::Json as Answered;
-use control_api::agents::{Alias, AliasChange, Aliases, Release, Rollback};
+use control_api::agents::{AliasChange, Aliases, Moved, Release, Rollback};
 use control_api::{List, Paging, paths};
 
 use super::answer::Whole;
@@ -21,27 +21,27 @@ pub(crate) async fn list(server: Shared, ctx: Ctx, Path(id): Path<String>) -> An
 /// The environment serves that version from the next call on; running calls keep theirs.
 #[utoipa::path(put, path = paths::AGENT_ALIAS, operation_id = "move_alias", tag = "agents", request_body = AliasChange,
     params(("id" = String, Path, description = "Id or name of the agent"), ("environment" = String, Path, description = "Name or id of the environment"), IfMatch),
-    responses((status = 200, description = "As it is now", body = Alias, headers(("etag" = String, description = "The revision"))), Change))]
+    responses((status = 200, description = "As it is now", body = Moved, headers(("etag" = String, description = "The revision"))), Change))]
 pub(crate) async fn put(
     server: Shared,
     ctx: Ctx,
     Path((id, environment)): Path<(String, String)>,
     IfMatch(expected): IfMatch,
     Body(wanted): Body<AliasChange>,
-) -> Answer<Whole<Alias>> {
+) -> Answer<Whole<Moved>> {
     Ok(Whole(app::put(&ctx, &server, (&id, &environment), expected, wanted).await?))
 }
 
 /// Back to the version that was served before the last release. Twice goes back two releases.
 #[utoipa::path(post, path = paths::AGENT_ROLLBACK, operation_id = "roll_back", tag = "agents", request_body = Rollback,
     params(("id" = String, Path, description = "Id or name of the agent"), ("idempotency-key" = Option<String>, Header, description = "Done once, however often it is sent: kept for 24 h", min_length = 1, max_length = 255)),
-    responses((status = 200, description = "As it is now", body = Alias, headers(("etag" = String, description = "The revision"))), RollBack))]
+    responses((status = 200, description = "As it is now", body = Moved, headers(("etag" = String, description = "The revision"))), RollBack))]
 pub(crate) async fn roll_back(
     server: Shared,
     ctx: Ctx,
     Path(id): Path<String>,
     Body(wanted): Body<Rollback>,
-) -> Answer<Whole<Alias>> {
+) -> Answer<Whole<Moved>> {
     Ok(Whole(app::roll_back(&ctx, &server, &id, wanted).await?))
 }
 

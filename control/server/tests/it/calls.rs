@@ -162,3 +162,15 @@ async fn what_nobody_looks_after_any_more_is_closed() {
     let outcomes: Vec<String> = listed(&plane).await.iter().map(|call| text(&call["outcome"])).collect();
     assert_eq!(outcomes, ["expired", "interrupted"]);
 }
+
+#[tokio::test]
+async fn trunks_are_shown_to_those_alone_who_may_call_by_them() {
+    let plane = Plane::new().await;
+    let trunks = plane.get("/v1/trunks").await;
+    assert_eq!(
+        trunks["data"],
+        json!([{"name": "carrier", "kind": "sip", "account_id": null, "caller": "+4930555", "state": "registered", "detail": null}])
+    );
+    *plane.world.home.lock().expect("no panic") = None;
+    assert_eq!(plane.get("/v1/trunks").await["data"], json!([]));
+}

@@ -239,3 +239,62 @@ async fn what_is_wrong_with_a_campaign_is_named_and_changes_need_the_revision() 
     assert_eq!(said["current"]["revision"], 2);
     refused.is_problem(412, "PRECONDITION_FAILED");
 }
+
+async fn contact(plane: &Plane, id: &str, number: &str) -> Value {
+    let all = plane.get(&format!("/v1/campaigns/{id}/contacts")).await;
+    let found = all["data"].as_array().expect("a list").iter().find(|one| one["number"] == number);
+    found.cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_contact_is_changed_or_removed_by_itself_unless_it_is_being_called() {
+    let plane = Plane::new().await;
+    let id = with_contacts(&plane, wanted()).await;
+    let at = |contact: &Value| format!("/v1/campaigns/{id}/contacts/{}", text(&contact["id"]));
+    let (maria, jo) = (contact(&plane, &id, "+4930100").await, contact(&plane, &id, "+4930101").await);
+    let changed =
+        json!({"number": "+49 (30) 199", "variables": {"caller.name": "Maria Lopez", "due": "Friday"}});
+    let changed = plane.patch(&at(&maria), changed).await.json();
+    assert_eq!(
+        (&changed["number"], &changed["variables"], &changed["state"]),
+        (&json!("+4930199"), &json!({"caller.name": "Maria Lopez", "due": "Friday"}), &json!("waiting")),
+    );
+    // What is left out stays.
+    let again = plane.patch(&at(&maria), json!({"number": "+4930100"})).await.json();
+    assert_eq!(again["variables"]["due"], "Friday");
+    for (wanted, pointer, code) in [
+        (json!({"number": "+4930101"}), "/number", "taken"),
+        (json!({"number": "sip:a@b"}), "/number", "invalid"),
+        (json!({"variables": {"a b": "x"}}), "/variables", "invalid"),
+        (json!({"variables": {"due": "x".repeat(101)}}), "/variables", "too_long"),
+    ] {
+        let refused = plane.patch(&at(&maria), wanted).await.is_problem(422, "BODY_INVALID");
+        assert_eq!(
+            (&refused["errors"][0]["pointer"], &refused["errors"][0]["code"]),
+            (&json!(pointer), &json!(code))
+        );
+    }
+    plane.delete(&at(&jo)).await;
+    assert_eq!(contact(&plane, &id, "+4930101").await, Value::Null);
+    plane.patch(&at(&jo), json!({"number": "+1"})).await.is_problem(404, "NOT_FOUND");
+    let tasks = started(&plane);
+    go(&plane, &id, "start").await;
+    let call = taken(&plane).await;
+    let other = taken(&plane).await;
+    let (call, other) = if call.set.number.0 == "+4930100" { (call, other) } else { (other, call) };
+    assert_eq!(call.set.variables["caller.name"].0, "Maria Lopez");
+    plane.patch(&at(&maria), json!({"number": "+1"})).await.is_problem(409, "CONTACT_BUSY");
+    plane.send(ask(Method::DELETE, &at(&maria))).await.is_problem(409, "CONTACT_BUSY");
+    ends(&plane, &call, "completed").await;
+    ends(&plane, &other, "completed").await;
+    until(&plane, "select state from app.campaigns", "completed").await;
+    tasks.shutdown().await;
+    // What came of it stays as it is, and may be forgotten.
+    plane.patch(&at(&maria), json!({"number": "+1"})).await.is_problem(409, "CAMPAIGN_STATE");
+    assert_eq!(plane.send(ask(Method::DELETE, &at(&maria))).await.status.as_u16(), 204);
+    let campaign = plane.get(&format!("/v1/campaigns/{id}")).await;
+    assert_eq!(campaign["progress"]["contacts"], 1);
+    let audit = plane.get("/v1/audit").await.to_string();
+    assert!(audit.contains("campaign.contact_change") && audit.contains("campaign.contact_remove"));
+    assert!(!audit.contains("Maria Lopez"), "who they are stands in the contact alone");
+}

@@ -19,6 +19,7 @@ use control_api::live::LiveCall;
 use control_api::offer::Candidate;
 use control_api::provider_account::{Ability, TrialAnswer, TrialRequest, Vendor, VendorAbout, VoiceChoice};
 use control_api::recording::{Container, Name};
+use control_api::trunk::{Trunk, TrunkKind, TrunkState};
 use control_server::ports::{self, Announced, Carriers, Unheard, Webhook};
 use control_server::ports::{
     Accept, Account, Answer, CallLog, CallRequest, Calls, Clock, Conversation, Definitions, Dialler, Drills,
@@ -27,7 +28,7 @@ use control_server::ports::{
     RoomAccess, Rooms, Running, Speaking, Spoken, Summarizer, SummedUp, Unspoken, Vendors, WantedCall,
 };
 use control_server::{AdminCode, Options, Ports, Server, Store, Vault};
-use domain::{Encoding, OrgId, Secret, SessionId};
+use domain::{Encoding, OrgId, Secret, ServerId, SessionId};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -259,6 +260,18 @@ impl Dialler for World {
         Ok(())
     }
 
+    fn trunks(&self, org: OrgId) -> Vec<Trunk> {
+        let carrier = Trunk {
+            name: "carrier".to_owned(),
+            kind: TrunkKind::Sip,
+            account_id: None,
+            caller: Some("+4930555".to_owned()),
+            state: TrunkState::Registered,
+            detail: None,
+        };
+        (*self.home.lock().expect("no panic") == Some(org)).then_some(carrier).into_iter().collect()
+    }
+
     fn queued(&self) {
         self.queued.fetch_add(1, Ordering::Relaxed);
     }
@@ -272,6 +285,10 @@ impl World {
 }
 
 impl Live for World {
+    fn server(&self) -> ServerId {
+        crate::live::HERE
+    }
+
     fn calls(&self, org: OrgId) -> Vec<LiveCall> {
         let live = self.live.lock().expect("no panic");
         live.iter().filter(|(owner, _)| *owner == org).map(|(_, call)| call.clone()).collect()

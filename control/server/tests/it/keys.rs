@@ -106,10 +106,13 @@ async fn the_operator_acts_in_the_organization_they_name_and_alone_makes_new_one
 async fn the_cookie_changes_things_from_our_own_pages_alone_and_a_code_signs_in_once() {
     let plane = Plane::new().await;
     let code = plane.world.code.shown().expect("there is one");
+    plane.world.code.note(&plane.db, plane.org).await.expect("in the audit log");
     let signed =
         post("/v1/operator/session", json!({"code": code})).on_page(OWN_PAGE).of(&plane.router).await;
     assert_eq!(signed.status.as_u16(), 204);
     let cookie = signed.header("set-cookie").expect("a cookie").split(';').next().expect("a pair").to_owned();
+    let tied = "select string_agg(actor, ' then ' order by id) from app.audit_log where action like 'admin_link.%' group by target";
+    assert_eq!(plane.sql(tied).await, "server then operator", "the link was made, and used");
     let spent = post("/v1/operator/session", json!({"code": code})).of(&plane.router).await;
     let spent = text(&spent.is_problem(403, "ADMIN_LINK_SPENT")["detail"]);
     assert!(spent.contains("used already") && spent.contains("`foundry admin-link`"), "{spent}");
@@ -253,6 +256,8 @@ async fn links_of_the_command_sign_in_once_and_in_time_and_say_why_they_do_not()
     assert!(none.starts_with("this link is of an earlier start of the server, or of none"), "{none}");
     let log = plane.sql("select count(*) from app.audit_log where action = 'admin_link.use'").await;
     assert_eq!(log, "1");
+    let named = "select count(*) from app.audit_log a join app.admin_links l on l.id::text = a.target where l.used_at is not null and a.action = 'admin_link.use'";
+    assert_eq!(plane.sql(named).await, "1", "by the link's id");
 }
 
 #[tokio::test]

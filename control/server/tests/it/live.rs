@@ -2,12 +2,15 @@
 
 use axum::http::Method;
 use control_api::live::LiveCall;
-use domain::SessionId;
+use domain::{EndReason, ServerId, SessionId};
 use serde_json::{Value, json};
 
 use crate::fake::{ask, get};
 use crate::plane::{Plane, text};
-use crate::record::begun;
+use crate::record::{SERVER, begun};
+
+/// Not the one of the records.
+pub(crate) const HERE: ServerId = ServerId::from_uuid(uuid::Uuid::from_u128(8));
 
 pub(crate) fn live(id: SessionId) -> LiveCall {
     LiveCall {
@@ -15,6 +18,8 @@ pub(crate) fn live(id: SessionId) -> LiveCall {
         agent: "assistant".to_owned(),
         transport: "sip".to_owned(),
         started_at: "2027-01-15T08:00:00Z".to_owned(),
+        server_id: HERE,
+        here: true,
         state: "listening".to_owned(),
         connected: true,
         turns: 2,
@@ -115,4 +120,33 @@ async fn a_call_that_is_over_says_so_and_another_organizations_is_not_there() {
             .is_problem(404, "NOT_FOUND");
     }
     assert!(done(&plane).is_empty());
+}
+
+#[tokio::test]
+async fn calls_of_other_servers_are_listed_with_where_they_run_and_are_nothing_to_end_here() {
+    let plane = Plane::new().await;
+    let here = running(&plane).await;
+    let there = begun(plane.org, 60).caller(10_000, 1, "hello").agent_named("front-desk", 1);
+    let silent = begun(plane.org, 7_200).caller(10_000, 1, "hello");
+    let over = begun(plane.org, 90).ended(20_000, EndReason::CallerLeft);
+    plane.record(&[there.clone(), silent, over]).await;
+    let calls = plane.get("/v1/live").await;
+    let shown: Vec<_> = calls["data"].as_array().expect("a list").iter().collect();
+    assert_eq!(shown.len(), 2, "nobody knows of the silent one, and one is over: {calls}");
+    assert_eq!(
+        (&shown[0]["id"], &shown[0]["here"], &shown[0]["server_id"]),
+        (&json!(here.to_string()), &json!(true), &json!(HERE.to_string()))
+    );
+    assert_eq!((&shown[1]["id"], &shown[1]["here"]), (&json!(there.id().to_string()), &json!(false)));
+    assert_eq!(
+        (&shown[1]["server_id"], &shown[1]["state"], &shown[1]["agent"], &shown[1]["turns"]),
+        (&json!(SERVER.to_string()), &json!("elsewhere"), &json!("front-desk"), &json!(1)),
+        "{calls}"
+    );
+    let refused = plane.post(&format!("/v1/sessions/{}/end", there.id()), json!({})).await;
+    let refused = refused.is_problem(409, "CONFLICT");
+    assert!(refused["detail"].to_string().contains("another server"), "{refused}");
+    let (_, theirs) = plane.other("other").await;
+    let seen = ask(Method::GET, "/v1/live").key(&theirs).of(&plane.router).await.json();
+    assert_eq!(seen, json!({"data": []}), "another organization's are not there");
 }

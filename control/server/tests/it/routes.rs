@@ -292,6 +292,18 @@ async fn a_version_that_has_lost_the_node_is_told_of_where_it_is_published_and_t
         json!([{"id": made["id"], "title": "Lobby", "node": "lobby"}]),
         "{published}"
     );
+    // The second has it: whoever moves there is told nothing, and whoever goes back is told the same.
+    let lost = json!([{"id": made["id"], "title": "Lobby", "node": "lobby"}]);
+    let put = async |version: i64| {
+        let put = ask(Method::PUT, "/v1/agents/front-desk/aliases/prod").json(&json!({"version": version}));
+        let moved = led.plane.send(put).await.json();
+        assert_eq!(moved["version"], version, "{moved}");
+        moved["routes_without_node"].clone()
+    };
+    assert_eq!(put(2).await, json!([]));
+    let back = led.plane.post("/v1/agents/front-desk/rollback", json!({"environment": "prod"})).await.json();
+    assert_eq!((&back["version"], &back["routes_without_node"]), (&json!(1), &lost), "{back}");
+    assert_eq!(put(1).await, lost, "one that is there already is told of too");
     let reached = led.test(json!({"call": {"number": "+41441234567"}})).await["reached"].clone();
     assert_eq!(
         (&reached["version"], &reached["node"], &reached["node_missing"]),

@@ -138,6 +138,54 @@ pub async fn known(tx: &mut OrgTx, id: CampaignId, numbers: &[String]) -> Result
     .await?)
 }
 
+/// One of them, held until the transaction ends: nobody begins a call to them meanwhile.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn hold(tx: &mut OrgTx, id: CampaignId, contact: ContactId) -> Result<Option<Contact>, Error> {
+    let row = sqlx::query!(
+        "select id, number, variables, state, attempts, due_at, outcome, call_id, created_at from app.campaign_contacts
+         where campaign_id = $1 and id = $2 for update",
+        id.as_uuid(),
+        contact.as_uuid()
+    )
+    .fetch_optional(tx.connection())
+    .await?;
+    Ok(row.map(|row| contact!(row)))
+}
+
+/// Whom to call from now on, and what is told of them.
+///
+/// # Errors
+/// When the campaign has the number already, or the database does not answer.
+pub async fn change_contact(
+    tx: &mut OrgTx,
+    contact: ContactId,
+    number: &str,
+    told: &BTreeMap<String, Pii<String>>,
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update app.campaign_contacts set number = $2, variables = $3, updated_at = now() where id = $1",
+        contact.as_uuid(),
+        number,
+        written(told)
+    )
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// With the list of calls to them; sessions stay.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn remove_contact(tx: &mut OrgTx, contact: ContactId) -> Result<(), Error> {
+    sqlx::query!("delete from app.campaign_contacts where id = $1", contact.as_uuid())
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// How many contacts it has.
 ///
 /// # Errors

@@ -53,15 +53,19 @@ impl Carriers {
         self.bench.carrier(org, name)
     }
 
+    /// What calls by the account lack, for people.
+    pub(super) fn lacks(&self, account: &Account) -> Option<String> {
+        if let Some(lacks) = out::lacks(account) {
+            return Some(format!("it lacks {lacks}"));
+        }
+        let unsaid = "the server's configuration lacks `server.public_url`, at which the carrier is to say what becomes of them";
+        self.public_url.is_none().then(|| unsaid.to_owned())
+    }
+
     /// What of a call by the account could not be.
     pub(super) fn may_dial(&self, account: &Account, wanted: &WantedCall) -> Result<(), NotDialled> {
-        let unfit = |lacks: String| NotDialled::AccountUnfit { account: account.name.clone(), lacks };
-        if let Some(lacks) = out::lacks(account) {
-            return Err(unfit(format!("it lacks {lacks}")));
-        }
-        if self.public_url.is_none() {
-            let lacks = "the server's configuration lacks `server.public_url`, at which the carrier is to say what becomes of them";
-            return Err(unfit(lacks.to_owned()));
+        if let Some(lacks) = self.lacks(account) {
+            return Err(NotDialled::AccountUnfit { account: account.name.clone(), lacks });
         }
         let from = wanted.from.as_ref().ok_or(NotDialled::NoCaller)?;
         e164(&from.0).ok_or(NotDialled::NotInternational { field: "/from" })?;

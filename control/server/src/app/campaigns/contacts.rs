@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use control_api::campaign::{Contact, ContactState, Imported, RowError, SampleRow};
+use control_api::campaign::{Contact, ContactChange, ContactState, Imported, RowError, SampleRow};
 use control_api::{List, Paging, problem};
 use control_store::campaign as store;
 use domain::{ContactId, Pii};
@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::parsed;
 use crate::Server;
-use crate::app::calls::{VARIABLE_MOST, VARIABLES_MOST, is_variable};
+use crate::app::calls::{VARIABLE_MOST, VARIABLES_MOST, is_variable, told};
 use crate::app::ctx::{Change, Ctx, Done, missing};
+use crate::app::fields::{Fields, of_field};
 use crate::app::greetings::read;
 use crate::app::paging;
 use crate::error::Error;
@@ -91,6 +92,81 @@ pub(crate) async fn import(
         return Ok(done);
     }
     ctx.commit(tx, change, done).await
+}
+
+/// Whoever waits to be called: another number, or something else that is told of them.
+pub(crate) async fn change(
+    ctx: &Ctx,
+    server: &Server,
+    (id, contact): (&str, &str),
+    wanted: ContactChange,
+) -> Result<Done<Contact>, Error> {
+    let (key, person) = (parsed(id)?, parsed_contact(contact)?);
+    let mut fields = Fields::default();
+    let number = wanted.number.as_deref().map(plain).transpose();
+    let number = number.unwrap_or_else(|detail| {
+        fields.wrong("/number", "invalid", detail);
+        None
+    });
+    if let Some(variables) = &wanted.variables {
+        told(&mut fields, variables);
+    }
+    fields.check()?;
+    let mut tx = ctx.tx(server).await?;
+    let campaign = store::lock(&mut tx, key).await?.ok_or_else(|| missing("campaign", id))?;
+    let before = store::hold(&mut tx, key, person).await?.ok_or_else(|| missing("contact", contact))?;
+    if matches!(campaign.state.as_str(), "completed" | "cancelled") {
+        return Err(Error::new(&problem::CAMPAIGN_STATE, "the campaign is over: make another"));
+    }
+    may_change(&before)?;
+    let number = number.unwrap_or_else(|| before.number.0.clone());
+    if number != before.number.0 && !store::known(&mut tx, key, std::slice::from_ref(&number)).await?.is_empty() {
+        let detail = "the campaign has this number already".to_owned();
+        return Err(of_field(&problem::BODY_UNFIT, "/number", "taken", detail));
+    }
+    let variables = wanted.variables.map_or_else(
+        || before.variables.clone(),
+        |variables| variables.into_iter().map(|(name, text)| (name, Pii(text))).collect(),
+    );
+    store::change_contact(&mut tx, person, &number, &variables).await?;
+    let after = store::hold(&mut tx, key, person).await?.ok_or_else(|| missing("contact", contact))?;
+    // Who they are stands in the contact alone.
+    let change = Change::of("campaign.contact_change", key).to(&json!({ "contact_id": person }));
+    let body = shown(after)?;
+    ctx.commit(tx, change, Done { body, status: 200, revision: None }).await
+}
+
+/// They are not called, or not again.
+pub(crate) async fn remove(ctx: &Ctx, server: &Server, (id, contact): (&str, &str)) -> Result<(), Error> {
+    let (key, person) = (parsed(id)?, parsed_contact(contact)?);
+    let mut tx = ctx.tx(server).await?;
+    store::lock(&mut tx, key).await?.ok_or_else(|| missing("campaign", id))?;
+    let found = store::hold(&mut tx, key, person).await?.ok_or_else(|| missing("contact", contact))?;
+    if found.state == "calling" {
+        return Err(Error::new(&problem::CONTACT_BUSY, BEING_CALLED));
+    }
+    store::remove_contact(&mut tx, person).await?;
+    let change = Change::of("campaign.contact_remove", key).to(&json!({ "contact_id": person }));
+    ctx.audit(&mut tx, &change).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+const BEING_CALLED: &str =
+    "the contact is being called, or its call waits for a line: try again when that is over";
+
+/// Whoever is being called stays as they are, and so does what a call was made with that is over.
+fn may_change(contact: &store::Contact) -> Result<(), Error> {
+    let detail = match contact.state.as_str() {
+        "waiting" => return Ok(()),
+        "calling" => BEING_CALLED,
+        _ => "the contact is not called any more: what came of it stays as it is",
+    };
+    Err(Error::new(&problem::CONTACT_BUSY, detail))
+}
+
+fn parsed_contact(id: &str) -> Result<ContactId, Error> {
+    id.parse().map_err(|_| missing("contact", id))
 }
 
 /// A file of contacts, as far as it can be read.
