@@ -26,6 +26,7 @@ import {
   vendors,
   voices,
 } from './console-fixtures.mjs';
+import { forget, phones } from './console-phones.mjs';
 
 const TOKEN = 'dev';
 const STATE = {
@@ -42,6 +43,7 @@ const STATE = {
 };
 
 export function reset() {
+  forget();
   STATE.agents = new Map(structuredClone(allAgents).map((one) => [one.agent.name, one]));
   STATE.keys = structuredClone(keys);
   STATE.greetings = structuredClone(greetings);
@@ -182,7 +184,9 @@ function put(one, environment, version, kind) {
   return { environment, version, revision: one.releases.length, updated_at: now() };
 }
 
-function agentRoute(one, [what, ...rest], request, url, body) {
+const lost = (scenario) => ({ routes_without_node: scenario === 'lost-routes' ? LOST : [] });
+
+function agentRoute(one, [what, ...rest], request, url, body, scenario) {
   const { method } = request;
   const { agent, draft, versions } = one;
   if (!what) {
@@ -223,7 +227,7 @@ function agentRoute(one, [what, ...rest], request, url, body) {
     draft.base_version = version.number;
     put(one, environment, version.number, 'publish');
     touched(one);
-    return json({ ...versionOf(one, version), routes_without_node: [] }, known ? 200 : 201);
+    return json({ ...versionOf(one, version), ...lost(scenario) }, known ? 200 : 201);
   }
   if (what === 'versions') {
     if (rest.length === 0) return json(page(versions.map((version) => versionOf(one, version)).reverse()));
@@ -246,7 +250,7 @@ function agentRoute(one, [what, ...rest], request, url, body) {
     return json({ from, to, changes: changes(of(from), of(to)) });
   }
   if (what === 'aliases') {
-    if (rest[0]) return json(put(one, rest[0], body.version, 'set'));
+    if (rest[0]) return json({ ...put(one, rest[0], body.version, 'set'), ...lost(scenario) });
     return json({
       data: Object.entries(agent.aliases).map(([environment, version]) => ({
         environment,
@@ -276,7 +280,7 @@ function agentRoute(one, [what, ...rest], request, url, body) {
         'There is nothing to roll back to',
         'this was the first release',
       );
-    return json(put(one, environment, last.previous_version, 'rollback'));
+    return json({ ...put(one, environment, last.previous_version, 'rollback'), ...lost(scenario) });
   }
   if (what === 'releases') return json(page(one.releases.toReversed()));
   return null;
@@ -419,13 +423,19 @@ export function consoleApi(request, url, text, scenario) {
       'The store does not answer',
       'the database is being restarted; calls go on meanwhile',
     );
+  const asked = phones([what, id, ...rest], request.method, body, { json, nothing, page, problem });
+  if (asked) return asked;
+  if (scenario === 'refuses' && request.method === 'POST' && REFUSALS[what]) {
+    const errors = REFUSALS[what];
+    return problem(422, 'BODY_INVALID', 'The body does not fit', errors[0].detail, { errors });
+  }
   if (what === 'agents') {
     if (!id && request.method === 'POST') return createAgent(body);
     if (!id)
       return json(page(scenario === 'empty' ? [] : [...STATE.agents.values()].map(({ agent }) => agent)));
     const one = STATE.agents.get(id) ?? [...STATE.agents.values()].find(({ agent }) => agent.id === id);
     if (!one) return problem(404, 'NOT_FOUND', 'Not found', `there is no agent "${id}"`);
-    return agentRoute(one, rest, request, url, body);
+    return agentRoute(one, rest, request, url, body, scenario);
   }
   if (what === 'sessions') {
     if (id) return sessionRoute([id, ...rest], request);
@@ -516,6 +526,33 @@ export function consoleApi(request, url, text, scenario) {
   if (what === 'audit') return json(page(audit));
   return null;
 }
+
+/** What is wrong with whatever is sent to make one. */
+const REFUSALS = {
+  channels: [
+    {
+      pointer: '/address',
+      code: 'invalid',
+      detail: 'a page is an origin, such as `https://shop.example.com`',
+    },
+  ],
+  'provider-accounts': [
+    {
+      pointer: '/name',
+      code: 'reserved',
+      detail: "`built-in` names the server's own models: choose another name",
+    },
+    {
+      pointer: '/options/public_key',
+      code: 'invalid',
+      detail: 'letters and digits alone, as the carrier shows it',
+    },
+  ],
+};
+const LOST = [
+  { id: 'rte_1', title: 'Nights and weekends', node: 'closed' },
+  { id: 'rte_2', title: '', node: 'lobby' },
+];
 
 const unset = { monthly_limit_nano_usd: null, spent_nano_usd: 0, share: null, state: 'ok' };
 

@@ -936,6 +936,8 @@ export const providerAccounts = [
     base_url: 'http://10.0.0.7:8000/v1',
     llm_model: 'qwen3-8b',
   }),
+  account('twilio', 'twilio', '…77ab', { account_sid: 'AC0123456789' }),
+  account('telnyx', 'telnyx', '…f00d', { public_key: 'a2V5' }),
 ];
 
 const vendor = (vendor, title, abilities, more = {}) => ({
@@ -970,6 +972,8 @@ export const vendors = [
     needs_base_url: true,
     key_variable: null,
   }),
+  vendor('telnyx', 'Telnyx', []),
+  vendor('twilio', 'Twilio', []),
 ];
 
 export const voices = [

@@ -211,6 +211,13 @@ export const agents = {
         'No wait, Friday.',
       ],
     },
+    {
+      name: 'after-hours',
+      title: 'After hours',
+      description: 'Takes messages when the shop is closed.',
+      suggestions: ["I'd like to leave a message."],
+    },
+    { name: 'florist', title: 'Corner florist', description: '', suggestions: [] },
   ],
   default: 'front-desk',
 };

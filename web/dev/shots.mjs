@@ -113,6 +113,8 @@ const shots = {
 
 const { consoleShots } = await import('./console-shots.mjs');
 Object.assign(shots, consoleShots(base, scenario));
+const { phonesShots } = await import('./phones-shots.mjs');
+Object.assign(shots, phonesShots(base, scenario));
 
 const findings = [];
 for (const [name, steps] of Object.entries(shots)) {

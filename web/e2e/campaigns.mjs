@@ -34,7 +34,6 @@ async function make(page) {
   await page.getByTestId('new-campaign').click();
   await page.getByTestId('campaign-agent').selectOption({ label: 'Front desk' });
   await page.getByTestId('campaign-title').fill('Reminders');
-  await page.getByTestId('campaign-trunk').fill('elsewhere');
   await page.getByTestId('campaign-machine').selectOption('leave_message');
   await page.getByTestId('campaign-message').fill('Hello {caller.name}.');
   await page.getByTestId('campaign-concurrency').fill('many');
@@ -50,7 +49,7 @@ async function make(page) {
   await page.getByTestId('campaign-perMinute').fill('600');
   await page.getByTestId('campaign-attempts').fill('2');
   await page.getByTestId('campaign-after').fill('0.02');
-  await page.getByTestId('campaign-trunk').fill('carrier');
+  await page.getByTestId('campaign-trunk').selectOption('carrier');
   await page.getByTestId('save-campaign').click();
   await page.waitForURL(/campaigns\/cmp_/);
   return { refused };
@@ -64,7 +63,28 @@ async function take(page) {
   await look(page, 'campaign-import');
   await page.getByTestId('take-contacts').click();
   await page.getByTestId('contact-row').first().waitFor();
-  return { noHeader, errors, contacts: await page.getByTestId('contact-row').count() };
+  const imported = await page.getByTestId('contact-row').count();
+  return { noHeader, errors, imported, ...(await correct(page)) };
+}
+
+/** One of them has another name, and one is not to be called. */
+async function correct(page) {
+  const row = (number) => page.getByTestId('contact-row').filter({ hasText: number });
+  await row('+4930005').getByTestId('contact-change').click();
+  await page.getByTestId('contact-number').fill('+4930001');
+  await page.getByTestId('save-contact').click();
+  const taken = page.locator('form [id$="-error"]').first();
+  await taken.waitFor();
+  const refused = await taken.textContent();
+  await look(page, 'contact-refused');
+  await page.getByTestId('contact-number').fill('+4930005');
+  await page.getByTestId('contact-told').fill('caller.name: Cleo Stern');
+  await page.getByTestId('save-contact').click();
+  await row('+4930005').getByText('Cleo Stern').waitFor();
+  await row('+4930009').getByTestId('contact-remove').click();
+  await page.getByTestId('confirm').click();
+  await row('+4930009').waitFor({ state: 'detached' });
+  return { numberTaken: refused, contacts: await page.getByTestId('contact-row').count() };
 }
 
 const state = (page, name) => page.getByTestId('campaign-state').filter({ hasText: name }).waitFor();
@@ -87,8 +107,30 @@ async function run(page) {
   ]);
   await page.goto(`${url}/console/campaigns`);
   await page.getByTestId('call-out-row').first().waitFor();
+  await page.getByTestId('trunk-row').first().waitFor();
   await look(page, 'campaigns');
-  return { outcomes, file: file.suggestedFilename(), calls: await page.getByTestId('call-out-row').count() };
+  const light = await page.getByTestId('trunk-light').getAttribute('data-state');
+  const tried = await tryTrunk(page);
+  return {
+    light,
+    tried,
+    outcomes,
+    file: file.suggestedFilename(),
+    calls: await page.getByTestId('call-out-row').count(),
+  };
+}
+
+/** A call by hand: what becomes of it is seen where it was made. */
+async function tryTrunk(page) {
+  await page.getByTestId('test-call').click();
+  await page.getByTestId('call-to').fill('+4930001');
+  await look(page, 'call');
+  await page.getByTestId('place-call').click();
+  const followed = page.getByTestId('call-followed');
+  await page.locator('[data-testid=call-followed][data-state=ended]').waitFor();
+  const said = await followed.textContent();
+  await page.getByTestId('call-close').click();
+  return said;
 }
 
 /** The server does not answer, and the page says so. */

@@ -48,7 +48,6 @@ async function campaigns(page) {
   const agent = await page
     .getByTestId('campaign-agent')
     .evaluate((select) => select.selectedOptions[0].label);
-  await page.getByTestId('campaign-trunk').fill('nowhere');
   await page.getByTestId('campaign-concurrency').fill('0');
   await page.getByTestId('campaign-after').fill('0');
   const first = await refused(page, 'save-campaign');

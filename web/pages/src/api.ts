@@ -72,6 +72,23 @@ export interface Agent {
   suggestions: string[];
 }
 
+export interface Offer {
+  title: string;
+  description: string;
+  href: string;
+  /** It is whom the page shows. */
+  here: boolean;
+}
+
+/** Pages on which each agent is talked to; what else the address asks for stays. */
+export function offers(agents: readonly Agent[], shown: string, search: string): Offer[] {
+  return agents.map(({ name, title, description }) => {
+    const parameters = new URLSearchParams(search);
+    parameters.set('agent', name);
+    return { title: title || name, description, href: `/?${parameters}`, here: name === shown };
+  });
+}
+
 export class Refused extends Error {
   constructor(
     readonly code: string,

@@ -1,5 +1,6 @@
 // Elements without a framework, and the parts that all pages have.
 
+import { pieces } from '../../console/src/inline';
 import { Refused, signIn } from './api';
 
 type Child = Node | string | null;
@@ -27,14 +28,14 @@ export function markNavigation(): void {
 }
 
 const SIGN_IN =
-  'Open the link that the server printed at its start: what follows its # signs one browser in, once; foundry admin-link prints another one. Or enter the token here; /docs/errors/OPERATOR_ONLY says where it is found.';
+  'Open the link that the server printed at its start: what follows its # signs one browser in, once; `foundry admin-link` prints another one. Or enter the token here; /docs/errors/OPERATOR_ONLY says where it is found.';
 
-/** A text in which the pages it names are links. */
-export function linked(text: string): Child[] {
-  return text
-    .split(/(\/docs\/errors\/[A-Z0-9_]+)/)
-    .map((part, index) => (index % 2 ? h('a', { href: part }, part) : part || null));
-}
+/** A message with its code as code and the pages that it names as links. */
+export const linked = (text: string): Child[] =>
+  pieces(text).map(({ kind, text: part }) => {
+    if (kind === 'code') return h('code', {}, part);
+    return kind === 'page' ? h('a', { href: part }, part) : part;
+  });
 
 /** The server writes its details to stand behind a colon. */
 export const sentence = (detail: string): string =>
@@ -64,7 +65,8 @@ export function problem(error: unknown, again: () => void, tried = false): HTMLE
       next.querySelector('input')?.focus();
     });
   };
-  if (tried) form.append(h('p', { class: 'wrong', role: 'alert' }, `Refused: ${refused.message}.`));
+  if (tried)
+    form.append(h('p', { class: 'wrong', role: 'alert' }, ...linked(`Refused: ${refused.message}.`)));
   box.append(form);
   return box;
 }

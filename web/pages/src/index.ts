@@ -1,6 +1,6 @@
 // The demo page: the widget, what to say to it, and the way to what happened.
 
-import { type Agent, followLinks, get, signInByAddress } from './api';
+import { type Agent, followLinks, get, offers, signInByAddress } from './api';
 import { h, id, markNavigation, problem } from './dom';
 
 const FALLBACK: Agent = {
@@ -43,6 +43,18 @@ async function show(): Promise<void> {
   const name = wanted ?? agents?.default ?? FALLBACK.name;
   const agent = agents?.data.find((one) => one.name === name) ?? { ...FALLBACK, name };
   widget.setAttribute('agent', agent.name);
+  const offered = offers(agents?.data ?? [], agent.name, location.search);
+  id('others').hidden = offered.length < 2;
+  id('agents').replaceChildren(
+    ...offered.map(({ title, description, href, here }) =>
+      h(
+        'li',
+        {},
+        h('a', { href, ...(here && { 'aria-current': 'page' }) }, title),
+        ...(description ? [h('span', { class: 'quiet' }, description)] : []),
+      ),
+    ),
+  );
   const suggestions = agent.suggestions.length > 0 ? agent.suggestions : FALLBACK.suggestions;
   id('try').replaceChildren(...suggestions.map((text) => h('li', {}, `“${text}”`)));
   const snippet = `<script src="${location.origin}/widget.js"></script>\n<agent-foundry-widget agent="${agent.name}"></agent-foundry-widget>`;

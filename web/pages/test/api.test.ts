@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { proofIn } from '../src/api';
+import { offers, proofIn } from '../src/api';
 import { sentence } from '../src/dom';
 
 describe('an address that signs the operator in', () => {
@@ -21,5 +21,22 @@ describe('what the server says', () => {
     expect(sentence('no finished call is on record')).toBe('No finished call is on record.');
     expect(sentence('Is it still running?')).toBe('Is it still running?');
     expect(sentence('')).toBe('');
+  });
+});
+
+describe('the agents of the front page', () => {
+  const agent = (name: string, title: string) => ({ name, title, description: '', suggestions: [] });
+
+  it('are each on a page of their own, and what else was asked for stays', () => {
+    const list = [agent('front-desk', 'Front desk'), agent('night & day', '')];
+    expect(offers(list, 'front-desk', '?transport=websocket&agent=front-desk')).toEqual([
+      { title: 'Front desk', description: '', href: '/?transport=websocket&agent=front-desk', here: true },
+      {
+        title: 'night & day',
+        description: '',
+        href: '/?transport=websocket&agent=night+%26+day',
+        here: false,
+      },
+    ]);
   });
 });

@@ -32,6 +32,15 @@ export const useVoices = (id: string, wanted: boolean) =>
     staleTime: 300_000,
   });
 
+/** What calls out go by; how each stands changes by itself. */
+export const useTrunks = () =>
+  useQuery({
+    queryKey: ['trunks'],
+    queryFn: () => taken(api.GET('/v1/trunks')),
+    refetchInterval: 5_000,
+    placeholderData: (before) => before,
+  });
+
 /** A real request to the vendor. */
 export const tryAccount = ({
   id,

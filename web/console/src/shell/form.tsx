@@ -5,6 +5,7 @@ import { createContext, type ReactNode, useContext, useLayoutEffect, useMemo, us
 import { elsewhere, type Fault, faultAt, type Wording } from '../faults';
 import { refusalOf } from '../server';
 import { plural } from '../words';
+import { Said } from './said';
 import { Problem } from './states';
 
 const Faults = createContext<{ faults: readonly Fault[]; words: Wording | undefined }>({
@@ -15,10 +16,10 @@ const Faults = createContext<{ faults: readonly Fault[]; words: Wording | undefi
 /** For the field of that place in the body: its place, and what is wrong with it. */
 export function useFaultAt() {
   const { faults, words } = useContext(Faults);
-  return (pointer: string) => ({
-    'data-pointer': pointer,
-    error: faultAt(faults, pointer, words),
-  });
+  return (pointer: string) => {
+    const fault = faultAt(faults, pointer, words);
+    return { 'data-pointer': pointer, error: fault && <Said text={fault} /> };
+  };
 }
 
 const WRITABLE = 'textarea, input, select';

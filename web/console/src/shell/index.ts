@@ -5,6 +5,7 @@ export {
   useAllChannels,
   useDomains,
   useEnvironments,
+  useTrunks,
   useVendors,
   useVoices,
 } from './choices';
@@ -18,6 +19,7 @@ export { lazily } from './lazily';
 export { notice } from './notices';
 export { Page } from './page';
 export { More, type Pages, usePages, useWhole } from './pages';
+export { Said } from './said';
 export { Schedule } from './schedule';
 export { useScheme } from './scheme';
 export { Scroll } from './scroll';

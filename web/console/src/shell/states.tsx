@@ -1,10 +1,11 @@
 // Nothing yet, not yet, and not at all: each says what to do.
 
 import { Button } from '@mantine/core';
-import { Fragment, type ReactNode } from 'react';
+import type { ReactNode } from 'react';
 import { type Fault, type Wording, worded } from '../faults';
 import { refusalOf } from '../server';
 import { fullMoment, moment, sentence } from '../words';
+import { Said } from './said';
 
 export function Time({ at }: { at: string }) {
   return (
@@ -44,19 +45,6 @@ export function Loading({ rows = 5 }: { rows?: number }) {
   );
 }
 
-/** A text in which the pages it names are links. */
-function linked(text: string): ReactNode {
-  return text.split(/(\/docs\/errors\/[A-Z0-9_]+)/).map((part, index) =>
-    index % 2 ? (
-      <a key={part} href={part}>
-        {part}
-      </a>
-    ) : (
-      <Fragment key={part}>{part}</Fragment>
-    ),
-  );
-}
-
 /** What the server refused and why, with the page of its code and the name under which its log has the request. */
 export function Problem({
   error,
@@ -78,11 +66,17 @@ export function Problem({
   return (
     <div className={small ? 'problem small' : 'problem'} role="alert" data-testid="problem" data-code={code}>
       <strong>{heading}</strong>
-      {detail && told && <span>{linked(sentence(detail))}</span>}
+      {detail && told && (
+        <span>
+          <Said text={sentence(detail)} />
+        </span>
+      )}
       {faults && faults.length > 0 && (
         <ul>
           {faults.map((one) => (
-            <li key={one.pointer + one.detail}>{worded(one, words)}</li>
+            <li key={one.pointer + one.detail}>
+              <Said text={worded(one, words)} />
+            </li>
           ))}
         </ul>
       )}
@@ -90,7 +84,7 @@ export function Problem({
         <ul>
           {errors.map((one) => (
             <li key={one.pointer + one.detail}>
-              <code>{one.pointer || '/'}</code> {one.detail}
+              <code>{one.pointer || '/'}</code> <Said text={one.detail} />
             </li>
           ))}
         </ul>

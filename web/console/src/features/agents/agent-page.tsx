@@ -4,7 +4,7 @@ import { Button } from '@mantine/core';
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from 'react';
 import { Link, Navigate, NavLink, useParams } from 'react-router';
 import type { Agent, Draft } from '../../server';
-import { Loading, leadTo, Page, Problem, session, TalkIcon } from '../../shell';
+import { Loading, leadTo, Page, Problem, Said, session, TalkIcon } from '../../shell';
 import { plural } from '../../words';
 import { errorsAmong } from './definition';
 import { DraftForm } from './draft-form';
@@ -201,7 +201,7 @@ function Findings({ kept }: { kept: Keeping<Draft['problems'][number]> }) {
             <button type="button" className="link mono" onClick={() => leadTo(one.pointer)}>
               {one.pointer || '/'}
             </button>{' '}
-            {one.detail}
+            <Said text={one.detail} />
           </li>
         ))}
       </ul>

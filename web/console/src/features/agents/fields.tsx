@@ -3,7 +3,7 @@
 import { ActionIcon, Button, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { createContext, useContext, useEffect, useRef, useState } from 'react';
 import type { Problem as Reported } from '../../server';
-import { AddIcon, CloseIcon } from '../../shell';
+import { AddIcon, CloseIcon, Said } from '../../shell';
 import { problemsAt, textAt, wordings } from './definition';
 import { jsonFault } from './json-fault';
 import { at, type Json, type JsonObject, pointer, same, withAt } from './pointer';
@@ -28,11 +28,13 @@ function useField(path: string) {
   return { definition, value: at(definition, path), set, problems: problemsAt(problems, path) };
 }
 
-const said = (problems: Reported[], severity: 'error' | 'warning'): string | undefined =>
-  problems
+const said = (problems: Reported[], severity: 'error' | 'warning') => {
+  const text = problems
     .filter((one) => (one.severity === 'warning') === (severity === 'warning'))
     .map((one) => one.detail)
-    .join(' ') || undefined;
+    .join(' ');
+  return text && <Said text={text} />;
+};
 
 export function Warnings({ problems }: { problems: Reported[] }) {
   const text = said(problems, 'warning');
@@ -214,7 +216,7 @@ export function JsonField({ path, label, description, empty = '{}' }: Named & { 
         <ul className="small found">
           {problems.map((one) => (
             <li key={one.pointer + one.detail} className={one.severity === 'warning' ? 'warned' : 'bad'}>
-              <code>{one.pointer.slice(path.length) || '/'}</code> {one.detail}
+              <code>{one.pointer.slice(path.length) || '/'}</code> <Said text={one.detail} />
             </li>
           ))}
         </ul>

@@ -11,6 +11,7 @@ import {
   DownIcon,
   PlayIcon,
   Problem,
+  Said,
   Sound,
   tryAccount,
   UpIcon,
@@ -211,11 +212,13 @@ function Row({
 }) {
   const { problems } = useEditing();
   const found = problemsAt(problems, `${orderAt(ability)}/${place}`);
-  const said = (severity: 'error' | 'warning') =>
-    found
+  const said = (severity: 'error' | 'warning') => {
+    const text = found
       .filter((problem) => (problem.severity === 'warning') === (severity === 'warning'))
       .map((problem) => problem.detail)
       .join(' ');
+    return text && <Said text={text} />;
+  };
   const account = known.accounts.find(({ name }) => name === one.provider);
   const vendor = known.vendors.find((about) => about.vendor === account?.vendor);
   const named = `${SAYS[ability].title}, ${place + 1}`;
@@ -386,7 +389,7 @@ function Test({
       {trial.isError && <Problem small error={trial.error} />}
       {trial.data && !trial.data.ok && (
         <span className="small bad" role="alert" data-testid="binding-failed">
-          {trial.data.detail || 'It failed.'}{' '}
+          <Said text={trial.data.detail || 'It failed.'} />{' '}
           {trial.data.code && <a href={`/docs/errors/${trial.data.code}`}>{trial.data.code}</a>}
         </span>
       )}

@@ -1,13 +1,13 @@
 import { Button, Modal, NativeSelect, Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState, useSyncExternalStore } from 'react';
-import { Link } from 'react-router';
 import type { Agent, Problem as Reported } from '../../server';
 import { notice, Problem, useEnvironments } from '../../shell';
 import { plural } from '../../words';
 import { ChangeList } from './change-list';
 import { errorsAmong } from './definition';
 import type { Keeper } from './keeper';
+import { LostRoutes } from './lost-routes';
 import { publish, useAfterRelease, useComparison } from './queries';
 
 export function Publish({
@@ -34,41 +34,6 @@ export function Publish({
   );
 }
 
-/** Published all the same: what is left to do. */
-function Led({
-  routes,
-  version,
-  close,
-}: {
-  routes: { id: string; title: string; node: string }[];
-  version: number | undefined;
-  close: () => void;
-}) {
-  return (
-    <div className="stack">
-      <div className="note warn" role="status" data-testid="routes-without-node">
-        <strong>
-          {plural(routes.length, 'route')} begin{routes.length === 1 && 's'} at a node that version {version}{' '}
-          does not have.
-        </strong>{' '}
-        Until that is changed their calls begin at the agent's entry.
-        <ul>
-          {routes.map(({ id, title, node }) => (
-            <li key={id}>
-              <Link to={`/routes/${id}`}>{title || 'A route without a title'}</Link>, at <code>{node}</code>
-            </li>
-          ))}
-        </ul>
-      </div>
-      <div className="row end">
-        <Button onClick={close} data-testid="publish-done">
-          Close
-        </Button>
-      </div>
-    </div>
-  );
-}
-
 function Form({ agent, keeper, close }: { agent: Agent; keeper: Keeper<Reported>; close: () => void }) {
   const kept = useSyncExternalStore(keeper.subscribe, keeper.get);
   const [note, setNote] = useState('');
@@ -91,7 +56,11 @@ function Form({ agent, keeper, close }: { agent: Agent; keeper: Keeper<Reported>
     },
   });
   const led = publishing.data?.routes_without_node ?? [];
-  if (led.length > 0) return <Led routes={led} version={publishing.data?.number} close={close} />;
+  if (publishing.data && led.length > 0) {
+    return (
+      <LostRoutes routes={led} version={publishing.data.number} environment={environment} close={close} />
+    );
+  }
   return (
     <form
       className="stack"

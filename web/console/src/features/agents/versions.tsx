@@ -4,10 +4,11 @@ import { Button, NativeSelect } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
-import type { Agent, Problem as Reported, Version } from '../../server';
+import type { Agent, Moved, Problem as Reported, Version } from '../../server';
 import { Confirm, Empty, Loading, More, notice, Problem, Scroll, Time, useEnvironments } from '../../shell';
 import { ChangeList } from './change-list';
 import type { Keeper } from './keeper';
+import { LostRoutesDialog } from './lost-routes';
 import {
   keptFrom,
   release,
@@ -111,16 +112,20 @@ function Place({
   const after = useAfterRelease(agent.name);
   const [asking, setAsking] = useState(false);
   const [wanted, setWanted] = useState<number>();
+  const [lost, setLost] = useState<Moved | null>(null);
+  const tell = (moved: Moved) => moved.routes_without_node.length > 0 && setLost(moved);
   const putting = useMutation({
     mutationFn: (number: number) => release(agent.name, name, number),
     onSuccess: async (alias) => {
       notice(`Version ${alias.version} is in ${name}`);
+      tell(alias);
       await after();
     },
   });
   const back = async () => {
     const alias = await rollBack(agent.name, name);
     notice(`${name} is back at version ${alias.version}`);
+    tell(alias);
     await after();
   };
   return (
@@ -178,6 +183,7 @@ function Place({
         New calls to {name} get version {before} again, in place of version {version}. Running calls keep what
         they have; the draft stays as it is.
       </Confirm>
+      <LostRoutesDialog moved={lost} environment={name} close={() => setLost(null)} />
     </div>
   );
 }

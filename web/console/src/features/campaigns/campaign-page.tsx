@@ -3,12 +3,14 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
+import { outcomeName } from '../../outcomes';
 import type { Campaign, Contact } from '../../server';
 import { Confirm, Empty, Loading, More, notice, Page, Problem, Scroll, Time } from '../../shell';
 import { count } from '../../words';
 import { Outcome } from './campaigns-page';
+import { ContactActions } from './contact';
 import { Editor } from './editor';
-import { outcomeName, STATES } from './form';
+import { STATES } from './form';
 import { Import } from './import';
 import { Bar } from './progress';
 import { go, type Move, resultsUrl, useCampaign, useChange, useContacts } from './queries';
@@ -170,11 +172,14 @@ function People({ campaign }: { campaign: Campaign }) {
                   <th scope="col">Told to the agent</th>
                   <th scope="col">Calls</th>
                   <th scope="col">What came of it</th>
+                  <th scope="col">
+                    <span className="hidden">What can be done with it</span>
+                  </th>
                 </tr>
               </thead>
               <tbody>
                 {contacts.data.map((contact) => (
-                  <Person key={contact.id} contact={contact} />
+                  <Person key={contact.id} campaign={campaign} contact={contact} />
                 ))}
               </tbody>
             </table>
@@ -186,7 +191,7 @@ function People({ campaign }: { campaign: Campaign }) {
   );
 }
 
-function Person({ contact }: { contact: Contact }) {
+function Person({ campaign, contact }: { campaign: Campaign; contact: Contact }) {
   const told = Object.entries(contact.variables).map(([name, value]) => `${name}: ${value}`);
   const again = contact.state === 'waiting' && contact.attempts > 0;
   return (
@@ -208,6 +213,7 @@ function Person({ contact }: { contact: Contact }) {
           </div>
         )}
       </td>
+      <ContactActions campaign={campaign} contact={contact} over={isOver(campaign)} />
     </tr>
   );
 }

@@ -1,11 +1,14 @@
 // Campaigns, and all calls that were made.
 
 import { Button } from '@mantine/core';
+import { useState } from 'react';
 import { Link } from 'react-router';
+import { outcomeName, outcomeTone } from '../../outcomes';
 import type { Campaign, OutboundCall } from '../../server';
 import { AddIcon, Empty, Loading, More, Page, Problem, Scroll, Time } from '../../shell';
 import { count, plain, plural } from '../../words';
-import { outcomeName, outcomeTone, STATES } from './form';
+import { CallBy, Trunks } from '../trunks';
+import { STATES } from './form';
 import { Bar } from './progress';
 import { useCallsOut, useCampaigns } from './queries';
 import './campaigns.css';
@@ -13,6 +16,7 @@ import './campaigns.css';
 export default function CampaignsPage() {
   const campaigns = useCampaigns();
   const calls = useCallsOut();
+  const [calling, call] = useState(false);
   const make = (
     <Button component={Link} to="/campaigns/new" leftSection={<AddIcon />} data-testid="new-campaign">
       New campaign
@@ -21,8 +25,15 @@ export default function CampaignsPage() {
   return (
     <Page
       title="Calls out"
-      about="An agent calls people by one of the server's trunks or accounts at carriers: one by one through the API, or many in a campaign."
-      actions={campaigns.data?.length ? make : undefined}
+      about="An agent calls people by one of the server's trunks or accounts at carriers: one by one, or many in a campaign."
+      actions={
+        <>
+          <Button variant="default" onClick={() => call(true)} data-testid="new-call">
+            New call
+          </Button>
+          {campaigns.data?.length ? make : undefined}
+        </>
+      }
     >
       <div className="stack loose">
         {campaigns.isPending && <Loading rows={3} />}
@@ -39,6 +50,7 @@ export default function CampaignsPage() {
             <More pages={campaigns} />
           </>
         )}
+        <Trunks />
         {calls.isError && <Problem error={calls.error} again={() => void calls.refetch()} />}
         {!!calls.data?.length && (
           <section className="stack" aria-labelledby="newest">
@@ -48,6 +60,7 @@ export default function CampaignsPage() {
           </section>
         )}
       </div>
+      <CallBy opened={calling} close={() => call(false)} />
     </Page>
   );
 }

@@ -1,8 +1,19 @@
 import { Button, Checkbox, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { begunWith } from '../../served';
-import type { Campaign } from '../../server';
-import { chosen, Form, Loading, Problem, Schedule, useAllAgents, useFaultAt } from '../../shell';
+import type { Campaign, Trunk } from '../../server';
+import {
+  chosen,
+  Form,
+  Loading,
+  Problem,
+  Said,
+  Schedule,
+  useAllAgents,
+  useFaultAt,
+  useTrunks,
+} from '../../shell';
+import { choices, saysCaller } from '../trunks';
 import { blank, type CampaignForm, campaignOf, formOf, RETRIES, words } from './form';
 import { change, create, useChange } from './queries';
 
@@ -15,12 +26,14 @@ export function Editor({
   saved: (campaign: Campaign) => void;
 }) {
   const agents = useAllAgents(60_000);
-  if (agents.isPending) return <Loading />;
+  const trunks = useTrunks();
+  if (agents.isPending || trunks.isPending) return <Loading />;
   if (agents.isError) return <Problem error={agents.error} again={() => void agents.refetch()} />;
+  if (trunks.isError) return <Problem error={trunks.error} again={() => void trunks.refetch()} />;
   const callable = agents.data.data.filter((one) => !one.archived || one.name === campaign?.agent);
   const names = callable.map((one) => ({ value: one.name, label: one.title || one.name }));
   const first = begunWith(callable)?.name ?? '';
-  return <Fields campaign={campaign} names={names} first={first} saved={saved} />;
+  return <Fields campaign={campaign} names={names} trunks={trunks.data.data} first={first} saved={saved} />;
 }
 
 type Names = { value: string; label: string }[];
@@ -28,17 +41,19 @@ type Names = { value: string; label: string }[];
 function Fields({
   campaign,
   names,
+  trunks,
   first,
   saved,
 }: {
   campaign: Campaign | null;
   names: Names;
+  trunks: Trunk[];
   /** The agent that a new one begins with. */
   first: string;
   saved: (campaign: Campaign) => void;
 }) {
   const [form, setForm] = useState<CampaignForm>(() =>
-    campaign ? formOf(campaign) : { ...blank(), agent: first },
+    campaign ? formOf(campaign) : { ...blank(), agent: first, trunk: trunks[0]?.name ?? '' },
   );
   const set = (part: Partial<CampaignForm>) => setForm((before) => ({ ...before, ...part }));
   const saving = useChange(() => (campaign ? change(campaign, campaignOf(form)) : create(campaignOf(form))));
@@ -55,7 +70,7 @@ function Fields({
         </Button>
       }
     >
-      <Calls {...part} names={names} />
+      <Calls {...part} names={names} trunks={trunks} />
       <Machines {...part} />
       <Pace {...part} />
       <Schedule {...part} testid="campaign-scheduled" />
@@ -68,8 +83,9 @@ interface Part {
   set: (part: Partial<CampaignForm>) => void;
 }
 
-function Calls({ form, set, names }: Part & { names: Names }) {
+function Calls({ form, set, names, trunks }: Part & { names: Names; trunks: Trunk[] }) {
   const at = useFaultAt();
+  const chosenTrunk = trunks.find(({ name }) => name === form.trunk);
   return (
     <section className="card stack" aria-labelledby="campaign-calls">
       <h2 id="campaign-calls">Who calls</h2>
@@ -90,17 +106,26 @@ function Calls({ form, set, names }: Part & { names: Names }) {
           data={names}
           data-testid="campaign-agent"
         />
-        <TextInput
-          label="Trunk"
-          description="Of a SIP trunk in the server's configuration, or of an account at a carrier"
+        <NativeSelect
+          label="Trunk or account"
+          description="SIP trunks of the server's configuration, and accounts at carriers"
           value={form.trunk}
           {...at('/trunk')}
           onChange={(event) => set({ trunk: chosen(event) })}
+          data={[
+            ...(form.trunk ? [] : [{ value: '', label: 'There is none' }]),
+            ...choices(trunks, form.trunk),
+          ]}
           data-testid="campaign-trunk"
         />
         <TextInput
           label="Number that callees see"
-          description="The trunk's own where it is empty; by an account at a carrier it is needed"
+          description={
+            saysCaller(trunks, form.trunk)
+              ? 'One of the account’s numbers'
+              : "The trunk's own where it is empty"
+          }
+          placeholder={chosenTrunk?.caller ?? ''}
           value={form.shown}
           {...at('/from')}
           onChange={(event) => set({ shown: chosen(event) })}
@@ -113,6 +138,11 @@ function Calls({ form, set, names }: Part & { names: Names }) {
           onChange={(event) => set({ ring: chosen(event) })}
         />
       </div>
+      {chosenTrunk?.state === 'unfit' && (
+        <p className="note warn" data-testid="campaign-trunk-says">
+          By {chosenTrunk.name} nobody can be called: <Said text={chosenTrunk.detail ?? ''} />.
+        </p>
+      )}
     </section>
   );
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { outcomeName, outcomeTone } from '../../outcomes';
 import type { Campaign } from '../../server';
-import { blank, campaignOf, formOf, outcomeName, outcomeTone, percent } from './form';
+import { blank, campaignOf, formOf, percent, toldIn, toldOf } from './form';
 
 const campaign: Campaign = {
   id: 'cmp_1',
@@ -63,4 +64,11 @@ test('outcomes are words', () => {
     'warn',
     'wrong',
   ]);
+});
+
+test('what is told of a contact is edited as lines', () => {
+  const told = { 'caller.name': 'Maria Lopez', due: 'Monday: at noon' };
+  expect(toldOf(told)).toBe('caller.name: Maria Lopez\ndue: Monday: at noon');
+  expect(toldIn(toldOf(told))).toEqual(told);
+  expect(toldIn('\n  due :  Friday \n\nno value\n')).toEqual({ due: 'Friday', 'no value': '' });
 });

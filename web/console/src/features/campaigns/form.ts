@@ -120,33 +120,6 @@ export function words(fault: Fault): string | undefined {
   }
 }
 
-const OUTCOMES: Record<string, string> = {
-  completed: 'Spoken to',
-  message_left: 'Message left',
-  machine: 'Machine, hung up on',
-  busy: 'Busy',
-  no_answer: 'No answer',
-  declined: 'Declined',
-  unknown_number: 'No such number',
-  forbidden: 'Refused by the trunk',
-  unspeakable: 'No common codec',
-  unreachable: 'Trunk unreachable',
-  untrusted: 'Trunk not to be trusted',
-  cancelled: 'Cancelled',
-  agent_unknown: 'Agent not served',
-  expired: 'Waited too long',
-  failed: 'Failed',
-  interrupted: 'Cut off by a restart',
-};
-
-export const outcomeName = (outcome: string): string => OUTCOMES[outcome] ?? outcome.replaceAll('_', ' ');
-
-const WELL = ['completed', 'message_left'];
-export const outcomeTone = (outcome: string): 'good' | 'warn' | 'wrong' => {
-  if (WELL.includes(outcome)) return 'good';
-  return ['busy', 'no_answer', 'declined', 'machine', 'cancelled'].includes(outcome) ? 'warn' : 'wrong';
-};
-
 export const STATES: Record<Campaign['state'], { name: string; tag: string }> = {
   draft: { name: 'draft', tag: 'tag' },
   running: { name: 'running', tag: 'tag good live' },
@@ -160,4 +133,21 @@ export function percent({ contacts, done, cancelled }: Campaign['progress']): nu
   if (contacts === 0) return 0;
   const over = done + cancelled;
   return over === contacts ? 100 : Math.min(99, Math.floor((100 * over) / contacts));
+}
+
+/** What is told of a contact, as lines to edit. */
+export const toldOf = (variables: Record<string, string>): string =>
+  Object.entries(variables)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join('\n');
+
+/** The reverse; a line without a colon is a name without a value, which the server refuses where it is no name. */
+export function toldIn(text: string): Record<string, string> {
+  const lines = text.split('\n').filter((line) => line.trim());
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.indexOf(':');
+      return at < 0 ? [line.trim(), ''] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+    }),
+  );
 }

@@ -3,7 +3,7 @@ import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Campaign, Imported } from '../../server';
-import { notice, Problem } from '../../shell';
+import { notice, Problem, Said } from '../../shell';
 import { plural } from '../../words';
 import { importContacts, useChange } from './queries';
 
@@ -27,7 +27,8 @@ export function Import({ campaign }: { campaign: Campaign }) {
       <h2 id="import">Import contacts</h2>
       <p className="quiet small">
         A CSV file whose first line names the columns: <code>number</code> is called, <code>name</code> is
-        told as the caller's name, every other column as <code>session.COLUMN</code>. Greetings can say them.
+        told as the caller's name, every other column as <code>session.COLUMN</code>. Greetings and the agent
+        can say them.
       </p>
       <label className="stack tight">
         <span className="label">A file</span>
@@ -104,7 +105,7 @@ function Preview({ preview }: { preview: Imported }) {
           <ul className="rows" tabIndex={0} aria-label="Rows that cannot be taken">
             {errors.map(({ line, detail }) => (
               <li key={line}>
-                Line {line}: {detail}
+                Line {line}: <Said text={detail} />
               </li>
             ))}
             {refused > errors.length && <li>and {refused - errors.length} more</li>}

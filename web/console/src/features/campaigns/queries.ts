@@ -1,7 +1,7 @@
 // What the pages of campaigns ask the server, and what they tell it.
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { api, type Campaign, ifMatch, type NewCampaign, once, taken } from '../../server';
+import { api, type Campaign, type ContactChange, ifMatch, type NewCampaign, once, taken } from '../../server';
 import { usePages } from '../../shell';
 
 /** While calls are made, what came of them is looked at so often. */
@@ -63,5 +63,10 @@ export const importContacts = (id: string, file: string, dry: boolean) =>
       headers: { 'content-type': 'text/csv', ...(!dry && once()) },
     }),
   );
+
+export const changeContact = (id: string, contact: string, body: ContactChange) =>
+  taken(api.PATCH('/v1/campaigns/{id}/contacts/{contact}', { params: { path: { id, contact } }, body }));
+export const removeContact = (id: string, contact: string) =>
+  taken(api.DELETE('/v1/campaigns/{id}/contacts/{contact}', { params: { path: { id, contact } } }));
 
 export const resultsUrl = (id: string): string => `/v1/campaigns/${id}/results`;

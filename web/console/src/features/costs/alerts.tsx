@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { Link } from 'react-router';
 import type { Alert } from '../../server';
-import { Problem, Time } from '../../shell';
+import { Problem, Said, Time } from '../../shell';
 import { sentence } from '../../words';
 import { closeAlert, useAlerts, useChange } from './queries';
 
@@ -45,7 +45,9 @@ export function Alerts() {
             <span className="small">
               <Time at={alert.first_at} />
             </span>
-            <p>{sentence(alert.detail)}</p>
+            <p>
+              <Said text={sentence(alert.detail)} />
+            </p>
           </div>
           <div className="row">
             <Link to={settle(alert).to}>{settle(alert).does}</Link>

@@ -1,8 +1,8 @@
 import { ActionIcon, Button, NativeSelect, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { dollars, nanoOf, unitName } from '../../money';
-import { type NewPrice, type Price, refusalOf } from '../../server';
-import { AddIcon, CloseIcon, notice, Problem } from '../../shell';
+import type { NewPrice, Price } from '../../server';
+import { AddIcon, CloseIcon, Form, notice, useFaultAt } from '../../shell';
 import { timeOf } from './price-file';
 import { changePrice, createPrice, useChange, useShippedPrices } from './queries';
 
@@ -83,17 +83,10 @@ export function PriceForm({
   const body = bodyOf(typed);
   const saving = useChange((made: NewPrice) => (price ? changePrice(price, made) : createPrice(made)));
   const change = (next: Partial<Typed>) => setTyped({ ...typed, ...next });
-  const errors = saving.isError ? refusalOf(saving.error).errors : [];
-  const said = (pointer: string) => errors.find((one) => one.pointer === pointer)?.detail;
-  const set = (field: 'vendor' | 'model' | 'price' | 'per' | 'valid_from' | 'note') => ({
-    value: typed[field],
-    onChange: (event: { currentTarget: { value: string } }) => change({ [field]: event.currentTarget.value }),
-  });
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
+    <Form
+      error={saving.error}
+      submit={() => {
         if (!body) return;
         saving.mutate(body, {
           onSuccess: () => {
@@ -102,25 +95,60 @@ export function PriceForm({
           },
         });
       }}
+      actions={
+        <>
+          <Button variant="default" onClick={close}>
+            Cancel
+          </Button>
+          <Button
+            type="submit"
+            disabled={!body?.vendor || !body.model}
+            loading={saving.isPending}
+            data-testid="save-price"
+          >
+            Save
+          </Button>
+        </>
+      }
     >
+      <Fields typed={typed} change={change} old={price !== null} vendors={vendors} />
+      <Tiers typed={typed} change={change} />
+    </Form>
+  );
+}
+
+interface Part {
+  typed: Typed;
+  change: (next: Partial<Typed>) => void;
+}
+
+function Fields({ typed, change, old, vendors }: Part & { old: boolean; vendors: string[] }) {
+  const at = useFaultAt();
+  const set = (field: 'vendor' | 'model' | 'price' | 'per' | 'valid_from' | 'note') => ({
+    value: typed[field],
+    onChange: (event: { currentTarget: { value: string } }) => change({ [field]: event.currentTarget.value }),
+  });
+  const dollarsAt = at('/price_nano_usd');
+  return (
+    <>
       <div className="pair">
         <TextInput
           label="Vendor"
           description="As accounts name it, such as openai"
           list="price-vendors"
-          disabled={price !== null}
+          disabled={old}
           required
           {...set('vendor')}
-          error={said('/vendor')}
+          {...at('/vendor')}
           data-testid="price-vendor"
         />
         <TextInput
           label="Model"
           description="Its name, or its beginning and *"
-          disabled={price !== null}
+          disabled={old}
           required
           {...set('model')}
-          error={said('/model')}
+          {...at('/model')}
           data-testid="price-model"
         />
       </div>
@@ -133,7 +161,8 @@ export function PriceForm({
         <NativeSelect
           label="Charged for"
           value={typed.unit}
-          disabled={price !== null}
+          {...at('/unit')}
+          disabled={old}
           onChange={(event) => {
             const chosen = event.currentTarget.value as NewPrice['unit'];
             change({ unit: chosen, per: String(perOf(chosen)) });
@@ -147,9 +176,8 @@ export function PriceForm({
           inputMode="decimal"
           required
           {...set('price')}
-          error={
-            typed.price && nanoOf(typed.price) === null ? 'An amount such as 2.50' : said('/price_nano_usd')
-          }
+          {...dollarsAt}
+          error={typed.price && nanoOf(typed.price) === null ? 'An amount such as 2.50' : dollarsAt.error}
           data-testid="price-dollars"
         />
         <TextInput
@@ -157,7 +185,7 @@ export function PriceForm({
           inputMode="numeric"
           required
           {...set('per')}
-          error={said('/per')}
+          {...at('/per')}
           data-testid="price-per"
         />
       </div>
@@ -166,76 +194,68 @@ export function PriceForm({
           type="date"
           label="From"
           description="UTC. Empty: for all requests from now on"
-          disabled={price !== null}
+          disabled={old}
           {...set('valid_from')}
-          error={said('/valid_from')}
+          {...at('/valid_from')}
         />
         <TextInput
           label="Note"
           placeholder="By contract, page of the vendor …"
           {...set('note')}
-          error={said('/note')}
+          {...at('/note')}
         />
       </div>
-      <fieldset className="stack tight tiers">
-        <legend>Tiers: another price from so many {unitName(typed.unit)} of a month on</legend>
-        {typed.tiers.map((tier, place) => {
-          const put = (next: Partial<typeof tier>) =>
-            change({ tiers: typed.tiers.map((one) => (one.key === tier.key ? { ...one, ...next } : one)) });
-          return (
-            <div className="row" key={tier.key}>
-              <TextInput
-                aria-label={`Tier ${place + 1}: from`}
-                placeholder="from"
-                inputMode="numeric"
-                value={tier.from}
-                onChange={(event) => put({ from: event.currentTarget.value })}
-                error={said(`/tiers/${place}/from`)}
-              />
-              <TextInput
-                aria-label={`Tier ${place + 1}: dollars`}
-                placeholder="dollars"
-                inputMode="decimal"
-                value={tier.price}
-                onChange={(event) => put({ price: event.currentTarget.value })}
-                error={said(`/tiers/${place}/price_nano_usd`)}
-              />
-              <ActionIcon
-                aria-label={`Remove tier ${place + 1}`}
-                onClick={() => change({ tiers: typed.tiers.filter((one) => one.key !== tier.key) })}
-              >
-                <CloseIcon />
-              </ActionIcon>
-            </div>
-          );
-        })}
-        <div>
-          <Button
-            variant="subtle"
-            leftSection={<AddIcon />}
-            onClick={() => {
-              const key = Math.max(-1, ...typed.tiers.map((tier) => tier.key)) + 1;
-              change({ tiers: [...typed.tiers, { key, from: '', price: '' }] });
-            }}
-          >
-            Add a tier
-          </Button>
-        </div>
-      </fieldset>
-      {saving.isError && <Problem small error={saving.error} />}
-      <div className="row end">
-        <Button variant="default" onClick={close}>
-          Cancel
-        </Button>
+    </>
+  );
+}
+
+function Tiers({ typed, change }: Part) {
+  const at = useFaultAt();
+  return (
+    <fieldset className="stack tight tiers">
+      <legend>Tiers: another price from so many {unitName(typed.unit)} of a month on</legend>
+      {typed.tiers.map((tier, place) => {
+        const put = (next: Partial<typeof tier>) =>
+          change({ tiers: typed.tiers.map((one) => (one.key === tier.key ? { ...one, ...next } : one)) });
+        return (
+          <div className="row" key={tier.key}>
+            <TextInput
+              aria-label={`Tier ${place + 1}: from`}
+              placeholder="from"
+              inputMode="numeric"
+              value={tier.from}
+              onChange={(event) => put({ from: event.currentTarget.value })}
+              {...at(`/tiers/${place}/from`)}
+            />
+            <TextInput
+              aria-label={`Tier ${place + 1}: dollars`}
+              placeholder="dollars"
+              inputMode="decimal"
+              value={tier.price}
+              onChange={(event) => put({ price: event.currentTarget.value })}
+              {...at(`/tiers/${place}/price_nano_usd`)}
+            />
+            <ActionIcon
+              aria-label={`Remove tier ${place + 1}`}
+              onClick={() => change({ tiers: typed.tiers.filter((one) => one.key !== tier.key) })}
+            >
+              <CloseIcon />
+            </ActionIcon>
+          </div>
+        );
+      })}
+      <div>
         <Button
-          type="submit"
-          disabled={!body?.vendor || !body.model}
-          loading={saving.isPending}
-          data-testid="save-price"
+          variant="subtle"
+          leftSection={<AddIcon />}
+          onClick={() => {
+            const key = Math.max(-1, ...typed.tiers.map((tier) => tier.key)) + 1;
+            change({ tiers: [...typed.tiers, { key, from: '', price: '' }] });
+          }}
         >
-          Save
+          Add a tier
         </Button>
       </div>
-    </form>
+    </fieldset>
   );
 }

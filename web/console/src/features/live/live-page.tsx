@@ -16,7 +16,7 @@ export default function LivePage() {
   return (
     <Page
       title="Live"
-      about="Calls under way on this server. Listening, telling and ending are written down in the audit log."
+      about="Calls under way. Listening, telling and ending are written down in the audit log."
     >
       {live.isPending && <Loading rows={3} />}
       {live.isError && <Problem error={live.error} again={() => void live.refetch()} />}
@@ -25,7 +25,17 @@ export default function LivePage() {
           A call is here from its first second to its last.
         </Empty>
       )}
-      {live.data && live.data.data.length > 0 && <Calls calls={live.data.data} />}
+      {live.data && live.data.data.length > 0 && (
+        <div className="stack">
+          <Calls calls={live.data.data} />
+          {live.data.data.some(({ here }) => !here) && (
+            <p className="note" data-testid="live-elsewhere">
+              Calls of other servers are listed as they are on record. They are heard, told and ended in the
+              console of the server that has them.
+            </p>
+          )}
+        </div>
+      )}
     </Page>
   );
 }
@@ -57,10 +67,8 @@ function Calls({ calls }: { calls: LiveCall[] }) {
 }
 
 function Row({ call }: { call: LiveCall }) {
-  const [asking, ask] = useState(false);
-  const ending = useDoing(end);
   return (
-    <tr data-testid="live-row" data-id={call.id}>
+    <tr data-testid="live-row" data-id={call.id} data-here={call.here}>
       <th scope="row">
         <Link to={`/calls/${call.id}`}>{call.agent}</Link>
       </th>
@@ -69,31 +77,43 @@ function Row({ call }: { call: LiveCall }) {
         <Time at={call.started_at} />
       </td>
       <td data-testid="live-state">
-        {call.connected ? (STATES[call.state] ?? titled(call.state)) : 'Caller lost'}
+        {stateOf(call)}
         <span className="quiet small">
           , {call.turns} {call.turns === 1 ? 'turn' : 'turns'}
         </span>
+        {!call.here && <div className="quiet small mono break">{call.server_id}</div>}
       </td>
-      <td>
-        <Tell id={call.id} />
-      </td>
-      <td className="tight">
-        <Ear id={call.id} />
-        <Button variant="subtle" color="danger" onClick={() => ask(true)} data-testid="live-end">
-          End
-        </Button>
-        <Confirm
-          opened={asking}
-          close={() => ask(false)}
-          title="End this call?"
-          does="End the call"
-          danger
-          act={() => ending.mutateAsync(call.id)}
-        >
-          The agent says goodbye, in place of what it is saying.
-        </Confirm>
-      </td>
+      <td>{call.here && <Tell id={call.id} />}</td>
+      <td className="tight">{call.here && <Doing id={call.id} />}</td>
     </tr>
+  );
+}
+
+function stateOf({ here, connected, state }: LiveCall): string {
+  if (!here) return 'On another server';
+  return connected ? (STATES[state] ?? titled(state)) : 'Caller lost';
+}
+
+function Doing({ id }: { id: string }) {
+  const [asking, ask] = useState(false);
+  const ending = useDoing(end);
+  return (
+    <>
+      <Ear id={id} />
+      <Button variant="subtle" color="danger" onClick={() => ask(true)} data-testid="live-end">
+        End
+      </Button>
+      <Confirm
+        opened={asking}
+        close={() => ask(false)}
+        title="End this call?"
+        does="End the call"
+        danger
+        act={() => ending.mutateAsync(id)}
+      >
+        The agent says goodbye, in place of what it is saying.
+      </Confirm>
+    </>
   );
 }
 

@@ -1,7 +1,8 @@
 import { Button, Modal, NativeSelect, PasswordInput, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { ProviderAccount, Vendor } from '../../server';
-import { Loading, Problem, useVendors } from '../../shell';
+import { chosen, Form, Loading, Problem, useFaultAt, useTrunks, useVendors } from '../../shell';
+import { CallBy, Light } from '../trunks';
 import {
   type AccountGiven,
   changeAccount,
@@ -18,6 +19,7 @@ export function Accounts() {
   const accounts = useAccounts();
   const vendors = useVendors();
   const [trying, setTrying] = useState<ProviderAccount | null>(null);
+  const calling = trying && carries(trying.vendor) ? trying : null;
   if (vendors.isPending) return <Loading rows={3} />;
   if (vendors.isError) return <Problem error={vendors.error} again={() => void vendors.refetch()} />;
   const known = vendors.data.data;
@@ -46,11 +48,12 @@ export function Accounts() {
         making={{
           noun: 'account',
           testid: 'new-account',
-          form: (account, close) => <Form vendors={known} account={account} close={close} />,
+          form: (account, close) => <AccountForm vendors={known} account={account} close={close} />,
         }}
       />
+      {calling && <CallBy opened trunk={calling.name} close={() => setTrying(null)} />}
       <Modal
-        opened={trying !== null}
+        opened={trying !== null && !calling}
         onClose={() => setTrying(null)}
         title={`Test ${trying?.name ?? ''}`}
         closeButtonProps={{ 'aria-label': 'Close' }}
@@ -94,8 +97,9 @@ function Row({
       <td className="tight" data-label="Key">
         <code>{account.key_hint ?? 'none'}</code>
       </td>
-      <td className="tight" data-label="State">
+      <td className={carries(account.vendor) ? 'words' : 'tight'} data-label="State">
         <span className={account.enabled ? 'tag good' : 'tag'}>{account.enabled ? 'in use' : 'off'}</span>
+        {carries(account.vendor) && account.enabled && <CallsOut id={account.id} />}
       </td>
       <RowActions
         name={account.name}
@@ -103,7 +107,17 @@ function Row({
         open={open}
         remove={() => remove.mutateAsync(account)}
         before={
-          !carries(account.vendor) && (
+          carries(account.vendor) ? (
+            <Button
+              variant="subtle"
+              disabled={!account.enabled}
+              onClick={test}
+              aria-label={`Test call by ${account.name}`}
+              data-testid="test-account-call"
+            >
+              Test call
+            </Button>
+          ) : (
             <Button
               variant="subtle"
               onClick={test}
@@ -122,7 +136,20 @@ function Row({
   );
 }
 
-function Form({
+/** Whether calls out can go by it. */
+function CallsOut({ id }: { id: string }) {
+  const trunks = useTrunks();
+  const trunk = trunks.data?.data.find((one) => one.account_id === id);
+  if (!trunk) return null;
+  return (
+    <div className="small">
+      <span className="quiet">Calls out: </span>
+      <Light trunk={trunk} />
+    </div>
+  );
+}
+
+function AccountForm({
   vendors,
   account,
   close,
@@ -145,15 +172,12 @@ function Form({
   );
   const [named, setNamed] = useState(account !== null);
   const change = (next: Partial<AccountGiven>) => setGiven({ ...given, ...next });
-  const option = (key: keyof AccountGiven['options'], value: string) =>
-    change({ options: { ...given.options, [key]: value || undefined } });
   const about = vendors.find((one) => one.vendor === given.vendor);
   const name = named ? given.name : given.vendor.replaceAll('_', '-');
   const body: AccountGiven = { ...given, name, key: given.key.trim() };
   const saving = useChange('provider-accounts', () =>
     account ? changeAccount(account, body) : createAccount(body),
   );
-  const can = (ability: string) => about?.abilities.some((one) => one === ability) ?? false;
   const lacks =
     !name ||
     (about?.needs_key && !account && !body.key) ||
@@ -162,31 +186,64 @@ function Form({
     (given.vendor === 'telnyx' && !given.options.public_key) ||
     (about?.needs_base_url && !given.options.base_url);
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        saving.mutate(undefined, { onSuccess: close });
-      }}
+    <Form
+      error={saving.error}
+      submit={() => saving.mutate(undefined, { onSuccess: close })}
+      actions={<FormEnd saving={saving} close={close} disabled={Boolean(lacks)} testid="save-account" />}
     >
+      <Whose
+        given={{ ...given, name }}
+        account={account}
+        vendors={vendors}
+        change={(next) => {
+          if (next.name !== undefined) setNamed(true);
+          change(next);
+        }}
+      />
+      <Place given={given} about={about} change={change} />
+      <Models given={given} about={about} change={change} />
+      <Switch
+        label="In use"
+        checked={given.enabled}
+        onChange={(event) => change({ enabled: event.currentTarget.checked })}
+      />
+    </Form>
+  );
+}
+
+interface Part {
+  given: AccountGiven;
+  change: (next: Partial<AccountGiven>) => void;
+}
+
+function Whose({
+  given,
+  account,
+  vendors,
+  change,
+}: Part & { account: ProviderAccount | null; vendors: Vendor[] }) {
+  const at = useFaultAt();
+  return (
+    <>
       <div className="pair">
         <NativeSelect
           label="Vendor"
           value={given.vendor}
           disabled={account !== null}
-          onChange={(event) => change({ vendor: event.currentTarget.value as AccountGiven['vendor'] })}
+          {...at('/vendor')}
+          onChange={(event) => change({ vendor: chosen(event) as AccountGiven['vendor'] })}
           data={vendors.map((one) => ({ value: one.vendor, label: one.title }))}
           data-testid="account-vendor"
         />
         <TextInput
           label="Name"
-          description="What agents name it by"
-          value={name}
+          description={
+            carries(given.vendor) ? 'What calls, campaigns and routes name it by' : 'What agents name it by'
+          }
+          value={given.name}
           disabled={account !== null}
-          onChange={(event) => {
-            setNamed(true);
-            change({ name: event.currentTarget.value });
-          }}
+          {...at('/name')}
+          onChange={(event) => change({ name: chosen(event) })}
           data-testid="account-name"
         />
       </div>
@@ -199,79 +256,83 @@ function Form({
         }
         autoComplete="off"
         value={given.key}
-        onChange={(event) => change({ key: event.currentTarget.value })}
+        {...at('/key')}
+        onChange={(event) => change({ key: chosen(event) })}
         data-testid="account-key"
       />
-      <div className="pair">
-        {given.vendor === 'twilio' && (
-          <TextInput
-            label="Account SID"
-            description="The key above is its auth token"
-            placeholder="AC…"
-            value={given.options.account_sid ?? ''}
-            onChange={(event) => option('account_sid', event.currentTarget.value.trim())}
-          />
-        )}
-        {given.vendor === 'telnyx' && (
+    </>
+  );
+}
+
+type Option = keyof AccountGiven['options'];
+
+/** A text among the options: its value, and what is wrong with it. */
+function useOption({ given, change }: Part) {
+  const at = useFaultAt();
+  return (key: Option) => ({
+    value: given.options[key] ?? '',
+    ...at(`/options/${key}`),
+    onChange: (event: { currentTarget: { value: string } }) =>
+      change({ options: { ...given.options, [key]: chosen(event).trim() || undefined } }),
+  });
+}
+
+function Place({ given, about, change }: Part & { about: Vendor | undefined }) {
+  const option = useOption({ given, change });
+  return (
+    <div className="pair">
+      {given.vendor === 'twilio' && (
+        <TextInput
+          label="Account SID"
+          description="The key above is its auth token"
+          placeholder="AC…"
+          {...option('account_sid')}
+          data-testid="account-sid"
+        />
+      )}
+      {given.vendor === 'telnyx' && (
+        <>
           <TextInput
             label="Public key"
             description="With which its webhooks are verified"
-            value={given.options.public_key ?? ''}
-            onChange={(event) => option('public_key', event.currentTarget.value.trim())}
+            {...option('public_key')}
+            data-testid="account-public-key"
           />
-        )}
-        {about && !carries(given.vendor) && (
           <TextInput
-            label="Region"
-            description={about.needs_region ? undefined : 'Where its servers are, for data residency'}
-            placeholder={
-              given.vendor === 'google' ? 'global' : about.needs_region ? 'westeurope' : 'not said'
-            }
-            value={given.options.region ?? ''}
-            onChange={(event) => option('region', event.currentTarget.value)}
+            label="Connection ID"
+            description="Of the Voice API application that calls for us. Without one the account makes no calls"
+            {...option('connection_id')}
+            data-testid="account-connection"
           />
-        )}
-        {(about?.needs_base_url || given.options.base_url) && (
-          <TextInput
-            label="Address"
-            placeholder="https://llm.example.com/v1"
-            value={given.options.base_url ?? ''}
-            onChange={(event) => option('base_url', event.currentTarget.value)}
-          />
-        )}
-      </div>
-      <div className="pair">
-        {can('llm') && (
-          <TextInput
-            label="Language model"
-            placeholder={about?.llm_model ?? ''}
-            value={given.options.llm_model ?? ''}
-            onChange={(event) => option('llm_model', event.currentTarget.value)}
-          />
-        )}
-        {can('stt') && (
-          <TextInput
-            label="Speech model"
-            placeholder={about?.stt_model ?? ''}
-            value={given.options.stt_model ?? ''}
-            onChange={(event) => option('stt_model', event.currentTarget.value)}
-          />
-        )}
-        {can('tts') && (
-          <TextInput
-            label="Voice"
-            placeholder={about?.voice ?? ''}
-            value={given.options.voice ?? ''}
-            onChange={(event) => option('voice', event.currentTarget.value)}
-          />
-        )}
-      </div>
-      <Switch
-        label="In use"
-        checked={given.enabled}
-        onChange={(event) => change({ enabled: event.currentTarget.checked })}
-      />
-      <FormEnd saving={saving} close={close} disabled={Boolean(lacks)} testid="save-account" />
-    </form>
+        </>
+      )}
+      {about && !carries(given.vendor) && (
+        <TextInput
+          label="Region"
+          description={about.needs_region ? undefined : 'Where its servers are, for data residency'}
+          placeholder={given.vendor === 'google' ? 'global' : about.needs_region ? 'westeurope' : 'not said'}
+          {...option('region')}
+        />
+      )}
+      {(about?.needs_base_url || given.options.base_url) && (
+        <TextInput label="Address" placeholder="https://llm.example.com/v1" {...option('base_url')} />
+      )}
+    </div>
+  );
+}
+
+function Models({ given, about, change }: Part & { about: Vendor | undefined }) {
+  const option = useOption({ given, change });
+  const can = (ability: string) => about?.abilities.some((one) => one === ability) ?? false;
+  return (
+    <div className="pair">
+      {can('llm') && (
+        <TextInput label="Language model" placeholder={about?.llm_model ?? ''} {...option('llm_model')} />
+      )}
+      {can('stt') && (
+        <TextInput label="Speech model" placeholder={about?.stt_model ?? ''} {...option('stt_model')} />
+      )}
+      {can('tts') && <TextInput label="Voice" placeholder={about?.voice ?? ''} {...option('voice')} />}
+    </div>
   );
 }

@@ -2,7 +2,7 @@ import { NativeSelect, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { begunWith } from '../../served';
 import type { Channel } from '../../server';
-import { useAllAgents, useEnvironments } from '../../shell';
+import { chosen, Form, useAllAgents, useEnvironments, useFaultAt } from '../../shell';
 import {
   type ChannelGiven,
   changeChannel,
@@ -52,7 +52,7 @@ export function Channels() {
       making={{
         noun: 'channel',
         testid: 'new-channel',
-        form: (channel, close) => <Form channel={channel} close={close} />,
+        form: (channel, close) => <ChannelForm channel={channel} close={close} />,
       }}
     />
   );
@@ -88,13 +88,12 @@ function Row({ channel, open }: { channel: Channel; open: () => void }) {
   );
 }
 
-function Form({ channel, close }: { channel: Channel | null; close: () => void }) {
+function ChannelForm({ channel, close }: { channel: Channel | null; close: () => void }) {
   const agents = useAllAgents();
   const environments = useEnvironments();
   const [given, setGiven] = useState<ChannelGiven>(
     channel ?? { kind: 'widget', address: '', agent_id: '', environment_id: '', enabled: true },
   );
-  const change = (next: Partial<ChannelGiven>) => setGiven({ ...given, ...next });
   const agent_id =
     given.agent_id || (begunWith((agents.data?.data ?? []).filter((one) => !one.archived))?.id ?? '');
   const environment_id = given.environment_id || (environments.data?.data[0]?.id ?? '');
@@ -107,41 +106,74 @@ function Form({ channel, close }: { channel: Channel | null; close: () => void }
   };
   const saving = useChange('channels', () => (channel ? changeChannel(channel, body) : createChannel(body)));
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        saving.mutate(undefined, { onSuccess: close });
-      }}
+    <Form
+      error={saving.error}
+      submit={() => saving.mutate(undefined, { onSuccess: close })}
+      actions={<FormEnd saving={saving} close={close} disabled={!body.address} testid="save-channel" />}
     >
+      <ChannelFields
+        given={{ ...given, agent_id, environment_id }}
+        old={channel !== null}
+        change={(next) => setGiven({ ...given, ...next })}
+        agents={(agents.data?.data ?? []).map((one) => ({ value: one.id, label: one.title || one.name }))}
+        environments={(environments.data?.data ?? []).map((one) => ({ value: one.id, label: one.name }))}
+      />
+    </Form>
+  );
+}
+
+type Choices = { value: string; label: string }[];
+
+function ChannelFields({
+  given,
+  old,
+  change,
+  agents,
+  environments,
+}: {
+  given: ChannelGiven;
+  old: boolean;
+  change: (next: Partial<ChannelGiven>) => void;
+  agents: Choices;
+  environments: Choices;
+}) {
+  const at = useFaultAt();
+  return (
+    <>
       <NativeSelect
         label="Kind"
         value={given.kind}
-        disabled={channel !== null}
-        onChange={(event) => change({ kind: event.currentTarget.value as Channel['kind'] })}
+        disabled={old}
+        {...at('/kind')}
+        onChange={(event) => change({ kind: chosen(event) as Channel['kind'] })}
         data={Object.entries(KINDS).map(([value, { label }]) => ({ value, label }))}
+        data-testid="channel-kind"
       />
       <TextInput
         label="Address"
         placeholder={KINDS[given.kind].address}
         value={given.address}
-        disabled={channel !== null}
-        description={channel ? 'Stays as it is: another address is another channel' : KINDS[given.kind].leads}
-        onChange={(event) => change({ address: event.currentTarget.value })}
+        disabled={old}
+        description={old ? 'Stays as it is: another address is another channel' : KINDS[given.kind].leads}
+        {...at('/address')}
+        onChange={(event) => change({ address: chosen(event) })}
         data-autofocus
+        data-testid="channel-address"
       />
       <div className="pair">
         <NativeSelect
           label="Agent"
-          value={agent_id}
-          onChange={(event) => change({ agent_id: event.currentTarget.value })}
-          data={(agents.data?.data ?? []).map((one) => ({ value: one.id, label: one.title || one.name }))}
+          value={given.agent_id}
+          {...at('/agent_id')}
+          onChange={(event) => change({ agent_id: chosen(event) })}
+          data={agents}
         />
         <NativeSelect
           label="Environment"
-          value={environment_id}
-          onChange={(event) => change({ environment_id: event.currentTarget.value })}
-          data={(environments.data?.data ?? []).map((one) => ({ value: one.id, label: one.name }))}
+          value={given.environment_id}
+          {...at('/environment_id')}
+          onChange={(event) => change({ environment_id: chosen(event) })}
+          data={environments}
         />
       </div>
       <Switch
@@ -149,7 +181,6 @@ function Form({ channel, close }: { channel: Channel | null; close: () => void }
         checked={given.enabled}
         onChange={(event) => change({ enabled: event.currentTarget.checked })}
       />
-      <FormEnd saving={saving} close={close} disabled={!body.address} />
-    </form>
+    </>
   );
 }

@@ -3,7 +3,7 @@
 import { Button, Modal, NativeSelect, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { ApiKey, NewApiKey } from '../../server';
-import { Confirm, Copy, notice, Problem, Time } from '../../shell';
+import { Confirm, Copy, chosen, Form, notice, Problem, Time, useFaultAt } from '../../shell';
 import { createKey, revokeKey, rotateKey, useChange, useKeys } from './queries';
 import { FormEnd, SettingsList } from './settings-list';
 
@@ -205,10 +205,9 @@ function Make({ close, made }: { close: () => void; made: (key: NewApiKey) => vo
   const create = useChange('api-keys', createKey);
   const expires = days ? new Date(Date.now() + Number(days) * DAY_S * 1000).toISOString() : null;
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
+    <Form
+      error={create.error}
+      submit={() =>
         create.mutate(
           { name: name.trim(), ...(expires && { expires_at: expires }) },
           {
@@ -217,21 +216,52 @@ function Make({ close, made }: { close: () => void; made: (key: NewApiKey) => vo
               close();
             },
           },
-        );
-      }}
+        )
+      }
+      actions={
+        <FormEnd
+          saving={create}
+          close={close}
+          disabled={!name.trim()}
+          does="Make the key"
+          testid="make-key"
+        />
+      }
     >
+      <KeyFields name={name} setName={setName} days={days} setDays={setDays} />
+    </Form>
+  );
+}
+
+function KeyFields({
+  name,
+  setName,
+  days,
+  setDays,
+}: {
+  name: string;
+  setName: (name: string) => void;
+  /** Empty: for ever. */
+  days: string;
+  setDays: (days: string) => void;
+}) {
+  const at = useFaultAt();
+  return (
+    <>
       <TextInput
         label="Name"
         description="Which program it is for"
         value={name}
-        onChange={(event) => setName(event.currentTarget.value)}
+        {...at('/name')}
+        onChange={(event) => setName(chosen(event))}
         data-autofocus
         data-testid="key-name"
       />
       <NativeSelect
         label="Valid"
         value={days}
-        onChange={(event) => setDays(event.currentTarget.value)}
+        {...at('/expires_at')}
+        onChange={(event) => setDays(chosen(event))}
         data={[
           { value: '', label: 'until it is revoked' },
           { value: '30', label: 'for 30 days' },
@@ -239,7 +269,6 @@ function Make({ close, made }: { close: () => void; made: (key: NewApiKey) => vo
           { value: '365', label: 'for a year' },
         ]}
       />
-      <FormEnd saving={create} close={close} disabled={!name.trim()} does="Make the key" testid="make-key" />
-    </form>
+    </>
   );
 }

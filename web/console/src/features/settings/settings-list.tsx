@@ -120,7 +120,7 @@ export function RowActions({
   );
 }
 
-/** The end of each form: what was refused, and the way out. */
+/** The buttons of each form, and the way out. */
 export function FormEnd({
   saving,
   close,
@@ -128,7 +128,7 @@ export function FormEnd({
   testid,
   does = 'Save',
 }: {
-  saving: { isError: boolean; error: unknown; isPending: boolean };
+  saving: { isPending: boolean };
   close: () => void;
   disabled?: boolean;
   testid?: string;
@@ -136,15 +136,12 @@ export function FormEnd({
 }) {
   return (
     <>
-      {saving.isError && <Problem small error={saving.error} />}
-      <div className="row end">
-        <Button variant="default" onClick={close}>
-          Cancel
-        </Button>
-        <Button type="submit" disabled={disabled} loading={saving.isPending} data-testid={testid}>
-          {does}
-        </Button>
-      </div>
+      <Button variant="default" onClick={close}>
+        Cancel
+      </Button>
+      <Button type="submit" disabled={disabled} loading={saving.isPending} data-testid={testid}>
+        {does}
+      </Button>
     </>
   );
 }

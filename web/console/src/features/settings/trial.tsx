@@ -2,7 +2,7 @@ import { Button, NativeSelect } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Ability, ProviderAccount, TrialAnswer } from '../../server';
-import { Problem, Sound, tryAccount, useVoices } from '../../shell';
+import { Problem, Said, Sound, tryAccount, useVoices } from '../../shell';
 
 const DOES: Record<Ability, string> = { llm: 'Think', stt: 'Hear', tts: 'Speak' };
 
@@ -64,7 +64,7 @@ function Answer({ answer }: { answer: TrialAnswer }) {
   if (!answer.ok) {
     return (
       <div className="card" role="alert" data-testid="test-failed">
-        <strong>It failed.</strong> {answer.detail}
+        <strong>It failed.</strong> <Said text={answer.detail ?? ''} />
         {answer.code && (
           <p>
             <a href={`/docs/errors/${answer.code}`} target="_blank" rel="noreferrer">

@@ -5,7 +5,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import icon from '../../../icon.svg';
 import { refusalOf } from '../../server';
-import { signIn } from '../../shell';
+import { Said, signIn } from '../../shell';
 import { sentence } from '../../words';
 
 export function SignIn({ refused }: { refused: unknown }) {
@@ -47,7 +47,7 @@ export function SignIn({ refused }: { refused: unknown }) {
             autoComplete="current-password"
             data-autofocus
             data-testid="token"
-            error={said ? `${said.title}: ${sentence(said.detail)}` : undefined}
+            error={said && <Said text={`${said.title}: ${sentence(said.detail)}`} />}
           />
           <Button type="submit" loading={entering.isPending} disabled={!token.trim()} data-testid="enter">
             Sign in

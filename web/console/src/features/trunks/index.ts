@@ -1,0 +1,3 @@
+export { CallBy } from './call-by';
+export { choices, saysCaller } from './form';
+export { Light, Trunks } from './trunks';
