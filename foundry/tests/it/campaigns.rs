@@ -224,7 +224,11 @@ fn a_campaign_is_made_watched_and_paused_in_the_console() {
         errors.contains("Line 3:") && errors.contains("Line 4: the number is in line 2 already"),
         "{errors}"
     );
-    assert_eq!((&report["imported"], &report["contacts"]), (&json!(3), &json!(2)), "one was removed: {report}");
+    assert_eq!(
+        (&report["imported"], &report["contacts"]),
+        (&json!(3), &json!(2)),
+        "one was removed: {report}"
+    );
     assert_eq!(report["numberTaken"], "The campaign has this number already.", "{report}");
     assert_eq!(report["calls"], 4, "{report}\n{}", town.said());
     assert_eq!(report["light"], "ready", "the trunk is not registered with: {report}");

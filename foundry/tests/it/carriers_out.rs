@@ -240,7 +240,10 @@ fn what_an_account_or_a_number_lacks_is_said_before_anybody_is_called() {
         found.expect("it is listed").clone()
     };
     let main = light(&trunk.server, "main");
-    assert_eq!((&main["kind"], &main["state"], &main["caller"]), (&json!("twilio"), &json!("ready"), &Value::Null));
+    assert_eq!(
+        (&main["kind"], &main["state"], &main["caller"]),
+        (&json!("twilio"), &json!("ready"), &Value::Null)
+    );
     let other = light(&trunk.server, "other");
     assert_eq!((&other["kind"], &other["state"]), (&json!("telnyx"), &json!("unfit")), "{other}");
     assert!(other["detail"].to_string().contains("connection_id"), "{other}");

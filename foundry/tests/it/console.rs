@@ -105,7 +105,8 @@ fn what_is_wrong_with_a_form_stands_at_its_fields_and_newcomers_find_their_way()
     assert_eq!(report["entered"], true, "{report}");
     let again = report["again"].as_str().unwrap_or_default();
     assert!(
-        again.contains("This link was used already, 20") && again.contains("foundry admin-link on the server"),
+        again.contains("This link was used already, 20")
+            && again.contains("foundry admin-link on the server"),
         "{again}"
     );
 

@@ -120,7 +120,9 @@ pub(crate) async fn change(
     }
     may_change(&before)?;
     let number = number.unwrap_or_else(|| before.number.0.clone());
-    if number != before.number.0 && !store::known(&mut tx, key, std::slice::from_ref(&number)).await?.is_empty() {
+    if number != before.number.0
+        && !store::known(&mut tx, key, std::slice::from_ref(&number)).await?.is_empty()
+    {
         let detail = "the campaign has this number already".to_owned();
         return Err(of_field(&problem::BODY_UNFIT, "/number", "taken", detail));
     }
