@@ -695,7 +695,7 @@ fn what_was_told_of_the_call_reaches_texts_and_ways_and_outlives_a_server() {
     let back = Walk::restore(Arc::clone(&told), serde_json::from_str(&kept).unwrap()).unwrap();
     assert_eq!(answer(back), "Dear Maria, line 3.");
     assert_eq!(answer(tell(&[])), "Hello.", "nobody said anything of them");
-    assert!(!serde_json::to_string(tell(&[]).snapshot()).unwrap().contains("told"));
+    assert!(!serde_json::to_string(tell(&[]).snapshot()).unwrap().contains("\"told\":"));
 }
 
 #[test]
