@@ -11,7 +11,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_foundry");
 const BESIDE: usize = 3;
 
 /// Who has the machine: one test alone, or a few that need little of it.
-static MACHINE: Machine = Machine { state: Mutex::new(Taken { places: 0, wanted_whole: 0 }), freed: Condvar::new() };
+static MACHINE: Machine =
+    Machine { state: Mutex::new(Taken { places: 0, wanted_whole: 0 }), freed: Condvar::new() };
 
 struct Machine {
     state: Mutex<Taken>,
@@ -38,7 +39,8 @@ impl Drop for Quiet {
 pub(crate) fn quiet() -> Quiet {
     let mut taken = MACHINE.state.lock().unwrap_or_else(PoisonError::into_inner);
     taken.wanted_whole += 1;
-    let mut taken = MACHINE.freed.wait_while(taken, |taken| taken.places > 0).unwrap_or_else(PoisonError::into_inner);
+    let mut taken =
+        MACHINE.freed.wait_while(taken, |taken| taken.places > 0).unwrap_or_else(PoisonError::into_inner);
     taken.wanted_whole -= 1;
     taken.places = BESIDE;
     Quiet(BESIDE)

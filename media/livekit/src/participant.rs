@@ -145,7 +145,11 @@ pub fn enter(ticket: Ticket, credentials: &Arc<Credentials>, options: Options, t
         // Nobody may wait for it.
         let _unasked = ends.send(ended);
     });
-    Visit { peer: Peer { codec: Codec::Opus, events: receiver, commands: sender, rpc, keypad, caller }, begun, ended }
+    Visit {
+        peer: Peer { codec: Codec::Opus, events: receiver, commands: sender, rpc, keypad, caller },
+        begun,
+        ended,
+    }
 }
 
 /// Why a stay in the room is over.

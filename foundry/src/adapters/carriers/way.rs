@@ -152,7 +152,9 @@ impl Keypad for Keyed {
             let (api, key) = (api(&account, telnyx::API), key(&account).map_err(failed)?);
             // Of each its own: the carrier does nothing for a command that it knows.
             let id = format!("{:032x}", rand::random::<u128>());
-            line.tell(&telnyx::press(api, key, &call, &keys, &id), telnyx::is_gone).await.map_err(|error| failed(error.reason))?;
+            line.tell(&telnyx::press(api, key, &call, &keys, &id), telnyx::is_gone)
+                .await
+                .map_err(|error| failed(error.reason))?;
             // It says that it will, not when it has.
             tokio::time::sleep(keys.length()).await;
             Ok(())
