@@ -27,6 +27,8 @@ use crate::trunk::Trunk;
 
 /// How often a connection over TCP says that it is there (RFC 5626 section 4.4.1); one over TLS does so itself, and hears whether it is answered.
 const PING: Duration = Duration::from_secs(25);
+/// So long a ping may wait for room in its connection.
+const TAKEN: Duration = Duration::from_secs(1);
 /// For taking it back, once the server stops.
 const GOODBYE: Duration = Duration::from_millis(800);
 
@@ -61,7 +63,7 @@ impl Register {
                 () = tokio::time::sleep(PING), if matches!(flow, Some(SipConnection::Tcp(_))) => {
                     if let Some(SipConnection::Tcp(tcp)) = &flow {
                         // Where nobody takes it the connection ends, which is seen.
-                        let _gone = tcp.send_raw(b"\r\n\r\n").await;
+                        let _gone = tokio::time::timeout(TAKEN, tcp.send_raw(b"\r\n\r\n")).await;
                     }
                     if machine.due() > Instant::now().into_std() {
                         continue;

@@ -9,6 +9,8 @@ const LONGEST: Duration = Duration::from_secs(300);
 const DENIED: Duration = Duration::from_secs(60);
 /// Longer than this no trunk may put us off.
 const PUT_OFF: Duration = Duration::from_secs(3_600);
+/// Who ends a connection sooner than this after it was granted may do so with the next.
+const LIVES: Duration = Duration::from_secs(60);
 /// How long before the end of a registration it is renewed, at most.
 const EARLY: Duration = Duration::from_secs(60);
 
@@ -46,13 +48,16 @@ pub(crate) enum Answer {
 pub(crate) struct Machine {
     wanted_s: u32,
     failures: u32,
+    /// How often in a row a connection was gone soon after it was granted.
+    brief: u32,
+    granted: Option<Instant>,
     state: Registration,
     due: Instant,
 }
 
 impl Machine {
     pub(crate) fn new(wanted_s: u32, now: Instant) -> Self {
-        Self { wanted_s, failures: 0, state: Registration::Asking, due: now }
+        Self { wanted_s, failures: 0, brief: 0, granted: None, state: Registration::Asking, due: now }
     }
 
     pub(crate) fn state(&self) -> Registration {
@@ -74,6 +79,7 @@ impl Machine {
         match answer {
             Answer::Granted { expires_s } if expires_s > 0 => {
                 self.failures = 0;
+                self.granted = Some(now);
                 let whole = Duration::from_secs(expires_s.into());
                 self.due = now + whole - (whole / 2).min(EARLY);
                 self.state = Registration::Registered { expires_s };
@@ -89,11 +95,16 @@ impl Machine {
         }
     }
 
-    /// The connection by which calls come is gone: another is to be made, sooner for some than for others.
+    /// The connection by which calls come is gone: another is to be made, sooner for some than for others, and later and later where
+    /// none of them lasts.
     pub(crate) fn lost(&mut self, now: Instant, luck: f64) {
-        if matches!(self.state, Registration::Registered { .. }) {
-            self.due = self.due.min(now + SHORTEST.mul_f64(luck.clamp(0.0, 1.0)));
+        if !matches!(self.state, Registration::Registered { .. }) {
+            return;
         }
+        let brief = self.granted.is_some_and(|granted| now < granted + LIVES);
+        self.brief = if brief { self.brief + 1 } else { 0 };
+        let wait = SHORTEST.saturating_mul((1 << self.brief.min(10)) - 1).min(LONGEST) + SHORTEST;
+        self.due = self.due.min(now + wait.mul_f64(luck.clamp(0.0, 1.0)));
     }
 
     fn failed(&mut self, status: u16, after: Option<Duration>, now: Instant, luck: f64) {
@@ -123,8 +134,9 @@ mod tests {
         assert_eq!(machine.due(), due, "it is tried again when it is tried again");
         machine.answered(Answer::Granted { expires_s: 600 }, now, 0.5);
         assert_eq!(machine.due(), now + Duration::from_secs(540));
-        machine.lost(now, 0.5);
-        assert_eq!(machine.due(), now + Duration::from_secs(1));
+        let gone = now + LIVES;
+        machine.lost(gone, 0.5);
+        assert_eq!(machine.due(), gone + Duration::from_secs(1));
         assert_eq!(
             machine.state(),
             Registration::Registered { expires_s: 600 },
@@ -136,6 +148,23 @@ mod tests {
 
     fn s(n: u64) -> Duration {
         Duration::from_secs(n)
+    }
+
+    #[test]
+    fn a_trunk_that_ends_every_connection_is_asked_more_and_more_seldom() {
+        let mut now = Instant::now();
+        let mut machine = Machine::new(3_600, now);
+        let mut waits = Vec::new();
+        for _ in 0..10 {
+            machine.answered(Answer::Granted { expires_s: 3_600 }, now, 0.5);
+            machine.lost(now, 1.0);
+            waits.push(machine.due().saturating_duration_since(now).as_secs());
+            now = machine.due();
+        }
+        assert_eq!(waits, [4, 8, 16, 32, 64, 128, 256, 302, 302, 302]);
+        machine.answered(Answer::Granted { expires_s: 3_600 }, now, 0.5);
+        machine.lost(now + LIVES, 1.0);
+        assert_eq!(machine.due(), now + LIVES + SHORTEST, "one that lasted makes up for all");
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl Pings {
     /// Anything that comes shows that somebody is there.
     pub(super) fn came(&mut self, bytes: &[u8]) {
         let asked = self.asked.take().is_some();
-        self.answers |= asked && bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        // One empty line answers; two are a question of theirs.
+        self.answers |= asked && bytes == b"\r\n";
     }
 
     /// When silence means something, counted from now.
@@ -83,5 +84,8 @@ mod tests {
         }
         pings.came(b"SIP/2.0 200 OK\r\n");
         assert_eq!(pings.due(now), now + EVERY, "an answer to something else promises nothing");
+        assert_eq!(pings.silent(now), Silence::Ask);
+        pings.came(b"\r\n\r\n");
+        assert_eq!(pings.due(now), now + EVERY, "nor does their own question");
     }
 }
