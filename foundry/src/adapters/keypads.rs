@@ -1,5 +1,5 @@
 //! Keys that agents press, by the line that they go out on: events or tones of a SIP call, packets in a LiveKit room; commands to carriers are
-//! in `carriers::through`. Browsers and streams of Twilio have no way: what is played into those is sound alone.
+//! in `carriers::way`. Browsers and streams of Twilio have no way: what is played into those is sound alone.
 
 use domain::Keys;
 use futures::FutureExt;

@@ -200,6 +200,10 @@ impl Inbound {
             if let Some(frame) = self.frame() {
                 return Output::Frame(frame);
             }
+            if self.jitter.begins_anew() {
+                // Another stream, or the other side was on hold: the network did nothing.
+                (self.gap, self.heard) = (MediaTime::ZERO, false);
+            }
             match self.jitter.poll(now) {
                 Slot::Packet(packet) => self.packet(&packet, now),
                 Slot::Hole { duration, cause: Cause::Lost { next }, .. } => {

@@ -162,10 +162,19 @@ impl Jitter {
             }
             return self.give_up(next);
         }
+        if front.packet.payload.is_empty() {
+            return self.count();
+        }
         if let Some(pause) = self.pause() {
             return pause;
         }
         self.deliver()
+    }
+
+    /// Whether what comes next begins a new stream: the silence before it is nobody's.
+    #[must_use]
+    pub fn begins_anew(&self) -> bool {
+        self.queue.front().is_some_and(|front| front.fresh && self.next.is_none_or(|next| next == front.position))
     }
 
     /// How long a missing packet is waited for at present.
@@ -228,11 +237,23 @@ impl Jitter {
         let share = gap / missing;
         // Packets of another length than before are possible, a clock that jumped and a pause in between are likelier.
         let units = if share > 0 && share <= self.last_units * 2 { share } else { self.last_units.min(gap) };
-        let next = (missing == 1).then(|| front.packet.payload.clone());
+        let next = (missing == 1 && !front.packet.payload.is_empty()).then(|| front.packet.payload.clone());
         self.next = Some(position + 1);
         self.expected = Some((codec, timestamp.wrapping_add(units)));
         self.statistics.lost += 1;
         Slot::Hole { timestamp, duration: duration(units, codec), cause: Cause::Lost { next } }
+    }
+
+    /// A packet without sound keeps the count of sequence numbers alone. Its timestamp says nothing of the sound: a key has that of its
+    /// beginning for as long as it is held, and audio may come in between (RFC 4733 section 2.5.1.2).
+    fn count(&mut self) -> Slot {
+        let Some(Queued { position, packet, fresh, .. }) = self.queue.pop_front() else { return Slot::Wait(None) };
+        self.next = Some(position + 1);
+        if fresh {
+            self.expected = None;
+        }
+        self.statistics.delivered += 1;
+        Slot::Packet(packet)
     }
 
     fn pause(&mut self) -> Option<Slot> {

@@ -332,6 +332,7 @@ impl Call {
                 Some(ask) = self.asks.recv() => self.asked_for(ask),
                 () = tokio::time::sleep_until(due.into()) => {
                     let now = Instant::now().into_std();
+                    self.let_go();
                     if let Some((datagram, to)) = self.voice.fill(now) {
                         self.send(&datagram, to);
                     }

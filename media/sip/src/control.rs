@@ -65,6 +65,8 @@ pub enum NotPressed {
     Held,
     #[error("keys of this call are being sent")]
     UnderWay,
+    #[error("the line changed while keys were being sent")]
+    Changed,
     #[error("the call is over")]
     Over,
 }
@@ -149,15 +151,19 @@ impl Call {
         }
     }
 
-    /// A frame was sent: whoever waits for the keys is told when that was the last of them.
-    pub(crate) fn pressed_on(&mut self) {
+    /// No more keys are sent for whoever does not wait for them any longer.
+    pub(crate) fn let_go(&mut self) {
         if self.pressing.as_ref().is_some_and(oneshot::Sender::is_closed) {
             self.voice.release();
         }
+    }
+
+    /// A frame was sent: whoever waits for the keys is told when that was the last of them.
+    pub(crate) fn pressed_on(&mut self) {
         if !self.voice.is_pressing()
             && let Some(answer) = self.pressing.take()
         {
-            let _gone = answer.send(Ok(()));
+            let _gone = answer.send(if self.voice.take_cut() { Err(NotPressed::Changed) } else { Ok(()) });
         }
     }
 

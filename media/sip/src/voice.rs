@@ -3,7 +3,7 @@
 //! Pure, like the parts of `rtp` that it puts together. It decides nothing about the call.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -70,6 +70,8 @@ pub struct Voice {
     noise: u32,
     /// Keys that are to be sent, frame by frame.
     pressing: VecDeque<Sound>,
+    /// Keys were left out, since the line changed while they were sent.
+    cut: bool,
 }
 
 /// A frame of keys that we send.
@@ -116,6 +118,7 @@ impl Voice {
             bridge: None,
             noise: 1,
             pressing: VecDeque::new(),
+            cut: false,
         }
     }
 
@@ -140,6 +143,12 @@ impl Voice {
     /// Where there is no encoder for the codec.
     pub fn agree(&mut self, agreed: Agreed) -> Result<(), media_core::codec::Error> {
         let before = self.agreed.as_ref().map(|before| before.send.codec);
+        let other = |before: &Agreed| before.send.codec != agreed.send.codec || before.events != agreed.events;
+        if self.is_pressing() && self.agreed.as_ref().is_some_and(other) {
+            // What is left of them is made for the line as it was.
+            self.release();
+            self.cut = true;
+        }
         if before != Some(agreed.send.codec) {
             let options = media_codec::opus::Options::default();
             self.encoder = Some(match agreed.send.codec {
@@ -278,6 +287,7 @@ impl Voice {
         if self.pressing.len() > PRESSING {
             return false;
         }
+        self.cut = false;
         let (events, rate_hz) =
             (self.agreed.as_ref().is_some_and(|agreed| agreed.events.is_some()), encoder.rate_hz());
         for key in keys.iter() {
@@ -306,17 +316,33 @@ impl Voice {
         !self.pressing.is_empty()
     }
 
+    /// Whether keys were left out, since this was last asked.
+    pub fn take_cut(&mut self) -> bool {
+        std::mem::take(&mut self.cut)
+    }
+
     /// Keys that were not sent are not wanted any more.
     pub fn release(&mut self) {
         self.pressing.clear();
     }
 
-    /// Where our reports go (RTCP), and the clock of what we send; `None` while nothing may be sent, and where reports would have to be enciphered.
+    /// Where our reports go (RTCP). `None` while nothing may be sent, where reports would have to be enciphered, and where audio comes from
+    /// elsewhere than the other side said: the port beside that of a router is somebody else's.
     #[must_use]
-    pub fn reports_to(&self) -> Option<(SocketAddr, u32)> {
-        let (send, mut remote) = self.way().filter(|_| self.srtp.is_none())?;
+    pub fn reports_to(&self) -> Option<SocketAddr> {
+        let (_, mut remote) = self.way().filter(|_| self.srtp.is_none())?;
+        if self.agreed.as_ref()?.remote != Some(remote) {
+            return None;
+        }
         remote.set_port(remote.port().checked_add(1)?);
-        Some((remote, clock_hz(send.codec)))
+        Some(remote)
+    }
+
+    /// Who may report on what they hear, and the clock of what we send.
+    #[must_use]
+    pub fn reported_by(&self) -> Option<(IpAddr, u32)> {
+        let (send, remote) = self.way().filter(|_| self.srtp.is_none())?;
+        Some((remote.ip(), clock_hz(send.codec)))
     }
 
     /// When to call `fill`; `None` while nothing may be sent.
@@ -344,13 +370,6 @@ impl Voice {
             }
             Some(Sound::Tone(samples)) => samples,
             Some(Sound::Quiet) | None => self.noise()?,
-        };
-        let encoder = self.encoder.as_mut()?;
-        // The line may have changed to another codec meanwhile.
-        let samples = if samples.len() == AudioFrame::samples_per_frame(encoder.rate_hz()) {
-            samples
-        } else {
-            self.noise()?
         };
         let encoder = self.encoder.as_mut()?;
         let payload = encoder.encode(&samples).filter(|payload| !payload.is_empty())?;
@@ -690,6 +709,31 @@ mod tests {
             }
             assert_eq!(keys, "4711#", "{format:?}");
         }
+    }
+
+    #[test]
+    fn keys_are_cut_where_the_line_changes_while_they_are_sent_and_that_is_known() {
+        let now = Instant::now();
+        let mut near = voice(PCMU);
+        assert!(near.press(&"47".parse().expect("keys")));
+        near.agree(agreed(PCMU)).expect("agreed");
+        assert!(near.is_pressing() && !near.take_cut(), "nothing of theirs changed");
+        near.agree(Agreed { events: None, ..agreed(PCMU) }).expect("agreed");
+        assert!(!near.is_pressing() && near.take_cut() && !near.take_cut());
+        assert!(near.press(&"4".parse().expect("keys")), "as tones");
+        assert!(near.fill(now).is_some() && !near.take_cut());
+    }
+
+    #[test]
+    fn reports_go_beside_the_port_that_was_told_and_nowhere_where_audio_comes_from_another() {
+        let mut near = voice(PCMU);
+        let told = from();
+        assert_eq!(near.reports_to(), Some(SocketAddr::new(told.ip(), told.port() + 1)));
+        let router = SocketAddr::new(told.ip(), told.port() + 40);
+        let audio = header(0, 160).datagram(&[0xff; 160]);
+        assert!(matches!(near.received(&audio, router, Instant::now()), Heard::Audio(_)));
+        assert_eq!(near.reports_to(), None);
+        assert_eq!(near.reported_by(), Some((router.ip(), 8_000)));
     }
 
     #[test]

@@ -299,3 +299,38 @@ fn a_packet_without_sound_is_not_taken_for_lost_and_the_track_goes_on_meanwhile(
     assert_eq!((filled.concealed, filled.gaps), (0, 0), "{filled:?}");
     assert!((96..=100).contains(&frames.len()), "{} frames of 100", frames.len());
 }
+
+#[test]
+fn audio_between_the_packets_of_a_key_is_no_longer_than_it_is() {
+    let (start, mut inbound) = (Instant::now(), inbound());
+    let mut frames = Vec::new();
+    for slot in 0..100_u64 {
+        let now = start + ms(20 * slot);
+        // RFC 4733 lets a sender give audio and events side by side.
+        if (20..70).contains(&slot) {
+            inbound.push(packet(Codec::Pcmu, (slot + slot - 20) as u16, 20 * 160, Vec::new(), now), now);
+        }
+        let earlier = slot.saturating_sub(19).min(50);
+        let audio = Packet { sequence: (slot + earlier) as u16, ..speech(slot as u16, now) };
+        inbound.push(audio, now);
+        frames.extend(drain(&mut inbound, now));
+    }
+    let (statistics, filled) = (inbound.statistics(), inbound.filled());
+    assert_eq!((statistics.lost, statistics.resyncs, filled.gaps), (0, 0, 0), "{filled:?}");
+    assert!((97..=100).contains(&frames.len()), "{} frames of 100", frames.len());
+}
+
+#[test]
+fn silence_before_another_stream_is_no_gap_of_the_network() {
+    let (start, mut inbound) = (Instant::now(), inbound());
+    for slot in (0..50_u64).chain(100..150) {
+        let now = start + ms(20 * slot);
+        let of = speech(slot as u16, now);
+        // After a hold the other side counts anew.
+        let next = if slot < 100 { of } else { Packet { sequence: 40_000 + slot as u16, timestamp: 77 + slot as u32 * 160, ..of } };
+        inbound.push(next, now);
+        drain(&mut inbound, now);
+        while drain(&mut inbound, now + ms(19)).len() > 0 {}
+    }
+    assert_eq!((inbound.filled().gaps, inbound.statistics().lost), (0, 0), "{:?}", inbound.filled());
+}

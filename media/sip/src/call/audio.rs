@@ -37,14 +37,14 @@ impl Call {
     pub(super) fn report(&mut self, now: std::time::Instant) {
         let Some(report) = self.reports.report(now) else { return };
         let reports = self.lease.as_ref().and_then(|lease| lease.reports.as_ref());
-        if let (Some(reports), Some((to, _))) = (reports, self.voice.reports_to()) {
+        if let (Some(reports), Some(to)) = (reports, self.voice.reports_to()) {
             let _lost = reports.try_send_to(&report, to);
         }
     }
 
     /// The far side says how it hears us.
     pub(super) fn reported(&mut self, report: &[u8], from: std::net::SocketAddr) {
-        let Some((_, clock_hz)) = self.voice.reports_to().filter(|(to, _)| to.ip() == from.ip()) else {
+        let Some((_, clock_hz)) = self.voice.reported_by().filter(|(ip, _)| *ip == from.ip()) else {
             return;
         };
         if let Some(quality) = self.reports.heard(report, clock_hz, Instant::now().into_std()) {
