@@ -174,7 +174,9 @@ impl Jitter {
     /// Whether what comes next begins a new stream: the silence before it is nobody's.
     #[must_use]
     pub fn begins_anew(&self) -> bool {
-        self.queue.front().is_some_and(|front| front.fresh && self.next.is_none_or(|next| next == front.position))
+        self.queue
+            .front()
+            .is_some_and(|front| front.fresh && self.next.is_none_or(|next| next == front.position))
     }
 
     /// How long a missing packet is waited for at present.
@@ -247,7 +249,9 @@ impl Jitter {
     /// A packet without sound keeps the count of sequence numbers alone. Its timestamp says nothing of the sound: a key has that of its
     /// beginning for as long as it is held, and audio may come in between (RFC 4733 section 2.5.1.2).
     fn count(&mut self) -> Slot {
-        let Some(Queued { position, packet, fresh, .. }) = self.queue.pop_front() else { return Slot::Wait(None) };
+        let Some(Queued { position, packet, fresh, .. }) = self.queue.pop_front() else {
+            return Slot::Wait(None);
+        };
         self.next = Some(position + 1);
         if fresh {
             self.expected = None;

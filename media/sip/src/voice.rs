@@ -143,7 +143,8 @@ impl Voice {
     /// Where there is no encoder for the codec.
     pub fn agree(&mut self, agreed: Agreed) -> Result<(), media_core::codec::Error> {
         let before = self.agreed.as_ref().map(|before| before.send.codec);
-        let other = |before: &Agreed| before.send.codec != agreed.send.codec || before.events != agreed.events;
+        let other =
+            |before: &Agreed| before.send.codec != agreed.send.codec || before.events != agreed.events;
         if self.is_pressing() && self.agreed.as_ref().is_some_and(other) {
             // What is left of them is made for the line as it was.
             self.release();

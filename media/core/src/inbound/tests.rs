@@ -327,7 +327,11 @@ fn silence_before_another_stream_is_no_gap_of_the_network() {
         let now = start + ms(20 * slot);
         let of = speech(slot as u16, now);
         // After a hold the other side counts anew.
-        let next = if slot < 100 { of } else { Packet { sequence: 40_000 + slot as u16, timestamp: 77 + slot as u32 * 160, ..of } };
+        let next = if slot < 100 {
+            of
+        } else {
+            Packet { sequence: 40_000 + slot as u16, timestamp: 77 + slot as u32 * 160, ..of }
+        };
         inbound.push(next, now);
         drain(&mut inbound, now);
         while drain(&mut inbound, now + ms(19)).len() > 0 {}

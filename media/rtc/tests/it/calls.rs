@@ -1,13 +1,15 @@
 //! What a session and a caller see of each other.
 
+use std::time::Duration;
+
 use media_core::{LegCommand, LegEvent};
 use media_rtc::{Client, Error, Options, Server};
 use runtime::tasks::Tasks;
 
 use crate::relay::Relay;
 use crate::support::{
-    caller_options, connect, eventually, listen, loopback, message, number_of, options, rest, signal, speak,
-    until,
+    caller_options, connect, eventually, listen, loopback, message, number_of, options, packet, rest, signal,
+    speak, until,
 };
 
 #[tokio::test]
