@@ -328,11 +328,11 @@ impl Voice {
     }
 
     /// Where our reports go (RTCP). `None` while nothing may be sent, where reports would have to be enciphered, and where audio comes from
-    /// elsewhere than the other side said: the port beside that of a router is somebody else's.
+    /// another port than the other side said: the one beside that of a router is somebody else's.
     #[must_use]
     pub fn reports_to(&self) -> Option<SocketAddr> {
         let (_, mut remote) = self.way().filter(|_| self.srtp.is_none())?;
-        if self.agreed.as_ref()?.remote != Some(remote) {
+        if self.agreed.as_ref()?.remote?.port() != remote.port() {
             return None;
         }
         remote.set_port(remote.port().checked_add(1)?);
