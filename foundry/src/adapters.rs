@@ -30,6 +30,7 @@ pub(crate) mod returning;
 pub(crate) mod rooms;
 pub(crate) mod shared;
 pub(crate) mod shelf;
+pub(crate) mod sight;
 pub(crate) mod sink;
 pub(crate) mod speech_to_speech;
 pub(crate) mod spending;
