@@ -102,6 +102,8 @@ pub enum Unheard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     Ask(Request),
+    /// It is known to be done: where its answer is late it is not asked for again.
+    Done(Request),
     /// Of the carrier's question that was just put in.
     Answer(Answer),
     /// The stream that was just put in carries the call from now on.
@@ -112,6 +114,8 @@ pub enum Output {
     NotReached(Unheard),
     /// Of the last try.
     Outcome(Result<(), Unanswered>),
+    /// Nobody is called for the caller, who is not here: the transfer that was just put in is no try.
+    NotTried,
     /// The caller is no longer here.
     Closes(How),
 }
@@ -140,10 +144,11 @@ enum Phase {
         ended: Option<How>,
         waits: bool,
     },
-    /// Nobody took them, and their audio is on its way.
+    /// Nobody took them, and their audio is on its way. `told`: the carrier, to bring it.
     Returning {
         why: Unanswered,
         waits: bool,
+        told: bool,
     },
     /// The caller is with somebody else, where the carrier is to leave them.
     Elsewhere,
@@ -202,6 +207,12 @@ impl Leg {
     #[must_use]
     pub fn is_elsewhere(&self) -> bool {
         self.phase == Phase::Elsewhere
+    }
+
+    /// Whether it is ours to end: nobody else has the caller, or is called for them.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        matches!(self.phase, Phase::Calling { .. } | Phase::Here | Phase::Returning { .. } | Phase::Left)
     }
 
     /// What is to be done next, in order.
@@ -274,7 +285,7 @@ impl Leg {
 
     fn transfer(&mut self, ring: Duration, now: Instant) {
         if self.phase != Phase::Here {
-            return self.says(Output::Outcome(Err(Unanswered::Failed)));
+            return self.says(Output::NotTried);
         }
         self.tries += 1;
         self.fetching = false;
@@ -299,16 +310,21 @@ impl Leg {
     }
 
     fn not_taken(&mut self, number: u32, why: Unanswered, now: Instant) {
-        let Phase::Away { ended, waits } = self.phase else { return };
         if number != self.tries {
             return;
         }
+        let (ended, waits) = match self.phase {
+            Phase::Away { ended, waits } => (ended, waits),
+            // It was told to bring their audio, and could not yet.
+            Phase::Returning { .. } => return self.says(Output::Answer(Answer::Stream)),
+            _ => return,
+        };
         match ended {
             None => self.stays(Err(why), waits),
             // The carrier ended the stream, and not since the caller has left.
             Some(How::Closed) if why != Unanswered::Cancelled => {
                 self.says(Output::Answer(Answer::Stream));
-                self.returning(why, waits, now);
+                self.returning(why, waits, true, now);
             }
             Some(how) => self.closes(how),
         }
@@ -317,13 +333,16 @@ impl Leg {
     fn back(&mut self, number: u32, why: Unanswered, now: Instant) {
         let answer = match self.phase {
             Phase::Away { waits, .. } if number == self.tries => {
-                self.returning(why, waits, now);
+                self.returning(why, waits, true, now);
                 Answer::Stream
             }
-            Phase::Returning { .. } if number == self.tries => Answer::Stream,
+            Phase::Returning { why, waits, .. } if number == self.tries => {
+                self.phase = Phase::Returning { why, waits, told: true };
+                Answer::Stream
+            }
             // The request was not heard to be taken, and was.
             Phase::Here if number == self.tries && !self.fetching => {
-                self.returning(why, false, now);
+                self.returning(why, false, true, now);
                 Answer::Stream
             }
             Phase::Elsewhere | Phase::Left | Phase::Over => Answer::Goodbye,
@@ -333,21 +352,24 @@ impl Leg {
     }
 
     fn fetched(&mut self, number: u32, now: Instant) {
+        if self.fetching && number == self.tries {
+            self.fetching = false;
+            self.says(Output::Done(Request::Fetch { number }));
+        }
         let answer = match self.phase {
             _ if number != self.tries && self.has_caller() => Answer::Nothing,
-            Phase::Returning { why, waits } => {
-                self.returning(why, waits, now);
+            Phase::Returning { why, waits, .. } => {
+                self.returning(why, waits, true, now);
                 Answer::Stream
             }
             // A stream that came by the try's own end is ended by this.
             Phase::Here => {
-                self.returning(Unanswered::NoAnswer, false, now);
+                self.returning(Unanswered::NoAnswer, false, true, now);
                 Answer::Stream
             }
             Phase::Away { .. } => Answer::Nothing,
             _ => Answer::Goodbye,
         };
-        self.fetching = false;
         self.says(Output::Answer(answer));
     }
 
@@ -357,7 +379,7 @@ impl Leg {
                 self.says(Output::Join);
                 self.becomes(Phase::Here, None);
             }
-            Phase::Returning { why, waits } => {
+            Phase::Returning { why, waits, .. } => {
                 self.says(Output::Join);
                 self.stays(Err(why), waits);
             }
@@ -369,7 +391,7 @@ impl Leg {
 
     fn stops(&mut self, how: How, now: Instant) {
         match self.phase {
-            Phase::Here if self.fetching => self.returning(Unanswered::NoAnswer, false, now),
+            Phase::Here if self.fetching => self.returning(Unanswered::NoAnswer, false, false, now),
             Phase::Here => self.closes(how),
             Phase::Away { waits, .. } => self.phase = Phase::Away { ended: Some(how), waits },
             _ => {}
@@ -382,7 +404,9 @@ impl Leg {
                 self.phase = Phase::Away { ended, waits: false };
                 self.silent(now);
             }
-            Phase::Returning { why, waits: true } => self.phase = Phase::Returning { why, waits: false },
+            Phase::Returning { why, waits: true, told } => {
+                self.phase = Phase::Returning { why, waits: false, told };
+            }
             _ => {}
         }
     }
@@ -424,10 +448,15 @@ impl Leg {
                     (_, None) => self.stays(Err(Unanswered::Failed), waits),
                 }
             }
-            (Request::Fetch { number }, _) if number == self.tries => {
+            // Once it is done, whatever its answer says is of no account.
+            (Request::Fetch { number }, phase) if number == self.tries && self.fetching => {
                 self.fetching = false;
-                if matches!(self.phase, Phase::Returning { .. }) {
-                    self.closes(if gone { How::Closed } else { How::Lost });
+                match phase {
+                    Phase::Returning { .. } if gone => self.closes(How::Closed),
+                    // The try ended by itself, and their audio comes all the same.
+                    Phase::Returning { told: true, .. } => {}
+                    Phase::Returning { .. } => self.closes(How::Lost),
+                    _ => {}
                 }
             }
             _ => {}
@@ -437,11 +466,11 @@ impl Leg {
     fn fetch(&mut self, why: Unanswered, waits: bool, now: Instant) {
         self.fetching = true;
         self.says(Output::Ask(Request::Fetch { number: self.tries }));
-        self.returning(why, waits, now);
+        self.returning(why, waits, false, now);
     }
 
-    fn returning(&mut self, why: Unanswered, waits: bool, now: Instant) {
-        self.becomes(Phase::Returning { why, waits }, Some((now + RETURNS, Why::Returns)));
+    fn returning(&mut self, why: Unanswered, waits: bool, told: bool, now: Instant) {
+        self.becomes(Phase::Returning { why, waits, told }, Some((now + RETURNS, Why::Returns)));
     }
 
     /// The caller is with the agent.

@@ -45,6 +45,8 @@ impl Trial {
     }
 }
 
+const FETCHED: Output = Output::Done(Request::Fetch { number: 1 });
+
 fn answer(answer: Answer) -> Output {
     Output::Answer(answer)
 }
@@ -138,7 +140,7 @@ fn a_caller_of_whose_try_nothing_is_heard_is_fetched() {
     // Whatever is said of the try now is said of one that is over.
     assert_eq!(call.put(37_100, Input::Taken { number: 1 }), []);
     assert_eq!(call.put(37_200, Input::GivesUp { number: 1 }), []);
-    assert_eq!(call.put(37_500, Input::Fetched { number: 1 }), [answer(Answer::Stream)]);
+    assert_eq!(call.put(37_500, Input::Fetched { number: 1 }), [FETCHED, answer(Answer::Stream)]);
     assert_eq!(call.put(38_000, Input::Opens), [Output::Join], "and nobody waits for the outcome");
     assert_eq!(call.put(38_100, Input::Fetched { number: 0 }), [answer(Answer::Nothing)]);
     let mut waiting = Trial::away(Audio::Leaves);
@@ -161,6 +163,38 @@ fn a_caller_who_cannot_be_fetched_has_left_or_is_lost() {
     }
 }
 
+/// Its answer is late, or says that it failed: the caller is on their way all the same.
+#[test]
+fn a_caller_who_was_fetched_is_not_lost_by_what_is_said_of_the_request_later() {
+    for gone in [true, false] {
+        let refused = Input::Refused { what: Request::Fetch { number: 1 }, gone, unsure: true };
+        let mut call = Trial::away(Audio::Leaves);
+        call.late();
+        assert_eq!(call.put(37_500, Input::Fetched { number: 1 }), [FETCHED, answer(Answer::Stream)]);
+        assert_eq!(call.put(37_600, refused), []);
+        assert_eq!(
+            call.put(38_000, Input::Opens),
+            [Output::Join, Output::Outcome(Err(Unanswered::NoAnswer))]
+        );
+        assert_eq!(call.put(38_100, refused), []);
+        assert_eq!(call.put(40_000, Input::Stops(How::Closed)), [Output::Closes(How::Closed)]);
+    }
+}
+
+/// The try ended by itself before: the carrier brings the caller's audio, and need not be asked.
+#[test]
+fn a_caller_whose_audio_comes_back_by_itself_does_not_have_to_be_fetched() {
+    for (gone, said) in [(false, vec![]), (true, vec![Output::Closes(How::Closed)])] {
+        let refused = Input::Refused { what: Request::Fetch { number: 1 }, gone, unsure: false };
+        let mut call = Trial::away(Audio::Leaves);
+        call.late();
+        assert_eq!(call.put(37_050, Input::Back { number: 1, why: BUSY }), [answer(Answer::Stream)]);
+        assert_eq!(call.put(37_100, refused), said);
+        let placed = if gone { Output::Decline } else { Output::Join };
+        assert_eq!(call.put(38_000, Input::Opens).first(), Some(&placed));
+    }
+}
+
 /// The try ends by itself while it is ended by us: the stream of the one is ended by the other.
 #[test]
 fn a_stream_that_a_fetch_ends_is_not_the_end_of_the_call() {
@@ -170,7 +204,7 @@ fn a_stream_that_a_fetch_ends_is_not_the_end_of_the_call() {
     assert_eq!(call.put(37_100, Input::Opens), [Output::Join, Output::Outcome(Err(Unanswered::NoAnswer))]);
     assert_eq!(call.put(37_200, Input::Stops(How::Closed)), []);
     assert_eq!(call.due_ms(), Some((57_200, Why::Returns)));
-    assert_eq!(call.put(37_250, Input::Fetched { number: 1 }), [answer(Answer::Stream)]);
+    assert_eq!(call.put(37_250, Input::Fetched { number: 1 }), [FETCHED, answer(Answer::Stream)]);
     assert_eq!(call.put(37_300, Input::Opens), [Output::Join], "the outcome is told once");
     assert_eq!(call.put(40_000, Input::Stops(How::Lost)), [Output::Closes(How::Lost)], "this one is");
     // And where the stop is heard last.
@@ -178,7 +212,7 @@ fn a_stream_that_a_fetch_ends_is_not_the_end_of_the_call() {
     call.late();
     call.put(37_050, Input::Back { number: 1, why: BUSY });
     call.put(37_100, Input::Opens);
-    assert_eq!(call.put(37_150, Input::Fetched { number: 1 }), [answer(Answer::Stream)]);
+    assert_eq!(call.put(37_150, Input::Fetched { number: 1 }), [FETCHED, answer(Answer::Stream)]);
     assert_eq!(call.put(37_200, Input::Stops(How::Closed)), []);
     assert_eq!(call.put(37_250, Input::Opens), [Output::Join]);
 }
@@ -239,6 +273,15 @@ fn a_stream_that_ended_while_the_caller_was_away_ended_as_it_did() {
         call.put(100, Input::Stops(how));
         assert_eq!(call.put(200, Input::NotTaken { number: 1, why }), [said], "{how:?} {why:?}");
     }
+    // What the carrier was told it could not do, and it says the same again.
+    let (mut again, no) = (Trial::away(Audio::Stays), Input::NotTaken { number: 1, why: BUSY });
+    again.put(100, Input::Stops(How::Closed));
+    assert_eq!(again.put(200, no), [answer(Answer::Stream)]);
+    assert_eq!(again.put(900, no), [answer(Answer::Stream)]);
+    assert_eq!(again.put(950, Input::NotTaken { number: 0, why: BUSY }), [], "of another try");
+    assert_eq!(again.due_ms(), Some((20_200, Why::Returns)), "not for ever");
+    assert_eq!(again.put(1_500, Input::Opens), [Output::Join, Output::Outcome(Err(BUSY))]);
+    assert_eq!(again.put(1_600, no), []);
     let mut silent = Trial::away(Audio::Stays);
     silent.put(100, Input::Stops(How::Lost));
     assert_eq!(silent.late().1, [Output::Closes(How::Lost)]);
@@ -278,9 +321,26 @@ fn a_transfer_that_the_carrier_refuses_leaves_the_caller_with_the_agent() {
 #[test]
 fn nobody_is_called_for_a_caller_who_is_not_here() {
     let mut call = Trial::away(Audio::Leaves);
-    assert_eq!(call.put(100, Input::Transfer { ring: RING }), [Output::Outcome(Err(Unanswered::Failed))]);
+    assert_eq!(call.put(100, Input::Transfer { ring: RING }), [Output::NotTried]);
     call.put(200, Input::Left);
-    assert_eq!(call.put(300, Input::Transfer { ring: RING }), [Output::Outcome(Err(Unanswered::Failed))]);
+    assert_eq!(call.put(300, Input::Transfer { ring: RING }), [Output::NotTried]);
+}
+
+#[test]
+fn a_call_is_ours_unless_somebody_else_has_its_caller_or_is_called_for_them() {
+    let mut call = Trial::here(Audio::Leaves);
+    assert!(call.leg.is_ours());
+    call.put(100, Input::Transfer { ring: RING });
+    assert!(!call.leg.is_ours());
+    call.put(9_000, Input::Back { number: 1, why: BUSY });
+    assert!(call.leg.is_ours(), "on their way back");
+    call.put(9_100, Input::Opens);
+    assert!(call.leg.is_ours());
+    call.put(10_000, Input::Transfer { ring: RING });
+    call.put(11_000, Input::Taken { number: 2 });
+    assert!(!call.leg.is_ours());
+    call.put(12_000, Input::HangUp);
+    assert!(!call.leg.is_ours());
 }
 
 /// Whatever comes in whichever order: nobody waits without an end, an end is said once, and a call that is ours is ended once.
@@ -333,7 +393,7 @@ fn no_order_of_events_leaves_anybody_waiting() {
             closed += count(|output| matches!(output, Output::Closes(_)));
             unheard += count(|output| matches!(output, Output::NotReached(_)));
             hung_up += count(|output| *output == Output::Ask(Request::HangUp));
-            outcomes += count(|output| matches!(output, Output::Outcome(_)));
+            outcomes += count(|output| matches!(output, Output::Outcome(_) | Output::NotTried));
             tries += usize::from(matches!(input, Input::Transfer { .. }));
             let waits = matches!(
                 call.leg.phase,

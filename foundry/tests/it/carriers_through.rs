@@ -46,11 +46,20 @@ fn put_through(trunk: &Trunk) -> Stream {
     stream
 }
 
+/// Which calls are ended if the server dies now.
+fn is_on_record(trunk: &Trunk, calls: &str) {
+    process::wait_for("the record", Duration::from_secs(10), || {
+        let held = "select coalesce(string_agg(call, ' '), '') from app.carrier_calls";
+        (testkit::postgres::sql(trunk.server.database(), held) == calls).then_some(())
+    });
+}
+
 #[test]
 fn a_caller_whom_nobody_takes_comes_back_from_twilio_to_the_same_session() {
     let _quiet = house::among_others();
     let trunk = Trunk::through("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
     drop(put_through(&trunk));
+    is_on_record(&trunk, "");
     let no_answer = [("DialCallStatus", "no-answer"), ("CallStatus", "in-progress")];
     let caller = ("CA7", NUMBER);
     let forged = posts_to(&trunk, TRY, caller, "another token", &no_answer);
@@ -60,6 +69,7 @@ fn a_caller_whom_nobody_takes_comes_back_from_twilio_to_the_same_session() {
     let back = posts_to(&trunk, TRY, caller, AUTH_TOKEN, &no_answer);
     let mut stream = stream_of(&trunk, "CA7", &back.text());
     assert!(stream.listen(25) >= 25, "the agent says that nobody could take the call");
+    is_on_record(&trunk, "CA7");
     drop(stream);
     let call = only_call(&trunk);
     let states: Vec<&Value> =

@@ -54,6 +54,9 @@ pub(super) trait Carrier: Send + Sync {
     /// What the carrier refused; `None`: nothing. `to`: whom a caller is put through to.
     fn ask(&self, request: Request, to: Option<&Transfer>) -> BoxFuture<'static, Option<Input>>;
 
+    /// The call is ours: nobody else has the caller. While somebody is called for them it may be another's.
+    fn is_ours(&self);
+
     /// What presses keys in the call.
     fn keypad(&self) -> Option<Arc<dyn Keypad>>;
 }
@@ -125,12 +128,20 @@ struct Shell {
     session: Option<Session>,
     /// Of a call that we made, until it is answered.
     steps: Option<mpsc::Sender<Step>>,
-    /// Whoever waits for the outcome of the last try, and whom it was to.
-    trying: Option<oneshot::Sender<Result<(), NotTransferred>>>,
-    tried: (u32, Option<Transfer>),
-    /// What the carrier is asked for now, and next.
-    asking: Option<BoxFuture<'static, Option<Input>>>,
-    requests: VecDeque<Request>,
+    /// Whoever waits for the outcome of the last try, by its number.
+    trying: Option<(u32, Waiter)>,
+    /// What the carrier is asked for now, and next; of a transfer, whom it is to.
+    asking: Option<(Request, BoxFuture<'static, Option<Input>>)>,
+    requests: VecDeque<(Request, Option<Transfer>)>,
+}
+
+type Waiter = oneshot::Sender<Result<(), NotTransferred>>;
+
+/// What comes with an input, for the machine to say what becomes of it.
+#[derive(Default)]
+struct Offered {
+    stream: Option<(Peer, Codec)>,
+    transfer: Option<(Transfer, Waiter)>,
 }
 
 /// What a leg wakes up for.
@@ -157,7 +168,6 @@ impl Shell {
             session: None,
             steps: None,
             trying: None,
-            tried: (0, None),
             asking: None,
             requests: VecDeque::new(),
         }
@@ -186,9 +196,9 @@ impl Shell {
     async fn run(mut self) {
         loop {
             if self.asking.is_none()
-                && let Some(request) = self.requests.pop_front()
+                && let Some((request, to)) = self.requests.pop_front()
             {
-                self.asking = Some(self.carrier.ask(request, self.tried.1.as_ref()));
+                self.asking = Some((request, self.carrier.ask(request, to.as_ref())));
             }
             if self.machine.is_over() && self.asking.is_none() {
                 return;
@@ -218,17 +228,21 @@ impl Shell {
     async fn wake(&mut self, woken: Woken) {
         match woken {
             Woken::Asked(Some(Ask::Said(input, reply))) => {
-                let answer = self.put(input, None).await;
+                let answer = self.put(input, Offered::default()).await;
                 let _gone = reply.send(answer.unwrap_or(Answer::Nothing));
             }
             Woken::Asked(Some(Ask::Stream(peer, codec))) => {
-                self.put(Input::Opens, Some((peer, codec))).await;
+                let stream = Some((peer, codec));
+                self.put(Input::Opens, Offered { stream, ..Offered::default() }).await;
             }
             Woken::Asked(Some(Ask::Transfer(to, outcome))) => {
+                // Whoever asks for another has given up the one before, which may not have been seen yet.
+                if self.trying.as_ref().is_some_and(|(_, waiter)| waiter.is_closed()) {
+                    self.gives_up().await;
+                }
                 let ring = Duration::from_secs(to.ring_s.into());
-                self.trying = Some(outcome);
-                self.tried.1 = Some(to);
-                self.put(Input::Transfer { ring }, None).await;
+                let transfer = Some((to, outcome));
+                self.put(Input::Transfer { ring }, Offered { transfer, ..Offered::default() }).await;
             }
             // It has a sender itself.
             Woken::Asked(None) => {}
@@ -247,62 +261,83 @@ impl Shell {
                 }
             }
             Woken::Command(None) | Woken::LetGo => {
-                self.put(Input::HangUp, None).await;
+                self.put(Input::HangUp, Offered::default()).await;
             }
             Woken::Told(input) => {
                 self.asking = None;
-                if let Some(input) = input {
-                    self.put(input, None).await;
+                match input {
+                    Some(input) => {
+                        self.put(input, Offered::default()).await;
+                    }
+                    None => self.holds(),
                 }
             }
-            Woken::GivenUp => {
-                self.trying = None;
-                self.put(Input::GivesUp { number: self.tried.0 }, None).await;
-            }
+            Woken::GivenUp => self.gives_up().await,
             Woken::Due => {
-                self.put(Input::Timeout, None).await;
+                self.put(Input::Timeout, Offered::default()).await;
             }
         }
     }
 
     async fn stopped(&mut self, how: How) {
         self.peer = None;
-        self.put(Input::Stops(how), None).await;
+        self.put(Input::Stops(how), Offered::default()).await;
+    }
+
+    async fn gives_up(&mut self) {
+        if let Some((number, _nobody)) = self.trying.take() {
+            self.put(Input::GivesUp { number }, Offered::default()).await;
+        }
     }
 
     /// Puts it in and does what the machine wants then. What a carrier that asked is told.
-    async fn put(&mut self, input: Input, mut offered: Option<(Peer, Codec)>) -> Option<Answer> {
+    async fn put(&mut self, input: Input, mut offered: Offered) -> Option<Answer> {
         self.machine.handle(input, Instant::now().into_std());
         let mut answer = None;
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Ask(Request::HangUp) => {
                     self.asking = None;
-                    self.requests = VecDeque::from([Request::HangUp]);
+                    self.requests = VecDeque::from([(Request::HangUp, None)]);
                     self.peer = None;
                     self.session = None;
                 }
                 Output::Ask(request) => {
-                    if let Request::Transfer { number } = request {
-                        self.tried.0 = number;
+                    let mut whom = None;
+                    if let Request::Transfer { number } = request
+                        && let Some((to, waiter)) = offered.transfer.take()
+                    {
+                        self.trying = Some((number, waiter));
+                        whom = Some(to);
                     }
-                    self.requests.push_back(request);
+                    self.requests.push_back((request, whom));
+                }
+                Output::Done(done) => {
+                    self.requests.retain(|(request, _)| *request != done);
+                    if self.asking.as_ref().is_some_and(|(request, _)| *request == done) {
+                        self.asking = None;
+                    }
                 }
                 Output::Answer(said) => answer = Some(said),
                 Output::Join => {
-                    if let Some((peer, codec)) = offered.take() {
+                    if let Some((peer, codec)) = offered.stream.take() {
                         self.joins(peer, codec);
                     }
                 }
-                Output::Decline => offered = None,
+                Output::Decline => offered.stream = None,
                 Output::Rings => self.step(Step::Rings),
                 Output::NotReached(unheard) => {
                     self.step(Step::NotReached(unheard));
                     self.steps = None;
                 }
                 Output::Outcome(outcome) => {
-                    if let Some(trying) = self.trying.take() {
-                        let _late = trying.send(outcome.map_err(not_transferred));
+                    if let Some((_, waiter)) = self.trying.take() {
+                        let _late = waiter.send(outcome.map_err(not_transferred));
+                    }
+                }
+                Output::NotTried => {
+                    if let Some((_, waiter)) = offered.transfer.take() {
+                        let _late = waiter.send(Err(not_transferred(Unanswered::Failed)));
                     }
                 }
                 Output::Closes(how) => {
@@ -318,7 +353,14 @@ impl Shell {
                 }
             }
         }
+        self.holds();
         answer
+    }
+
+    fn holds(&self) {
+        if self.machine.is_ours() {
+            self.carrier.is_ours();
+        }
     }
 
     fn joins(&mut self, peer: Peer, codec: Codec) {
@@ -348,16 +390,16 @@ fn not_transferred(why: Unanswered) -> NotTransferred {
     }
 }
 
-async fn pending_or(asking: &mut Option<BoxFuture<'static, Option<Input>>>) -> Option<Input> {
+async fn pending_or(asking: &mut Option<(Request, BoxFuture<'static, Option<Input>>)>) -> Option<Input> {
     match asking {
-        Some(asking) => asking.await,
+        Some((_, asking)) => asking.await,
         None => std::future::pending().await,
     }
 }
 
-async fn closed<T>(trying: &mut Option<oneshot::Sender<T>>) {
+async fn closed(trying: &mut Option<(u32, Waiter)>) {
     match trying {
-        Some(trying) => trying.closed().await,
+        Some((_, waiter)) => waiter.closed().await,
         None => std::future::pending().await,
     }
 }

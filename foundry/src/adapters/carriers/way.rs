@@ -105,10 +105,24 @@ struct Call {
     entry: Arc<Mutex<Option<Entry>>>,
 }
 
+impl Call {
+    fn on_record(&self, change: fn(&Entry)) {
+        if let Some(entry) = &*self.entry.lock().unwrap_or_else(PoisonError::into_inner) {
+            change(entry);
+        }
+    }
+}
+
 impl Carrier for Call {
     fn ask(&self, request: Request, to: Option<&Transfer>) -> BoxFuture<'static, Option<Input>> {
         let (way, call, to) = (self.way.clone(), self.call.clone(), to.cloned());
         let entry = Arc::clone(&self.entry);
+        match request {
+            // Until they are back, or are to be: nobody hangs up on whoever talks to somebody by then.
+            Request::Transfer { .. } => self.on_record(Entry::let_go),
+            Request::HangUp => self.on_record(Entry::hold),
+            Request::Fetch { .. } => {}
+        }
         async move {
             let told = match (request, to) {
                 (Request::Transfer { number }, Some(to)) => way.transfer(&call, number, &to).await,
@@ -127,6 +141,10 @@ impl Carrier for Call {
             told.err().map(|error| refused(request, &error))
         }
         .boxed()
+    }
+
+    fn is_ours(&self) {
+        self.on_record(Entry::hold);
     }
 
     fn keypad(&self) -> Option<Arc<dyn Keypad>> {

@@ -15,20 +15,28 @@ const ANSWERS: Duration = Duration::from_millis(100);
 #[derive(Clone, Default)]
 struct Script {
     asked: Arc<Mutex<Vec<Request>>>,
+    /// Whom callers were to be put through to.
+    called: Arc<Mutex<Vec<String>>>,
     refuses: Option<Input>,
+    /// Beyond its usual time to answer.
+    slowness: Duration,
 }
 
 impl Carrier for Script {
-    fn ask(&self, request: Request, _to: Option<&Transfer>) -> BoxFuture<'static, Option<Input>> {
+    fn ask(&self, request: Request, to: Option<&Transfer>) -> BoxFuture<'static, Option<Input>> {
         self.asked.lock().expect("no panic").push(request);
+        self.called.lock().expect("no panic").extend(to.map(|to| to.to.clone()));
         let refusal =
             self.refuses.filter(|input| matches!(input, Input::Refused { what, .. } if *what == request));
+        let answers = ANSWERS + self.slowness;
         async move {
-            tokio::time::sleep(ANSWERS).await;
+            tokio::time::sleep(answers).await;
             refusal
         }
         .boxed()
     }
+
+    fn is_ours(&self) {}
 
     fn keypad(&self) -> Option<Arc<dyn Keypad>> {
         None
@@ -78,8 +86,12 @@ impl Trial {
     }
 
     fn refer(&self) -> BoxFuture<'static, Result<(), NotTransferred>> {
+        self.refer_to("+49301")
+    }
+
+    fn refer_to(&self, to: &str) -> BoxFuture<'static, Result<(), NotTransferred>> {
         let to = Transfer {
-            to: "+49301".to_owned(),
+            to: to.to_owned(),
             mode: TransferMode::Cold,
             ring_s: RING_S,
             briefing: String::new(),
@@ -169,6 +181,62 @@ async fn a_transfer_that_the_carrier_refuses_is_told_at_once() {
     assert_eq!((refused.code(), begun.elapsed()), ("TRANSFER_FAILED", ANSWERS));
     trial.socket.events.send(LegEvent::Active).await.expect("it is carried");
     assert_eq!(trial.leg.events.recv().await, Some(LegEvent::Active), "and the caller is still here");
+}
+
+/// The caller is back before the carrier has answered the request to fetch them: it is not waited for, and what it says is not heard.
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_was_fetched_is_not_fetched_again() {
+    let what = Request::Fetch { number: 1 };
+    let refuses = Some(Input::Refused { what, gone: false, unsure: true });
+    let slowness = Duration::from_secs(5);
+    let mut trial = Trial::of(Audio::Leaves, Script { refuses, slowness, ..Script::default() });
+    let mut outcome = trial.refer();
+    let tried = async {
+        tokio::time::sleep(RING + ::carriers::leg::SILENT + ANSWERS).await;
+        assert_eq!(trial.say(Input::Fetched { number: 1 }).await, Some(Answer::Stream));
+        let began = Instant::now();
+        let socket = trial.offers().await;
+        (socket, began)
+    };
+    let (outcome, (socket, began)) = tokio::join!(&mut outcome, tried);
+    assert_eq!(outcome.expect_err("nobody took it").code(), "TRANSFER_UNANSWERED");
+    // Another request does not have to wait for the answer to the first either.
+    let again = tokio::time::timeout(ANSWERS, trial.refer()).await;
+    assert!(again.is_err(), "nothing is heard of it yet");
+    let transfer = |number| Request::Transfer { number };
+    assert_eq!(trial.carrier.asked(), [transfer(1), what, transfer(2)]);
+    assert!(began.elapsed() < slowness);
+    socket.events.send(LegEvent::Active).await.expect("it is carried");
+    assert_eq!(trial.leg.events.recv().await, Some(LegEvent::Active));
+}
+
+/// A session that gives one transfer up and asks for another in the same moment is told what becomes of that one.
+#[tokio::test(start_paused = true)]
+async fn each_transfer_has_its_own_target_and_its_own_outcome() {
+    let trial = Trial::of(Audio::Stays, Script::default());
+    let mut first = trial.refer_to("+49301");
+    assert!(first.as_mut().now_or_never().is_none());
+    // Neither has been seen to be given up yet, nor been dialled.
+    drop(first);
+    let taken = async {
+        settled().await;
+        trial.say(Input::Taken { number: 2 }).await
+    };
+    let (outcome, _) = tokio::join!(trial.refer_to("+49302"), taken);
+    assert_eq!(outcome, Ok(()));
+    settled().await;
+    assert_eq!(*trial.carrier.called.lock().expect("no panic"), ["+49301", "+49302"]);
+    // While one is waited for another is refused, and takes nothing from it.
+    let trial = Trial::of(Audio::Stays, Script::default());
+    let second = async {
+        settled().await;
+        let second = trial.refer_to("+49302").await;
+        trial.say(Input::Taken { number: 1 }).await;
+        second
+    };
+    let (first, second) = tokio::join!(trial.refer_to("+49301"), second);
+    assert_eq!((first, second.expect_err("one at a time").code()), (Ok(()), "TRANSFER_FAILED"));
+    assert_eq!(*trial.carrier.called.lock().expect("no panic"), ["+49301"]);
 }
 
 /// A session that ends does not wait for what the carrier was asked for before.
