@@ -183,6 +183,7 @@ impl Carriers {
     /// Twilio asks what is to be done with whoever is in a call.
     async fn twilio_asks(&self, webhook: &Webhook, call: String, input: Input) -> String {
         let name = (webhook.account.id, call);
+        let is_back = matches!(input, Input::Back { .. });
         match self.legs.whose(&name).await {
             Found::Runs(inbox) => match inbox.say(input).await {
                 Some(Answer::Stream) => {
@@ -193,6 +194,8 @@ impl Carriers {
                 Some(Answer::Goodbye) | None => twilio::goodbye(),
             },
             Found::Past => twilio::goodbye(),
+            // Whoever was put through talks for as long as they like, and then it is over.
+            Found::Unknown if is_back => twilio::goodbye(),
             // Refused, Twilio would tell the person of an error in English.
             Found::Unknown => {
                 metrics::counter!(UNKNOWN, "vendor" => "twilio").increment(1);

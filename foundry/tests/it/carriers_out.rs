@@ -13,7 +13,8 @@ use testkit::{Server, process};
 use crate::agents::with;
 use crate::campaigns::{imported, post};
 use crate::carriers::{
-    AUTH_TOKEN, NUMBER, SID, Stream, Trunk, posts, signed, silence, stream_of, telnyx_key, telnyx_stream,
+    AUTH_TOKEN, NUMBER, SID, Stream, Trunk, posts, posts_to, signed, silence, stream_of, telnyx_key,
+    telnyx_stream,
 };
 use crate::house;
 use crate::phones::spoken;
@@ -99,7 +100,11 @@ fn twilio_calls_somebody_who_hears_the_agent_and_is_hung_up_on_when_it_ends() {
         "nobody is told of an error: {}",
         other.text()
     );
-    assert_eq!(trunk.counted("carrier_calls_unknown_total{vendor=\"twilio\"}"), 1);
+    let talked = [("DialCallStatus", "completed"), ("CallStatus", "in-progress")];
+    let past =
+        posts_to(&trunk, "?try=1", ("CA00000000000000000000000000000098", NUMBER), AUTH_TOKEN, &talked);
+    assert!(past.text().contains("<Hangup/>"), "put through long ago: {}", past.text());
+    assert_eq!(trunk.counted("carrier_calls_unknown_total{vendor=\"twilio\"}"), 1, "and nothing is wrong");
     let twiml = answers(&trunk, &call, AUTH_TOKEN).text();
     assert!(twiml.contains(&format!("url=\"wss://voice.example.com/media/twilio/{}\"", trunk.id)), "{twiml}");
     let mut phone = stream_of(&trunk, &call, &twiml);
