@@ -281,7 +281,9 @@ impl Desk {
             Some(Trunk::Sip(sip)) => sip,
             Some(Trunk::Carrier(account)) => {
                 let desk = Arc::clone(self);
-                let dialled = desk.dialled_by_carrier(call, agent, slot, *account, pen);
+                // Now, or the next look would find the same one free.
+                let at = desk.carriers.paces.place(&account);
+                let dialled = desk.dialled_by_carrier(call, agent, slot, (*account, at), pen);
                 self.tasks.spawn_graceful(DIALLING, dialled);
                 return Ok(true);
             }

@@ -43,7 +43,8 @@ impl Paces {
         self.of(account.id, |pace| pace.is_free(by))
     }
 
-    fn place(&self, account: &Account) -> Instant {
+    /// When the next call is asked for, which nobody else is to have then.
+    pub(crate) fn place(&self, account: &Account) -> Instant {
         let gap =
             account.options.calls_per_second.map(|many| Duration::from_secs(1) / u32::from(many.max(1)));
         let now = Instant::now().into_std();
@@ -87,8 +88,8 @@ pub(crate) fn lacks(account: &Account) -> Option<&'static str> {
 }
 
 impl Line {
-    /// Has the carrier make a call when its account may have one; the carrier's name of it, of which nobody is told that it is not ours until the
-    /// other is dropped.
+    /// Has the carrier make a call at its place, `at`; the carrier's name of it, of which nobody is told that it is not ours until the other is
+    /// dropped.
     ///
     /// # Errors
     /// Why it makes none.
@@ -96,13 +97,14 @@ impl Line {
         &self,
         account: &Account,
         dial: Dial<'_>,
+        mut at: Instant,
         server: ServerId,
         (legs, paces): (&Legs, &Paces),
         stopping: &CancellationToken,
     ) -> Result<(String, Asking), End> {
         for attempt in 1.. {
             tokio::select! {
-                () = tokio::time::sleep_until(paces.place(account)) => {}
+                () = tokio::time::sleep_until(at) => {}
                 () = stopping.cancelled() => return Err(Unanswered::Cancelled.into()),
             }
             let asking = legs.ask(account.id);
@@ -114,6 +116,7 @@ impl Line {
                     if attempt == ATTEMPTS {
                         return Err(why.into());
                     }
+                    at = paces.place(account);
                 }
                 Err(NotMade { why, .. }) => return Err(why.into()),
             }
@@ -160,5 +163,39 @@ impl Line {
             tracing::warn!(account = account.name, "a carrier did not say how it names a call");
             Unanswered::Failed.into()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use control_api::provider_account::AccountOptions;
+    use domain::OrgId;
+
+    use super::*;
+
+    /// Each look at the queue asks what is free, and takes its place with the call.
+    #[tokio::test(start_paused = true)]
+    async fn no_more_calls_are_taken_out_of_the_queue_than_the_account_may_have() {
+        let options = AccountOptions { calls_per_second: Some(1), ..AccountOptions::default() };
+        let account = Account {
+            org: OrgId::generate(),
+            id: ProviderAccountId::generate(),
+            name: "main".to_owned(),
+            vendor: Vendor::Twilio,
+            options,
+            key: None,
+        };
+        let (paces, look) = (Paces::default(), Duration::from_millis(400));
+        let begun = Instant::now();
+        let mut placed = Vec::new();
+        for _ in 0..24 {
+            while paces.is_free(&account, look) {
+                placed.push(paces.place(&account).duration_since(begun));
+            }
+            tokio::time::sleep(look).await;
+        }
+        assert_eq!(placed, (0..10).map(Duration::from_secs).collect::<Vec<_>>());
+        let account = Account { id: ProviderAccountId::generate(), ..account };
+        assert!(paces.is_free(&account, Duration::ZERO), "another's is its own");
     }
 }

@@ -10,6 +10,7 @@ use control_store::outbound::{Call, Step};
 use domain::{OrgId, wire_name};
 use jiff::Timestamp;
 use media_session::{Leg, Slot};
+use tokio::time::Instant;
 
 use super::{Desk, Pen, at_machine, told};
 use crate::adapters::accounts::Bench;
@@ -87,14 +88,14 @@ impl Desk {
         call: Call,
         agent: String,
         slot: Slot,
-        account: Account,
+        (account, at): (Account, Instant),
         pen: Pen,
     ) {
         let vendor = wire_name(&account.vendor);
         let counted = |outcome: &'static str| {
             metrics::counter!(DIALLED, "vendor" => vendor.clone(), "outcome" => outcome).increment(1);
         };
-        let reached = match self.begun_by_carrier(&call, &agent, account).await {
+        let reached = match self.begun_by_carrier(&call, &agent, account, at).await {
             Ok(dialling) => self.reached(dialling, &pen).await,
             Err(end) => Err(end),
         };
@@ -110,8 +111,14 @@ impl Desk {
         }
     }
 
-    /// Asks the carrier for the call.
-    async fn begun_by_carrier(&self, call: &Call, agent: &str, account: Account) -> Result<Dialling, End> {
+    /// Asks the carrier for the call, at its place.
+    async fn begun_by_carrier(
+        &self,
+        call: &Call,
+        agent: &str,
+        account: Account,
+        at: Instant,
+    ) -> Result<Dialling, End> {
         let carriers = &self.carriers;
         let webhook = carriers.webhook(&account);
         let to = e164(&call.set.number.0).ok_or(Unanswered::UnknownNumber)?;
@@ -125,7 +132,7 @@ impl Desk {
         let limit_s = limit_s(longest.unwrap_or_default());
         let dial = Dial { to: &to, from: &from, webhook: &webhook, ring_s, limit_s };
         let (books, stopping) = ((&carriers.legs, &carriers.paces), self.tasks.token());
-        let (named, asking) = carriers.line.dial(&account, dial, self.server, books, &stopping).await?;
+        let (named, asking) = carriers.line.dial(&account, dial, at, self.server, books, &stopping).await?;
         let named = (account.id, named);
         let Some(claim) = carriers.legs.claim(&named, agent) else {
             tracing::warn!(call = %call.id, "a carrier names two calls alike");
