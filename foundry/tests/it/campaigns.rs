@@ -218,6 +218,7 @@ fn a_campaign_is_made_watched_and_paused_in_the_console() {
     let story = tell("campaigns.mjs", &server, &[("--token", &*server.token()), ("--file", file)]);
     let report = &story.report;
     assert!(report["refused"].to_string().contains("caller.name"), "{report}");
+    assert_eq!(report["kept"], "Reminders", "what was typed outlives a server that is away: {report}");
     assert!(report["noHeader"].to_string().contains("must be number"), "{report}");
     let errors = report["errors"].as_str().expect("shown");
     assert!(

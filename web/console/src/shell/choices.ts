@@ -32,13 +32,12 @@ export const useVoices = (id: string, wanted: boolean) =>
     staleTime: 300_000,
   });
 
-/** What calls out go by; how each stands changes by itself. */
-export const useTrunks = () =>
+/** What calls out go by. How each stands changes by itself, which is followed where that is looked at, and not below a form. */
+export const useTrunks = ({ follow }: { follow: boolean }) =>
   useQuery({
     queryKey: ['trunks'],
     queryFn: () => taken(api.GET('/v1/trunks')),
-    refetchInterval: 5_000,
-    placeholderData: (before) => before,
+    refetchInterval: follow && 5_000,
   });
 
 /** A real request to the vendor. */

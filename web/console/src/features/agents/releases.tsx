@@ -7,7 +7,8 @@ import { useReleases } from './queries';
 export function Releases({ agent }: { agent: Agent }) {
   const releases = useReleases(agent.name);
   if (releases.isPending) return <Loading />;
-  if (releases.isError) return <Problem error={releases.error} again={() => void releases.refetch()} />;
+  if (releases.isLoadingError)
+    return <Problem error={releases.error} again={() => void releases.refetch()} />;
   if (releases.data.length === 0) {
     return (
       <Empty title="Nothing was released yet">

@@ -23,7 +23,8 @@ import {
 export function Versions({ agent, keeper }: { agent: Agent; keeper: Keeper<Reported> }) {
   const versions = useVersions(agent.name);
   if (versions.isPending) return <Loading />;
-  if (versions.isError) return <Problem error={versions.error} again={() => void versions.refetch()} />;
+  if (versions.isLoadingError)
+    return <Problem error={versions.error} again={() => void versions.refetch()} />;
   const list = versions.data;
   if (list.length === 0) {
     return (
@@ -66,7 +67,7 @@ export function Versions({ agent, keeper }: { agent: Agent; keeper: Keeper<Repor
 function Environments({ agent, versions }: { agent: Agent; versions: Version[] }) {
   const environments = useEnvironments();
   const aliases = useAliases(agent.name);
-  if (environments.isError || aliases.isError) {
+  if (environments.isLoadingError || aliases.isLoadingError) {
     return <Problem small error={environments.error ?? aliases.error} />;
   }
   if (!environments.data || !aliases.data) return <Loading rows={1} />;

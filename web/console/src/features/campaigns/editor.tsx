@@ -26,10 +26,10 @@ export function Editor({
   saved: (campaign: Campaign) => void;
 }) {
   const agents = useAllAgents(60_000);
-  const trunks = useTrunks();
+  const trunks = useTrunks({ follow: false });
   if (agents.isPending || trunks.isPending) return <Loading />;
-  if (agents.isError) return <Problem error={agents.error} again={() => void agents.refetch()} />;
-  if (trunks.isError) return <Problem error={trunks.error} again={() => void trunks.refetch()} />;
+  if (agents.isLoadingError) return <Problem error={agents.error} again={() => void agents.refetch()} />;
+  if (trunks.isLoadingError) return <Problem error={trunks.error} again={() => void trunks.refetch()} />;
   const callable = agents.data.data.filter((one) => !one.archived || one.name === campaign?.agent);
   const names = callable.map((one) => ({ value: one.name, label: one.title || one.name }));
   const first = begunWith(callable)?.name ?? '';

@@ -28,7 +28,8 @@ function priced(facts: Alert['facts']): Record<string, string> {
 export function Alerts() {
   const alerts = useAlerts();
   const close = useChange(closeAlert);
-  if (alerts.isError) return <Problem small error={alerts.error} again={() => void alerts.refetch()} />;
+  if (alerts.isLoadingError)
+    return <Problem small error={alerts.error} again={() => void alerts.refetch()} />;
   const list = alerts.data?.data ?? [];
   if (list.length === 0) return null;
   return (

@@ -9,7 +9,7 @@ import { setBudget, useBudget, useChange } from './queries';
 export function BudgetForm() {
   const budget = useBudget();
   if (budget.isPending) return <Loading rows={3} />;
-  if (budget.isError) return <Problem error={budget.error} again={() => void budget.refetch()} />;
+  if (budget.isLoadingError) return <Problem error={budget.error} again={() => void budget.refetch()} />;
   // Another revision is another form: what is typed is never laid over what somebody else has set.
   return <Form key={budget.data.revision} budget={budget.data} />;
 }

@@ -70,8 +70,8 @@ function PriceList() {
   };
   const rows = useMemo(() => rowsOf(own.data ?? [], shipped.data?.data ?? []), [own.data, shipped.data]);
   if (own.isPending || shipped.isPending) return <Loading rows={6} />;
-  if (own.isError) return <Problem error={own.error} again={() => void own.refetch()} />;
-  if (shipped.isError) return <Problem error={shipped.error} again={() => void shipped.refetch()} />;
+  if (own.isLoadingError) return <Problem error={own.error} again={() => void own.refetch()} />;
+  if (shipped.isLoadingError) return <Problem error={shipped.error} again={() => void shipped.refetch()} />;
   const wanted = words.toLowerCase();
   const found = rows.filter((row) => {
     const { vendor, model, unit } = priceOf(row);

@@ -8,7 +8,7 @@ import { findings, KINDS } from './telling';
 export function Report({ drill }: { drill: Drill }) {
   const asked = useReport(drill);
   if (asked.isPending) return <Loading rows={4} />;
-  if (asked.isError) return <Problem error={asked.error} again={() => void asked.refetch()} />;
+  if (asked.isLoadingError) return <Problem error={asked.error} again={() => void asked.refetch()} />;
   const report = asked.data;
   const wrong = findings(report);
   return (

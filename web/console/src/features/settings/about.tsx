@@ -11,7 +11,7 @@ const DOCS: [string, string, string][] = [
 export function About() {
   const about = useAbout();
   if (about.isPending) return <Loading rows={3} />;
-  if (about.isError) return <Problem error={about.error} again={() => void about.refetch()} />;
+  if (about.isLoadingError) return <Problem error={about.error} again={() => void about.refetch()} />;
   const { version, commit, started_at, server_id, store, calls_active, calls_capacity, principal } =
     about.data;
   const store_kind = store.kind === 'private' ? "the server's own PostgreSQL" : 'PostgreSQL, from outside';

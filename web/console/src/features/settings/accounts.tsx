@@ -21,7 +21,7 @@ export function Accounts() {
   const [trying, setTrying] = useState<ProviderAccount | null>(null);
   const calling = trying && carries(trying.vendor) ? trying : null;
   if (vendors.isPending) return <Loading rows={3} />;
-  if (vendors.isError) return <Problem error={vendors.error} again={() => void vendors.refetch()} />;
+  if (vendors.isLoadingError) return <Problem error={vendors.error} again={() => void vendors.refetch()} />;
   const known = vendors.data.data;
   const titled = (name: string) => known.find((one) => one.vendor === name);
   return (
@@ -138,7 +138,7 @@ function Row({
 
 /** Whether calls out can go by it. */
 function CallsOut({ id }: { id: string }) {
-  const trunks = useTrunks();
+  const trunks = useTrunks({ follow: true });
   const trunk = trunks.data?.data.find((one) => one.account_id === id);
   if (!trunk) return null;
   return (

@@ -11,7 +11,8 @@ const BAD = 0.05;
 /** How accounts did in the last 24 hours. Nothing where nobody was asked. */
 export function ProvidersHealth() {
   const health = useHealth();
-  if (health.isError) return <Problem small error={health.error} again={() => void health.refetch()} />;
+  if (health.isLoadingError)
+    return <Problem small error={health.error} again={() => void health.refetch()} />;
   const list = health.data?.data ?? [];
   if (list.length === 0) return null;
   return (

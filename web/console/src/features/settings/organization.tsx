@@ -8,7 +8,7 @@ import { days, milliseconds, written } from './whole';
 export function OrganizationForm() {
   const about = useAbout();
   if (about.isPending) return <Loading rows={2} />;
-  if (about.isError) return <Problem error={about.error} again={() => void about.refetch()} />;
+  if (about.isLoadingError) return <Problem error={about.error} again={() => void about.refetch()} />;
   const { organization } = about.data;
   return <Form key={organization.revision} organization={organization} />;
 }

@@ -14,7 +14,8 @@ const KINDS: Record<string, string> = {
 export function Providers() {
   const providers = useProviders();
   if (providers.isPending) return <Loading rows={4} />;
-  if (providers.isError) return <Problem error={providers.error} again={() => void providers.refetch()} />;
+  if (providers.isLoadingError)
+    return <Problem error={providers.error} again={() => void providers.refetch()} />;
   return (
     <div className="stack">
       <Accounts />

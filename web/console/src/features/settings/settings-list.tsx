@@ -28,7 +28,7 @@ export function SettingsList<T>({ label, testid, pages, columns, empty, row, mak
   const [open, setOpen] = useState<{ one: T | null } | null>(null);
   const close = () => setOpen(null);
   if (pages.isPending) return <Loading rows={3} />;
-  if (pages.isError) return <Problem error={pages.error} again={() => void pages.refetch()} />;
+  if (pages.isLoadingError) return <Problem error={pages.error} again={() => void pages.refetch()} />;
   const make = making && (
     <Button leftSection={<AddIcon />} onClick={() => setOpen({ one: null })} data-testid={making.testid}>
       New {making.noun}

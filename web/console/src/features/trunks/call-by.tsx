@@ -36,9 +36,11 @@ export function CallBy({
 function Whole({ trunk, close }: { trunk: string | undefined; close: () => void }) {
   const [placed, setPlaced] = useState<OutboundCall | null>(null);
   const agents = useAllAgents(60_000);
-  const trunks = useTrunks();
-  if (agents.isError) return <Problem small error={agents.error} again={() => void agents.refetch()} />;
-  if (trunks.isError) return <Problem small error={trunks.error} again={() => void trunks.refetch()} />;
+  const trunks = useTrunks({ follow: false });
+  if (agents.isLoadingError)
+    return <Problem small error={agents.error} again={() => void agents.refetch()} />;
+  if (trunks.isLoadingError)
+    return <Problem small error={trunks.error} again={() => void trunks.refetch()} />;
   if (agents.isPending || trunks.isPending) return <Loading rows={3} />;
   if (placed) {
     return <Followed call={placed} another={() => setPlaced(null)} close={close} />;

@@ -27,8 +27,9 @@ export function Light({ trunk }: { trunk: Trunk }) {
 
 /** Nothing where there is none. */
 export function Trunks() {
-  const trunks = useTrunks();
-  if (trunks.isError) return <Problem small error={trunks.error} again={() => void trunks.refetch()} />;
+  const trunks = useTrunks({ follow: true });
+  if (trunks.isLoadingError)
+    return <Problem small error={trunks.error} again={() => void trunks.refetch()} />;
   if (!trunks.data?.data.length) return null;
   return (
     <section className="stack" aria-labelledby="trunks">
