@@ -4,7 +4,7 @@ import { Button, Modal, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Campaign, Contact } from '../../server';
 import { Confirm, chosen, Form, notice, useFaultAt } from '../../shell';
-import { toldIn, toldOf } from './form';
+import { contactChange, toldOf } from './form';
 import { changeContact, removeContact, useChange } from './queries';
 
 export function ContactActions({
@@ -69,7 +69,7 @@ function Edit({ campaign, contact, close }: { campaign: Campaign; contact: Conta
   const [number, setNumber] = useState(contact.number);
   const [told, setTold] = useState(toldOf(contact.variables));
   const saving = useChange(() =>
-    changeContact(campaign.id, contact.id, { number: number.trim(), variables: toldIn(told) }),
+    changeContact(campaign.id, contact.id, contactChange(contact, number, told)),
   );
   return (
     <Form
@@ -128,7 +128,9 @@ function Fields({
       />
       <Textarea
         label="Told to the agent"
-        description="Name: value, one on each line, such as caller.name: Maria Lopez"
+        description={
+          'Name: value, one on each line, such as caller.name: Maria Lopez. Within "quotes" \\n breaks the line'
+        }
         autosize
         minRows={2}
         value={told}

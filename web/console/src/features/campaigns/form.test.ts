@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { outcomeName, outcomeTone } from '../../outcomes';
 import type { Campaign } from '../../server';
-import { blank, campaignOf, formOf, percent, toldIn, toldOf } from './form';
+import { blank, campaignOf, contactChange, formOf, percent, toldIn, toldOf } from './form';
 
 const campaign: Campaign = {
   id: 'cmp_1',
@@ -71,4 +71,35 @@ test('what is told of a contact is edited as lines', () => {
   expect(toldOf(told)).toBe('caller.name: Maria Lopez\ndue: Monday: at noon');
   expect(toldIn(toldOf(told))).toEqual(told);
   expect(toldIn('\n  due :  Friday \n\nno value\n')).toEqual({ due: 'Friday', 'no value': '' });
+});
+
+test('values that a line would not give back are written within quotes', () => {
+  const told = {
+    note: 'Ring twice.\nThen: wait\r\n',
+    blanks: ' two ',
+    quoted: '"yes"',
+    begun: '"Maria" she said',
+    path: 'C:\\new',
+    none: '',
+  };
+  expect(toldOf(told).split('\n')).toEqual([
+    'note: "Ring twice.\\nThen: wait\\r\\n"',
+    'blanks: " two "',
+    'quoted: "\\"yes\\""',
+    'begun: "Maria" she said',
+    'path: C:\\new',
+    'none: ',
+  ]);
+  expect(toldIn(toldOf(told))).toEqual(told);
+});
+
+test('what is told of a contact is sent where it was touched', () => {
+  const contact = { variables: { 'caller.name': ' Maria ', note: 'one\ntwo' } };
+  const text = toldOf(contact.variables);
+  expect(contactChange(contact, ' +4930001 ', text)).toEqual({ number: '+4930001' });
+  expect(contactChange(contact, '+4930001', `${text}\ndue: Monday`)).toEqual({
+    number: '+4930001',
+    variables: { ...contact.variables, due: 'Monday' },
+  });
+  expect(contactChange(contact, '+4930001', '')).toEqual({ number: '+4930001', variables: {} });
 });

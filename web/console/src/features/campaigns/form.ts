@@ -2,7 +2,7 @@
 
 import { type Fault, limits } from '../../faults';
 import { blankHours, type HoursForm, hoursOf, scheduleOf } from '../../hours';
-import type { Campaign, NewCampaign } from '../../server';
+import type { Campaign, Contact, ContactChange, NewCampaign } from '../../server';
 import { count } from '../../words';
 
 export type RetryOn = NonNullable<Campaign['retry']['outcomes']>[number];
@@ -135,10 +135,25 @@ export function percent({ contacts, done, cancelled }: Campaign['progress']): nu
   return over === contacts ? 100 : Math.min(99, Math.floor((100 * over) / contacts));
 }
 
+/** A value within quotes, as JSON writes it; what only begins with a quote is none. */
+function unquoted(text: string): string | null {
+  if (!text.startsWith('"')) return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'string' ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** As it is where a line gives it back; with breaks of lines or blanks at its ends within quotes. */
+const written = (value: string): string =>
+  /[\r\n]/.test(value) || value !== value.trim() || unquoted(value) !== null ? JSON.stringify(value) : value;
+
 /** What is told of a contact, as lines to edit. */
 export const toldOf = (variables: Record<string, string>): string =>
   Object.entries(variables)
-    .map(([name, value]) => `${name}: ${value}`)
+    .map(([name, value]) => `${name}: ${written(value)}`)
     .join('\n');
 
 /** The reverse; a line without a colon is a name without a value, which the server refuses where it is no name. */
@@ -147,7 +162,19 @@ export function toldIn(text: string): Record<string, string> {
   return Object.fromEntries(
     lines.map((line) => {
       const at = line.indexOf(':');
-      return at < 0 ? [line.trim(), ''] : [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+      if (at < 0) return [line.trim(), ''];
+      const value = line.slice(at + 1).trim();
+      return [line.slice(0, at).trim(), unquoted(value) ?? value];
     }),
   );
 }
+
+/** Of a contact that was edited: what is told of them goes along where that was touched alone. */
+export const contactChange = (
+  { variables }: Pick<Contact, 'variables'>,
+  number: string,
+  told: string,
+): ContactChange => ({
+  number: number.trim(),
+  ...(told !== toldOf(variables) && { variables: toldIn(told) }),
+});
