@@ -478,6 +478,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/campaigns/{id}/contacts/{contact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Nobody calls them any more. Of whoever was called the list of calls goes too; their sessions stay on record. */
+        delete: operations["delete_contact"];
+        options?: never;
+        head?: never;
+        /** Whoever waits to be called, the next time with another number or with something else told of them. */
+        patch: operations["update_contact"];
+        trace?: never;
+    };
     "/v1/campaigns/{id}/pause": {
         parameters: {
             query?: never;
@@ -864,7 +882,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Calls of the organization under way on this server, as they stand now; the newest first. */
+        /** Calls of the organization under way: those of this server as they stand now, and those of other servers on the same database as they are on record. */
         get: operations["list_live_calls"];
         put?: never;
         post?: never;
@@ -1361,6 +1379,23 @@ export interface paths {
         };
         /** What new agents can begin as. */
         get: operations["list_templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/trunks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the organization may call by, and how each stands: SIP trunks of the server and accounts at carriers. */
+        get: operations["list_trunks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1981,6 +2016,15 @@ export interface components {
             variables: {
                 [key: string]: string;
             };
+        };
+        /** @description What is left out stays as it is. */
+        ContactChange: {
+            /** @description What people write between the digits is left out. */
+            number?: string | null;
+            /** @description In place of all that was told before. A name of neither `caller.` nor `session.` is the session's. */
+            variables?: {
+                [key: string]: string;
+            } | null;
         };
         /** @enum {string} */
         ContactState: "waiting" | "calling" | "done" | "cancelled";
@@ -3279,6 +3323,8 @@ export interface components {
             agent: string;
             /** @description Whether the caller is connected; one who was lost may come back. */
             connected: boolean;
+            /** @description It runs on the server that answers: here alone it is heard, told and ended. */
+            here: boolean;
             /** @example ses_0190d2f0c0de7000800000000000abcd */
             id: string;
             /**
@@ -3286,9 +3332,17 @@ export interface components {
              * @description Somebody listens.
              */
             listeners: number;
+            /**
+             * @description The server that has it.
+             * @example srv_0190d2f0c0de7000800000000000abcd
+             */
+            server_id: string;
             /** Format: date-time */
             started_at: string;
-            /** @description `initializing`, `listening`, `thinking`, `speaking`, or `bridged`: the caller talks with a person, and the agent has no part in it. */
+            /**
+             * @description `initializing`, `listening`, `thinking`, `speaking`, or `bridged`: the caller talks with a person, and the agent has no part in it.
+             *     `elsewhere`: another server has it, which knows.
+             */
             state: string;
             /** @description `webrtc`, `websocket`, `twilio`, `telnyx`, `sip`, `livekit`. */
             transport: string;
@@ -3298,9 +3352,11 @@ export interface components {
              */
             turns: number;
         };
-        /** @description Calls of the organization that run on this server, the newest first. */
+        /** @description Calls of the organization: those that run on this server as they stand, and of others what is on record; each the newest first. */
         LiveCalls: {
             data: components["schemas"]["LiveCall"][];
+            /** @description Whether calls of other servers are among them. They are looked up every few seconds; while the database does not answer nobody knows them. */
+            others_known: boolean;
         };
         /** @description Whether it is found out, before the agent speaks, that a machine answered; and what is done then. */
         MachineDetection: {
@@ -3373,6 +3429,11 @@ export interface components {
              * @description The same after redundancy gave back what it could.
              */
             unrecovered_percent: number;
+        };
+        /** @description An environment after it was moved to a version. */
+        Moved: components["schemas"]["Alias"] & {
+            /** @description Routes into the environment that name a node which the version lacks. No call is refused for it: it begins at the agent's entry. */
+            routes_without_node: components["schemas"]["RouteWithoutNode"][];
         };
         NewAgent: {
             domain_id?: string | null;
@@ -4458,6 +4519,33 @@ export interface components {
             model?: string | null;
             voice?: string | null;
         };
+        Trunk: {
+            /**
+             * @description The account; null: a trunk of the configuration.
+             * @example pac_019ab0e61c7a7d53a1d1d8ea5e3a6f10
+             */
+            account_id?: string | null;
+            /** @description What callees see where a call does not say; null: each call says it, with one of the account's numbers. */
+            caller?: string | null;
+            /** @description What is missing, or what the trunk said. */
+            detail?: string | null;
+            kind: components["schemas"]["TrunkKind"];
+            /** @description What calls and campaigns name. */
+            name: string;
+            state: components["schemas"]["TrunkState"];
+        };
+        /** @enum {string} */
+        TrunkKind: "sip" | "twilio" | "telnyx";
+        /**
+         * @description How calls out by it stand.
+         * @enum {string}
+         */
+        TrunkState: "ready" | "registered" | "registering" | "refused" | "unfit";
+        /** @description As this server has them. */
+        Trunks: {
+            /** @description Those of the configuration first. */
+            data: components["schemas"]["Trunk"][];
+        };
         Turn: {
             agent_text: string;
             caller_text: string;
@@ -5486,7 +5574,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Alias"];
+                    "application/json": components["schemas"]["Moved"];
                 };
             };
             /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
@@ -6230,7 +6318,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Alias"];
+                    "application/json": components["schemas"]["Moved"];
                 };
             };
             /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
@@ -8868,6 +8956,238 @@ export interface operations {
                 };
             };
             /** @description `BODY_INVALID`: The request body cannot be read; `CSV_INVALID`: The file cannot be read as CSV; `IDEMPOTENCY_KEY_REUSED`: The idempotency key was used for something else */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_contact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the campaign */
+                id: string;
+                /** @description Its id */
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CONTACT_BUSY`: The contact is being called, or was called */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_contact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of the campaign */
+                id: string;
+                /** @description Its id */
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContactChange"];
+            };
+        };
+        responses: {
+            /** @description As it is now */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read; `BODY_INVALID`: The request body cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CONTACT_BUSY`: The contact is being called, or was called; `CAMPAIGN_STATE`: The campaign cannot do that now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_TOO_LARGE`: The request is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `BODY_INVALID`: The request body cannot be read */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -17389,6 +17709,98 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Templates"];
+                };
+            };
+            /** @description `PARAMETER_INVALID`: A parameter cannot be read */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CREDENTIAL_REQUIRED`: A key is needed; `CREDENTIAL_INVALID`: The key is not valid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: No such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `METHOD_UNKNOWN`: The path does not know this method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMITED`: Too many requests; `TOO_MANY_QUERIES`: Too many heavy queries at once */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL`: The server failed */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `STORE_UNAVAILABLE`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_trunks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As this server has them */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trunks"];
                 };
             };
             /** @description `PARAMETER_INVALID`: A parameter cannot be read */

@@ -111,7 +111,7 @@ const under = [
 /** `undefined`: nothing of this is asked. */
 export function phones([what, id, part, one], method, body, { json, nothing, page, problem }) {
   if (what === 'trunks') return json({ data: trunks });
-  if (what === 'live') return json({ data: under });
+  if (what === 'live') return json({ data: under, others_known: true });
   if (what === 'calls') {
     if (method === 'POST') {
       if (!body.from && body.trunk === 'twilio')

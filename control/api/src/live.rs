@@ -35,6 +35,8 @@ pub struct LiveCall {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LiveCalls {
     pub data: Vec<LiveCall>,
+    /// Whether calls of other servers are among them. They are looked up every few seconds; while the database does not answer nobody knows them.
+    pub others_known: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -52,6 +52,7 @@ pub struct Server {
     /// Credentials that are none, by where they came from; `None`: not counted.
     strangers: Option<app::limit::Limits<IpAddr>>,
     heavy: app::heavy::Heavy,
+    elsewhere: app::live::Elsewhere,
     vault: Arc<Vault>,
 }
 
@@ -89,6 +90,7 @@ impl Server {
             limits,
             strangers,
             heavy,
+            elsewhere: app::live::Elsewhere::default(),
             vault,
         })))
     }

@@ -1,8 +1,7 @@
 //! Calls under way: who may see, hear and end them, and what is written down of that.
 
-use control_api::live::{Ending, Listening, LiveCall, LiveCalls, Whisper, WhisperMode, Whispered};
+use control_api::live::{Ending, Listening, LiveCalls, Whisper, WhisperMode, Whispered};
 use control_api::{paths, problem};
-use control_store::session as store;
 use domain::SessionId;
 use jiff::SignedDuration;
 use serde_json::json;
@@ -14,42 +13,24 @@ use crate::Server;
 use crate::error::Error;
 use crate::ports::Accept;
 
+mod elsewhere;
+
+pub(crate) use elsewhere::Elsewhere;
+
 /// From the permission to hear a call to the opening of the socket.
 const OPENS_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 const WHISPER_CHARS: usize = 500;
 
-/// A call of another server that said nothing for so long is not shown: its server may have died.
-const SILENT: SignedDuration = SignedDuration::from_mins(10);
-/// Of other servers at most so many are shown.
-const ELSEWHERE: i64 = 200;
-
 /// Those that run here as they are, and those of other servers as they are on record.
-pub(crate) async fn list(ctx: &Ctx, server: &Server) -> Result<LiveCalls, Error> {
+pub(crate) async fn list(ctx: &Ctx, server: &Server) -> LiveCalls {
+    let others = server.elsewhere.calls(ctx, server).await;
     let mut data = server.ports.live.calls(ctx.org);
-    let mut tx = ctx.tx(server).await?;
-    let since = server.ports.clock.now() - SILENT;
-    let others = store::elsewhere(&mut tx, server.ports.live.server(), since, ELSEWHERE).await?;
-    tx.commit().await?;
+    let others_known = others.is_some();
     // One that was just taken over is on record a moment later.
-    let others = others.into_iter().filter(|other| data.iter().all(|call| call.id != other.id));
-    let others: Vec<LiveCall> = others.map(shown).collect();
+    let mut others = others.unwrap_or_default();
+    others.retain(|other| data.iter().all(|call| call.id != other.id));
     data.extend(others);
-    Ok(LiveCalls { data })
-}
-
-fn shown(call: store::Elsewhere) -> LiveCall {
-    LiveCall {
-        id: call.id,
-        agent: call.agent_name,
-        transport: call.transport,
-        started_at: call.started_at.to_string(),
-        server_id: call.server,
-        here: false,
-        state: "elsewhere".to_owned(),
-        connected: true,
-        turns: call.turns.unsigned_abs(),
-        listeners: 0,
-    }
+    LiveCalls { data, others_known }
 }
 
 /// The organization's call, which runs here.

@@ -106,7 +106,7 @@ async fn a_call_that_is_over_says_so_and_another_organizations_is_not_there() {
     plane.record(std::slice::from_ref(&over)).await;
     let (_, theirs) = plane.other("other").await;
     let seen = ask(Method::GET, "/v1/live").key(&theirs).of(&plane.router).await.json();
-    assert_eq!(seen, json!({"data": []}));
+    assert_eq!(seen, json!({"data": [], "others_known": true}));
     for what in ["listen", "whisper", "end"] {
         let body: Value = if what == "whisper" { json!({"text": "x"}) } else { json!({}) };
         let path = format!("/v1/sessions/{}/{what}", over.id());
@@ -148,5 +148,30 @@ async fn calls_of_other_servers_are_listed_with_where_they_run_and_are_nothing_t
     assert!(refused["detail"].to_string().contains("another server"), "{refused}");
     let (_, theirs) = plane.other("other").await;
     let seen = ask(Method::GET, "/v1/live").key(&theirs).of(&plane.router).await.json();
-    assert_eq!(seen, json!({"data": []}), "another organization's are not there");
+    assert_eq!(seen, json!({"data": [], "others_known": true}), "another organization's are not there");
+}
+
+#[tokio::test]
+async fn other_servers_calls_are_looked_up_once_for_all_and_calls_here_are_listed_without_a_database() {
+    let plane = Plane::new().await;
+    let here = running(&plane).await.to_string();
+    let there = begun(plane.org, 60).caller(10_000, 1, "hello");
+    plane.record(std::slice::from_ref(&there)).await;
+    let there = there.id().to_string();
+    let seen = async || {
+        let calls = plane.get("/v1/live").await;
+        let ids = calls["data"].as_array().expect("a list").iter().map(|call| text(&call["id"]));
+        (ids.collect::<Vec<_>>(), calls["others_known"] == true)
+    };
+    let both = (vec![here.clone(), there], true);
+    assert_eq!(seen().await, both);
+    plane.sql("alter table app.sessions rename to away").await;
+    assert_eq!(seen().await, both, "whoever looks next is told what was heard");
+    plane.world.pass(3);
+    let alone = (vec![here], false);
+    assert_eq!(seen().await, alone);
+    plane.sql("alter table app.away rename to sessions").await;
+    assert_eq!(seen().await, alone, "it is not asked again with every look");
+    plane.world.pass(3);
+    assert_eq!(seen().await, both);
 }

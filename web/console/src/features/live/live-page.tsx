@@ -20,6 +20,11 @@ export default function LivePage() {
     >
       {live.isPending && <Loading rows={3} />}
       {live.isError && <Problem error={live.error} again={() => void live.refetch()} />}
+      {live.data?.others_known === false && (
+        <p className="note warn" role="status" data-testid="live-others-unknown">
+          Calls of other servers are not known while the database does not answer.
+        </p>
+      )}
       {live.data?.data.length === 0 && (
         <Empty title="Nobody calls now" action={<Link to="/calls">To the calls on record</Link>}>
           A call is here from its first second to its last.
