@@ -263,10 +263,7 @@ impl Walk {
         }
         if let Some(need @ (Need::Tool { .. } | Need::Tools { .. })) = self.pending() {
             // What has effects is finished first; the words wait their turn, after those that wait already.
-            self.state.queued = Some(match self.state.queued.take() {
-                Some((_, earlier)) => (turn, format!("{earlier} {text}")),
-                None => (turn, text.to_owned()),
-            });
+            self.state.queued = Some((turn, self.after_queued(text)));
             return self.stop(Action::Need(need));
         }
         if let Some(Pending::Transfer { node, begun: true, .. }) = &self.state.pending {
@@ -280,9 +277,23 @@ impl Walk {
         self.state.pending = None;
         self.state.chats = 0;
         self.state.questions.clear();
-        self.remember(Role::Caller, turn, text);
-        self.listen(text);
+        let text = self.after_queued(text);
+        self.remember(Role::Caller, turn, &text);
+        self.listen(&text);
         self.finish()
+    }
+
+    /// These words, after those that wait already.
+    fn after_queued(&mut self, text: &str) -> String {
+        let earlier = self.state.queued.take().map(|(_, earlier)| earlier + " ").unwrap_or_default();
+        earlier + text
+    }
+
+    /// Words that nobody will answer any more stay in the memory alone.
+    fn void_queued(&mut self) {
+        if let Some((turn, text)) = self.state.queued.take() {
+            self.remember(Role::Caller, turn, &text);
+        }
     }
 
     /// The answer to `Need::Classify`.
@@ -333,7 +344,8 @@ impl Walk {
             self.out.retain(|action| !matches!(action, Action::Wait));
             self.state.questions.clear();
             self.state.chats = 0;
-            self.state.turn = turn;
+            // What came after them, such as the news of a transfer, may have begun a turn of its own.
+            self.state.turn = self.state.turn.max(turn);
             self.remember(Role::Caller, turn, &text);
             self.listen(&text);
         }
@@ -370,9 +382,13 @@ impl Walk {
             return self.stop(Action::End(reason));
         }
         // Whoever tried it is gone.
-        self.state
+        let tried = self
+            .state
             .pending
             .take_if(|pending| matches!(pending, Pending::Transfer { .. } | Pending::Press { .. }));
+        if tried.is_some() {
+            self.void_queued();
+        }
         let graph = Arc::clone(&self.graph);
         self.say_one("returned", &graph.manners.returned, &Value::Null);
         if let Some(need @ (Need::Chat { .. } | Need::Tools { .. })) = self.pending() {

@@ -39,6 +39,8 @@ impl Walk {
     pub fn pressing(&mut self) {
         if let Some(Pending::Press { begun, .. }) = &mut self.state.pending {
             *begun = true;
+            // So are words that came while a tool ran from which this leads on.
+            self.void_queued();
         }
     }
 
@@ -69,7 +71,7 @@ impl Walk {
     pub(super) fn while_pressing(&mut self, turn: u32, text: &str) -> Option<Vec<Action>> {
         if self.leave_press() {
             // As words that came while a tool ran.
-            self.state.queued = Some((turn, text.to_owned()));
+            self.state.queued = Some((turn, self.after_queued(text)));
             return Some(self.settle());
         }
         let begun = matches!(&self.state.pending, Some(Pending::Press { begun: true, .. }));

@@ -665,6 +665,89 @@ fn keys_that_were_not_begun_are_forgotten_with_their_turn_and_those_of_a_server_
     assert!(matches!(actions.last(), Some(Action::Need(Need::Classify { .. }))), "{actions:?}");
 }
 
+/// The menu, of which a tool is asked before its keys are pressed.
+fn asked_menu() -> Value {
+    let mut asked = menu();
+    asked["nodes"]["ask"] = json!({"kind": "tool", "tool": "ask"});
+    asked["edges"][0] = json!({"from": "hear", "on": "sales", "to": "ask"});
+    asked["edges"]
+        .as_array_mut()
+        .unwrap()
+        .extend([json!({"from": "ask", "to": "one"}), json!({"from": "ask", "on": "error", "to": "gone"})]);
+    asked
+}
+
+/// A walk whose tool has led to keys, while which `waiting` was said.
+fn from_the_tool_to_keys(waiting: &str) -> Walk {
+    let (mut walk, actions) = at_the_keys(&asked_menu(), "for sales press one", "sales");
+    let Some(Action::Need(Need::Tool { key, .. })) = actions.last() else { unreachable!("{actions:?}") };
+    walk.caller(2, waiting, &now());
+    let actions = walk.tool_done(key, Ok(json!({})), &now());
+    assert_eq!(actions.last(), Some(&Action::Press(keys("1"))), "{actions:?}");
+    walk
+}
+
+fn last_words(walk: &Walk) -> (u32, &str) {
+    let spoken = walk.snapshot().history.iter().rev().find(|spoken| spoken.role == Role::Caller).unwrap();
+    (spoken.turn, spoken.text.as_str())
+}
+
+#[test]
+fn words_that_waited_for_a_tool_are_over_with_the_keys_that_it_leads_to() {
+    let mut walk = from_the_tool_to_keys("for support press two");
+    walk.pressing();
+    assert_eq!(last_words(&walk), (2, "for support press two"), "they were said all the same");
+    walk.pressed(Ok(()));
+    assert_eq!(walk.after_keys(3, &now()).last(), Some(&Action::Wait));
+    // Nor do they come out of a later tool.
+    walk.caller(4, "sales", &now());
+    let actions = walk.classified(&scores("sales"), &now());
+    let Some(Action::Need(Need::Tool { key, .. })) = actions.last() else { unreachable!("{actions:?}") };
+    let error = ToolError { code: "TOOL_FAILED".to_owned(), message: "no".to_owned() };
+    assert_eq!(said(&walk.tool_done(key, Err(error), &now())), "I cannot press here: TOOL_FAILED.");
+    assert_eq!(last_words(&walk), (4, "sales"));
+}
+
+#[test]
+fn words_that_waited_are_read_with_those_that_take_the_keys_back() {
+    let mut walk = from_the_tool_to_keys("enter your");
+    let actions = walk.caller(3, "number please", &now());
+    let Some(Action::Need(Need::Classify { texts, .. })) = actions.last() else {
+        unreachable!("{actions:?}")
+    };
+    assert_eq!(texts[0], "enter your number please");
+    assert_eq!(last_words(&walk), (3, "enter your number please"));
+    assert_eq!(walk.snapshot().queued, None);
+}
+
+#[test]
+fn words_that_waited_for_a_tool_are_answered_when_the_transfer_that_it_leads_to_has_failed() {
+    let mut asked = switchboard();
+    asked["nodes"]["ask"] = json!({"kind": "tool", "tool": "ask"});
+    asked["edges"][0] = json!({"from": "desk", "on": "person", "to": "ask"});
+    asked["edges"].as_array_mut().unwrap().extend([
+        json!({"from": "ask", "to": "through"}),
+        json!({"from": "ask", "on": "error", "to": "back"}),
+    ]);
+    let mut walk = Walk::new(graph(&asked), 1);
+    walk.caller(1, "a person please", &now());
+    let actions = walk.classified(&scores("person"), &now());
+    let Some(Action::Need(Need::Tool { key, .. })) = actions.last() else { unreachable!("{actions:?}") };
+    walk.caller(2, "when are you open", &now());
+    let actions = walk.tool_done(key, Ok(json!({})), &now());
+    assert!(matches!(actions.last(), Some(Action::Transfer(_))), "{actions:?}");
+    walk.transferring();
+    assert_eq!(said(&walk.caller(3, "hello?", &now())), "Still ringing.");
+    let actions = walk.transfer_failed(4, &refused(), &now());
+    assert_eq!(said(&actions), "Nobody is there: TRANSFER_REFUSED.");
+    let Some(Action::Need(Need::Classify { texts, .. })) = actions.last() else {
+        unreachable!("{actions:?}")
+    };
+    assert_eq!(texts[0], "when are you open");
+    assert_eq!(walk.snapshot().turn(), 4, "the answer is of the turn that tells of the transfer");
+    assert_eq!(said(&walk.classified(&scores("none"), &now())), "What?");
+}
+
 #[test]
 fn what_was_told_of_the_call_reaches_texts_and_ways_and_outlives_a_server() {
     let told = graph(&json!({

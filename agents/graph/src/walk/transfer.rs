@@ -63,6 +63,7 @@ impl Walk {
             Some(to) => self.run(to),
             None => self.go_back(),
         }
-        self.finish()
+        // Words may wait that came before it was tried.
+        self.settle()
     }
 }
