@@ -11,6 +11,7 @@ use control_server::ports::SystemClock;
 use control_server::{AdminCode, Ports, Vault};
 use domain::{OrgId, Secret};
 use media_session::Directory;
+use media_session::directory::Kept;
 use runtime::{Kind, Tasks};
 use tokio::sync::Notify;
 
@@ -253,7 +254,7 @@ impl House {
                 public_url: config.surface().own_origin(),
             },
             lines,
-            kept: dialler::Kept { percent: config.calls.kept_for_callers_percent },
+            kept: Kept { percent: config.calls.kept_for_callers_percent },
             queued: Notify::new(),
             last: Mutex::default(),
         });

@@ -13,16 +13,15 @@ use control_store::{Db, Reason};
 use domain::{AtMachine, Callee, EndReason, OrgId, Pii, ServerId, SessionId, wire_name};
 use greetings::Caller;
 use jiff::Timestamp;
+use media_session::directory::Kept;
 use media_session::{Directory, Handle, Screened, Slot};
 use media_sip::{DialError, Dialling, Outgoing, Peer, Progress, Registration, Server};
 use runtime::{Kind, Tasks};
 use tokio::sync::{Notify, mpsc};
 
 mod by_carrier;
-mod kept;
 
 pub(crate) use by_carrier::Carriers;
-pub(crate) use kept::Kept;
 
 use crate::adapters::entry::{Way, join, request};
 use crate::adapters::phones;
@@ -216,10 +215,7 @@ impl Desk {
         while !waiting.is_empty() {
             let mut left = Vec::new();
             for org in waiting {
-                if !self.kept.may_begin(self.directory.counts()) {
-                    return Ok(());
-                }
-                let Ok(slot) = self.directory.reserve() else { return Ok(()) };
+                let Ok(slot) = self.directory.reserve_leaving(self.kept) else { return Ok(()) };
                 let mut tx = self.db.org_tx(org).await?;
                 let call = outbound::claim(&mut tx, self.server, &self.trunks(org)).await?;
                 tx.commit().await?;

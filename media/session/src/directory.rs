@@ -11,6 +11,10 @@ use tokio_util::sync::DropGuard;
 
 use crate::handle::{COMMANDS, Command, Handle, Status};
 
+mod kept;
+
+pub use kept::Kept;
+
 /// When a full house is worth another try.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -111,11 +115,23 @@ impl Directory {
     /// # Errors
     /// `Full` when every place is taken or the server is stopping.
     pub fn reserve(&self) -> Result<Slot, Full> {
+        self.reserve_where(|counts| counts.taken < counts.capacity)
+    }
+
+    /// The same for a call of ours, which leaves the places that are `kept` to people who call us. Never waits.
+    ///
+    /// # Errors
+    /// `Full` when no other place may be taken for a call out or the server is stopping.
+    pub fn reserve_leaving(&self, kept: Kept) -> Result<Slot, Full> {
+        self.reserve_where(|counts| kept.leaves(counts))
+    }
+
+    fn reserve_where(&self, may: impl FnOnce(Counts) -> bool) -> Result<Slot, Full> {
         let mut state = self.0.lock();
         if state.draining {
             return Err(Full::Draining { retry_after: RETRY_AFTER });
         }
-        if state.taken >= state.capacity {
+        if !may(state.counts()) {
             return Err(Full::Capacity { capacity: state.capacity, retry_after: RETRY_AFTER });
         }
         state.taken += 1;
@@ -156,13 +172,7 @@ impl Directory {
 
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let state = self.0.lock();
-        Counts {
-            capacity: state.capacity,
-            taken: state.taken,
-            running: state.sessions.len(),
-            draining: state.draining,
-        }
+        self.0.lock().counts()
     }
 
     /// Takes no new calls, lets the running ones finish until `deadline`, then ends them with `ServerStopping`, and cuts off
@@ -203,6 +213,15 @@ impl Directory {
 }
 
 impl State {
+    fn counts(&self) -> Counts {
+        Counts {
+            capacity: self.capacity,
+            taken: self.taken,
+            running: self.sessions.len(),
+            draining: self.draining,
+        }
+    }
+
     fn taken_by(&self, id: SessionId) -> Option<Taken> {
         match self.sessions.get(&id) {
             Some(entry) => Some(Taken::Running(entry.handle.clone())),

@@ -13,6 +13,52 @@ fn a_slot_is_given_once_and_comes_back() {
     assert_eq!(directory.counts(), Counts { capacity: 2, taken: 1, running: 0, draining: false });
 }
 
+/// Calls out that begin beside so many callers until no other may.
+fn begun(percent: u8, capacity: usize, callers: usize) -> usize {
+    let directory = Directory::new(capacity);
+    let _callers: Vec<Slot> = (0..callers).map(|_| directory.reserve().expect("free")).collect();
+    let calls: Vec<Slot> =
+        std::iter::from_fn(|| directory.reserve_leaving(Kept { percent }).ok()).take(capacity + 1).collect();
+    calls.len()
+}
+
+#[test]
+fn a_fifth_of_the_places_is_left_to_callers() {
+    assert_eq!(begun(20, 10, 0), 8);
+    assert_eq!(begun(20, 40, 0), 32);
+    assert_eq!(begun(20, 14, 0), 12, "rounded down");
+}
+
+#[test]
+fn callers_who_talk_already_do_not_use_up_what_is_kept_for_the_next_ones() {
+    assert_eq!(begun(20, 10, 5), 3);
+    assert_eq!(begun(20, 10, 8), 0);
+    assert_eq!(begun(20, 10, 10), 0);
+}
+
+#[test]
+fn a_small_server_calls_all_the_same_and_one_without_a_share_uses_every_place() {
+    assert_eq!(begun(20, 1, 0), 1);
+    assert_eq!(begun(100, 3, 0), 1);
+    assert_eq!(begun(0, 3, 0), 3);
+    assert_eq!(begun(20, 0, 0), 0);
+}
+
+#[test]
+fn what_is_kept_is_there_for_callers_and_a_server_that_drains_calls_nobody() {
+    let directory = Directory::new(2);
+    let kept = Kept { percent: 50 };
+    let _ours = directory.reserve_leaving(kept).expect("one of two");
+    let refused = directory.reserve_leaving(kept).expect_err("the other is kept");
+    assert_eq!(refused.failure().code.0, "SESSIONS_FULL");
+    let caller = directory.reserve();
+    assert!(caller.is_ok(), "whoever calls has it");
+    drop(caller);
+    directory.0.lock().draining = true;
+    let refused = directory.reserve_leaving(Kept { percent: 0 }).expect_err("it drains");
+    assert_eq!(refused.failure().code.0, "SERVER_DRAINING");
+}
+
 #[test]
 fn reserving_from_many_threads_never_gives_more_than_there_is() {
     let directory = Directory::new(10);
