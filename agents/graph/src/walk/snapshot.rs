@@ -1,9 +1,13 @@
 //! All a walk knows, as data: written after any turn, taken up by any process that has the same version of the agent.
+//!
+//! That process may be older than the one that wrote it, or newer: what either does not know is passed over. A field that must not be
+//! passed over raises `FORMAT`.
 
 use std::collections::BTreeMap;
 
 use domain::{EndReason, Failure, Role};
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::ToolError;
@@ -22,7 +26,6 @@ const RECEIPTS: usize = 64;
 const HEARD_ENOUGH: f32 = 0.7;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Snapshot {
     pub(crate) format: u32,
     pub agent: String,
@@ -52,6 +55,7 @@ pub struct Snapshot {
     pub(crate) unheard: bool,
     /// What the caller was last asked.
     pub(crate) question: String,
+    #[serde(deserialize_with = "known")]
     pub(crate) pending: Option<Pending>,
     /// How often models were asked since the caller spoke.
     #[serde(default)]
@@ -178,6 +182,20 @@ pub(crate) enum Pending {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outcome: Option<Result<(), ToolError>>,
     },
+}
+
+/// What a newer program waits for and this one does not know is not waited for: the caller is asked again what was asked.
+fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Pending>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Read {
+        Known(Pending),
+        Unknown(IgnoredAny),
+    }
+    Ok(match Option::<Read>::deserialize(from)? {
+        Some(Read::Known(pending)) => Some(pending),
+        Some(Read::Unknown(_)) | None => None,
+    })
 }
 
 /// A model is being asked.

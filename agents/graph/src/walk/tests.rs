@@ -749,6 +749,24 @@ fn words_that_waited_for_a_tool_are_answered_when_the_transfer_that_it_leads_to_
 }
 
 #[test]
+fn what_a_newer_program_wrote_is_taken_up_as_far_as_it_is_known() {
+    let (walk, _) = at_the_tool();
+    let mut newer = serde_json::to_value(walk.snapshot()).unwrap();
+    newer["mood"] = json!("calm");
+    newer["told"] = json!({"caller": {"name": "Maria"}, "session": {}, "room": {"name": "red"}});
+    newer["pending"]["tool"]["patience_s"] = json!(9);
+    let again = Walk::restore(graph(&small()), serde_json::from_value(newer.clone()).unwrap()).unwrap();
+    assert_eq!(again.pending(), walk.pending(), "what it waits for is known");
+    newer["pending"] = json!({"sing": {"node": "pay", "song": "a long one"}});
+    let mut again = Walk::restore(graph(&small()), serde_json::from_value(newer.clone()).unwrap()).unwrap();
+    assert_eq!(again.pending(), None);
+    assert_eq!(again.returned(3, &now()).last(), Some(&Action::Wait), "the talk goes on");
+    newer["format"] = json!(2);
+    let refused = Walk::restore(graph(&small()), serde_json::from_value(newer).unwrap());
+    assert!(matches!(refused, Err(RestoreError::Format(2))), "a format that must be known");
+}
+
+#[test]
 fn what_was_told_of_the_call_reaches_texts_and_ways_and_outlives_a_server() {
     let told = graph(&json!({
         "name": "told", "version": 1, "entry": "desk", "greeting": ["Hello."],

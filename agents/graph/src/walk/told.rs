@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 pub(crate) const TOLD: [&str; 2] = ["caller", "session"];
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Told {
     caller: Value,
     session: Value,
