@@ -8,6 +8,9 @@ const { url, token, out } = options('url', 'token', 'out');
 await story(
   async (page) => {
     await page.goto(url);
+    const listed = () => page.getByTestId('agents').locator('li').count();
+    await page.getByTestId('suggestions').locator('li').first().waitFor();
+    const strangers = await listed();
     const refused = new Widget(page);
     await refused.call();
     await refused.state('failed');
@@ -21,6 +24,8 @@ await story(
     }, `token=${token}`);
     await reloaded;
     await page.waitForFunction(() => location.hash === '');
+    await page.getByTestId('agents').locator('li').first().waitFor();
+    const agents = await listed();
     const allowed = new Widget(page);
     await allowed.call();
     const greeting = await allowed.line('agent', '\\w+ \\w+');
@@ -28,7 +33,7 @@ await story(
     await allowed.hangUp();
     await page.goto(`${url}/console/calls`);
     await page.getByTestId('call-row').or(page.getByTestId('empty')).first().waitFor();
-    return { code, advice, greeting, transport };
+    return { code, advice, greeting, transport, strangers, agents };
   },
   { out },
 );

@@ -25,12 +25,16 @@ widget.addEventListener('agent-foundry:ended', (event) => {
   id('last').hidden = false;
 });
 
-void signIn();
-void show();
+// Whoever is not let in is not told whom there is to talk to.
+void signIn().then(show);
 
 /** Of the address that the server printed. Talking needs it on a closed server alone, reading calls always. */
 async function signIn(): Promise<void> {
-  const said = await signInByAddress().catch((error: unknown) => problem(error, () => said?.remove()));
+  const said = await signInByAddress().catch((error: unknown) => problem(error, signedIn));
+  function signedIn(): void {
+    id('sign-in').replaceChildren();
+    void show();
+  }
   if (said) id('sign-in').append(said);
 }
 

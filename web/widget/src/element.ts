@@ -100,7 +100,11 @@ export class Widget extends HTMLElement {
     const label = this.getAttribute('label');
     this.view.describe(label || readable(agent), HINT);
     if (label) return;
-    const agents = await this.server.agents().catch(() => []);
+    const agents = await this.server.agents().catch(() => {
+      // Asked again when the page names whom it shows, as it does after a sign-in.
+      this.described = '';
+      return [];
+    });
     const known = agents.find((one) => one.name === agent) ?? (agent ? undefined : agents[0]);
     if (known) this.view.describe(known.title || readable(known.name), known.description || HINT);
   }

@@ -232,6 +232,31 @@ pub(crate) fn may_resume(
     server.tokens.check_resume(token)
 }
 
+/// Whoever comes, with permission or without.
+fn lets_in(server: &Server, relation: Relation) -> bool {
+    relation == Relation::Embedding || server.options.open
+}
+
+fn closed() -> Error {
+    operator_only("this server is closed: its operator gives permission to call")
+}
+
+/// Those of the agents for whom this client can have a token.
+pub(crate) fn callable(
+    server: &Server,
+    client: &Client,
+    mut agents: Vec<control_api::Agent>,
+) -> Result<Vec<control_api::Agent>, Error> {
+    if lets_in(server, client.relation(server)?) {
+        return Ok(agents);
+    }
+    if client.member.is_none() && !client.is_operator(server) {
+        return Err(closed());
+    }
+    agents.retain(|agent| client.may_call_anything(server, &agent.name));
+    Ok(agents)
+}
+
 /// The longest life that the operator may give a token: a carrier keeps one in its settings.
 const LONGEST_TOKEN_SECONDS: u64 = 30 * 24 * 3600;
 
@@ -244,8 +269,8 @@ pub(crate) fn call_token(
 ) -> Result<(String, Timestamp), Error> {
     let relation = client.relation(server)?;
     let operator = client.may_call_anything(server, agent);
-    if relation != Relation::Embedding && !server.options.open && !operator {
-        return Err(operator_only("this server is closed: its operator gives permission to call"));
+    if !lets_in(server, relation) && !operator {
+        return Err(closed());
     }
     may_name(server, client, agent)?;
     let life = match ttl_s {

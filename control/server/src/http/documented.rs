@@ -124,6 +124,8 @@ kinds! {
     EnterRoom = [ALWAYS, BODY, [&problem::AGENT_UNKNOWN, &problem::LIVEKIT_ABSENT]];
     TryVendor = [ALWAYS, BODY, [&problem::SECRET_UNREADABLE]];
     Remove = [ALWAYS, [&problem::IN_USE, &problem::PRECONDITION_FAILED]];
+    /// Whom tokens can be had for.
+    ListCallable = [[&problem::ORIGIN_FORBIDDEN, &problem::OPERATOR_ONLY, &problem::METHOD_UNKNOWN, &problem::INTERNAL]];
     /// Tokens to call with.
     Permit = [BODY, [
         &problem::PARAMETER_INVALID, &problem::AGENT_UNKNOWN, &problem::ORIGIN_FORBIDDEN, &problem::OPERATOR_ONLY,

@@ -107,6 +107,25 @@ async fn a_closed_server_lets_nobody_in_by_naming_its_own_origin() {
 }
 
 #[tokio::test]
+async fn who_may_not_call_a_closed_server_is_not_told_whom_there_is_to_call() {
+    let list = || get("/v1/widget/agents");
+    let router = World::new().router(closed());
+    for stranger in [list(), list().on_page(OWN_PAGE), list().header("authorization", "Bearer x")] {
+        let refused = stranger.of(&router).await.is_problem(403, "OPERATOR_ONLY");
+        assert!(!refused.to_string().to_lowercase().contains("desk"), "{refused}");
+    }
+    list().on_page("https://evil.example").of(&router).await.is_problem(403, "ORIGIN_FORBIDDEN");
+    for guest in [list().operator(), list().on_page(SHOP)] {
+        assert_eq!(guest.of(&router).await.json()["data"][0]["name"], "front-desk");
+    }
+    let plane = Plane::on(closed()).await;
+    assert_eq!(plane.get("/v1/widget/agents").await["data"][0]["name"], "front-desk", "with a key of theirs");
+    let (_, other) = plane.other("other").await;
+    let nobody = list().key(&other).of(&plane.router).await.json();
+    assert_eq!(nobody["data"], json!([]), "another organization's key lets in to none of them");
+}
+
+#[tokio::test]
 async fn the_page_of_a_closed_server_calls_with_the_operators_cookie() {
     let router = World::new().router(closed());
     let signed_in =
