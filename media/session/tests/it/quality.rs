@@ -82,7 +82,7 @@ async fn a_clean_way_shows_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_far_end_reports_is_the_other_direction_and_the_encoder_is_told() {
+async fn what_the_far_end_reports_is_the_other_direction() {
     let sim = Sim::start(Setup { replies: vec![vec![say(ANSWER)]], ..plain() }).await;
     wait(300).await;
     sim.caller.say(QUESTION).await;
@@ -106,6 +106,45 @@ async fn what_the_far_end_reports_is_the_other_direction_and_the_encoder_is_told
         "{flaws:?}"
     );
     assert!(!flaws.contains(&Flaw::LossIn), "{flaws:?}");
+}
+
+/// Whether an Opus packet of one 20 ms frame carries a coarse copy of the one before (RFC 6716, section 4.2.4).
+fn has_copy(payload: &[u8]) -> bool {
+    /// Configurations from here on have no speech layer, which alone has copies.
+    const CELT_ALONE: u8 = 16;
+    let Some((toc, frame)) = payload.split_first() else { return false };
+    toc >> 3 < CELT_ALONE && frame.first().is_some_and(|flags| flags & 0b0100_0000 != 0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_encoder_is_told_of_loss_and_sends_copies_from_then_on() {
+    let mut setup = Setup { replies: vec![vec![say(ANSWER)]], codec: Codec::Opus, ..plain() };
+    setup.options.opus.expected_loss_percent = 0;
+    let sim = Sim::start(setup).await;
+    wait(300).await;
+    sim.caller.say(QUESTION).await;
+    sim.until(5_000, |event| matches!(event, SessionEvent::AgentSaying { .. })).await;
+    let copies = || {
+        let state = sim.caller.state.lock().expect("not poisoned");
+        let payloads = state.received.iter().map(|received| &received.packet.payload);
+        (state.received.len(), payloads.filter(|payload| has_copy(payload)).count())
+    };
+    let report = |highest, lost| {
+        let received = Some(Received { highest, lost, jitter: ms(5) });
+        LegEvent::Quality(leg::Quality { received, round_trip: None })
+    };
+    wait(800).await;
+    sim.caller.event(report(1_000, 0)).await;
+    wait(200).await;
+    let (before, none) = copies();
+    assert!(
+        before > 40 && none == 0,
+        "{none} of {before} packets with copies for a far end that loses nothing"
+    );
+    sim.caller.event(report(1_100, 8)).await;
+    sim.agent_turn(1).await;
+    let (all, some) = copies();
+    assert!(some > 20, "{some} of {} packets since with copies", all - before);
 }
 
 #[tokio::test(start_paused = true)]
