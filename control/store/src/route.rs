@@ -290,8 +290,24 @@ pub async fn room_owner(tx: &mut SystemTx, room: &str) -> Result<Option<OrgId>, 
     Ok(owner.map(OrgId::from_uuid))
 }
 
+/// Whether the organization has claimed these rooms, as `routing::Pattern` writes them: one, or all that begin so.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn has_rooms(tx: &mut OrgTx, rooms: &str) -> Result<bool, Error> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (select from app.route_claims where places @> app.places_of('room:' || $1::text)) as "has!""#,
+        rooms
+    )
+    .fetch_one(tx.connection())
+    .await?)
+}
+
 /// Whether the organization has the place that a channel stands for.
-pub(crate) async fn has(tx: &mut OrgTx, kind: &str, address: &str) -> Result<bool, Error> {
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn has(tx: &mut OrgTx, kind: &str, address: &str) -> Result<bool, Error> {
     let place = format!("{kind}:{address}");
     Ok(sqlx::query_scalar!(
         r#"select exists (select from app.route_claims where places @> $1::text) as "has!""#,

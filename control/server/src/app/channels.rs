@@ -4,11 +4,12 @@ use control_api::channel::{Channel, ChannelChange, ChannelKind, NewChannel};
 use control_api::{List, Paging};
 use control_store::channel as store;
 use domain::ChannelId;
+use routing::Pattern;
 
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::{Fields, is_name};
 use super::routes::not_claimed;
-use super::{greetings, paging};
+use super::{greetings, paging, space};
 use crate::Server;
 use crate::error::Error;
 
@@ -57,6 +58,10 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewChannel) -> Resul
         ctx.operator("gives hostnames to organizations")?;
     }
     let mut tx = ctx.tx(server).await?;
+    if new.kind == ChannelKind::Room {
+        // A star in it is a letter.
+        space::may_claim(ctx, server, &mut tx, "/address", &Pattern::Exact(address.clone())).await?;
+    }
     let (id, place) = (ChannelId::generate(), (new.kind.name(), address.as_str()));
     let enabled = new.enabled.unwrap_or(true);
     let row = store::create(&mut tx, id, place, new.agent_id, new.environment_id, enabled).await;

@@ -1,5 +1,5 @@
-//! Rooms of LiveKit: who may have an agent of the organization come into one. One project at LiveKit has one name space for the rooms of all
-//! organizations: nobody gets a token for a room that is another's.
+//! Rooms of LiveKit: who may have an agent of the organization come into one. Nobody gets a token for a room that is another organization's: what
+//! counts is the name that LiveKit knows the room by, and not what a route that anybody may make says of it.
 
 use std::time::Duration;
 
@@ -7,10 +7,12 @@ use control_api::livekit::{RoomToken, RoomTokenRequest};
 use control_api::problem;
 use control_store::{Reason, route};
 use domain::{OrgId, SessionId};
+use routing::Pattern;
 
 use super::agents;
 use super::ctx::Ctx;
 use super::fields::Fields;
+use super::space::Space;
 use crate::Server;
 use crate::error::Error;
 use crate::ports::RoomAccess;
@@ -40,9 +42,8 @@ pub(crate) async fn token(ctx: &Ctx, server: &Server, wanted: RoomTokenRequest) 
     let agent = agents::named(&mut tx, &wanted.agent).await?.name;
     tx.commit().await?;
     let opened = server.store.opened()?;
-    let home = ctx.org == opened.organization;
-    let space = if home { String::new() } else { format!("{}/", ctx.org) };
-    let dispatched = format!("{space}{agent}");
+    let space = Space::of(ctx.org, opened.organization);
+    let dispatched = format!("{}{agent}", space.prefix());
     if !server.ports.calls.has(&dispatched) {
         let detail = format!("agent {agent:?} is not served: publish it");
         return Err(Error::new(&problem::AGENT_UNKNOWN, detail));
@@ -56,7 +57,7 @@ pub(crate) async fn token(ctx: &Ctx, server: &Server, wanted: RoomTokenRequest) 
             tx.commit().await?;
             own(ctx.org, &space, room, owner)?
         }
-        None => format!("{space}{agent}-{made}"),
+        None => format!("{}{agent}-{made}", space.prefix()),
     };
     let access = RoomAccess {
         room,
@@ -78,22 +79,16 @@ pub(crate) async fn token(ctx: &Ctx, server: &Server, wanted: RoomTokenRequest) 
     })
 }
 
-/// The room as LiveKit knows it: the name that was given where it is the organization's to use, else one in its own name space.
-fn own(org: OrgId, space: &str, room: String, owner: Option<OrgId>) -> Result<String, Error> {
-    let of_others = match owner {
-        Some(owner) if owner == org => return Ok(room),
-        Some(_) => true,
-        // As names of the rooms of organizations begin.
-        None => room
-            .split_once('/')
-            .and_then(|(first, _)| first.parse::<OrgId>().ok())
-            .is_some_and(|first| first != org),
-    };
-    if of_others {
+/// The room as LiveKit knows it: in the organization's own name space, unless the operator gave it that name by a route or channel.
+fn own(org: OrgId, space: &Space, room: String, owner: Option<OrgId>) -> Result<String, Error> {
+    let named = Pattern::Exact(room.clone());
+    let taken = owner.is_some_and(|owner| owner != org) && (space.is_home() || !space.has(&named));
+    if space.leaves(&named) || taken {
         let detail = "the room is another organization's: take another name, or have the server's operator settle whose it is";
         return Err(Error::new(&problem::ROUTE_TAKEN, detail));
     }
-    Ok(if room.starts_with(space) { room } else { format!("{space}{room}") })
+    let given = owner == Some(org);
+    Ok(if space.has(&named) || given { room } else { format!("{}{room}", space.prefix()) })
 }
 
 #[cfg(test)]
@@ -101,19 +96,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_is_the_organizations_by_its_route_or_its_name_and_never_anothers() {
+    fn a_room_is_the_organizations_by_its_name_or_the_operators_word_and_never_anothers() {
         let [ours, theirs] = [OrgId::generate(), OrgId::generate()];
-        let space = format!("{ours}/");
-        let named = |space: &str, room: &str, owner| own(ours, space, room.to_owned(), owner).ok();
-        assert_eq!(named(&space, "desk", None), Some(format!("{ours}/desk")));
-        assert_eq!(named(&space, &format!("{ours}/desk"), None), Some(format!("{ours}/desk")));
-        assert_eq!(named(&space, "desk", Some(ours)).as_deref(), Some("desk"), "by a route");
-        assert_eq!(named(&space, "desk", Some(theirs)), None);
-        assert_eq!(named(&space, &format!("{theirs}/desk"), None), None);
+        let named = |home, room: &str, owner| own(ours, &Space::of(ours, home), room.to_owned(), owner).ok();
+        let desk = format!("{ours}/desk");
+        assert_eq!(named(theirs, "desk", None).as_ref(), Some(&desk));
+        assert_eq!(named(theirs, "desk", Some(ours)).as_deref(), Some("desk"), "given by the operator");
+        // By its own name, whoever else may have a route that takes it in.
+        for owner in [None, Some(ours), Some(theirs)] {
+            assert_eq!(named(theirs, &desk, owner).as_ref(), Some(&desk));
+        }
+        // And no route makes another's name one's own.
+        for owner in [None, Some(ours), Some(theirs)] {
+            for home in [ours, theirs] {
+                assert_eq!(named(home, &format!("{theirs}/desk"), owner), None);
+                assert_eq!(named(home, "org_desk", owner), None);
+            }
+        }
         // The default organization has the names that nobody else has.
-        assert_eq!(named("", "desk", None).as_deref(), Some("desk"));
-        assert_eq!(named("", "desk/2", None).as_deref(), Some("desk/2"));
-        assert_eq!(named("", &format!("{theirs}/desk"), None), None);
-        assert_eq!(named("", "desk", Some(theirs)), None);
+        assert_eq!(named(ours, "desk", None).as_deref(), Some("desk"));
+        assert_eq!(named(ours, "desk/2", None).as_deref(), Some("desk/2"));
+        assert_eq!(named(ours, "desk", Some(theirs)), None);
     }
 }

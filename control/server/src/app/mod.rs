@@ -47,6 +47,7 @@ pub(crate) mod routes;
 pub(crate) mod sdp_fragment;
 pub(crate) mod seed;
 pub(crate) mod sessions;
+mod space;
 pub(crate) mod summary;
 pub(crate) mod token;
 pub(crate) mod vault;

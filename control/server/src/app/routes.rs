@@ -15,7 +15,7 @@ use routing::Pattern;
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::{Fields, of_field};
 use super::greetings::read;
-use super::{definition, paging};
+use super::{definition, paging, space};
 use crate::Server;
 use crate::error::Error;
 
@@ -68,8 +68,8 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewRoute) -> Result<
     let mut fields = Fields::default();
     let set = check::new(&mut fields, "", new);
     fields.check()?;
-    may_have(ctx, None, &set)?;
     let mut tx = ctx.tx(server).await?;
+    may_have(ctx, server, &mut tx, None, &set).await?;
     if store::count(&mut tx).await? >= ROUTES_MOST {
         let detail = format!("the organization has {ROUTES_MOST} routes: delete some first");
         return Err(Error::new(&problem::CONFLICT, detail));
@@ -97,7 +97,7 @@ pub(crate) async fn change(
     let mut fields = Fields::default();
     let set = check::changed(&mut fields, was.clone(), wanted);
     fields.check()?;
-    may_have(ctx, Some(&was), &set)?;
+    may_have(ctx, server, &mut tx, Some(&was), &set).await?;
     begins(&mut tx, Some(&was), &set).await?;
     let row = store::update(&mut tx, key, &set).await;
     let after = shown(row.map_err(not_made(&set))?);
@@ -116,17 +116,29 @@ pub(crate) async fn delete(ctx: &Ctx, server: &Server, id: &str, expected: Expec
     Ok(tx.commit().await?)
 }
 
-/// Whoever has a hostname or a short beginning takes calls that would be others': the operator gives these. What a route has it keeps.
-fn may_have(ctx: &Ctx, before: Option<&store::Setting>, set: &store::Setting) -> Result<(), Error> {
+/// Whoever has a hostname or a short beginning takes calls that would be others', and so does whoever has a room outside of their own name space: the
+/// operator gives these. What a route has it keeps.
+async fn may_have(
+    ctx: &Ctx,
+    server: &Server,
+    tx: &mut OrgTx,
+    before: Option<&store::Setting>,
+    set: &store::Setting,
+) -> Result<(), Error> {
     if set.host.is_some() && before.is_none_or(|before| before.host != set.host) {
         ctx.operator("gives hostnames to organizations")?;
     }
-    let wide = |text: &Option<String>, read: fn(&str) -> Result<Pattern, routing::PatternError>, least| {
-        text.as_deref().is_some_and(|text| read(text).is_ok_and(|pattern| pattern.is_wide(least)))
+    let read = |text: &Option<String>, read: fn(&str) -> Result<Pattern, routing::PatternError>| {
+        text.as_deref().and_then(|text| read(text).ok())
     };
-    if wide(&set.number, Pattern::number, NUMBER_LEAST)
-        && before.is_none_or(|before| before.number != set.number)
-        || wide(&set.room, Pattern::name, ROOM_LEAST) && before.is_none_or(|before| before.room != set.room)
+    let number = read(&set.number, Pattern::number)
+        .filter(|_| before.is_none_or(|before| before.number != set.number));
+    let room = read(&set.room, Pattern::name).filter(|_| before.is_none_or(|before| before.room != set.room));
+    if let Some(rooms) = &room {
+        space::may_claim(ctx, server, tx, "/room", rooms).await?;
+    }
+    if number.is_some_and(|number| number.is_wide(NUMBER_LEAST))
+        || room.is_some_and(|rooms| rooms.is_wide(ROOM_LEAST))
     {
         ctx.operator("gives beginnings to organizations that are this short")?;
     }

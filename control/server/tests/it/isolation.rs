@@ -132,16 +132,17 @@ async fn another_organizations_key_finds_none_of_what_is_ours() {
 #[tokio::test]
 async fn what_a_body_names_must_be_of_the_same_organization() {
     let plane = Plane::new().await;
-    let (_, theirs) = plane.other("other").await;
+    let (org, theirs) = plane.other("other").await;
     let things = things(&plane).await;
     let of = |place: &str| things.iter().find(|(known, _)| *known == place).expect("there").1.clone();
     let environments = ask(Method::GET, "/v1/environments").key(&theirs).of(&plane.router).await.json();
     let (agent, own) = (of("/v1/agents/"), text(&environments["data"][0]["id"]));
+    let room = format!("{org}/r");
     for (path, body) in [
         ("/v1/greetings", json!({"agent_id": agent, "wordings": ["x"]})),
         ("/v1/greetings", json!({"domain_id": of("/v1/domains/"), "wordings": ["x"]})),
-        ("/v1/channels", json!({"kind": "room", "address": "r", "agent_id": agent, "environment_id": own})),
-        ("/v1/routes", json!({"room": "r", "agent_id": agent, "environment_id": own})),
+        ("/v1/channels", json!({"kind": "room", "address": room, "agent_id": agent, "environment_id": own})),
+        ("/v1/routes", json!({"room": room, "agent_id": agent, "environment_id": own})),
         ("/v1/agents", json!({"name": "spy", "domain_id": of("/v1/domains/")})),
     ] {
         let request = ask(Method::POST, path).json(&body).key(&theirs);

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use crate::fake::ask;
+use crate::fake::{ask, get};
 use crate::plane::{Plane, text};
 
 #[tokio::test]
@@ -52,6 +52,64 @@ async fn an_organization_has_rooms_and_agents_of_its_own_and_enters_no_others() 
     let wanted = json!({"agent": "front-desk", "room": "support-1"});
     token(wanted.clone()).await.is_problem(409, "ROUTE_TAKEN");
     assert_eq!(plane.post("/v1/livekit/token", wanted).await.json()["room"], "support-1");
+}
+
+#[tokio::test]
+async fn no_claim_opens_a_room_of_another_organization_and_none_closes_ones_own() {
+    let plane = Plane::new().await;
+    let [ours, theirs] = [plane.other("ours").await, plane.other("theirs").await];
+    let mut bodies = Vec::new();
+    for (_, key) in [&ours, &theirs] {
+        let made = ask(Method::POST, "/v1/agents").key(key).json(&json!({"name": "front-desk"}));
+        let agent = made.of(&plane.router).await.json()["id"].clone();
+        let environments = get("/v1/environments").key(key).of(&plane.router).await.json();
+        bodies.push(json!({"agent_id": agent, "environment_id": environments["data"][0]["id"]}));
+    }
+    let token = async |key: &str, room: &str| {
+        let wanted = json!({"agent": "front-desk", "room": room});
+        ask(Method::POST, "/v1/livekit/token").key(key).json(&wanted).of(&plane.router).await
+    };
+    let claim = async |room: &str, operator: bool| {
+        let mut body = bodies[1].clone();
+        body["room"] = room.into();
+        let ask = ask(Method::POST, "/v1/routes").json(&body);
+        let ask = if operator {
+            ask.operator().header("foundry-organization", &theirs.0.to_string())
+        } else {
+            ask.key(&theirs.1)
+        };
+        ask.of(&plane.router).await.status.as_u16()
+    };
+    let desk = format!("{}/desk", ours.0);
+    for room in ["org_*", &format!("{}/*", ours.0), &desk] {
+        assert_eq!(claim(room, false).await, 409, "{room}");
+    }
+    for room in ["desk", "support-*"] {
+        assert_eq!(claim(room, false).await, 403, "{room}");
+    }
+    token(&theirs.1, &desk).await.is_problem(409, "ROUTE_TAKEN");
+    assert_eq!(token(&ours.1, &desk).await.json()["room"], desk);
+    assert_eq!(token(&theirs.1, "desk").await.json()["room"], format!("{}/desk", theirs.0));
+    assert_eq!(
+        plane.post("/v1/livekit/token", json!({"agent": "front-desk", "room": "desk"})).await.json()["room"],
+        "desk"
+    );
+    // A claim that came about otherwise changes nothing of that.
+    let owner = theirs.0.as_uuid();
+    plane
+        .sql(&format!(
+            "insert into app.route_claims (org_id, places) values ('{owner}', app.places_of('room:org_*'))"
+        ))
+        .await;
+    token(&theirs.1, &desk).await.is_problem(409, "ROUTE_TAKEN");
+    assert_eq!(token(&ours.1, &desk).await.json()["room"], desk);
+    // What the operator gave is theirs under that name, and nobody else's.
+    assert_eq!(claim("hotline-*", true).await, 201);
+    assert_eq!(token(&theirs.1, "hotline-1").await.json()["room"], "hotline-1");
+    plane
+        .post("/v1/livekit/token", json!({"agent": "front-desk", "room": "hotline-1"}))
+        .await
+        .is_problem(409, "ROUTE_TAKEN");
 }
 
 #[tokio::test]

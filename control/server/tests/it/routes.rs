@@ -1,6 +1,7 @@
 //! Routes: made and changed, tried before they are saved, and no number of two organizations.
 
 use axum::http::Method;
+use domain::OrgId;
 use serde_json::{Value, json};
 
 use crate::fake::{ask, post};
@@ -41,6 +42,7 @@ impl Led {
 
 /// Another organization with an agent of its own.
 struct Others {
+    org: OrgId,
     key: String,
     agent: String,
     environment: String,
@@ -48,11 +50,11 @@ struct Others {
 
 impl Others {
     async fn beside(plane: &Plane) -> Self {
-        let (_, key) = plane.other("other").await;
+        let (org, key) = plane.other("other").await;
         let agent = json!({"name": "theirs", "template": "front-desk"});
         let agent = ask(Method::POST, "/v1/agents").json(&agent).key(&key).of(&plane.router).await.json();
         let environments = crate::fake::get("/v1/environments").key(&key).of(&plane.router).await.json();
-        Self { agent: text(&agent["id"]), environment: text(&environments["data"][0]["id"]), key }
+        Self { agent: text(&agent["id"]), environment: text(&environments["data"][0]["id"]), org, key }
     }
 
     fn body(&self, conditions: Value) -> Value {
@@ -203,7 +205,12 @@ async fn a_number_is_one_organizations_alone_until_it_lets_go() {
     for taken in ["+41441234567", "+4144123*", "+41311230000", "+4131123*", "+413112345*"] {
         theirs(json!({"number": taken})).await.is_problem(409, "ROUTE_TAKEN");
     }
-    theirs(json!({"room": "lobby"})).await.is_problem(409, "ROUTE_TAKEN");
+    // Even where the operator would give it.
+    let given = async |conditions: Value| {
+        let ask = ask(Method::POST, "/v1/routes").json(&others.body(conditions)).operator();
+        ask.header("foundry-organization", &others.org.to_string()).of(&led.plane.router).await
+    };
+    given(json!({"room": "lobby"})).await.is_problem(409, "ROUTE_TAKEN");
     for free in ["+41441234568", "+414412345678", "+4131124*", "lobby"] {
         assert_eq!(theirs(json!({"number": free})).await.status.as_u16(), 201, "{free}");
     }
@@ -217,7 +224,124 @@ async fn a_number_is_one_organizations_alone_until_it_lets_go() {
     assert_eq!(led.plane.get(&block).await["number"], "+41311239999", "nothing of a refused change stays");
     led.plane.delete(&format!("/v1/routes/{}", text(&desk["id"]))).await;
     theirs(json!({"number": "+41441234567"})).await.is_problem(409, "ROUTE_TAKEN");
-    assert_eq!(theirs(json!({"room": "lobby"})).await.status.as_u16(), 201);
+    assert_eq!(given(json!({"room": "lobby"})).await.status.as_u16(), 201);
+}
+
+#[tokio::test]
+async fn rooms_of_others_are_claimed_by_nobody_and_names_of_nobody_are_given_by_the_operator() {
+    let led = Led::new().await;
+    let others = Others::beside(&led.plane).await;
+    let (third, _) = led.plane.other("third").await;
+    let org = others.org;
+    let ask = async |path: &str, conditions: Value, operator: bool| {
+        let ask = ask(Method::POST, path).json(&others.body(conditions));
+        let ask = if operator {
+            ask.operator().header("foundry-organization", &org.to_string())
+        } else {
+            ask.key(&others.key)
+        };
+        ask.of(&led.plane.router).await
+    };
+    let channel = |room: &str| json!({"kind": "room", "address": room});
+    // The rooms of another organization, or of several: not even by the operator.
+    for room in ["org_*", "org*", "o*", &format!("{third}/*"), &format!("{third}/desk"), &format!("{org}*")] {
+        for operator in [false, true] {
+            let refused = ask("/v1/routes", json!({"room": room}), operator).await;
+            let refused = refused.is_problem(409, "ROUTE_TAKEN");
+            assert_eq!(refused["errors"][0]["pointer"], "/room", "{refused}");
+        }
+    }
+    let refused = ask("/v1/channels", channel(&format!("{third}/desk")), true).await;
+    assert_eq!(refused.is_problem(409, "ROUTE_TAKEN")["errors"][0]["pointer"], "/address");
+    // The default organization has none of them either.
+    for room in ["org_*".to_owned(), format!("{third}/desk"), format!("{org}/*")] {
+        led.plane.post("/v1/routes", led.body(json!({"room": room}))).await.is_problem(409, "ROUTE_TAKEN");
+        led.plane.post("/v1/channels", led.body(channel(&room))).await.is_problem(409, "ROUTE_TAKEN");
+    }
+    // Names that the default organization uses without a route, too.
+    for room in ["desk", "support-*", "supports"] {
+        ask("/v1/routes", json!({"room": room}), false).await.is_problem(403, "OPERATOR_ONLY");
+        ask("/v1/channels", channel(room), false).await.is_problem(403, "OPERATOR_ONLY");
+    }
+    let draft = json!({"call": {"room": "desk"}, "draft": others.body(json!({"room": "desk"}))});
+    let tried = ask("/v1/routes/test", draft, false).await.json();
+    assert_eq!(tried["refusal_code"], "OPERATOR_ONLY", "{tried}");
+    // Its own, and what lies in what it was given.
+    assert_eq!(ask("/v1/routes", json!({"room": format!("{org}/*")}), false).await.status.as_u16(), 201);
+    let own = ask("/v1/channels", channel(&format!("{org}/desk")), false).await;
+    assert_eq!(own.status.as_u16(), 201, "{}", own.text);
+    assert_eq!(ask("/v1/routes", json!({"room": "support-*"}), true).await.status.as_u16(), 201);
+    for inside in ["support-vip", "support-de-*"] {
+        assert_eq!(ask("/v1/routes", json!({"room": inside}), false).await.status.as_u16(), 201, "{inside}");
+    }
+    assert_eq!(ask("/v1/channels", channel("support-1"), false).await.status.as_u16(), 201);
+    ask("/v1/routes", json!({"room": "suppo*"}), false).await.is_problem(403, "OPERATOR_ONLY");
+}
+
+/// Claims that are older than the rule become rooms of their organization's own.
+#[tokio::test]
+async fn rooms_that_were_claimed_before_are_ones_own_afterwards() {
+    let led = Led::new().await;
+    let others = Others::beside(&led.plane).await;
+    let (third, third_key) = led.plane.other("third").await;
+    let org = others.org;
+    let make = async |conditions: Value| {
+        let ask = ask(Method::POST, "/v1/routes").json(&others.body(conditions)).operator();
+        let made = ask.header("foundry-organization", &org.to_string()).of(&led.plane.router).await;
+        text(&made.json()["id"])
+    };
+    let (desk, wide) = (make(json!({"room": "desk"})).await, make(json!({"room": "support-*"})).await);
+    let long = make(json!({"room": "x".repeat(100)})).await;
+    let kept = make(json!({"number": "+41441234567"})).await;
+    let lobby = led.make(json!({"room": "lobby"})).await;
+    let old = |id: &str, room: &str| {
+        let id = id.rsplit('_').next().expect("an id");
+        format!("update app.routes set room = '{room}' where id = '{id}';")
+    };
+    let statements = old(&wide, "org_*");
+    led.plane.sql(&statements).await;
+    let (agent, environment) = (&others.agent["agt_".len()..], &others.environment["env_".len()..]);
+    let owner = org.as_uuid();
+    led.plane
+        .sql(&format!(
+            "insert into app.channels (id, org_id, kind, address, agent_id, environment_id)
+             values (gen_random_uuid(), '{owner}', 'room', '{third}/desk', '{agent}', '{environment}');
+             delete from app.route_claims where starts_with(lower(places), 'room:');
+             insert into app.route_claims (org_id, places)
+             select '{owner}', app.places_of(place) from unnest(array['room:desk', 'room:org_*']) as place;"
+        ))
+        .await;
+    let migration = include_str!("../../../store/migrations/0017_rooms_of_ones_own.sql");
+    led.plane.sql(&format!("begin; {migration} commit;")).await;
+    let theirs = async |id: &str| {
+        let path = format!("/v1/routes/{id}");
+        crate::fake::get(&path).key(&others.key).of(&led.plane.router).await.json()
+    };
+    assert_eq!(theirs(&desk).await["room"], format!("{org}/desk"));
+    assert_eq!(theirs(&wide).await["room"], format!("{org}/org_*"));
+    let long = theirs(&long).await;
+    assert_eq!((&long["room"], &long["enabled"]), (&Value::Null, &json!(false)));
+    assert_eq!(theirs(&kept).await["number"], "+41441234567");
+    let channels = crate::fake::get("/v1/channels").key(&others.key).of(&led.plane.router).await.json();
+    assert_eq!(channels["data"][0]["address"], format!("{org}/{third}/desk"), "{channels}");
+    assert_eq!(led.plane.get(&format!("/v1/routes/{}", text(&lobby["id"]))).await, lobby);
+    let claims = "select string_agg(lower(places), ' ' order by places) from app.route_claims where starts_with(lower(places), 'room:')";
+    let mut claimed = [
+        "room:lobby".to_owned(),
+        format!("room:{org}/desk"),
+        format!("room:{org}/org_"),
+        format!("room:{org}/{third}/desk"),
+    ];
+    claimed.sort();
+    assert_eq!(led.plane.sql(claims).await, claimed.join(" "));
+    // The third may have a route for its own rooms again.
+    let agent = ask(Method::POST, "/v1/agents").json(&json!({"name": "free", "template": "front-desk"}));
+    let agent = agent.key(&third_key).of(&led.plane.router).await.json();
+    let environments =
+        crate::fake::get("/v1/environments").key(&third_key).of(&led.plane.router).await.json();
+    let free = json!({"room": format!("{third}/*"), "agent_id": agent["id"], "environment_id": environments["data"][0]["id"]});
+    let free = ask(Method::POST, "/v1/routes").json(&free).key(&third_key).of(&led.plane.router).await;
+    assert_eq!(free.status.as_u16(), 201, "{}", free.text);
 }
 
 #[tokio::test]
@@ -344,5 +468,7 @@ async fn a_channel_leads_its_number_by_itself_and_no_other_organization_has_it()
     // A room's star is a letter of its name, and no beginning of others.
     let room = led.body(json!({"kind": "room", "address": "lob*"}));
     assert_eq!(led.plane.post("/v1/channels", room).await.status.as_u16(), 201);
-    assert_eq!(theirs("/v1/routes", json!({"room": "lobby"})).await.status.as_u16(), 201);
+    let route = ask(Method::POST, "/v1/routes").json(&others.body(json!({"room": "lobby"}))).operator();
+    let route = route.header("foundry-organization", &others.org.to_string()).of(&led.plane.router).await;
+    assert_eq!(route.status.as_u16(), 201, "{}", route.text);
 }

@@ -88,7 +88,7 @@ pub(crate) async fn of(ctx: &Ctx, server: &Server, asked: RouteTest) -> Result<R
     answer.considered =
         table.explain(&arrival, at).into_iter().map(|one| considered(&one, known.get(&one.id))).collect();
     if let Some(set) = &draft
-        && let Some(error) = refusal(ctx, &mut tx, asked.replaces, set).await?
+        && let Some(error) = refusal(ctx, server, &mut tx, asked.replaces, set).await?
     {
         answer.refusal_code = Some(error.definition.code().to_string());
         answer.refusal = Some(error.detail);
@@ -101,6 +101,7 @@ pub(crate) async fn of(ctx: &Ctx, server: &Server, asked: RouteTest) -> Result<R
 /// Why the draft cannot be saved.
 async fn refusal(
     ctx: &Ctx,
+    server: &Server,
     tx: &mut OrgTx,
     replaces: Option<RouteId>,
     set: &store::Setting,
@@ -109,8 +110,11 @@ async fn refusal(
         Some(id) => store::lock(tx, id).await?,
         None => None,
     };
-    if let Err(error) = may_have(ctx, before.as_ref().map(|row| &row.set), set) {
-        return Ok(Some(error));
+    match may_have(ctx, server, tx, before.as_ref().map(|row| &row.set), set).await {
+        Err(error) if [&problem::OPERATOR_ONLY, &problem::ROUTE_TAKEN].contains(&error.definition) => {
+            return Ok(Some(error));
+        }
+        other => other?,
     }
     match begins(tx, before.as_ref().map(|row| &row.set), set).await {
         Err(error) if error.definition == &problem::ROUTE_NODE_UNKNOWN => return Ok(Some(error)),
