@@ -82,8 +82,9 @@ pub(crate) async fn token(ctx: &Ctx, server: &Server, wanted: RoomTokenRequest) 
 /// The room as LiveKit knows it: in the organization's own name space, unless the operator gave it that name by a route or channel.
 fn own(org: OrgId, space: &Space, room: String, owner: Option<OrgId>) -> Result<String, Error> {
     let named = Pattern::Exact(room.clone());
-    let taken = owner.is_some_and(|owner| owner != org) && (space.is_home() || !space.has(&named));
-    if space.leaves(&named) || taken {
+    // What others were given says nothing of a name in one's own space.
+    let given_away = space.is_home() && owner.is_some_and(|owner| owner != org);
+    if space.leaves(&named) || given_away {
         let detail = "the room is another organization's: take another name, or have the server's operator settle whose it is";
         return Err(Error::new(&problem::ROUTE_TAKEN, detail));
     }
@@ -102,6 +103,7 @@ mod tests {
         let desk = format!("{ours}/desk");
         assert_eq!(named(theirs, "desk", None).as_ref(), Some(&desk));
         assert_eq!(named(theirs, "desk", Some(ours)).as_deref(), Some("desk"), "given by the operator");
+        assert_eq!(named(theirs, "desk", Some(theirs)).as_ref(), Some(&desk), "another room than theirs");
         // By its own name, whoever else may have a route that takes it in.
         for owner in [None, Some(ours), Some(theirs)] {
             assert_eq!(named(theirs, &desk, owner).as_ref(), Some(&desk));
