@@ -215,7 +215,8 @@ impl House {
         let livekit = config.livekit.server();
         let doors = livekit.clone().map(|(url, keys)| {
             let url = config.livekit.public_url.clone().unwrap_or(url);
-            Arc::new(rooms::Doors { url, keys }) as Arc<dyn control_server::ports::Rooms>
+            Arc::new(rooms::Doors { url, keys, board: Arc::clone(&board) })
+                as Arc<dyn control_server::ports::Rooms>
         });
         if let Some((url, keys)) = livekit {
             let leases = Leases::start(store.db().clone(), store.server(), url.clone(), &tasks);

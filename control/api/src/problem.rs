@@ -152,6 +152,8 @@ codes! {
     ROUTE_NODE_UNKNOWN = Caller, 422, Retry::Never, "The agent has no such node to begin at";
     /// The server is connected to no LiveKit server.
     LIVEKIT_ABSENT = Caller, 409, Retry::Never, "There is no LiveKit server";
+    /// LiveKit is not told of the agent, which would come into no room: it is hidden, or its organization has more agents than LiveKit is told of.
+    LIVEKIT_NOT_DISPATCHED = Caller, 409, Retry::Never, "LiveKit is not told of the agent";
     /// The campaign is not in a state that this can be done in.
     CAMPAIGN_STATE = Caller, 409, Retry::Never, "The campaign cannot do that now";
     /// Somebody is being called, or has been: whoever is in a call, or waits for a line, stays as they are until that is over.

@@ -261,6 +261,9 @@ pub trait Rooms: Send + Sync {
     /// Of the LiveKit server, as people reach it.
     fn url(&self) -> String;
 
+    /// Whether LiveKit is told of an agent, so that it can be sent into a room.
+    fn dispatches(&self, agent: &str) -> bool;
+
     /// # Errors
     /// Why it could not be signed.
     fn token(&self, access: &RoomAccess) -> Result<Secret<String>, String>;

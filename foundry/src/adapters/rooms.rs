@@ -3,7 +3,7 @@
 
 mod refer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,11 +121,16 @@ pub(crate) struct Doors {
     /// As people reach it.
     pub(crate) url: String,
     pub(crate) keys: Keys,
+    pub(crate) board: Arc<Switchboard>,
 }
 
 impl control_server::ports::Rooms for Doors {
     fn url(&self) -> String {
         self.url.clone()
+    }
+
+    fn dispatches(&self, agent: &str) -> bool {
+        Dispatched::of(self.board.dispatched()).agents.iter().any(|(name, _)| name == agent)
     }
 
     fn token(&self, access: &RoomAccess) -> Result<Secret<String>, String> {
@@ -156,8 +161,20 @@ impl Rooms {
     /// One worker for each agent that is served, as long as it is.
     async fn follow(self: Arc<Self>, load: watch::Receiver<Load>) {
         let mut workers: HashMap<String, Tasks> = HashMap::new();
+        let mut left_out: BTreeMap<String, usize> = BTreeMap::new();
         loop {
-            let agents = within_bounds(self.board.dispatched());
+            let Dispatched { agents, without } = Dispatched::of(self.board.dispatched());
+            for (org, count) in &without {
+                if left_out.get(org) != Some(count) {
+                    tracing::warn!(
+                        org,
+                        count,
+                        most = MOST_OF_ONE,
+                        "agents of an organization come into no LiveKit room: it has more than LiveKit is told of"
+                    );
+                }
+            }
+            left_out = without;
             let by_route = self.board.catalogue().leads_rooms().then(|| (BY_ROUTE.into(), BY_ROUTE.into()));
             let served: Vec<(String, String)> = agents.into_iter().chain(by_route).collect();
             workers.retain(|name, _| served.iter().any(|(served, _)| served == name));
@@ -453,19 +470,33 @@ impl Rooms {
     }
 }
 
-/// One line to LiveKit for each: as many as one organization may have beside the default one's, which are the operator's own.
-fn within_bounds(mut agents: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    agents.retain(|(name, _)| {
-        let Some((org, _)) = name.split_once('/') else { return true };
-        let count = counts.entry(org.to_owned()).or_default();
-        *count += 1;
-        if *count == MOST_OF_ONE + 1 {
-            tracing::debug!(org, "more agents than LiveKit is told of");
+/// Whom LiveKit is told of.
+#[derive(Debug, Default)]
+struct Dispatched {
+    /// Names, and as people see them.
+    agents: Vec<(String, String)>,
+    /// How many of an organization it is not told of.
+    without: BTreeMap<String, usize>,
+}
+
+impl Dispatched {
+    /// One line to LiveKit for each: as many as one organization may have beside the default one's, which are the operator's own.
+    fn of(served: Vec<(String, String)>) -> Self {
+        let mut dispatched = Self::default();
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for (name, title) in served {
+            if let Some((org, _)) = name.split_once('/') {
+                let count = counts.entry(org.to_owned()).or_default();
+                *count += 1;
+                if *count > MOST_OF_ONE {
+                    *dispatched.without.entry(org.to_owned()).or_default() += 1;
+                    continue;
+                }
+            }
+            dispatched.agents.push((name, title));
         }
-        *count <= MOST_OF_ONE
-    });
-    agents
+        dispatched
+    }
 }
 
 /// How late frames of audio would go out, and how many places are left.
@@ -572,9 +603,10 @@ mod tests {
     fn no_organization_takes_more_lines_to_livekit_than_its_share() {
         let own = (0..60).map(|n| format!("desk-{n}"));
         let all = own.chain((0..60).map(|n| format!("org_1/{n:02}"))).chain(["org_2/desk".to_owned()]);
-        let kept = within_bounds(all.map(|name| (name, String::new())).collect());
-        let of = |begins: &str| kept.iter().filter(|(name, _)| name.starts_with(begins)).count();
+        let Dispatched { agents, without } = Dispatched::of(all.map(|name| (name, String::new())).collect());
+        let of = |begins: &str| agents.iter().filter(|(name, _)| name.starts_with(begins)).count();
         assert_eq!((of("desk-"), of("org_1/"), of("org_2/")), (60, MOST_OF_ONE, 1));
+        assert_eq!(without, BTreeMap::from([("org_1".to_owned(), 10)]), "those are told of in the log");
     }
 
     #[test]

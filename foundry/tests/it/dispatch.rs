@@ -132,6 +132,9 @@ fn agents_of_another_organization_come_into_its_own_rooms() {
     let theirs = json!({"agent": "front-desk", "room": format!("{org}/desk")});
     let refused = ask(&server, &operator, None, "/v1/livekit/token", &theirs);
     assert_eq!((refused.status, refused.json()["code"].clone()), (409, json!("ROUTE_TAKEN")));
+    // And nobody waits for an agent that LiveKit is not told of.
+    let hidden = ask(&server, &operator, None, "/v1/livekit/token", &json!({"agent": "bench"}));
+    assert_eq!((hidden.status, hidden.json()["code"].clone()), (409, json!("LIVEKIT_NOT_DISPATCHED")));
 }
 
 /// In front of a LiveKit server: what asks for a telephone to be sent elsewhere is told of and answered here, all else goes through.

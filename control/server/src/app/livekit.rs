@@ -48,6 +48,12 @@ pub(crate) async fn token(ctx: &Ctx, server: &Server, wanted: RoomTokenRequest) 
         let detail = format!("agent {agent:?} is not served: publish it");
         return Err(Error::new(&problem::AGENT_UNKNOWN, detail));
     }
+    if !rooms.dispatches(&dispatched) {
+        let detail = format!(
+            "agent {agent:?} would come into no room: LiveKit is told of the first agents of an organization by name, and of none of the default organization's that is hidden; rename it, or take others out of service"
+        );
+        return Err(Error::new(&problem::LIVEKIT_NOT_DISPATCHED, detail));
+    }
     // Names that nobody can guess.
     let made = SessionId::generate();
     let room = match wanted.room {

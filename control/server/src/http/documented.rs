@@ -85,12 +85,12 @@ kinds! {
     /// A call under way.
     InCall = [ALWAYS, [&problem::CONFLICT]];
     SayInCall = [ALWAYS, BODY, [&problem::CONFLICT]];
-    /// Hostnames are the operator's to give.
+    /// Hostnames and most names of rooms are the operator's to give.
     MakeChannel = [ALWAYS, BODY, [
         &problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::ROUTE_TAKEN, &problem::REFERENCE_UNKNOWN,
         &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
     ]];
-    /// Hostnames and numbers that begin with few digits are the operator's to give.
+    /// Hostnames, numbers that begin with few digits, and most names of rooms are the operator's to give.
     MakeRoute = [ALWAYS, BODY, [
         &problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::ROUTE_TAKEN, &problem::ROUTE_NODE_UNKNOWN, &problem::REFERENCE_UNKNOWN,
         &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
@@ -121,7 +121,7 @@ kinds! {
     SpeakGreeting = [ALWAYS, BODY, [&problem::VENDOR_FAILED]];
     /// Asks what would be.
     Ask = [ALWAYS, BODY];
-    EnterRoom = [ALWAYS, BODY, [&problem::AGENT_UNKNOWN, &problem::LIVEKIT_ABSENT]];
+    EnterRoom = [ALWAYS, BODY, [&problem::AGENT_UNKNOWN, &problem::LIVEKIT_ABSENT, &problem::LIVEKIT_NOT_DISPATCHED, &problem::ROUTE_TAKEN]];
     TryVendor = [ALWAYS, BODY, [&problem::SECRET_UNREADABLE]];
     Remove = [ALWAYS, [&problem::IN_USE, &problem::PRECONDITION_FAILED]];
     /// Whom tokens can be had for.

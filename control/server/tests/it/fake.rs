@@ -98,6 +98,8 @@ pub(crate) struct World {
     /// Calls under way, and what was done in them.
     pub(crate) live: Mutex<Vec<(OrgId, LiveCall)>>,
     pub(crate) done: Mutex<Vec<(SessionId, String)>>,
+    /// Agents that LiveKit is not told of.
+    pub(crate) undispatched: Mutex<BTreeSet<String>>,
 }
 
 pub(crate) struct Model {
@@ -156,6 +158,7 @@ impl World {
             queued: AtomicUsize::default(),
             live: Mutex::default(),
             done: Mutex::default(),
+            undispatched: Mutex::default(),
         })
     }
 
@@ -236,6 +239,10 @@ impl Drills for World {
 impl Rooms for World {
     fn url(&self) -> String {
         "wss://livekit.test".to_owned()
+    }
+
+    fn dispatches(&self, agent: &str) -> bool {
+        !self.undispatched.lock().expect("no panic").contains(agent)
     }
 
     fn token(&self, access: &RoomAccess) -> Result<Secret<String>, String> {

@@ -126,3 +126,20 @@ async fn agents_of_others_unknown_ones_and_nonsense_are_refused() {
         plane.post("/v1/livekit/token", wrong).await.is_problem(422, "BODY_INVALID");
     }
 }
+
+#[tokio::test]
+async fn whom_livekit_is_not_told_of_nobody_waits_for() {
+    let plane = Plane::new().await;
+    let (org, key) = plane.other("rivals").await;
+    let made = ask(Method::POST, "/v1/agents").key(&key).json(&json!({"name": "front-desk"}));
+    assert_eq!(made.of(&plane.router).await.status.as_u16(), 201);
+    let undispatched = |agent: String| plane.world.undispatched.lock().expect("no panic").insert(agent);
+    undispatched(format!("{org}/front-desk"));
+    let wanted = json!({"agent": "front-desk"});
+    let token = ask(Method::POST, "/v1/livekit/token").key(&key).json(&wanted);
+    token.of(&plane.router).await.is_problem(409, "LIVEKIT_NOT_DISPATCHED");
+    // Another organization's agent of the same name is another.
+    assert_eq!(plane.post("/v1/livekit/token", wanted.clone()).await.status.as_u16(), 200);
+    undispatched("front-desk".to_owned());
+    plane.post("/v1/livekit/token", wanted).await.is_problem(409, "LIVEKIT_NOT_DISPATCHED");
+}
