@@ -220,7 +220,10 @@ impl House {
         });
         if let Some((url, keys)) = livekit {
             let leases = Leases::start(store.db().clone(), store.server(), url.clone(), &tasks);
+            let trust = config.livekit.trust()?;
+            let options = providers_link::http::Options { trust: Some(trust.config()), ..Default::default() };
             let rooms = Rooms {
+                client: providers_link::Client::new(options),
                 leases,
                 board: Arc::clone(&board),
                 directory: directory.clone(),
@@ -228,7 +231,7 @@ impl House {
                 tasks: Arc::clone(&tasks),
                 url,
                 keys,
-                trust: config.livekit.trust()?,
+                trust,
                 credentials: Arc::new(media_rtc::link::Credentials::generate()),
                 reattach: patience,
             };

@@ -15,6 +15,7 @@ use media_core::Delivery;
 use media_livekit::{Assigned, Begun, Ended, Grant, Keys, Load, Offer, Peer, Trust, Visit, Worker};
 use media_rtc::link::Credentials;
 use media_session::{Directory, Leg, Slot};
+use providers_link::Client;
 use routing::Arrival;
 use runtime::{Kind, Tasks};
 use tokio::sync::{mpsc, watch};
@@ -68,6 +69,8 @@ pub(crate) struct Rooms {
     pub(crate) url: String,
     pub(crate) keys: Keys,
     pub(crate) trust: Trust,
+    /// Asks LiveKit's server by HTTP.
+    pub(crate) client: Client,
     pub(crate) credentials: Arc<Credentials>,
     pub(crate) leases: Leases,
     /// How long a session waits for a caller who was lost.
@@ -435,7 +438,7 @@ impl Rooms {
         let call = CallRequest { resume_within, ..request(stay.session, agent, None, caller) };
         let page = Some(peer.rpc.clone());
         let refer = ByLiveKit {
-            trust: self.trust.clone(),
+            client: self.client.clone(),
             url: self.url.clone(),
             keys: self.keys.clone(),
             room: begun.room.clone(),

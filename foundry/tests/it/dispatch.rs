@@ -191,7 +191,8 @@ fn pass(mut client: TcpStream, behind: u16, told: &mpsc::Sender<String>, given: 
             );
             return client.write_all(format!("{head}{answer}").as_bytes()).ok();
         }
-        // Nothing is prepared: the real server answers.
+        // Nothing is prepared: the real server answers, this request alone.
+        request.splice(head - 2.., *b"connection: close\r\n\r\n");
         request.extend(body);
     }
     let mut server = TcpStream::connect(("127.0.0.1", behind)).ok()?;

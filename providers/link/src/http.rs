@@ -27,16 +27,18 @@ pub struct Client {
     rests: Arc<Rests>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     pub connect_within: Duration,
     /// Free connections are kept for so long.
     pub idle_for: Duration,
+    /// By which authorities servers are verified; `None`: by the system's.
+    pub trust: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { connect_within: Duration::from_secs(5), idle_for: Duration::from_secs(90) }
+        Self { connect_within: Duration::from_secs(5), idle_for: Duration::from_secs(90), trust: None }
     }
 }
 
@@ -63,7 +65,12 @@ impl Client {
     /// Never: the options hold nothing that the TLS library could refuse.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let inner = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        let builder = match options.trust {
+            Some(trust) => builder.tls_backend_preconfigured(trust.as_ref().clone()),
+            None => builder,
+        };
+        let inner = builder
             .connect_timeout(options.connect_within)
             .pool_idle_timeout(options.idle_for)
             .tcp_nodelay(true)

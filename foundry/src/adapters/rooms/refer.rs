@@ -2,32 +2,25 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
-use axum::body::{Body, to_bytes};
-use axum::http::uri::Authority;
-use axum::http::{Request, Uri, header};
+use axum::http::header;
 use domain::Transfer;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use hyper_util::rt::TokioIo;
-use media_livekit::{Caller, Keys, Trust, sip};
+use media_livekit::{Caller, Keys, sip};
 use media_session::{NotTransferred, Refer};
 use media_sip::Unanswered;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use providers_api::ErrorKind;
+use providers_link::{Client, Fault};
 use tokio::sync::watch;
-use tokio_rustls::TlsConnector;
-use tokio_util::either::Either;
 
 use crate::adapters::transfers::not_answered;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// Of an answer, in bytes: an empty object, or why not.
-const LARGEST_ANSWER: usize = 64 * 1024;
+/// LiveKit answers when the far end has, which may let it ring: so much later it answers at the latest.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// The room of one call, and who the caller is now.
 pub(super) struct ByLiveKit {
-    pub(super) trust: Trust,
+    pub(super) client: Client,
     pub(super) url: String,
     pub(super) keys: Keys,
     pub(super) room: String,
@@ -37,15 +30,9 @@ pub(super) struct ByLiveKit {
 impl Refer for ByLiveKit {
     fn refer(&self, transfer: &Transfer) -> BoxFuture<'static, Result<(), NotTransferred>> {
         let caller = self.caller.borrow().clone();
-        let (trust, command) = (self.trust.clone(), self.command(caller, transfer));
-        async move {
-            match post(&trust, command?).await {
-                Ok((200..300, _)) => Ok(()),
-                Ok((status, body)) => Err(not_transferred(&sip::refusal(status, &body))),
-                Err(error) => Err(NotTransferred::failed(&format!("LiveKit was not reached: {error}"))),
-            }
-        }
-        .boxed()
+        let (client, command) = (self.client.clone(), self.command(caller, transfer));
+        let within = Duration::from_secs(transfer.ring_s.into()) + ANSWERS_WITHIN;
+        async move { post(&client, command?, within).await }.boxed()
     }
 }
 
@@ -64,40 +51,31 @@ impl ByLiveKit {
     }
 }
 
-/// One request on a connection of its own: the status of the answer, and its body. Whoever waits knows for how long.
-async fn post(trust: &Trust, command: sip::Command) -> anyhow::Result<(u16, String)> {
-    let url: Uri = command.url.parse()?;
-    let (host, secure) = (url.host().unwrap_or_default(), url.scheme_str() == Some("https"));
-    let host = host.trim_matches(['[', ']']).to_owned();
-    let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let connecting = async {
-        let tcp = TcpStream::connect((host.as_str(), port)).await?;
-        if !secure {
-            return anyhow::Ok(Either::Left(tcp));
-        }
-        let name = ServerName::try_from(host.clone())?;
-        Ok(Either::Right(TlsConnector::from(trust.config()).connect(name, tcp).await?))
-    };
-    let stream =
-        tokio::time::timeout(CONNECT_WITHIN, connecting).await.context("no connection in time")??;
-    let request = Request::post(url.path())
-        .header(header::HOST, url.authority().map(Authority::as_str).unwrap_or_default())
+/// Asks LiveKit, and understands its answer.
+async fn post(client: &Client, command: sip::Command, within: Duration) -> Result<(), NotTransferred> {
+    let request = client
+        .post(&command.url)
         .header(header::AUTHORIZATION, command.authorization.expose())
         .header(header::CONTENT_TYPE, command.content_type)
-        .body(Body::from(command.body))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let answering = async move {
-        let answer = sender.send_request(request).await?;
-        let status = answer.status().as_u16();
-        let body = to_bytes(Body::new(answer.into_body()), LARGEST_ANSWER).await?;
-        anyhow::Ok((status, String::from_utf8_lossy(&body).into_owned()))
-    };
-    tokio::pin!(answering, connection);
-    tokio::select! {
-        biased;
-        answered = &mut answering => answered,
-        // What had come before it was closed is still to be read.
-        closed = &mut connection => { closed?; answering.await }
+        .body(command.body)
+        .timeout(within);
+    let mut refusal = None;
+    let sent = client.send(request, |answer, body| {
+        let refused = refusal.insert(sip::refusal(answer.status, body));
+        Fault::new(ErrorKind::Rejected, &refused.code)
+    });
+    match (sent.await, refusal) {
+        (Ok((_, body)), _) => {
+            body.finish();
+            Ok(())
+        }
+        (Err(_), Some(refusal)) => Err(not_transferred(&refusal)),
+        (Err(fault), None) if fault.kind == ErrorKind::TimedOut => {
+            Err(NotTransferred::failed("LiveKit did not answer in time"))
+        }
+        (Err(fault), None) => {
+            Err(NotTransferred::failed(&format!("LiveKit was not reached: {}", fault.reason)))
+        }
     }
 }
 
@@ -114,7 +92,32 @@ fn not_transferred(refusal: &sip::Refusal) -> NotTransferred {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
+    use domain::Secret;
+    use providers_link::http;
+
     use super::*;
+
+    fn command(url: String) -> sip::Command {
+        let (authorization, content_type) = (Secret::new("Bearer x".to_owned()), "application/json");
+        sip::Command { url, authorization, content_type, body: "{}".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_and_one_that_is_not_there_are_no_transfer() {
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/twirp", silent.local_addr().expect("bound"));
+        let client = Client::new(http::Options::default());
+        let late = post(&client, command(url.clone()), Duration::from_millis(50)).await;
+        let late = late.expect_err("nobody answers");
+        assert_eq!(late.code(), "TRANSFER_FAILED");
+        assert!(late.message().contains("did not answer in time"), "{late:?}");
+        drop(silent);
+        let absent = post(&client, command(url), Duration::from_secs(60)).await;
+        let absent = absent.expect_err("nobody is there");
+        assert!(absent.message().contains("was not reached"), "{absent:?}");
+    }
 
     fn code(refusal: (&str, Option<u16>)) -> &'static str {
         let (code, sip_status) = refusal;

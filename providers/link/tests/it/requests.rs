@@ -1,5 +1,7 @@
 //! Synthesis over HTTP.
 
+use std::sync::Arc;
+
 use domain::{SessionId, Voice};
 use futures::StreamExt;
 use providers_api::{ErrorKind, ProviderInfo, Tts, TtsEvent, TtsInput, TtsRequest, TtsStream};
@@ -7,9 +9,12 @@ use providers_link::http::{Answer, Options};
 use providers_link::reciting::{AudioBody, WavBody};
 use providers_link::{Client, Fault, Recital, Reciting};
 use runtime::Tasks;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
-use crate::{LONG, answer};
+use crate::{LONG, SERVE, answer};
 
 struct Plain {
     url: String,
@@ -63,4 +68,51 @@ async fn a_good_answer_without_audio_is_none() {
     let events = speak(b"", &["One."]).await;
     let failed = events.into_iter().find_map(Result::err).expect("a failure");
     assert_eq!(failed.kind, ErrorKind::Protocol);
+}
+
+#[tokio::test]
+async fn servers_are_verified_by_the_authorities_that_the_client_is_given() {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let made = || rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let (own, other) = (made(), made());
+    let identity = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .expect("known versions")
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![own.cert.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("a key"),
+        )
+        .expect("an identity");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback is free");
+    let port = listener.local_addr().expect("bound").port();
+    let tasks = Tasks::new();
+    tasks.spawn(SERVE, async move {
+        let acceptor = TlsAcceptor::from(Arc::new(identity));
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut request = [0; 4096];
+            let _read = stream.read(&mut request).await;
+            let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
+        }
+    });
+    let trusting = |made: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).expect("a certificate");
+        let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("known versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Client::new(Options { trust: Some(Arc::new(config)), ..Options::default() })
+    };
+    let ask = async |client: Client| {
+        let sent =
+            client.send(client.get(&format!("https://localhost:{port}/")), |_, _| Fault::protocol("refused"));
+        timeout(LONG, sent).await.expect("an answer").map(|(answer, _)| answer.status)
+    };
+    assert_eq!(ask(trusting(&own)).await, Ok(200));
+    for stranger in [trusting(&other), Client::new(Options::default())] {
+        assert_eq!(ask(stranger).await.map_err(|fault| fault.kind), Err(ErrorKind::Unreachable));
+    }
 }
