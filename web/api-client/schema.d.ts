@@ -1428,7 +1428,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whom a page may offer to call. Names and titles are what it shows before anyone may call: no permission is asked. */
+        /** Whom a page may offer to call: those for whom `POST /v1/widget/token` would give it a token. On a closed server strangers are refused. */
         get: operations["list_callable_agents"];
         put?: never;
         post?: never;
@@ -3379,6 +3379,11 @@ export interface components {
          * @enum {string}
          */
         Moment: "connect" | "before_output" | "mid_sentence" | "between_turns";
+        /** @description An environment after it was moved to a version. */
+        Moved: components["schemas"]["Alias"] & {
+            /** @description Routes into the environment that name a node which the version lacks. No call is refused for it: it begins at the agent's entry. */
+            routes_without_node: components["schemas"]["RouteWithoutNode"][];
+        };
         /** @description What the network did to the caller's packets. */
         NetworkIn: {
             /**
@@ -3429,11 +3434,6 @@ export interface components {
              * @description The same after redundancy gave back what it could.
              */
             unrecovered_percent: number;
-        };
-        /** @description An environment after it was moved to a version. */
-        Moved: components["schemas"]["Alias"] & {
-            /** @description Routes into the environment that name a node which the version lacks. No call is refused for it: it begins at the agent's entry. */
-            routes_without_node: components["schemas"]["RouteWithoutNode"][];
         };
         NewAgent: {
             domain_id?: string | null;
@@ -13438,7 +13438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `LIVEKIT_ABSENT`: There is no LiveKit server */
+            /** @description `LIVEKIT_ABSENT`: There is no LiveKit server; `LIVEKIT_NOT_DISPATCHED`: LiveKit is not told of the agent; `ROUTE_TAKEN`: Another organization has this number */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -17985,6 +17985,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallableAgents"];
+                };
+            };
+            /** @description `ORIGIN_FORBIDDEN`: This page may not use the agent; `OPERATOR_ONLY`: Only for the operator of this server */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `METHOD_UNKNOWN`: The path does not know this method */

@@ -226,7 +226,7 @@ impl Dispatcher {
             bind,
             place,
         };
-        let run = call::run(Arc::clone(&self.shared), dialog, first, tell.clone(), told);
+        let run = Box::pin(call::run(Arc::clone(&self.shared), dialog, first, tell.clone(), told));
         self.shared.tasks.spawn_graceful(CALL, async move {
             let _listed = listed;
             run.await;

@@ -113,7 +113,7 @@ impl Reports {
     /// As an NTP timestamp: time since we began, which RFC 3550 allows where it is not to be compared with other senders'.
     fn clock(&self, now: Instant) -> Option<u64> {
         let passed = now.saturating_duration_since(self.began?) + Duration::from_secs(1);
-        Some(passed.as_secs() << 32 | (u64::from(passed.subsec_nanos()) << 32) / 1_000_000_000)
+        Some((passed.as_secs() << 32) | ((u64::from(passed.subsec_nanos()) << 32) / 1_000_000_000))
     }
 }
 
