@@ -24,7 +24,7 @@ await story(
     }, `token=${token}`);
     await reloaded;
     await page.waitForFunction(() => location.hash === '');
-    await page.getByTestId('agents').locator('li').first().waitFor();
+    await page.getByTestId('agents').locator('li').first().waitFor({ state: 'attached' });
     const agents = await listed();
     const allowed = new Widget(page);
     await allowed.call();

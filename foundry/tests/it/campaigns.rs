@@ -231,7 +231,7 @@ fn a_campaign_is_made_watched_and_paused_in_the_console() {
         "one was removed: {report}"
     );
     assert_eq!(report["numberTaken"], "The campaign has this number already.", "{report}");
-    assert_eq!(report["calls"], 4, "{report}\n{}", town.said());
+    assert_eq!(report["calls"], 5, "two tries of two people, and one by hand: {report}\n{}", town.said());
     assert_eq!(report["light"], "ready", "the trunk is not registered with: {report}");
     assert_eq!(report["tried"], "+4930001Busy (SIP 486)", "{report}");
     assert_eq!(report["outcomes"], "2 Busy", "{report}");

@@ -103,7 +103,9 @@ impl Reports {
         // RFC 3550 section 6.4.1, in units of 1/65536 s; none of our reports has reached them where it is zero.
         let passed = self.clock(now).filter(|_| last != 0).map(|clock| {
             let middle = (clock >> 16) as u32;
-            middle.wrapping_sub(last).wrapping_sub(held)
+            let passed = middle.wrapping_sub(last).wrapping_sub(held);
+            // Who counts in milliseconds may have held it a little longer than the way there and back took.
+            if passed > u32::MAX - (1 << 16) { 0 } else { passed }
         });
         let far = passed.filter(|passed| *passed < 60 << 16);
         let round_trip = far.map(|passed| Duration::from_secs_f64(f64::from(passed) / 65_536.0));
@@ -170,6 +172,8 @@ mod tests {
         assert!((round_trip - 0.08).abs() < 0.001, "{round_trip}");
         let jitter = Duration::from_millis(10);
         assert_eq!(quality.received, Some(Received { highest: 65_585, lost: 5, jitter }));
+        let rounded = reports.heard(&answer(5, last, 1 << 15), 8_000, at + Duration::from_millis(499));
+        assert_eq!(rounded.and_then(|quality| quality.round_trip), Some(Duration::ZERO));
     }
 
     #[test]
