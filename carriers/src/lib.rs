@@ -7,7 +7,7 @@ pub mod pace;
 pub mod telnyx;
 pub mod twilio;
 
-use domain::Secret;
+use domain::{Secret, SipFailure};
 
 /// A request to the carrier's API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl End {
     #[must_use]
     pub fn of(word: Unanswered, status: Option<u16>) -> Self {
         let status = status.filter(|status| (300..700).contains(status));
-        let why = match (word, status.map(Unanswered::of_sip)) {
+        let why = match (word, status.map(|status| SipFailure::of(status).into())) {
             (Unanswered::Failed | Unanswered::Busy | Unanswered::NoAnswer, Some(why))
                 if why != Unanswered::Failed =>
             {
@@ -135,19 +135,6 @@ pub enum Unanswered {
 }
 
 impl Unanswered {
-    /// What a final status of SIP means, as of calls by trunks.
-    const fn of_sip(status: u16) -> Self {
-        match status {
-            486 | 600 => Self::Busy,
-            603 | 607 | 608 => Self::Declined,
-            408 | 480 | 487 => Self::NoAnswer,
-            404 | 410 | 416 | 484 | 485 | 604 => Self::UnknownNumber,
-            401 | 403 | 407 => Self::Forbidden,
-            415 | 488 | 606 => Self::Unspeakable,
-            _ => Self::Failed,
-        }
-    }
-
     /// As calls by SIP name it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -162,6 +149,21 @@ impl Unanswered {
             Self::Unreachable => "unreachable",
             Self::Failed => "failed",
             Self::Over => "completed",
+        }
+    }
+}
+
+/// As of calls by trunks.
+impl From<SipFailure> for Unanswered {
+    fn from(failure: SipFailure) -> Self {
+        match failure {
+            SipFailure::Busy => Self::Busy,
+            SipFailure::Declined => Self::Declined,
+            SipFailure::NoAnswer => Self::NoAnswer,
+            SipFailure::UnknownNumber => Self::UnknownNumber,
+            SipFailure::Forbidden => Self::Forbidden,
+            SipFailure::Unspeakable => Self::Unspeakable,
+            SipFailure::Failed => Self::Failed,
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod numbers;
 pub mod quality;
 pub mod secret;
 pub mod session;
+pub mod sip_failure;
 pub mod speech;
 pub mod timeline;
 
@@ -31,5 +32,6 @@ pub use name::wire_name;
 pub use quality::{Flaw, Quality};
 pub use secret::{Pii, Secret, show_pii};
 pub use session::{AgentState, DeadAir, Encoding, EndReason, Role, SessionEvent, Transfer, TransferMode};
+pub use sip_failure::SipFailure;
 pub use speech::{Digit, Language, Score, Transcript, TranscriptKind, VadDecision, Voiced, Word};
 pub use timeline::{Latencies, Mark, ProviderName, ServedBy, TurnTimeline};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::Pii;
+use domain::{Pii, SipFailure};
 use tokio::sync::mpsc;
 
 use crate::invitation::Peer;
@@ -105,15 +105,17 @@ impl Outcome {
 
     /// Of a final answer. `heard`: something came before it, so that a time-out is nobody's silence but the callee's.
     pub(crate) const fn of(status: u16, heard: bool) -> Self {
-        let why = match status {
-            486 | 600 => Unanswered::Busy,
-            603 | 607 | 608 => Unanswered::Declined,
-            408 if !heard => return Self::UNREACHABLE,
-            408 | 480 | 487 => Unanswered::NoAnswer,
-            404 | 410 | 416 | 484 | 485 | 604 => Unanswered::UnknownNumber,
-            401 | 403 | 407 => Unanswered::Forbidden,
-            415 | 488 | 606 => Unanswered::Unspeakable,
-            _ => Unanswered::Failed,
+        if status == 408 && !heard {
+            return Self::UNREACHABLE;
+        }
+        let why = match SipFailure::of(status) {
+            SipFailure::Busy => Unanswered::Busy,
+            SipFailure::Declined => Unanswered::Declined,
+            SipFailure::NoAnswer => Unanswered::NoAnswer,
+            SipFailure::UnknownNumber => Unanswered::UnknownNumber,
+            SipFailure::Forbidden => Unanswered::Forbidden,
+            SipFailure::Unspeakable => Unanswered::Unspeakable,
+            SipFailure::Failed => Unanswered::Failed,
         };
         Self { why, status }
     }
