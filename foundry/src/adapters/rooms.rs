@@ -28,6 +28,7 @@ use crate::adapters::keypads::InRoom;
 use crate::adapters::leases::{Leases, Tenure, Where};
 use crate::adapters::protocol::LiveKit;
 use crate::adapters::returning::{self, Return};
+use crate::adapters::sight::Sight;
 use crate::adapters::spending::Spending;
 use crate::switchboard::{Joining, Switchboard};
 
@@ -75,22 +76,6 @@ pub(crate) struct Rooms {
     pub(crate) leases: Leases,
     /// How long a session waits for a caller who was lost.
     pub(crate) reattach: Duration,
-}
-
-/// Since when the database was seen without a break.
-#[derive(Debug, Default)]
-struct Sight {
-    since: Option<Instant>,
-    last: Option<Instant>,
-}
-
-impl Sight {
-    /// It answers now. Whether it has for as long as holders of leases need to find it.
-    fn seen(&mut self, now: Instant) -> bool {
-        let unbroken = self.last.replace(now).is_some_and(|last| now < last + UNSEEN);
-        let since = *self.since.insert(self.since.filter(|_| unbroken).unwrap_or(now));
-        now >= since + HOLDERS_FIRST
-    }
 }
 
 /// One call in a room.
@@ -235,7 +220,7 @@ impl Rooms {
 
     /// Looks for calls whose server died, and goes on with them.
     async fn look(self: Arc<Self>, load: watch::Receiver<Load>) {
-        let mut sight = Sight::default();
+        let mut sight = Sight::new(UNSEEN, HOLDERS_FIRST);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if self.directory.counts().draining {
@@ -593,7 +578,7 @@ mod tests {
     fn who_has_not_seen_the_database_lets_holders_find_it_first() {
         let begun = Instant::now();
         let at = |ms| begun + Duration::from_millis(ms);
-        let mut sight = Sight::default();
+        let mut sight = Sight::new(UNSEEN, HOLDERS_FIRST);
         assert!(!sight.seen(at(0)), "it has just begun to look");
         assert!((1..15).all(|look| !sight.seen(at(look * 200))));
         assert!(sight.seen(at(3_000)) && sight.seen(at(3_900)));
