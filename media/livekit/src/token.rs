@@ -73,18 +73,7 @@ impl Keys {
     /// # Errors
     /// Where the secret cannot sign.
     pub(crate) fn work(&self, now: SystemTime, lasts: Duration) -> Result<Secret<String>, Error> {
-        self.sign(&Claims {
-            iss: &self.key,
-            sub: "",
-            nbf: seconds(now - SKEW),
-            exp: seconds(now + lasts),
-            name: "",
-            kind: "",
-            attributes: &BTreeMap::new(),
-            video: Video { agent: true, ..Video::default() },
-            sip: None,
-            room_config: None,
-        })
+        self.nobodys(Video { agent: true, ..Video::default() }, None, now, lasts)
     }
 
     /// A token to send telephones in this room elsewhere with.
@@ -97,6 +86,18 @@ impl Keys {
         now: SystemTime,
         lasts: Duration,
     ) -> Result<Secret<String>, Error> {
+        let video = Video { room_admin: true, room, ..Video::default() };
+        self.nobodys(video, Some(Sip { call: true }), now, lasts)
+    }
+
+    /// What a server may do, who is no participant.
+    fn nobodys(
+        &self,
+        video: Video<'_>,
+        sip: Option<Sip>,
+        now: SystemTime,
+        lasts: Duration,
+    ) -> Result<Secret<String>, Error> {
         self.sign(&Claims {
             iss: &self.key,
             sub: "",
@@ -105,8 +106,8 @@ impl Keys {
             name: "",
             kind: "",
             attributes: &BTreeMap::new(),
-            video: Video { room_admin: true, room, ..Video::default() },
-            sip: Some(Sip { call: true }),
+            video,
+            sip,
             room_config: None,
         })
     }

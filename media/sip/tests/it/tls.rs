@@ -239,14 +239,20 @@ impl Cable {
     }
 }
 
-#[test]
-fn a_call_whose_connection_is_lost_says_its_goodbye_by_another() {
+/// Who was called and is heard by a connection that can be cut, that connection, and who called; and by whom they trust each other.
+fn called_by_cable() -> (Authority, Desk, Cable, Desk) {
     let authority = Authority::new();
     let far = open(authority.identity("127.0.0.1"));
     let cable = Cable::to(far.tls_address());
     let desk = by(Trunk { port: Some(cable.port), ..to(&far, authority.ca()) });
     assert_eq!(desk.dial("front-desk", RING).1, Ok(()));
     process::wait_for("the voice", SOON, || far.seen().first().filter(|seen| seen.loud > 25).map(drop));
+    (authority, far, cable, desk)
+}
+
+#[test]
+fn a_call_whose_connection_is_lost_says_its_goodbye_by_another() {
+    let (_authority, far, cable, desk) = called_by_cable();
     cable.cut();
     process::wait_for("the connection to end", SOON, || (connections(cable.port) == 0).then_some(()));
     desk.hang_up();
@@ -257,12 +263,7 @@ fn a_call_whose_connection_is_lost_says_its_goodbye_by_another() {
 
 #[test]
 fn a_request_that_is_lost_with_its_connection_goes_out_anew_by_another() {
-    let authority = Authority::new();
-    let far = open(authority.identity("127.0.0.1"));
-    let cable = Cable::to(far.tls_address());
-    let desk = by(Trunk { port: Some(cable.port), ..to(&far, authority.ca()) });
-    assert_eq!(desk.dial("front-desk", RING).1, Ok(()));
-    process::wait_for("the voice", SOON, || far.seen().first().filter(|seen| seen.loud > 25).map(drop));
+    let (_authority, far, cable, desk) = called_by_cable();
     cable.swallows.store(true, Ordering::Relaxed);
     desk.hang_up();
     process::wait_for("the goodbye", SOON, || (cable.swallowed.load(Ordering::Relaxed) > 200).then_some(()));

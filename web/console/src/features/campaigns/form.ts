@@ -4,6 +4,7 @@ import { type Fault, limits } from '../../faults';
 import { blankHours, type HoursForm, hoursOf, scheduleOf } from '../../hours';
 import type { Campaign, Contact, ContactChange, NewCampaign } from '../../server';
 import { count } from '../../words';
+import { words as ofCalls } from '../trunks/form';
 
 export type RetryOn = NonNullable<Campaign['retry']['outcomes']>[number];
 export const RETRIES: [RetryOn, string][] = [
@@ -97,26 +98,16 @@ export const campaignOf = (form: CampaignForm): NewCampaign => ({
 
 /** Where the API's words have other units, or speak of its own fields. */
 export function words(fault: Fault): string | undefined {
-  const [least = '', most = ''] = limits(fault) ?? [];
+  const [, most = ''] = limits(fault) ?? [];
   switch (fault.pointer) {
     case '/retry/after_s':
       return most && `Up to ${count(Math.floor(Number(most) / 60))} minutes, and not none.`;
-    case '/ring_s':
-      return most && `From ${least} to ${most} seconds.`;
-    case '/agent':
-      return fault.code === 'unknown'
-        ? 'Nothing of this agent is published for callers: publish it, or choose another one.'
-        : undefined;
     case '/trunk':
       return fault.code === 'unknown'
         ? "No trunk of this name: SIP trunks stand in the server's configuration, under [[sip.trunks]], accounts at carriers under Settings, Providers."
         : undefined;
-    case '/from':
-      return fault.code === 'missing'
-        ? 'By an account at a carrier a call needs a number of that account here.'
-        : undefined;
     default:
-      return undefined;
+      return ofCalls(fault);
   }
 }
 
