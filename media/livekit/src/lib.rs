@@ -3,8 +3,10 @@
 //! Moves audio between the room and `LegEvent`/`LegCommand`, and says in the room what LiveKit's published clients expect. Knows no session
 //! and no agent. What is decided (who the caller is, what a text stream holds, what a job is at) is pure; the shells move it.
 
+pub mod api;
 mod before;
 mod conversation;
+pub mod dispatch;
 mod error;
 mod keys;
 pub mod metrics;
@@ -18,6 +20,7 @@ mod socket;
 mod splice;
 mod text;
 mod token;
+mod waiting;
 mod webm;
 mod wire;
 mod worker;
@@ -32,4 +35,5 @@ pub use roster::Caller;
 pub use rpc::Rpc;
 pub use socket::check_url;
 pub use token::{Grant, Keys};
+pub use waiting::Waiting;
 pub use worker::{Assigned, Load, Offer, Worker};

@@ -1,20 +1,14 @@
-//! What LiveKit's server API is asked about the telephones in its rooms (Twirp, in JSON): requests and answers as data. Whoever has a client
-//! sends them.
+//! Telephones in rooms that are sent elsewhere: what LiveKit's server API is asked.
 
 use std::time::{Duration, SystemTime};
 
-use domain::Secret;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::api::{Command, TOKEN_LASTS};
 use crate::error::Error;
-use crate::socket;
 use crate::token::Keys;
 
-const TRANSFER: &str = "/twirp/livekit.SIP/TransferSIPParticipant";
-/// The token is read once.
-const TOKEN_LASTS: Duration = Duration::from_secs(60);
-/// Longest text of a refusal that is kept, in characters.
-const LONGEST_MESSAGE: usize = 300;
+const TRANSFER: &str = "livekit.SIP/TransferSIPParticipant";
 
 /// A telephone that is to be sent elsewhere.
 #[derive(Debug, Clone, Copy)]
@@ -26,25 +20,6 @@ pub struct Transfer<'a> {
     pub to: &'a str,
     /// So long whoever is called may let it ring.
     pub ring: Duration,
-}
-
-/// A request to be posted.
-#[derive(Debug, Clone)]
-pub struct Command {
-    pub url: String,
-    pub authorization: Secret<String>,
-    pub content_type: &'static str,
-    pub body: String,
-}
-
-/// Why the server did not do it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Of Twirp: `not_found`, `invalid_argument`, `permission_denied`...
-    pub code: String,
-    pub message: String,
-    /// What whoever was called answered by SIP.
-    pub sip_status: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -63,7 +38,6 @@ impl Transfer<'_> {
     /// # Errors
     /// Where the address is none, or the secret cannot sign.
     pub fn command(&self, url: &str, keys: &Keys, now: SystemTime) -> Result<Command, Error> {
-        let base = socket::base(url)?;
         let body = Body {
             participant_identity: self.identity,
             room_name: self.room,
@@ -72,13 +46,7 @@ impl Transfer<'_> {
             ringing_timeout: format!("{}s", self.ring.as_secs()),
         };
         let token = keys.manage_phones(self.room, now, TOKEN_LASTS)?;
-        Ok(Command {
-            // As WebSockets have it: `ws` and `wss`.
-            url: format!("http{}{TRANSFER}", base.trim_start_matches("ws")),
-            authorization: Secret::new(format!("Bearer {}", token.expose())),
-            content_type: "application/json",
-            body: serde_json::to_string(&body).expect("texts are JSON"),
-        })
+        Command::new(url, TRANSFER, &token, &body)
     }
 }
 
@@ -97,30 +65,10 @@ pub fn address(to: &str) -> Option<String> {
     number.then(|| format!("tel:{dialled}"))
 }
 
-/// What an answer that is not 2xx says.
-#[must_use]
-pub fn refusal(status: u16, body: &str) -> Refusal {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Said {
-        code: String,
-        msg: String,
-        meta: std::collections::BTreeMap<String, serde_json::Value>,
-    }
-    let said: Said = serde_json::from_str(body).unwrap_or_default();
-    let number = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => text.parse().ok(),
-        other => other.as_u64().and_then(|number| u16::try_from(number).ok()),
-    };
-    Refusal {
-        code: if said.code.is_empty() { format!("http_{status}") } else { said.code },
-        message: said.msg.chars().take(LONGEST_MESSAGE).collect(),
-        sip_status: said.meta.get("sip_status_code").and_then(number),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use domain::Secret;
+
     use super::*;
 
     #[test]
@@ -153,14 +101,5 @@ mod tests {
         ] {
             assert_eq!(address(to).as_deref(), wanted, "{to}");
         }
-    }
-
-    #[test]
-    fn what_the_callee_answered_is_read_of_a_refusal_and_nonsense_is_told_by_its_status() {
-        let body = r#"{"code":"unavailable","msg":"declined","meta":{"sip_status_code":"603","sip_status":"Decline"}}"#;
-        let wanted =
-            Refusal { code: "unavailable".to_owned(), message: "declined".to_owned(), sip_status: Some(603) };
-        assert_eq!(refusal(503, body), wanted);
-        assert_eq!(refusal(502, "<html>").code, "http_502");
     }
 }

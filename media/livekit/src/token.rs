@@ -46,6 +46,7 @@ impl Keys {
             .collect::<Vec<_>>();
         let video = Video {
             room_join: true,
+            room_list: false,
             room_admin: false,
             room: &grant.room,
             can_publish: Some(true),
@@ -88,6 +89,27 @@ impl Keys {
     ) -> Result<Secret<String>, Error> {
         let video = Video { room_admin: true, room, ..Video::default() };
         self.nobodys(video, Some(Sip { call: true }), now, lasts)
+    }
+
+    /// A token to see all rooms with.
+    ///
+    /// # Errors
+    /// Where the secret cannot sign.
+    pub(crate) fn list_rooms(&self, now: SystemTime, lasts: Duration) -> Result<Secret<String>, Error> {
+        self.nobodys(Video { room_list: true, ..Video::default() }, None, now, lasts)
+    }
+
+    /// A token to see and change with which agents this room asks for.
+    ///
+    /// # Errors
+    /// Where the secret cannot sign.
+    pub(crate) fn manage_room(
+        &self,
+        room: &str,
+        now: SystemTime,
+        lasts: Duration,
+    ) -> Result<Secret<String>, Error> {
+        self.nobodys(Video { room_admin: true, room, ..Video::default() }, None, now, lasts)
     }
 
     /// What a server may do, who is no participant.
@@ -154,6 +176,8 @@ struct Sip {
 struct Video<'a> {
     #[serde(skip_serializing_if = "is_false")]
     room_join: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    room_list: bool,
     #[serde(skip_serializing_if = "is_false")]
     room_admin: bool,
     #[serde(skip_serializing_if = "str::is_empty")]
