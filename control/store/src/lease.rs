@@ -65,6 +65,20 @@ pub async fn hold(tx: &mut SystemTx, new: New<'_>, lasts: Duration) -> Result<bo
     Ok(done.rows_affected() == 1)
 }
 
+/// Whether some server has this agent in this room, or is to go on there in another's place.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_held(tx: &mut SystemTx, host: &str, room: &str, agent: &str) -> Result<bool, Error> {
+    let held = sqlx::query_scalar!(
+        r#"select exists (select 1 from app.leases where host = $1 and room = $2 and agent_name = $3) as "held!""#,
+        host,
+        room,
+        agent
+    );
+    Ok(held.fetch_one(tx.connection()).await?)
+}
+
 /// From now on it is with this caller that the agent speaks.
 ///
 /// # Errors
