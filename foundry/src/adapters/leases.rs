@@ -31,6 +31,8 @@ const ASKS: usize = 256;
 const ANSWER_WITHIN: Duration = Duration::from_millis(1_000);
 /// Renewals are not waited for as long: two of them fit into a lease.
 const RENEWED_WITHIN: Duration = Duration::from_millis(700);
+/// Who offers a room does not wait longer to hear whether the agent is in it.
+const KNOWN_WITHIN: Duration = Duration::from_millis(300);
 /// For the last word to the database, when the server ends.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -122,6 +124,23 @@ impl Leases {
             }
         }
         None
+    }
+
+    /// Whether some server has this agent in this room. Where the database does not say it nobody is known to be there.
+    pub(crate) async fn is_held(&self, agent: &str, room: &str) -> bool {
+        let asking = async {
+            let mut tx = self.db.system_tx(Reason::Leases).await?;
+            let held = lease::is_held(&mut tx, &self.host, room, agent).await?;
+            tx.commit().await.map(|()| held)
+        };
+        match tokio::time::timeout(KNOWN_WITHIN, asking).await {
+            Ok(Ok(held)) => held,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "who is in a room is not known");
+                false
+            }
+            Err(_elapsed) => false,
+        }
     }
 
     /// From now on it is with this caller.

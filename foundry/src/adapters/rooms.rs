@@ -1,7 +1,10 @@
 //! LiveKit rooms that ask for agents: a worker for each agent that is served, a place for the call, its leg. And rooms whose server died:
 //! LiveKit offers a room once, so that this one goes there by itself, in the other's place.
 
+mod ask;
+mod load;
 mod refer;
+mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -32,6 +35,7 @@ use crate::adapters::sight::Sight;
 use crate::adapters::spending::Spending;
 use crate::switchboard::{Joining, Switchboard};
 
+use load::watch_load;
 use refer::ByLiveKit;
 
 const AGENTS: Kind = Kind::new("rooms.agents");
@@ -39,6 +43,7 @@ const OFFERS: Kind = Kind::new("rooms.offers");
 const VISIT: Kind = Kind::new("rooms.visit");
 const WATCH: Kind = Kind::new("rooms.watch");
 const LOOK: Kind = Kind::new("rooms.look");
+const WAITING: Kind = Kind::new("rooms.waiting");
 
 /// So late is an agent that begins to be served registered, and one that no longer is taken off.
 const AGENTS_EVERY: Duration = Duration::from_secs(2);
@@ -50,13 +55,6 @@ const UNSEEN: Duration = Duration::from_secs(1);
 const HOLDERS_FIRST: Duration = Duration::from_secs(3);
 /// At most so many are taken over at one look, so that servers share them.
 const SHARE: usize = 4;
-/// A frame of audio: how late this comes is how late frames go out.
-const TICK: Duration = Duration::from_millis(20);
-/// Ticks that are looked at together: half a second.
-const TICKS: u32 = 25;
-/// Frames that are late by this are heard: a server at that is at its end.
-const LATE: Duration = Duration::from_millis(20);
-
 /// Agents of one organization beside the default one that rooms may ask for: the first by name.
 const MOST_OF_ONE: usize = 50;
 /// A dispatch to this name reaches whom the room's route says. No agent is called so.
@@ -142,6 +140,7 @@ impl Rooms {
         let tasks = Arc::clone(&rooms.tasks);
         tasks.spawn(WATCH, watch_load(Arc::clone(&rooms), load));
         tasks.spawn(LOOK, Arc::clone(&rooms).look(watched.clone()));
+        tasks.spawn(WAITING, waiting::watch(Arc::clone(&rooms)));
         let following = rooms.follow(watched);
         tasks.spawn(AGENTS, following);
     }
@@ -387,11 +386,19 @@ impl Rooms {
         }
     }
 
+    /// Whose call it is when this room asks for this agent. `None`: this server brings nobody.
+    fn serves(&self, agent: &str, room: &str) -> Option<OrgId> {
+        let agent = self.whom(agent, room)?;
+        let org = self.board.catalogue().owner(&agent)?;
+        (!self.spending.is_stopped(org) && self.board.has(&agent)).then_some(org)
+    }
+
     /// Reserves before it says yes: a job that was taken has its place.
     async fn admit(&self, offer: Offer) -> Option<(Slot, OrgId, Assigned)> {
-        let agent = self.whom(&offer.agent, &offer.room)?;
-        let org = self.board.catalogue().owner(&agent)?;
-        if self.spending.is_stopped(org) || !self.board.has(&agent) {
+        let org = self.serves(&offer.agent, &offer.room)?;
+        // A LiveKit server that was started again offers rooms anew whose agents are on their way back.
+        if self.leases.is_held(&offer.agent, &offer.room).await {
+            tracing::info!(agent = offer.agent, "a room is not taken: the agent is in it");
             return None;
         }
         let slot = self.directory.reserve().ok()?;
@@ -484,27 +491,6 @@ impl Dispatched {
             dispatched.agents.push((name, title));
         }
         dispatched
-    }
-}
-
-/// How late frames of audio would go out, and how many places are left.
-async fn watch_load(rooms: Arc<Rooms>, load: watch::Sender<Load>) {
-    let mut worst = Duration::ZERO;
-    let mut ticks = 0;
-    loop {
-        let due = Instant::now() + TICK;
-        tokio::time::sleep_until(due).await;
-        worst = worst.max(Instant::now().saturating_duration_since(due));
-        ticks += 1;
-        let before = *load.borrow();
-        if ticks == TICKS {
-            let lateness = worst.as_secs_f32() / LATE.as_secs_f32();
-            (worst, ticks) = (Duration::ZERO, 0);
-            load.send_replace(rooms.load(lateness));
-        } else if rooms.load(0.0).free != before.free {
-            // Full, or no longer: said at once.
-            load.send_replace(Load { load: before.load, ..rooms.load(0.0) });
-        }
     }
 }
 

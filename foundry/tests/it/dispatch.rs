@@ -195,6 +195,10 @@ fn pass(mut client: TcpStream, behind: u16, told: &mpsc::Sender<String>, given: 
         request.splice(head - 2.., *b"connection: close\r\n\r\n");
         request.extend(body);
     }
+    if text.starts_with("post") && !text.contains("transfersipparticipant") {
+        // What else the server API is asked: one connection each, that none carries what is to be answered here.
+        request.splice(head - 2..head, *b"connection: close\r\n\r\n");
+    }
     let mut server = TcpStream::connect(("127.0.0.1", behind)).ok()?;
     server.write_all(&request).ok()?;
     let (mut from, mut to) = (client.try_clone().ok()?, server.try_clone().ok()?);

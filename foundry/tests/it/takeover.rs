@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use domain::Secret;
 use media_core::LegEvent;
+use media_livekit::dispatch::{Api, Dispatch};
 use media_livekit::{Grant, Keys, Notice, Options, Said, Ticket, Visit, With};
 use media_rtc::link::Credentials;
 use runtime::Tasks;
@@ -18,6 +19,8 @@ use crate::{house, livekit};
 /// Only to end a test that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ROOMS: usize = 20;
+/// Rooms with a caller before there is a server.
+const EARLY: usize = 6;
 
 fn servers(count: usize, rooms: &LiveKit, database: &str) -> Vec<Server> {
     let settings = livekit::settings(rooms);
@@ -86,6 +89,23 @@ impl Caller {
     async fn asks(&mut self, text: &str) {
         self.write(text).await;
         self.answered().await;
+    }
+
+    /// Waits until the connection that was lost is there again.
+    async fn back(&mut self) {
+        let mut lost = false;
+        let found = async {
+            while let Some(event) = self.visit.peer.events.recv().await {
+                match event {
+                    LegEvent::Lost => lost = true,
+                    LegEvent::Active if lost => return true,
+                    _ => {}
+                }
+            }
+            false
+        };
+        let back = tokio::time::timeout(PATIENCE, found).await;
+        assert_eq!(back, Ok(true), "{} was lost: {lost}", self.room);
     }
 
     /// Waits until the agent says that the call was cut off, and how long that took since `since`.
@@ -187,6 +207,64 @@ fn when_one_of_three_servers_is_killed_each_of_its_calls_goes_on_on_another() {
     });
     assert_eq!(sql(&database, "select count(*) from app.sessions"), ROOMS.to_string(), "no second call");
     process::wait_for("leases that are deleted", PATIENCE, || holders(&database).is_empty().then_some(()));
+    runtime.block_on(async { tasks.shutdown().await });
+}
+
+#[test]
+fn callers_who_were_there_before_any_server_are_each_answered_by_one() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let (runtime, tasks) = (runtime(), Tasks::new());
+    let credentials = Arc::new(Credentials::generate());
+    let mut callers: Vec<Caller> = runtime.block_on(async {
+        let enter = |n| Caller::enter(&rooms, format!("desk-{n}"), &credentials, &tasks);
+        (0..EARLY).map(enter).collect()
+    });
+    // LiveKit offers each room once, and here to nobody.
+    process::wait_for("rooms that nobody took", PATIENCE, || {
+        let nobody = "not dispatching agent job since no worker is available";
+        (rooms.log().matches(nobody).count() >= EARLY).then_some(())
+    });
+    let database = postgres::empty();
+    let _servers = servers(2, &rooms, &database);
+    runtime.block_on(async {
+        futures::future::join_all(callers.iter_mut().map(async |caller| {
+            caller.answered().await;
+        }))
+        .await;
+    });
+    for caller in &mut callers {
+        is_answered_once(&runtime, caller);
+    }
+    assert_eq!(holders(&database).len(), EARLY, "one lease for each room");
+    assert_eq!(sql(&database, "select count(*) from app.sessions"), EARLY.to_string(), "no second agent");
+    runtime.block_on(async { tasks.shutdown().await });
+}
+
+#[test]
+fn a_livekit_server_that_is_started_again_brings_no_second_agent() {
+    let _quiet = house::quiet();
+    let mut rooms = LiveKit::start();
+    let database = postgres::empty();
+    let _servers = servers(2, &rooms, &database);
+    let (runtime, tasks) = (runtime(), Tasks::new());
+    let mut caller = settled(&runtime, &rooms, "desk", &tasks);
+    rooms.restart();
+    runtime.block_on(caller.back());
+    is_answered_once(&runtime, &mut caller);
+    // As the caller's token does where the caller is back first and makes the room anew.
+    let keys = Keys { key: KEY.to_owned(), secret: Secret::new(SECRET.to_owned()) };
+    let api = Api { url: &rooms.url(), keys: &keys };
+    let asked = api.ask_for(&Dispatch::of("front-desk", "desk"), SystemTime::now()).expect("a request");
+    let headers =
+        [("authorization", asked.authorization.expose().as_str()), ("content-type", asked.content_type)];
+    let (base, path) = asked.url.split_at(asked.url.find("/twirp").expect("its path"));
+    let made = testkit::http::request(base, "POST", path, &headers, asked.body.as_bytes());
+    assert_eq!(made.expect("an answer").status, 200);
+    // As long as it takes to find a room that nobody took, and more.
+    std::thread::sleep(Duration::from_secs(6));
+    is_answered_once(&runtime, &mut caller);
+    assert_eq!(sql(&database, "select count(*) from app.sessions"), "1", "the call of before went on");
     runtime.block_on(async { tasks.shutdown().await });
 }
 

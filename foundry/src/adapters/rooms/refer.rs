@@ -2,17 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::http::header;
 use domain::Transfer;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use media_livekit::api::{Command, Refusal};
 use media_livekit::{Caller, Keys, sip};
 use media_session::{NotTransferred, Refer};
-use media_sip::Unanswered;
-use providers_api::ErrorKind;
-use providers_link::{Client, Fault};
+use providers_link::Client;
 use tokio::sync::watch;
 
+use super::ask::{Unanswered, ask};
 use crate::adapters::transfers::not_answered;
 
 /// LiveKit answers when the far end has, which may let it ring: so much later it answers at the latest.
@@ -37,7 +36,7 @@ impl Refer for ByLiveKit {
 }
 
 impl ByLiveKit {
-    fn command(&self, caller: Option<Caller>, transfer: &Transfer) -> Result<sip::Command, NotTransferred> {
+    fn command(&self, caller: Option<Caller>, transfer: &Transfer) -> Result<Command, NotTransferred> {
         let Some(caller) = caller.filter(|caller| caller.sip) else {
             let why = "the caller is in the room without a telephone: only telephones can be sent elsewhere";
             return Err(NotTransferred::unsupported(why));
@@ -52,39 +51,25 @@ impl ByLiveKit {
 }
 
 /// Asks LiveKit, and understands its answer.
-async fn post(client: &Client, command: sip::Command, within: Duration) -> Result<(), NotTransferred> {
-    let request = client
-        .post(&command.url)
-        .header(header::AUTHORIZATION, command.authorization.expose())
-        .header(header::CONTENT_TYPE, command.content_type)
-        .body(command.body)
-        .timeout(within);
-    let mut refusal = None;
-    let sent = client.send(request, |answer, body| {
-        let refused = refusal.insert(sip::refusal(answer.status, body));
-        Fault::new(ErrorKind::Rejected, &refused.code)
-    });
-    match (sent.await, refusal) {
-        (Ok((_, body)), _) => {
+async fn post(client: &Client, command: Command, within: Duration) -> Result<(), NotTransferred> {
+    match ask(client, command, within).await {
+        Ok(body) => {
             body.finish();
             Ok(())
         }
-        (Err(_), Some(refusal)) => Err(not_transferred(&refusal)),
-        (Err(fault), None) if fault.kind == ErrorKind::TimedOut => {
-            Err(NotTransferred::failed("LiveKit did not answer in time"))
-        }
-        (Err(fault), None) => {
-            Err(NotTransferred::failed(&format!("LiveKit was not reached: {}", fault.reason)))
-        }
+        Err(Unanswered::Refused(refusal)) => Err(not_transferred(&refusal)),
+        Err(other) => Err(NotTransferred::failed(&other.to_string())),
     }
 }
 
 /// What the graph is told of a refusal.
-fn not_transferred(refusal: &sip::Refusal) -> NotTransferred {
-    let sip::Refusal { code, message, sip_status } = refusal;
+fn not_transferred(refusal: &Refusal) -> NotTransferred {
+    let Refusal { code, message, sip_status } = refusal;
     let message = format!("LiveKit did not send the telephone elsewhere: {code}: {message}");
     match (sip_status, code.as_str()) {
-        (Some(status), _) => not_answered(Unanswered::of(*status), &format!("{message} (SIP {status})")),
+        (Some(status), _) => {
+            not_answered(media_sip::Unanswered::of(*status), &format!("{message} (SIP {status})"))
+        }
         (None, "deadline_exceeded" | "canceled") => NotTransferred::unanswered(&message),
         _ => NotTransferred::failed(&message),
     }
@@ -99,9 +84,9 @@ mod tests {
 
     use super::*;
 
-    fn command(url: String) -> sip::Command {
+    fn command(url: String) -> Command {
         let (authorization, content_type) = (Secret::new("Bearer x".to_owned()), "application/json");
-        sip::Command { url, authorization, content_type, body: "{}".to_owned() }
+        Command { url, authorization, content_type, body: "{}".to_owned() }
     }
 
     #[tokio::test]
@@ -121,7 +106,7 @@ mod tests {
 
     fn code(refusal: (&str, Option<u16>)) -> &'static str {
         let (code, sip_status) = refusal;
-        let refusal = sip::Refusal { code: code.to_owned(), message: String::new(), sip_status };
+        let refusal = Refusal { code: code.to_owned(), message: String::new(), sip_status };
         not_transferred(&refusal).code()
     }
 
