@@ -82,17 +82,25 @@ pub struct Transfer {
     pub ask: String,
     /// So long the phone may ring, in s.
     pub ring_s: u32,
+    /// The trunk or account by which they are called (`Warm`); the first that can where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The number that they see (`Warm`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 impl fmt::Debug for Transfer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mode, to, briefing, ask, ring_s } = self;
+        let Self { mode, to, briefing, ask, ring_s, by, from } = self;
         f.debug_struct("Transfer")
             .field("mode", mode)
             .field("to", &Pii(to))
             .field("briefing", &Pii(briefing))
             .field("ask", &Pii(ask))
             .field("ring_s", ring_s)
+            .field("by", by)
+            .field("from", &from.as_ref().map(Pii))
             .finish()
     }
 }

@@ -312,7 +312,10 @@ impl Switchboard {
         let consult = match (self.desk.get().and_then(Weak::upgrade), &asked) {
             (Some(desk), None) => {
                 let (org, agent) = (callable.org, call.agent.clone());
-                Some(Box::new(ByTrunk { desk, session: id, org, agent }) as Box<dyn Consult>)
+                let variables = &call.caller.variables;
+                let called = variables.iter().find(|(name, _)| name == "session.called_number");
+                let called = called.map(|(_, number)| number.clone());
+                Some(Box::new(ByTrunk { desk, session: id, org, agent, called }) as Box<dyn Consult>)
             }
             _ => None,
         };

@@ -73,6 +73,7 @@ pub(crate) enum Step {
 pub(crate) struct Leading {
     pub(crate) node: Transfer,
     pub(crate) to: Template,
+    pub(crate) from: Option<Template>,
     pub(crate) text: Vec<Template>,
     pub(crate) briefing: Vec<Template>,
     pub(crate) ask: Vec<Template>,
@@ -353,6 +354,7 @@ impl Compiler {
             })),
             Node::Transfer(node) => Step::Transfer(Arc::new(Leading {
                 to: self.template("to", &node.to),
+                from: node.from.as_ref().map(|from| self.template("from", from)),
                 text: self.texts("text", &node.text),
                 briefing: self.texts("briefing", &node.briefing),
                 ask: self.texts("ask", &node.ask),

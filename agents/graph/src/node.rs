@@ -382,6 +382,12 @@ pub struct Transfer {
     /// So long the phone may ring, in s (5 to 120).
     #[serde(default = "ring_s")]
     pub ring_s: u32,
+    /// The trunk or carrier's account by which they are called (`warm`); the first that can where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The number that they see (`warm`; a template).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 fn ask() -> Vec<String> {

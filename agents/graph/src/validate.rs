@@ -342,6 +342,12 @@ fn transfers(id: &str, node: &Transfer, problems: &mut Vec<Problem>) {
     if !warm && !node.briefing.is_empty() {
         problems.push(Problem::warning(Some(id), "briefing", "nobody is told it where mode is \"cold\""));
     }
+    for (field, given) in [("by", &node.by), ("from", &node.from)] {
+        if !warm && given.is_some() {
+            let warm_alone = "only where mode is \"warm\" does this server call the person";
+            problems.push(Problem::warning(Some(id), field, warm_alone));
+        }
+    }
 }
 
 fn presses(id: &str, node: &Press, problems: &mut Vec<Problem>) {

@@ -20,8 +20,10 @@ use runtime::{Kind, Tasks};
 use tokio::sync::{Notify, mpsc};
 
 mod by_carrier;
+mod person;
 
 pub(crate) use by_carrier::Carriers;
+pub(crate) use person::OnBehalf;
 
 use crate::adapters::entry::{Way, join, request};
 use crate::adapters::phones;

@@ -1,22 +1,20 @@
-//! Callers who are put through by phone: sent elsewhere by REFER, or connected with a person who is called by a trunk, told of the call and
-//! asked. The call with the person is a session of its own with the caller's agent's voice and ears; who takes it gives its leg to the caller's.
+//! Callers who are put through by phone: sent elsewhere by REFER, or connected with a person who is called by a trunk or account, told of the
+//! call and asked. The call with the person is a session of its own with the caller's agent's voice and ears; who takes it gives its leg to the caller's.
 
 mod briefing;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use domain::{OrgId, Pii, SessionId, Transfer};
+use domain::{OrgId, SessionId, Transfer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use greetings::Caller;
 use media_session::{Consult, Dialogue, Leg, NotTransferred, Refer};
-use media_sip::{Control, DialError, Outcome, Outgoing, Unanswered};
+use media_sip::{Control, Unanswered};
 use tokio::sync::oneshot;
 
-use crate::adapters::dialler::Desk;
+use crate::adapters::dialler::{Desk, OnBehalf};
 use crate::adapters::entry::request;
-use crate::adapters::phones;
 
 /// A leg by SIP: its far end is asked to call somebody else.
 pub(crate) struct ByRefer(pub(crate) Control);
@@ -43,6 +41,8 @@ pub(crate) struct ByTrunk {
     pub(crate) org: OrgId,
     /// Whose voice speaks to them.
     pub(crate) agent: String,
+    /// The number that the caller called, where there is one.
+    pub(crate) called: Option<String>,
 }
 
 /// What a session with somebody who is asked to take a call has in place of the agent's own.
@@ -53,47 +53,27 @@ pub(crate) struct Asked {
 
 impl Consult for ByTrunk {
     fn consult(&self, transfer: &Transfer) -> BoxFuture<'static, Result<Option<Leg>, NotTransferred>> {
-        let (desk, org, agent, transfer) =
-            (Arc::clone(&self.desk), self.org, self.agent.clone(), transfer.clone());
-        let caller = self.session;
+        let (desk, org, caller) = (Arc::clone(&self.desk), self.org, self.session);
+        let (agent, called, transfer) = (self.agent.clone(), self.called.clone(), transfer.clone());
         async move {
-            let no_trunk =
-                || NotTransferred::unsupported("no trunk is there by which the person could be called");
-            let sip = desk.sip.clone().ok_or_else(no_trunk)?;
-            let trunk = desk.rights.of(org).into_iter().next().ok_or_else(no_trunk)?;
             let slot = desk
                 .directory
                 .reserve()
                 .map_err(|full| NotTransferred::failed(&format!("the person was not called: {full}")))?;
-            let joins = sip.joins(&trunk);
-            let outgoing = Outgoing {
-                trunk,
-                number: Pii(transfer.to.clone()),
-                caller: None,
-                ring: Duration::from_secs(u64::from(transfer.ring_s)),
-            };
-            let dialling = sip.dial(outgoing).map_err(|error| match error {
-                DialError::NotDialable => {
-                    NotTransferred::failed("a person is called by a number, and that is none")
-                }
-                other => NotTransferred::failed(&other.to_string()),
-            })?;
-            let peer = dialling.answered().await.map_err(|Outcome { why, status }| {
-                not_answered(why, &format!("the person was not reached: {} (SIP {status})", why.name()))
-            })?;
+            let whose = OnBehalf { org, agent: &agent, called: called.as_deref() };
+            let person = desk.call_person(whose, &transfer).await?;
             let id = SessionId::generate();
             tracing::info!(%caller, consult = %id, "somebody is asked to take a call");
             let call = request(id, agent, None, Caller::default());
             let gone = || NotTransferred::failed("the server has no room for the call with the person");
             let place = slot.enter(id, &desk.tasks).map_err(|_taken| gone())?;
-            let person = peer.control.clone();
             let (heir, leg) = oneshot::channel();
             let dialogue = Box::new(briefing::Briefing::new(&transfer));
             desk.spending.begins(id, org);
-            desk.board.ask(place, &desk.tasks, &call, phones::leg(peer), Asked { dialogue, heir });
+            desk.board.ask(place, &desk.tasks, &call, person.leg, Asked { dialogue, heir });
             let leg =
                 leg.await.map_err(|_ended| NotTransferred::refused("the person did not take the call"))?;
-            if joins && let Some(control) = desk.lines.control(caller) {
+            if let (Some(person), Some(control)) = (person.joins, desk.lines.control(caller)) {
                 match control.join(&person).await {
                     Ok(()) => return Ok(None),
                     // Both are still in calls with us: they are connected here.

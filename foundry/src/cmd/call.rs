@@ -14,7 +14,7 @@ use loadtest::call::{self, Line, Options, Outcome};
 use loadtest::link::sip::Phones;
 use loadtest::link::{self, Target, Transport};
 use loadtest::wav;
-use media_livekit::{Grant, Keys, Ticket};
+use media_livekit::{Grant, Keys, Ticket, Trust};
 use serde_json::json;
 
 use super::coded;
@@ -62,6 +62,9 @@ struct Room {
     /// Name of the room, which is new unless somebody is in it; the agent comes along with a new one alone.
     #[arg(long, value_name = "NAME", requires = "livekit")]
     room: Option<String>,
+    /// Certificates of authorities (PEM) by which the LiveKit server and its TURN servers are verified, besides the system's.
+    #[arg(long, value_name = "FILE", requires = "livekit")]
+    ca: Option<PathBuf>,
     #[arg(long, env = "LIVEKIT_API_KEY", hide = true)]
     livekit_api_key: Option<String>,
     #[arg(long, env = "LIVEKIT_API_SECRET", hide = true, hide_env_values = true, value_parser = crate::config::secret)]
@@ -72,6 +75,11 @@ struct Room {
 const TOKEN_LASTS: Duration = Duration::from_secs(600);
 
 impl Room {
+    fn trust(&self) -> anyhow::Result<Trust> {
+        let trust = self.ca.as_deref().map_or_else(|| Ok(Trust::default()), Trust::with);
+        trust.map_err(|error| anyhow::anyhow!("LIVEKIT_OPTIONS: --ca: {error}"))
+    }
+
     /// The way in, for a call to `agent` of the server that `plane` leads to.
     async fn ticket(&self, url: &str, agent: &str, plane: &Plane) -> anyhow::Result<Ticket> {
         let url = url.to_owned();
@@ -215,8 +223,9 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
             (Some(url), _) => {
                 let (server, token, insecure) = (args.url.clone(), args.token.clone(), args.insecure);
                 let plane = Plane { url: server, token, insecure };
+                let trust = args.room.trust()?;
                 let ticket = args.room.ticket(url, &args.agent, &plane).await?;
-                Box::pin(call::on(link::livekit::dial(ticket), &script, &options)).await
+                Box::pin(call::on(link::livekit::dial(ticket, trust), &script, &options)).await
             }
             (None, Some(address)) => {
                 let phones = Phones::open(&address.host, address.port).await;

@@ -56,18 +56,29 @@ impl Trunk {
         Self { base, ..Self::on(house::timed(&settings, &[]), vendor, key, options) }
     }
 
-    /// As `at`, with an agent that puts callers through.
+    /// As `at`, with an agent that puts callers through by their carrier.
     pub(crate) fn through(vendor: &str, key: &str, options: Value) -> Self {
+        Self::putting_through("cold", "", vendor, key, options)
+    }
+
+    /// As `out`, with an agent that calls the person itself.
+    pub(crate) fn consulting(vendor: &str, key: &str, options: Value) -> Self {
+        const BASE: &str = "https://voice.example.com";
+        let settings = format!("[server]\npublic_url = \"{BASE}\"\n");
+        Self { base: Some(BASE), ..Self::putting_through("warm", &settings, vendor, key, options) }
+    }
+
+    fn putting_through(mode: &str, settings: &str, vendor: &str, key: &str, options: Value) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let agents = folder.path().join("agents");
         std::fs::create_dir(&agents).expect("writable");
-        let mut agent = crate::transfers::agent("cold");
+        let mut agent = crate::transfers::agent(mode);
         agent["name"] = json!("front-desk");
         std::fs::write(agents.join("front-desk.json"), agent.to_string()).expect("writable");
         let config = folder.path().join("foundry.toml");
         let lines = "[\"Yes, a person please.\", \"Thank you.\"]";
         let text = format!(
-            "agents_dir = {agents:?}\n[providers]\nspeech = \"fake\"\n[providers.fake.stt]\nlines = {lines}\n"
+            "agents_dir = {agents:?}\n[providers]\nspeech = \"fake\"\n[providers.fake.stt]\nlines = {lines}\n{settings}"
         );
         std::fs::write(&config, text).expect("writable");
         let server = Server::start(house::PROGRAM, &["--config", config.to_str().expect("plain")]);
@@ -224,6 +235,16 @@ impl Stream {
             }
         }
         voiced(&heard)
+    }
+
+    /// Reads what has come already: from now on the socket brings what is said now.
+    pub(crate) fn catch_up(&mut self) {
+        loop {
+            let asked = Instant::now();
+            if matches!(self.socket.receive(), Heard::Closed(_)) || asked.elapsed() > FRAME / 2 {
+                return;
+            }
+        }
     }
 
     /// Reads what comes until the server closes.
@@ -407,12 +428,13 @@ fn streams_that_say_nothing_are_bounded() {
     process::wait_for("a stream that is let in", Duration::from_secs(10), || open().ok());
 }
 
+/// With all that TwiML has Twilio say in it.
 pub(crate) fn stream_of(trunk: &Trunk, call: &str, twiml: &str) -> Stream {
-    let token = between(twiml, "name=\"token\" value=\"", "\"");
-    let mut parameters = json!({"token": token});
-    if twiml.contains("name=\"webhook\"") {
-        parameters["webhook"] = json!(between(twiml, "name=\"webhook\" value=\"", "\""));
-    }
+    let told = twiml
+        .split("<Parameter ")
+        .skip(1)
+        .map(|one| (between(one, "name=\"", "\"").to_owned(), json!(between(one, "value=\"", "\""))));
+    let parameters = Value::Object(told.collect());
     Stream::begin(opened(trunk, between(twiml, "<Stream url=\"", "\"")), call, &parameters, false)
 }
 

@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 use testkit::process;
 
 use crate::carriers::{
-    AUTH_TOKEN, NUMBER, SID, Stream, Trunk, only_call, posts_to, rings, signed, silence, stream_of,
+    AUTH_TOKEN, NUMBER, SID, Stream, Trunk, only_call, posts, posts_to, rings, signed, silence, stream_of,
     telnyx_key, telnyx_stream,
 };
 use crate::house;
 use crate::phones::spoken;
+use crate::transfers::states;
+
+const SOON: Duration = Duration::from_secs(30);
 
 /// What Twilio is given along with the first try to put a caller through.
 const TRY: &str = "?try=1";
@@ -245,4 +248,101 @@ fn a_caller_whose_stream_telnyx_ends_for_a_transfer_is_brought_back() {
     drop(phone);
     only_call(&trunk);
     is_ended_at_telnyx(&trunk);
+}
+
+/// What a person who is called by Twilio for a caller hears first: whose call it is.
+fn person_at_twilio(trunk: &Trunk) -> Stream {
+    let dial = process::wait_for("the carrier is asked", SOON, || trunk.commands("dial").into_iter().next());
+    assert_eq!(
+        (&dial["to"], &dial["from"], &dial["timeout"]),
+        (&json!(["+49301"]), &json!([NUMBER]), &json!(["10"])),
+        "from the number that the caller called: {dial}"
+    );
+    let call = dial["call"].as_str().expect("a SID");
+    let answered = [("CallStatus", "in-progress"), ("Direction", "outbound-api")];
+    let twiml = posts(trunk, call, "+49301", AUTH_TOKEN, &answered).text();
+    let mut person = stream_of(trunk, call, &twiml);
+    assert!(person.listen(60) >= 60, "the briefing");
+    person
+}
+
+/// A caller who has asked for a person, at the agent that calls them itself.
+fn waiting_at_twilio(trunk: &Trunk) -> Stream {
+    let twiml = process::wait_for("the route", Duration::from_secs(10), || {
+        let answer = rings(trunk, "CA7", NUMBER, AUTH_TOKEN).text();
+        answer.contains("<Connect>").then_some(answer)
+    });
+    let mut caller = stream_of(trunk, "CA7", &twiml);
+    assert!(caller.listen(25) >= 25, "the greeting");
+    caller.play(&[spoken("desk_yes.wav"), silence(1)].concat());
+    caller
+}
+
+#[test]
+fn a_person_is_called_by_the_account_told_of_the_caller_and_connected_with_them() {
+    let _quiet = house::among_others();
+    let trunk = Trunk::consulting("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    let mut caller = waiting_at_twilio(&trunk);
+    let mut person = person_at_twilio(&trunk);
+    let key = json!({"event": "dtmf", "streamSid": "MZ1", "sequenceNumber": "9", "dtmf": {"track": "inbound_track", "digit": "1"}});
+    person.socket.say(&key.to_string()).expect("it is read");
+    process::wait_for("two people who talk", SOON, || {
+        let live: Value = trunk.server.read("/v1/live").json();
+        live["data"].as_array()?.iter().any(|call| call["state"] == "bridged").then_some(())
+    });
+    std::thread::scope(|scope| {
+        let caller = &mut caller;
+        scope.spawn(|| caller.play(&[spoken("desk_hours.wav"), silence(1)].concat()));
+        person.catch_up();
+        assert!(person.listen(40) >= 40, "the person hears the caller");
+    });
+    std::thread::scope(|scope| {
+        let person = &mut person;
+        scope.spawn(|| person.play(&[spoken("desk_price.wav"), silence(1)].concat()));
+        caller.catch_up();
+        assert!(caller.listen(40) >= 40, "the caller hears the person");
+    });
+    caller
+        .socket
+        .say(&json!({"event": "stop", "streamSid": "MZ1", "stop": {"callSid": "CA7"}}).to_string())
+        .expect("it is read");
+    process::wait_for("the person's end at the carrier", SOON, || {
+        let ended = trunk.commands("request").into_iter();
+        ended.into_iter().any(|one| one["status"] == "completed" && one["call"] != "CA7").then_some(())
+    });
+    let call = process::wait_for("the call on record", SOON, || {
+        let all: Value = trunk.server.read("/v1/sessions").json();
+        let all = all["data"].as_array()?.iter().filter(|call| call["end_reason"] == "transferred");
+        let mut all = all
+            .map(|call| trunk.server.read(&format!("/v1/sessions/{}", call["id"].as_str().expect("an id"))));
+        // The person's is on record, too.
+        all.find_map(|call| Some(call.json()).filter(|call| !states(call).is_empty()))
+    });
+    assert_eq!(states(&call), ["begun", "connected"], "{call}");
+    assert_eq!(trunk.counted("carrier_calls_dialled_total{vendor=\"twilio\",outcome=\"answered\"}"), 1);
+}
+
+#[test]
+fn a_caller_whose_person_is_busy_at_the_carrier_comes_back_to_the_agent() {
+    let _quiet = house::among_others();
+    let trunk = Trunk::consulting("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
+    let mut caller = waiting_at_twilio(&trunk);
+    let dial = process::wait_for("the carrier is asked", SOON, || trunk.commands("dial").into_iter().next());
+    let busy = [
+        ("CallbackSource", "call-progress-events"),
+        ("CallStatus", "busy"),
+        ("Direction", "outbound-api"),
+        ("SequenceNumber", "0"),
+    ];
+    let told = posts(&trunk, dial["call"].as_str().expect("a SID"), "+49301", AUTH_TOKEN, &busy);
+    assert_eq!(told.status, 200, "{}", told.text());
+    caller.catch_up();
+    assert!(caller.listen(60) >= 60, "an apology");
+    caller
+        .socket
+        .say(&json!({"event": "stop", "streamSid": "MZ1", "stop": {"callSid": "CA7"}}).to_string())
+        .expect("it is read");
+    let call = only_call(&trunk);
+    assert_eq!(states(&call), ["begun", "failed"], "{call}");
+    assert!(call["notes"].to_string().contains("TRANSFER_UNANSWERED"), "{call}");
 }

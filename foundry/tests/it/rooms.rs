@@ -117,21 +117,21 @@ fn a_livekit_server_behind_tls_is_worked_for_and_entered_by_those_who_trust_it()
     let trusting = [("SSL_CERT_FILE", cert)];
     let server = Server::launch_in(house::PROGRAM, &["--config", config], &trusting).expect("it starts");
     registered(&server);
-    let call = |environment: &[(&str, &str)]| {
+    let call = |environment: &[(&str, &str)], more: &[&str]| {
         let mut command = std::process::Command::new(house::PROGRAM);
         command.args(["call", "--livekit", &url, "--json", "--wav"]).arg(testkit::speech("desk_hours.wav"));
+        command.args(more);
         command.env("LIVEKIT_API_KEY", KEY).env("LIVEKIT_API_SECRET", SECRET);
         process::run(command.envs(environment.iter().copied()), Duration::from_secs(120))
     };
-    let ran = call(&trusting);
-    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    assert_eq!(
-        ran.stdout.matches("\"answered\":true").count(),
-        2,
-        "the greeting and an answer: {}",
-        ran.stdout
-    );
-    let ran = call(&[]);
-    assert_eq!(ran.code, Some(1), "{}", ran.stdout);
-    assert!(ran.stderr.contains("LIVEKIT_UNREACHABLE"), "{}", ran.stderr);
+    for ran in [call(&trusting, &[]), call(&[], &["--ca", cert])] {
+        assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+        let answers = ran.stdout.matches("\"answered\":true").count();
+        assert_eq!(answers, 2, "the greeting and an answer: {}", ran.stdout);
+    }
+    for (more, why) in [(&[][..], "LIVEKIT_UNREACHABLE"), (&["--ca", config], "LIVEKIT_OPTIONS: --ca:")] {
+        let ran = call(&[], more);
+        assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+        assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    }
 }

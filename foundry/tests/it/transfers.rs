@@ -100,7 +100,7 @@ fn record(server: &Server) -> Value {
     })
 }
 
-fn states(call: &Value) -> Vec<String> {
+pub(crate) fn states(call: &Value) -> Vec<String> {
     let notes = call["notes"].as_array().expect("notes").iter();
     notes
         .filter(|note| note["name"] == "transfer")
@@ -140,6 +140,7 @@ fn a_caller_who_is_sent_elsewhere_has_gone_and_the_record_says_so() {
     assert_eq!(states(&call), ["begun", "done"], "{call}");
     let ladder = ladder(&call);
     assert!(ladder.starts_with("<INVITE >"), "{ladder}");
+    assert!(ladder.ends_with(">BYE <200 OK"), "{ladder}");
     for step in [">200 OK <ACK", ">REFER ", "<202 Accepted", "<NOTIFY >200 OK"] {
         assert!(ladder.contains(step), "{step}: {ladder}");
     }

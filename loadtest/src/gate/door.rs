@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use media_livekit::{Grant, Keys, Ticket};
+use media_livekit::{Grant, Keys, Ticket, Trust};
 
 use super::machine::{Place, Process};
 use crate::link::{self, DialError, Link, Target, Transport, livekit, sip};
@@ -102,7 +102,9 @@ impl Door {
         match self {
             Self::Http(target, transport) => link::dial(target, *transport).await,
             Self::Sip(phones, agent) => phones.dial(agent).await,
-            Self::Rooms { rooms, agent } => livekit::dial(rooms.ticket(agent, index)?).await,
+            Self::Rooms { rooms, agent } => {
+                livekit::dial(rooms.ticket(agent, index)?, Trust::default()).await
+            }
         }
     }
 }

@@ -19,6 +19,9 @@ use crate::session::{Resumed, Session};
 /// A client whose first connection broke before it carried anything tries the next within this.
 const ANOTHER_WAY_IN: Duration = Duration::from_secs(3);
 
+/// How the last request of a call went is waited for no longer: one that is lost goes out again after 500 ms.
+const GOODBYE_WITHIN: Duration = Duration::from_millis(1_000);
+
 /// Name of the notes about a call's signalling.
 const SIGNAL: &str = "sip";
 
@@ -35,6 +38,8 @@ pub(crate) struct Connection {
     /// Events taken from the leg since the last tick.
     pub leg_events: u32,
     pub carried: Carried,
+    /// The transport tells of its signalling.
+    signals: bool,
 }
 
 /// Our packets, over all legs.
@@ -62,6 +67,7 @@ impl Connection {
             lost: None,
             leg_events: 0,
             carried: Carried::default(),
+            signals: false,
         }
     }
 
@@ -193,20 +199,33 @@ impl Session {
         self.listen(now);
     }
 
-    /// What was said by the signalling before the end, and not looked at yet.
-    pub(crate) fn last_signals(&mut self) {
-        let mut left = Vec::new();
-        if let Some(leg) = &mut self.connection.leg {
-            left.extend(std::iter::from_fn(|| leg.events.try_recv().ok()));
+    /// What is said by the signalling at the end. A leg that tells of it is hung up, and heard until it is silent.
+    pub(crate) async fn last_signals(&mut self, hang_up: bool) {
+        let Some(mut leg) = self.connection.leg.take() else { return };
+        if hang_up && self.connection.signals {
+            let _gone = leg.commands.try_send(LegCommand::Close);
+            let hearing = async {
+                while let Some(event) = leg.events.recv().await {
+                    self.last_signal(event);
+                }
+            };
+            // A phone that does not answer is not waited for.
+            let _late = tokio::time::timeout(GOODBYE_WITHIN, hearing).await;
         }
-        for event in left {
-            if let LegEvent::Signal(signal) = event {
-                self.signal(signal);
-            }
+        while let Ok(event) = leg.events.try_recv() {
+            self.last_signal(event);
+        }
+        self.connection.leg = Some(leg);
+    }
+
+    fn last_signal(&mut self, event: LegEvent) {
+        if let LegEvent::Signal(signal) = event {
+            self.signal(signal);
         }
     }
 
     fn signal(&mut self, signal: Signal) {
+        self.connection.signals = true;
         let value = serde_json::to_value(signal).unwrap_or_default();
         self.emit(SessionEvent::Noted { name: SIGNAL.to_owned(), value });
     }

@@ -496,10 +496,11 @@ impl Session {
         self.finish_timelines();
         self.measured_call();
         self.finish_recording().await;
-        self.last_signals();
+        let heir = self.heir.take().filter(|_| reason == EndReason::Transferred);
+        self.last_signals(heir.is_none()).await;
         self.emit(domain::SessionEvent::Ended { reason });
         self.drop_handing();
-        match self.heir.take().filter(|_| reason == EndReason::Transferred) {
+        match heir {
             Some(heir) => {
                 if let Some(leg) = self.connection.leg.take() {
                     // Nobody who wants it: dropping a leg hangs it up.

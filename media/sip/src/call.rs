@@ -35,7 +35,7 @@ use crate::replaces::Replaces;
 use crate::rtcp::Reports;
 use crate::rtp::Timeline;
 use crate::tls::Ways;
-use crate::trace::Trace;
+use crate::trace::Witness;
 use crate::trunk::Places;
 use crate::voice::Voice;
 
@@ -103,7 +103,7 @@ pub(crate) struct Call {
     place: Option<OwnedSemaphorePermit>,
     /// Of a call of ours.
     pub(crate) outbound: Option<Outbound>,
-    trace: Trace,
+    witness: Witness,
     pub(crate) over: bool,
 }
 
@@ -221,6 +221,7 @@ impl Call {
         let trunk = line.party.trunk.as_deref();
         voice.listens_for_tones(line.shared.options.listens_for_tones(trunk));
         voice.cancels_echo(line.shared.options.cancels_echo(trunk));
+        let witness = Witness::new(events.clone());
         let call = Self {
             machine: Machine::new(line.shared.options.clone()),
             voice,
@@ -243,7 +244,7 @@ impl Call {
             bind: line.bind,
             place: Some(line.place),
             outbound: None,
-            trace: Trace::default(),
+            witness,
             over: false,
             dialog: line.dialog,
             shared: line.shared,
@@ -356,11 +357,9 @@ impl Call {
         }
     }
 
-    /// Tells whoever looks into the call of a message; one that finds no room is left out.
+    /// Tells whoever looks into the call of a message.
     pub(crate) fn saw(&self, sent: bool, message: &str) {
-        if let Some(signal) = self.trace.signal(sent, message) {
-            let _full = self.events.try_send(LegEvent::Signal(signal));
-        }
+        self.witness.saw(sent, message);
     }
 
     pub(crate) async fn feed(&mut self, input: Input) {

@@ -1,8 +1,10 @@
 //! The messages of a call for whoever looks into it: each once, with nothing in them by which anybody could call or decipher.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use media_core::Signal;
+use media_core::{LegEvent, Signal};
+use tokio::sync::mpsc;
 
 /// Of one call. A phone that says more, such as one whose timer is short, is not followed further.
 const MOST: u32 = 200;
@@ -13,11 +15,31 @@ const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "www-authenti
 const HIDDEN: &str = "[redacted]";
 
 #[derive(Debug, Default)]
-pub(crate) struct Trace(AtomicU32);
+struct Trace(AtomicU32);
+
+/// Tells of one call's messages. The leg's events go on as long as one of them is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Witness {
+    trace: Arc<Trace>,
+    events: mpsc::Sender<LegEvent>,
+}
+
+impl Witness {
+    pub(crate) fn new(events: mpsc::Sender<LegEvent>) -> Self {
+        Self { trace: Arc::default(), events }
+    }
+
+    /// One that finds no room is left out.
+    pub(crate) fn saw(&self, sent: bool, message: &str) {
+        if let Some(signal) = self.trace.signal(sent, message) {
+            let _full = self.events.try_send(LegEvent::Signal(signal));
+        }
+    }
+}
 
 impl Trace {
     /// `None` where enough was told.
-    pub(crate) fn signal(&self, sent: bool, message: &str) -> Option<Signal> {
+    fn signal(&self, sent: bool, message: &str) -> Option<Signal> {
         (self.0.fetch_add(1, Ordering::Relaxed) < MOST).then(|| Signal {
             sent,
             what: what(message),

@@ -399,12 +399,12 @@ proptest! {
 
 fn switchboard() -> Value {
     json!({
-        "name": "switchboard", "version": 1, "entry": "desk", "greeting": ["Hello."], "facts": {"reception": "+4930123"},
+        "name": "switchboard", "version": 1, "entry": "desk", "greeting": ["Hello."], "facts": {"reception": "+4930123", "line": "+49302"},
         "nodes": {
             "desk": {"kind": "intent", "intents": {"person": {"examples": ["a person", "somebody"]}}, "unknown": ["What?"]},
             "through": {"kind": "transfer", "mode": "warm", "to": "{facts.reception}", "text": ["I put you through."],
                         "briefing": ["A caller says: {heard.text}."], "ask": ["Yes or no?"],
-                        "waiting": ["Still ringing."], "ring_s": 20},
+                        "waiting": ["Still ringing."], "ring_s": 20, "by": "carrier", "from": " {facts.line}"},
             "back": {"kind": "say", "text": ["Nobody is there: {error.code}."]},
         },
         "edges": [{"from": "desk", "on": "person", "to": "through"}, {"from": "through", "on": "failed", "to": "back"}],
@@ -421,6 +421,8 @@ fn at_the_transfer() -> Walk {
         mode: domain::TransferMode::Warm,
         to: "+4930123".to_owned(),
         briefing: "A caller says: a person please.".to_owned(),
+        by: Some("carrier".to_owned()),
+        from: Some("+49302".to_owned()),
         ask: "Yes or no?".to_owned(),
         ring_s: 20,
     };

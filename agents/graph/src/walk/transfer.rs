@@ -27,6 +27,12 @@ impl Walk {
             briefing,
             ask,
             ring_s: leading.node.ring_s,
+            by: leading.node.by.clone(),
+            from: leading
+                .from
+                .as_ref()
+                .map(|from| self.text_of(from).trim().to_owned())
+                .filter(|from| !from.is_empty()),
         };
         self.state.pending =
             Some(Pending::Transfer { node: node.to_owned(), turn: self.state.turn, begun: false });

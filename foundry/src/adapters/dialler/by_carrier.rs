@@ -36,6 +36,16 @@ pub(crate) struct Carriers {
     pub(crate) public_url: Option<String>,
 }
 
+/// Of a call that a carrier is asked for; numbers in international form.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers<'a> {
+    pub(super) to: &'a str,
+    pub(super) from: &'a str,
+    pub(super) ring_s: u32,
+    /// So long it may last.
+    pub(super) limit_s: Option<u32>,
+}
+
 impl Carriers {
     /// Names of the accounts that an organization may call by.
     pub(super) fn of(&self, org: OrgId) -> Vec<String> {
@@ -91,62 +101,81 @@ impl Desk {
         (account, at): (Account, Instant),
         pen: Pen,
     ) {
-        let vendor = wire_name(&account.vendor);
-        let counted = |outcome: &'static str| {
-            metrics::counter!(DIALLED, "vendor" => vendor.clone(), "outcome" => outcome).increment(1);
-        };
-        let reached = match self.begun_by_carrier(&call, &agent, account, at).await {
-            Ok(dialling) => self.reached(dialling, &pen).await,
-            Err(end) => Err(end),
+        // What it was set by may have been changed since.
+        let (to, from) = (e164(&call.set.number.0), call.set.caller.as_ref().and_then(|from| e164(&from.0)));
+        let longest = self.board.catalogue().find(&agent).map(|found| found.ready.options.longest_call_s);
+        let ring_s = call.set.ring_s.unsigned_abs();
+        let limit_s = limit_s(longest.unwrap_or_default());
+        let reached = match to.zip(from) {
+            Some((to, from)) => {
+                let numbers = Numbers { to: &to, from: &from, ring_s, limit_s };
+                let rings = || pen.note(Step::Rings);
+                self.reached_by_carrier(numbers, &agent, account, at, rings).await
+            }
+            None => Err(Unanswered::UnknownNumber.into()),
         };
         match reached {
             Ok(leg) => {
-                counted("answered");
                 self.answered_by_carrier(&call, agent, slot, leg, &pen).await;
             }
             Err(end) => {
-                counted(end.why.name());
                 pen.ended(end.why.name(), end.status.map(Into::into));
             }
         }
     }
 
-    /// Asks the carrier for the call, at its place.
+    /// Has the carrier call somebody, at its place, and waits for them to answer.
+    ///
+    /// # Errors
+    /// Why nobody was reached.
+    pub(super) async fn reached_by_carrier(
+        &self,
+        numbers: Numbers<'_>,
+        agent: &str,
+        account: Account,
+        at: Instant,
+        rings: impl Fn(),
+    ) -> Result<Leg, End> {
+        let vendor = wire_name(&account.vendor);
+        let reached = match self.begun_by_carrier(numbers, agent, account, at).await {
+            Ok(dialling) => self.answered_at_last(dialling, rings).await,
+            Err(end) => Err(end),
+        };
+        let outcome = reached.as_ref().map_or_else(|end| end.why.name(), |_| "answered");
+        metrics::counter!(DIALLED, "vendor" => vendor, "outcome" => outcome).increment(1);
+        reached
+    }
+
     async fn begun_by_carrier(
         &self,
-        call: &Call,
+        numbers: Numbers<'_>,
         agent: &str,
         account: Account,
         at: Instant,
     ) -> Result<Dialling, End> {
         let carriers = &self.carriers;
         let webhook = carriers.webhook(&account);
-        let to = e164(&call.set.number.0).ok_or(Unanswered::UnknownNumber)?;
-        // What it was set by may have been changed since.
-        let from = call.set.caller.as_ref().and_then(|caller| e164(&caller.0));
-        let (Some(from), None) = (from, out::lacks(&account)) else {
+        if out::lacks(&account).is_some() {
             return Err(Unanswered::Forbidden.into());
-        };
-        let ring_s = call.set.ring_s.unsigned_abs();
-        let longest = self.board.catalogue().find(agent).map(|found| found.ready.options.longest_call_s);
-        let limit_s = limit_s(longest.unwrap_or_default());
-        let dial = Dial { to: &to, from: &from, webhook: &webhook, ring_s, limit_s };
+        }
+        let Numbers { to, from, ring_s, limit_s } = numbers;
+        let dial = Dial { to, from, webhook: &webhook, ring_s, limit_s };
         let (books, stopping) = ((&carriers.legs, &carriers.paces), self.tasks.token());
         let (named, asking) = carriers.line.dial(&account, dial, at, self.server, books, &stopping).await?;
         let named = (account.id, named);
         let Some(claim) = carriers.legs.claim(&named, agent) else {
-            tracing::warn!(call = %call.id, "a carrier names two calls alike");
+            tracing::warn!(account = account.name, "a carrier names two calls alike");
             return Err(Unanswered::Failed.into());
         };
         // Only now, or what the carrier has said of the call already would be nobody's.
         drop(asking);
         let record = carriers.record.clone();
-        let way = way::Way { line: carriers.line.clone(), record, account, webhook, from };
+        let way = way::Way { line: carriers.line.clone(), record, account, webhook, from: from.to_owned() };
         Ok(way.made(claim, Duration::from_secs(ring_s.into()), &self.tasks))
     }
 
     /// Waits for somebody to answer. Whoever still rings when the server stops is let go.
-    async fn reached(&self, mut dialling: Dialling, pen: &Pen) -> Result<Leg, End> {
+    async fn answered_at_last(&self, mut dialling: Dialling, rings: impl Fn()) -> Result<Leg, End> {
         let stopping = self.tasks.token();
         loop {
             let step = tokio::select! {
@@ -154,7 +183,7 @@ impl Desk {
                 () = stopping.cancelled() => return Err(Unanswered::Cancelled.into()),
             };
             match step {
-                Some(leg::Step::Rings) => pen.note(Step::Rings),
+                Some(leg::Step::Rings) => rings(),
                 Some(leg::Step::Answered(leg)) => return Ok(leg),
                 Some(leg::Step::NotReached(unheard)) => return Err(outcome(unheard)),
                 None => return Err(Unanswered::Failed.into()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{EndReason, SessionEvent};
-use media_core::LegEvent;
+use media_core::{LegEvent, Signal};
 use media_session::Said;
 use tokio::time::Instant;
 
@@ -39,6 +39,39 @@ async fn the_call_ends_after_the_last_word_of_the_goodbye_was_heard() {
     let after = closed - sim.caller.last_sound().expect("spoke");
     assert!((ms(300)..ms(700)).contains(&after), "what is on its way is still heard: {after:?}");
     assert!(matches!(sim.events().last(), Some(SessionEvent::Ended { reason: EndReason::AgentEnded })));
+}
+
+/// How a phone call was hung up stands in its record, too.
+#[tokio::test(start_paused = true)]
+async fn what_the_signalling_says_at_the_end_is_of_the_call_and_a_phone_that_stays_silent_holds_up_nothing() {
+    let signal =
+        |sent, what: &str| LegEvent::Signal(Signal { sent, what: what.to_owned(), text: what.to_owned() });
+    let mut setup = plain();
+    setup.replies = vec![vec![Step::Say(Said::End(EndReason::AgentEnded))]];
+    let sim = Sim::start(setup).await;
+    sim.caller.event(signal(false, "INVITE")).await;
+    wait(300).await;
+    sim.caller.say("goodbye").await;
+    let closed = loop {
+        wait(1).await;
+        let closed = sim.caller.state.lock().expect("not poisoned").closed;
+        if let Some(closed) = closed {
+            break closed;
+        }
+    };
+    sim.caller.event(signal(true, "BYE")).await;
+    wait(100).await;
+    sim.caller.event(signal(false, "200 OK")).await;
+    assert_eq!(sim.ended().await, EndReason::AgentEnded);
+    let waited = Instant::now() - closed;
+    assert!((ms(900)..ms(1_200)).contains(&waited), "its leg is still open: {waited:?}");
+    let events = sim.events();
+    let told = events.iter().filter_map(|event| match event {
+        SessionEvent::Noted { value, .. } => value["what"].as_str(),
+        SessionEvent::Ended { .. } => Some("the end"),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), ["INVITE", "BYE", "200 OK", "the end"]);
 }
 
 #[tokio::test(start_paused = true)]

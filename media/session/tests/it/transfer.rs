@@ -76,6 +76,8 @@ fn wanting(mode: TransferMode) -> Setup {
         mode,
         to: "+49301".to_owned(),
         briefing: "A caller.".to_owned(),
+        by: None,
+        from: None,
         ask: "Yes?".to_owned(),
         ring_s: 20,
     };

@@ -95,6 +95,8 @@ impl Trial {
             mode: TransferMode::Cold,
             ring_s: RING_S,
             briefing: String::new(),
+            by: None,
+            from: None,
             ask: String::new(),
         };
         self.leg.refer.as_ref().expect("carriers have it").refer(&to)

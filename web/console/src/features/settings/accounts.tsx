@@ -306,6 +306,7 @@ function Place({ given, about, change }: Part & { about: Vendor | undefined }) {
           />
         </>
       )}
+      {carries(given.vendor) && <Pace given={given} change={change} />}
       {about && !carries(given.vendor) && (
         <TextInput
           label="Region"
@@ -318,6 +319,25 @@ function Place({ given, about, change }: Part & { about: Vendor | undefined }) {
         <TextInput label="Address" placeholder="https://llm.example.com/v1" {...option('base_url')} />
       )}
     </div>
+  );
+}
+
+function Pace({ given, change }: Part) {
+  const at = useFaultAt();
+  return (
+    <TextInput
+      label="Calls a second"
+      description="As many as the carrier lets the account begin. Empty: it says itself when there are too many"
+      placeholder="no limit"
+      inputMode="numeric"
+      value={given.options.calls_per_second ?? ''}
+      {...at('/options/calls_per_second')}
+      onChange={(event) => {
+        const digits = chosen(event).replace(/\D/g, '').slice(0, 4);
+        change({ options: { ...given.options, calls_per_second: digits ? Number(digits) : null } });
+      }}
+      data-testid="account-pace"
+    />
   );
 }
 
