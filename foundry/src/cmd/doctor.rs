@@ -37,6 +37,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         tls(&config),
         tcp(&config),
         udp(&config),
+        phones(&config),
         microphone(&config),
         descriptors(),
     ];
@@ -151,6 +152,37 @@ fn udp(config: &Config) -> Finding {
         format!("cannot listen on UDP {address} ({error}): give another with --media-listen IP:PORT")
     });
     Finding { what: "udp port", outcome }
+}
+
+/// Where calls by SIP come in, and the ports of their audio.
+fn phones(config: &Config) -> Finding {
+    Finding { what: "sip", outcome: sip_ports(config) }
+}
+
+fn sip_ports(config: &Config) -> Result<String, String> {
+    let sip = &config.sip;
+    let Some(listen) = sip.listen else {
+        return Ok("phones are not listened for: --sip-listen IP:PORT has them".to_owned());
+    };
+    let tcp = |address| TcpListener::bind(address).map(drop);
+    let tried = UdpSocket::bind(listen).map(drop).and_then(|()| tcp(listen));
+    let tried = tried.and_then(|()| sip.tls_listen.map_or(Ok(()), tcp));
+    if let Err(error) = tried {
+        return running(config, &format!("SIP {listen}")).ok_or_else(|| {
+            format!("cannot listen on {listen} for SIP ({error}): stop what runs there, or give another with --sip-listen IP:PORT")
+        });
+    }
+    let (first, last) = (sip.rtp_first.next_multiple_of(2), sip.rtp_last);
+    // A call takes an even one.
+    let ports = (first..=last).step_by(2);
+    let taken = ports.clone().filter(|port| UdpSocket::bind((listen.ip(), *port)).is_err()).count();
+    let all = ports.count();
+    match taken {
+        0 => Ok(format!("{listen} is free, and UDP {first} to {last} for the audio of {all} calls")),
+        _ => Err(format!(
+            "{taken} of {all} ports of audio in UDP {first} to {last} are in use: give others with --sip-rtp FIRST-LAST"
+        )),
+    }
 }
 
 /// A port that is taken is as it should be where the server of this data directory runs. Whether that is who has it, a look cannot tell.

@@ -36,11 +36,23 @@ pub(crate) struct Sip {
     pub(crate) tones: bool,
     /// The agent's own voice is taken out of what every phone sends; `cancel_echo` of a trunk says it of its phones alone.
     pub(crate) cancel_echo: bool,
+    /// Opus is answered too where a caller prefers it.
+    pub(crate) opus: bool,
+    /// How long a call rings before it is answered, in ms.
+    pub(crate) ring_ms: u64,
+    /// A call from which no audio came for so long is over, though nobody said so, in s.
+    pub(crate) silence_s: u32,
+    /// Session timer offered to callers who keep one and name no length, in s; at least 90.
+    pub(crate) session_expires_s: u32,
     /// Who may call, by name and password; empty: nobody is asked.
     #[serde(skip_serializing)]
     pub(crate) users: BTreeMap<String, Secret<String>>,
+    /// As which they are asked.
+    pub(crate) realm: String,
     /// Calls come in by trunks alone. Not said: where there are trunks, no `users`, and `listen` is no loopback address.
     pub(crate) trunks_only: Option<bool>,
+    /// Requests in work and calls that there may be at once.
+    pub(crate) requests: usize,
     /// Of requests a second outside of calls, and of calls at once; 0: no limit. Trunks have none.
     pub(crate) requests_per_address: u32,
     pub(crate) calls_per_address: usize,
@@ -69,8 +81,14 @@ impl Default for Sip {
             g722: options.g722,
             tones: options.tones,
             cancel_echo: options.cancel_echo,
+            opus: options.opus,
+            ring_ms: options.ring_ms,
+            silence_s: options.silence_s,
+            session_expires_s: options.session_expires_s,
             users: BTreeMap::new(),
+            realm: options.realm,
             trunks_only: None,
+            requests: options.requests,
             requests_per_address: options.requests_per_address,
             calls_per_address: options.calls_per_address,
             headers: options.headers,
@@ -83,7 +101,8 @@ impl Default for Sip {
 impl Sip {
     pub(crate) fn options(&self) -> Option<media_sip::Options> {
         let Self { rtp_first, rtp_last, advertise, srtp_required, keys_in_plain, g722, tones, .. } = *self;
-        let Self { cancel_echo, trunks_only, requests_per_address, calls_per_address, .. } = *self;
+        let Self { cancel_echo, trunks_only, requests, requests_per_address, calls_per_address, .. } = *self;
+        let Self { opus, ring_ms, silence_s, session_expires_s, .. } = *self;
         let options = media_sip::Options {
             listen: self.listen?,
             tls_listen: self.tls_listen,
@@ -95,13 +114,18 @@ impl Sip {
             g722,
             tones,
             cancel_echo,
+            opus,
+            ring_ms,
+            silence_s,
+            session_expires_s,
             users: self.users.clone(),
+            realm: self.realm.clone(),
             trunks_only,
+            requests,
             requests_per_address,
             calls_per_address,
             headers: self.headers.clone(),
             trunks: self.trunks.clone(),
-            ..Default::default()
         };
         Some(options)
     }

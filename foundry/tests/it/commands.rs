@@ -115,6 +115,30 @@ fn doctor_finds_a_sound_machine_sound_and_a_taken_port_taken() {
 }
 
 #[test]
+fn doctor_looks_at_the_ports_of_phones() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let data = folder.path().join("data");
+    let sockets = std::iter::repeat_with(|| std::net::UdpSocket::bind("127.0.0.1:0").expect("a port"));
+    let mut even = sockets.filter(|socket| socket.local_addr().expect("bound").port() % 2 == 0);
+    let (held, free) = (even.next().expect("endless"), even.next().expect("endless"));
+    let (held_at, free_at) = (held.local_addr().expect("bound"), free.local_addr().expect("bound").port());
+    drop(free);
+    let only = |port: u16| format!("{port}-{port}");
+    let doctor = |listen: &str, audio: String| {
+        let mut doctor = foundry(&["doctor", "--listen", "127.0.0.1:0", "--providers", "fake", "--data-dir"]);
+        doctor.arg(&data).args(["--sip-listen", listen, "--sip-rtp", &audio]);
+        run(&mut doctor)
+    };
+    let sound = doctor("127.0.0.1:0", only(free_at));
+    assert!(sound.stdout.contains("ok    sip"), "{}", sound.stdout);
+    let busy = doctor(&held_at.to_string(), only(free_at));
+    assert!(busy.stdout.contains("FAIL  sip") && busy.stdout.contains("--sip-listen"), "{}", busy.stdout);
+    let audio = doctor("127.0.0.1:0", only(held_at.port()));
+    assert!(audio.stdout.contains("1 of 1 ports of audio"), "{}", audio.stdout);
+    assert_eq!(audio.code, Some(1));
+}
+
+#[test]
 fn doctor_leaves_nothing_behind() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let doctor = |data: &Path| {
