@@ -9882,7 +9882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `CONFLICT`: There is one already; `ROUTE_TAKEN`: Another organization has this number; `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
+            /** @description `CONFLICT`: There is one already; `ROUTE_TAKEN`: Another organization has this number, room or hostname; `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -13438,7 +13438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `LIVEKIT_ABSENT`: There is no LiveKit server; `LIVEKIT_NOT_DISPATCHED`: LiveKit is not told of the agent; `ROUTE_TAKEN`: Another organization has this number */
+            /** @description `LIVEKIT_ABSENT`: There is no LiveKit server; `LIVEKIT_NOT_DISPATCHED`: LiveKit is not told of the agent; `ROUTE_TAKEN`: Another organization has this number, room or hostname */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -16014,7 +16014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `CONFLICT`: There is one already; `ROUTE_TAKEN`: Another organization has this number; `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
+            /** @description `CONFLICT`: There is one already; `ROUTE_TAKEN`: Another organization has this number, room or hostname; `IDEMPOTENCY_KEY_IN_USE`: The first request is still being answered */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -16470,7 +16470,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `ROUTE_TAKEN`: Another organization has this number */
+            /** @description `ROUTE_TAKEN`: Another organization has this number, room or hostname */
             409: {
                 headers: {
                     [name: string]: unknown;

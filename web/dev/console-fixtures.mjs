@@ -936,8 +936,8 @@ export const providerAccounts = [
     base_url: 'http://10.0.0.7:8000/v1',
     llm_model: 'qwen3-8b',
   }),
-  account('twilio', 'twilio', '…77ab', { account_sid: 'AC0123456789' }),
-  account('telnyx', 'telnyx', '…f00d', { public_key: 'a2V5' }),
+  account('twilio', 'twilio', '…77ab', { account_sid: 'AC00000000000000000000000000000001' }),
+  account('telnyx', 'telnyx', '…f00d', { public_key: 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' }),
 ];
 
 const vendor = (vendor, title, abilities, more = {}) => ({

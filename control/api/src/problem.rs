@@ -147,7 +147,7 @@ codes! {
     /// Something else has what must be unique.
     CONFLICT = Caller, 409, Retry::Never, "There is one already";
     /// Another organization has a route for the number, room or hostname, or for one that begins so.
-    ROUTE_TAKEN = Caller, 409, Retry::Never, "Another organization has this number";
+    ROUTE_TAKEN = Caller, 409, Retry::Never, "Another organization has this number, room or hostname";
     /// The version of the agent that the environment serves has no such node, or it serves none.
     ROUTE_NODE_UNKNOWN = Caller, 422, Retry::Never, "The agent has no such node to begin at";
     /// The server is connected to no LiveKit server.

@@ -124,7 +124,8 @@ impl ports::Dialler for Dialler {
         if let Some(sip) = &desk.sip {
             let known = sip.registrations();
             trunks.extend(desk.rights.of(org).into_iter().map(|name| {
-                let seen = known.iter().find(|(trunk, _)| *trunk == name).map(|(_, state)| *state.borrow());
+                let seen =
+                    known.iter().find(|(trunk, _)| *trunk == name).map(|(_, state)| state.borrow().clone());
                 let (state, detail) = light(seen);
                 let caller = desk.rights.callers.get(&name).cloned();
                 trunk::Trunk { name, kind: TrunkKind::Sip, account_id: None, caller, state, detail }
@@ -160,7 +161,11 @@ fn light(seen: Option<Registration>) -> (TrunkState, Option<String>) {
         None => (TrunkState::Ready, None),
         Some(Registration::Registered { .. }) => (TrunkState::Registered, None),
         Some(Registration::Asking) => (TrunkState::Registering, None),
-        Some(Registration::Failed { status: 0, .. }) => {
+        Some(Registration::Failed { why: Some(why), .. }) => {
+            (TrunkState::Refused, Some(format!("it cannot be reached: {why}")))
+        }
+        // 408 is what the stack says of whoever says nothing.
+        Some(Registration::Failed { status: 0 | 408, .. }) => {
             (TrunkState::Refused, Some("it does not answer".to_owned()))
         }
         Some(Registration::Failed { status, .. }) => {
@@ -507,10 +512,15 @@ mod tests {
         assert_eq!(light(None), (TrunkState::Ready, None));
         assert_eq!(light(Some(Registration::Registered { expires_s: 60 })).0, TrunkState::Registered);
         assert_eq!(light(Some(Registration::Asking)).0, TrunkState::Registering);
-        let (state, why) = light(Some(Registration::Failed { status: 403, again }));
+        let (state, why) = light(Some(Registration::Failed { status: 403, why: None, again }));
         assert_eq!((state, why.as_deref()), (TrunkState::Refused, Some("it answers 403 to REGISTER")));
-        let (_, why) = light(Some(Registration::Failed { status: 0, again }));
-        assert_eq!(why.as_deref(), Some("it does not answer"));
+        for status in [0, 408] {
+            let (_, why) = light(Some(Registration::Failed { status, why: None, again }));
+            assert_eq!(why.as_deref(), Some("it does not answer"));
+        }
+        let nowhere = Some("no such name".into());
+        let (_, why) = light(Some(Registration::Failed { status: 0, why: nowhere, again }));
+        assert_eq!(why.as_deref(), Some("it cannot be reached: no such name"));
     }
 
     #[test]

@@ -231,7 +231,7 @@ fn what_an_account_or_a_number_lacks_is_said_before_anybody_is_called() {
     let unknown = place(&trunk, &call(json!({"trunk": "another"}))).json();
     assert_eq!(unknown["code"], "REFERENCE_UNKNOWN", "{unknown}");
     let base = json!(format!("http://{}/telnyx", trunk.world.address));
-    let telnyx = json!({"name": "other", "vendor": "telnyx", "key": "KEY0123456789", "options": {"public_key": "a2V5", "base_url": base}});
+    let telnyx = json!({"name": "other", "vendor": "telnyx", "key": "KEY0123456789", "options": {"public_key": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "base_url": base}});
     crate::vendors::account(&trunk.server, &telnyx);
     process::wait_for("the account", SOON, || {
         let said = place(&trunk, &call(json!({"trunk": "other"}))).json();

@@ -86,11 +86,11 @@ impl Register {
     }
 
     fn tell(&self, state: Registration) {
-        let before = self.state.send_replace(state);
+        let before = self.state.send_replace(state.clone());
         let trunk = self.trunk.name.clone();
         let registered = matches!(state, Registration::Registered { .. });
         metrics::gauge!(REGISTERED, "trunk" => trunk.clone()).set(if registered { 1.0 } else { 0.0 });
-        let result = match state {
+        let result = match &state {
             Registration::Registered { .. } => "registered",
             Registration::Failed { .. } => "failed",
             Registration::Asking | Registration::Ended => return,
@@ -98,8 +98,11 @@ impl Register {
         metrics::counter!(REGISTRATIONS, "trunk" => trunk.clone(), "result" => result).increment(1);
         match (before, state) {
             (Registration::Registered { .. }, Registration::Registered { .. }) => {}
-            (_, Registration::Failed { status, again }) => {
+            (_, Registration::Failed { status, why: None, again }) => {
                 tracing::warn!(trunk, status, again_s = again.as_secs(), "a trunk does not let us register");
+            }
+            (_, Registration::Failed { why: Some(why), again, .. }) => {
+                tracing::warn!(trunk, %why, again_s = again.as_secs(), "a trunk could not be asked to register us");
             }
             _ => tracing::info!(trunk, "registered with a trunk"),
         }
@@ -112,12 +115,9 @@ impl Register {
             Err(why @ Unreached::Untrusted { .. }) => {
                 let code = why.failure().code.0;
                 tracing::warn!(trunk = self.trunk.name, code, %why, "a trunk is not registered with");
-                return (Answer::Nothing, None);
+                return (Answer::Unreached(why.to_string().into()), None);
             }
-            Err(why) => {
-                tracing::debug!(trunk = self.trunk.name, %why, "a trunk could not be asked");
-                return (Answer::Nothing, None);
-            }
+            Err(why) => return (Answer::Unreached(why.to_string().into()), None),
         };
         let by = transaction.connection.clone();
         match carried(transaction, credential(&self.trunk), &self.sent, None).await {

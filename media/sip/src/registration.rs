@@ -1,5 +1,6 @@
 //! When to register with a trunk, and what its answers mean (RFC 3261 section 10). Pure: answers and `now` in, deadlines out.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// After a failure it is tried again so soon, twice as late each time, and at the latest after `LONGEST`.
@@ -15,20 +16,20 @@ const LIVES: Duration = Duration::from_secs(60);
 const EARLY: Duration = Duration::from_secs(60);
 
 /// How a trunk sees us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registration {
     /// Not asked yet.
     Asking,
     /// Calls come here.
     Registered { expires_s: u32 },
-    /// They do not. `status`: what the trunk said, 0 where it said nothing.
-    Failed { status: u16, again: Duration },
+    /// They do not. `status`: what the trunk said, 0 where it said nothing; `why`: it could not even be asked.
+    Failed { status: u16, why: Option<Arc<str>>, again: Duration },
     /// Taken back, since the server stops.
     Ended,
 }
 
 /// What came of a REGISTER.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     Granted {
         expires_s: u32,
@@ -42,6 +43,8 @@ pub(crate) enum Answer {
         after: Option<Duration>,
     },
     Nothing,
+    /// It could not be asked.
+    Unreached(Arc<str>),
 }
 
 #[derive(Debug)]
@@ -61,7 +64,7 @@ impl Machine {
     }
 
     pub(crate) fn state(&self) -> Registration {
-        self.state
+        self.state.clone()
     }
 
     /// What to ask for.
@@ -88,10 +91,11 @@ impl Machine {
                 self.wanted_s = least_s;
                 self.due = now;
             }
-            Answer::Granted { .. } => self.failed(200, None, now, luck),
-            Answer::TooBrief { .. } => self.failed(423, None, now, luck),
-            Answer::Refused { status, after } => self.failed(status, after, now, luck),
-            Answer::Nothing => self.failed(0, None, now, luck),
+            Answer::Granted { .. } => self.failed((200, None), None, now, luck),
+            Answer::TooBrief { .. } => self.failed((423, None), None, now, luck),
+            Answer::Refused { status, after } => self.failed((status, None), after, now, luck),
+            Answer::Nothing => self.failed((0, None), None, now, luck),
+            Answer::Unreached(why) => self.failed((0, Some(why)), None, now, luck),
         }
     }
 
@@ -107,7 +111,13 @@ impl Machine {
         self.due = self.due.min(now + wait.mul_f64(luck.clamp(0.0, 1.0)));
     }
 
-    fn failed(&mut self, status: u16, after: Option<Duration>, now: Instant, luck: f64) {
+    fn failed(
+        &mut self,
+        (status, why): (u16, Option<Arc<str>>),
+        after: Option<Duration>,
+        now: Instant,
+        luck: f64,
+    ) {
         let first = if matches!(status, 401 | 403 | 404 | 407) { DENIED } else { SHORTEST };
         let wait = first.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
         self.failures += 1;
@@ -115,7 +125,7 @@ impl Machine {
         let wait = wait.mul_f64(0.75 + 0.5 * luck.clamp(0.0, 1.0));
         let again = wait.max(after.unwrap_or_default().min(PUT_OFF));
         self.due = now + again;
-        self.state = Registration::Failed { status, again };
+        self.state = Registration::Failed { status, why, again };
     }
 }
 
@@ -192,7 +202,10 @@ mod tests {
         machine.answered(Answer::Granted { expires_s: 600 }, now, 0.5);
         machine.answered(Answer::Nothing, now, 0.0);
         assert_eq!(machine.due(), now + Duration::from_millis(1_500), "from the beginning, and spread");
-        assert_eq!(machine.state(), Registration::Failed { status: 0, again: Duration::from_millis(1_500) });
+        assert_eq!(
+            machine.state(),
+            Registration::Failed { status: 0, why: None, again: Duration::from_millis(1_500) }
+        );
     }
 
     #[test]

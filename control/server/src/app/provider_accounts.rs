@@ -1,5 +1,7 @@
 //! Accounts at vendors: their keys are sealed here and never given back.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use control_api::provider_account::{
     AccountOptions, NewProviderAccount, ProviderAccount, ProviderAccountChange, TrialAnswer, TrialRequest,
     Vendor, VendorAbout, Voices,
@@ -264,6 +266,19 @@ fn check_options(fields: &mut Fields, about: &VendorAbout, options: &AccountOpti
             "missing",
             "Telnyx needs its public key, with which its webhooks are verified",
         );
+    }
+    let is_sid = |sid: &str| {
+        let hex = sid.strip_prefix("AC").unwrap_or_default();
+        hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    if about.vendor == Vendor::Twilio && options.account_sid.as_deref().is_some_and(|sid| !is_sid(sid)) {
+        let detail = "an account's SID is AC and 32 digits from 0 to f, as Twilio's console shows it";
+        fields.wrong("/options/account_sid", "invalid", detail);
+    }
+    let is_key = |key: &str| STANDARD.decode(key).is_ok_and(|key| key.len() == 32);
+    if about.vendor == Vendor::Telnyx && options.public_key.as_deref().is_some_and(|key| !is_key(key)) {
+        let detail = "a public key is 32 bytes in base64 (44 characters), as Telnyx's portal shows it";
+        fields.wrong("/options/public_key", "invalid", detail);
     }
     check_texts(fields, options);
 }

@@ -75,6 +75,7 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewRoute) -> Result<
         return Err(Error::new(&problem::CONFLICT, detail));
     }
     begins(&mut tx, None, &set).await?;
+    is_reached(&mut tx, None, &set).await?;
     let row = store::create(&mut tx, RouteId::generate(), &set).await;
     let made = shown(row.map_err(not_made(&set))?);
     let change = Change::of("route.create", made.id).to(&made);
@@ -99,6 +100,7 @@ pub(crate) async fn change(
     fields.check()?;
     may_have(ctx, server, &mut tx, Some(&was), &set).await?;
     begins(&mut tx, Some(&was), &set).await?;
+    is_reached(&mut tx, Some((key, &was)), &set).await?;
     let row = store::update(&mut tx, key, &set).await;
     let after = shown(row.map_err(not_made(&set))?);
     let change = Change::of("route.update", key).from(&before).to(&after);
@@ -143,6 +145,32 @@ async fn may_have(
         ctx.operator("gives beginnings to organizations that are this short")?;
     }
     Ok(())
+}
+
+/// Of two routes with the same conditions the newer one would never be reached. One that was so before it is changed elsewhere may stay.
+async fn is_reached(
+    tx: &mut OrgTx,
+    before: Option<(RouteId, &store::Setting)>,
+    set: &store::Setting,
+) -> Result<(), Error> {
+    let conditions = |set: &store::Setting| {
+        let store::Setting { number, room, host, trunk, headers, schedule, enabled, .. } = set.clone();
+        (number, room, host, trunk, headers, schedule, enabled)
+    };
+    if !set.enabled || before.is_some_and(|(_, before)| conditions(before) == conditions(set)) {
+        return Ok(());
+    }
+    let own = before.map(|(id, _)| id);
+    let mut others = store::every(tx).await?.into_iter().filter(|route| Some(route.id) != own);
+    let Some(other) = others.find(|route| conditions(&route.set) == conditions(set)) else {
+        return Ok(());
+    };
+    let name =
+        if other.set.title.is_empty() { other.id.to_string() } else { format!("{:?}", other.set.title) };
+    let detail = format!(
+        "the route {name} has the same conditions, and of two such routes the older one counts: change it, or switch one of them off"
+    );
+    Err(Error::new(&problem::CONFLICT, detail))
 }
 
 /// Nodes that calls can begin at, where the agent is served; what a route has it keeps.

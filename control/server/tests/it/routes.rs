@@ -473,3 +473,24 @@ async fn a_channel_leads_its_number_by_itself_and_no_other_organization_has_it()
     let route = route.header("foundry-organization", &others.org.to_string()).of(&led.plane.router).await;
     assert_eq!(route.status.as_u16(), 201, "{}", route.text);
 }
+
+#[tokio::test]
+async fn a_route_that_would_never_be_reached_is_not_taken() {
+    let led = Led::new().await;
+    let number = json!({"number": "+41441234567", "title": "Reception"});
+    let first = led.make(number).await;
+    let again = led.body(json!({"number": "+41 44 123 45 67"}));
+    let refused = led.plane.post("/v1/routes", again.clone()).await.is_problem(409, "CONFLICT");
+    assert!(refused["detail"].to_string().contains("Reception"), "{refused}");
+    // One that is off takes no call, and one with more conditions takes others.
+    let mut off = again;
+    off["enabled"] = json!(false);
+    let off = led.plane.post("/v1/routes", off).await.json();
+    led.make(json!({"number": "+41441234567", "trunk": "provider"})).await;
+    let path = format!("/v1/routes/{}", text(&off["id"]));
+    led.plane.patch(&path, json!({"enabled": true})).await.is_problem(409, "CONFLICT");
+    let first = format!("/v1/routes/{}", text(&first["id"]));
+    led.plane.patch(&first, json!({"title": "Front desk"})).await.json();
+    led.plane.patch(&first, json!({"enabled": false})).await.json();
+    led.plane.patch(&path, json!({"enabled": true})).await.json();
+}

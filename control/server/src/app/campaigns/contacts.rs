@@ -324,7 +324,9 @@ fn plain(text: &str) -> Result<String, String> {
     let digits = plain.strip_prefix('+').unwrap_or(&plain);
     let dialable = !digits.is_empty()
         && plain.len() <= NUMBER_MOST
-        && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_*#".contains(&byte));
+        && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_*#".contains(&byte))
+        // A list of people has numbers: words in their column are the wrong column.
+        && digits.bytes().any(|byte| byte.is_ascii_digit());
     if dialable { Ok(plain) } else { Err(format!("{text:?} is no number: write it such as +4930123456")) }
 }
 
@@ -390,6 +392,14 @@ mod tests {
         assert!(said[5].1.contains("already"), "{said:?}");
         let told = file.told(true);
         assert_eq!((told.taken, told.refused, told.sample.len()), (2, 6, 2));
+    }
+
+    #[test]
+    fn words_are_no_number_and_what_people_write_between_digits_is_none_of_it() {
+        assert!(plain("abc def").is_err() && plain("+").is_err() && plain("").is_err());
+        assert_eq!(plain("+49 (30) 123-456").as_deref(), Ok("+4930123456"));
+        assert_eq!(plain("*21#").as_deref(), Ok("*21#"));
+        assert_eq!(plain("desk2").as_deref(), Ok("desk2"), "of an extension");
     }
 
     #[test]

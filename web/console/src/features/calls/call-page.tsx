@@ -25,7 +25,7 @@ import { missing, returns, spans, versioned, ways } from './follow';
 import { rungs } from './ladder';
 import { Ladder } from './ladder-view';
 import type { Player } from './player';
-import { scored } from './quality';
+import { isFair, scored } from './quality';
 import { downloadUrl, logUrl, useCall, useRecordings } from './queries';
 import { Recordings } from './recordings';
 
@@ -134,7 +134,11 @@ function Facts({ call }: { call: Call }) {
         kind={call.dead_air_ms > 0 ? 'warned' : ''}
       />
       {call.quality && (
-        <Fact name="Audio, lowest" value={scored(call.lowest_mos)} kind={call.poor_audio ? 'warned' : ''} />
+        <Fact
+          name="Audio, lowest"
+          value={scored(call.lowest_mos)}
+          kind={isFair(call.lowest_mos) ? '' : 'warned'}
+        />
       )}
       <Fact
         name="End"

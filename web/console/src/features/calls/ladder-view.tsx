@@ -6,7 +6,7 @@ export function Ladder({ rungs }: { rungs: readonly Rung[] }) {
   return (
     <section className="stack tight" data-testid="ladder">
       <h2>SIP messages</h2>
-      <p className="quiet small">Passwords and keys are left out. What follows the call's end is not kept.</p>
+      <p className="quiet small">Passwords and keys are left out.</p>
       <ol className="ladder">
         <li className="ladder-ends" aria-hidden="true">
           <span />

@@ -16,6 +16,9 @@ export function scored(mos: number | null | undefined): string {
   return `${mos.toFixed(1)}, ${word}`;
 }
 
+/** Nothing to look into, as far as the score goes; what is unknown is not. */
+export const isFair = (mos: number | null | undefined): boolean => (mos ?? 4.5) >= 3.6;
+
 const times = (number: number): string => (number === 1 ? 'once' : `${count(number)} times`);
 
 /** One sentence for each thing that was wrong. */

@@ -58,7 +58,8 @@ export const KINDS: Record<Trunk['kind'], string> = { sip: 'SIP', twilio: 'Twili
 
 /** The word beside its light, and the light. */
 export const STATES: Record<Trunk['state'], { name: string; tag: string }> = {
-  ready: { name: 'ready', tag: 'tag good' },
+  // Nobody has asked the other side: whether it answers shows in a call.
+  ready: { name: 'ready', tag: 'tag' },
   registered: { name: 'registered', tag: 'tag good' },
   registering: { name: 'registering', tag: 'tag warn' },
   refused: { name: 'not registered', tag: 'tag wrong' },
