@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rsipstack::EndpointBuilder;
 use rsipstack::transaction::Endpoint;
 use rsipstack::transport::udp::{UdpConnection, UdpInner};
-use rsipstack::transport::{SipAddr, SipConnection, TcpListenerConnection, TransportLayer};
+use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
@@ -23,31 +23,28 @@ const ANY_PORT_TRIES: u32 = 16;
 pub(crate) async fn listen(
     options: &Options,
     token: &CancellationToken,
-) -> Result<(Endpoint, SocketAddr), Error> {
-    let (socket, address) = both(options.listen).await?;
+) -> Result<(Endpoint, TcpListener, SocketAddr), Error> {
+    let (socket, tcp, address) = both(options.listen).await?;
     let transports = TransportLayer::new(token.clone());
     let named = SipAddr { r#type: Some(rsipstack::sip::Transport::Udp), addr: address.into() };
     let inner = UdpInner { conn: Arc::new(Sieve::new(socket, options.requests_per_address)), addr: named };
     let udp = UdpConnection::attach(inner, None, Some(token.clone())).await;
     transports.add_transport(udp.into());
-    let tcp = TcpListenerConnection::new(address, None).await;
-    transports.add_transport(tcp.map_err(|error| Error::Stack(error.to_string()))?.into());
     let mut builder = EndpointBuilder::new();
     builder.with_user_agent(USER_AGENT).with_transport_layer(transports).with_cancel_token(token.clone());
-    Ok((builder.build(), address))
+    Ok((builder.build(), tcp, address))
 }
 
 /// A port of UDP that TCP has free, too: where any port will do, another is looked for.
-async fn both(asked: SocketAddr) -> Result<(UdpSocket, SocketAddr), Error> {
+async fn both(asked: SocketAddr) -> Result<(UdpSocket, TcpListener, SocketAddr), Error> {
     let failed = |transport| move |source| Error::Listen { transport, address: asked, source };
     let mut left = if asked.port() == 0 { ANY_PORT_TRIES } else { 1 };
     loop {
         left -= 1;
         let socket = UdpSocket::bind(asked).await.map_err(failed("UDP"))?;
         let address = socket.local_addr().map_err(failed("UDP"))?;
-        // The stack listens later and only logs that it cannot: this one says so now.
         match TcpListener::bind(address).await {
-            Ok(_free) => return Ok((socket, address)),
+            Ok(tcp) => return Ok((socket, tcp, address)),
             Err(source) if left == 0 => return Err(failed("TCP")(source)),
             Err(_taken) => {}
         }

@@ -15,6 +15,7 @@ mod echo;
 mod error;
 mod headers;
 mod invitation;
+mod knocks;
 mod limits;
 mod linear;
 pub mod machine;

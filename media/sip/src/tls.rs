@@ -4,7 +4,6 @@
 
 mod frames;
 mod pings;
-mod places;
 mod stream;
 
 use std::collections::HashMap;
@@ -17,7 +16,7 @@ use std::time::Duration;
 use domain::{Failure, Retry};
 use rsipstack::transaction::endpoint::EndpointInnerRef;
 use rsipstack::transport::SipConnection;
-use runtime::{Kind, Tasks};
+use runtime::Tasks;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -26,18 +25,12 @@ use tokio::sync::Mutex;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
-use self::places::Places;
 use self::stream::By;
-use crate::metrics::REFUSED;
+use crate::knocks;
 use crate::trunk::{Transport, Trunk};
 
 /// Whoever connects has shown and agreed on keys by then.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// Out of descriptors: the calls that run matter more than the one that knocks.
-const BREATH: Duration = Duration::from_millis(100);
-
-const ACCEPT: Kind = Kind::new("sip.tls.accept");
-const SHAKE: Kind = Kind::new("sip.tls.handshake");
 
 /// Why the certificates by which trunks are verified cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -185,34 +178,19 @@ pub(crate) fn serve(
     stack: CancellationToken,
     tasks: &Arc<Tasks>,
 ) {
-    let (acceptor, places) = (TlsAcceptor::from(identity), Places::default());
-    let own = Arc::clone(tasks);
-    tasks.spawn(ACCEPT, async move {
-        loop {
-            let (tcp, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept a connection of SIP");
-                    tokio::time::sleep(BREATH).await;
-                    continue;
-                }
+    let acceptor = TlsAcceptor::from(identity);
+    knocks::accept(listener, tasks, move |tcp, peer, place| {
+        let (acceptor, endpoint, stack) = (acceptor.clone(), Arc::clone(&endpoint), stack.clone());
+        async move {
+            let tls = match tokio::time::timeout(HANDSHAKE, acceptor.accept(tcp)).await {
+                Ok(Ok(tls)) => tls,
+                Ok(Err(error)) => return tracing::debug!(%peer, %error, "no TLS came of a connection"),
+                Err(_late) => return tracing::debug!(%peer, "no TLS came of a connection in time"),
             };
-            let Some(place) = places.take(peer.ip()) else {
-                metrics::counter!(REFUSED, "why" => "connections").increment(1);
-                continue;
-            };
-            let (acceptor, endpoint, stack) = (acceptor.clone(), Arc::clone(&endpoint), stack.clone());
-            own.spawn(SHAKE, async move {
-                let tls = match tokio::time::timeout(HANDSHAKE, acceptor.accept(tcp)).await {
-                    Ok(Ok(tls)) => tls,
-                    Ok(Err(error)) => return tracing::debug!(%peer, %error, "no TLS came of a connection"),
-                    Err(_late) => return tracing::debug!(%peer, "no TLS came of a connection in time"),
-                };
-                match stream::handed(tls.into(), By::Them(place), &stack).await {
-                    Ok(connection) => endpoint.transport_layer.add_connection(connection),
-                    Err(error) => tracing::debug!(%peer, %error, "a connection ended at once"),
-                }
-            });
+            match stream::handed(tls.into(), By::Them(place), &stack).await {
+                Ok(connection) => endpoint.transport_layer.add_connection(connection),
+                Err(error) => tracing::debug!(%peer, %error, "a connection ended at once"),
+            }
         }
     });
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rsipstack::platform::tls::{TlsClientConfig, TlsConnector, TlsStream, set_client_connector};
 use rsipstack::transport::{PlatformTlsConnection, SipAddr, SipConnection};
-use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
@@ -20,12 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::frames::{Frame, Frames};
 use super::pings::{Pings, Silence};
-use super::places::Place;
+use crate::knocks::{FIRST, Place, watched};
 use crate::manners::{Inspector, Verdict};
 use crate::metrics::REFUSED;
 
-/// Whoever connects says something by then.
-const FIRST: Duration = Duration::from_secs(30);
 /// A message that has begun is whole by then.
 const WHOLE: Duration = Duration::from_secs(30);
 /// Longer than any call is quiet that keeps a session timer.
@@ -33,8 +30,6 @@ const IDLE: Duration = Duration::from_secs(2 * 3_600);
 /// For a peer that takes nothing.
 const WRITE: Duration = Duration::from_secs(10);
 const GOODBYE: Duration = Duration::from_secs(1);
-/// A machine that is gone without a word is found out by its system's silence.
-const PROBE: Duration = Duration::from_secs(60);
 const CHUNK: usize = 4_096;
 /// Whoever sends more messages that are none is let go.
 const FAULTS: u32 = 20;
@@ -72,10 +67,7 @@ pub(super) async fn handed(tls: Tls, by: By, stack: &CancellationToken) -> rsips
     ONCE.call_once(|| set_client_connector(Arc::new(Handover)));
     let (tcp, _) = tls.get_ref();
     let (peer, local) = (tcp.peer_addr()?, tcp.local_addr()?);
-    tcp.set_nodelay(true)?;
-    let socket = SockRef::from(tcp);
-    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE / 4))?;
-    socket.set_tcp_user_timeout(Some(PROBE))?;
+    watched(tcp)?;
     let (read, write) = tokio::io::split(tls);
     let reading = Reading {
         half: read,

@@ -178,3 +178,28 @@ fn one_address_has_no_more_calls_and_requests_than_it_may() {
     assert_eq!(phones[1].hang_up(), Some(200));
     desk.is_empty(SOON);
 }
+
+#[test]
+fn whoever_opens_connections_and_says_nothing_has_no_more_than_a_share_and_others_call() {
+    use std::io::Read as _;
+    let desk = Desk::open(|_| {});
+    let idle: Vec<std::net::TcpStream> = std::iter::repeat_with(|| {
+        let connection = std::net::TcpStream::connect(desk.address()).expect("taken by the system");
+        connection.set_read_timeout(Some(SOON)).expect("settable");
+        connection
+    })
+    .take(300)
+    .collect();
+    let ended = idle[256..].iter().filter(|one| {
+        let mut one = *one;
+        matches!(one.read(&mut [0]), Ok(0) | Err(_))
+    });
+    assert_eq!(ended.count(), 44, "those beyond the share are ended at once");
+    let mut first = &idle[0];
+    first.set_nonblocking(true).expect("settable");
+    let alive = first.read(&mut [0]).expect_err("nothing is said to it");
+    assert_eq!(alive.kind(), std::io::ErrorKind::WouldBlock);
+    let mut phone = Phone::new(desk.address());
+    assert_eq!(phone.call("front-desk").status(), Some(200), "calls by UDP go on");
+    assert_eq!(phone.hang_up(), Some(200));
+}

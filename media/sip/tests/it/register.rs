@@ -24,7 +24,7 @@ fn registering(port: u16) -> Trunk {
 }
 
 fn state(desk: &Desk) -> Registration {
-    *desk.server.registrations()[0].1.borrow()
+    desk.server.registrations()[0].1.borrow().clone()
 }
 
 #[test]

@@ -39,6 +39,8 @@ test('what is read is what is written', () => {
 test('what is no number is left for the server to name', () => {
   const made = campaignOf({ ...blank(), concurrency: 'many', perMinute: '', after: '0,5' });
   expect([made.concurrency, made.per_minute, made.retry?.after_s]).toEqual([0, 0, 30]);
+  const odd = campaignOf({ ...blank(), concurrency: '2.5', perMinute: '-1', after: '1e9' });
+  expect([odd.concurrency, odd.per_minute, odd.retry?.after_s]).toEqual([0, 0, 2 ** 32 - 1]);
 });
 
 test('a machine is not looked for unless something is done at it', () => {
@@ -48,6 +50,8 @@ test('a machine is not looked for unless something is done at it', () => {
     message: null,
   });
   expect(campaignOf({ ...blank(), machine: 'hang_up' }).machine_detection?.mode).toBe('on');
+  const unsaid = campaignOf({ ...blank(), machine: 'speak', message: 'Hello {caller.name.' });
+  expect(unsaid.machine_detection?.message).toBeNull();
 });
 
 test('progress is whole only when nobody is left', () => {

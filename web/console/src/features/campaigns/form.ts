@@ -69,10 +69,19 @@ export const formOf = (campaign: Campaign): CampaignForm => {
   };
 };
 
+/** As far as numbers go that the API reads. */
+const MOST = 2 ** 32 - 1;
+
 /** What is no number is sent as none, so that the server names the field. */
 const number = (text: string): number => {
   const read = Number(text.trim().replace(',', '.'));
-  return text.trim() && Number.isFinite(read) ? read : 0;
+  return text.trim() && read > 0 ? Math.min(read, MOST) : 0;
+};
+
+/** Of what there are no parts of, a part is no number. */
+const whole = (text: string): number => {
+  const read = number(text);
+  return Number.isInteger(read) ? read : 0;
 };
 
 export const campaignOf = (form: CampaignForm): NewCampaign => ({
@@ -80,18 +89,19 @@ export const campaignOf = (form: CampaignForm): NewCampaign => ({
   agent: form.agent,
   trunk: form.trunk.trim(),
   from: form.shown.trim() || null,
-  ring_s: Math.round(number(form.ring)),
+  ring_s: whole(form.ring),
   machine_detection: {
     mode: form.machine === 'speak' ? 'off' : 'on',
     at_machine: form.machine === 'leave_message' ? 'leave_message' : 'hang_up',
-    message: form.message.trim() || null,
+    // What was written and is not to be left is not looked at.
+    message: (form.machine === 'leave_message' && form.message.trim()) || null,
   },
-  concurrency: Math.round(number(form.concurrency)),
-  per_minute: Math.round(number(form.perMinute)),
+  concurrency: whole(form.concurrency),
+  per_minute: whole(form.perMinute),
   retry: {
     outcomes: form.outcomes,
-    attempts: Math.round(number(form.attempts)),
-    after_s: Math.round(number(form.after) * 60),
+    attempts: whole(form.attempts),
+    after_s: Math.min(Math.round(number(form.after) * 60), MOST),
   },
   schedule: scheduleOf(form),
 });

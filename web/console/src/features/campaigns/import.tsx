@@ -5,6 +5,7 @@ import { useState } from 'react';
 import type { Campaign, Imported } from '../../server';
 import { notice, Problem, Said } from '../../shell';
 import { plural } from '../../words';
+import { readTable } from './file';
 import { importContacts, useChange } from './queries';
 
 const TYPING_MS = 400;
@@ -12,6 +13,7 @@ const TYPING_MS = 400;
 /** A file of contacts: what would become of it is shown first, and what can be taken is taken. */
 export function Import({ campaign }: { campaign: Campaign }) {
   const [text, setText] = useState('');
+  const [unread, setUnread] = useState('');
   const [settled] = useDebouncedValue(text, TYPING_MS);
   const looked = useQuery({
     queryKey: ['contacts-preview', campaign.id, settled],
@@ -37,7 +39,11 @@ export function Import({ campaign }: { campaign: Campaign }) {
           accept=".csv,text/csv"
           onChange={(event) => {
             const file = event.currentTarget.files?.[0];
-            if (file) void file.text().then(setText);
+            if (!file) return;
+            void readTable(file).then((read) => {
+              setUnread(read.ok ? '' : read.why);
+              if (read.ok) setText(read.text);
+            });
           }}
           data-testid="contacts-file"
         />
@@ -55,6 +61,11 @@ export function Import({ campaign }: { campaign: Campaign }) {
         data-testid="contacts-text"
       />
       <div aria-live="polite">
+        {unread && (
+          <p className="note wrong" data-testid="contacts-unread">
+            {unread}
+          </p>
+        )}
         {text.trim() && looked.isError && <Problem small error={looked.error} />}
         {preview && <Preview preview={preview} />}
       </div>

@@ -1,4 +1,4 @@
-//! How many connections over TLS there may be, in all and from one address. They cost a handshake each, and memory for as long as they last.
+//! How many connections there may be, in all and from one address. They cost memory for as long as they last, and over TLS a handshake each.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(super) struct Places {
 
 /// Given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     _one_of_all: OwnedSemaphorePermit,
     _one_of_its_address: Share,
 }

@@ -1,0 +1,100 @@
+//! Connections that others make to us, over TCP and TLS: so many of one address and in all, and each says something soon.
+
+mod places;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rsipstack::transaction::endpoint::EndpointInnerRef;
+use rsipstack::transport::tcp::TcpConnection;
+use rsipstack::transport::{SipAddr, SipConnection};
+use runtime::{Kind, Tasks};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use places::Place;
+use places::Places;
+
+use crate::metrics::REFUSED;
+
+const ACCEPT: Kind = Kind::new("sip.accept");
+const CONNECTION: Kind = Kind::new("sip.connection");
+
+/// Whoever connects says something by then.
+pub(crate) const FIRST: Duration = Duration::from_secs(30);
+/// A machine that is gone without a word is found out by its system's silence.
+const PROBE: Duration = Duration::from_secs(60);
+/// Out of descriptors: the calls that run matter more than the one that knocks.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// Takes connections until `tasks` is cancelled; `each` has one, for which there is a place.
+pub(crate) fn accept<F>(
+    listener: TcpListener,
+    tasks: &Arc<Tasks>,
+    each: impl Fn(TcpStream, SocketAddr, Place) -> F + Send + Sync + 'static,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (places, own) = (Places::default(), Arc::clone(tasks));
+    tasks.spawn(ACCEPT, async move {
+        loop {
+            let (tcp, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection of SIP");
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            };
+            let Some(place) = places.take(peer.ip()) else {
+                metrics::counter!(REFUSED, "why" => "connections").increment(1);
+                continue;
+            };
+            own.spawn(CONNECTION, each(tcp, peer, place));
+        }
+    });
+}
+
+/// Plain connections, which the stack reads from.
+pub(crate) fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    endpoint: EndpointInnerRef,
+    stack: CancellationToken,
+    tasks: &Arc<Tasks>,
+) {
+    let local = SipAddr { r#type: Some(rsipstack::sip::Transport::Tcp), addr: address.into() };
+    accept(listener, tasks, move |tcp, peer, place| {
+        let (local, endpoint, stack) = (local.clone(), Arc::clone(&endpoint), stack.clone());
+        async move {
+            if !matches!(timeout(FIRST, tcp.readable()).await, Ok(Ok(()))) {
+                return tracing::debug!(%peer, "nothing came of a connection");
+            }
+            if let Err(error) = watched(&tcp) {
+                return tracing::debug!(%peer, %error, "a connection ended at once");
+            }
+            let token = stack.child_token();
+            match TcpConnection::from_stream(tcp, local, Some(token.clone())) {
+                Ok(connection) => endpoint.transport_layer.add_connection(SipConnection::Tcp(connection)),
+                Err(error) => return tracing::debug!(%peer, %error, "a connection ended at once"),
+            }
+            // The stack cancels it when the connection has ended.
+            token.cancelled().await;
+            drop(place);
+        }
+    });
+}
+
+/// Small messages go out at once, and one that is gone without a word is missed.
+///
+/// # Errors
+/// When the connection has ended.
+pub(crate) fn watched(tcp: &TcpStream) -> std::io::Result<()> {
+    tcp.set_nodelay(true)?;
+    let socket = SockRef::from(tcp);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE / 4))?;
+    socket.set_tcp_user_timeout(Some(PROBE))
+}
