@@ -8,7 +8,10 @@ export type Read = { ok: true; text: string } | { ok: false; why: string };
 /** Spreadsheets write UTF-8, or what Windows writes in western languages; whatever holds a zero byte is no text. */
 export async function readTable(file: Blob): Promise<Read> {
   if (file.size > LARGEST) {
-    return { ok: false, why: 'The file is larger than 512 KB: split it, or look whether it is the right one.' };
+    return {
+      ok: false,
+      why: 'The file is larger than 512 KB: split it, or look whether it is the right one.',
+    };
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (bytes.includes(0)) {
