@@ -60,8 +60,8 @@ pub trait Live: Send + Sync {
     /// A word in the agent's ear; whether it heeds it in its next reply. `None`: the call is over.
     fn whisper(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<bool>>;
 
-    /// Has the agent say this. `None`: the call is over.
-    fn prompt(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<()>>;
+    /// Has the agent say this. Whether it will; `None`: the call is over.
+    fn prompt(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<bool>>;
 
     /// The agent says goodbye, in place of what it is saying. `None`: the call is over.
     fn end(&self, id: SessionId) -> BoxFuture<'_, Option<()>>;
@@ -111,7 +111,7 @@ pub enum NotDialled {
     #[error("the organization has no agent {0:?} that takes calls")]
     AgentUnknown(String),
     #[error("a number has up to 64 digits, letters and any of + - . _ * #")]
-    NotDialable,
+    NotDialable { field: &'static str },
     #[error(transparent)]
     Refused(Refusal),
 }

@@ -99,13 +99,17 @@ impl ports::Dialler for Dialler {
         match desk.trunk(org, &wanted.trunk).ok_or_else(unknown)? {
             Trunk::Sip(sip) => {
                 let number = wanted.to.clone().unwrap_or_else(|| Pii(ANY_NUMBER.to_owned()));
-                let outgoing = Outgoing {
+                let of = |number, caller| Outgoing {
                     trunk: wanted.trunk.clone(),
                     number,
-                    caller: wanted.from.clone(),
+                    caller,
                     ring: Duration::ZERO,
                 };
-                sip.may_dial(&outgoing).map_err(|error| not_dialled(&wanted.trunk, &error))?;
+                let may = |outgoing: &Outgoing, field| {
+                    sip.may_dial(outgoing).map_err(|error| not_dialled(&wanted.trunk, field, &error))
+                };
+                may(&of(number, None), "/to")?;
+                may(&of(Pii(ANY_NUMBER.to_owned()), wanted.from.clone()), "/from")?;
             }
             Trunk::Carrier(account) => desk.carriers.may_dial(&account, wanted)?,
         }
@@ -448,10 +452,10 @@ fn at_machine(set: &Wanted) -> Option<AtMachine> {
     }
 }
 
-fn not_dialled(trunk: &str, error: &DialError) -> NotDialled {
+fn not_dialled(trunk: &str, field: &'static str, error: &DialError) -> NotDialled {
     match error {
         DialError::UnknownTrunk(_) => NotDialled::TrunkUnknown(trunk.to_owned()),
-        DialError::NotDialable => NotDialled::NotDialable,
+        DialError::NotDialable => NotDialled::NotDialable { field },
         DialError::Busy => NotDialled::Refused(Refusal::Full { retry_after: Duration::from_secs(1) }),
     }
 }

@@ -75,7 +75,7 @@ impl ports::Live for Live {
         async move { self.directory.get(id)?.whisper(text).await.ok() }.boxed()
     }
 
-    fn prompt(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<()>> {
+    fn prompt(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<bool>> {
         async move { self.directory.get(id)?.prompt(text).await.ok() }.boxed()
     }
 

@@ -18,7 +18,7 @@ pub(crate) enum Command {
     End(EndReason),
     TakeLeave(EndReason),
     Whisper(String, oneshot::Sender<bool>),
-    Prompt(String),
+    Prompt(String, oneshot::Sender<bool>),
     Listen(mpsc::Sender<Tapped>),
 }
 
@@ -149,12 +149,15 @@ impl Handle {
         answer.await.map_err(|_| Gone)
     }
 
-    /// Has the agent say this word for word, in place of what it is saying, or of its answer to a caller who is speaking.
+    /// Has the agent say this word for word, in place of what it is saying, or of its answer to a caller who is speaking. `false`: it will not,
+    /// since two people talk, or the call is ending.
     ///
     /// # Errors
     /// `Gone` when the session has ended.
-    pub async fn prompt(&self, text: String) -> Result<(), Gone> {
-        self.send(Command::Prompt(text)).await
+    pub async fn prompt(&self, text: String) -> Result<bool, Gone> {
+        let (taken, answer) = oneshot::channel();
+        self.send(Command::Prompt(text, taken)).await?;
+        answer.await.map_err(|_| Gone)
     }
 
     /// Both legs' packets from now on. Dropping the receiver ends it.

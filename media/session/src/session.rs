@@ -468,7 +468,9 @@ impl Session {
                 let heeds = self.whisper(&text);
                 let _gone = heeded.send(heeds);
             }
-            Some(Command::Prompt(text)) => self.prompt(text, now),
+            Some(Command::Prompt(text, taken)) => {
+                let _gone = taken.send(self.prompt(text, now));
+            }
             Some(Command::Listen(ear)) => self.taps.add(ear),
             // The directory's entry holds a sender: without it the token ends the session.
             None => self.close(EndReason::ServerStopping, now),

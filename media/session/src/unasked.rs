@@ -114,16 +114,19 @@ impl Session {
         heeded
     }
 
-    /// Said word for word, in place of what the agent is saying, and after a caller who speaks.
-    pub(crate) fn prompt(&mut self, text: String, now: Instant) {
-        self.emit(SessionEvent::Noted { name: "prompted".to_owned(), value: json!({ "text": text }) });
-        if self.is_bridged() || self.ending.leaving {
-            return;
+    /// Said word for word, in place of what the agent is saying, and after a caller who speaks. Whether it will be.
+    pub(crate) fn prompt(&mut self, text: String, now: Instant) -> bool {
+        let taken = !self.is_bridged() && !self.ending.leaving;
+        let value = json!({ "text": text, "heeded": taken });
+        self.emit(SessionEvent::Noted { name: "prompted".to_owned(), value });
+        if !taken {
+            return false;
         }
         self.give_way(now);
         // Two texts before the first could sound are one.
         let before = self.unasked.words.replace(text);
         before.into_iter().for_each(|words| self.unasked.put_before(words));
         self.feed(Input::Speak);
+        true
     }
 }

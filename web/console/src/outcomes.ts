@@ -21,6 +21,10 @@ const OUTCOMES: Record<string, string> = {
 
 export const outcomeName = (outcome: string): string => OUTCOMES[outcome] ?? outcome.replaceAll('_', ' ');
 
+/** Somebody was spoken to: there is a call on record. */
+export const wasAnswered = (outcome: string | null | undefined): boolean =>
+  ['completed', 'message_left', 'machine'].includes(outcome ?? '');
+
 const WELL = ['completed', 'message_left'];
 export const outcomeTone = (outcome: string): 'good' | 'warn' | 'wrong' => {
   if (WELL.includes(outcome)) return 'good';

@@ -205,7 +205,7 @@ pub(crate) fn refused(why: NotDialled) -> Error {
         NotDialled::AccountUnfit { .. } => wrong("/trunk", "unfit", said),
         NotDialled::NoCaller => wrong("/from", "missing", said),
         NotDialled::NotInternational { field } => wrong(field, "invalid", said),
-        NotDialled::NotDialable => wrong("/to", "invalid", said),
+        NotDialled::NotDialable { field } => wrong(field, "invalid", said),
         NotDialled::Refused(refusal) => refusal.into(),
     }
 }

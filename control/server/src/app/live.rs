@@ -84,7 +84,7 @@ pub(crate) async fn whisper(
     let length = text.chars().count();
     let heeded = match whisper.mode {
         WhisperMode::Instruct => server.ports.live.whisper(session, text).await,
-        WhisperMode::Say => server.ports.live.prompt(session, text).await.map(|()| true),
+        WhisperMode::Say => server.ports.live.prompt(session, text).await,
     };
     let body = Whispered { heeded: heeded.ok_or_else(over)? };
     let tx = ctx.tx(server).await?;

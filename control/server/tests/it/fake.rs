@@ -262,7 +262,7 @@ impl Dialler for World {
             return Err(NotDialled::TrunkUnknown(wanted.trunk.clone()));
         }
         if wanted.to.as_ref().is_some_and(|to| to.0.contains('@')) {
-            return Err(NotDialled::NotDialable);
+            return Err(NotDialled::NotDialable { field: "/to" });
         }
         Ok(())
     }
@@ -309,8 +309,8 @@ impl Live for World {
         async move { done }.boxed()
     }
 
-    fn prompt(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<()>> {
-        let done = self.does(id, format!("say {text}"));
+    fn prompt(&self, id: SessionId, text: String) -> BoxFuture<'_, Option<bool>> {
+        let done = self.does(id, format!("say {text}")).map(|()| true);
         async move { done }.boxed()
     }
 

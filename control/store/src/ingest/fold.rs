@@ -13,6 +13,8 @@ use crate::at::floor;
 use crate::entry::{Happened, ProviderRequest, Speculation};
 use crate::histogram::Histogram;
 
+/// Of a call's events. With it the call has begun, whether or not anybody is ever heard in it: what ends has begun.
+const FIRST: i32 = 0;
 /// As the first words of a caller are shown.
 const FIRST_WORDS: usize = 120;
 /// Of one text, as much is searched: longer ones are typed by machines.
@@ -172,10 +174,13 @@ impl Folded {
         change.joined.extend_from_slice(joined);
         // Their part of the call begins here.
         joined.iter().for_each(|provider| self.series(call, at, provider).count("calls", "", 1));
+        if happened.sequence == FIRST {
+            self.series(call, at, "").count("calls", "", 1);
+        }
         let speculation = speculated(happened.speculation).map(|(name, value)| (name, String::new(), value));
         for (name, label, value) in counted(&happened.event).into_iter().chain(speculation) {
             self.series(call, at, "").count(name, &label, value);
-            for provider in call.providers.iter().filter(|_| name != "calls") {
+            for provider in &call.providers {
                 self.series(call, at, provider).count(name, &label, value);
             }
         }
@@ -349,7 +354,6 @@ impl Series {
 fn counted(event: &SessionEvent) -> Option<(&'static str, String, i64)> {
     let one = |name| Some((name, String::new(), 1));
     match event {
-        SessionEvent::Started => one("calls"),
         SessionEvent::CallerTurn { .. } => one("turns"),
         SessionEvent::Interrupted { .. } => one("interruptions"),
         SessionEvent::DeadAir { cause, length, .. } => {
@@ -451,6 +455,16 @@ mod tests {
         let series = folded.series.values().next().expect("one minute");
         assert_eq!(series.counts[&("dead_air_ms", "thinking".to_owned())], 2500);
         assert_eq!(series.latencies["response"].count(), 1);
+    }
+
+    /// Nobody was ever heard in it: an INVITE without an ACK, a page that got no connection.
+    #[test]
+    fn a_call_that_ended_had_begun() {
+        let reason = EndReason::ConnectionLost;
+        let (_, folded) = fold(vec![(0, SessionEvent::Detached), (40, SessionEvent::Ended { reason })]);
+        let series = folded.series.values().next().expect("one minute");
+        let count = |name: &'static str, label: &str| series.counts.get(&(name, label.to_owned())).copied();
+        assert_eq!((count("calls", ""), count("ended", "connection_lost")), (Some(1), Some(1)));
     }
 
     #[test]

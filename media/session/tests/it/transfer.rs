@@ -203,6 +203,8 @@ async fn a_caller_who_hangs_up_on_the_person_ends_both_legs() {
     sim.until(10_000, |event| state(event, "connected")).await;
     wait(60_000).await;
     assert_eq!(sim.handle.status().ended, None, "two people may be silent for as long as they like");
+    let said = sim.handle.prompt("We close early today.".to_owned()).await.expect("alive");
+    assert!(!said, "the agent has no part in it, and whoever wants it to is told so");
     sim.caller.event(LegEvent::Closed).await;
     assert_eq!(sim.ended().await, EndReason::Transferred);
     wait(20).await;

@@ -86,8 +86,9 @@ fn pattern(
 fn host(fields: &mut Fields, at: &str, given: &str) -> Option<String> {
     let fits = (1..=HOST_MOST).contains(&given.len())
         && given.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
-        && !given.starts_with(['-', '.'])
-        && !given.ends_with(['-', '.']);
+        && given
+            .split('.')
+            .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
     if fits {
         return Some(given.to_ascii_lowercase());
     }

@@ -3,7 +3,7 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { outcomeName } from '../../outcomes';
+import { outcomeName, wasAnswered } from '../../outcomes';
 import type { Campaign, Contact } from '../../server';
 import { Confirm, Empty, Loading, More, notice, Page, Problem, Scroll, Time } from '../../shell';
 import { count } from '../../words';
@@ -197,7 +197,11 @@ function Person({ campaign, contact }: { campaign: Campaign; contact: Contact })
   return (
     <tr data-testid="contact-row">
       <th scope="row" className="mono break">
-        {contact.call_id ? <Link to={`/calls/${contact.call_id}`}>{contact.number}</Link> : contact.number}
+        {contact.call_id && wasAnswered(contact.outcome) ? (
+          <Link to={`/calls/${contact.call_id}`}>{contact.number}</Link>
+        ) : (
+          contact.number
+        )}
       </th>
       <td className="break" data-label="Told to the agent">
         {told.join(', ') || '–'}

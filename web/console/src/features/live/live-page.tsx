@@ -161,7 +161,7 @@ function Tell({ id }: { id: string }) {
   const [text, setText] = useState('');
   const [mode, setMode] = useState<'instruct' | 'say'>('instruct');
   const tell = useDoing(whisper);
-  const said = tell.data && (tell.variables.mode === 'say' ? SAYS : tell.data.heeded ? HEEDS : HEEDS_NOT);
+  const said = tell.data && TOLD[tell.variables.mode ?? 'instruct'][tell.data.heeded ? 0 : 1];
   return (
     <form
       className="row"
@@ -207,6 +207,14 @@ function Tell({ id }: { id: string }) {
   );
 }
 
-const SAYS = 'It says it now, or when the caller has finished.';
-const HEEDS = 'It heeds it in its next reply.';
-const HEEDS_NOT = 'Here the agent says what is written for it: have it said instead.';
+/** Where it is heeded, and where it is not. */
+const TOLD = {
+  say: [
+    'It says it now, or when the caller has finished.',
+    'It does not say it: the caller talks with a person, or the call is ending.',
+  ],
+  instruct: [
+    'It heeds it in its next reply.',
+    'Here the agent says what is written for it: have it said instead.',
+  ],
+} as const;

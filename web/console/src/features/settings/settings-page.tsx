@@ -21,8 +21,8 @@ const SECTIONS = {
 } as const;
 
 export default function SettingsPage() {
-  const { section = 'keys' } = useParams();
-  if (!Object.hasOwn(SECTIONS, section)) return <Navigate to="/settings/keys" replace />;
+  const { section } = useParams();
+  if (!section || !Object.hasOwn(SECTIONS, section)) return <Navigate to="/settings/keys" replace />;
   const { label, about, content } = SECTIONS[section as keyof typeof SECTIONS];
   return (
     <Page title={label} heading="Settings" about={about}>
