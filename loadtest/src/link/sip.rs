@@ -40,6 +40,7 @@ impl Phones {
             rtp_first: RTP.0,
             rtp_last: RTP.1,
             opus: false,
+            g722: false,
             trunks: vec![trunk],
             ..Options::default()
         };

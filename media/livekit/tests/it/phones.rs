@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use domain::Secret;
 use media_livekit::Keys;
-use media_livekit::sip::{Refusal, Transfer, refusal};
+use media_livekit::api::{Refusal, refusal};
+use media_livekit::sip::Transfer;
 use runtime::tasks::Tasks;
 use testkit::livekit::LiveKit;
 

@@ -28,9 +28,8 @@ pub(crate) struct Last {
 }
 
 impl Last {
-    async fn hears(self, asking: impl Future<Output = Option<Response>>) -> Option<Response> {
+    async fn hears(self, mut asking: impl Future<Output = Option<Response>> + Unpin) -> Option<Response> {
         let Self { place: _place, witness } = self;
-        tokio::pin!(asking);
         if let Ok(answer) = tokio::time::timeout(WITNESSED, &mut asking).await {
             if let Some(answer) = &answer {
                 witness.saw(false, &answer.to_string());
@@ -88,7 +87,7 @@ impl Call {
         let shared = Arc::clone(&self.shared);
         let trunk = self.party.trunk.clone();
         let work = async move {
-            let asking = asked(transaction, credential, &sent, &shared, trunk.as_deref());
+            let asking = Box::pin(asked(transaction, credential, &sent, &shared, trunk.as_deref()));
             let answer = match last {
                 // Nobody is told any more: the call is over.
                 Some(last) => last.hears(asking).await,
