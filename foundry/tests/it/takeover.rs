@@ -262,9 +262,17 @@ fn a_livekit_server_that_is_started_again_brings_no_second_agent() {
     let made = testkit::http::request(base, "POST", path, &headers, asked.body.as_bytes());
     assert_eq!(made.expect("an answer").status, 200);
     // As long as it takes to find a room that nobody took, and more.
-    runtime.block_on(tokio::time::sleep(Duration::from_secs(6)));
+    runtime.block_on(async { tokio::time::sleep(Duration::from_secs(6)).await });
     is_answered_once(&runtime, &mut caller);
     assert_eq!(sql(&database, "select count(*) from app.sessions"), "1", "the call of before went on");
+    // Nor does it once the agent has left and the caller is still there.
+    ends_once(&runtime, &mut caller, &database, "one call");
+    runtime.block_on(async { tokio::time::sleep(Duration::from_secs(6)).await });
+    assert_eq!(
+        sql(&database, "select count(*) from app.sessions"),
+        "1",
+        "nobody is greeted after the goodbye"
+    );
     runtime.block_on(async { tasks.shutdown().await });
 }
 

@@ -28,6 +28,14 @@ struct Seen {
     due: Instant,
     /// By agents that are wanted in it.
     wanted: BTreeMap<String, Wanted>,
+    /// Dispatches of agents that were in the room all the same.
+    answered: BTreeSet<String>,
+}
+
+impl Seen {
+    const fn due(due: Instant) -> Self {
+        Self { due, wanted: BTreeMap::new(), answered: BTreeSet::new() }
+    }
 }
 
 #[derive(Debug)]
@@ -75,16 +83,38 @@ impl Waiting {
         ours: impl Fn(&Dispatch) -> bool,
         now: Instant,
     ) -> Vec<Dispatch> {
-        let untaken: Vec<Dispatch> =
-            dispatches.into_iter().filter(|dispatch| !dispatch.is_taken() && ours(dispatch)).collect();
-        let seen = self.rooms.entry(room.sid.clone()).or_insert(Seen { due: now, wanted: BTreeMap::new() });
-        seen.wanted.retain(|agent, _| untaken.iter().any(|dispatch| dispatch.agent_name == *agent));
+        let seen = self.rooms.entry(room.sid.clone()).or_insert(Seen::due(now));
+        // Of one agent once, however often it was asked for.
+        let mut untaken: BTreeMap<String, Dispatch> = BTreeMap::new();
+        for dispatch in dispatches.into_iter().filter(|dispatch| !dispatch.is_taken() && ours(dispatch)) {
+            if seen.answered.contains(&dispatch.id) {
+                continue;
+            }
+            let first = untaken.entry(dispatch.agent_name.clone()).or_insert_with(|| dispatch.clone());
+            if dispatch.id < first.id {
+                *first = dispatch;
+            }
+        }
+        seen.wanted.retain(|agent, _| untaken.contains_key(agent));
         seen.due = if untaken.is_empty() { now + AGAIN_AFTER } else { now };
         let is_due = |dispatch: &Dispatch| {
             let fresh = || Wanted { id: dispatch.id.clone(), since: now, again: 0 };
             seen.wanted.entry(dispatch.agent_name.clone()).or_insert_with(fresh).is_due(&dispatch.id, now)
         };
-        untaken.into_iter().filter(is_due).collect()
+        untaken.into_values().filter(is_due).collect()
+    }
+
+    /// The agent is in the room, by whichever dispatch: this one brings nobody when that call is over.
+    pub fn answered(&mut self, room: &Room, dispatch: Dispatch) {
+        if let Some(seen) = self.rooms.get_mut(&room.sid) {
+            seen.answered.insert(dispatch.id);
+        }
+    }
+
+    /// Nothing was heard of the room: others are not to wait for it.
+    pub fn put_off(&mut self, room: &Room, now: Instant) {
+        let due = now + AGAIN_AFTER;
+        self.rooms.entry(room.sid.clone()).or_insert(Seen::due(due)).due = due;
     }
 }
 
@@ -144,6 +174,41 @@ mod tests {
             let offered = waiting.asked_for(&one, dispatches(id, false), |_| true, clock.at(ms));
             assert_eq!(!offered.is_empty(), due, "{ms}");
         }
+    }
+
+    #[test]
+    fn an_agent_that_was_asked_for_twice_is_offered_once() {
+        let (clock, mut waiting) = (clock(), Waiting::default());
+        let one = room("RM_1", 1);
+        let both = || [dispatches(2, false), dispatches(1, false)].concat();
+        for (ms, wanted) in [(0, 0), (1_000, 0), (2_000, 1)] {
+            let offered = waiting.asked_for(&one, both(), |_| true, clock.at(ms));
+            assert_eq!(offered.len(), wanted, "{ms}");
+            assert!(offered.iter().all(|dispatch| dispatch.id == "AD_1"));
+        }
+    }
+
+    #[test]
+    fn what_was_answered_by_another_is_not_offered_when_that_call_is_over() {
+        let (clock, mut waiting) = (clock(), Waiting::default());
+        let one = room("RM_1", 1);
+        let mut offered = Vec::new();
+        for ms in [0, 2_000] {
+            offered = waiting.asked_for(&one, dispatches(1, false), |_| true, clock.at(ms));
+        }
+        waiting.answered(&one, offered.remove(0));
+        assert!(waiting.asked_for(&one, dispatches(1, false), |_| true, clock.at(60_000)).is_empty());
+        waiting.asked_for(&one, dispatches(2, false), |_| true, clock.at(60_000));
+        assert_eq!(waiting.asked_for(&one, dispatches(2, false), |_| true, clock.at(63_000)).len(), 1);
+    }
+
+    #[test]
+    fn a_room_of_which_nothing_is_heard_keeps_no_other_waiting() {
+        let (clock, mut waiting) = (clock(), Waiting::default());
+        let (dead, alive) = (room("RM_1", 1), room("RM_2", 1));
+        waiting.put_off(&dead, clock.at(0));
+        assert_eq!(waiting.look(vec![dead.clone(), alive.clone()], clock.at(1_000)), [alive]);
+        assert_eq!(waiting.look(vec![dead.clone()], clock.at(15_000)), [dead]);
     }
 
     #[test]

@@ -499,9 +499,9 @@ impl Session {
         self.measured_call();
         self.finish_recording().await;
         let heir = self.heir.take().filter(|_| reason == EndReason::Transferred);
+        self.drop_handing();
         self.last_signals(heir.is_none()).await;
         self.emit(domain::SessionEvent::Ended { reason });
-        self.drop_handing();
         match heir {
             Some(heir) => {
                 if let Some(leg) = self.connection.leg.take() {

@@ -110,7 +110,10 @@ pub(crate) async fn change(
     let options = wanted.options.unwrap_or_else(|| before.options.clone());
     let mut fields = Fields::default();
     check_key(&mut fields, wanted.key.as_ref());
-    check_options(&mut fields, &about(server, before.vendor)?, &options);
+    if options != before.options {
+        // What was saved when it was looked at less closely may still be switched off.
+        check_options(&mut fields, &about(server, before.vendor)?, &options);
+    }
     fields.check()?;
     if options.base_url != before.options.base_url {
         may_choose_address(ctx, options.base_url.as_ref())?;

@@ -96,7 +96,8 @@ kinds! {
         &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED
     ]];
     ChangeRoute = [ALWAYS, BODY, [
-        &problem::OPERATOR_ONLY, &problem::ROUTE_TAKEN, &problem::ROUTE_NODE_UNKNOWN, &problem::REFERENCE_UNKNOWN, &problem::PRECONDITION_FAILED
+        &problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::ROUTE_TAKEN, &problem::ROUTE_NODE_UNKNOWN, &problem::REFERENCE_UNKNOWN,
+        &problem::PRECONDITION_FAILED
     ]];
     AskRoute = [ALWAYS, BODY, [&problem::REFERENCE_UNKNOWN]];
     MakeOrganization = [ALWAYS, BODY, [&problem::OPERATOR_ONLY, &problem::CONFLICT, &problem::IDEMPOTENCY_KEY_IN_USE, &problem::IDEMPOTENCY_KEY_REUSED]];

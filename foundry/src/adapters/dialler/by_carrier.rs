@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ::carriers::leg::Unheard;
 use ::carriers::{Dial, End, Unanswered, e164};
+use control_api::provider_account::Vendor;
 use control_server::ports::{Account, CallRequest, NotDialled, WantedCall};
 use control_store::outbound::{Call, Step};
 use domain::{OrgId, wire_name};
@@ -136,17 +137,29 @@ impl Desk {
         at: Instant,
         rings: impl Fn(),
     ) -> Result<Leg, End> {
-        let vendor = wire_name(&account.vendor);
-        let reached = match self.begun_by_carrier(numbers, agent, account, at).await {
+        let vendor = account.vendor;
+        let begun = self.begun_by_carrier(numbers, agent, account, at).await;
+        self.reached(vendor, begun, rings).await
+    }
+
+    /// As `reached_by_carrier`, of a call that was asked for.
+    pub(super) async fn reached(
+        &self,
+        vendor: Vendor,
+        begun: Result<Dialling, End>,
+        rings: impl Fn(),
+    ) -> Result<Leg, End> {
+        let reached = match begun {
             Ok(dialling) => self.answered_at_last(dialling, rings).await,
             Err(end) => Err(end),
         };
         let outcome = reached.as_ref().map_or_else(|end| end.why.name(), |_| "answered");
-        metrics::counter!(DIALLED, "vendor" => vendor, "outcome" => outcome).increment(1);
+        metrics::counter!(DIALLED, "vendor" => wire_name(&vendor), "outcome" => outcome).increment(1);
         reached
     }
 
-    async fn begun_by_carrier(
+    /// Has the carrier make a call, at its place. Dropped while it is asked, a call that it makes would be nobody's.
+    pub(super) async fn begun_by_carrier(
         &self,
         numbers: Numbers<'_>,
         agent: &str,

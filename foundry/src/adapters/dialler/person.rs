@@ -1,18 +1,22 @@
 //! Somebody who is called for a caller: by the trunk or account that the agent names, or by the first that can.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ::carriers::e164;
+use ::carriers::{Unanswered, e164};
 use control_server::ports::Account;
 use domain::{OrgId, Pii, Transfer};
 use media_session::{Leg, NotTransferred};
 use media_sip::{Control, DialError, Outcome, Outgoing, Server};
+use runtime::Kind;
+use tokio::sync::oneshot;
 
 use super::by_carrier::Numbers;
 use super::{Desk, Trunk};
 use crate::adapters::phones;
 use crate::adapters::transfers::not_answered;
 
+const CALLING: Kind = Kind::new("phones.person");
 /// Two people talk for as long as carriers let any call last.
 const LONGEST_S: u32 = 14_400;
 
@@ -38,7 +42,7 @@ impl Desk {
     /// # Errors
     /// Why they were not reached.
     pub(crate) async fn call_person(
-        &self,
+        self: &Arc<Self>,
         whose: OnBehalf<'_>,
         transfer: &Transfer,
     ) -> Result<Person, NotTransferred> {
@@ -71,7 +75,7 @@ impl Desk {
     }
 
     async fn by_account(
-        &self,
+        self: &Arc<Self>,
         account: Account,
         whose: OnBehalf<'_>,
         transfer: &Transfer,
@@ -80,6 +84,7 @@ impl Desk {
             let what = format!("the account {} cannot call: {lacks}", account.name);
             return Err(NotTransferred::unsupported(&what));
         }
+        let vendor = account.vendor;
         let to = e164(&transfer.to).ok_or_else(|| {
             NotTransferred::failed("a carrier calls numbers in international form, such as +49301234567")
         })?;
@@ -88,11 +93,18 @@ impl Desk {
                 "a carrier's account calls from one of its numbers: `from` of the node says which, in international form",
             )
         })?;
-        let numbers = Numbers { to: &to, from: &from, ring_s: transfer.ring_s, limit_s: Some(LONGEST_S) };
+        let (ring_s, agent) = (transfer.ring_s, whose.agent.to_owned());
         let at = self.carriers.paces.place(&account);
-        let reached = self.reached_by_carrier(numbers, whose.agent, account, at, || {}).await;
+        let (desk, (tell, told)) = (Arc::clone(self), oneshot::channel());
+        // To its end though the caller hangs up meanwhile: a call that the carrier makes has to be somebody's, who hangs up on it.
+        self.tasks.spawn_graceful(CALLING, async move {
+            let numbers = Numbers { to: &to, from: &from, ring_s, limit_s: Some(LONGEST_S) };
+            let _unwanted = tell.send(desk.begun_by_carrier(numbers, &agent, account, at).await);
+        });
+        let begun = told.await.unwrap_or_else(|_stopping| Err(Unanswered::Cancelled.into()));
+        let reached = self.reached(vendor, begun, || {}).await;
         let leg = reached.map_err(|end| {
-            use ::carriers::Unanswered as Why;
+            use Unanswered as Why;
             let message = format!("the person was not reached: {}", end.why.name());
             match end.why {
                 Why::Declined => NotTransferred::refused(&message),
@@ -111,13 +123,20 @@ async fn by_trunk(sip: &Server, trunk: String, transfer: &Transfer) -> Result<Pe
     let outgoing = Outgoing {
         trunk,
         number: Pii(transfer.to.clone()),
-        caller: transfer.from.clone().map(Pii),
+        caller: None,
         ring: Duration::from_secs(transfer.ring_s.into()),
     };
-    let dialling = sip.dial(outgoing).map_err(|error| match error {
-        DialError::NotDialable => NotTransferred::failed("a person is called by a number, and that is none"),
-        other => NotTransferred::failed(&other.to_string()),
-    })?;
+    let no_number = |what: &str| {
+        let what = what.to_owned();
+        move |error| match error {
+            DialError::NotDialable => NotTransferred::failed(&what),
+            other => NotTransferred::failed(&other.to_string()),
+        }
+    };
+    sip.may_dial(&outgoing).map_err(no_number("a person is called by a number, and that is none"))?;
+    let outgoing = Outgoing { caller: transfer.from.clone().map(Pii), ..outgoing };
+    let dialling =
+        sip.dial(outgoing).map_err(no_number("what the person is to see (`from`) is no number"))?;
     let peer = dialling.answered().await.map_err(|Outcome { why, status }| {
         not_answered(why, &format!("the person was not reached: {} (SIP {status})", why.name()))
     })?;

@@ -6,18 +6,20 @@ use std::time::{Duration, SystemTime};
 
 use media_livekit::Waiting;
 use media_livekit::api::Command;
-use media_livekit::dispatch::{Api, Dispatch, Dispatches, Room, Rooms as All};
+use media_livekit::dispatch::{Api, Dispatch, Dispatches, Rooms as All};
 use providers_link::http;
+use runtime::Kind;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::Rooms;
 use super::ask::{Unanswered, ask};
+use super::{BY_ROUTE, Dispatched, Rooms};
 
+const OFFERING: Kind = Kind::new("rooms.offering");
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// A dispatch that was withdrawn is asked for again this often, until LiveKit takes it.
-const ATTEMPTS: usize = 5;
+/// A dispatch that was withdrawn is asked for again this often, until LiveKit takes it, each time after twice as long: 25 s in all.
+const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Until the process ends.
@@ -42,47 +44,60 @@ pub(super) async fn watch(rooms: Arc<Rooms>) {
 }
 
 impl Rooms {
-    async fn look_for(&self, waiting: &mut Waiting) -> Result<(), Unanswered> {
+    async fn look_for(self: &Arc<Self>, waiting: &mut Waiting) -> Result<(), Unanswered> {
         let all: All = self.answer(self.api().rooms(SystemTime::now())).await?;
+        // Whoever LiveKit is not told of is offered to nobody.
+        let told = Dispatched::of(self.board.dispatched()).agents;
+        let is_told = |agent: &str| agent == BY_ROUTE || told.iter().any(|(name, _)| name == agent);
         for room in waiting.look(all.rooms, now()) {
             let asked = self.answer(self.api().dispatches(&room.name, SystemTime::now())).await;
             let Dispatches { agent_dispatches } = match asked {
                 Ok(asked) => asked,
-                // The room ended meanwhile.
-                Err(error) if error.is_gone() => continue,
-                Err(error) => return Err(error),
-            };
-            let ours = |dispatch: &Dispatch| self.serves(&dispatch.agent_name, &room.name).is_some();
-            for dispatch in waiting.asked_for(&room, agent_dispatches, ours, now()) {
-                // The room was made anew with the agent on its way back, or already there.
-                if !self.leases.is_held(&dispatch.agent_name, &room.name).await {
-                    self.offer_again(&room, dispatch).await?;
+                Err(error) => {
+                    // It ended meanwhile, or the part of LiveKit that has it does not answer.
+                    tracing::debug!(sid = room.sid, %error, "what a room asks for is not known");
+                    waiting.put_off(&room, now());
+                    continue;
                 }
+            };
+            let ours = |dispatch: &Dispatch| {
+                is_told(&dispatch.agent_name) && self.serves(&dispatch.agent_name, &room.name).is_some()
+            };
+            for dispatch in waiting.asked_for(&room, agent_dispatches, ours, now()) {
+                // The room was made anew with the agent on its way back, or asked twice: it is answered.
+                if self.leases.is_held(&dispatch.agent_name, &room.name).await {
+                    waiting.answered(&room, dispatch);
+                    continue;
+                }
+                let offering = Arc::clone(self).offer_again(room.sid.clone(), dispatch);
+                // A server that stops in the midst of it would leave the room without a dispatch.
+                self.tasks.spawn_graceful(OFFERING, offering);
             }
         }
         Ok(())
     }
 
-    async fn offer_again(&self, room: &Room, dispatch: Dispatch) -> Result<(), Unanswered> {
+    async fn offer_again(self: Arc<Self>, sid: String, dispatch: Dispatch) {
         match self.tell(self.api().withdraw(&dispatch, SystemTime::now())).await {
-            Ok(()) => {}
             // Another server was quicker.
-            Err(error) if error.is_gone() => return Ok(()),
-            Err(error) => return Err(error),
+            Err(error) if error.is_gone() => return,
+            // Where it is not known whether it is withdrawn, one more does no harm: of one agent one alone is offered.
+            Ok(()) | Err(Unanswered::Late | Unanswered::Unreached(_)) => {}
+            Err(error) => return tracing::warn!(sid, %error, "a room could not be offered again"),
         }
-        tracing::info!(
-            agent = dispatch.agent_name,
-            sid = room.sid,
-            "a room that nobody took is offered again"
-        );
-        let mut attempts = 1;
-        loop {
+        tracing::info!(agent = dispatch.agent_name, sid, "a room that nobody took is offered again");
+        let mut pause = PAUSE;
+        for attempt in 1.. {
             match self.tell(self.api().ask_for(&dispatch, SystemTime::now())).await {
-                Err(error) if !error.is_gone() && attempts < ATTEMPTS => {
-                    attempts += 1;
-                    tokio::time::sleep(PAUSE).await;
+                Err(error) if !error.is_gone() && attempt < ATTEMPTS => {
+                    tracing::debug!(sid, attempt, %error, "a room could not be offered again yet");
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
                 }
-                told => return told,
+                Err(error) if !error.is_gone() => {
+                    return tracing::warn!(sid, %error, "a room could not be offered again");
+                }
+                _ => return,
             }
         }
     }
