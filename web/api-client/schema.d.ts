@@ -16470,7 +16470,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `ROUTE_TAKEN`: Another organization has this number, room or hostname */
+            /** @description `CONFLICT`: There is one already; `ROUTE_TAKEN`: Another organization has this number, room or hostname */
             409: {
                 headers: {
                     [name: string]: unknown;
