@@ -107,13 +107,14 @@ impl Desk {
         let longest = self.board.catalogue().find(&agent).map(|found| found.ready.options.longest_call_s);
         let ring_s = call.set.ring_s.unsigned_abs();
         let limit_s = limit_s(longest.unwrap_or_default());
-        let reached = match to.zip(from) {
-            Some((to, from)) => {
+        let reached = match (to, from) {
+            (Some(to), Some(from)) => {
                 let numbers = Numbers { to: &to, from: &from, ring_s, limit_s };
                 let rings = || pen.note(Step::Rings);
                 self.reached_by_carrier(numbers, &agent, account, at, rings).await
             }
-            None => Err(Unanswered::UnknownNumber.into()),
+            (None, _) => Err(Unanswered::UnknownNumber.into()),
+            (_, None) => Err(Unanswered::Forbidden.into()),
         };
         match reached {
             Ok(leg) => {
