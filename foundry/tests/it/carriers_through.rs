@@ -23,13 +23,7 @@ const TRY: &str = "?try=1";
 
 /// A caller at Twilio who has asked for a person, and whom Twilio was told to put through.
 fn put_through(trunk: &Trunk) -> Stream {
-    let twiml = process::wait_for("the route", Duration::from_secs(10), || {
-        let answer = rings(trunk, "CA7", NUMBER, AUTH_TOKEN).text();
-        answer.contains("<Connect>").then_some(answer)
-    });
-    let mut stream = stream_of(trunk, "CA7", &twiml);
-    assert!(stream.listen(25) >= 25, "the greeting");
-    stream.play(&[spoken("desk_yes.wav"), silence(1)].concat());
+    let mut stream = asking_at_twilio(trunk);
     let asked = process::wait_for("a transfer", Duration::from_secs(20), || {
         let wanted =
             |command: &Value| command["twiml"].as_str().is_some_and(|twiml| twiml.contains("<Dial "));
@@ -266,8 +260,8 @@ fn person_at_twilio(trunk: &Trunk) -> Stream {
     person
 }
 
-/// A caller who has asked for a person, at the agent that calls them itself.
-fn waiting_at_twilio(trunk: &Trunk) -> Stream {
+/// A caller who has asked for a person.
+fn asking_at_twilio(trunk: &Trunk) -> Stream {
     let twiml = process::wait_for("the route", Duration::from_secs(10), || {
         let answer = rings(trunk, "CA7", NUMBER, AUTH_TOKEN).text();
         answer.contains("<Connect>").then_some(answer)
@@ -282,7 +276,7 @@ fn waiting_at_twilio(trunk: &Trunk) -> Stream {
 fn a_person_is_called_by_the_account_told_of_the_caller_and_connected_with_them() {
     let _quiet = house::among_others();
     let trunk = Trunk::consulting("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
-    let mut caller = waiting_at_twilio(&trunk);
+    let mut caller = asking_at_twilio(&trunk);
     let mut person = person_at_twilio(&trunk);
     let key = json!({"event": "dtmf", "streamSid": "MZ1", "sequenceNumber": "9", "dtmf": {"track": "inbound_track", "digit": "1"}});
     person.socket.say(&key.to_string()).expect("it is read");
@@ -326,7 +320,7 @@ fn a_person_is_called_by_the_account_told_of_the_caller_and_connected_with_them(
 fn a_caller_whose_person_is_busy_at_the_carrier_comes_back_to_the_agent() {
     let _quiet = house::among_others();
     let trunk = Trunk::consulting("twilio", AUTH_TOKEN, json!({"account_sid": SID}));
-    let mut caller = waiting_at_twilio(&trunk);
+    let mut caller = asking_at_twilio(&trunk);
     let dial = process::wait_for("the carrier is asked", SOON, || trunk.commands("dial").into_iter().next());
     let busy = [
         ("CallbackSource", "call-progress-events"),
