@@ -1,5 +1,5 @@
 //! Leases on conversations that another server may take over: held by renewing them, taken where they ran out. Only the database's clock
-//! says which has.
+//! says which has. Of one agent in one room there is one.
 
 use std::time::Duration;
 
@@ -22,6 +22,16 @@ pub struct New<'a> {
     pub metadata: &'a str,
 }
 
+/// What comes of asking for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    Ours,
+    /// A server that lives has this agent in this room.
+    Held,
+    /// The lease of before ran out: whether somebody goes on with its call, or nobody does, is not known yet. Or it ended just now.
+    Open,
+}
+
 /// One that ran out and was taken over.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Taken {
@@ -41,15 +51,15 @@ pub struct Taken {
     pub call: Option<LeftOpen>,
 }
 
-/// Whether it is ours now: nobody has one on the session.
+/// Asks for one. Of all who ask for an agent in one room, on whichever servers, one alone gets it.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn hold(tx: &mut SystemTx, new: New<'_>, lasts: Duration) -> Result<bool, Error> {
+pub async fn hold(tx: &mut SystemTx, new: New<'_>, lasts: Duration) -> Result<Claim, Error> {
     let done = sqlx::query!(
         "insert into app.leases (session_id, org_id, server_id, agent_name, host, room, identity, metadata, expires_at)
          select $1, o.id, $3, $4, $5, $6, $7, $8, clock_timestamp() + make_interval(secs => $9) from app.orgs o where o.id = $2
-         on conflict (session_id) do nothing",
+         on conflict (host, room, agent_name) do nothing",
         new.session.as_uuid(),
         new.org.as_uuid(),
         new.server.as_uuid(),
@@ -62,16 +72,21 @@ pub async fn hold(tx: &mut SystemTx, new: New<'_>, lasts: Duration) -> Result<bo
     )
     .execute(tx.connection())
     .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() == 1 {
+        return Ok(Claim::Ours);
+    }
+    let held = is_held(tx, new.host, new.room, new.agent).await?;
+    Ok(if held { Claim::Held } else { Claim::Open })
 }
 
-/// Whether some server has this agent in this room, or is to go on there in another's place.
+/// Whether a server that lives has this agent in this room.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn is_held(tx: &mut SystemTx, host: &str, room: &str, agent: &str) -> Result<bool, Error> {
     let held = sqlx::query_scalar!(
-        r#"select exists (select 1 from app.leases where host = $1 and room = $2 and agent_name = $3) as "held!""#,
+        r#"select exists (
+             select from app.leases where host = $1 and room = $2 and agent_name = $3 and expires_at > clock_timestamp()) as "held!""#,
         host,
         room,
         agent

@@ -1,6 +1,6 @@
 //! Leases on conversations in rooms: this server's are renewed as long as it lives; those of one that died run out and are taken.
 //!
-//! Two servers never have a conversation at once. A holder that was late to renew gives it up before the database lets another have it. One
+//! Two servers never have a conversation at once, nor has one agent two in one room: whoever brings it has the lease before it enters. A holder that was late to renew gives it up before the database lets another have it. One
 //! that cannot ask the database goes on in its room, where there is but one of an identity: whoever takes over takes that place, and the
 //! holder, who must not enter again before it knows better, is sent away. What it writes of the call after that is not taken. And a server
 //! takes nothing before it has seen the database for as long as every holder needs to find it again.
@@ -10,7 +10,7 @@ mod book;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use control_store::lease::{self, New, Taken};
+use control_store::lease::{self, Claim, New, Taken};
 use control_store::{Db, Fence, Reason};
 use domain::{OrgId, ServerId, SessionId};
 use futures::FutureExt as _;
@@ -31,8 +31,12 @@ const ASKS: usize = 256;
 const ANSWER_WITHIN: Duration = Duration::from_millis(1_000);
 /// Renewals are not waited for as long: two of them fit into a lease.
 const RENEWED_WITHIN: Duration = Duration::from_millis(700);
-/// Who offers a room does not wait longer to hear whether the agent is in it.
+/// Who looks for callers to whom nobody came does not wait longer to hear whether somebody did.
 const KNOWN_WITHIN: Duration = Duration::from_millis(300);
+/// The lease of a call that is over is deleted within this, at the next renewal. LiveKit waits 3 s for an answer to an offer.
+const GONE_WITHIN: Duration = Duration::from_millis(1_000);
+/// Whoever waits for that asks this often.
+const ASKED_EVERY: Duration = Duration::from_millis(200);
 /// For the last word to the database, when the server ends.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -68,6 +72,17 @@ pub(crate) struct Tenure {
     asks: mpsc::Sender<Ask>,
 }
 
+/// What comes of asking for the right to have a call that is to begin.
+pub(crate) enum Held {
+    Ours(Tenure),
+    /// The agent is in the room, by this server or another.
+    Theirs,
+    /// The agent was in the room, and its server died: whether its call goes on shows a little later.
+    Open,
+    /// The database gives none now: the call can be had all the same, and cannot be taken over.
+    Unknown,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
     Done,
@@ -96,34 +111,36 @@ impl Leases {
         Self { db, server, host, asks }
     }
 
-    /// A lease on a call that begins. `None` where the database gives none now: the call is held all the same, and cannot be taken over.
-    pub(crate) async fn hold(
-        &self,
-        session: SessionId,
-        org: OrgId,
-        at: Where<'_>,
-        door: Door,
-    ) -> Option<Tenure> {
-        let asked = Instant::now();
+    /// A lease on a call that is to begin. One of a call that ends in this moment is waited for.
+    pub(crate) async fn hold(&self, session: SessionId, org: OrgId, at: Where<'_>) -> Held {
+        let until = Instant::now() + GONE_WITHIN;
         let Where { agent, room, identity, metadata } = at;
         let (server, host) = (self.server, self.host.as_str());
         let new = New { session, org, server, agent, host, room, identity, metadata };
-        let holding = async {
-            let mut tx = self.db.system_tx(Reason::Leases).await?;
-            let held = lease::hold(&mut tx, new, LASTS).await?;
-            tx.commit().await.map(|()| held)
-        };
-        match tokio::time::timeout(ANSWER_WITHIN, holding).await {
-            Ok(Ok(true)) => return Some(self.tenure(session, 0, asked, door).await),
-            Ok(Ok(false)) => tracing::error!(%session, "another server has this call"),
-            Ok(Err(error)) => {
-                tracing::warn!(%session, %error, "this call has no lease: no other server can go on with it");
-            }
-            Err(_elapsed) => {
-                tracing::warn!(%session, "the database is too slow for leases: no other server can go on with this call");
+        loop {
+            let asked = Instant::now();
+            let late = asked >= until;
+            match tokio::time::timeout(ANSWER_WITHIN, self.claim(new)).await {
+                Ok(Ok(Claim::Ours)) => return Held::Ours(self.tenure(session, 0, asked).await),
+                Ok(Ok(Claim::Held)) if late => return Held::Theirs,
+                Ok(Ok(Claim::Open)) if late => return Held::Open,
+                Ok(Ok(Claim::Held | Claim::Open)) => tokio::time::sleep(ASKED_EVERY).await,
+                Ok(Err(error)) => {
+                    tracing::warn!(%session, %error, "this call has no lease: no other server can go on with it");
+                    return Held::Unknown;
+                }
+                Err(_elapsed) => {
+                    tracing::warn!(%session, "the database is too slow for leases: no other server can go on with this call");
+                    return Held::Unknown;
+                }
             }
         }
-        None
+    }
+
+    async fn claim(&self, new: New<'_>) -> Result<Claim, control_store::Error> {
+        let mut tx = self.db.system_tx(Reason::Leases).await?;
+        let claim = lease::hold(&mut tx, new, LASTS).await?;
+        tx.commit().await.map(|()| claim)
     }
 
     /// Whether some server has this agent in this room. Where the database does not say it nobody is known to be there.
@@ -178,14 +195,14 @@ impl Leases {
         tx.commit().await?;
         let mut ours = Vec::with_capacity(taken.len());
         for one in taken {
-            let tenure = self.tenure(one.session, one.fence, asked, Door::default()).await;
+            let tenure = self.tenure(one.session, one.fence, asked).await;
             ours.push((one, tenure));
         }
         Ok(ours)
     }
 
-    async fn tenure(&self, session: SessionId, number: i32, asked: Instant, door: Door) -> Tenure {
-        let (fence, lost) = (Fence::new(number), CancellationToken::new());
+    async fn tenure(&self, session: SessionId, number: i32, asked: Instant) -> Tenure {
+        let (fence, lost, door) = (Fence::new(number), CancellationToken::new(), Door::default());
         let right = Right { number, fence: fence.clone(), lost: lost.clone(), door: door.clone() };
         let ask = Ask::Hold { session, asked, right };
         if self.asks.send(ask).await.is_err() {

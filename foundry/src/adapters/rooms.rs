@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::catalogue::Reach;
 use crate::adapters::entry::{request, spends};
 use crate::adapters::keypads::InRoom;
-use crate::adapters::leases::{Leases, Tenure, Where};
+use crate::adapters::leases::{Held, Leases, Tenure, Where};
 use crate::adapters::protocol::LiveKit;
 use crate::adapters::returning::{self, Return};
 use crate::adapters::sight::Sight;
@@ -198,20 +198,16 @@ impl Rooms {
 
     async fn take(self: Arc<Self>, offer: Offer, load: watch::Receiver<Load>) {
         let stop = self.tasks.token();
-        let (agent, room, metadata) = (offer.agent.clone(), offer.room.clone(), offer.metadata.clone());
-        let Some(Some((slot, org, assigned))) = stop.run_until_cancelled(self.admit(offer)).await else {
+        let Some(Some((slot, stay, assigned))) = stop.run_until_cancelled(self.admit(offer)).await else {
             return;
         };
         let own = self.tasks.child();
-        let options =
-            media_livekit::Options { trust: self.trust.clone(), ..media_livekit::Options::default() };
-        let door = options.door.clone();
+        let options = media_livekit::Options {
+            door: stay.tenure.as_ref().map(|tenure| tenure.door.clone()).unwrap_or_default(),
+            trust: self.trust.clone(),
+            ..media_livekit::Options::default()
+        };
         let visit = media_livekit::enter(assigned.ticket.clone(), &self.credentials, options, &own);
-        let session = SessionId::generate();
-        let at = Where { agent: &agent, room: &room, identity: &assigned.identity, metadata: &metadata };
-        let tenure = self.leases.hold(session, org, at, door).await;
-        let mut stay = Stay::new(session, agent, metadata, tenure);
-        stay.terminated = assigned.terminated.clone();
         let over = self.attend(slot, visit, &own, &stay, None, load).await;
         assigned.ended(over.and_then(failure));
         self.linger(stay).await;
@@ -393,16 +389,28 @@ impl Rooms {
         (!self.spending.is_stopped(org) && self.board.has(&agent)).then_some(org)
     }
 
-    /// Reserves before it says yes: a job that was taken has its place.
-    async fn admit(&self, offer: Offer) -> Option<(Slot, OrgId, Assigned)> {
-        let org = self.serves(&offer.agent, &offer.room)?;
-        // A LiveKit server that was started again offers rooms anew whose agents are on their way back.
-        if self.leases.is_held(&offer.agent, &offer.room).await {
-            tracing::info!(agent = offer.agent, "a room is not taken: the agent is in it");
-            return None;
-        }
+    /// Has the lease and reserves before it says yes: a job that was taken has its place, and its agent the room for itself.
+    async fn admit(&self, offer: Offer) -> Option<(Slot, Stay, Assigned)> {
+        let Offer { agent, room, identity, metadata, .. } = &offer;
+        let org = self.serves(agent, room)?;
+        let session = SessionId::generate();
+        let tenure = match self.leases.hold(session, org, Where { agent, room, identity, metadata }).await {
+            Held::Ours(tenure) => Some(tenure),
+            Held::Unknown => None,
+            // It is offered again, when it is known whether the agent comes back.
+            Held::Open => return None,
+            // Asked for twice, or by a LiveKit server that was started again while the agent is on its way back.
+            Held::Theirs => {
+                tracing::info!(agent, "a room is not entered: the agent is in it");
+                offer.done();
+                return None;
+            }
+        };
         let slot = self.directory.reserve().ok()?;
-        Some((slot, org, offer.accept().await?))
+        let mut stay = Stay::new(session, agent.clone(), metadata.clone(), tenure);
+        let assigned = offer.accept().await?;
+        stay.terminated = assigned.terminated.clone();
+        Some((slot, stay, assigned))
     }
 
     fn begin(&self, slot: Slot, stay: &Stay, back: Option<Return>, begun: &Begun, peer: Peer) {

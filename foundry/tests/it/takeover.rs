@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use domain::Secret;
 use media_core::LegEvent;
-use media_livekit::dispatch::{Api, Dispatch};
+use media_livekit::api::Command;
+use media_livekit::dispatch::{Api, Dispatch, Dispatches};
 use media_livekit::{Grant, Keys, Notice, Options, Said, Ticket, Visit, With};
 use media_rtc::link::Credentials;
 use runtime::Tasks;
@@ -21,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ROOMS: usize = 20;
 /// Rooms with a caller before there is a server.
 const EARLY: usize = 6;
+/// Dispatches of one agent into one room that are made in the same moment, and rooms of which that is so.
+const AT_ONCE: usize = 5;
+const ASKING: usize = 4;
 
 fn servers(count: usize, rooms: &LiveKit, database: &str) -> Vec<Server> {
     let settings = livekit::settings(rooms);
@@ -40,19 +44,18 @@ struct Caller {
 
 impl Caller {
     fn enter(rooms: &LiveKit, room: String, credentials: &Arc<Credentials>, tasks: &Tasks) -> Self {
-        let keys = Keys { key: KEY.to_owned(), secret: Secret::new(SECRET.to_owned()) };
-        let grant = Grant {
-            room: room.clone(),
-            identity: "ann".to_owned(),
-            agents: vec![("front-desk".to_owned(), "vip".to_owned())],
-            ..Grant::default()
-        };
-        let token = keys.join(&grant, SystemTime::now(), Duration::from_secs(600)).expect("a token");
+        let agents = vec![("front-desk".to_owned(), "vip".to_owned())];
+        let grant = Grant { room, identity: "ann".to_owned(), agents, ..Grant::default() };
+        Self::enter_as(rooms, grant, credentials, tasks)
+    }
+
+    fn enter_as(rooms: &LiveKit, grant: Grant, credentials: &Arc<Credentials>, tasks: &Tasks) -> Self {
+        let token = keys().join(&grant, SystemTime::now(), Duration::from_secs(600)).expect("a token");
         let options =
             Options { with: With::Agents, listen: ([127, 0, 0, 1], 0).into(), ..Options::default() };
         let ticket = Ticket { url: rooms.url(), token };
         let visit = media_livekit::enter(ticket, credentials, options, tasks);
-        Self { visit, room, said: BTreeMap::new() }
+        Self { visit, room: grant.room, said: BTreeMap::new() }
     }
 
     async fn write(&self, text: &str) {
@@ -115,6 +118,22 @@ impl Caller {
         self.hears("the agent of another server", cut_off).await;
         since.elapsed()
     }
+}
+
+fn keys() -> Keys {
+    Keys { key: KEY.to_owned(), secret: Secret::new(SECRET.to_owned()) }
+}
+
+/// Asks LiveKit's server.
+fn post(command: Result<Command, media_livekit::Error>) -> testkit::http::Reply {
+    let asked = command.expect("a request");
+    let headers =
+        [("authorization", asked.authorization.expose().as_str()), ("content-type", asked.content_type)];
+    let (base, path) = asked.url.split_at(asked.url.find("/twirp").expect("its path"));
+    let answer = testkit::http::request(base, "POST", path, &headers, asked.body.as_bytes());
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer
 }
 
 fn sql(database: &str, statement: &str) -> String {
@@ -253,14 +272,8 @@ fn a_livekit_server_that_is_started_again_brings_no_second_agent() {
     runtime.block_on(caller.back());
     is_answered_once(&runtime, &mut caller);
     // As the caller's token does where the caller is back first and makes the room anew.
-    let keys = Keys { key: KEY.to_owned(), secret: Secret::new(SECRET.to_owned()) };
-    let api = Api { url: &rooms.url(), keys: &keys };
-    let asked = api.ask_for(&Dispatch::of("front-desk", "desk"), SystemTime::now()).expect("a request");
-    let headers =
-        [("authorization", asked.authorization.expose().as_str()), ("content-type", asked.content_type)];
-    let (base, path) = asked.url.split_at(asked.url.find("/twirp").expect("its path"));
-    let made = testkit::http::request(base, "POST", path, &headers, asked.body.as_bytes());
-    assert_eq!(made.expect("an answer").status, 200);
+    let api = Api { url: &rooms.url(), keys: &keys() };
+    post(api.ask_for(&Dispatch::of("front-desk", "desk"), SystemTime::now()));
     // As long as it takes to find a room that nobody took, and more.
     runtime.block_on(async { tokio::time::sleep(Duration::from_secs(6)).await });
     is_answered_once(&runtime, &mut caller);
@@ -273,6 +286,69 @@ fn a_livekit_server_that_is_started_again_brings_no_second_agent() {
         "1",
         "nobody is greeted after the goodbye"
     );
+    runtime.block_on(async { tasks.shutdown().await });
+}
+
+#[test]
+fn dispatches_of_one_agent_into_one_room_in_the_same_moment_bring_one_agent() {
+    let _quiet = house::quiet();
+    let rooms = LiveKit::start();
+    let database = postgres::empty();
+    let servers = servers(2, &rooms, &database);
+    let (runtime, tasks) = (runtime(), Tasks::new());
+    let credentials = Arc::new(Credentials::generate());
+    let (url, keys) = (rooms.url(), keys());
+    let api = Api { url: &url, keys: &keys };
+    let mut callers: Vec<Caller> = runtime.block_on(async {
+        let enter = |n| {
+            // Whom they want is said by others.
+            let grant = Grant { room: format!("desk-{n}"), identity: "ann".to_owned(), ..Grant::default() };
+            Caller::enter_as(&rooms, grant, &credentials, &tasks)
+        };
+        (0..ASKING).map(enter).collect()
+    });
+    process::wait_for("callers in their rooms", PATIENCE, || {
+        (rooms.log().matches("participant active").count() == ASKING).then_some(())
+    });
+    let together = std::sync::Barrier::new(ASKING * AT_ONCE);
+    let dispatch = |caller: &Caller| {
+        together.wait();
+        post(api.ask_for(&Dispatch::of("front-desk", &caller.room), SystemTime::now()));
+    };
+    std::thread::scope(|scope| {
+        for caller in &callers {
+            (0..AT_ONCE).for_each(|_| drop(scope.spawn(|| dispatch(caller))));
+        }
+    });
+    runtime.block_on(async {
+        futures::future::join_all(callers.iter_mut().map(async |caller| {
+            caller.answered().await;
+        }))
+        .await;
+    });
+    let one_each = || {
+        let log = rooms.log();
+        let came = |line: &&str| line.contains("participant active") && line.contains("\"agent-");
+        let agents: Vec<&str> = log.lines().filter(came).collect();
+        assert_eq!(agents.len(), ASKING, "one agent for each room: {agents:#?}");
+        assert_eq!(sql(&database, "select count(*) from app.sessions"), ASKING.to_string(), "no second call");
+    };
+    one_each();
+    for caller in &callers {
+        // Each of them was taken by a server or found to be done: none waits to be offered when the call is over.
+        process::wait_for("dispatches that are settled", PATIENCE, || {
+            let listed = post(api.dispatches(&caller.room, SystemTime::now())).json();
+            let Dispatches { agent_dispatches: all } = serde_json::from_value(listed).expect("an answer");
+            (all.len() == AT_ONCE && all.iter().all(Dispatch::is_taken)).then_some(())
+        });
+    }
+    for caller in &mut callers {
+        is_answered_once(&runtime, caller);
+    }
+    one_each();
+    let left = |server: &Server| server.log().matches("a room is not entered: the agent is in it").count();
+    let left: usize = servers.iter().map(left).sum();
+    assert_eq!(left, ASKING * (AT_ONCE - 1), "it is said once of each that came second");
     runtime.block_on(async { tasks.shutdown().await });
 }
 

@@ -6,5 +6,5 @@ pub const ROOMS: &str = "livekit_rooms";
 pub const VISITS_ENDED: &str = "livekit_visits_ended_total";
 /// Connections that broke, by `what` brought them back: `resume`, `rejoin`.
 pub const RECONNECTS: &str = "livekit_reconnects_total";
-/// Jobs that LiveKit offered, by `answer`: `taken`, `refused`.
+/// Jobs that LiveKit offered, by `answer`: `taken`, `refused`, `done` (the agent was in the room).
 pub const JOBS_OFFERED: &str = "livekit_jobs_offered_total";

@@ -67,6 +67,8 @@ pub struct Offer {
     /// What whoever asked for the agent gave it along.
     pub metadata: String,
     pub agent: String,
+    /// As whom the agent comes into the room.
+    pub identity: String,
     job: String,
     controls: mpsc::Sender<Control>,
     answered: bool,
@@ -76,8 +78,6 @@ pub struct Offer {
 #[derive(Debug)]
 pub struct Assigned {
     pub ticket: Ticket,
-    /// As whom the agent is in the room.
-    pub identity: String,
     /// Cancelled when the server wants the agent gone.
     pub terminated: CancellationToken,
     job: String,
@@ -87,8 +87,9 @@ pub struct Assigned {
 
 #[derive(Debug)]
 enum Control {
-    Accept { job: String, assigned: oneshot::Sender<Assigned> },
+    Accept { job: String, identity: String, assigned: oneshot::Sender<Assigned> },
     Refuse { job: String },
+    Done { job: String },
     Ended { job: String, failed: Option<String> },
 }
 
@@ -141,8 +142,16 @@ impl Offer {
     pub async fn accept(mut self) -> Option<Assigned> {
         self.answered = true;
         let (assigned, comes) = oneshot::channel();
-        self.controls.send(Control::Accept { job: self.job.clone(), assigned }).await.ok()?;
+        let (job, identity) = (self.job.clone(), self.identity.clone());
+        self.controls.send(Control::Accept { job, identity, assigned }).await.ok()?;
         comes.await.ok()
+    }
+
+    /// What the room asks for is there. Nobody comes, and it is offered to nobody else: to LiveKit the job is one that went well.
+    pub fn done(mut self) {
+        self.answered = true;
+        // A worker that is so far behind has lost the offer already.
+        let _late = self.controls.try_send(Control::Done { job: self.job.clone() });
     }
 }
 
@@ -178,15 +187,9 @@ struct Shell {
     offers: mpsc::Sender<Offer>,
     controls: mpsc::Sender<Control>,
     /// For their assignment.
-    waiting: HashMap<String, Waiting>,
+    waiting: HashMap<String, oneshot::Sender<Assigned>>,
     running: HashMap<String, CancellationToken>,
     tasks: Tasks,
-}
-
-/// Whoever said yes to a job, and as whom.
-struct Waiting {
-    identity: String,
-    assigned: oneshot::Sender<Assigned>,
 }
 
 type Wire = Line<WorkerMessage, ServerMessage>;
@@ -305,6 +308,7 @@ impl Shell {
             room: job.room.map(|room| room.name).unwrap_or_default(),
             metadata: job.metadata,
             agent: self.worker.agent.clone(),
+            identity: format!("agent-{:012x}", rand::random::<u64>() >> 16),
             job: job.id.clone(),
             controls: self.controls.clone(),
             answered: false,
@@ -321,13 +325,15 @@ impl Shell {
 
     fn control(&mut self, control: Control) -> Option<FromWorker> {
         match control {
-            Control::Accept { job, assigned } => {
-                let comes = self.comes();
-                let identity = comes.identity.clone();
-                let accepted = self.jobs.accept(&job, comes, now())?;
+            Control::Accept { job, identity, assigned } => {
+                let accepted = self.jobs.accept(&job, self.comes(identity), now())?;
                 metrics::counter!(JOBS_OFFERED, "answer" => "taken").increment(1);
-                self.waiting.insert(job, Waiting { identity, assigned });
+                self.waiting.insert(job, assigned);
                 Some(accepted)
+            }
+            Control::Done { job } => {
+                metrics::counter!(JOBS_OFFERED, "answer" => "done").increment(1);
+                self.jobs.done(&job)
             }
             Control::Refuse { job } => {
                 metrics::counter!(JOBS_OFFERED, "answer" => "refused").increment(1);
@@ -340,12 +346,8 @@ impl Shell {
         }
     }
 
-    fn comes(&self) -> Comes {
-        Comes {
-            identity: format!("agent-{:012x}", rand::random::<u64>() >> 16),
-            name: self.worker.title.clone(),
-            attributes: attributes(&self.worker.agent).into(),
-        }
+    fn comes(&self, identity: String) -> Comes {
+        Comes { identity, name: self.worker.title.clone(), attributes: attributes(&self.worker.agent).into() }
     }
 
     fn assign(&mut self, assignment: Assignment) -> Option<FromWorker> {
@@ -357,14 +359,13 @@ impl Shell {
         self.running.insert(job.clone(), terminated.clone());
         let assigned = Assigned {
             ticket: Ticket { url, token: domain::Secret::new(assignment.token) },
-            identity: waiting.identity,
             terminated,
             job,
             controls: self.controls.clone(),
             failed: Some("the agent was not started".to_owned()),
         };
         // Who no longer waits reports by dropping it.
-        let _gone = waiting.assigned.send(assigned);
+        let _gone = waiting.send(assigned);
         Some(running)
     }
 }

@@ -90,7 +90,7 @@ const ROWS: &[(&str, &str)] = &[
     ),
     (
         "leases",
-        "(session_id, org_id, server_id, agent_name, host, room, identity, expires_at) values ('$O', '$O', '$O', 'a', 'h', 'r', 'i', now())",
+        "(session_id, org_id, server_id, agent_name, host, room, identity, expires_at) values ('$O', '$O', '$O', 'a', 'h', '$O', 'i', now())",
     ),
     ("session_greetings", "(session_id, org_id, started_at) values ('$O', '$O', now())"),
     ("turns", "(session_id, org_id, turn, started_at) values ('$O', '$O', 1, now())"),

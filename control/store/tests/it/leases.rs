@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use control_store::lease::Claim;
 use control_store::{Checkpoint, Db, Entry, Fence, Reason, journal, lease, session, writer};
 use domain::{OrgId, ServerId, SessionId};
 use runtime::Tasks;
@@ -13,22 +14,27 @@ use crate::support::{database, sql};
 const LONG: Duration = Duration::from_secs(600);
 const OVER: Duration = Duration::ZERO;
 const HOST: &str = "wss://rooms.example.com";
+const DESK: [&str; 3] = ["front-desk", HOST, "desk"];
+
+/// Asks for a lease on a call of this agent, in this room of this host.
+async fn claim(
+    db: &Db,
+    org: OrgId,
+    server: ServerId,
+    session: SessionId,
+    lasts: Duration,
+    [agent, host, room]: [&str; 3],
+) -> Claim {
+    let (identity, metadata) = ("agent-1", "vip");
+    let new = lease::New { session, org, server, agent, host, room, identity, metadata };
+    let mut tx = db.system_tx(Reason::Leases).await.expect("a transaction");
+    let claim = lease::hold(&mut tx, new, lasts).await.expect("answered");
+    tx.commit().await.expect("committed");
+    claim
+}
 
 async fn hold(db: &Db, org: OrgId, server: ServerId, session: SessionId, lasts: Duration) -> bool {
-    let new = lease::New {
-        session,
-        org,
-        server,
-        agent: "front-desk",
-        host: HOST,
-        room: "desk",
-        identity: "agent-1",
-        metadata: "vip",
-    };
-    let mut tx = db.system_tx(Reason::Leases).await.expect("a transaction");
-    let held = lease::hold(&mut tx, new, lasts).await.expect("answered");
-    tx.commit().await.expect("committed");
-    held
+    claim(db, org, server, session, lasts, DESK).await == Claim::Ours
 }
 
 async fn take(db: &Db, server: ServerId, limit: usize) -> Vec<lease::Taken> {
@@ -74,13 +80,58 @@ async fn a_lease_is_held_by_renewing_it_and_taken_by_one_alone_when_it_has_run_o
     assert_eq!(sql(&url, "select count(*) from app.leases").await, "0");
 }
 
+/// How many of so many who ask for it in the same moment, each another server, get the lease.
+async fn winners(db: &Db, org: OrgId, askers: usize) -> usize {
+    let together = tokio::sync::Barrier::new(askers);
+    let ask = async || {
+        together.wait().await;
+        claim(db, org, ServerId::generate(), SessionId::generate(), LONG, DESK).await
+    };
+    let claims = futures::future::join_all((0..askers).map(|_| ask())).await;
+    let won = claims.iter().filter(|claim| **claim == Claim::Ours).count();
+    let held = claims.iter().filter(|claim| **claim == Claim::Held).count();
+    assert_eq!(won + held, askers, "whoever has not got it is told that another has: {claims:?}");
+    won
+}
+
+#[tokio::test]
+async fn of_many_who_bring_one_agent_into_one_room_in_the_same_moment_one_gets_the_lease() {
+    let (db, url) = database().await;
+    let org = org(&url).await;
+    assert_eq!(winners(&db, org, 12).await, 1);
+    assert_eq!(sql(&url, "select count(*) from app.leases").await, "1");
+    let ask = async |at| claim(&db, org, ServerId::generate(), SessionId::generate(), LONG, at).await;
+    let [agent, host, room] = DESK;
+    for other in [["sales", host, room], [agent, "wss://elsewhere", room], [agent, host, "another"]] {
+        assert_eq!(ask(other).await, Claim::Ours, "{other:?} is free");
+    }
+
+    // Its holder dies: it is there for whoever takes the call over, and for nobody who brings the agent anew.
+    let desk = "where room = 'desk' and agent_name = 'front-desk' and host like '%example%'";
+    let ended = format!("update app.leases set expires_at = now() - interval '1 second' {desk}");
+    sql(&url, &ended).await;
+    assert_eq!(ask(DESK).await, Claim::Open);
+    let taken = take(&db, ServerId::generate(), 9).await.remove(0);
+    assert_eq!((taken.room.as_str(), taken.agent.as_str(), taken.fence), (room, agent, 1));
+    assert_eq!(ask(DESK).await, Claim::Held);
+
+    // When that call is over as well the room can have the agent again.
+    let mut tx = db.system_tx(Reason::Leases).await.expect("a transaction");
+    assert!(lease::is_held(&mut tx, host, room, agent).await.expect("answered"));
+    lease::release(&mut tx, &[(taken.session, taken.fence)]).await.expect("answered");
+    assert!(!lease::is_held(&mut tx, host, room, agent).await.expect("answered"));
+    tx.commit().await.expect("committed");
+    assert_eq!(winners(&db, org, 12).await, 1);
+}
+
 #[tokio::test]
 async fn of_leases_that_ran_out_each_taker_gets_its_share_in_its_own_rooms() {
     let (db, url) = database().await;
     let org = org(&url).await;
     let server = ServerId::generate();
-    for _ in 0..3 {
-        assert!(hold(&db, org, server, SessionId::generate(), OVER).await);
+    for room in ["one", "two", "three"] {
+        let at = ["front-desk", HOST, room];
+        assert_eq!(claim(&db, org, server, SessionId::generate(), OVER, at).await, Claim::Ours);
     }
     let mut tx = db.system_tx(Reason::Leases).await.expect("a transaction");
     assert_eq!(lease::late(&mut tx, HOST).await.expect("answered"), 3);

@@ -103,6 +103,9 @@ pub(crate) struct Availability {
     pub(crate) participant_identity: String,
     #[prost(map = "string, string", tag = "7")]
     pub(crate) participant_attributes: HashMap<String, String>,
+    /// Not available, and the job is done.
+    #[prost(bool, tag = "8")]
+    pub(crate) terminate: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

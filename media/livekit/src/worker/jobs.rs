@@ -94,14 +94,25 @@ impl Jobs {
             participant_name: comes.name,
             participant_identity: comes.identity,
             participant_attributes: comes.attributes,
+            terminate: false,
         }))
     }
 
+    /// Others may take it.
     pub(crate) fn refuse(&mut self, job: &str) -> Option<FromWorker> {
+        self.decline(job, false)
+    }
+
+    /// What it asks for is there: nobody is to take it.
+    pub(crate) fn done(&mut self, job: &str) -> Option<FromWorker> {
+        self.decline(job, true)
+    }
+
+    fn decline(&mut self, job: &str, terminate: bool) -> Option<FromWorker> {
         self.jobs.get(job).filter(|phase| **phase == Phase::Offered)?;
         self.jobs.remove(job);
-        let refusal = Availability { job_id: job.to_owned(), ..Availability::default() };
-        Some(FromWorker::Availability(refusal))
+        let no = Availability { job_id: job.to_owned(), terminate, ..Availability::default() };
+        Some(FromWorker::Availability(no))
     }
 
     /// The job is ours. `None` where we did not ask for it, or no longer want it.
@@ -202,7 +213,11 @@ mod tests {
         let mut jobs = Jobs::new("desk".to_owned());
         jobs.offered("AJ_1");
         let refused = jobs.refuse("AJ_1").expect("it was offered");
-        assert!(matches!(refused, FromWorker::Availability(no) if !no.available));
+        assert!(matches!(refused, FromWorker::Availability(no) if !no.available && !no.terminate));
+        assert_eq!(jobs.done("AJ_1"), None, "it was answered");
+        jobs.offered("AJ_1");
+        let done = jobs.done("AJ_1").expect("it was offered");
+        assert!(matches!(done, FromWorker::Availability(no) if !no.available && no.terminate));
         jobs.offered("AJ_2");
         let now = begun();
         jobs.accept("AJ_2", comes(), now).expect("offered");

@@ -1,5 +1,8 @@
 //! A worker is offered a room, takes or refuses it, and is told to go.
 
+use std::time::SystemTime;
+
+use media_livekit::dispatch::{Api, Dispatch, Dispatches};
 use media_livekit::{Ended, Grant, Load, Offer, Trust, Worker};
 use runtime::tasks::Tasks;
 use testkit::livekit::LiveKit;
@@ -82,5 +85,36 @@ async fn a_room_that_is_refused_is_offered_to_nobody_else_and_the_next_one_comes
     // LiveKit may ask again about the first; either way there is an offer that can be taken.
     let taken = within("an assignment", second.accept()).await;
     assert!(taken.is_some(), "after {room} was refused");
+    within("all tasks", tasks.shutdown()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_has_what_it_asks_for_is_done_without_anybody_coming() {
+    let server = LiveKit::start();
+    let tasks = Tasks::new();
+    let (mut offers, _load) = worker(&server, &tasks);
+    let (offer, mut caller) = offered(&server, &mut offers, &tasks).await;
+    let (url, keys, room) = (server.url(), keys(), offer.room.clone());
+    offer.done();
+    let taken = async || {
+        let asked = Api { url: &url, keys: &keys }.dispatches(&room, SystemTime::now()).expect("a request");
+        let headers = [
+            ("authorization", asked.authorization.expose().as_str()),
+            ("content-type", asked.content_type),
+        ];
+        let (base, path) = asked.url.split_at(asked.url.find("/twirp").expect("its path"));
+        let answer = testkit::http::request(base, "POST", path, &headers, asked.body.as_bytes());
+        let listed = serde_json::from_value(answer.expect("an answer").json());
+        let Dispatches { agent_dispatches: all } = listed.expect("dispatches");
+        all.len() == 1 && all.iter().all(Dispatch::is_taken)
+    };
+    let settled = async {
+        while !taken().await {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    within("a job that is done", settled).await;
+    assert!(offers.try_recv().is_err(), "it is not offered again");
+    assert!(caller.begun.try_recv().is_err(), "nobody came");
     within("all tasks", tasks.shutdown()).await;
 }
