@@ -98,10 +98,8 @@ async fn a_room_that_has_what_it_asks_for_is_done_without_anybody_coming() {
     offer.done();
     let taken = async || {
         let asked = Api { url: &url, keys: &keys }.dispatches(&room, SystemTime::now()).expect("a request");
-        let headers = [
-            ("authorization", asked.authorization.expose().as_str()),
-            ("content-type", asked.content_type),
-        ];
+        let headers =
+            [("authorization", asked.authorization.expose().as_str()), ("content-type", asked.content_type)];
         let (base, path) = asked.url.split_at(asked.url.find("/twirp").expect("its path"));
         let answer = testkit::http::request(base, "POST", path, &headers, asked.body.as_bytes());
         let listed = serde_json::from_value(answer.expect("an answer").json());
