@@ -296,6 +296,13 @@ fn take(invitation: Invitation, lines: &Lines) {
     if called == "nobody" {
         return invitation.refuse(Refusal::Unknown);
     }
+    if called == "nobody-later" {
+        tasks.spawn(VOICE, async move {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            invitation.refuse(Refusal::Busy);
+        });
+        return;
+    }
     let index = begun(seen, &called);
     let told = |(name, value): &(String, Pii<String>)| (name.clone(), value.0.clone());
     if let Some(seen) = seen.lock().expect("no panic").get_mut(index) {
