@@ -19,7 +19,6 @@ use crate::dispatch::Dispatcher;
 use crate::door::{listen, listener};
 use crate::error::Error;
 use crate::invitation::{Invitation, Peer};
-use crate::knocks;
 use crate::limits::Limits;
 use crate::options::Options;
 use crate::outgoing::{DialError, Dialling, Outcome, Outgoing, Progress};
@@ -29,6 +28,7 @@ use crate::register::Register;
 use crate::registration::Registration;
 use crate::replaces::Replaces;
 use crate::table::Calls;
+use crate::tcp;
 use crate::tls::{self, Ways};
 use crate::trunk::{Places, Trunk};
 
@@ -95,7 +95,7 @@ impl Server {
         let tasks = Arc::new(tasks.child());
         // Of its own: the stack is to carry the goodbyes of calls that end because the server does.
         let stack = CancellationToken::new();
-        let (endpoint, tcp, address) = listen(&options, &stack).await?;
+        let (endpoint, plain, address) = listen(&options, &stack).await?;
         let incoming = endpoint.incoming_transactions().map_err(|error| Error::Stack(error.to_string()))?;
         let (invitations, ringing) = mpsc::channel(INVITATIONS);
         let ports = Ports::new(options.rtp_first, options.rtp_last);
@@ -130,7 +130,8 @@ impl Server {
         };
         let dispatcher =
             Dispatcher { shared, calls, gate, limits, address, began: Instant::now(), requests: 0 };
-        knocks::serve(tcp, address, Arc::clone(&endpoint.inner), stack.clone(), &tasks);
+        let taken = tcp::serve(plain, address, &endpoint.inner, stack.clone(), &tasks).await;
+        taken.map_err(|error| Error::Stack(error.to_string()))?;
         if let Some((listener, identity)) = secure {
             tls::serve(listener, identity, Arc::clone(&endpoint.inner), stack.clone(), &tasks);
         }
