@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use crate::asking::again;
 use crate::call::{self, Handset, Line, Party, Shared, Told};
 use crate::dialog::{self, Dialog, Way};
-use crate::door::{port, reachable};
+use crate::door::{USER_AGENT, port, reachable};
 use crate::invitation::Peer;
 use crate::machine::{Input, Request};
 use crate::metrics::DIALLED;
@@ -168,7 +168,6 @@ impl call::Call {
 
     /// An answer to our INVITE, of any kind.
     pub(crate) async fn answered(&mut self, response: &Response) {
-        self.saw(false, &response.to_string());
         let status = response.status_code.code();
         let sdp = dialog::description(response, &response.body);
         match status {
@@ -283,6 +282,7 @@ impl Asking {
         while let Some(message) = transaction.receive().await {
             let SipMessage::Response(response) = message else { continue };
             last = response.status_code.code();
+            self.show(&transaction, &response).await;
             if !self.cancelled.load(Ordering::Relaxed)
                 && let Some(next) =
                     again(&transaction, &response, self.credential.as_ref(), &mut retry, &self.sent).await
@@ -302,6 +302,30 @@ impl Asking {
             let _over = self.tell.send(Told::Unanswered).await;
         }
     }
+
+    /// Tells whoever looks into the call of an answer, and of what the stack said to it.
+    async fn show(&self, transaction: &Transaction, response: &Response) {
+        if is_made_up(response) {
+            return;
+        }
+        let _over = self.tell.send(Told::Seen(response.to_string())).await;
+        if response.status_code.code() < 200 {
+            return;
+        }
+        // It is with the transaction for as long as that lasts; after a no it is over, and the ACK was this one.
+        let made = || transaction.endpoint_inner.make_ack(&transaction.original, response).ok();
+        if let Some(ack) = transaction.last_ack.clone().or_else(made) {
+            let _over = self.tell.send(Told::Said(ack.to_string())).await;
+        }
+    }
+}
+
+/// Whether nobody said that: the stack gives itself an answer where none came in time, or the connection is lost.
+fn is_made_up(response: &Response) -> bool {
+    let tagged = response.to_header().is_ok_and(|to| to.tag().is_ok_and(|tag| tag.is_some()));
+    response.status_code.code() >= 300
+        && !tagged
+        && response.header_value("User-Agent").is_some_and(|by| by == USER_AGENT)
 }
 
 /// A connection to the trunk, and where that leads.

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::sieve::Sieve;
 
-const USER_AGENT: &str = "Agent-Foundry";
+pub(crate) const USER_AGENT: &str = "Agent-Foundry";
 /// Ports that are tried where any will do: few of them are taken.
 const ANY_PORT_TRIES: u32 = 16;
 

@@ -46,6 +46,8 @@ pub(crate) enum Told {
     Notified,
     /// An answer to a request of ours, for whoever looks into the call.
     Seen(String),
+    /// What a transaction said by itself, for them too: the ACK to an answer.
+    Said(String),
     /// Another call wants to take this one's place: its key, or the status to refuse that with.
     Replaced {
         from_tag: String,
@@ -103,6 +105,7 @@ impl Call {
         match told {
             Told::Request { request, answer, id } => self.request(request, answer, id).await,
             Told::Seen(answer) => self.saw(false, &answer),
+            Told::Said(ack) => self.saw(true, &ack),
             Told::Cancelled => {
                 self.saw(false, "CANCEL");
                 self.feed(Input::Cancelled).await;

@@ -101,7 +101,18 @@ fn a_callee_rings_answers_is_heard_and_then_spoken_to() {
     desk.hang_up();
     callee.goes_well();
     desk.is_empty(SOON);
-    assert!(desk.seen()[0].active);
+    let seen = &desk.seen()[0];
+    assert!(seen.active);
+    let ladder = [
+        "sent INVITE",
+        "received 100 Trying",
+        "received 180 Ringing",
+        "received 200 OK",
+        "sent ACK",
+        "sent BYE",
+        "received 200 OK",
+    ];
+    assert_eq!(seen.ladder, ladder);
 }
 
 #[test]
@@ -164,6 +175,11 @@ fn a_password_is_given_where_one_is_asked_for() {
         desk.hang_up();
         callee.goes_well();
         desk.is_empty(SOON);
+        let ladder = desk.seen()[0].ladder.join(", ");
+        let challenged =
+            if scenario == "asks_401.xml" { "401 Unauthorized" } else { "407 Proxy Authentication Required" };
+        let asked = format!("received {challenged}, sent ACK, sent INVITE, received");
+        assert!(ladder.contains(&asked) && ladder.contains("received 200 OK, sent ACK"), "{ladder}");
     }
 }
 
