@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::closings::Closings;
 use crate::control::{ASKS, Ask, Control, NotPressed, NotTransferred};
 use crate::dial::Outbound;
 use crate::dialog::{self, Dialog};
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) refers: AtomicBool,
     /// To trunks that are called over TLS.
     pub(crate) ways: Ways,
+    pub(crate) closings: Closings,
     /// Where we listen for SIP over TLS.
     pub(crate) tls_address: Option<SocketAddr>,
 }

@@ -6,6 +6,7 @@
 mod asking;
 mod auth;
 mod call;
+mod closings;
 mod control;
 mod dial;
 mod dialog;

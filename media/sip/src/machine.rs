@@ -55,7 +55,7 @@ pub enum Input {
         local: Local,
         ring: Duration,
     },
-    /// Our INVITE went out anew, with what was asked for: an answer to a challenge.
+    /// Our INVITE went out anew: with what was asked for, an answer to a challenge, or by another connection.
     Asked,
     /// It was answered provisionally. `sdp` is early audio.
     Progressed {

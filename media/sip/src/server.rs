@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Gate;
 use crate::call::Shared;
+use crate::closings::Closings;
 use crate::dial::{self, Call as Dialled};
 use crate::dispatch::Dispatcher;
 use crate::door::{listen, listener};
@@ -95,7 +96,8 @@ impl Server {
         let tasks = Arc::new(tasks.child());
         // Of its own: the stack is to carry the goodbyes of calls that end because the server does.
         let stack = CancellationToken::new();
-        let (endpoint, plain, address) = listen(&options, &stack).await?;
+        let closings = Closings::default();
+        let (endpoint, plain, address) = listen(&options, closings.clone(), &stack).await?;
         let incoming = endpoint.incoming_transactions().map_err(|error| Error::Stack(error.to_string()))?;
         let (invitations, ringing) = mpsc::channel(INVITATIONS);
         let ports = Ports::new(options.rtp_first, options.rtp_last);
@@ -116,6 +118,7 @@ impl Server {
             referrals,
             refers: AtomicBool::new(false),
             ways,
+            closings,
             tls_address,
         };
         let whole = u32::try_from(shared.options.requests).unwrap_or(u32::MAX);

@@ -1,11 +1,12 @@
 //! What a call is told by its transactions, by other calls and by the requests of its other side, and what it answers at once.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 
 use domain::Digit;
 use rsipstack::sip::{Method, Request as SipRequest, Response};
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
+use rsipstack::transport::SipConnection;
 use tokio::sync::oneshot;
 
 use super::Call;
@@ -34,8 +35,10 @@ pub(crate) enum Told {
         status: u16,
         sdp: Option<String>,
     },
-    /// Our INVITE went out again, with an answer to a challenge.
+    /// Our INVITE went out again, with an answer to a challenge or by another connection.
     Asked(SipRequest),
+    /// The other side is reached by this connection now, which leads there.
+    Moved(SipConnection, SocketAddr),
     /// To our INVITE.
     Answered(Box<Response>),
     /// Nothing came to it.
@@ -118,6 +121,7 @@ impl Call {
             Told::Done(id) => self.wish_answered(id),
             Told::Refreshed { status, sdp } => self.feed(Input::Refreshed { status, sdp }).await,
             Told::Asked(invite) => self.asked(invite).await,
+            Told::Moved(connection, source) => self.dialog.moved(connection, source),
             Told::Answered(response) => self.answered(&response).await,
             Told::Referred(status) => self.referred(status, status < 300).await,
             Told::Notified => self.notified(),
