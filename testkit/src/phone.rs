@@ -60,6 +60,8 @@ pub struct Phone {
     target: String,
     /// The request of just now, as it was sent.
     asked: String,
+    /// Provisional answers to it.
+    progress: Vec<u16>,
     sequence: u32,
     branch: u32,
     far: Option<SocketAddr>,
@@ -103,6 +105,7 @@ impl Phone {
             to: String::new(),
             target: String::new(),
             asked: String::new(),
+            progress: Vec::new(),
             sequence: 0,
             branch: 0,
             far: None,
@@ -152,6 +155,7 @@ impl Phone {
         self.send(text.as_bytes());
         if method != "ACK" {
             self.asked = text;
+            self.progress.clear();
         }
     }
 
@@ -197,7 +201,11 @@ impl Phone {
                 continue;
             };
             rings |= message.status().is_some();
-            let Some(status) = message.status().filter(|status| *status >= 200) else { continue };
+            let Some(status) = message.status() else { continue };
+            if status < 200 {
+                self.progress.push(status);
+                continue;
+            }
             let mine = message.header("CSeq").and_then(|value| value.split(' ').next()?.parse().ok());
             if mine != Some(self.sequence) {
                 continue;
@@ -212,6 +220,12 @@ impl Phone {
             }
             return message;
         }
+    }
+
+    /// What came before the answer to its last request: 100, 180.
+    #[must_use]
+    pub fn progress(&self) -> &[u16] {
+        &self.progress
     }
 
     /// The call's name, and the tags that it has on this side and on the other.

@@ -141,8 +141,10 @@ fn a_phone_reaches_the_agent_that_it_names_and_the_call_is_on_record() {
     let address = address_in(&server.log()).expect("the server says where it is called");
     let mut stranger = Phone::new(address);
     assert_eq!(stranger.call("nobody-here").status(), Some(404));
+    assert_eq!(stranger.progress(), [100], "nothing rings for who is refused");
     let mut phone = Phone::new(address);
     assert_eq!(phone.call("front-desk").status(), Some(200));
+    assert_eq!(phone.progress(), [100, 180]);
     let greeting = phone.listen(Duration::from_secs(6));
     assert!(voiced(&greeting) > 25, "{} frames of the greeting", voiced(&greeting));
     phone.play(&spoken("desk_hours.wav"));
@@ -161,6 +163,33 @@ fn a_phone_reaches_the_agent_that_it_names_and_the_call_is_on_record() {
     );
     assert!(call["turns"].as_u64() >= Some(1), "{call}");
     assert!(!server.log().contains("tag="), "no message of a call is in the log");
+}
+
+#[test]
+fn a_phone_for_which_there_is_no_place_hears_nothing_ring() {
+    let _quiet = house::among_others();
+    let arguments = ["--sip-listen", "127.0.0.1:0", "--sip-open", "--max-calls", "1"];
+    let mut server = house::timed("", &arguments);
+    let address = address_in(&server.log()).expect("the server says where it is called");
+    let mut phone = Phone::new(address);
+    assert_eq!(phone.call("front-desk").status(), Some(200));
+    process::wait_for("a call", Duration::from_secs(10), || {
+        (server.get("/readyz").json()["calls_active"] == 1).then_some(())
+    });
+    let is_busy = || {
+        let mut other = Phone::new(address);
+        assert_eq!(other.call("front-desk").status(), Some(486));
+        assert_eq!(other.progress(), [100], "nothing rings for who is refused");
+    };
+    is_busy();
+    server.terminate();
+    let start = json!({"transport": "websocket", "body": {"agent": "front-desk"}});
+    process::wait_for("draining", Duration::from_secs(10), || {
+        (server.post("/start", &start).json()["code"] == "SERVER_DRAINING").then_some(())
+    });
+    is_busy();
+    assert_eq!(phone.hang_up(), Some(200));
+    assert!(server.ended(Duration::from_secs(30)).is_some_and(|status| status.success()), "{}", server.log());
 }
 
 /// A call over a way that loses so much, as it is on record.
@@ -251,7 +280,12 @@ fn a_route_from_the_console_leads_a_phone_to_its_agent_and_all_others_are_refuse
     let _quiet = house::among_others();
     let server = house::timed("", &["--sip-listen", "127.0.0.1:0"]);
     let address = address_in(&server.log()).expect("the server says where it is called");
-    let refused = |called: &str| Phone::new(address).call(called).status();
+    let refused = |called: &str| {
+        let mut phone = Phone::new(address);
+        let status = phone.call(called).status();
+        assert_eq!(phone.progress(), [100], "nothing rings for who is refused");
+        status
+    };
     assert_eq!(refused(NUMBER), Some(404), "no route leads anywhere yet");
     let story = tell("routes.mjs", &server, &[("--token", &*server.token()), ("--number", NUMBER)]);
     let report = &story.report;

@@ -8,6 +8,7 @@ use loadtest_vendors::{Delays, Stage};
 use providers_api::conformance::Adversity;
 use runtime::Tasks;
 use serde_json::{Value, json};
+use testkit::phone::{Phone, address_in};
 use testkit::{Server, process};
 use tokio::time::Instant;
 
@@ -320,7 +321,7 @@ fn budget(server: &Server, dollars: f64, revision: u32) {
 fn a_spent_budget_ends_a_call_after_its_sentence_and_takes_no_new_one_until_it_is_raised() {
     let _quiet = house::among_others();
     let world = World::start();
-    let server = house::timed("", &[]);
+    let server = house::timed("", &["--sip-listen", "127.0.0.1:0", "--sip-open"]);
     model(&server, "dear", &world);
     assistant_can_be_called(&server);
     for unit in ["input_token", "cached_token", "output_token"] {
@@ -354,6 +355,9 @@ fn a_spent_budget_ends_a_call_after_its_sentence_and_takes_no_new_one_until_it_i
         "{}",
         refused.text()
     );
+    let mut phone = Phone::new(address_in(&server.log()).expect("the server says where it is called"));
+    assert_eq!(phone.call("assistant").status(), Some(480));
+    assert_eq!(phone.progress(), [100], "nothing rings for who is refused");
     let alerts = process::wait_for("the alert", Duration::from_secs(10), || {
         let alerts = with(&server, &server.token(), "GET", "/v1/alerts", &Value::Null).json();
         alerts.to_string().contains("budget_exceeded").then_some(alerts)

@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::closings::Closings;
 use crate::control::{ASKS, Ask, Control, NotPressed, NotTransferred};
 use crate::dial::Outbound;
 use crate::dialog::{self, Dialog};
@@ -34,6 +35,7 @@ use crate::referral::{Following, Referral, Wish};
 use crate::replaces::Replaces;
 use crate::rtcp::Reports;
 use crate::rtp::Timeline;
+use crate::sdp::Local;
 use crate::tls::Ways;
 use crate::trace::Witness;
 use crate::trunk::Places;
@@ -67,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) refers: AtomicBool,
     /// To trunks that are called over TLS.
     pub(crate) ways: Ways,
+    pub(crate) closings: Closings,
     /// Where we listen for SIP over TLS.
     pub(crate) tls_address: Option<SocketAddr>,
 }
@@ -252,11 +255,11 @@ impl Call {
         (call, (receiver, sender, Control(control)))
     }
 
-    /// Until somebody takes the call, and no shorter than it is to ring. Whether they did.
+    /// Until somebody takes the call, and no shorter than it is to ring. Whether they did. Whoever is refused never hears it ring.
     async fn ring(&mut self, mut asked: oneshot::Receiver<Result<(), Refusal>>) -> bool {
         let answer_at = Instant::now() + Duration::from_millis(self.shared.options.ring_ms);
         let token = self.shared.tasks.token();
-        let mut taken = false;
+        let mut taken = None;
         loop {
             tokio::select! {
                 biased;
@@ -268,13 +271,15 @@ impl Call {
                     Some(told) => self.told(told).await,
                     None => return false,
                 },
-                verdict = &mut asked, if !taken => match verdict {
-                    Ok(Ok(())) => taken = true,
+                verdict = &mut asked, if taken.is_none() => match verdict {
+                    Ok(Ok(())) => taken = self.taken().await,
                     Ok(Err(refusal)) => self.feed(Input::Refused(refusal.status())).await,
                     Err(_dropped) => self.feed(Input::Refused(Refusal::Unavailable.status())).await,
                 },
-                () = tokio::time::sleep_until(answer_at), if taken => {
-                    self.answer().await;
+                () = tokio::time::sleep_until(answer_at), if taken.is_some() => {
+                    if let Some(local) = taken.take() {
+                        self.feed(Input::Accepted(local)).await;
+                    }
                     return !self.over;
                 }
             }
@@ -284,11 +289,18 @@ impl Call {
         }
     }
 
-    async fn answer(&mut self) {
+    /// What there has to be for an answer is there before it rings.
+    async fn taken(&mut self) -> Option<Local> {
         let secure = self.shared.options.srtp_required;
         match self.listen(secure).await {
-            Ok(local) => self.feed(Input::Accepted(local)).await,
-            Err(status) => self.feed(Input::Refused(status)).await,
+            Ok(local) => {
+                self.feed(Input::Taken).await;
+                Some(local)
+            }
+            Err(status) => {
+                self.feed(Input::Refused(status)).await;
+                None
+            }
         }
     }
 

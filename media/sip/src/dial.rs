@@ -10,22 +10,24 @@ use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{Header, Host, Request as SipRequest, Response, SipMessage, Uri};
 use rsipstack::transaction::Transaction;
 use rsipstack::transaction::endpoint::EndpointInnerRef;
+use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::{SipAddr, SipConnection};
 use runtime::Kind;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_util::sync::CancellationToken;
 
-use crate::asking::again;
+use crate::asking::{again, lost};
 use crate::call::{self, Handset, Line, Party, Shared, Told};
 use crate::dialog::{self, Dialog, Way};
-use crate::door::{port, reachable};
+use crate::door::{USER_AGENT, port, reachable};
 use crate::invitation::Peer;
 use crate::machine::{Input, Request};
-use crate::metrics::DIALLED;
+use crate::metrics::{DIALLED, SENT_ANEW};
 use crate::outgoing::{Outcome, Outgoing, Progress};
 use crate::replaces::Replaces;
 use crate::server::TOLD;
 use crate::table::{Calls, Entry, Listed};
-use crate::tls::Unreached;
+use crate::tls::{Unreached, lives};
 use crate::trunk::{Transport, Trunk};
 
 /// For the trunk's name and a connection to it.
@@ -136,14 +138,17 @@ impl call::Call {
         }
         outbound.invite = Some(transaction.original.clone());
         let sent = transaction.original.to_string();
+        let trunks = &self.shared.options.trunks;
         let asking = Asking {
+            shared: Arc::clone(&self.shared),
+            trunk: trunks.iter().find(|one| Some(&one.name) == self.party.trunk.as_ref()).cloned(),
             credential: outbound.credential.clone(),
             cancelled: Arc::clone(&outbound.cancelled),
             sent: self.dialog.sent(),
             tell: self.tell.clone(),
         };
         let stack = self.shared.stack.clone();
-        let work = asking.run(transaction);
+        let work = Box::pin(asking.run(transaction));
         self.shared.tasks.spawn_graceful(INVITE, async move { stack.run_until_cancelled(work).await });
         self.saw(true, &sent);
     }
@@ -168,7 +173,6 @@ impl call::Call {
 
     /// An answer to our INVITE, of any kind.
     pub(crate) async fn answered(&mut self, response: &Response) {
-        self.saw(false, &response.to_string());
         let status = response.status_code.code();
         let sdp = dialog::description(response, &response.body);
         match status {
@@ -266,6 +270,8 @@ impl call::Call {
 
 /// An INVITE on its way.
 struct Asking {
+    shared: Arc<Shared>,
+    trunk: Option<Trunk>,
     credential: Option<Credential>,
     cancelled: Arc<AtomicBool>,
     sent: Arc<AtomicU32>,
@@ -275,24 +281,43 @@ struct Asking {
 impl Asking {
     async fn run(self, mut transaction: Transaction) {
         let mut retry = AuthRetry::new();
+        let mut ended = self.ended(&transaction);
         if transaction.send().await.is_err() {
             let _over = self.tell.send(Told::Unanswered).await;
             return;
         }
-        let mut last = 0;
-        while let Some(message) = transaction.receive().await {
-            let SipMessage::Response(response) = message else { continue };
+        // `last`: what was answered to the INVITE as it is out now.
+        let (mut last, mut elsewhere) = (0, false);
+        loop {
+            let response = match next(&mut transaction, ended.clone().filter(|_| last == 0)).await {
+                Next::Response(response) => response,
+                Next::Nothing => break,
+                Next::Lost if std::mem::replace(&mut elsewhere, true) => break,
+                Next::Lost => match self.anew(transaction).await {
+                    Some(next) => {
+                        transaction = next;
+                        ended = self.ended(&transaction);
+                        if transaction.send().await.is_err() {
+                            break;
+                        }
+                        continue;
+                    }
+                    None => break,
+                },
+            };
             last = response.status_code.code();
+            self.show(&transaction, &response).await;
             if !self.cancelled.load(Ordering::Relaxed)
                 && let Some(next) =
                     again(&transaction, &response, self.credential.as_ref(), &mut retry, &self.sent).await
             {
                 transaction = next;
+                last = 0;
+                ended = self.ended(&transaction);
                 let _over = self.tell.send(Told::Asked(transaction.original.clone())).await;
                 if transaction.send().await.is_ok() {
                     continue;
                 }
-                last = 0;
                 break;
             }
             // A call that is over needs no more answers; the stack acknowledges them.
@@ -302,6 +327,92 @@ impl Asking {
             let _over = self.tell.send(Told::Unanswered).await;
         }
     }
+
+    fn ended(&self, transaction: &Transaction) -> Option<CancellationToken> {
+        self.shared.closings.of(transaction.connection.as_ref()?)
+    }
+
+    /// The INVITE by a new connection, as another request of the same call (RFC 3263 section 4.3). `None` where there is no way, or nobody wants it any more.
+    async fn anew(&self, transaction: Transaction) -> Option<Transaction> {
+        let trunk = self.trunk.as_ref()?;
+        let (mut invite, endpoint) = (transaction.original.clone(), Arc::clone(&transaction.endpoint_inner));
+        drop(transaction);
+        let reached = reach(&self.shared, &endpoint, trunk).await;
+        let (connection, source) = reached
+            .inspect_err(|why| tracing::warn!(%why, "an INVITE of ours was lost with its connection"))
+            .ok()?;
+        if self.cancelled.load(Ordering::Relaxed) {
+            return None;
+        }
+        let via = endpoint.get_via(Some(connection.get_addr().clone()), None).ok()?;
+        for header in invite.headers.iter_mut() {
+            if let Header::Via(before) = header {
+                *before = via.clone().into();
+            }
+        }
+        let key = TransactionKey::from_request(&invite, TransactionRole::Client).ok()?;
+        metrics::counter!(SENT_ANEW).increment(1);
+        let _over = self.tell.send(Told::Moved(connection.clone(), source)).await;
+        let _over = self.tell.send(Told::Asked(invite.clone())).await;
+        Some(Transaction::new_client(key, invite, endpoint, Some(connection)))
+    }
+
+    /// Tells whoever looks into the call of an answer, and of what the stack said to it.
+    async fn show(&self, transaction: &Transaction, response: &Response) {
+        if is_made_up(response) {
+            return;
+        }
+        let _over = self.tell.send(Told::Seen(response.to_string())).await;
+        if response.status_code.code() < 200 {
+            return;
+        }
+        // It is with the transaction for as long as that lasts; after a no it is over, and the ACK was this one.
+        let made = || transaction.endpoint_inner.make_ack(&transaction.original, response).ok();
+        if let Some(ack) = transaction.last_ack.clone().or_else(made) {
+            let _over = self.tell.send(Told::Said(ack.to_string())).await;
+        }
+    }
+}
+
+/// What comes next of an INVITE.
+enum Next {
+    Response(Response),
+    /// Its connection is gone, and nothing was heard of it.
+    Lost,
+    Nothing,
+}
+
+/// `ended`: its connection is. `None` over UDP, where nothing is, and once something was heard: whoever said it has the INVITE, and finds another way back
+/// (RFC 3261 section 18.2.2).
+async fn next(transaction: &mut Transaction, ended: Option<CancellationToken>) -> Next {
+    loop {
+        let message = tokio::select! {
+            biased;
+            message = transaction.receive() => message,
+            () = lost(ended.clone()) => match transaction.last_response.clone() {
+                // An answer that was being acknowledged is one.
+                Some(response) => Some(SipMessage::Response(response)),
+                None => return Next::Lost,
+            },
+        };
+        match message {
+            Some(SipMessage::Response(response)) => {
+                let dead = transaction.connection.as_ref().is_some_and(|connection| !lives(connection));
+                let unsent = ended.is_some() && dead && is_made_up(&response);
+                return if unsent { Next::Lost } else { Next::Response(response) };
+            }
+            Some(SipMessage::Request(_)) => {}
+            None => return Next::Nothing,
+        }
+    }
+}
+
+/// Whether nobody said that: the stack gives itself an answer where none came in time, or the connection is lost.
+fn is_made_up(response: &Response) -> bool {
+    let tagged = response.to_header().is_ok_and(|to| to.tag().is_ok_and(|tag| tag.is_some()));
+    response.status_code.code() >= 300
+        && !tagged
+        && response.header_value("User-Agent").is_some_and(|by| by == USER_AGENT)
 }
 
 /// A connection to the trunk, and where that leads.

@@ -191,6 +191,11 @@ impl Dialog {
         Arc::clone(&self.sent)
     }
 
+    /// Requests go by this connection from now on, which leads to that address.
+    pub(crate) fn moved(&mut self, connection: SipConnection, source: SocketAddr) {
+        (self.way.connection, self.way.source) = (connection, source);
+    }
+
     /// Their tag, where they have one already.
     pub(crate) fn remote_tag(&self) -> Option<&str> {
         self.remote.tag().map(|tag| tag.value())

@@ -10,18 +10,20 @@ use rsipstack::transport::{SipAddr, SipConnection, TransportLayer};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
+use crate::closings::Closings;
 use crate::dialog;
 use crate::error::Error;
 use crate::options::Options;
 use crate::sieve::Sieve;
 
-const USER_AGENT: &str = "Agent-Foundry";
+pub(crate) const USER_AGENT: &str = "Agent-Foundry";
 /// Ports that are tried where any will do: few of them are taken.
 const ANY_PORT_TRIES: u32 = 16;
 
 /// Of SIP over UDP and TCP, in plain.
 pub(crate) async fn listen(
     options: &Options,
+    closings: Closings,
     token: &CancellationToken,
 ) -> Result<(Endpoint, TcpListener, SocketAddr), Error> {
     let (socket, tcp, address) = both(options.listen).await?;
@@ -32,6 +34,7 @@ pub(crate) async fn listen(
     transports.add_transport(udp.into());
     let mut builder = EndpointBuilder::new();
     builder.with_user_agent(USER_AGENT).with_transport_layer(transports).with_cancel_token(token.clone());
+    builder.with_transport_inspector(Box::new(closings));
     Ok((builder.build(), tcp, address))
 }
 

@@ -1,4 +1,4 @@
-//! Connections that others make to us, over TCP and TLS: so many of one address and in all, and each says something soon.
+//! Connections that others make to us, over TCP and TLS: so many of one address and in all, and each says something soon (`reading`).
 
 mod places;
 
@@ -6,14 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rsipstack::transaction::endpoint::EndpointInnerRef;
-use rsipstack::transport::tcp::TcpConnection;
-use rsipstack::transport::{SipAddr, SipConnection};
 use runtime::{Kind, Tasks};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use places::Place;
 use places::Places;
@@ -54,36 +49,6 @@ pub(crate) fn accept<F>(
                 continue;
             };
             own.spawn(CONNECTION, each(tcp, peer, place));
-        }
-    });
-}
-
-/// Plain connections, which the stack reads from.
-pub(crate) fn serve(
-    listener: TcpListener,
-    address: SocketAddr,
-    endpoint: EndpointInnerRef,
-    stack: CancellationToken,
-    tasks: &Arc<Tasks>,
-) {
-    let local = SipAddr { r#type: Some(rsipstack::sip::Transport::Tcp), addr: address.into() };
-    accept(listener, tasks, move |tcp, peer, place| {
-        let (local, endpoint, stack) = (local.clone(), Arc::clone(&endpoint), stack.clone());
-        async move {
-            if !matches!(timeout(FIRST, tcp.readable()).await, Ok(Ok(()))) {
-                return tracing::debug!(%peer, "nothing came of a connection");
-            }
-            if let Err(error) = watched(&tcp) {
-                return tracing::debug!(%peer, %error, "a connection ended at once");
-            }
-            let token = stack.child_token();
-            match TcpConnection::from_stream(tcp, local, Some(token.clone())) {
-                Ok(connection) => endpoint.transport_layer.add_connection(SipConnection::Tcp(connection)),
-                Err(error) => return tracing::debug!(%peer, %error, "a connection ended at once"),
-            }
-            // The stack cancels it when the connection has ended.
-            token.cancelled().await;
-            drop(place);
         }
     });
 }

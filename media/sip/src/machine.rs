@@ -55,7 +55,7 @@ pub enum Input {
         local: Local,
         ring: Duration,
     },
-    /// Our INVITE went out anew, with what was asked for: an answer to a challenge.
+    /// Our INVITE went out anew: with what was asked for, an answer to a challenge, or by another connection.
     Asked,
     /// It was answered provisionally. `sdp` is early audio.
     Progressed {
@@ -70,7 +70,9 @@ pub enum Input {
     },
     /// It was answered with no; 408 where nothing came.
     Declined(u16),
-    /// Somebody takes the call; audio comes to this address.
+    /// Somebody takes the call and there is room for it: from now on it rings, and may not be refused for anything that was known before.
+    Taken,
+    /// It is answered; audio comes to this address.
     Accepted(Local),
     /// Nobody does.
     Refused(u16),
@@ -314,6 +316,11 @@ impl Machine {
                 self.answered(sdp, expires, now);
             }
             Input::Declined(status) => self.declined(status),
+            Input::Taken => {
+                if matches!(self.state, State::Ringing { .. }) {
+                    self.respond(RequestId::FIRST, 180, None, None);
+                }
+            }
             Input::Accepted(local) => self.accepted(local, now),
             Input::Refused(status) => {
                 if matches!(self.state, State::Ringing { .. }) {
@@ -379,7 +386,6 @@ impl Machine {
             return self.end(End::Media);
         }
         self.state = State::Ringing { offer, timer };
-        self.respond(RequestId::FIRST, 180, None, None);
     }
 
     fn accepted(&mut self, local: Local, now: Instant) {

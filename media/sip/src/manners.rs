@@ -51,8 +51,12 @@ struct Head {
 impl Inspector {
     pub(crate) fn looks_at(&self, message: &[u8]) -> Verdict {
         // An empty line before a message is nothing, and one alone keeps a router's memory.
-        if message.iter().all(u8::is_ascii_whitespace) || message.starts_with(b"SIP/") {
+        if message.iter().all(u8::is_ascii_whitespace) {
             return Verdict::Passes;
+        }
+        // Nobody is told of an answer that cannot be read.
+        if message.starts_with(b"SIP/") {
+            return if SipMessage::try_from(message).is_ok() { Verdict::Passes } else { Verdict::Dropped };
         }
         let Some(head) = Head::read(message) else { return Verdict::Dropped };
         match head.fault().or_else(|| unread(message)) {
@@ -321,6 +325,7 @@ mod tests {
         assert_eq!(answer(OPTIONS), "Passes");
         assert_eq!(answer("SIP/2.0 200 OK\r\n\r\n"), "Passes");
         assert_eq!(answer("\r\n\r\n"), "Passes");
+        assert_eq!(answer("SIP/2.0 4294967301 better not break the receiver\r\n\r\n"), "Dropped");
         assert_eq!(answer("GET / HTTP/1.1\r\n\r\n"), "Dropped");
         assert_eq!(answer("OPTIONS sip:a@b SIP/2.0\r\nFrom: x"), "Dropped", "nobody to answer");
         assert!(answer(OPTIONS.trim_end()).starts_with("SIP/2.0 400 "), "cut off");

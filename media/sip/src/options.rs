@@ -27,7 +27,7 @@ pub struct Options {
     #[serde(skip_serializing)]
     pub users: BTreeMap<String, Secret<String>>,
     pub realm: String,
-    /// How long a call rings before it is answered, in ms.
+    /// How long it is at least until a call that somebody takes is answered, in ms. It rings (180) once somebody has taken it.
     pub ring_ms: u64,
     /// A call from which no audio came for so long is over, though nobody said so, in seconds.
     pub silence_s: u32,

@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Gate;
 use crate::call::Shared;
+use crate::closings::Closings;
 use crate::dial::{self, Call as Dialled};
 use crate::dispatch::Dispatcher;
 use crate::door::{listen, listener};
 use crate::error::Error;
 use crate::invitation::{Invitation, Peer};
-use crate::knocks;
 use crate::limits::Limits;
 use crate::options::Options;
 use crate::outgoing::{DialError, Dialling, Outcome, Outgoing, Progress};
@@ -29,6 +29,7 @@ use crate::register::Register;
 use crate::registration::Registration;
 use crate::replaces::Replaces;
 use crate::table::Calls;
+use crate::tcp;
 use crate::tls::{self, Ways};
 use crate::trunk::{Places, Trunk};
 
@@ -95,7 +96,8 @@ impl Server {
         let tasks = Arc::new(tasks.child());
         // Of its own: the stack is to carry the goodbyes of calls that end because the server does.
         let stack = CancellationToken::new();
-        let (endpoint, tcp, address) = listen(&options, &stack).await?;
+        let closings = Closings::default();
+        let (endpoint, plain, address) = listen(&options, closings.clone(), &stack).await?;
         let incoming = endpoint.incoming_transactions().map_err(|error| Error::Stack(error.to_string()))?;
         let (invitations, ringing) = mpsc::channel(INVITATIONS);
         let ports = Ports::new(options.rtp_first, options.rtp_last);
@@ -116,6 +118,7 @@ impl Server {
             referrals,
             refers: AtomicBool::new(false),
             ways,
+            closings,
             tls_address,
         };
         let whole = u32::try_from(shared.options.requests).unwrap_or(u32::MAX);
@@ -130,7 +133,8 @@ impl Server {
         };
         let dispatcher =
             Dispatcher { shared, calls, gate, limits, address, began: Instant::now(), requests: 0 };
-        knocks::serve(tcp, address, Arc::clone(&endpoint.inner), stack.clone(), &tasks);
+        let taken = tcp::serve(plain, address, &endpoint.inner, stack.clone(), &tasks).await;
+        taken.map_err(|error| Error::Stack(error.to_string()))?;
         if let Some((listener, identity)) = secure {
             tls::serve(listener, identity, Arc::clone(&endpoint.inner), stack.clone(), &tasks);
         }

@@ -2,8 +2,6 @@
 //!
 //! By rustls with the crypto provider of this house. The stack is given connections that are made already (`stream`), and makes none.
 
-mod frames;
-mod pings;
 mod stream;
 
 use std::collections::HashMap;
@@ -25,8 +23,8 @@ use tokio::sync::Mutex;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
-use self::stream::By;
 use crate::knocks;
+use crate::reading::By;
 use crate::trunk::{Transport, Trunk};
 
 /// Whoever connects has shown and agreed on keys by then.

@@ -1,11 +1,12 @@
 //! What a call is told by its transactions, by other calls and by the requests of its other side, and what it answers at once.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 
 use domain::Digit;
 use rsipstack::sip::{Method, Request as SipRequest, Response};
 use rsipstack::transaction::transaction::{TransactionEvent, TransactionEventSender};
+use rsipstack::transport::SipConnection;
 use tokio::sync::oneshot;
 
 use super::Call;
@@ -34,8 +35,10 @@ pub(crate) enum Told {
         status: u16,
         sdp: Option<String>,
     },
-    /// Our INVITE went out again, with an answer to a challenge.
+    /// Our INVITE went out again, with an answer to a challenge or by another connection.
     Asked(SipRequest),
+    /// The other side is reached by this connection now, which leads there.
+    Moved(SipConnection, SocketAddr),
     /// To our INVITE.
     Answered(Box<Response>),
     /// Nothing came to it.
@@ -46,6 +49,8 @@ pub(crate) enum Told {
     Notified,
     /// An answer to a request of ours, for whoever looks into the call.
     Seen(String),
+    /// What a transaction said by itself, for them too: the ACK to an answer.
+    Said(String),
     /// Another call wants to take this one's place: its key, or the status to refuse that with.
     Replaced {
         from_tag: String,
@@ -103,6 +108,7 @@ impl Call {
         match told {
             Told::Request { request, answer, id } => self.request(request, answer, id).await,
             Told::Seen(answer) => self.saw(false, &answer),
+            Told::Said(ack) => self.saw(true, &ack),
             Told::Cancelled => {
                 self.saw(false, "CANCEL");
                 self.feed(Input::Cancelled).await;
@@ -115,6 +121,7 @@ impl Call {
             Told::Done(id) => self.wish_answered(id),
             Told::Refreshed { status, sdp } => self.feed(Input::Refreshed { status, sdp }).await,
             Told::Asked(invite) => self.asked(invite).await,
+            Told::Moved(connection, source) => self.dialog.moved(connection, source),
             Told::Answered(response) => self.answered(&response).await,
             Told::Referred(status) => self.referred(status, status < 300).await,
             Told::Notified => self.notified(),

@@ -42,6 +42,14 @@ impl Places {
 }
 
 #[cfg(test)]
+impl Place {
+    /// One of many.
+    pub(crate) fn of(from: IpAddr) -> Self {
+        Places::default().take(from).expect("nobody else has any")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

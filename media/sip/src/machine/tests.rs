@@ -41,7 +41,8 @@ struct Call {
 impl Call {
     fn ringing(timer: Timer) -> Self {
         let mut call = Self { machine: Machine::new(Options::default()), now: Instant::now() };
-        assert_eq!(statuses(&call.feed(invited(Some(OFFER), timer))), [180]);
+        assert_eq!(call.feed(invited(Some(OFFER), timer)), [], "nobody has taken it yet");
+        assert_eq!(statuses(&call.feed(Input::Taken)), [180]);
         call
     }
 
@@ -116,6 +117,21 @@ fn what_cannot_be_heard_is_refused_before_anybody_is_asked() {
     assert_eq!(refused("nonsense", Timer::default()), [488]);
     assert_eq!(refused(&OFFER.replace("AVP 0 101", "AVP 3"), Timer::default()), [488]);
     assert_eq!(refused(OFFER, timer(true, Some(30), None)), [422]);
+}
+
+#[test]
+fn a_call_that_nobody_takes_is_refused_without_ringing() {
+    let refused = |ending, status| {
+        let mut call = Call { machine: Machine::new(Options::default()), now: Instant::now() };
+        assert_eq!(call.feed(invited(Some(OFFER), Timer::default())), []);
+        assert_eq!(statuses(&call.feed(ending)), [status]);
+        assert!(call.machine.is_over());
+        assert_eq!(call.feed(Input::Taken), [], "too late");
+    };
+    refused(Input::Refused(404), 404);
+    refused(Input::HangUp, 480);
+    refused(Input::Cancelled, 487);
+    refused(Input::Bye, 487);
 }
 
 #[test]

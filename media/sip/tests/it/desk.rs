@@ -35,6 +35,8 @@ pub(crate) struct Seen {
     pub(crate) packets: usize,
     pub(crate) loud: usize,
     pub(crate) keys: String,
+    /// Its messages, as whoever looks into it sees them.
+    pub(crate) ladder: Vec<String>,
     /// What the far side said last of how it hears us.
     pub(crate) quality: Option<media_core::leg::Quality>,
     /// What came of sending it elsewhere.
@@ -296,6 +298,13 @@ fn take(invitation: Invitation, lines: &Lines) {
     if called == "nobody" {
         return invitation.refuse(Refusal::Unknown);
     }
+    if called == "nobody-later" {
+        tasks.spawn(VOICE, async move {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            invitation.refuse(Refusal::Busy);
+        });
+        return;
+    }
     let index = begun(seen, &called);
     let told = |(name, value): &(String, Pii<String>)| (name.clone(), value.0.clone());
     if let Some(seen) = seen.lock().expect("no panic").get_mut(index) {
@@ -358,6 +367,10 @@ async fn speak(mut peer: Peer, called: &str, note: impl Fn(&dyn Fn(&mut Seen))) 
                 Some(LegEvent::Message(text)) => {
                     let key = text.split(r#""buttons":[""#).nth(1).and_then(|rest| rest.chars().next());
                     note(&|seen| seen.keys.extend(key));
+                }
+                Some(LegEvent::Signal(signal)) => {
+                    let way = if signal.sent { "sent" } else { "received" };
+                    note(&|seen| seen.ladder.push(format!("{way} {}", signal.what)));
                 }
                 Some(LegEvent::Closed) => note(&|seen| seen.closed = true),
                 Some(_) => {}

@@ -1,6 +1,7 @@
 //! Calls that we make: the other side is sipp with the scenarios of `tests/sipp/called`, baresip, or another server of ours.
 
-use std::net::{Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -101,7 +102,18 @@ fn a_callee_rings_answers_is_heard_and_then_spoken_to() {
     desk.hang_up();
     callee.goes_well();
     desk.is_empty(SOON);
-    assert!(desk.seen()[0].active);
+    let seen = &desk.seen()[0];
+    assert!(seen.active);
+    let ladder = [
+        "sent INVITE",
+        "received 100 Trying",
+        "received 180 Ringing",
+        "received 200 OK",
+        "sent ACK",
+        "sent BYE",
+        "received 200 OK",
+    ];
+    assert_eq!(seen.ladder, ladder);
 }
 
 #[test]
@@ -164,6 +176,11 @@ fn a_password_is_given_where_one_is_asked_for() {
         desk.hang_up();
         callee.goes_well();
         desk.is_empty(SOON);
+        let ladder = desk.seen()[0].ladder.join(", ");
+        let challenged =
+            if scenario == "asks_401.xml" { "401 Unauthorized" } else { "407 Proxy Authentication Required" };
+        let asked = format!("received {challenged}, sent ACK, sent INVITE, received");
+        assert!(ladder.contains(&asked) && ladder.contains("received 200 OK, sent ACK"), "{ladder}");
     }
 }
 
@@ -255,6 +272,121 @@ fn a_trunk_over_tcp_takes_calls() {
     assert_eq!(desk.dial("100", RING).1, Ok(()));
     desk.hang_up();
     callee.goes_well();
+    desk.is_empty(SOON);
+}
+
+/// The next request that comes to a trunk over TCP, by a connection of its own.
+fn asked(listener: &TcpListener) -> (TcpStream, String) {
+    let (mut tcp, _) = listener.accept().expect("a connection");
+    tcp.set_read_timeout(Some(SOON)).expect("settable");
+    let request = whole(&mut tcp);
+    (tcp, request)
+}
+
+/// The next message of a connection.
+fn whole(tcp: &mut TcpStream) -> String {
+    let mut text = String::new();
+    loop {
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && body.len().to_string() == header(head, "Content-Length")
+        {
+            return text;
+        }
+        let mut bytes = [0; 4_096];
+        let length = tcp.read(&mut bytes).expect("in time");
+        assert!(length > 0, "closed after {text}");
+        text.push_str(std::str::from_utf8(&bytes[..length]).expect("text"));
+    }
+}
+
+fn header<'a>(message: &'a str, name: &str) -> &'a str {
+    let value = message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    value.unwrap_or_else(|| unreachable!("{name} in {message}")).trim()
+}
+
+fn says(tcp: &mut TcpStream, request: &str, status: &str, body: &str) {
+    let kept = |name: &str| format!("{name}: {}\r\n", header(request, name));
+    let head: String = ["Via", "From", "Call-ID", "CSeq"].iter().map(|name| kept(name)).collect();
+    let (to, port) = (header(request, "To"), tcp.local_addr().expect("bound").port());
+    let to = if to.contains("tag=") { to.to_owned() } else { format!("{to};tag=callee") };
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let text = format!(
+        "SIP/2.0 {status}\r\n{head}To: {to}\r\nContact: <sip:callee@127.0.0.1:{port};transport=tcp>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    tcp.write_all(text.as_bytes()).expect("sent");
+}
+
+fn by_tcp() -> (TcpListener, Desk) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    (listener, by(Trunk { transport: Transport::Tcp, ..trunk(port) }))
+}
+
+#[test]
+fn an_invite_whose_connection_ends_before_anything_was_said_to_it_goes_out_once_more_by_another() {
+    let (listener, desk) = by_tcp();
+    std::thread::scope(|scope| {
+        let dialled = scope.spawn(|| desk.dial("100", RING));
+        let (first, before) = asked(&listener);
+        drop(first);
+        let (mut tcp, invite) = asked(&listener);
+        assert!(invite.starts_with("INVITE sip:100@"), "{invite}");
+        for same in ["Call-ID", "CSeq", "From", "To", "Contact"] {
+            assert_eq!(header(&before, same), header(&invite, same), "{same}");
+        }
+        let branch = |request: &str| header(request, "Via").split("branch=").nth(1).map(ToOwned::to_owned);
+        assert_ne!(branch(&before), branch(&invite), "it is another transaction");
+        says(&mut tcp, &invite, "180 Ringing", "");
+        let media = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
+        says(&mut tcp, &invite, "200 OK", media);
+        assert!(whole(&mut tcp).starts_with("ACK "));
+        assert_eq!(dialled.join().expect("no panic"), (vec![Rang::Silently], Ok(())));
+        desk.hang_up();
+        let bye = whole(&mut tcp);
+        assert!(bye.starts_with("BYE "), "by the connection that is there: {bye}");
+        says(&mut tcp, &bye, "200 OK", "");
+    });
+    desk.is_empty(SOON);
+    let ladder = desk.seen()[0].ladder.join(", ");
+    assert!(
+        ladder.starts_with("sent INVITE, sent INVITE, received 180 Ringing, received 200 OK, sent ACK"),
+        "{ladder}"
+    );
+}
+
+#[test]
+fn an_invite_that_is_lost_twice_reaches_nobody() {
+    let (listener, desk) = by_tcp();
+    std::thread::scope(|scope| {
+        let dialled = scope.spawn(|| desk.dial("100", RING));
+        drop(asked(&listener));
+        drop(asked(&listener));
+        let outcome = Outcome { why: Unanswered::Unreachable, status: 0 };
+        assert_eq!(dialled.join().expect("no panic").1, Err(outcome));
+    });
+    listener.set_nonblocking(true).expect("settable");
+    assert!(listener.accept().is_err(), "and is not sent a third time");
+}
+
+#[test]
+fn an_invite_that_was_heard_is_not_sent_anew_when_its_connection_ends() {
+    let (listener, desk) = by_tcp();
+    std::thread::scope(|scope| {
+        let dialled = scope.spawn(|| desk.dial("100", Duration::from_secs(2)));
+        let (mut tcp, invite) = asked(&listener);
+        says(&mut tcp, &invite, "180 Ringing", "");
+        drop(tcp);
+        assert_eq!(
+            dialled.join().expect("no panic").1,
+            Err(Outcome { why: Unanswered::NoAnswer, status: 0 })
+        );
+        // Whoever rings is told by another connection that nobody waits any more.
+        let (mut tcp, cancel) = asked(&listener);
+        assert!(cancel.starts_with("CANCEL "), "{cancel}");
+        says(&mut tcp, &cancel, "200 OK", "");
+        says(&mut tcp, &invite, "487 Request Terminated", "");
+    });
     desk.is_empty(SOON);
 }
 

@@ -9,7 +9,7 @@ use media_sip::{NotTransferred, Trunk};
 use testkit::phone::{Message, Phone};
 
 use crate::desk::{Desk, loud, tone};
-use crate::dial::trunk;
+use crate::dial::{free, trunk};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -227,10 +227,46 @@ fn an_answer_comes_within_50_ms_and_the_first_sample_within_150() {
 }
 
 #[test]
+fn a_phone_rings_for_a_call_that_is_taken_and_for_no_other() {
+    let desk = Desk::open(|options| options.ring_ms = 300);
+    let mut phone = Phone::new(desk.address());
+    assert_eq!(phone.call("front-desk").status(), Some(200));
+    assert_eq!(phone.progress(), [100, 180]);
+    phone.hang_up();
+    let mut unknown = Phone::new(desk.address());
+    assert_eq!(unknown.call("nobody").status(), Some(404));
+    assert_eq!(unknown.progress(), [100]);
+    // What takes its time to find out is waited for in silence.
+    let mut later = Phone::new(desk.address());
+    assert_eq!(later.call("nobody-later").status(), Some(486));
+    assert_eq!(later.progress(), [100]);
+    desk.is_empty(SOON);
+}
+
+#[test]
+fn a_call_for_which_no_port_is_left_does_not_ring() {
+    let port = free();
+    let desk = Desk::open(|options| (options.rtp_first, options.rtp_last) = (port, port));
+    let mut first = Phone::new(desk.address());
+    assert_eq!(first.call("front-desk").status(), Some(200));
+    let mut second = Phone::new(desk.address());
+    assert_eq!(second.call("front-desk").status(), Some(503));
+    assert_eq!(second.progress(), [100]);
+    assert_eq!(first.hang_up(), Some(200));
+    desk.is_empty(SOON);
+}
+
+#[test]
 fn who_would_not_encipher_is_refused_where_that_is_required() {
     let desk = Desk::open(|options| options.srtp_required = true);
     let mut phone = Phone::new(desk.address());
     assert_eq!(phone.call("front-desk").status(), Some(488));
+    // Without a description of theirs it would be us who show keys in plain.
+    let mut silent = Phone::new(desk.address());
+    silent.ask_for("front-desk");
+    silent.request("INVITE", "", "");
+    assert_eq!(silent.answer().status(), Some(488));
+    assert_eq!((phone.progress(), silent.progress()), (&[100][..], &[100][..]));
     desk.is_empty(SOON);
 }
 

@@ -1,7 +1,8 @@
-//! The messages of RFC 4475, byte for byte as its appendix has them (`tests/rfc4475`), each sent to a running server by UDP.
+//! The messages of RFC 4475, byte for byte as its appendix has them (`tests/rfc4475`), each sent to a running server by UDP and by TCP.
 
 use std::collections::BTreeSet;
-use std::net::UdpSocket;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -113,6 +114,75 @@ fn each_message_of_rfc_4475_has_the_answer_that_it_should_and_the_next_call_is_h
     assert_eq!(caller.call("front-desk").status(), Some(200));
     assert!(loud(&caller.play(&tone(30))) > 15);
     assert_eq!(caller.hang_up(), Some(200));
+}
+
+/// What came of a message by TCP, and of a request in order that follows it by the same connection; 0: nothing.
+#[derive(Debug, PartialEq, Eq)]
+struct Streamed {
+    answer: u16,
+    next: u16,
+    ended: bool,
+}
+
+/// What is another thing in a stream than in a datagram: where it ends.
+fn expected_by_tcp(name: &str, by_udp: u16) -> Streamed {
+    let (answer, next, ended) = match name {
+        // Nobody can say.
+        "ncl" | "mcl01" => (0, 0, true),
+        // It is said to be longer: what follows is taken for the rest of it.
+        "clerr" => (0, 0, false),
+        // Its head has no end: what follows is more of it.
+        "baddn" => (0, 400, false),
+        // It says nothing of its body, which is taken for the beginning of what follows.
+        "inv2543" => (400, 0, false),
+        _ => (by_udp, 200, false),
+    };
+    Streamed { answer, next, ended }
+}
+
+/// The final answers until there is one, nothing comes for a while, or the connection ends.
+fn read(tcp: &mut TcpStream, of: impl Fn(&str) -> bool) -> (u16, bool) {
+    let (mut text, mut bytes) = (String::new(), [0; 8_192]);
+    loop {
+        let is_final = |text: &&str| text.starts_with("SIP/2.0 ") && !text.starts_with("SIP/2.0 1");
+        let answer = text.split("\r\n\r\n").filter(is_final).find(|text| of(text));
+        if let Some(status) = answer.and_then(|answer| answer.get(8..11)) {
+            return (status.parse().expect("a status"), false);
+        }
+        match tcp.read(&mut bytes) {
+            Ok(0) => return (0, true),
+            Ok(length) => text.push_str(&String::from_utf8_lossy(&bytes[..length])),
+            Err(error) => return (0, error.kind() == ErrorKind::ConnectionReset),
+        }
+    }
+}
+
+fn streamed(desk: &Desk, message: &[u8]) -> Streamed {
+    const NEXT: &str = "OPTIONS sip:desk@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKnext\r\nFrom: <sip:a@b>;tag=n\r\n\
+        To: <sip:desk@127.0.0.1>\r\nCall-ID: the-next\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+    let mut tcp = TcpStream::connect(desk.address()).expect("listens");
+    tcp.set_read_timeout(Some(PATIENCE)).expect("settable");
+    tcp.write_all(message).expect("sent");
+    let (answer, ended) = read(&mut tcp, |_| true);
+    if ended {
+        return Streamed { answer, next: 0, ended };
+    }
+    tcp.write_all(NEXT.as_bytes()).expect("sent");
+    let (next, ended) = read(&mut tcp, |text| text.contains("the-next"));
+    Streamed { answer, next, ended }
+}
+
+#[test]
+fn by_tcp_each_message_has_the_same_answer_and_its_connection_goes_on_where_its_end_is_known() {
+    let desk = Desk::open(|_| {});
+    let mut wrong = Vec::new();
+    for (name, by_udp) in ANSWERS {
+        let (found, expected) = (streamed(&desk, &message(name)), expected_by_tcp(name, by_udp));
+        if found != expected {
+            wrong.push(format!("{name}: {found:?}, and not {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
