@@ -3158,7 +3158,8 @@ export interface components {
                 /** @example ses_0190d2f0c0de7000800000000000abcd */
                 id: string;
                 /**
-                 * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`. Not answered: `busy`, `declined`, `no_answer` (the time to
+                 * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`, `no_audio`
+                 *     (nothing came from whoever took it, not even silence). Not answered: `busy`, `declined`, `no_answer` (the time to
                  *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `untrusted`, `cancelled`, `agent_unknown` (or nothing of
                  *     it is served any more), `expired` (it waited too long in the queue), `failed`. `interrupted`: the server died.
                  */
@@ -3735,7 +3736,8 @@ export interface components {
             /** @example ses_0190d2f0c0de7000800000000000abcd */
             id: string;
             /**
-             * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`. Not answered: `busy`, `declined`, `no_answer` (the time to
+             * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`, `no_audio`
+             *     (nothing came from whoever took it, not even silence). Not answered: `busy`, `declined`, `no_answer` (the time to
              *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `untrusted`, `cancelled`, `agent_unknown` (or nothing of
              *     it is served any more), `expired` (it waited too long in the queue), `failed`. `interrupted`: the server died.
              */
@@ -4154,7 +4156,7 @@ export interface components {
          * @description Outcomes that another call may change.
          * @enum {string}
          */
-        RetryOn: "busy" | "no_answer" | "declined" | "unreachable" | "failed" | "interrupted" | "machine";
+        RetryOn: "busy" | "no_answer" | "no_audio" | "declined" | "unreachable" | "failed" | "interrupted" | "machine";
         /** @description Who is called again. */
         RetryRules: {
             /**
@@ -4197,6 +4199,7 @@ export interface components {
         };
         RoomTokenRequest: {
             /** @description Its name or id. */
+             *       "no_audio",
             agent: string;
             /** @description Who the bearer is in the room; one is made up unless given. */
             identity?: string | null;

@@ -375,12 +375,12 @@ impl Desk {
     }
 
     fn over(&self, session: &Handle, reason: Option<EndReason>, pen: &Pen) {
-        let screened = session.status().screened;
+        let media_session::Status { screened, heard, .. } = session.status();
         if let Some(screened) = screened.filter(|screened| screened.message.is_some()) {
             pen.screened(screened);
         }
         let end_reason = reason.map(|reason| wire_name(&reason));
-        let outcome = outcome(screened, reason).to_owned();
+        let outcome = outcome(heard, screened, reason).to_owned();
         pen.note(Step::Ended(End { outcome, sip_status: None, end_reason }));
     }
 
@@ -432,7 +432,7 @@ async fn write(db: &Db, org: OrgId, id: SessionId, step: &Step) -> Result<(), co
 }
 
 /// Of a call that was answered.
-const fn outcome(screened: Option<Screened>, reason: Option<EndReason>) -> &'static str {
+const fn outcome(heard: bool, screened: Option<Screened>, reason: Option<EndReason>) -> &'static str {
     match (screened, reason) {
         (
             Some(Screened { callee: Callee::Machine, message: Some(_) }),
@@ -440,6 +440,8 @@ const fn outcome(screened: Option<Screened>, reason: Option<EndReason>) -> &'sta
         ) => "message_left",
         (Some(Screened { callee: Callee::Machine, .. }), _) => "machine",
         (_, None) => "interrupted",
+        // Whoever took it, the agent spoke to nobody.
+        _ if !heard => "no_audio",
         _ => "completed",
     }
 }
@@ -531,12 +533,22 @@ mod tests {
     fn what_came_of_a_call_that_was_answered() {
         let screened = |callee, message| Some(Screened { callee, message });
         let machine = Some(EndReason::AnsweredByMachine);
-        assert_eq!(outcome(None, Some(EndReason::CallerLeft)), "completed");
-        assert_eq!(outcome(screened(Callee::Human, None), Some(EndReason::AgentEnded)), "completed");
-        assert_eq!(outcome(screened(Callee::Machine, None), machine), "machine");
-        assert_eq!(outcome(screened(Callee::Machine, Some(true)), machine), "message_left");
+        assert_eq!(outcome(true, None, Some(EndReason::CallerLeft)), "completed");
+        assert_eq!(outcome(true, screened(Callee::Human, None), Some(EndReason::AgentEnded)), "completed");
+        assert_eq!(outcome(true, screened(Callee::Machine, None), machine), "machine");
+        assert_eq!(outcome(true, screened(Callee::Machine, Some(true)), machine), "message_left");
         // It hung up in mid-message.
-        assert_eq!(outcome(screened(Callee::Machine, Some(true)), Some(EndReason::CallerLeft)), "machine");
-        assert_eq!(outcome(None, None), "interrupted");
+        assert_eq!(
+            outcome(true, screened(Callee::Machine, Some(true)), Some(EndReason::CallerLeft)),
+            "machine"
+        );
+        assert_eq!(outcome(true, None, None), "interrupted");
+        let left = Some(EndReason::CallerLeft);
+        assert_eq!(outcome(false, None, left), "no_audio");
+        assert_eq!(
+            outcome(false, screened(Callee::Unknown, None), Some(EndReason::CallerSilent)),
+            "no_audio"
+        );
+        assert_eq!(outcome(false, None, None), "interrupted", "nobody knows what would have come");
     }
 }
