@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::carriers::e164;
 use control_api::provider_account::Vendor;
 use control_api::trunk::{self, TrunkKind, TrunkState};
 use control_server::ports::{self, Account, CallRequest, NotDialled, Refusal, WantedCall};
@@ -355,9 +356,8 @@ impl Desk {
 
     async fn answered(&self, call: &Call, agent: String, slot: Slot, peer: Peer, pen: &Pen) {
         pen.note(Step::Answered { at: Timestamp::now() });
-        let at_machine = at_machine(&call.set);
-        let screens = at_machine.is_some();
-        let call_of = CallRequest { at_machine, ..request(call.id, agent, None, told(&call.set)) };
+        let call_of = call_of(call, agent);
+        let screens = call_of.at_machine.is_some();
         let (held, leg) = (phones::Held::of(&peer), phones::leg(peer));
         // A session that cannot begin drops the leg, which hangs up.
         let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
@@ -459,6 +459,16 @@ fn not_dialled(trunk: &str, field: &'static str, error: &DialError) -> NotDialle
         DialError::UnknownTrunk(_) => NotDialled::TrunkUnknown(trunk.to_owned()),
         DialError::NotDialable => NotDialled::NotDialable { field },
         DialError::Busy => NotDialled::Refused(Refusal::Full { retry_after: Duration::from_secs(1) }),
+    }
+}
+
+/// As a session takes it, once it is answered.
+fn call_of(call: &Call, agent: String) -> CallRequest {
+    let number = &call.set.number.0;
+    CallRequest {
+        at_machine: at_machine(&call.set),
+        called: Some(Pii(e164(number).unwrap_or_else(|| number.clone()))),
+        ..request(call.id, agent, None, told(&call.set))
     }
 }
 

@@ -171,6 +171,9 @@ fn a_campaign_ends_with_what_came_of_everybody() {
             said(&server, &person["session_id"]).concat().contains("Hello Maria, your day is Monday");
         (greeted && said(&server, &machine["session_id"]) == [MESSAGE]).then_some(())
     });
+    let heard: Value =
+        server.read(&format!("/v1/sessions/{}", person["session_id"].as_str().expect("an id"))).json();
+    assert_eq!((&heard["direction"], &heard["party"]), (&json!("outbound"), &json!("+4930003")), "{heard}");
     let results = server.read(&format!("{path}/results")).text();
     assert!(
         results.contains("+4930001,done,2,busy") && results.contains("+4930004,done,1,message_left,machine"),
