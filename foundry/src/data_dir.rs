@@ -11,6 +11,9 @@ use domain::{Failure, Retry};
 /// Held as long as the server runs. Its lock ends with the process, however that ends; the file stays.
 const LOCK: &str = "server.lock";
 
+/// How the server is reached, for commands beside it. Means something as long as the lock is held.
+const URL: &str = "server.url";
+
 /// Of a directory that is the owner's alone.
 const OWN: u32 = 0o700;
 
@@ -39,6 +42,7 @@ impl Error {
 pub(crate) struct DataDir {
     calls: PathBuf,
     recordings: PathBuf,
+    url: PathBuf,
     _lock: File,
 }
 
@@ -71,7 +75,15 @@ impl DataDir {
         }
         let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
         written.map_err(unusable(&path))?;
-        Ok(Self { calls, recordings, _lock: lock })
+        let url = root.join(URL);
+        // Of a server that was here before.
+        let _none = fs::remove_file(&url);
+        Ok(Self { calls, recordings, url, _lock: lock })
+    }
+
+    /// The server is reached so, from now on.
+    pub(crate) fn reached_at(&self, url: &str) -> io::Result<()> {
+        fs::write(&self.url, url)
     }
 
     /// Where the logs of calls lie.
@@ -90,6 +102,12 @@ pub(crate) fn holder(root: &Path) -> Option<String> {
     let mut lock = File::open(root.join(LOCK)).ok()?;
     // Shared: two who look at once are no servers to each other.
     matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)).then(|| named(&mut lock))
+}
+
+/// How the server that runs there is reached, where it has said so. Changes nothing.
+pub(crate) fn reached_at(root: &Path) -> Option<String> {
+    holder(root)?;
+    fs::read_to_string(root.join(URL)).ok().filter(|url| !url.is_empty())
 }
 
 fn named(lock: &mut File) -> String {
@@ -127,6 +145,19 @@ mod tests {
         drop(first);
         assert_eq!(holder(folder.path()), None);
         assert!(DataDir::take(folder.path()).is_ok(), "the lock goes with its holder, the file may stay");
+    }
+
+    #[test]
+    fn how_a_server_is_reached_is_known_as_long_as_it_runs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let server = DataDir::take(folder.path()).expect("nobody has it");
+        assert_eq!(reached_at(folder.path()), None, "it listens nowhere yet");
+        server.reached_at("http://localhost:21007").expect("writable");
+        assert_eq!(reached_at(folder.path()).as_deref(), Some("http://localhost:21007"));
+        drop(server);
+        assert_eq!(reached_at(folder.path()), None);
+        let _next = DataDir::take(folder.path()).expect("nobody has it");
+        assert_eq!(reached_at(folder.path()), None, "what was said before it is not its own");
     }
 
     #[test]

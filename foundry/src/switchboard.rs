@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use agents_run::{Meter, Ports};
 use control_server::ports::CallRequest;
-use control_store::greeting::Began;
+use control_store::opposite::{Direction, Opposite};
 use control_store::{Entry, Fence, Opened, Recorder};
-use domain::{AgentId, DrillId, EnvironmentId, OrgId, ServerId, SessionId};
+use domain::{AgentId, EnvironmentId, OrgId, ServerId, SessionId};
 use media_session::{ClientProtocol, Consult, Leg, Parts, Place};
 use providers_api::TtsRequest;
 use runtime::{Kind, Tasks};
@@ -277,12 +277,18 @@ impl Switchboard {
         self.at_once.catch_up(missing, voice, Arc::clone(&clips));
         let ledger = Arc::new(Ledger::default());
         let sink = Sink::new(recorder.clone(), Arc::clone(&ledger));
-        let (sink, snapshot) = match back {
-            Some(back) => (sink.resumed(before), back.snapshot),
+        let (sink, snapshot, opposite) = match back {
+            Some(back) => (sink.resumed(before), back.snapshot, back.opposite),
             None => {
-                let began = asked.is_none().then_some(began);
-                recorder.put(self.record.opened(id, &callable, leg.transport, began, drilled));
-                (sink, None)
+                let (began, opposite) = (asked.is_none().then_some(began), Some(opposite(call)));
+                let opened = self.record.opened(id, &callable, leg.transport);
+                recorder.put(Entry::Opened(Opened {
+                    greeting: began,
+                    drill: drilled,
+                    opposite: opposite.clone(),
+                    ..opened
+                }));
+                (sink, None, opposite)
             }
         };
         let ways = match &asked {
@@ -350,7 +356,7 @@ impl Switchboard {
             heir,
             options,
         };
-        self.live.begins(id, callable.org, &callable.name);
+        self.live.begins(id, callable.org, &callable.name, opposite);
         // The directory keeps the handle; the session ends by itself.
         drop(media_session::start(place, tasks, parts));
     }
@@ -363,15 +369,9 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    fn opened(
-        &self,
-        session: SessionId,
-        callable: &Callable,
-        transport: &str,
-        greeting: Option<Began>,
-        drill: Option<DrillId>,
-    ) -> Entry {
-        Entry::Opened(Opened {
+    /// What every call has.
+    fn opened(&self, session: SessionId, callable: &Callable, transport: &str) -> Opened {
+        Opened {
             session,
             org: callable.org,
             agent: Some(callable.agent),
@@ -382,8 +382,17 @@ impl Record {
             transport: transport.to_owned(),
             server: self.server,
             started_at: jiff::Timestamp::now(),
-            greeting,
-            drill,
-        })
+            greeting: None,
+            drill: None,
+            opposite: None,
+        }
+    }
+}
+
+/// Who calls is what the transport says of them.
+fn opposite(call: &CallRequest) -> Opposite {
+    match &call.called {
+        Some(called) => Opposite::new(Direction::Outbound, Some(&called.0)),
+        None => Opposite::new(Direction::Inbound, call.caller.number.as_deref()),
     }
 }

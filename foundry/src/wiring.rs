@@ -72,7 +72,7 @@ pub(crate) struct House {
     phones: Option<SocketAddr>,
     /// Where the room is not what was asked for.
     note: Option<String>,
-    _data: DataDir,
+    data: DataDir,
 }
 
 impl House {
@@ -328,7 +328,7 @@ impl House {
             address,
             phones: phones.map(|server| server.address()),
             note,
-            _data: data,
+            data,
         })
     }
 
@@ -351,6 +351,13 @@ impl House {
     /// Good once, for the link that is printed.
     pub(crate) fn admin_code(&self) -> Option<String> {
         self.code.shown()
+    }
+
+    /// Told to commands on this machine. They can be told otherwise: the server does not end for it.
+    pub(crate) fn reached_at(&self, url: &str) {
+        if let Err(error) = self.data.reached_at(url) {
+            tracing::warn!(%error, "commands beside this server will not know its address");
+        }
     }
 
     pub(crate) fn address(&self) -> Option<IpAddr> {

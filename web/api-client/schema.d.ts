@@ -1800,6 +1800,7 @@ export interface components {
             agent: string;
             /** Format: double */
             dead_air_ms: number;
+            direction?: components["schemas"]["Direction"] | null;
             /**
              * @description The fault drill that struck it: what it took is no part of the measures of all calls.
              * @example drl_019ab0e61c7a7d53a1d1d8ea5e3a6f10
@@ -1832,6 +1833,11 @@ export interface components {
             lowest_mos?: number | null;
             /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`. */
             outcome?: string | null;
+            /**
+             * @description The other side's number or address: who called, which is a claim, or who was called. Absent where the transport does not say it.
+             * @example +49301234567
+             */
+            party?: string | null;
             /** @description In some turn, or over the call, somebody who listened would have been dissatisfied: a score below 3.6, or holes in the sound of either side. */
             poor_audio: boolean;
             /** @description Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models. */
@@ -2126,6 +2132,11 @@ export interface components {
         };
         /** @enum {string} */
         DifferenceKind: "added" | "removed" | "changed";
+        /**
+         * @description Who called whom.
+         * @enum {string}
+         */
+        Direction: "inbound" | "outbound";
         Domain: {
             /** Format: date-time */
             created_at: string;
@@ -2830,6 +2841,7 @@ export interface components {
                 agent: string;
                 /** Format: double */
                 dead_air_ms: number;
+                direction?: components["schemas"]["Direction"] | null;
                 /**
                  * @description The fault drill that struck it: what it took is no part of the measures of all calls.
                  * @example drl_019ab0e61c7a7d53a1d1d8ea5e3a6f10
@@ -2862,6 +2874,11 @@ export interface components {
                 lowest_mos?: number | null;
                 /** @description What came of it: the name of what the agent noted, such as `appointment`, or `answered`, `silent`, `failed`, `unknown`. */
                 outcome?: string | null;
+                /**
+                 * @description The other side's number or address: who called, which is a claim, or who was called. Absent where the transport does not say it.
+                 * @example +49301234567
+                 */
+                party?: string | null;
                 /** @description In some turn, or over the call, somebody who listened would have been dissatisfied: a score below 3.6, or holes in the sound of either side. */
                 poor_audio: boolean;
                 /** @description Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models. */
@@ -3158,7 +3175,8 @@ export interface components {
                 /** @example ses_0190d2f0c0de7000800000000000abcd */
                 id: string;
                 /**
-                 * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`. Not answered: `busy`, `declined`, `no_answer` (the time to
+                 * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`, `no_audio`
+                 *     (nothing came from whoever took it, not even silence). Not answered: `busy`, `declined`, `no_answer` (the time to
                  *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `untrusted`, `cancelled`, `agent_unknown` (or nothing of
                  *     it is served any more), `expired` (it waited too long in the queue), `failed`. `interrupted`: the server died.
                  */
@@ -3323,6 +3341,7 @@ export interface components {
             agent: string;
             /** @description Whether the caller is connected; one who was lost may come back. */
             connected: boolean;
+            direction?: components["schemas"]["Direction"] | null;
             /** @description It runs on the server that answers: here alone it is heard, told and ended. */
             here: boolean;
             /** @example ses_0190d2f0c0de7000800000000000abcd */
@@ -3332,6 +3351,11 @@ export interface components {
              * @description Somebody listens.
              */
             listeners: number;
+            /**
+             * @description The other side's number or address, where the transport says it.
+             * @example +49301234567
+             */
+            party?: string | null;
             /**
              * @description The server that has it.
              * @example srv_0190d2f0c0de7000800000000000abcd
@@ -3735,7 +3759,8 @@ export interface components {
             /** @example ses_0190d2f0c0de7000800000000000abcd */
             id: string;
             /**
-             * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`. Not answered: `busy`, `declined`, `no_answer` (the time to
+             * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`, `no_audio`
+             *     (nothing came from whoever took it, not even silence). Not answered: `busy`, `declined`, `no_answer` (the time to
              *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `untrusted`, `cancelled`, `agent_unknown` (or nothing of
              *     it is served any more), `expired` (it waited too long in the queue), `failed`. `interrupted`: the server died.
              */
@@ -4154,7 +4179,7 @@ export interface components {
          * @description Outcomes that another call may change.
          * @enum {string}
          */
-        RetryOn: "busy" | "no_answer" | "declined" | "unreachable" | "failed" | "interrupted" | "machine";
+        RetryOn: "busy" | "no_answer" | "no_audio" | "declined" | "unreachable" | "failed" | "interrupted" | "machine";
         /** @description Who is called again. */
         RetryRules: {
             /**
@@ -4174,6 +4199,7 @@ export interface components {
              * @default [
              *       "busy",
              *       "no_answer",
+             *       "no_audio",
              *       "unreachable",
              *       "failed"
              *     ]
@@ -16541,6 +16567,8 @@ export interface operations {
                 /** @description Name of an agent. */
                 agent?: string;
                 transport?: string;
+                /** @description Who called. */
+                direction?: "inbound" | "outbound";
                 /** @description Name of an environment. */
                 environment?: string;
                 end_reason?: string;

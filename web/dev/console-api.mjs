@@ -315,7 +315,7 @@ function createAgent({ name, title, template }) {
 function sessions(url) {
   const wanted = (name) => url.searchParams.get(name);
   const found = consoleCalls.filter((call) => {
-    for (const name of ['agent', 'transport', 'environment', 'end_reason', 'outcome'])
+    for (const name of ['agent', 'transport', 'direction', 'environment', 'end_reason', 'outcome'])
       if (wanted(name) && call[name] !== wanted(name)) return false;
     if (wanted('from') && call.started_at < wanted('from')) return false;
     if (wanted('to') && call.started_at > wanted('to')) return false;

@@ -217,6 +217,14 @@ const PARTS = ['endpointing', 'thinking', 'sentence', 'synthesis', 'playout'];
 
 export const callId = (index) => `ses_019ab0c2d1e07a4c9f3b5d6e7f80${(0x9200 - index).toString(16)}`;
 
+/** Who called whom: pages have no number, and the oldest calls are from before it was kept. */
+function opposite(index) {
+  if (index >= 20) return { direction: null, party: null };
+  const phone = TRANSPORTS[index % TRANSPORTS.length] === 'twilio';
+  const out = phone && index % 8 === 3;
+  return { direction: out ? 'outbound' : 'inbound', party: phone ? `+4930123456${index % 10}` : null };
+}
+
 /** How a turn's audio fared: bad in the second turn of one call in five; unknown of sockets. */
 function qualityOf(index, turn, length_ms) {
   const transport = TRANSPORTS[index % TRANSPORTS.length];
@@ -442,6 +450,7 @@ function oneCall(index) {
     environment: index % 8 === 6 ? 'staging' : 'prod',
     providers: index % 3 ? ['built-in'] : ['deepgram', 'elevenlabs'],
     transport: TRANSPORTS[index % TRANSPORTS.length],
+    ...opposite(index),
     started_at: ago(started),
     duration_ms: length,
     end_reason: end,

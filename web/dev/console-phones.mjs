@@ -93,6 +93,8 @@ const live = (id, transport, here, more = {}) => ({
   id,
   agent: 'front-desk',
   transport,
+  direction: 'inbound',
+  party: null,
   started_at: ago(80),
   server_id: here ? 'srv_0190d2f0c0de7000800000000000abcd' : 'srv_0190d2f0c0de7000800000000000ef01',
   here,
@@ -103,9 +105,9 @@ const live = (id, transport, here, more = {}) => ({
   ...more,
 });
 const under = [
-  live('ses_live1', 'sip', true, { state: 'speaking' }),
+  live('ses_live1', 'sip', true, { state: 'speaking', direction: 'outbound', party: '+49301234567' }),
   live('ses_live2', 'webrtc', true, { connected: false, turns: 1 }),
-  live('ses_live3', 'twilio', false),
+  live('ses_live3', 'twilio', false, { party: '+41441234567' }),
 ];
 
 /** `undefined`: nothing of this is asked. */

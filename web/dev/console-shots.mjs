@@ -108,6 +108,7 @@ export const consoleShots = (base, scenario) => {
       await page.waitForTimeout(700);
       await page.getByTestId('play').click();
     },
+    'console-call-out': open(`/calls/${callId(3)}`, 'facts'),
     'console-call-running': open(`/calls/${callId(0)}`, 'running'),
     'console-call-cut': async (page) => {
       await open(`/calls/${callId(4)}`, 'interrupted-call')(page);

@@ -20,6 +20,11 @@ pub struct CallSummary {
     pub environment: Option<String>,
     /// `webrtc`, `websocket`, `twilio`, `telnyx`, `sip`.
     pub transport: String,
+    /// Absent of calls that were put on record before it was kept.
+    pub direction: Option<Direction>,
+    /// The other side's number or address: who called, which is a claim, or who was called. Absent where the transport does not say it.
+    #[schema(example = "+49301234567")]
+    pub party: Option<String>,
     /// Who has served it, in the order in which they began to: names of accounts, and `built-in` for the server's own models.
     pub providers: Vec<String>,
     #[schema(format = DateTime)]
@@ -57,6 +62,16 @@ pub struct CallSummary {
     pub drill: Option<DrillId>,
 }
 
+/// Who called whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// They called.
+    Inbound,
+    /// The agent called them.
+    Outbound,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SummaryBy {
@@ -72,6 +87,9 @@ pub struct CallQuery {
     /// Name of an agent.
     pub agent: Option<String>,
     pub transport: Option<String>,
+    /// Who called.
+    #[param(inline)]
+    pub direction: Option<Direction>,
     /// Name of an environment.
     pub environment: Option<String>,
     pub end_reason: Option<String>,

@@ -59,7 +59,8 @@ pub struct RetryRules {
 
 impl Default for RetryRules {
     fn default() -> Self {
-        let outcomes = vec![RetryOn::Busy, RetryOn::NoAnswer, RetryOn::Unreachable, RetryOn::Failed];
+        let outcomes =
+            vec![RetryOn::Busy, RetryOn::NoAnswer, RetryOn::NoAudio, RetryOn::Unreachable, RetryOn::Failed];
         Self { outcomes, attempts: 3, after_s: 3_600 }
     }
 }
@@ -70,6 +71,8 @@ impl Default for RetryRules {
 pub enum RetryOn {
     Busy,
     NoAnswer,
+    /// Somebody took it, and nothing was heard of them.
+    NoAudio,
     Declined,
     Unreachable,
     Failed,

@@ -4,6 +4,8 @@ use domain::{ServerId, SessionId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::call::Direction;
+
 /// A call under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LiveCall {
@@ -13,6 +15,11 @@ pub struct LiveCall {
     pub agent: String,
     /// `webrtc`, `websocket`, `twilio`, `telnyx`, `sip`, `livekit`.
     pub transport: String,
+    /// Absent of calls that began before it was kept.
+    pub direction: Option<Direction>,
+    /// The other side's number or address, where the transport says it.
+    #[schema(example = "+49301234567")]
+    pub party: Option<String>,
     #[schema(format = DateTime)]
     pub started_at: String,
     /// The server that has it.

@@ -32,6 +32,7 @@ pub use app::limit::counted;
 pub use app::routes::table::{Leading as LeadingChannel, table as route_table};
 pub use app::seed::accounts::{GivenAccount, seed_accounts};
 pub use app::seed::{Definition, Source, seed};
+pub use app::sessions::other_side;
 pub use app::vault::{CannotOpen, Vault};
 pub use http::Tls;
 pub use openapi::json as openapi;

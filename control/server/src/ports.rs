@@ -448,6 +448,8 @@ pub struct CallRequest {
     pub caller: Caller,
     /// A call of ours: what is done where a machine took it. `None`: that is not looked for.
     pub at_machine: Option<AtMachine>,
+    /// A call of ours: whom it went to. `None`: they called.
+    pub called: Option<Pii<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

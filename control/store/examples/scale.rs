@@ -198,6 +198,7 @@ fn open(recorder: &control_store::Recorder, org: OrgId) -> SessionId {
         server: ServerId::generate(),
         started_at: jiff::Timestamp::now(),
         greeting: None,
+        opposite: None,
         drill: None,
     }));
     session

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::greeting::Began;
+use crate::opposite::Opposite;
 use crate::pricing::Usage;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub struct Opened {
     /// What the caller is greeted with; `None` in entries of servers that did not say.
     #[serde(default)]
     pub greeting: Option<Began>,
+    /// Who called whom; `None` in entries of servers that did not say.
+    #[serde(default)]
+    pub opposite: Option<Opposite>,
 }
 
 /// One event of a call. Its place in the call is its identity.

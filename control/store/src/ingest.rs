@@ -143,8 +143,8 @@ async fn fences(connection: &mut PgConnection, entries: &[Entry]) -> Result<Hash
 async fn open(connection: &mut PgConnection, opened: &[(&Opened, i32)]) -> Result<(), Error> {
     for (call, fence) in opened {
         sqlx::query!(
-            "insert into app.sessions (id, org_id, agent_id, agent_name, version, environment_id, channel_id, transport, server_id, started_at, last_event_at, drill_id, fence)
-             select $1, o.id, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12 from app.orgs o where o.id = $2
+            "insert into app.sessions (id, org_id, agent_id, agent_name, version, environment_id, channel_id, transport, server_id, started_at, last_event_at, drill_id, fence, direction, party)
+             select $1, o.id, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14 from app.orgs o where o.id = $2
              on conflict (id) do nothing",
             call.session.as_uuid(),
             call.org.as_uuid(),
@@ -158,6 +158,8 @@ async fn open(connection: &mut PgConnection, opened: &[(&Opened, i32)]) -> Resul
             to_database(call.started_at),
             call.drill.map(|id| id.as_uuid()),
             fence,
+            call.opposite.as_ref().map(|opposite| opposite.direction.name()),
+            call.opposite.as_ref().and_then(|opposite| opposite.party.as_ref()).map(|party| party.0.as_str()),
         )
         .execute(&mut *connection)
         .await?;

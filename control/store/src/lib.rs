@@ -33,6 +33,7 @@ pub mod journal;
 pub mod latency;
 pub mod lease;
 mod metrics;
+pub mod opposite;
 pub mod org;
 pub mod outbound;
 pub mod outbox;

@@ -7,6 +7,7 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use crate::at::{from_database, to_database};
+use crate::opposite::{Direction, Opposite};
 use crate::{Error, OrgTx, Page, Place, SystemTx};
 
 /// One call as a list shows it.
@@ -21,6 +22,8 @@ pub struct Session {
     pub environment: Option<EnvironmentId>,
     pub channel: Option<ChannelId>,
     pub transport: String,
+    /// `None`: it was put on record before this was kept.
+    pub opposite: Option<Opposite>,
     /// Who has served it, by account.
     pub providers: Vec<String>,
     pub started_at: Timestamp,
@@ -58,6 +61,7 @@ pub struct Session {
 pub struct Filter {
     pub agent_name: Option<String>,
     pub transport: Option<String>,
+    pub direction: Option<Direction>,
     pub environment: Option<EnvironmentId>,
     pub end_reason: Option<String>,
     pub outcome: Option<String>,
@@ -120,6 +124,8 @@ struct Row {
     extracted: Value,
     outcome: Option<String>,
     drill_id: Option<Uuid>,
+    direction: Option<String>,
+    party: Option<String>,
 }
 
 impl From<Row> for Session {
@@ -133,6 +139,7 @@ impl From<Row> for Session {
             environment: row.environment_id.map(EnvironmentId::from_uuid),
             channel: row.channel_id.map(ChannelId::from_uuid),
             transport: row.transport,
+            opposite: opposite(row.direction.as_deref(), row.party.as_deref()),
             providers: row.providers,
             started_at: from_database(row.started_at),
             last_event_at: from_database(row.last_event_at),
@@ -160,12 +167,16 @@ impl From<Row> for Session {
     }
 }
 
+fn opposite(direction: Option<&str>, party: Option<&str>) -> Option<Opposite> {
+    Some(Opposite::new(direction.and_then(Direction::named)?, party))
+}
+
 /// What `Row` is read from.
 const COLUMNS: &str = "s.id, s.org_id, s.agent_id, s.agent_name, s.version, s.environment_id, s.channel_id, s.transport, \
      case when s.providers = '{}' and s.provider <> '' then array[s.provider] else s.providers end as providers, s.started_at, \
      s.last_event_at, s.last_sequence, s.ended_at, s.end_reason, s.duration_ms, s.turns, s.interruptions, s.response_median_ms, \
      s.response_max_ms, s.dead_air_ms, s.failures, s.recorded, s.lowest_mos, s.poor_audio, s.first_words, s.summary, s.summary_model, \
-     s.fields, s.extracted, s.outcome, s.drill_id";
+     s.fields, s.extracted, s.outcome, s.drill_id, s.direction, s.party";
 
 /// One page of the organization's calls, newest first.
 ///
@@ -220,6 +231,7 @@ fn is_narrow(filter: &Filter) -> bool {
     let Filter {
         agent_name,
         transport,
+        direction,
         environment,
         end_reason,
         outcome,
@@ -230,6 +242,7 @@ fn is_narrow(filter: &Filter) -> bool {
     } = filter;
     let texts = [agent_name, transport, end_reason, outcome];
     texts.into_iter().any(Option::is_some)
+        || direction.is_some()
         || environment.is_some()
         || slower_than_ms.is_some()
         || *problems
@@ -250,6 +263,16 @@ fn narrow(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
         if let Some(value) = value {
             query.push(condition).push_bind(value.clone());
         }
+    }
+    match filter.direction {
+        // As it stands in their index.
+        Some(Direction::Outbound) => {
+            query.push(" and s.direction = 'outbound'");
+        }
+        Some(Direction::Inbound) => {
+            query.push(" and s.direction = 'inbound'");
+        }
+        None => {}
     }
     if let Some(environment) = filter.environment {
         query.push(" and s.environment_id = ").push_bind(environment.as_uuid());
@@ -426,6 +449,7 @@ pub struct Elsewhere {
     pub id: SessionId,
     pub agent_name: String,
     pub transport: String,
+    pub opposite: Option<Opposite>,
     pub server: ServerId,
     pub started_at: Timestamp,
     pub turns: i32,
@@ -443,7 +467,7 @@ pub async fn elsewhere(
     limit: i64,
 ) -> Result<Vec<Elsewhere>, Error> {
     let rows = sqlx::query!(
-        "select id, agent_name, transport, server_id, started_at, turns from app.sessions
+        "select id, agent_name, transport, direction, party, server_id, started_at, turns from app.sessions
          where ended_at is null and server_id <> $1 and last_event_at > $2 order by started_at desc, id desc limit $3",
         server.as_uuid(),
         to_database(since),
@@ -455,6 +479,7 @@ pub async fn elsewhere(
         id: SessionId::from_uuid(row.id),
         agent_name: row.agent_name,
         transport: row.transport,
+        opposite: opposite(row.direction.as_deref(), row.party.as_deref()),
         server: ServerId::from_uuid(row.server_id),
         started_at: from_database(row.started_at),
         turns: row.turns,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::carriers::e164;
 use control_api::provider_account::Vendor;
 use control_api::trunk::{self, TrunkKind, TrunkState};
 use control_server::ports::{self, Account, CallRequest, NotDialled, Refusal, WantedCall};
@@ -355,9 +356,8 @@ impl Desk {
 
     async fn answered(&self, call: &Call, agent: String, slot: Slot, peer: Peer, pen: &Pen) {
         pen.note(Step::Answered { at: Timestamp::now() });
-        let at_machine = at_machine(&call.set);
-        let screens = at_machine.is_some();
-        let call_of = CallRequest { at_machine, ..request(call.id, agent, None, told(&call.set)) };
+        let call_of = call_of(call, agent);
+        let screens = call_of.at_machine.is_some();
         let (held, leg) = (phones::Held::of(&peer), phones::leg(peer));
         // A session that cannot begin drops the leg, which hangs up.
         let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
@@ -375,12 +375,12 @@ impl Desk {
     }
 
     fn over(&self, session: &Handle, reason: Option<EndReason>, pen: &Pen) {
-        let screened = session.status().screened;
+        let media_session::Status { screened, heard, .. } = session.status();
         if let Some(screened) = screened.filter(|screened| screened.message.is_some()) {
             pen.screened(screened);
         }
         let end_reason = reason.map(|reason| wire_name(&reason));
-        let outcome = outcome(screened, reason).to_owned();
+        let outcome = outcome(heard, screened, reason).to_owned();
         pen.note(Step::Ended(End { outcome, sip_status: None, end_reason }));
     }
 
@@ -432,7 +432,7 @@ async fn write(db: &Db, org: OrgId, id: SessionId, step: &Step) -> Result<(), co
 }
 
 /// Of a call that was answered.
-const fn outcome(screened: Option<Screened>, reason: Option<EndReason>) -> &'static str {
+const fn outcome(heard: bool, screened: Option<Screened>, reason: Option<EndReason>) -> &'static str {
     match (screened, reason) {
         (
             Some(Screened { callee: Callee::Machine, message: Some(_) }),
@@ -440,6 +440,8 @@ const fn outcome(screened: Option<Screened>, reason: Option<EndReason>) -> &'sta
         ) => "message_left",
         (Some(Screened { callee: Callee::Machine, .. }), _) => "machine",
         (_, None) => "interrupted",
+        // Whoever took it, the agent spoke to nobody.
+        _ if !heard => "no_audio",
         _ => "completed",
     }
 }
@@ -457,6 +459,16 @@ fn not_dialled(trunk: &str, field: &'static str, error: &DialError) -> NotDialle
         DialError::UnknownTrunk(_) => NotDialled::TrunkUnknown(trunk.to_owned()),
         DialError::NotDialable => NotDialled::NotDialable { field },
         DialError::Busy => NotDialled::Refused(Refusal::Full { retry_after: Duration::from_secs(1) }),
+    }
+}
+
+/// As a session takes it, once it is answered.
+fn call_of(call: &Call, agent: String) -> CallRequest {
+    let number = &call.set.number.0;
+    CallRequest {
+        at_machine: at_machine(&call.set),
+        called: Some(Pii(e164(number).unwrap_or_else(|| number.clone()))),
+        ..request(call.id, agent, None, told(&call.set))
     }
 }
 
@@ -531,12 +543,22 @@ mod tests {
     fn what_came_of_a_call_that_was_answered() {
         let screened = |callee, message| Some(Screened { callee, message });
         let machine = Some(EndReason::AnsweredByMachine);
-        assert_eq!(outcome(None, Some(EndReason::CallerLeft)), "completed");
-        assert_eq!(outcome(screened(Callee::Human, None), Some(EndReason::AgentEnded)), "completed");
-        assert_eq!(outcome(screened(Callee::Machine, None), machine), "machine");
-        assert_eq!(outcome(screened(Callee::Machine, Some(true)), machine), "message_left");
+        assert_eq!(outcome(true, None, Some(EndReason::CallerLeft)), "completed");
+        assert_eq!(outcome(true, screened(Callee::Human, None), Some(EndReason::AgentEnded)), "completed");
+        assert_eq!(outcome(true, screened(Callee::Machine, None), machine), "machine");
+        assert_eq!(outcome(true, screened(Callee::Machine, Some(true)), machine), "message_left");
         // It hung up in mid-message.
-        assert_eq!(outcome(screened(Callee::Machine, Some(true)), Some(EndReason::CallerLeft)), "machine");
-        assert_eq!(outcome(None, None), "interrupted");
+        assert_eq!(
+            outcome(true, screened(Callee::Machine, Some(true)), Some(EndReason::CallerLeft)),
+            "machine"
+        );
+        assert_eq!(outcome(true, None, None), "interrupted");
+        let left = Some(EndReason::CallerLeft);
+        assert_eq!(outcome(false, None, left), "no_audio");
+        assert_eq!(
+            outcome(false, screened(Callee::Unknown, None), Some(EndReason::CallerSilent)),
+            "no_audio"
+        );
+        assert_eq!(outcome(false, None, None), "interrupted", "nobody knows what would have come");
     }
 }

@@ -137,6 +137,7 @@ pub(crate) fn request(
         resume_within: NO_RETURN,
         caller,
         at_machine: None,
+        called: None,
     }
 }
 

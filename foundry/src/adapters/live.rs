@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::{Message, WebSocket};
 use control_api::live::LiveCall;
 use control_server::ports::{self, Accept};
+use control_store::opposite::Opposite;
 use domain::{AgentState, AudioFrame, EndReason, FRAME, OrgId, Role, ServerId, SessionId};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -32,6 +33,7 @@ pub(crate) struct Live {
 struct Begun {
     org: OrgId,
     agent: String,
+    opposite: Option<Opposite>,
     at: jiff::Timestamp,
     listeners: Arc<()>,
 }
@@ -42,11 +44,16 @@ impl Live {
     }
 
     /// A call of the organization is about to run. Those that have ended are forgotten.
-    pub(crate) fn begins(&self, session: SessionId, org: OrgId, agent: &str) {
+    pub(crate) fn begins(&self, session: SessionId, org: OrgId, agent: &str, opposite: Option<Opposite>) {
         let mut calls = self.calls();
         calls.retain(|id, _| self.directory.get(*id).is_some());
-        let begun =
-            Begun { org, agent: agent.to_owned(), at: jiff::Timestamp::now(), listeners: Arc::default() };
+        let begun = Begun {
+            org,
+            agent: agent.to_owned(),
+            opposite,
+            at: jiff::Timestamp::now(),
+            listeners: Arc::default(),
+        };
         calls.insert(session, begun);
     }
 
@@ -107,12 +114,15 @@ fn shown(handle: &Handle, begun: &Begun, server: ServerId) -> LiveCall {
         AgentState::Thinking => "thinking",
         AgentState::Speaking => "speaking",
     };
+    let (direction, party) = control_server::other_side(begun.opposite.as_ref());
     LiveCall {
         server_id: server,
         here: true,
         id: handle.id(),
         agent: begun.agent.clone(),
         transport: status.transport.to_owned(),
+        direction,
+        party,
         started_at: begun.at.to_string(),
         state: state.to_owned(),
         connected: status.connected,

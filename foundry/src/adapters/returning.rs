@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agents_graph::Snapshot;
+use control_store::opposite::Opposite;
 use control_store::session::{self, LeftOpen};
 use control_store::{Db, Entry, Happened, Reason, Recorder};
 use domain::{EndReason, ServerId, SessionEvent, SessionId, TurnId};
@@ -31,6 +32,8 @@ pub(crate) struct Return {
     pub(crate) sequence: i32,
     /// From its beginning until now.
     pub(crate) since: Duration,
+    /// As it is on record.
+    pub(crate) opposite: Option<Opposite>,
 }
 
 #[derive(Clone, Default)]
@@ -142,6 +145,7 @@ pub(crate) fn going_on(callable: Callable, call: LeftOpen, now: Timestamp) -> Re
         resumed: Resumed { turn, gap: between(found.last_event_at, now), greeted },
         sequence: found.last_sequence + 1,
         since: between(found.started_at, now),
+        opposite: found.opposite,
     }
 }
 

@@ -5,7 +5,8 @@ mod briefing;
 
 use std::sync::Arc;
 
-use domain::{OrgId, SessionId, Transfer};
+use control_server::ports::CallRequest;
+use domain::{OrgId, Pii, SessionId, Transfer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use greetings::Caller;
@@ -64,7 +65,8 @@ impl Consult for ByTrunk {
             let person = desk.call_person(whose, &transfer).await?;
             let id = SessionId::generate();
             tracing::info!(%caller, consult = %id, "somebody is asked to take a call");
-            let call = request(id, agent, None, Caller::default());
+            let called = Some(Pii(transfer.to.clone()));
+            let call = CallRequest { called, ..request(id, agent, None, Caller::default()) };
             let gone = || NotTransferred::failed("the server has no room for the call with the person");
             let place = slot.enter(id, &desk.tasks).map_err(|_taken| gone())?;
             let (heir, leg) = oneshot::channel();

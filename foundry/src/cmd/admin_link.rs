@@ -8,10 +8,12 @@ use domain::{Failure, Secret};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Config, Overrides};
+use crate::data_dir;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How the browser reaches the server, such as https://voice.example.com; the configuration says it unless given.
+    /// How the browser reaches the server, such as https://voice.example.com; the configuration or the server that runs on the data directory says it
+    /// unless given.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     #[command(flatten)]
@@ -42,7 +44,8 @@ const LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = Config::load(args.overrides)?;
-    let base = base(args.url.as_deref(), &config).map_err(Error::coded)?;
+    let running = data_dir::reached_at(&config.data_dir);
+    let base = base(args.url.as_deref(), running.as_deref(), &config).map_err(Error::coded)?;
     let code = super::with_store(&config, async |visit| made(&visit.db).await)?;
     writeln!(
         std::io::stdout(),
@@ -50,6 +53,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
         code.expose(),
         LIFE.as_hours()
     )?;
+    if args.url.is_none() && config.server.public_url.is_none() && running.is_none() {
+        writeln!(
+            std::io::stderr(),
+            "no server runs on {}: the address is the configuration's; where the server has another, say it with --url",
+            config.data_dir.display()
+        )?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -73,9 +83,9 @@ async fn made(db: &Db) -> anyhow::Result<Secret<String>> {
 }
 
 /// Without a slash at its end.
-fn base(given: Option<&str>, config: &Config) -> Result<String, Error> {
+fn base(given: Option<&str>, running: Option<&str>, config: &Config) -> Result<String, Error> {
     let server = &config.server;
-    if let Some(url) = given.or(server.public_url.as_deref()) {
+    if let Some(url) = given.or(server.public_url.as_deref()).or(running) {
         if !url.starts_with("https://") && !url.starts_with("http://") {
             return Err(Error::Address(url.to_owned()));
         }

@@ -50,6 +50,7 @@ async fn serve(config: Config, metrics: runtime::telemetry::Metrics) -> anyhow::
         () = stop.requested() => return Ok(ExitCode::SUCCESS),
     };
     door.serve(house.router(&config)?, house.tasks());
+    house.reached_at(config.server.public_url.as_deref().unwrap_or(&url));
     announce(&links(&url, &config, &house), &config, &house)?;
     stop.requested().await;
     if house.calls_now() > 0 {

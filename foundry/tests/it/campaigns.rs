@@ -1,4 +1,5 @@
-//! A campaign on a running server calls people by SIP: one is busy, one does not answer, one is a person and one a machine with a beep. sipp
+//! A campaign on a running server calls people by SIP: one is busy, one does not answer, one answers and is not heard, one is a person
+//! and one a machine with a beep. sipp
 //! is all of them.
 
 use std::path::Path;
@@ -131,16 +132,16 @@ fn a_campaign_ends_with_what_came_of_everybody() {
         "retry": {"outcomes": ["busy"], "attempts": 2, "after_s": 1}
     });
     let id = post(&server, "/v1/campaigns", &campaign)["id"].as_str().expect("an id").to_owned();
-    let file = "number,name,day\n+4930001,Ana,\n+4930002,Ben,\n+4930003,Maria,Monday\n+4930004,Jo,\nnobody@home,X,\n";
+    let file = "number,name,day\n+4930001,Ana,\n+4930002,Ben,\n+4930003,Maria,Monday\n+4930004,Jo,\n+4930006,Al,\nnobody@home,X,\n";
     let imported = imported(&server, &id, file);
-    assert_eq!((&imported["taken"], &imported["errors"][0]["line"]), (&json!(4), &json!(6)), "{imported}");
+    assert_eq!((&imported["taken"], &imported["errors"][0]["line"]), (&json!(5), &json!(7)), "{imported}");
     post(&server, &format!("/v1/campaigns/{id}/start"), &json!({}));
     let path = format!("/v1/campaigns/{id}");
     let campaign = process::wait_for("the campaign's end", Duration::from_secs(90), || {
         let campaign: Value = server.read(&path).json();
         (campaign["state"] == "completed").then_some(campaign)
     });
-    let outcomes = json!({"busy": 1, "no_answer": 1, "completed": 1, "message_left": 1});
+    let outcomes = json!({"busy": 1, "no_answer": 1, "no_audio": 1, "completed": 1, "message_left": 1});
     let calls: Value = server.read(&format!("/v1/calls?campaign_id={id}")).json();
     assert_eq!(campaign["progress"]["outcomes"], outcomes, "{calls:#}\n{}\n{}", town.said(), server.log());
     let contacts: Value = server.read(&format!("{path}/contacts")).json();
@@ -170,6 +171,9 @@ fn a_campaign_ends_with_what_came_of_everybody() {
             said(&server, &person["session_id"]).concat().contains("Hello Maria, your day is Monday");
         (greeted && said(&server, &machine["session_id"]) == [MESSAGE]).then_some(())
     });
+    let heard: Value =
+        server.read(&format!("/v1/sessions/{}", person["session_id"].as_str().expect("an id"))).json();
+    assert_eq!((&heard["direction"], &heard["party"]), (&json!("outbound"), &json!("+4930003")), "{heard}");
     let results = server.read(&format!("{path}/results")).text();
     assert!(
         results.contains("+4930001,done,2,busy") && results.contains("+4930004,done,1,message_left,machine"),

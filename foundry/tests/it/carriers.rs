@@ -322,6 +322,7 @@ fn twilio_announces_a_call_and_is_told_to_hang_up_when_the_agent_does() {
         (&json!("twilio"), &json!("agent_ended")),
         "{call}"
     );
+    assert_eq!((&call["direction"], &call["party"]), (&json!("inbound"), &json!("+41791112233")), "{call}");
     assert!(
         !trunk.server.log().contains(token) && !trunk.server.log().contains(AUTH_TOKEN),
         "a secret is in the log"

@@ -128,7 +128,11 @@ fn twilio_calls_somebody_who_hears_the_agent_and_is_hung_up_on_when_it_ends() {
     assert_eq!(becomes(&trunk, &call, CALLEE, "completed").status, 200, "it was ours");
     assert_eq!(trunk.counted("carrier_calls_dialled_total{vendor=\"twilio\",outcome=\"answered\"}"), 1);
     let session: Value = trunk.server.read(&format!("/v1/sessions/{id}")).json();
-    assert_eq!(session["transport"], "twilio", "{session}");
+    assert_eq!(
+        (&session["transport"], &session["direction"], &session["party"]),
+        (&json!("twilio"), &json!("outbound"), &json!("+4930123456")),
+        "{session}"
+    );
     assert!(
         !trunk.server.log().contains(CALLEE) && !trunk.server.log().contains(AUTH_TOKEN),
         "it is in the log"

@@ -162,6 +162,7 @@ fn a_phone_reaches_the_agent_that_it_names_and_the_call_is_on_record() {
         "{call}"
     );
     assert!(call["turns"].as_u64() >= Some(1), "{call}");
+    assert_eq!((&call["direction"], &call["party"]), (&"inbound".into(), &"caller".into()), "{call}");
     assert!(!server.log().contains("tag="), "no message of a call is in the log");
 }
 

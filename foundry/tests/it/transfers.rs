@@ -327,6 +327,14 @@ fn a_person_who_presses_no_gets_no_call_and_the_caller_comes_back() {
         Some(2),
         "the call with the person is on record, too: {all}"
     );
+    let out: Value = server.read("/v1/sessions?direction=outbound").json();
+    assert_eq!(out["data"].as_array().map(Vec::len), Some(1), "and went out: {out}");
+    assert_ne!(out["data"][0]["id"], call["id"], "{out}");
+    assert_eq!(
+        (&call["direction"], &out["data"][0]["party"].is_string()),
+        (&"inbound".into(), &true),
+        "{out}"
+    );
 }
 
 #[test]

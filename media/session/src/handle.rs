@@ -33,6 +33,8 @@ pub struct Status {
     pub agent: AgentState,
     /// Whether a caller's connection is attached.
     pub connected: bool,
+    /// Something of the caller came that can sound, were it silence.
+    pub heard: bool,
     pub transport: &'static str,
     /// Turns of the caller that were answered or are being answered.
     pub turns: u32,
@@ -49,6 +51,7 @@ impl Default for Status {
         Self {
             agent: AgentState::Initializing,
             connected: false,
+            heard: false,
             transport: "",
             turns: 0,
             screened: None,

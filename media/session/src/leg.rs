@@ -40,6 +40,8 @@ pub(crate) struct Connection {
     pub carried: Carried,
     /// The transport tells of its signalling.
     signals: bool,
+    /// Sound of the caller came.
+    heard: bool,
 }
 
 /// Our packets, over all legs.
@@ -68,6 +70,7 @@ impl Connection {
             leg_events: 0,
             carried: Carried::default(),
             signals: false,
+            heard: false,
         }
     }
 
@@ -192,6 +195,10 @@ impl Session {
             return self.inbound.push(packet, now.into_std()); // no sound
         }
         self.taps.hear(Role::Caller, &packet);
+        if !self.connection.heard {
+            self.connection.heard = true;
+            self.status.send_modify(|status| status.heard = true);
+        }
         if let Some(recording) = &mut self.recording {
             recording.packet(Role::Caller, packet.clone());
         }

@@ -6,6 +6,7 @@ const OUTCOMES: Record<string, string> = {
   machine: 'Machine, hung up on',
   busy: 'Busy',
   no_answer: 'No answer',
+  no_audio: 'Answered, no audio',
   declined: 'Declined',
   unknown_number: 'No such number',
   forbidden: 'Refused by the trunk',
@@ -21,12 +22,14 @@ const OUTCOMES: Record<string, string> = {
 
 export const outcomeName = (outcome: string): string => OUTCOMES[outcome] ?? outcome.replaceAll('_', ' ');
 
-/** Somebody was spoken to: there is a call on record. */
+/** Somebody or something took it: there is a call on record. */
 export const wasAnswered = (outcome: string | null | undefined): boolean =>
-  ['completed', 'message_left', 'machine'].includes(outcome ?? '');
+  ['completed', 'message_left', 'machine', 'no_audio'].includes(outcome ?? '');
 
 const WELL = ['completed', 'message_left'];
 export const outcomeTone = (outcome: string): 'good' | 'warn' | 'wrong' => {
   if (WELL.includes(outcome)) return 'good';
-  return ['busy', 'no_answer', 'declined', 'machine', 'cancelled'].includes(outcome) ? 'warn' : 'wrong';
+  return ['busy', 'no_answer', 'no_audio', 'declined', 'machine', 'cancelled'].includes(outcome)
+    ? 'warn'
+    : 'wrong';
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, compact, duration, ending, moment, ms, plural, position, sentence } from './words';
+import { bytes, compact, duration, ending, moment, ms, partyOf, plural, position, sentence } from './words';
 
 describe('words', () => {
   it('writes positions in a call to the tenth, and carries into the minute', () => {
@@ -20,6 +20,15 @@ describe('words', () => {
       '46 kB',
       '2.5 MB',
     ]);
+  });
+  it('says whom a call came from or went to, where somebody knows', () => {
+    const party = '+49301234';
+    expect(partyOf({ direction: 'outbound', party })).toMatchObject({ text: 'to +49301234', name: 'Called' });
+    expect(partyOf({ direction: 'inbound', party })).toMatchObject({
+      text: 'from +49301234',
+      name: 'Caller',
+    });
+    expect([partyOf({ direction: 'inbound', party: null }), partyOf({})]).toEqual([null, null]);
   });
   it('writes numbers so that they are read at a glance', () => {
     expect([ms(1234.4), compact(9_999), compact(12_345)]).toEqual(['1,234 ms', '9,999', '12.3K']);

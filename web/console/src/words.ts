@@ -92,3 +92,17 @@ export const END_REASONS = Object.keys(ENDINGS);
 
 export const ending = (reason: string | null | undefined): string =>
   reason ? (ENDINGS[reason] ?? titled(reason)) : 'Not known';
+
+/** Whom a call came from or went to; `null` where nobody knows. */
+export function partyOf({
+  direction,
+  party,
+}: {
+  direction?: string | null;
+  party?: string | null;
+}): { sign: string; text: string; name: string } | null {
+  if (!direction || !party) return null;
+  return direction === 'outbound'
+    ? { sign: '↗', text: `to ${party}`, name: 'Called' }
+    : { sign: '↙', text: `from ${party}`, name: 'Caller' };
+}

@@ -60,6 +60,7 @@ pub(crate) fn admitted(
     }
     Some(CallRequest {
         at_machine: None,
+        called: None,
         from: None,
         session,
         resume_token: server.tokens.resume(session, &agent),

@@ -7,7 +7,7 @@ use control_api::provider_account::{
     Vendor, VendorAbout, Voices,
 };
 use control_api::{List, Paging, problem};
-use control_store::{provider_account as store, secret};
+use control_store::{OrgTx, Page, Place, provider_account as store, secret};
 use domain::{ProviderAccountId, Secret, SecretId};
 
 use super::ctx::{Change, Ctx, Done, Expected, Principal, missing, refused};
@@ -20,6 +20,7 @@ use crate::ports::Account;
 const TAKEN: &str = "there is an account of that name: change it, or choose another name";
 const UNKNOWN: &str = "its secret is not there";
 const KEY_MOST: usize = 8_000;
+const READ_AT_ONCE: i64 = 200;
 
 fn shown(row: store::ProviderAccount) -> Result<ProviderAccount, Error> {
     Ok(ProviderAccount {
@@ -47,6 +48,21 @@ pub(crate) async fn list(ctx: &Ctx, server: &Server, asked: &Paging) -> Result<L
     let placed = |row: store::ProviderAccount| Ok(((row.created_at, row.id.as_uuid()), shown(row)?));
     let rows = rows.into_iter().map(placed).collect::<Result<Vec<_>, Error>>()?;
     Ok(paging::list(server, "provider-accounts", page, rows, |(place, _)| *place, |(_, account)| account))
+}
+
+/// Names of the organization's accounts at carriers.
+pub(super) async fn at_carriers(tx: &mut OrgTx) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    let mut after = None;
+    loop {
+        let rows = store::list(tx, Page { after, limit: READ_AT_ONCE }).await?;
+        let Some(last) = rows.last() else { return Ok(names) };
+        after = Some(Place { at: last.created_at, id: last.id.as_uuid() });
+        let carries = |row: &store::ProviderAccount| {
+            matches!(Vendor::named(&row.vendor), Some(Vendor::Twilio | Vendor::Telnyx))
+        };
+        names.extend(rows.into_iter().filter(carries).map(|row| row.name));
+    }
 }
 
 pub(crate) async fn one(ctx: &Ctx, server: &Server, id: &str) -> Result<Done<ProviderAccount>, Error> {

@@ -15,7 +15,7 @@ use routing::Pattern;
 use super::ctx::{Change, Ctx, Done, Expected, missing, refused};
 use super::fields::{Fields, of_field};
 use super::greetings::read;
-use super::{definition, paging, space};
+use super::{definition, paging, provider_accounts, space};
 use crate::Server;
 use crate::error::Error;
 
@@ -70,6 +70,7 @@ pub(crate) async fn create(ctx: &Ctx, server: &Server, new: NewRoute) -> Result<
     fields.check()?;
     let mut tx = ctx.tx(server).await?;
     may_have(ctx, server, &mut tx, None, &set).await?;
+    comes_in(ctx, server, &mut tx, None, &set).await?;
     if store::count(&mut tx).await? >= ROUTES_MOST {
         let detail = format!("the organization has {ROUTES_MOST} routes: delete some first");
         return Err(Error::new(&problem::CONFLICT, detail));
@@ -99,6 +100,7 @@ pub(crate) async fn change(
     let set = check::changed(&mut fields, was.clone(), wanted);
     fields.check()?;
     may_have(ctx, server, &mut tx, Some(&was), &set).await?;
+    comes_in(ctx, server, &mut tx, Some(&was), &set).await?;
     begins(&mut tx, Some(&was), &set).await?;
     is_reached(&mut tx, Some((key, &was)), &set).await?;
     let row = store::update(&mut tx, key, &set).await;
@@ -145,6 +147,37 @@ async fn may_have(
         ctx.operator("gives beginnings to organizations that are this short")?;
     }
     Ok(())
+}
+
+/// Calls come by the trunk: one of the server's that the organization has, or its account at a carrier. One that a route has it keeps, though
+/// it is gone since.
+async fn comes_in(
+    ctx: &Ctx,
+    server: &Server,
+    tx: &mut OrgTx,
+    before: Option<&store::Setting>,
+    set: &store::Setting,
+) -> Result<(), Error> {
+    let Some(trunk) = &set.trunk else { return Ok(()) };
+    if before.is_some_and(|before| before.trunk == set.trunk) {
+        return Ok(());
+    }
+    let mut known: Vec<String> =
+        server.ports.dialler.trunks(ctx.org).into_iter().map(|trunk| trunk.name).collect();
+    // An account that was made a moment ago calls nobody yet.
+    known.extend(provider_accounts::at_carriers(tx).await?);
+    known.sort();
+    known.dedup();
+    if known.contains(trunk) {
+        return Ok(());
+    }
+    let has = match known.as_slice() {
+        [] => "none: make an account at a carrier, or leave `trunk` out".to_owned(),
+        known => known.join(", "),
+    };
+    let detail =
+        format!("the organization has no trunk or account at a carrier called {trunk}; it has {has}");
+    Err(of_field(&problem::REFERENCE_UNKNOWN, "/trunk", "unknown", detail))
 }
 
 /// Of two routes with the same conditions the newer one would never be reached. One that was so before it is changed elsewhere may stay.

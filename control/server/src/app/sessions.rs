@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use control_api::call::{
-    Call, CallQuery, CallSummary, EventPage, EventQuery, NumberedEvent, SummaryBy, Turn,
+    Call, CallQuery, CallSummary, Direction, EventPage, EventQuery, NumberedEvent, SummaryBy, Turn,
 };
 use control_api::cost::CallSum;
 use control_api::{List, Paging, problem};
-use control_store::cost;
+use control_store::opposite::{self, Opposite};
 use control_store::session::{self, Filter, Session};
-use control_store::{OrgTx, environment};
+use control_store::{OrgTx, cost, environment};
 use domain::{EnvironmentId, SessionId, TurnId};
 use jiff::Timestamp;
 
@@ -64,6 +64,10 @@ async fn filter(tx: &mut OrgTx, query: &CallQuery) -> Result<Option<Filter>, Err
     Ok(Some(Filter {
         agent_name: query.agent.clone(),
         transport: query.transport.clone(),
+        direction: query.direction.map(|direction| match direction {
+            Direction::Inbound => opposite::Direction::Inbound,
+            Direction::Outbound => opposite::Direction::Outbound,
+        }),
         environment,
         end_reason: query.end_reason.clone(),
         outcome: query.outcome.clone(),
@@ -224,12 +228,15 @@ fn summarised(found: &Session, names: &Environments, server: &Server) -> CallSum
         let length = until.duration_since(found.started_at);
         summary::ms(Duration::try_from(length).unwrap_or_default())
     };
+    let (direction, party) = other_side(found.opposite.as_ref());
     CallSummary {
         id: found.id,
         agent: found.agent_name.clone(),
         version: found.version,
         environment: names.name(found.environment),
         transport: found.transport.clone(),
+        direction,
+        party,
         providers: found.providers.clone(),
         started_at: found.started_at.to_string(),
         duration_ms: found.duration_ms.unwrap_or_else(so_far),
@@ -253,6 +260,17 @@ fn summarised(found: &Session, names: &Environments, server: &Server) -> CallSum
         first_words: found.first_words.clone(),
         drill: found.drill,
     }
+}
+
+/// For those who may see the call.
+#[must_use]
+pub fn other_side(opposite: Option<&Opposite>) -> (Option<Direction>, Option<String>) {
+    let Some(Opposite { direction, party }) = opposite else { return (None, None) };
+    let direction = match direction {
+        opposite::Direction::Inbound => Direction::Inbound,
+        opposite::Direction::Outbound => Direction::Outbound,
+    };
+    (Some(direction), party.as_ref().map(|party| party.0.clone()))
 }
 
 fn parse(id: &str) -> Result<SessionId, Error> {

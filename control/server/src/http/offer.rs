@@ -123,6 +123,7 @@ fn request(
 ) -> CallRequest {
     CallRequest {
         at_machine: None,
+        called: None,
         from: visitor.peer,
         session,
         resume_token: server.tokens.resume(session, &agent),

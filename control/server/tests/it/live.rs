@@ -1,6 +1,7 @@
 //! Calls under way: seen, heard, whispered into and ended by their organization alone, and written down.
 
 use axum::http::Method;
+use control_api::call::Direction;
 use control_api::live::LiveCall;
 use domain::{EndReason, ServerId, SessionId};
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub(crate) fn live(id: SessionId) -> LiveCall {
         id,
         agent: "assistant".to_owned(),
         transport: "sip".to_owned(),
+        direction: Some(Direction::Outbound),
+        party: Some("+49301234".to_owned()),
         started_at: "2027-01-15T08:00:00Z".to_owned(),
         server_id: HERE,
         here: true,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use control_store::entry::Speculation;
 use control_store::greeting::Began;
+use control_store::opposite::{Direction, Opposite};
 use control_store::{Entry, Happened, Opened, Outcome, ProviderRequest, journal, pricing, writer};
 use domain::{
     AgentId, DeadAir, Encoding, EndReason, Mark, OrgId, ProviderName, ProviderRequestId, Role, ServedBy,
@@ -56,6 +57,7 @@ pub(crate) fn begun(org: OrgId, seconds_ago: i64) -> Record {
         server: SERVER,
         started_at: NOW - SignedDuration::from_secs(seconds_ago),
         greeting: None,
+        opposite: None,
         drill: None,
     };
     let (provider, speculation) = ("built-in".to_owned(), Speculation::default());
@@ -74,6 +76,12 @@ impl Record {
 
     pub(crate) fn over(mut self, transport: &str, provider: &str) -> Self {
         (self.opened.transport, self.provider) = (transport.to_owned(), provider.to_owned());
+        self
+    }
+
+    /// Who called whom.
+    pub(crate) fn with(mut self, direction: Direction, party: Option<&str>) -> Self {
+        self.opened.opposite = Some(Opposite::new(direction, party));
         self
     }
 

@@ -67,8 +67,10 @@ impl Others {
 #[tokio::test]
 async fn a_route_is_made_changed_and_removed_and_all_of_it_is_on_record() {
     let led = Led::new().await;
-    let made =
-        led.plane.post("/v1/routes", led.body(json!({"number": "0041 44 123 45 67", "trunk": "main"}))).await;
+    let made = led
+        .plane
+        .post("/v1/routes", led.body(json!({"number": "0041 44 123 45 67", "trunk": "carrier"})))
+        .await;
     assert_eq!((made.status.as_u16(), made.header("etag")), (201, Some("\"1\"")));
     let made = made.json();
     assert_eq!(
@@ -129,7 +131,7 @@ async fn a_call_is_tried_and_every_route_says_why() {
     let town = led.make(json!({"number": "+414412*", "title": "Town"})).await;
     let desk = led.make(json!({"number": "+41441234567", "title": "Desk", "schedule": {"windows": [{"days": ["sun"], "from": "08:00", "to": "12:00"}]}})).await;
     led.make(json!({"number": "+41441234567", "enabled": false})).await;
-    let trunk = led.make(json!({"trunk": "main", "title": "Trunk"})).await;
+    let trunk = led.make(json!({"trunk": "carrier", "title": "Trunk"})).await;
     let call = |at: &str| json!({"call": {"number": "41441234567", "at": at}});
     let monday = led.test(call("2026-11-30T09:00:00Z")).await;
     let reached = &monday["reached"];
@@ -160,7 +162,7 @@ async fn a_call_is_tried_and_every_route_says_why() {
         "one that is off takes no call"
     );
     assert_eq!(led.test(call("2026-11-29T09:00:00Z")).await["reached"]["route_id"], desk["id"]);
-    let by_trunk = led.test(json!({"call": {"number": "+15550100", "trunk": "main"}})).await;
+    let by_trunk = led.test(json!({"call": {"number": "+15550100", "trunk": "carrier"}})).await;
     assert_eq!(by_trunk["reached"]["route_id"], trunk["id"]);
     assert_eq!(led.test(json!({"call": {"number": "+15550100"}})).await["reached"], Value::Null);
 }
@@ -200,7 +202,7 @@ async fn a_number_is_one_organizations_alone_until_it_lets_go() {
         ask(Method::POST, "/v1/routes").json(&body).key(&others.key).of(&led.plane.router).await
     };
     let desk = led.make(json!({"number": "+41441234567", "room": "lobby"})).await;
-    led.make(json!({"number": "+41441234567", "trunk": "main"})).await;
+    led.make(json!({"number": "+41441234567", "trunk": "carrier"})).await;
     let block = led.make(json!({"number": "+4131123*"})).await;
     for taken in ["+41441234567", "+4144123*", "+41311230000", "+4131123*", "+413112345*"] {
         theirs(json!({"number": taken})).await.is_problem(409, "ROUTE_TAKEN");
@@ -475,6 +477,44 @@ async fn a_channel_leads_its_number_by_itself_and_no_other_organization_has_it()
 }
 
 #[tokio::test]
+async fn a_routes_trunk_is_one_that_the_organization_has() {
+    let led = Led::new().await;
+    let unknown = |reply: Value, has: &str| {
+        let error = &reply["errors"][0];
+        assert_eq!((&error["pointer"], &error["code"]), (&json!("/trunk"), &json!("unknown")), "{reply}");
+        assert!(text(&error["detail"]).contains(has), "{reply}");
+    };
+    let by = |trunk: &str| led.body(json!({"number": "+41441234567", "trunk": trunk}));
+    let refused = led.plane.post("/v1/routes", by("carier")).await.is_problem(422, "REFERENCE_UNKNOWN");
+    unknown(refused, "it has carrier");
+    // An account at a carrier is one, and an account that hears or speaks is none.
+    for (name, vendor, options) in [
+        ("twilio", "twilio", json!({"account_sid": format!("AC{}", "0".repeat(32))})),
+        ("ears", "deepgram", json!({})),
+    ] {
+        let account = json!({"name": name, "vendor": vendor, "key": "a-key-of-a-vendor", "options": options});
+        let made = led.plane.post("/v1/provider-accounts", account).await;
+        assert_eq!(made.status.as_u16(), 201, "{}", made.text);
+    }
+    let made = led.plane.post("/v1/routes", by("twilio")).await;
+    assert_eq!(made.status.as_u16(), 201, "{}", made.text);
+    let path = format!("/v1/routes/{}", text(&made.json()["id"]));
+    for none in ["ears", "main"] {
+        let refused = led.plane.patch(&path, json!({"trunk": none})).await;
+        unknown(refused.is_problem(422, "REFERENCE_UNKNOWN"), "it has carrier, twilio");
+    }
+    // What is gone since stays until it is changed.
+    led.plane.sql("delete from app.provider_accounts where name = 'twilio'").await;
+    let changed = led.plane.patch(&path, json!({"title": "Reception", "trunk": "twilio"})).await;
+    assert_eq!(changed.status.as_u16(), 200, "{}", changed.text);
+    // Trunks are the default organization's.
+    let others = Others::beside(&led.plane).await;
+    let body = others.body(json!({"number": "+41441234568", "trunk": "carrier"}));
+    let refused = post("/v1/routes", body).key(&others.key).of(&led.plane.router).await;
+    unknown(refused.is_problem(422, "REFERENCE_UNKNOWN"), "it has none");
+}
+
+#[tokio::test]
 async fn a_route_that_would_never_be_reached_is_not_taken() {
     let led = Led::new().await;
     let number = json!({"number": "+41441234567", "title": "Reception"});
@@ -486,7 +526,7 @@ async fn a_route_that_would_never_be_reached_is_not_taken() {
     let mut off = again;
     off["enabled"] = json!(false);
     let off = led.plane.post("/v1/routes", off).await.json();
-    led.make(json!({"number": "+41441234567", "trunk": "provider"})).await;
+    led.make(json!({"number": "+41441234567", "trunk": "carrier"})).await;
     let path = format!("/v1/routes/{}", text(&off["id"]));
     led.plane.patch(&path, json!({"enabled": true})).await.is_problem(409, "CONFLICT");
     let first = format!("/v1/routes/{}", text(&first["id"]));

@@ -1,5 +1,6 @@
 //! Calls on record: listed, searched, read while they run and after.
 
+use control_store::opposite::Direction;
 use domain::{EndReason, SessionEvent, SessionId, Source};
 use serde_json::{Value, json};
 
@@ -103,6 +104,40 @@ async fn filters_narrow_the_list_alone_and_together() {
         let wanted: Vec<String> = wanted.into_iter().map(|call| call.id().to_string()).collect();
         assert_eq!(found, wanted, "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_call_says_who_called_whom_and_the_list_is_narrowed_by_it() {
+    let plane = Plane::new().await;
+    let out = begun(plane.org, 30).over("sip", "built-in").with(Direction::Outbound, Some("+49301234"));
+    let came = begun(plane.org, 20).over("sip", "built-in").with(Direction::Inbound, Some("+41441234567"));
+    let page = begun(plane.org, 10).with(Direction::Inbound, None);
+    let old = begun(plane.org, 40);
+    plane.record(&[out.clone(), came.clone(), page.clone(), old.clone()]).await;
+    let named = |records: &[&Record]| records.iter().map(|one| one.id().to_string()).collect::<Vec<_>>();
+    let listed = plane.get("/v1/sessions").await;
+    assert_eq!(ids(&listed), named(&[&page, &came, &out, &old]));
+    let shown: Vec<_> = listed["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|call| (&call["direction"], &call["party"]))
+        .collect();
+    let null = Value::Null;
+    assert_eq!(
+        shown,
+        [
+            (&json!("inbound"), &null),
+            (&json!("inbound"), &json!("+41441234567")),
+            (&json!("outbound"), &json!("+49301234")),
+            (&null, &null)
+        ]
+    );
+    let one = plane.get(&format!("/v1/sessions/{}", out.id())).await;
+    assert_eq!((&one["direction"], &one["party"]), (&json!("outbound"), &json!("+49301234")));
+    assert_eq!(ids(&plane.get("/v1/sessions?direction=outbound").await), named(&[&out]));
+    assert_eq!(ids(&plane.get("/v1/sessions?direction=inbound").await), named(&[&page, &came]));
+    plane.send(get("/v1/sessions?direction=sideways")).await.is_problem(400, "PARAMETER_INVALID");
 }
 
 #[tokio::test]

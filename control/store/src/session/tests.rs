@@ -9,6 +9,7 @@ fn every_value_of_a_filter_is_bound_and_none_is_written_into_the_statement() {
     let filter = Filter {
         agent_name: text(),
         transport: text(),
+        direction: Some(Direction::Outbound),
         end_reason: text(),
         outcome: text(),
         words: text(),
@@ -36,9 +37,9 @@ async fn filled() -> (Db, OrgId) {
         for (id, name) in [(org.as_uuid(), "one"), (other.as_uuid(), "two")] {
             let _made = postgres::sql(&url, &format!("insert into app.orgs (id, name, title) values ('{id}', '{name}', '{name}')"));
             let _made = postgres::sql(&url, &format!(
-                "insert into app.sessions (id, org_id, agent_name, version, transport, provider, server_id, started_at, last_event_at, ended_at, end_reason, words, summary)
+                "insert into app.sessions (id, org_id, agent_name, version, transport, provider, server_id, started_at, last_event_at, ended_at, end_reason, words, summary, direction)
                  select gen_random_uuid(), '{id}', 'agent-' || n % 7, 1, 'webrtc', 'local', '{id}', now() - n * interval '1 minute', now(), now(),
-                        'caller_left', to_tsvector('simple', 'hello word' || n % 900), 's'
+                        'caller_left', to_tsvector('simple', 'hello word' || n % 900), 's', case when n % 50 = 0 then 'outbound' else 'inbound' end
                  from generate_series(1, {CALLS}) n"
             ));
         }
@@ -59,6 +60,7 @@ async fn lists_and_searches_take_their_rows_from_an_index() {
         (Filter::default(), "sessions_newest"),
         (Filter { agent_name: named("agent-3"), ..Filter::default() }, "sessions_by_agent"),
         (Filter { transport: named("webrtc"), ..Filter::default() }, "sessions_newest"),
+        (Filter { direction: Some(Direction::Outbound), ..Filter::default() }, "sessions_outbound"),
     ] {
         for page in [Page { after: None, limit: 51 }, later] {
             let mut tx = db.org_tx(org).await.expect("begun");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use control_store::entry::Speculation;
+use control_store::opposite::{Direction, Opposite};
 use control_store::pricing::Usage;
 use control_store::{
     Access, Db, Entry, Happened, Histogram, Opened, Outcome, Page, ProviderRequest, Recorder, journal,
@@ -38,6 +39,7 @@ pub(crate) fn opened(org: OrgId) -> Opened {
         server: ServerId::generate(),
         started_at: "2026-11-26T10:00:30Z".parse().expect("a time"),
         greeting: None,
+        opposite: None,
         drill: None,
     }
 }
@@ -189,6 +191,35 @@ async fn how_the_audio_fared_is_kept_with_turns_and_the_call_and_found_by() {
     let page = Page { after: None, limit: 10 };
     let poor = session::list(&mut tx, &filter, page).await.expect("listed");
     assert_eq!(poor.iter().map(|call| call.id).collect::<Vec<_>>(), [bad.session]);
+}
+
+#[tokio::test]
+async fn who_called_whom_is_on_record_and_of_calls_without_it_nothing_is() {
+    let (db, url) = database().await;
+    let org = org(&url).await;
+    let of = |direction, party| Opened { opposite: Some(Opposite::new(direction, party)), ..opened(org) };
+    let out = of(Direction::Outbound, Some("+49301234"));
+    let came = of(Direction::Inbound, None);
+    // As servers of before wrote it.
+    let mut before = serde_json::to_value(opened(org)).expect("written");
+    before.as_object_mut().expect("an object").remove("opposite");
+    let before: Opened = serde_json::from_value(before).expect("read");
+    let writing = writing(&db);
+    for opened in [&out, &came, &before] {
+        writing.put(&call(opened, &[300]));
+    }
+    writing.end().await;
+    let mut tx = db.org_tx(org).await.expect("a transaction");
+    for opened in [&out, &came, &before] {
+        let found = session::find(&mut tx, opened.session).await.expect("read").expect("it is there");
+        assert_eq!(found.opposite, opened.opposite);
+    }
+    for (direction, call) in [(Direction::Outbound, &out), (Direction::Inbound, &came)] {
+        let filter = session::Filter { direction: Some(direction), ..session::Filter::default() };
+        let page = Page { after: None, limit: 10 };
+        let found = session::list(&mut tx, &filter, page).await.expect("listed");
+        assert_eq!(found.iter().map(|call| call.id).collect::<Vec<_>>(), [call.session]);
+    }
 }
 
 #[tokio::test]

@@ -6,20 +6,20 @@ use std::time::Duration;
 use ::carriers::leg::Unheard;
 use ::carriers::{Dial, End, Unanswered, e164};
 use control_api::provider_account::Vendor;
-use control_server::ports::{Account, CallRequest, NotDialled, WantedCall};
+use control_server::ports::{Account, NotDialled, WantedCall};
 use control_store::outbound::{Call, Step};
 use domain::{OrgId, wire_name};
 use jiff::Timestamp;
 use media_session::{Leg, Slot};
 use tokio::time::Instant;
 
-use super::{Desk, Pen, at_machine, told};
+use super::{Desk, Pen, call_of};
 use crate::adapters::accounts::Bench;
 use crate::adapters::carriers::left::Record;
 use crate::adapters::carriers::leg::{self, Dialling};
 use crate::adapters::carriers::legs::Legs;
 use crate::adapters::carriers::{DIALLED, Line, out, way};
-use crate::adapters::entry::{Way, join, request};
+use crate::adapters::entry::{Way, join};
 
 /// Beyond the longest call of the agent the carrier ends it, for whatever reason this server has not.
 const BEYOND_LONGEST_S: u32 = 60;
@@ -207,9 +207,8 @@ impl Desk {
 
     async fn answered_by_carrier(&self, call: &Call, agent: String, slot: Slot, leg: Leg, pen: &Pen) {
         pen.note(Step::Answered { at: Timestamp::now() });
-        let at_machine = at_machine(&call.set);
-        let screens = at_machine.is_some();
-        let call_of = CallRequest { at_machine, ..request(call.id, agent, None, told(&call.set)) };
+        let call_of = call_of(call, agent);
+        let screens = call_of.at_machine.is_some();
         // A session that cannot begin drops the leg, which ends the call.
         let begun = join(&self.board, &self.spending, &self.tasks, Way::New(slot), &call_of, leg).await;
         let Some(session) = self.directory.get(call.id).filter(|_| begun.is_ok()) else {

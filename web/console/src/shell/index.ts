@@ -19,6 +19,7 @@ export { lazily } from './lazily';
 export { notice } from './notices';
 export { Page } from './page';
 export { More, type Pages, usePages, useWhole } from './pages';
+export { Party } from './party';
 export { Said } from './said';
 export { Schedule } from './schedule';
 export { useScheme } from './scheme';

@@ -42,7 +42,8 @@ export function Schedule({
               <div className="row">
                 <TextInput
                   aria-label={`Window ${place + 1} begins`}
-                  type="time"
+                  placeholder="08:00"
+                  className="clock"
                   value={window.from}
                   {...at(`/schedule/windows/${place}/from`)}
                   onChange={(event) => change(place, { from: chosen(event) })}

@@ -239,6 +239,11 @@ fn rows(text: &str) -> Result<File, String> {
     // The reader would count lines that end in two characters one late.
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     let separator = separator(text.lines().next().unwrap_or_default());
+    if let Some(line) = open_quote(&text, separator) {
+        return Err(format!(
+            "line {line}: a quotation mark is opened there and never closed, so that all that follows would be one field; close it, or write it twice where it is meant as a sign"
+        ));
+    }
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .flexible(true)
@@ -294,6 +299,34 @@ fn rows(text: &str) -> Result<File, String> {
         }
     }
     Ok(file)
+}
+
+/// The line of a quotation mark that nothing closes: the reader would take the rest of the file for the field.
+fn open_quote(text: &str, separator: u8) -> Option<u64> {
+    enum At {
+        Begin,
+        Plain,
+        /// Since the line.
+        Quoted(u64),
+        /// After a mark that closes the field, or is the first of two.
+        Closed(u64),
+    }
+    let (mut at, mut line) = (At::Begin, 1);
+    for byte in text.bytes() {
+        at = match (at, byte) {
+            (At::Begin, b'"') => At::Quoted(line),
+            (At::Quoted(since), b'"') => At::Closed(since),
+            (At::Closed(since), b'"') | (At::Quoted(since), _) => At::Quoted(since),
+            (_, b'\n' | b'\r') => At::Begin,
+            (_, byte) if byte == separator => At::Begin,
+            _ => At::Plain,
+        };
+        line += u64::from(byte == b'\n');
+    }
+    match at {
+        At::Quoted(since) => Some(since),
+        At::Begin | At::Plain | At::Closed(_) => None,
+    }
 }
 
 fn row(line: u64, names: &[String], number: usize, record: &csv::StringRecord) -> Result<Row, String> {
@@ -400,6 +433,25 @@ mod tests {
         assert_eq!(plain("+49 (30) 123-456").as_deref(), Ok("+4930123456"));
         assert_eq!(plain("*21#").as_deref(), Ok("*21#"));
         assert_eq!(plain("desk2").as_deref(), Ok("desk2"), "of an extension");
+    }
+
+    #[test]
+    fn a_quotation_mark_that_nothing_closes_is_named_with_its_line() {
+        for (text, line) in [
+            ("number,name\n+4930,Maria\n+4931,\"Jo\n", 3),
+            ("number,name\n+4930,\"Maria\n+4931,Jo\n+4932,Al", 2),
+            ("number;name\r\n+4930;\"two\r\nlines\"\r\n+4931;\"says \"\"hello\"\"", 4),
+            ("number,\"name\n+4930,Maria\n", 1),
+        ] {
+            let said = rows(text).expect_err("refused");
+            assert!(said.starts_with(&format!("line {line}: ")), "{text:?}: {said}");
+        }
+        // Marks inside of a field without them, twice, or closed at the file's very end.
+        let fair = "number,name\n+4930,the 5\" one\n+4931,\"\"\"Jo\"\"\"\n+4932, \"Al\n+4933,\"Di\"";
+        let file = read(fair);
+        assert_eq!(numbers(&file), ["+4930", "+4931", "+4932", "+4933"]);
+        let said: Vec<&str> = file.rows.iter().map(|row| row.told["caller.name"].as_str()).collect();
+        assert_eq!(said, ["the 5\" one", "\"Jo\"", "\"Al", "Di"]);
     }
 
     #[test]

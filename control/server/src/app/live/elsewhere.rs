@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::Server;
 use crate::app::ctx::Ctx;
+use crate::app::sessions;
 use crate::error::Error;
 
 /// For so long an answer is given to everybody who looks, and so is that there was none.
@@ -83,10 +84,13 @@ async fn ask(ctx: &Ctx, server: &Server, now: Timestamp) -> Result<Vec<LiveCall>
 }
 
 fn shown(call: store::Elsewhere) -> LiveCall {
+    let (direction, party) = sessions::other_side(call.opposite.as_ref());
     LiveCall {
         id: call.id,
         agent: call.agent_name,
         transport: call.transport,
+        direction,
+        party,
         started_at: call.started_at.to_string(),
         server_id: call.server,
         here: false,

@@ -30,6 +30,8 @@ fn row(recorded: &Recorded) -> CallSummary {
         version: 1,
         environment: None,
         transport: recorded.transport.clone(),
+        direction: None,
+        party: None,
         providers: vec!["built-in".into()],
         started_at: recorded.started_at.to_string(),
         duration_ms: 0.0,

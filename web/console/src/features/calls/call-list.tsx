@@ -2,7 +2,7 @@ import { Button } from '@mantine/core';
 import { useMemo } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import type { CallSummary } from '../../server';
-import { Empty, Loading, More, Page, Problem, Scroll, Time } from '../../shell';
+import { Empty, Loading, More, Page, Party, Problem, Scroll, Time } from '../../shell';
 import { duration, ending, ms, msOrNone, plural } from '../../words';
 import { FilterBar } from './filter-bar';
 import { type Filters, fromAddress, NONE, toAddress } from './filters';
@@ -109,6 +109,7 @@ function Row({ call, search, terms }: { call: CallSummary; search: string; terms
           <Time at={call.started_at} />
         </Link>
         <div className="quiet small">{call.transport}</div>
+        <Party call={call} />
       </th>
       <td className="agent">
         {call.agent}

@@ -14,6 +14,7 @@ import {
   moment,
   ms,
   msOrNone,
+  partyOf,
   plain,
   position,
   titled,
@@ -107,6 +108,7 @@ function Shown({ call }: { call: Call }) {
 }
 
 function Facts({ call }: { call: Call }) {
+  const party = partyOf(call);
   const where = [ways(call), ...call.providers].filter(Boolean).join(', ');
   return (
     <dl className="facts" data-testid="facts">
@@ -118,6 +120,7 @@ function Facts({ call }: { call: Call }) {
           <span className="quiet"> {versioned(call.version)}</span>
         </dd>
       </div>
+      {party && <Fact name={party.name} value={call.party ?? ''} kind="break" />}
       <Fact name="Environment" value={call.environment || '–'} />
       <Fact name="Way" value={where} />
       <Fact

@@ -2,7 +2,7 @@ import { Button, Checkbox, NativeSelect, TextInput } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useEnvironments } from '../../shell';
 import { END_REASONS, ending } from '../../words';
-import { active, type Filters, NONE, RANGES, type Range } from './filters';
+import { active, DIRECTIONS, type Filters, NONE, RANGES, type Range } from './filters';
 import { useChoices } from './queries';
 
 /** After the last key, in ms, until the server is asked. */
@@ -82,6 +82,16 @@ export function FilterBar({ filters, set }: { filters: Filters; set: (next: Filt
           value={filters.transport}
           onChange={(event) => change('transport', event.currentTarget.value)}
           data={any('Any transport', known(choices.data?.transports ?? TRANSPORTS, filters.transport))}
+        />
+        <NativeSelect
+          aria-label="Who called"
+          value={filters.direction}
+          onChange={(event) => change('direction', event.currentTarget.value as Filters['direction'])}
+          data={any(
+            'Whoever called',
+            Object.entries(DIRECTIONS).map(([value, label]) => ({ value, label })),
+          )}
+          data-testid="filter-direction"
         />
         <NativeSelect
           aria-label="End"

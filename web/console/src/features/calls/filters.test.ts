@@ -10,13 +10,14 @@ describe('filters of calls', () => {
       q: 'beard trim & more',
       agent: 'front-desk',
       end: 'caller_left',
+      direction: 'inbound',
       slower: 1500,
       problems: true,
       poorAudio: true,
       range: '7d',
     };
     expect(toAddress(filters).toString()).toBe(
-      'q=beard+trim+%26+more&agent=front-desk&end=caller_left&slower=1500&problems=yes&audio=poor&range=7d',
+      'q=beard+trim+%26+more&agent=front-desk&end=caller_left&direction=inbound&slower=1500&problems=yes&audio=poor&range=7d',
     );
     expect(read(toAddress(filters).toString())).toEqual(filters);
     expect(toAddress(NONE).toString()).toBe('');
@@ -29,14 +30,17 @@ describe('filters of calls', () => {
     expect(asked(filters, 0)).toEqual({ from: new Date('2026-11-20T08:00').toISOString() });
   });
   it('leave out what an address says wrongly', () => {
-    expect(read('slower=fast&range=aeon&problems=perhaps&from=yesterday')).toEqual(NONE);
+    expect(read('slower=fast&range=aeon&problems=perhaps&direction=up&from=yesterday')).toEqual(NONE);
     expect(read('slower=-4').slower).toBeNull();
   });
   it('ask the server in its words', () => {
     const now = Date.parse('2026-11-26T12:00:00Z');
-    expect(asked(read('end=agent_ended&slower=900&problems=yes&audio=poor&range=1h&q=hi'), now)).toEqual({
+    expect(
+      asked(read('end=agent_ended&direction=outbound&slower=900&problems=yes&audio=poor&range=1h&q=hi'), now),
+    ).toEqual({
       q: 'hi',
       end_reason: 'agent_ended',
+      direction: 'outbound',
       slower_than_ms: 900,
       problems: true,
       poor_audio: true,

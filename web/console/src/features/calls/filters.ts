@@ -7,12 +7,18 @@ export const RANGES = {
   '30d': { label: 'Last 30 days', ms: 30 * 86_400_000 },
 } as const;
 
+/** Who called whom. */
+export const DIRECTIONS = { inbound: 'They called', outbound: 'We called' } as const;
+
+export type Direction = keyof typeof DIRECTIONS;
+
 export type Range = keyof typeof RANGES | 'all' | 'between';
 
 export interface Filters {
   q: string;
   agent: string;
   transport: string;
+  direction: '' | Direction;
   environment: string;
   end: string;
   outcome: string;
@@ -30,6 +36,7 @@ export const NONE: Filters = {
   q: '',
   agent: '',
   transport: '',
+  direction: '',
   environment: '',
   end: '',
   outcome: '',
@@ -48,6 +55,8 @@ const LOCAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/;
 export function fromAddress(search: URLSearchParams): Filters {
   const filters = { ...NONE };
   for (const name of TEXTS) filters[name] = search.get(name)?.trim() ?? '';
+  const direction = search.get('direction') ?? '';
+  if (Object.hasOwn(DIRECTIONS, direction)) filters.direction = direction as Direction;
   const slower = Number(search.get('slower'));
   filters.slower = Number.isFinite(slower) && slower > 0 ? slower : null;
   filters.problems = search.get('problems') === 'yes';
@@ -64,6 +73,7 @@ export function fromAddress(search: URLSearchParams): Filters {
 export function toAddress(filters: Filters): URLSearchParams {
   const search = new URLSearchParams();
   for (const name of TEXTS) if (filters[name]) search.set(name, filters[name]);
+  if (filters.direction) search.set('direction', filters.direction);
   if (filters.slower) search.set('slower', String(filters.slower));
   if (filters.problems) search.set('problems', 'yes');
   if (filters.poorAudio) search.set('audio', 'poor');
@@ -79,6 +89,7 @@ export interface Asked {
   q?: string;
   agent?: string;
   transport?: string;
+  direction?: Direction;
   environment?: string;
   end_reason?: string;
   outcome?: string;
@@ -94,6 +105,7 @@ export function asked(filters: Filters, now: number): Asked {
   if (filters.q) query.q = filters.q;
   if (filters.agent) query.agent = filters.agent;
   if (filters.transport) query.transport = filters.transport;
+  if (filters.direction) query.direction = filters.direction;
   if (filters.environment) query.environment = filters.environment;
   if (filters.end) query.end_reason = filters.end;
   if (filters.outcome) query.outcome = filters.outcome;

@@ -63,6 +63,7 @@ test('progress is whole only when nobody is left', () => {
 
 test('outcomes are words', () => {
   expect([outcomeName('no_answer'), outcomeName('something_new')]).toEqual(['No answer', 'something new']);
+  expect([outcomeName('no_audio'), outcomeTone('no_audio')]).toEqual(['Answered, no audio', 'warn']);
   expect([outcomeTone('message_left'), outcomeTone('busy'), outcomeTone('failed')]).toEqual([
     'good',
     'warn',

@@ -10,6 +10,7 @@ export type RetryOn = NonNullable<Campaign['retry']['outcomes']>[number];
 export const RETRIES: [RetryOn, string][] = [
   ['busy', 'Busy'],
   ['no_answer', 'No answer'],
+  ['no_audio', 'Answered, no audio'],
   ['declined', 'Declined'],
   ['unreachable', 'Trunk unreachable'],
   ['failed', 'Failed'],
@@ -44,7 +45,7 @@ export const blank = (): CampaignForm => ({
   message: '',
   concurrency: '1',
   perMinute: '10',
-  outcomes: ['busy', 'no_answer', 'unreachable', 'failed'],
+  outcomes: ['busy', 'no_answer', 'no_audio', 'unreachable', 'failed'],
   attempts: '3',
   after: '60',
   ...blankHours(),

@@ -4,7 +4,7 @@ import { Button, NativeSelect, TextInput } from '@mantine/core';
 import { useEffect, useRef, useState } from 'react';
 import { Link } from 'react-router';
 import type { LiveCall } from '../../server';
-import { Confirm, Empty, Loading, Page, Problem, Scroll, Time } from '../../shell';
+import { Confirm, Empty, Loading, Page, Party, Problem, Scroll, Time } from '../../shell';
 import { titled } from '../../words';
 import { end, listen, useDoing, useLive, whisper } from './queries';
 import { Listener, RATE_HZ } from './sound';
@@ -77,7 +77,10 @@ function Row({ call }: { call: LiveCall }) {
       <th scope="row">
         <Link to={`/calls/${call.id}`}>{call.agent}</Link>
       </th>
-      <td>{call.transport}</td>
+      <td>
+        {call.transport}
+        <Party call={call} />
+      </td>
       <td>
         <Time at={call.started_at} />
       </td>

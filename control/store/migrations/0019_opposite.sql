@@ -1,0 +1,7 @@
+-- Who called whom. Null: the call was put on record before it was kept.
+
+alter table app.sessions
+    add column direction text check (direction in ('inbound', 'outbound')),
+    -- The other side's number or address, as far as its transport said it.
+    add column party text;
+create index sessions_outbound on app.sessions (org_id, started_at desc, id desc) where direction = 'outbound';
