@@ -280,7 +280,7 @@ impl Switchboard {
         let (sink, snapshot, opposite) = match back {
             Some(back) => (sink.resumed(before), back.snapshot, back.opposite),
             None => {
-                let (began, opposite) = (asked.is_none().then_some(began), Some(opposite(call)));
+                let (began, opposite) = (asked.is_none().then_some(began), Some(opposite(call, leg.transport)));
                 let opened = self.record.opened(id, &callable, leg.transport);
                 recorder.put(Entry::Opened(Opened {
                     greeting: began,
@@ -389,10 +389,14 @@ impl Record {
     }
 }
 
-/// Who calls is what the transport says of them.
-fn opposite(call: &CallRequest) -> Opposite {
+/// Who calls is what the transport says of them; a page's word for it is none.
+fn opposite(call: &CallRequest, transport: &str) -> Opposite {
     match &call.called {
         Some(called) => Opposite::new(Direction::Outbound, Some(&called.0)),
-        None => Opposite::new(Direction::Inbound, call.caller.number.as_deref()),
+        None => {
+            let has_numbers = matches!(transport, "sip" | "twilio" | "telnyx" | "livekit");
+            let number = call.caller.number.as_deref().filter(|_| has_numbers);
+            Opposite::new(Direction::Inbound, number)
+        }
     }
 }

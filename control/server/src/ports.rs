@@ -81,6 +81,9 @@ pub trait Dialler: Send + Sync {
     /// What the organization may call by, those of the configuration first. Must not wait.
     fn trunks(&self, org: OrgId) -> Vec<Trunk>;
 
+    /// Trunks of the configuration by which calls for the organization come in, whether or not this server takes any. Must not wait.
+    fn ways_in(&self, org: OrgId) -> Vec<String>;
+
     /// There is more in the queue of calls. Must not wait.
     fn queued(&self);
 }

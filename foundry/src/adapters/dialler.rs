@@ -91,6 +91,11 @@ impl Rights {
     pub(crate) fn of(&self, org: OrgId) -> Vec<String> {
         self.trunks.iter().filter(|trunk| self.may(org, trunk)).cloned().collect()
     }
+
+    /// One that is lent is called out by: what comes in by it is the owner's.
+    fn ways_in(&self, org: OrgId) -> Vec<String> {
+        if org == self.home { self.trunks.clone() } else { Vec::new() }
+    }
 }
 
 impl ports::Dialler for Dialler {
@@ -153,6 +158,10 @@ impl ports::Dialler for Dialler {
             });
         }
         trunks
+    }
+
+    fn ways_in(&self, org: OrgId) -> Vec<String> {
+        self.0.rights.ways_in(org)
     }
 
     fn queued(&self) {
@@ -462,12 +471,17 @@ fn not_dialled(trunk: &str, field: &'static str, error: &DialError) -> NotDialle
     }
 }
 
+/// A number as it is put on record: one is written one way, however it was dialled.
+pub(super) fn called(number: &str) -> Pii<String> {
+    Pii(e164(number).unwrap_or_else(|| number.to_owned()))
+}
+
 /// As a session takes it, once it is answered.
 fn call_of(call: &Call, agent: String) -> CallRequest {
     let number = &call.set.number.0;
     CallRequest {
         at_machine: at_machine(&call.set),
-        called: Some(Pii(e164(number).unwrap_or_else(|| number.clone()))),
+        called: Some(called(number)),
         ..request(call.id, agent, None, told(&call.set))
     }
 }
@@ -499,6 +513,8 @@ mod tests {
         assert_eq!(rights.of(home), ["carrier", "pbx"]);
         assert_eq!(rights.of(friend), ["carrier"]);
         assert!(rights.of(other).is_empty() && !rights.may(friend, "pbx"));
+        assert_eq!(rights.ways_in(home), ["carrier", "pbx"]);
+        assert!(rights.ways_in(friend).is_empty(), "it may call out by it, and nobody calls it by it");
     }
 
     #[test]

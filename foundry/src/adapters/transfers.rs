@@ -14,7 +14,7 @@ use media_session::{Consult, Dialogue, Leg, NotTransferred, Refer};
 use media_sip::{Control, Unanswered};
 use tokio::sync::oneshot;
 
-use crate::adapters::dialler::{Desk, OnBehalf};
+use crate::adapters::dialler::{self, Desk, OnBehalf};
 use crate::adapters::entry::request;
 
 /// A leg by SIP: its far end is asked to call somebody else.
@@ -65,7 +65,7 @@ impl Consult for ByTrunk {
             let person = desk.call_person(whose, &transfer).await?;
             let id = SessionId::generate();
             tracing::info!(%caller, consult = %id, "somebody is asked to take a call");
-            let called = Some(Pii(transfer.to.clone()));
+            let called = Some(dialler::called(&transfer.to));
             let call = CallRequest { called, ..request(id, agent, None, Caller::default()) };
             let gone = || NotTransferred::failed("the server has no room for the call with the person");
             let place = slot.enter(id, &desk.tasks).map_err(|_taken| gone())?;

@@ -33,7 +33,7 @@ pub struct Status {
     pub agent: AgentState,
     /// Whether a caller's connection is attached.
     pub connected: bool,
-    /// Something of the caller came that can sound, were it silence.
+    /// A packet of the caller came, were it of silence, of comfort noise or of a key.
     pub heard: bool,
     pub transport: &'static str,
     /// Turns of the caller that were answered or are being answered.

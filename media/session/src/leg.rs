@@ -191,14 +191,14 @@ impl Session {
     }
 
     fn caller_packet(&mut self, packet: Packet, now: Instant) {
-        if packet.payload.is_empty() {
-            return self.inbound.push(packet, now.into_std()); // no sound
-        }
-        self.taps.hear(Role::Caller, &packet);
         if !self.connection.heard {
             self.connection.heard = true;
             self.status.send_modify(|status| status.heard = true);
         }
+        if packet.payload.is_empty() {
+            return self.inbound.push(packet, now.into_std()); // no sound
+        }
+        self.taps.hear(Role::Caller, &packet);
         if let Some(recording) = &mut self.recording {
             recording.packet(Role::Caller, packet.clone());
         }

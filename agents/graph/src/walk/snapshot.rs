@@ -24,6 +24,8 @@ const HISTORY: usize = 200;
 const RECEIPTS: usize = 64;
 /// Share of a question that must have been heard for a "yes" to answer it.
 const HEARD_ENOUGH: f32 = 0.7;
+/// Of which less was heard counts as not heard.
+const HARDLY_HEARD: f32 = 0.3;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -50,7 +52,7 @@ pub struct Snapshot {
     pub history: Vec<Spoken>,
     /// What "repeat that" says again.
     pub(crate) last_reply: String,
-    /// The caller went on before any of it was heard.
+    /// The caller went on before more of it than a word or two was heard.
     #[serde(default)]
     pub(crate) unheard: bool,
     /// What the caller was last asked.
@@ -352,7 +354,7 @@ impl Snapshot {
             !part.is_empty() || !spoken.calls.is_empty()
         });
         let planned = planned.iter().fold(String::new(), |all, part| all + part + " ");
-        self.unheard |= interrupted && !planned.is_empty() && text.trim().is_empty();
+        self.unheard |= interrupted && !spoken::mostly_heard(&planned, text, HARDLY_HEARD);
         for collect in self.collects.values_mut().filter(|collect| collect.read_back == Some(turn)) {
             collect.unheard = interrupted && !spoken::mostly_heard(&planned, text, HEARD_ENOUGH);
         }

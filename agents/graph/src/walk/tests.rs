@@ -181,10 +181,14 @@ fn the_memory_keeps_what_was_heard() {
 
 #[test]
 fn what_the_caller_talked_over_unheard_is_said_again_when_they_only_agree() {
-    for (heard, agreed, again) in
-        [("", "That is correct.", true), ("It", "That is correct.", false), ("", "That is wrong.", false)]
-    {
+    for (heard, agreed, again) in [
+        ("", "That is correct.", true),
+        ("Paid", "That is correct.", true),
+        ("Paid eight, and thank you", "That is correct.", false),
+        ("", "That is wrong.", false),
+    ] {
         let mut home = small();
+        home["nodes"]["paid"]["text"] = json!(["Paid {receipt.sum}, and thank you very much for it."]);
         home["edges"].as_array_mut().unwrap().push(json!({"from": "paid", "to": "desk"}));
         let (walk, key) = at_the_tool();
         let mut walk = Walk::restore(graph(&home), walk.snapshot().clone()).unwrap();

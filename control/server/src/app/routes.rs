@@ -162,9 +162,7 @@ async fn comes_in(
     if before.is_some_and(|before| before.trunk == set.trunk) {
         return Ok(());
     }
-    let mut known: Vec<String> =
-        server.ports.dialler.trunks(ctx.org).into_iter().map(|trunk| trunk.name).collect();
-    // An account that was made a moment ago calls nobody yet.
+    let mut known = server.ports.dialler.ways_in(ctx.org);
     known.extend(provider_accounts::at_carriers(tx).await?);
     known.sort();
     known.dedup();

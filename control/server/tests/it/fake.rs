@@ -279,6 +279,10 @@ impl Dialler for World {
         (*self.home.lock().expect("no panic") == Some(org)).then_some(carrier).into_iter().collect()
     }
 
+    fn ways_in(&self, org: OrgId) -> Vec<String> {
+        self.trunks(org).into_iter().map(|trunk| trunk.name).collect()
+    }
+
     fn queued(&self) {
         self.queued.fetch_add(1, Ordering::Relaxed);
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use domain::{EndReason, SessionEvent, TurnId};
-use media_core::{Codec, Delivery, LegEvent};
+use bytes::Bytes;
+use media_core::{Codec, Delivery, LegEvent, Packet};
 use media_session::{Directory, Resumed};
 
 use crate::caller::Caller;
@@ -180,6 +181,20 @@ async fn a_leg_of_another_codec_takes_over() {
     let state = again.state.lock().expect("not poisoned");
     let packet = &state.received.first().expect("goes on").packet;
     assert_eq!((packet.codec, packet.payload.len()), (Codec::Pcmu, 160));
+}
+
+/// Somebody listens behind a gateway that sends comfort noise for silence, or presses keys alone.
+#[tokio::test(start_paused = true)]
+async fn a_caller_of_whom_packets_without_sound_come_is_there() {
+    let sim = Sim::start(Setup { net: Net { loss: 1.0, ..Net::default() }, ..plain() }).await;
+    wait(1_000).await;
+    assert!(!sim.handle.status().heard, "all that was sent is lost");
+    let at = tokio::time::Instant::now().into_std();
+    let (codec, payload) = (Codec::Pcmu, Bytes::new());
+    let packet = Packet { codec, sequence: 1, timestamp: 160, marker: false, payload, at };
+    sim.caller.event(LegEvent::Packet(packet)).await;
+    wait(40).await;
+    assert!(sim.handle.status().heard);
 }
 
 /// Promise 24: a peer that stops without goodbye keeps everything for ever.
