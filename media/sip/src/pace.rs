@@ -127,17 +127,23 @@ mod tests {
             (named(near.local_addr().expect("bound")), named(near.peer_addr().expect("there")));
         let (paces, ends) = (Paces::default(), (local.clone(), peer));
         let pace = paces.of(ends, &near).expect("a handle");
-        let other = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("listens");
-        let strange = SipConnection::Tcp(TcpConnection::from_stream(other, local, None).expect("made"));
+        // By their names alone: what they lead to is another.
+        let connection = |local: SipAddr| async {
+            let tcp = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("listens");
+            SipConnection::Tcp(TcpConnection::from_stream(tcp, local, None).expect("made"))
+        };
+        let strange = connection(named(listener.local_addr().expect("bound"))).await;
+        let own = connection(local).await;
         pace.turn().await.expect("the first");
         paces.begun(&strange);
         assert_eq!(pace.turn.available_permits(), 0, "it is not the one's that the stack begins with");
-        pace.turn.add_permits(1);
+        paces.begun(&own);
+        assert_eq!(pace.turn.available_permits(), 1);
         pace.turn().await.expect("the next");
         // Until the system takes no more.
         while timeout(LOOK * 10, near.write_all(&[0; 65_536])).await.is_ok() {}
         assert!(!pace.is_roomy());
-        pace.turn.add_permits(1);
+        paces.begun(&own);
         assert_eq!(pace.turn().await.expect_err("let go").kind(), io::ErrorKind::TimedOut);
         near.write_all(&[0]).await.expect_err("ended");
         drop(pace);
