@@ -60,7 +60,7 @@ pub struct Phone {
     target: String,
     /// The request of just now, as it was sent.
     asked: String,
-    /// Provisional answers to it.
+    /// Provisional answers to it, each once.
     progress: Vec<u16>,
     sequence: u32,
     branch: u32,
@@ -203,7 +203,10 @@ impl Phone {
             rings |= message.status().is_some();
             let Some(status) = message.status() else { continue };
             if status < 200 {
-                self.progress.push(status);
+                // A copy of the request is answered with what was said last.
+                if self.progress.last() != Some(&status) {
+                    self.progress.push(status);
+                }
                 continue;
             }
             let mine = message.header("CSeq").and_then(|value| value.split(' ').next()?.parse().ok());
@@ -366,4 +369,23 @@ fn audio_socket() -> UdpSocket {
 #[expect(clippy::disallowed_methods, reason = "a phone keeps real time, on a thread of its own")]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_again_to_a_copy_of_a_request_is_no_progress() {
+        let server = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let mut phone = Phone::new(server.local_addr().expect("bound"));
+        phone.request("OPTIONS", "", "");
+        let mut bytes = [0; LONGEST];
+        let (_, from) = server.recv_from(&mut bytes).expect("a request");
+        for status in [100, 100, 180, 180, 200] {
+            let answer = format!("SIP/2.0 {status} X\r\nCSeq: 1 OPTIONS\r\n\r\n");
+            server.send_to(answer.as_bytes(), from).expect("sent");
+        }
+        assert_eq!((phone.answer().status(), phone.progress()), (Some(200), &[100, 180][..]));
+    }
 }

@@ -11,14 +11,19 @@ use rsipstack::transaction::endpoint::TransportEventInspector;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent};
 use tokio_util::sync::CancellationToken;
 
+use crate::pace::Paces;
 use crate::tls::lives;
 
 /// Both ends of a connection: one at a time has them.
-type Ends = (SipAddr, SipAddr);
+pub(crate) type Ends = (SipAddr, SipAddr);
 
 /// Connections whose end somebody waits for.
 #[derive(Clone, Default)]
-pub(crate) struct Closings(Arc<Mutex<BTreeMap<Ends, CancellationToken>>>);
+pub(crate) struct Closings {
+    awaited: Arc<Mutex<BTreeMap<Ends, CancellationToken>>>,
+    /// Of what comes by connections, in the same row.
+    pub(crate) paces: Paces,
+}
 
 impl Closings {
     /// Cancelled once nothing of the connection is on its way any more. To be asked for before anything is sent by it. `None`: it cannot end.
@@ -39,7 +44,7 @@ impl Closings {
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeMap<Ends, CancellationToken>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -47,6 +52,9 @@ impl Closings {
 impl TransportEventInspector for Closings {
     /// In the order in which it happened, each after the one before is with its transaction.
     async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
+        if let TransportEvent::Incoming(_, connection, _) = &event {
+            self.paces.begun(connection);
+        }
         if let TransportEvent::Closed(connection) = &event
             && let Some(ended) = ends(connection).and_then(|ends| self.open().remove(&ends))
         {
@@ -56,7 +64,7 @@ impl TransportEventInspector for Closings {
     }
 }
 
-fn ends(connection: &SipConnection) -> Option<Ends> {
+pub(crate) fn ends(connection: &SipConnection) -> Option<Ends> {
     let far = connection.get_remote_addr().filter(|_| connection.is_reliable())?;
     Some((connection.get_addr().clone(), far.clone()))
 }

@@ -33,6 +33,9 @@ use crate::trunk::{Transport, Trunk};
 /// For the trunk's name and a connection to it.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// What says that a request came by two ways (RFC 3261 section 8.2.2.2).
+const MERGED: u16 = 482;
+
 const INVITE: Kind = Kind::new("sip.invite");
 
 /// A call that is to be made.
@@ -157,10 +160,22 @@ impl call::Call {
         let Some(invite) = self.outbound.as_ref().and_then(|outbound| outbound.invite.as_ref()) else {
             return;
         };
+        self.cancels(invite);
+    }
+
+    fn cancels(&self, invite: &SipRequest) {
         match self.dialog.cancel(invite) {
             Ok(transaction) => self.carry(transaction, None, None),
             Err(error) => tracing::warn!(%error, "a CANCEL could not be built"),
         }
+    }
+
+    /// The other side has the INVITE that was lost with its connection, and takes the one sent anew for a copy of it that went another way (RFC 3261
+    /// section 8.2.2.2). What rings there has no way back: nobody was reached.
+    pub(crate) async fn merged(&mut self, lost: &SipRequest) {
+        self.cancels(lost);
+        self.feed(Input::Asked).await;
+        self.feed(Input::Declined(408)).await;
     }
 
     pub(crate) async fn asked(&mut self, invite: SipRequest) {
@@ -287,14 +302,15 @@ impl Asking {
             return;
         }
         // `last`: what was answered to the INVITE as it is out now.
-        let (mut last, mut elsewhere) = (0, false);
+        let (mut last, mut elsewhere, mut lost) = (0, false, None);
         loop {
             let response = match next(&mut transaction, ended.clone().filter(|_| last == 0)).await {
                 Next::Response(response) => response,
                 Next::Nothing => break,
                 Next::Lost if std::mem::replace(&mut elsewhere, true) => break,
                 Next::Lost => match self.anew(transaction).await {
-                    Some(next) => {
+                    Some((before, next)) => {
+                        lost = Some(before);
                         transaction = next;
                         ended = self.ended(&transaction);
                         if transaction.send().await.is_err() {
@@ -312,7 +328,7 @@ impl Asking {
                     again(&transaction, &response, self.credential.as_ref(), &mut retry, &self.sent).await
             {
                 transaction = next;
-                last = 0;
+                (last, lost) = (0, None);
                 ended = self.ended(&transaction);
                 let _over = self.tell.send(Told::Asked(transaction.original.clone())).await;
                 if transaction.send().await.is_ok() {
@@ -320,8 +336,12 @@ impl Asking {
                 }
                 break;
             }
+            let told = match lost.take_if(|_| last == MERGED) {
+                Some(lost) => Told::Merged(Box::new(lost)),
+                None => Told::Answered(Box::new(response)),
+            };
             // A call that is over needs no more answers; the stack acknowledges them.
-            let _over = self.tell.send(Told::Answered(Box::new(response))).await;
+            let _over = self.tell.send(told).await;
         }
         if last < 200 {
             let _over = self.tell.send(Told::Unanswered).await;
@@ -332,8 +352,9 @@ impl Asking {
         self.shared.closings.of(transaction.connection.as_ref()?)
     }
 
-    /// The INVITE by a new connection, as another request of the same call (RFC 3263 section 4.3). `None` where there is no way, or nobody wants it any more.
-    async fn anew(&self, transaction: Transaction) -> Option<Transaction> {
+    /// The INVITE as it was, and by a new connection, as another request of the same call (RFC 3263 section 4.3). `None` where there is no way, or nobody
+    /// wants it any more.
+    async fn anew(&self, transaction: Transaction) -> Option<(SipRequest, Transaction)> {
         let trunk = self.trunk.as_ref()?;
         let (mut invite, endpoint) = (transaction.original.clone(), Arc::clone(&transaction.endpoint_inner));
         drop(transaction);
@@ -344,6 +365,7 @@ impl Asking {
         if self.cancelled.load(Ordering::Relaxed) {
             return None;
         }
+        let before = invite.clone();
         let via = endpoint.get_via(Some(connection.get_addr().clone()), None).ok()?;
         for header in invite.headers.iter_mut() {
             if let Header::Via(before) = header {
@@ -354,7 +376,7 @@ impl Asking {
         metrics::counter!(SENT_ANEW).increment(1);
         let _over = self.tell.send(Told::Moved(connection.clone(), source)).await;
         let _over = self.tell.send(Told::Asked(invite.clone())).await;
-        Some(Transaction::new_client(key, invite, endpoint, Some(connection)))
+        Some((before, Transaction::new_client(key, invite, endpoint, Some(connection))))
     }
 
     /// Tells whoever looks into the call of an answer, and of what the stack said to it.

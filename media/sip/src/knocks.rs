@@ -14,6 +14,7 @@ pub(crate) use places::Place;
 use places::Places;
 
 use crate::metrics::REFUSED;
+use crate::pace::BUFFER;
 
 const ACCEPT: Kind = Kind::new("sip.accept");
 const CONNECTION: Kind = Kind::new("sip.connection");
@@ -53,13 +54,14 @@ pub(crate) fn accept<F>(
     });
 }
 
-/// Small messages go out at once, and one that is gone without a word is missed.
+/// Small messages go out at once, there is room for long ones, and one that is gone without a word is missed.
 ///
 /// # Errors
 /// When the connection has ended.
 pub(crate) fn watched(tcp: &TcpStream) -> std::io::Result<()> {
     tcp.set_nodelay(true)?;
     let socket = SockRef::from(tcp);
+    socket.set_send_buffer_size(BUFFER)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE / 4))?;
     socket.set_tcp_user_timeout(Some(PROBE))
 }

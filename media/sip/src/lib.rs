@@ -24,6 +24,7 @@ mod manners;
 pub mod metrics;
 mod options;
 mod outgoing;
+mod pace;
 mod ports;
 mod reading;
 mod referral;

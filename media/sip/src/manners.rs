@@ -6,8 +6,9 @@
 use std::hash::{BuildHasher, RandomState};
 
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Method, Request, Scheme, SipMessage, StatusCode};
+use rsipstack::sip::{Header, Method, Request, Scheme, SipMessage, StatusCode, Transport};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
+use rsipstack::transport::SipConnection;
 
 use crate::dialog::SUPPORTED;
 
@@ -260,7 +261,10 @@ fn unread(message: &[u8]) -> Option<Fault> {
     let Ok(SipMessage::Request(request)) = SipMessage::try_from(message) else {
         return Some(bad("Not Understood"));
     };
-    TransactionKey::from_request(&request, TransactionRole::Server).is_err().then_some(bad("Not Understood"))
+    let nameless = TransactionKey::from_request(&request, TransactionRole::Server).is_err();
+    // Whoever hands it to the stack writes into its Via where it came from.
+    let seen = SipConnection::update_msg_received(request.into(), ([192, 0, 2, 1], 9).into(), Transport::Tcp);
+    (nameless || seen.is_err()).then_some(bad("Not Understood"))
 }
 
 /// What a request that was read asks for and we do not have: the status, and what says so.

@@ -26,8 +26,6 @@ const CHUNK: usize = 4_096;
 /// Whoever sends more messages that are none is let go.
 const FAULTS: u32 = 20;
 
-/// For a peer that takes nothing of what is written.
-pub(crate) const WRITE: Duration = Duration::from_secs(10);
 /// For one that does not take our goodbye.
 pub(crate) const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -77,6 +75,12 @@ impl<R: AsyncRead + Unpin> Reading<R> {
         }
     }
 
+    /// The message of just now was none to the stack.
+    pub(crate) fn fault(&mut self) {
+        metrics::counter!(REFUSED, "why" => "malformed").increment(1);
+        self.faults += 1;
+    }
+
     /// Cancel-safe.
     ///
     /// # Errors
@@ -91,13 +95,16 @@ impl<R: AsyncRead + Unpin> Reading<R> {
             match frame.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))? {
                 Some(Frame::Message(message)) => {
                     self.begun = None;
+                    // Blanks that are no ping: neither asked nor said.
+                    if message.trim_ascii().is_empty() {
+                        continue;
+                    }
                     let verdict = self.inspector.looks_at(&message);
                     if verdict == Verdict::Passes {
                         self.heard = true;
                         return Ok(Next::Message(message));
                     }
-                    metrics::counter!(REFUSED, "why" => "malformed").increment(1);
-                    self.faults += 1;
+                    self.fault();
                     if let Verdict::Refused(answer) = verdict {
                         return Ok(Next::Say(answer));
                     }
@@ -181,6 +188,12 @@ mod tests {
         assert_eq!(status(&reading.next().await.expect("read")), "SIP/2.0 400");
         assert_eq!(reading.next().await.expect("read"), Next::Say(b"\r\n".to_vec()), "a ping");
         assert_eq!(reading.next().await.expect("read"), Next::Message(FINE.as_bytes().to_vec()));
+        far.write_all(format!(" \r\n\r\n\t\r\n\r\n{FINE}").as_bytes()).await.expect("room");
+        assert_eq!(
+            reading.next().await.expect("read"),
+            Next::Message(FINE.as_bytes().to_vec()),
+            "blanks are nothing"
+        );
         drop(far);
         assert_eq!(reading.next().await.expect("read"), Next::End);
     }
@@ -205,6 +218,12 @@ mod tests {
         let began = Instant::now();
         let (_far, mut reading) = theirs();
         assert_eq!((reading.next().await.expect("read"), waited(began)), (Next::End, FIRST.as_secs()));
+
+        let began = Instant::now();
+        let (mut far, mut reading) = theirs();
+        far.write_all(b" \r\n\r\n").await.expect("room");
+        let ended = (reading.next().await.expect("read"), waited(began));
+        assert_eq!(ended, (Next::End, FIRST.as_secs()), "blanks are silence");
 
         let began = Instant::now();
         let (mut far, mut reading) = theirs();

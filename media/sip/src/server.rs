@@ -86,7 +86,8 @@ impl Server {
         tasks: &Tasks,
     ) -> Result<(Self, mpsc::Receiver<Invitation>), Error> {
         options.validate().map_err(Error::Options)?;
-        let ways = Ways::to(&options.trunks)?;
+        let closings = Closings::default();
+        let ways = Ways::to(&options.trunks, closings.paces.clone())?;
         let secure = match (options.tls_listen, identity) {
             (Some(address), Some(identity)) => Some((listener(address).await?, identity)),
             (Some(_), None) => return Err(Error::Options("tls_listen needs a certificate".to_owned())),
@@ -96,7 +97,6 @@ impl Server {
         let tasks = Arc::new(tasks.child());
         // Of its own: the stack is to carry the goodbyes of calls that end because the server does.
         let stack = CancellationToken::new();
-        let closings = Closings::default();
         let (endpoint, plain, address) = listen(&options, closings.clone(), &stack).await?;
         let incoming = endpoint.incoming_transactions().map_err(|error| Error::Stack(error.to_string()))?;
         let (invitations, ringing) = mpsc::channel(INVITATIONS);
@@ -118,7 +118,7 @@ impl Server {
             referrals,
             refers: AtomicBool::new(false),
             ways,
-            closings,
+            closings: closings.clone(),
             tls_address,
         };
         let whole = u32::try_from(shared.options.requests).unwrap_or(u32::MAX);
@@ -133,10 +133,18 @@ impl Server {
         };
         let dispatcher =
             Dispatcher { shared, calls, gate, limits, address, began: Instant::now(), requests: 0 };
-        let taken = tcp::serve(plain, address, &endpoint.inner, stack.clone(), &tasks).await;
+        let taken =
+            tcp::serve(plain, address, &endpoint.inner, closings.paces.clone(), stack.clone(), &tasks).await;
         taken.map_err(|error| Error::Stack(error.to_string()))?;
         if let Some((listener, identity)) = secure {
-            tls::serve(listener, identity, Arc::clone(&endpoint.inner), stack.clone(), &tasks);
+            tls::serve(
+                listener,
+                identity,
+                Arc::clone(&endpoint.inner),
+                closings.paces,
+                stack.clone(),
+                &tasks,
+            );
         }
         let token = tasks.token();
         tasks.spawn_graceful(ENDPOINT, async move {

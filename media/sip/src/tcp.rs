@@ -23,7 +23,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::knocks::{Place, accept, watched};
-use crate::reading::{By, GOODBYE, Next, Reading, WRITE};
+use crate::pace::{Pace, Paces, WRITE};
+use crate::reading::{By, GOODBYE, Next, Reading};
 
 const CONNECTION: Kind = Kind::new("sip.tcp");
 
@@ -36,11 +37,12 @@ pub(crate) async fn serve(
     listener: TcpListener,
     address: SocketAddr,
     endpoint: &EndpointInnerRef,
+    paces: Paces,
     stack: CancellationToken,
     tasks: &Arc<Tasks>,
 ) -> rsipstack::Result<()> {
     let local = named(address);
-    // As the stack has it: without a bound. Each connection waits for its reader alone, and requests in work are bounded by the dispatcher.
+    // As the stack has it: without a bound. Each connection has one message in it (`pace`), and requests in work are bounded by the dispatcher.
     let (messages, incoming) = unbounded_channel();
     // Nothing is sent by it.
     let (nobody, _) = unbounded_channel();
@@ -50,9 +52,14 @@ pub(crate) async fn serve(
     let own = Arc::clone(tasks);
     accept(listener, tasks, move |tcp, peer, place| {
         let (local, messages, token) = (local.clone(), messages.clone(), stack.child_token());
+        let paces = paces.clone();
         // Calls say goodbye by their connections when the server stops.
         own.spawn_graceful(CONNECTION, async move {
-            let ended = token.run_until_cancelled(carry(tcp, peer, local, place, messages, &token)).await;
+            let work = async {
+                let pace = paces.of((local.clone(), named(peer)), &tcp)?;
+                carry(tcp, peer, local, place, messages, pace, &token).await
+            };
+            let ended = token.run_until_cancelled(work).await;
             if let Some(Err(error)) = ended {
                 tracing::debug!(%peer, %error, "a connection over TCP ended");
             }
@@ -72,6 +79,7 @@ async fn carry(
     local: SipAddr,
     place: Place,
     messages: TransportSender,
+    pace: Pace,
     token: &CancellationToken,
 ) -> rsipstack::Result<()> {
     watched(&tcp)?;
@@ -83,7 +91,7 @@ async fn carry(
         write_half: Mutex::new(write),
     };
     let connection = TcpConnection { inner: Arc::new(inner), cancel_token: Some(token.clone()) };
-    let read = forward(Reading::new(read, By::Them(place)), &connection, peer, &messages).await;
+    let read = forward(Reading::new(read, By::Them(place)), &connection, peer, &messages, &pace).await;
     // Whoever would send by it, or waits for an answer, looks for another.
     token.cancel();
     let _rude = timeout(GOODBYE, connection.close()).await;
@@ -95,18 +103,28 @@ async fn forward(
     connection: &TcpConnection,
     peer: SocketAddr,
     messages: &TransportSender,
+    pace: &Pace,
 ) -> rsipstack::Result<()> {
     loop {
         match reading.next().await? {
             Next::Message(message) => {
-                let message = SipMessage::try_from(message.as_slice())?;
-                let message = SipConnection::update_msg_received(message, peer, Transport::Tcp)?;
+                let message = SipMessage::try_from(message.as_slice()).map_err(rsipstack::Error::from);
+                let message =
+                    message.and_then(|read| SipConnection::update_msg_received(read, peer, Transport::Tcp));
+                let Ok(message) = message else {
+                    reading.fault();
+                    continue;
+                };
+                pace.turn().await?;
                 let by = SipConnection::Tcp(connection.clone());
                 messages.send(TransportEvent::Incoming(message, by, named(peer)))?;
             }
             Next::Say(answer) => {
                 let said = timeout(WRITE, connection.send_raw(&answer)).await;
-                said.map_err(|_late| io::Error::from(io::ErrorKind::TimedOut))??;
+                said.map_err(|_late| {
+                    pace.let_go();
+                    io::Error::from(io::ErrorKind::TimedOut)
+                })??;
             }
             Next::End => return Ok(()),
         }

@@ -24,6 +24,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
 use crate::knocks;
+use crate::pace::Paces;
 use crate::reading::By;
 use crate::trunk::{Transport, Trunk};
 
@@ -65,7 +66,10 @@ impl Unreached {
 
 /// The way to trunks that are called over TLS.
 #[derive(Default)]
-pub(crate) struct Ways(HashMap<String, Way>);
+pub(crate) struct Ways {
+    to: HashMap<String, Way>,
+    paces: Paces,
+}
 
 struct Way {
     name: ServerName<'static>,
@@ -79,7 +83,7 @@ impl Ways {
     ///
     /// # Errors
     /// When that cannot be read.
-    pub(crate) fn to(trunks: &[Trunk]) -> Result<Self, RootsError> {
+    pub(crate) fn to(trunks: &[Trunk], paces: Paces) -> Result<Self, RootsError> {
         let mut here = None;
         let mut ways = HashMap::new();
         for trunk in trunks.iter().filter(|trunk| trunk.transport == Transport::Tls) {
@@ -94,7 +98,7 @@ impl Ways {
             let config = Arc::new(client(roots));
             ways.insert(trunk.name.clone(), Way { name, config, open: Mutex::default() });
         }
-        Ok(Self(ways))
+        Ok(Self { to: ways, paces })
     }
 
     /// The connection to a trunk: the one that is there, or a new one to where its name leads.
@@ -105,7 +109,7 @@ impl Ways {
         endpoint: &EndpointInnerRef,
         stack: &CancellationToken,
     ) -> Result<SipConnection, Unreached> {
-        let Some(way) = self.0.get(&trunk.name) else {
+        let Some(way) = self.to.get(&trunk.name) else {
             return Err(Unreached::Unreachable("its name is none that a certificate could have".to_owned()));
         };
         let mut open = way.open.lock().await;
@@ -117,7 +121,7 @@ impl Ways {
         let connector = TlsConnector::from(Arc::clone(&way.config));
         let tls = connector.connect(way.name.clone(), tcp).await;
         let tls = tls.map_err(|error| untrusted(&trunk.host, &error).unwrap_or_else(|| failed(error)))?;
-        let connection = stream::handed(tls.into(), By::Us, stack).await;
+        let connection = stream::handed(tls.into(), By::Us, &self.paces, stack).await;
         let connection = connection.map_err(|error| Unreached::Unreachable(error.to_string()))?;
         endpoint.transport_layer.add_connection(connection.clone());
         Ok(open.insert(connection).clone())
@@ -173,19 +177,21 @@ pub(crate) fn serve(
     listener: TcpListener,
     identity: Arc<ServerConfig>,
     endpoint: EndpointInnerRef,
+    paces: Paces,
     stack: CancellationToken,
     tasks: &Arc<Tasks>,
 ) {
     let acceptor = TlsAcceptor::from(identity);
     knocks::accept(listener, tasks, move |tcp, peer, place| {
         let (acceptor, endpoint, stack) = (acceptor.clone(), Arc::clone(&endpoint), stack.clone());
+        let paces = paces.clone();
         async move {
             let tls = match tokio::time::timeout(HANDSHAKE, acceptor.accept(tcp)).await {
                 Ok(Ok(tls)) => tls,
                 Ok(Err(error)) => return tracing::debug!(%peer, %error, "no TLS came of a connection"),
                 Err(_late) => return tracing::debug!(%peer, "no TLS came of a connection in time"),
             };
-            match stream::handed(tls.into(), By::Them(place), &stack).await {
+            match stream::handed(tls.into(), By::Them(place), &paces, &stack).await {
                 Ok(connection) => endpoint.transport_layer.add_connection(connection),
                 Err(error) => tracing::debug!(%peer, %error, "a connection ended at once"),
             }

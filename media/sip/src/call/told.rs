@@ -41,6 +41,8 @@ pub(crate) enum Told {
     Moved(SipConnection, SocketAddr),
     /// To our INVITE.
     Answered(Box<Response>),
+    /// To our INVITE that went out again by another connection: the one that was lost with the connection before, this one, is there too.
+    Merged(Box<SipRequest>),
     /// Nothing came to it.
     Unanswered,
     /// The other side was asked to go elsewhere.
@@ -123,6 +125,7 @@ impl Call {
             Told::Asked(invite) => self.asked(invite).await,
             Told::Moved(connection, source) => self.dialog.moved(connection, source),
             Told::Answered(response) => self.answered(&response).await,
+            Told::Merged(lost) => self.merged(&lost).await,
             Told::Referred(status) => self.referred(status, status < 300).await,
             Told::Notified => self.notified(),
             Told::Unanswered => self.feed(Input::Declined(408)).await,

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::knocks::watched;
-use crate::reading::{By, GOODBYE, Next, Reading, WRITE};
+use crate::pace::{Pace, Paces, WRITE};
+use crate::reading::{By, GOODBYE, Next, Reading};
 
 type Tls = tokio_rustls::TlsStream<TcpStream>;
 
@@ -40,21 +41,28 @@ impl TlsConnector for Handover {
 }
 
 /// Hands a connection to the stack, which keeps it and reads from it once it is added.
-pub(super) async fn handed(tls: Tls, by: By, stack: &CancellationToken) -> rsipstack::Result<SipConnection> {
+pub(super) async fn handed(
+    tls: Tls,
+    by: By,
+    paces: &Paces,
+    stack: &CancellationToken,
+) -> rsipstack::Result<SipConnection> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| set_client_connector(Arc::new(Handover)));
     let (tcp, _) = tls.get_ref();
     let (peer, local) = (tcp.peer_addr()?, tcp.local_addr()?);
     watched(tcp)?;
+    let named =
+        |address: SocketAddr| SipAddr { r#type: Some(rsipstack::sip::Transport::Tls), addr: address.into() };
+    let pace = paces.of((named(local), named(peer)), tcp)?;
     let (read, write) = tokio::io::split(tls);
     let reading = Reading::new(read, by);
-    let stream = Stream { reading: Mutex::new(reading), write: Mutex::new(write), local };
-    let target = SipAddr { r#type: Some(rsipstack::sip::Transport::Tls), addr: peer.into() };
+    let stream = Stream { reading: Mutex::new(reading), write: Mutex::new(write), pace, local };
     let made: Box<dyn TlsStream> = Box::new(stream);
     let connection = MADE
         .scope(
             Cell::new(Some(made)),
-            PlatformTlsConnection::connect(&target, None, Some(stack.child_token())),
+            PlatformTlsConnection::connect(&named(peer), None, Some(stack.child_token())),
         )
         .await?;
     Ok(SipConnection::TlsPlatform(connection))
@@ -63,6 +71,7 @@ pub(super) async fn handed(tls: Tls, by: By, stack: &CancellationToken) -> rsips
 struct Stream {
     reading: Mutex<Reading<ReadHalf<Tls>>>,
     write: Mutex<WriteHalf<Tls>>,
+    pace: Pace,
     local: SocketAddr,
 }
 
@@ -73,18 +82,25 @@ impl Stream {
             half.write_all(bytes).await?;
             half.flush().await
         });
-        written.await.unwrap_or_else(|_late| Err(std::io::ErrorKind::TimedOut.into()))
+        written.await.unwrap_or_else(|_late| {
+            // Half a message may be out: nothing can follow it.
+            self.pace.let_go();
+            Err(std::io::ErrorKind::TimedOut.into())
+        })
     }
 }
 
 #[async_trait]
 impl TlsStream for Stream {
-    /// A whole message; nothing at the end of the stream. The stack asks for the next one when this one is with its transaction.
+    /// A whole message; nothing at the end of the stream.
     async fn recv(&self) -> rsipstack::Result<Vec<u8>> {
         let mut reading = self.reading.lock().await;
         loop {
             match reading.next().await? {
-                Next::Message(message) => return Ok(message),
+                Next::Message(message) => {
+                    self.pace.turn().await?;
+                    return Ok(message);
+                }
                 Next::Say(answer) => self.write(&answer).await?,
                 Next::End => return Ok(Vec::new()),
             }

@@ -356,6 +356,35 @@ fn an_invite_whose_connection_ends_before_anything_was_said_to_it_goes_out_once_
 }
 
 #[test]
+fn an_invite_that_got_through_before_its_connection_ended_is_cancelled_by_the_next() {
+    let (listener, desk) = by_tcp();
+    std::thread::scope(|scope| {
+        let dialled = scope.spawn(|| desk.dial("100", RING));
+        let (first, before) = asked(&listener);
+        drop(first);
+        let (mut tcp, invite) = asked(&listener);
+        says(&mut tcp, &invite, "100 Trying", "");
+        says(&mut tcp, &invite, "482 Loop Detected", "");
+        let mut text = String::new();
+        while !(text.contains("ACK sip:") && text.contains("CANCEL sip:") && text.ends_with("\r\n\r\n")) {
+            let mut bytes = [0; 4_096];
+            let length = tcp.read(&mut bytes).expect("in time");
+            assert!(length > 0, "closed after {text}");
+            text.push_str(std::str::from_utf8(&bytes[..length]).expect("text"));
+        }
+        let cancel = &text[text.find("CANCEL sip:").expect("there")..];
+        for same in ["Via", "Call-ID", "From", "To"] {
+            assert_eq!(header(cancel, same), header(&before, same), "{same}");
+        }
+        assert_eq!(header(cancel, "CSeq"), header(&before, "CSeq").replace("INVITE", "CANCEL"));
+        says(&mut tcp, cancel, "200 OK", "");
+        let outcome = Outcome { why: Unanswered::Unreachable, status: 0 };
+        assert_eq!(dialled.join().expect("no panic").1, Err(outcome));
+    });
+    desk.is_empty(SOON);
+}
+
+#[test]
 fn an_invite_that_is_lost_twice_reaches_nobody() {
     let (listener, desk) = by_tcp();
     std::thread::scope(|scope| {

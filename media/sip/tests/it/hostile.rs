@@ -1,5 +1,6 @@
 //! Thousands of messages and datagrams that nobody should send: the server answers the next call as if nothing had been.
 
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use testkit::phone::Phone;
@@ -181,7 +182,6 @@ fn one_address_has_no_more_calls_and_requests_than_it_may() {
 
 #[test]
 fn whoever_opens_connections_and_says_nothing_has_no_more_than_a_share_and_others_call() {
-    use std::io::Read as _;
     let desk = Desk::open(|_| {});
     let idle: Vec<std::net::TcpStream> = std::iter::repeat_with(|| {
         let connection = std::net::TcpStream::connect(desk.address()).expect("taken by the system");
@@ -205,4 +205,67 @@ fn whoever_opens_connections_and_says_nothing_has_no_more_than_a_share_and_other
     let mut phone = Phone::new(desk.address());
     assert_eq!(phone.call("front-desk").status(), Some(200), "calls by UDP go on");
     assert_eq!(phone.hang_up(), Some(200));
+}
+
+fn by_tcp(call: &str, padding: usize) -> Vec<u8> {
+    format!(
+        "OPTIONS sip:c@d SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK{call}\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\n\
+         Call-ID: {call}{}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+        "x".repeat(padding)
+    )
+    .into_bytes()
+}
+
+#[test]
+fn whoever_takes_no_answers_keeps_nobody_waiting_and_is_let_go() {
+    let desk = Desk::open(|_| {});
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("settable");
+    socket.connect(&desk.address().into()).expect("listens");
+    let mut deaf = std::net::TcpStream::from(socket);
+    deaf.set_write_timeout(Some(SOON)).expect("settable");
+    let (sent, again) = (std::sync::atomic::AtomicUsize::new(0), by_tcp("deaf", 8_000));
+    std::thread::scope(|scope| {
+        // Copies of one request, whose answer is as long as they are.
+        let ended = scope.spawn(|| {
+            for _ in 0..10_000 {
+                if let Err(error) = deaf.write_all(&again) {
+                    return error.kind();
+                }
+                sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            std::io::ErrorKind::Other
+        });
+        testkit::process::wait_for("copies", SOON, || {
+            (sent.load(std::sync::atomic::Ordering::Relaxed) > 100 || ended.is_finished()).then_some(())
+        });
+        for _ in 0..5 {
+            let mut phone = Phone::new(desk.address());
+            assert_eq!(phone.call("front-desk").status(), Some(200));
+            assert_eq!(phone.hang_up(), Some(200));
+        }
+        let mut other = std::net::TcpStream::connect(desk.address()).expect("taken by the system");
+        other.set_read_timeout(Some(SOON)).expect("settable");
+        other.write_all(&by_tcp("other", 0)).expect("sent");
+        let mut answer = [0; 11];
+        other.read_exact(&mut answer).expect("in time");
+        assert_eq!(&answer, b"SIP/2.0 200");
+        let ended = ended.join().expect("no panic");
+        assert!(
+            matches!(ended, std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe),
+            "{ended:?} after {sent:?}"
+        );
+    });
+}
+
+#[test]
+fn blanks_between_messages_end_no_connection() {
+    let desk = Desk::open(|_| {});
+    let mut tcp = std::net::TcpStream::connect(desk.address()).expect("taken by the system");
+    tcp.set_read_timeout(Some(SOON)).expect("settable");
+    tcp.write_all(b" \r\n\r\n\t\r\n\r\n").expect("sent");
+    tcp.write_all(&by_tcp("blanks", 0)).expect("sent");
+    let mut answer = [0; 11];
+    tcp.read_exact(&mut answer).expect("in time");
+    assert_eq!(&answer, b"SIP/2.0 200");
 }
