@@ -26,8 +26,10 @@ pub struct New<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
     Ours,
-    /// A server that lives has this agent in this room.
+    /// A server that lives has this agent in this room, with somebody.
     Held,
+    /// A server that lives brings this agent: it has met nobody yet, and may not come after all.
+    Coming,
     /// The lease of before ran out: whether somebody goes on with its call, or nobody does, is not known yet. Or it ended just now.
     Open,
 }
@@ -75,23 +77,26 @@ pub async fn hold(tx: &mut SystemTx, new: New<'_>, lasts: Duration) -> Result<Cl
     if done.rows_affected() == 1 {
         return Ok(Claim::Ours);
     }
-    let held = is_held(tx, new.host, new.room, new.agent).await?;
-    Ok(if held { Claim::Held } else { Claim::Open })
+    Ok(match met(tx, new.host, new.room, new.agent).await? {
+        Some(true) => Claim::Held,
+        Some(false) => Claim::Coming,
+        None => Claim::Open,
+    })
 }
 
-/// Whether a server that lives has this agent in this room.
+/// Whether the agent whom a server that lives brings into this room has met somebody there. `None`: no such server brings it.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn is_held(tx: &mut SystemTx, host: &str, room: &str, agent: &str) -> Result<bool, Error> {
-    let held = sqlx::query_scalar!(
-        r#"select exists (
-             select from app.leases where host = $1 and room = $2 and agent_name = $3 and expires_at > clock_timestamp()) as "held!""#,
+pub async fn met(tx: &mut SystemTx, host: &str, room: &str, agent: &str) -> Result<Option<bool>, Error> {
+    let met = sqlx::query_scalar!(
+        r#"select caller <> '' as "met!" from app.leases
+           where host = $1 and room = $2 and agent_name = $3 and expires_at > clock_timestamp()"#,
         host,
         room,
         agent
     );
-    Ok(held.fetch_one(tx.connection()).await?)
+    Ok(met.fetch_optional(tx.connection()).await?)
 }
 
 /// From now on it is with this caller that the agent speaks.

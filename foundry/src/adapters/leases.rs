@@ -35,6 +35,8 @@ const RENEWED_WITHIN: Duration = Duration::from_millis(700);
 const KNOWN_WITHIN: Duration = Duration::from_millis(300);
 /// The lease of a call that is over is deleted within this, at the next renewal. LiveKit waits 3 s for an answer to an offer.
 const GONE_WITHIN: Duration = Duration::from_millis(1_000);
+/// With whom an agent speaks is put on record this often, until the database takes it.
+const MET_EVERY: Duration = Duration::from_secs(1);
 /// Whoever waits for that asks this often.
 const ASKED_EVERY: Duration = Duration::from_millis(200);
 /// For the last word to the database, when the server ends.
@@ -75,9 +77,9 @@ pub(crate) struct Tenure {
 /// What comes of asking for the right to have a call that is to begin.
 pub(crate) enum Held {
     Ours(Tenure),
-    /// The agent is in the room, by this server or another.
+    /// The agent is in the room with somebody, by this server or another.
     Theirs,
-    /// The agent was in the room, and its server died: whether its call goes on shows a little later.
+    /// Somebody brings the agent, or its server died: whether it comes, or comes back, shows a little later.
     Open,
     /// The database gives none now: the call can be had all the same, and cannot be taken over.
     Unknown,
@@ -98,8 +100,44 @@ struct Right {
 }
 
 enum Ask {
-    Hold { session: SessionId, asked: Instant, right: Right },
-    Over { session: SessionId, number: i32, how: How },
+    Hold {
+        session: SessionId,
+        asked: Instant,
+        right: Right,
+    },
+    Over {
+        session: SessionId,
+        number: i32,
+        how: How,
+    },
+    /// Whether the database has given this one is not known. Nobody has it.
+    Stray {
+        session: SessionId,
+    },
+}
+
+/// How asking for a lease ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Ours,
+    Theirs,
+    Open,
+    Unknown,
+}
+
+/// After the next answer, where `None` is none at all. Gives nothing where it is to be asked again; `last` is what was said before.
+const fn outcome(last: &mut Option<Claim>, answer: Option<Claim>, late: bool) -> Option<Outcome> {
+    let silent = answer.is_none();
+    if !silent {
+        *last = answer;
+    }
+    match last {
+        None => Some(Outcome::Unknown),
+        Some(Claim::Ours) => Some(Outcome::Ours),
+        Some(_) if !silent && !late => None,
+        Some(Claim::Held) => Some(Outcome::Theirs),
+        Some(Claim::Coming | Claim::Open) => Some(Outcome::Open),
+    }
 }
 
 impl Leases {
@@ -111,26 +149,37 @@ impl Leases {
         Self { db, server, host, asks }
     }
 
-    /// A lease on a call that is to begin. One of a call that ends in this moment is waited for.
+    /// A lease on a call that is to begin. One of a call that ends in this moment is waited for, and so is whether who comes arrives.
     pub(crate) async fn hold(&self, session: SessionId, org: OrgId, at: Where<'_>) -> Held {
         let until = Instant::now() + GONE_WITHIN;
         let Where { agent, room, identity, metadata } = at;
         let (server, host) = (self.server, self.host.as_str());
         let new = New { session, org, server, agent, host, room, identity, metadata };
+        let mut last = None;
         loop {
             let asked = Instant::now();
-            let late = asked >= until;
-            match tokio::time::timeout(ANSWER_WITHIN, self.claim(new)).await {
-                Ok(Ok(Claim::Ours)) => return Held::Ours(self.tenure(session, 0, asked).await),
-                Ok(Ok(Claim::Held)) if late => return Held::Theirs,
-                Ok(Ok(Claim::Open)) if late => return Held::Open,
-                Ok(Ok(Claim::Held | Claim::Open)) => tokio::time::sleep(ASKED_EVERY).await,
+            let answer = match tokio::time::timeout(ANSWER_WITHIN, self.claim(new)).await {
+                Ok(Ok(claim)) => Some(claim),
                 Ok(Err(error)) => {
-                    tracing::warn!(%session, %error, "this call has no lease: no other server can go on with it");
-                    return Held::Unknown;
+                    tracing::warn!(%session, %error, "no lease was had for a call");
+                    None
                 }
                 Err(_elapsed) => {
-                    tracing::warn!(%session, "the database is too slow for leases: no other server can go on with this call");
+                    tracing::warn!(%session, "the database is too slow for a call's lease");
+                    None
+                }
+            };
+            if answer.is_none() {
+                // It may have been given all the same: nobody would renew it, and another server would take it over.
+                let _ends = self.asks.send(Ask::Stray { session }).await;
+            }
+            match outcome(&mut last, answer, asked >= until) {
+                None => tokio::time::sleep(ASKED_EVERY).await,
+                Some(Outcome::Ours) => return Held::Ours(self.tenure(session, 0, asked).await),
+                Some(Outcome::Theirs) => return Held::Theirs,
+                Some(Outcome::Open) => return Held::Open,
+                Some(Outcome::Unknown) => {
+                    tracing::warn!(%session, "this call has no lease: no other server can go on with it");
                     return Held::Unknown;
                 }
             }
@@ -143,15 +192,15 @@ impl Leases {
         tx.commit().await.map(|()| claim)
     }
 
-    /// Whether some server has this agent in this room. Where the database does not say it nobody is known to be there.
-    pub(crate) async fn is_held(&self, agent: &str, room: &str) -> bool {
+    /// Whether some server has this agent in this room, with somebody. Where the database does not say it nobody is known to be there.
+    pub(crate) async fn is_met(&self, agent: &str, room: &str) -> bool {
         let asking = async {
             let mut tx = self.db.system_tx(Reason::Leases).await?;
-            let held = lease::is_held(&mut tx, &self.host, room, agent).await?;
-            tx.commit().await.map(|()| held)
+            let met = lease::met(&mut tx, &self.host, room, agent).await?;
+            tx.commit().await.map(|()| met == Some(true))
         };
         match tokio::time::timeout(KNOWN_WITHIN, asking).await {
-            Ok(Ok(held)) => held,
+            Ok(Ok(met)) => met,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "who is in a room is not known");
                 false
@@ -162,14 +211,15 @@ impl Leases {
 
     /// From now on it is with this caller.
     pub(crate) async fn meet(&self, tenure: &Tenure, caller: &str) {
-        let meeting = async {
+        let meeting = async || {
             let mut tx = self.db.system_tx(Reason::Leases).await?;
             lease::meet(&mut tx, tenure.session, tenure.number, caller).await?;
             tx.commit().await
         };
-        // Whoever takes over without it takes the first who is in the room.
-        if let Err(error) = meeting.await {
-            tracing::debug!(%error, "with whom the agent speaks is not on record");
+        // Whoever takes over without it takes the first who is in the room, and who asks for the agent is not told that it is there.
+        while let Err::<(), control_store::Error>(error) = meeting().await {
+            tracing::debug!(%error, "with whom the agent speaks is not on record yet");
+            tokio::time::sleep(MET_EVERY).await;
         }
     }
 
@@ -258,7 +308,13 @@ impl Keeper {
             let deadline = self.book.deadline();
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some(ask) = asks.recv() => self.take(ask),
+                Some(ask) = asks.recv() => {
+                    if matches!(ask, Ask::Stray { .. }) {
+                        // Before it runs out.
+                        next = Instant::now();
+                    }
+                    self.take(ask);
+                }
                 answer = async { asking.as_mut().expect("polled only where there is one").await }, if asking.is_some() => {
                     asking = None;
                     self.answered(answer);
@@ -279,6 +335,7 @@ impl Keeper {
 
     fn take(&mut self, ask: Ask) {
         match ask {
+            Ask::Stray { session } => self.book.stray(session, Instant::now()),
             Ask::Hold { session, asked, right } => {
                 self.book.hold(session, right.number, asked);
                 self.rights.insert(session, right);
@@ -321,7 +378,7 @@ impl Keeper {
         match answer {
             Ok(Answer { asked, held, done, kept }) => {
                 let lost = self.book.renewed(asked, &held, &kept);
-                self.book.deleted(&done);
+                self.book.deleted(asked, &done);
                 self.lose(&lost, "another server has taken it");
                 for (session, right) in &self.rights {
                     if right.door.is_shut() && self.book.is_certain(*session) {
@@ -374,6 +431,39 @@ impl Keeper {
                 tracing::warn!(%error, "leases of calls that have ended stay until they run out")
             }
             Err(_elapsed) => tracing::warn!("leases of calls that have ended stay until they run out"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_of_a_lease_is_not_forgotten_when_the_database_falls_silent() {
+        use Claim::{Coming, Held, Open, Ours};
+        let asked = |answers: &[Option<Claim>], late: bool| {
+            let mut last = None;
+            let (end, before) = answers.split_last().expect("an answer");
+            for answer in before {
+                assert_eq!(outcome(&mut last, *answer, false), None, "it is asked again: {answers:?}");
+            }
+            outcome(&mut last, *end, late)
+        };
+        for (answers, ends) in [
+            (&[None][..], Outcome::Unknown),
+            (&[Some(Ours)], Outcome::Ours),
+            (&[Some(Held), None], Outcome::Theirs),
+            (&[Some(Coming), Some(Held), None], Outcome::Theirs),
+            (&[Some(Held), Some(Open), None], Outcome::Open),
+            (&[Some(Coming), None], Outcome::Open),
+            (&[Some(Open), Some(Ours)], Outcome::Ours),
+        ] {
+            assert_eq!(asked(answers, false), Some(ends), "{answers:?}");
+        }
+        for (last, ends) in [(Held, Outcome::Theirs), (Coming, Outcome::Open), (Open, Outcome::Open)] {
+            assert_eq!(asked(&[Some(last)], false), None);
+            assert_eq!(asked(&[Some(last)], true), Some(ends), "{last:?} for as long as it is asked");
         }
     }
 }

@@ -209,7 +209,13 @@ impl Rooms {
         };
         let visit = media_livekit::enter(assigned.ticket.clone(), &self.credentials, options, &own);
         let over = self.attend(slot, visit, &own, &stay, None, load).await;
-        assigned.ended(over.and_then(failure));
+        let failed = over.and_then(failure);
+        if failed.is_some() {
+            // LiveKit offers the room again, and nobody comes back by this visit.
+            drop(stay);
+            return assigned.ended(failed);
+        }
+        assigned.ended(None);
         self.linger(stay).await;
     }
 
@@ -282,7 +288,10 @@ impl Rooms {
         let stay = Stay::new(session, agent, metadata, Some(tenure));
         let over = self.attend(slot, visit, &own, &stay, back, load).await;
         if self.directory.taken(session).is_some() {
-            return self.linger(stay).await;
+            if over.and_then(failure).is_none() {
+                self.linger(stay).await;
+            }
+            return;
         }
         match (over, call) {
             (Some(Ended::Failed(error)), _) if error.may_pass() => {
@@ -389,15 +398,17 @@ impl Rooms {
         (!self.spending.is_stopped(org) && self.board.has(&agent)).then_some(org)
     }
 
-    /// Has the lease and reserves before it says yes: a job that was taken has its place, and its agent the room for itself.
+    /// Reserves and has the lease before it says yes: a job that was taken has its place, and its agent the room for itself. Nobody has the
+    /// lease for want of a place in vain.
     async fn admit(&self, offer: Offer) -> Option<(Slot, Stay, Assigned)> {
         let Offer { agent, room, identity, metadata, .. } = &offer;
         let org = self.serves(agent, room)?;
+        let slot = self.directory.reserve().ok()?;
         let session = SessionId::generate();
         let tenure = match self.leases.hold(session, org, Where { agent, room, identity, metadata }).await {
             Held::Ours(tenure) => Some(tenure),
             Held::Unknown => None,
-            // It is offered again, when it is known whether the agent comes back.
+            // It is offered again, when it is known whether the agent comes, or comes back.
             Held::Open => return None,
             // Asked for twice, or by a LiveKit server that was started again while the agent is on its way back.
             Held::Theirs => {
@@ -406,7 +417,6 @@ impl Rooms {
                 return None;
             }
         };
-        let slot = self.directory.reserve().ok()?;
         let mut stay = Stay::new(session, agent.clone(), metadata.clone(), tenure);
         let assigned = offer.accept().await?;
         stay.terminated = assigned.terminated.clone();

@@ -89,8 +89,8 @@ async fn winners(db: &Db, org: OrgId, askers: usize) -> usize {
     };
     let claims = futures::future::join_all((0..askers).map(|_| ask())).await;
     let won = claims.iter().filter(|claim| **claim == Claim::Ours).count();
-    let held = claims.iter().filter(|claim| **claim == Claim::Held).count();
-    assert_eq!(won + held, askers, "whoever has not got it is told that another has: {claims:?}");
+    let coming = claims.iter().filter(|claim| **claim == Claim::Coming).count();
+    assert_eq!(won + coming, askers, "whoever has not got it is told that another has: {claims:?}");
     won
 }
 
@@ -113,13 +113,18 @@ async fn of_many_who_bring_one_agent_into_one_room_in_the_same_moment_one_gets_t
     assert_eq!(ask(DESK).await, Claim::Open);
     let taken = take(&db, ServerId::generate(), 9).await.remove(0);
     assert_eq!((taken.room.as_str(), taken.agent.as_str(), taken.fence), (room, agent, 1));
-    assert_eq!(ask(DESK).await, Claim::Held);
+    assert_eq!(ask(DESK).await, Claim::Coming, "nobody knows yet whether it comes");
 
     // When that call is over as well the room can have the agent again.
     let mut tx = db.system_tx(Reason::Leases).await.expect("a transaction");
-    assert!(lease::is_held(&mut tx, host, room, agent).await.expect("answered"));
+    assert_eq!(lease::met(&mut tx, host, room, agent).await.expect("answered"), Some(false));
+    lease::meet(&mut tx, taken.session, taken.fence, "ann").await.expect("answered");
+    assert_eq!(lease::met(&mut tx, host, room, agent).await.expect("answered"), Some(true));
+    tx.commit().await.expect("committed");
+    assert_eq!(ask(DESK).await, Claim::Held);
+    let mut tx = db.system_tx(Reason::Leases).await.expect("a transaction");
     lease::release(&mut tx, &[(taken.session, taken.fence)]).await.expect("answered");
-    assert!(!lease::is_held(&mut tx, host, room, agent).await.expect("answered"));
+    assert_eq!(lease::met(&mut tx, host, room, agent).await.expect("answered"), None);
     tx.commit().await.expect("committed");
     assert_eq!(winners(&db, org, 12).await, 1);
 }

@@ -12,6 +12,8 @@ pub(super) const LASTS: Duration = Duration::from_millis(1_500);
 pub(super) const BEAT: Duration = Duration::from_millis(400);
 /// A holder gives up so long before its time, as it knows it, is over: for leaving the room, and for clocks that run unevenly.
 const AHEAD: Duration = Duration::from_millis(100);
+/// A lease of which it is not known whether it was given is deleted for so long: the database may give it when the deletion is through.
+const STRAYS: Duration = Duration::from_secs(10);
 
 /// A call, and which of its holders in turn is meant.
 type Fenced = (SessionId, i32);
@@ -19,8 +21,8 @@ type Fenced = (SessionId, i32);
 #[derive(Debug, Default)]
 pub(super) struct Book {
     held: BTreeMap<SessionId, Held>,
-    /// Calls that are over, until the database knows.
-    done: BTreeMap<SessionId, i32>,
+    /// Calls that are over, until the database was asked to delete them at this moment or later.
+    done: BTreeMap<SessionId, (i32, Option<Instant>)>,
     /// The database did not answer when it was last asked.
     away: bool,
 }
@@ -53,8 +55,13 @@ impl Book {
     pub(super) fn done(&mut self, session: SessionId, fence: i32) {
         if self.held.get(&session).is_some_and(|held| held.fence == fence) {
             self.held.remove(&session);
-            self.done.insert(session, fence);
+            self.done.insert(session, (fence, None));
         }
+    }
+
+    /// A lease for which the database was asked, and which it may yet give: nobody has the call.
+    pub(super) fn stray(&mut self, session: SessionId, now: Instant) {
+        self.done.insert(session, (0, Some(now + STRAYS)));
     }
 
     /// Others may have it when it runs out.
@@ -67,7 +74,7 @@ impl Book {
     /// What the database is to be asked for: leases to renew, and those to delete.
     pub(super) fn due(&self) -> (Vec<Fenced>, Vec<Fenced>) {
         let held = self.held.iter().map(|(session, held)| (*session, held.fence)).collect();
-        (held, self.done.iter().map(|(session, fence)| (*session, *fence)).collect())
+        (held, self.done.iter().map(|(session, (fence, _))| (*session, *fence)).collect())
     }
 
     /// The database was asked at `asked` for these, and has kept `kept`. Gives those that are lost.
@@ -92,10 +99,13 @@ impl Book {
         lost
     }
 
-    /// The database has deleted these.
-    pub(super) fn deleted(&mut self, done: &[(SessionId, i32)]) {
+    /// The database was asked at `asked` to delete these, and has.
+    pub(super) fn deleted(&mut self, asked: Instant, done: &[(SessionId, i32)]) {
         for (session, fence) in done {
-            if self.done.get(session) == Some(fence) {
+            let is_gone = |(of, until): &(i32, Option<Instant>)| {
+                of == fence && until.is_none_or(|until| asked >= until)
+            };
+            if self.done.get(session).is_some_and(is_gone) {
                 self.done.remove(session);
             }
         }
@@ -172,10 +182,23 @@ mod tests {
         book.done(first.0, first.1);
         book.done(second.0, 2);
         assert_eq!(book.due(), (vec![second], vec![first]), "another's lease is not ours to delete");
-        book.deleted(&[first]);
+        book.deleted(now, &[first]);
         assert_eq!(book.due(), (vec![second], vec![]));
         book.forget(second.0, second.1);
         assert_eq!((book.due(), book.expire(now + LASTS)), ((vec![], vec![]), Expired::default()));
+    }
+
+    #[test]
+    fn a_lease_that_may_have_been_given_late_is_deleted_for_a_while_and_never_renewed() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        let stray = (SessionId::generate(), 0);
+        book.stray(stray.0, now);
+        for asked in [now, now + LASTS] {
+            assert_eq!((book.due(), book.deadline()), ((vec![], vec![stray]), None));
+            book.deleted(asked, &[stray]);
+        }
+        book.deleted(now + STRAYS, &[stray]);
+        assert_eq!(book.due(), (vec![], vec![]));
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Rooms {
             };
             for dispatch in waiting.asked_for(&room, agent_dispatches, ours, now()) {
                 // The room was made anew with the agent on its way back, or asked twice while no server had a place: it is answered.
-                if self.leases.is_held(&dispatch.agent_name, &room.name).await {
+                if self.leases.is_met(&dispatch.agent_name, &room.name).await {
                     waiting.answered(&room, dispatch);
                     continue;
                 }
