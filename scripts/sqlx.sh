@@ -26,7 +26,7 @@ trap stop EXIT
     -o "-c listen_addresses= -c unix_socket_directories=$folder -c fsync=off" start >/dev/null
 )
 for file in control/store/src/roles.sql control/store/migrations/*.sql; do
-  psql -q -v ON_ERROR_STOP=1 -h "$folder" -U foundry_owner -d postgres -f "$file" >/dev/null
+  psql -q -1 -v ON_ERROR_STOP=1 -h "$folder" -U foundry_owner -d postgres -f "$file" >/dev/null
 done
 rm -rf control/store/.sqlx
 mkdir control/store/.sqlx

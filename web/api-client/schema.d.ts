@@ -3176,7 +3176,7 @@ export interface components {
                 id: string;
                 /**
                  * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`, `no_audio`
-                 *     (nothing came from whoever took it, not even silence). Not answered: `busy`, `declined`, `no_answer` (the time to
+                 *     (nothing came from whoever took it, not even silence or a key). Not answered: `busy`, `declined`, `no_answer` (the time to
                  *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `untrusted`, `cancelled`, `agent_unknown` (or nothing of
                  *     it is served any more), `expired` (it waited too long in the queue), `failed`. `interrupted`: the server died.
                  */
@@ -3760,7 +3760,7 @@ export interface components {
             id: string;
             /**
              * @description Why it is over. Answered: `completed`, `machine` (hung up on), `message_left`, `no_audio`
-             *     (nothing came from whoever took it, not even silence). Not answered: `busy`, `declined`, `no_answer` (the time to
+             *     (nothing came from whoever took it, not even silence or a key). Not answered: `busy`, `declined`, `no_answer` (the time to
              *     ring was over, or the trunk said so), `unknown_number`, `forbidden`, `unspeakable`, `unreachable`, `untrusted`, `cancelled`, `agent_unknown` (or nothing of
              *     it is served any more), `expired` (it waited too long in the queue), `failed`. `interrupted`: the server died.
              */

@@ -95,6 +95,11 @@ impl Stay {
         Self { session, agent, metadata, tenure, lost, terminated: CancellationToken::new() }
     }
 
+    /// While the database is away: another server may have the call.
+    fn is_in_doubt(&self) -> bool {
+        self.tenure.as_ref().is_some_and(|tenure| tenure.door.is_shut())
+    }
+
     fn leave_to_others(self) {
         if let Some(tenure) = self.tenure {
             tenure.leave_to_others();
@@ -210,12 +215,12 @@ impl Rooms {
         let visit = media_livekit::enter(assigned.ticket.clone(), &self.credentials, options, &own);
         let over = self.attend(slot, visit, &own, &stay, None, load).await;
         let failed = over.and_then(failure);
-        if failed.is_some() {
-            // LiveKit offers the room again, and nobody comes back by this visit.
+        if failed.is_some() && !stay.is_in_doubt() {
+            // The room is offered again, and nobody comes back by this visit.
             drop(stay);
             return assigned.ended(failed);
         }
-        assigned.ended(None);
+        assigned.ended(failed);
         self.linger(stay).await;
     }
 
@@ -288,7 +293,7 @@ impl Rooms {
         let stay = Stay::new(session, agent, metadata, Some(tenure));
         let over = self.attend(slot, visit, &own, &stay, back, load).await;
         if self.directory.taken(session).is_some() {
-            if over.and_then(failure).is_none() {
+            if over.and_then(failure).is_none() || stay.is_in_doubt() {
                 self.linger(stay).await;
             }
             return;
