@@ -280,7 +280,8 @@ impl Switchboard {
         let (sink, snapshot, opposite) = match back {
             Some(back) => (sink.resumed(before), back.snapshot, back.opposite),
             None => {
-                let (began, opposite) = (asked.is_none().then_some(began), Some(opposite(call, leg.transport)));
+                let (began, opposite) =
+                    (asked.is_none().then_some(began), Some(opposite(call, leg.transport)));
                 let opened = self.record.opened(id, &callable, leg.transport);
                 recorder.put(Entry::Opened(Opened {
                     greeting: began,

@@ -6,7 +6,7 @@ mod briefing;
 use std::sync::Arc;
 
 use control_server::ports::CallRequest;
-use domain::{OrgId, Pii, SessionId, Transfer};
+use domain::{OrgId, SessionId, Transfer};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use greetings::Caller;

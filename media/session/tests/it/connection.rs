@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{EndReason, SessionEvent, TurnId};
 use bytes::Bytes;
+use domain::{EndReason, SessionEvent, TurnId};
 use media_core::{Codec, Delivery, LegEvent, Packet};
 use media_session::{Directory, Resumed};
 
