@@ -293,6 +293,7 @@ fn telnyx_calls_somebody_for_foundry_dial_and_the_callee_hangs_up() {
     assert_eq!(signed(&trunk, &pair, "call.answered", &ours).status, 200);
     let mut phone: Stream = telnyx_stream(&trunk, &call);
     assert_eq!(phone.listen(25), 25, "the greeting");
+    phone.play(&silence(1)); // as a carrier does for whoever listens
     let said = dial.join().expect("no panic");
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
     assert!(said.stdout.contains("answered: the session is ses_"), "{}", said.stdout);
@@ -333,6 +334,7 @@ fn a_campaign_goes_by_an_account_at_a_carrier() {
     let twiml = answers(&trunk, &sid(&ben), AUTH_TOKEN).text();
     let mut phone = stream_of(&trunk, &sid(&ben), &twiml);
     assert_eq!(phone.listen(25), 25, "the greeting");
+    phone.play(&silence(1)); // as a carrier does for whoever listens
     phone
         .socket
         .say(&json!({"event": "stop", "streamSid": "MZ1", "stop": {}}).to_string())

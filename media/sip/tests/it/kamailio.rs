@@ -23,8 +23,16 @@ struct Kamailio {
 
 impl Kamailio {
     fn start() -> Self {
+        // A port that was free may be somebody else's by the time the proxy wants it, by UDP or TCP.
+        (0..3).find_map(|_| Self::on(free()).ok()).unwrap_or_else(|| match Self::on(free()) {
+            Ok(proxy) => proxy,
+            Err(log) => panic!("kamailio ended:\n{log}"),
+        })
+    }
+
+    /// The log of one that ended at once.
+    fn on(port: u16) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let port = free();
         let modules = modules().expect("kamailio is installed by scripts/setup.sh test");
         let config = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/kamailio/proxy.cfg");
         let config = std::fs::read_to_string(config).expect("readable");
@@ -44,11 +52,13 @@ impl Kamailio {
             .spawn()
             .expect("kamailio is installed by scripts/setup.sh test");
         let mut proxy = Self { child, folder, port };
-        process::wait_for("kamailio that listens", SOON, || {
-            assert!(!matches!(proxy.child.try_wait(), Ok(Some(_))), "kamailio ended:\n{}", proxy.log());
-            std::net::TcpStream::connect(("127.0.0.1", port)).ok()
+        let listens = process::wait_for("kamailio that listens or ends", SOON, || {
+            if matches!(proxy.child.try_wait(), Ok(Some(_))) {
+                return Some(false);
+            }
+            std::net::TcpStream::connect(("127.0.0.1", port)).ok().map(|_| true)
         });
-        proxy
+        if listens { Ok(proxy) } else { Err(proxy.log()) }
     }
 
     fn log(&self) -> String {
@@ -86,6 +96,9 @@ impl Kamailio {
 impl Drop for Kamailio {
     fn drop(&mut self) {
         // Its children end with it when it is asked, and not when it is killed.
+        if matches!(self.child.try_wait(), Ok(Some(_))) {
+            return;
+        }
         process::signal(self.child.id(), "TERM");
         let _ended = process::ended(&mut self.child, SOON);
         let _gone = self.child.kill();
