@@ -69,6 +69,10 @@ fn a_second_socket_for_a_session_takes_over_and_a_finished_one_cannot_be_begun_a
     let path = &url[url.find("/ws").expect("the path")..];
     let open = || Socket::open(server.url(), path).expect("answers");
     let mut first = open().expect("upgraded");
+    // The call begins behind the upgrade: until then the one place is taken and nobody's.
+    process::wait_for("the call", Duration::from_secs(20), || {
+        (server.get("/readyz").json()["calls_active"] == 1).then_some(())
+    });
     let mut second = open().expect("the session's own line is not taken from it");
     let ended = std::iter::repeat_with(|| first.receive()).find(|heard| matches!(heard, Heard::Closed(_)));
     assert!(ended.is_some());
