@@ -24,10 +24,14 @@ struct Kamailio {
 impl Kamailio {
     fn start() -> Self {
         // A port that was free may be somebody else's by the time the proxy wants it, by UDP or TCP.
-        (0..3).find_map(|_| Self::on(free()).ok()).unwrap_or_else(|| match Self::on(free()) {
-            Ok(proxy) => proxy,
-            Err(log) => panic!("kamailio ended:\n{log}"),
-        })
+        let mut ended = String::new();
+        for _ in 0..3 {
+            match Self::on(free()) {
+                Ok(proxy) => return proxy,
+                Err(log) => ended = log,
+            }
+        }
+        unreachable!("kamailio ended:\n{ended}")
     }
 
     /// The log of one that ended at once.
