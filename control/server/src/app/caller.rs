@@ -1,4 +1,5 @@
-//! What a page says of its caller, as greetings may use it. Whatever it says is a claim: it decides which words are said, and nothing else: it is not put on record as who called.
+//! What a page says of its caller, as greetings may use it. Whatever it says is a claim: it decides which words are said, and nothing else. It is
+//! not put on record as who called.
 
 use std::collections::BTreeMap;
 

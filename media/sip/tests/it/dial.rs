@@ -323,14 +323,20 @@ fn by_tcp() -> (TcpListener, Desk) {
     (listener, by(Trunk { transport: Transport::Tcp, ..trunk(port) }))
 }
 
+/// Whoever is asked by a connection that ends at once is asked again by another: what came by the first, the other, and what came by that.
+fn asked_anew(listener: &TcpListener) -> (String, TcpStream, String) {
+    let (first, before) = asked(listener);
+    drop(first);
+    let (tcp, invite) = asked(listener);
+    (before, tcp, invite)
+}
+
 #[test]
 fn an_invite_whose_connection_ends_before_anything_was_said_to_it_goes_out_once_more_by_another() {
     let (listener, desk) = by_tcp();
     std::thread::scope(|scope| {
         let dialled = scope.spawn(|| desk.dial("100", RING));
-        let (first, before) = asked(&listener);
-        drop(first);
-        let (mut tcp, invite) = asked(&listener);
+        let (before, mut tcp, invite) = asked_anew(&listener);
         assert!(invite.starts_with("INVITE sip:100@"), "{invite}");
         for same in ["Call-ID", "CSeq", "From", "To", "Contact"] {
             assert_eq!(header(&before, same), header(&invite, same), "{same}");
@@ -360,9 +366,7 @@ fn an_invite_that_got_through_before_its_connection_ended_is_cancelled_by_the_ne
     let (listener, desk) = by_tcp();
     std::thread::scope(|scope| {
         let dialled = scope.spawn(|| desk.dial("100", RING));
-        let (first, before) = asked(&listener);
-        drop(first);
-        let (mut tcp, invite) = asked(&listener);
+        let (before, mut tcp, invite) = asked_anew(&listener);
         says(&mut tcp, &invite, "100 Trying", "");
         says(&mut tcp, &invite, "482 Loop Detected", "");
         let mut text = String::new();
